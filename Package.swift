@@ -1,0 +1,102 @@
+// swift-tools-version: 6.3
+// The manifest is the map: targets by layer, lowest first. Each target may import exactly what is listed beside it;
+// `scripts/check-imports` compares this list with the `import` lines of the sources.
+
+import PackageDescription
+
+let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+// MARK: Libraries, by layer
+
+let systemLibraries: [Target] = [
+  .systemLibrary(
+    name: "CHDF5", pkgConfig: "hdf5",
+    providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
+  .systemLibrary(
+    name: "CZlib", pkgConfig: "zlib",
+    providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+  .systemLibrary(name: "CLinux"),
+]
+
+let libraries: [Target] = [
+  // 0: numbers and bytes
+  .target(name: "TensorValues"),
+  .target(name: "CheckpointBytes", dependencies: ["CLinux"]),
+  // 1: one format each, and the graph between them
+  .target(name: "PickleFormat", dependencies: ["CheckpointBytes"]),
+  .target(name: "ZipFormat", dependencies: ["CheckpointBytes", "CZlib"]),
+  .target(name: "SafetensorsFormat", dependencies: ["CheckpointBytes", "TensorValues"]),
+  .target(name: "HDF5Format", dependencies: ["CheckpointBytes", "TensorValues", "CHDF5", "CZlib"]),
+  .target(name: "WeightGraph", dependencies: ["CheckpointBytes", "TensorValues", collections]),
+  // 2: formats made of formats
+  .target(
+    name: "TorchFormat",
+    dependencies: ["CheckpointBytes", "TensorValues", "PickleFormat", "ZipFormat"]),
+  // 3: formats to graph and back
+  .target(
+    name: "Checkpoints",
+    dependencies: [
+      "CheckpointBytes", "TensorValues", "PickleFormat", "ZipFormat", "SafetensorsFormat",
+      "HDF5Format", "TorchFormat", "WeightGraph", collections, crypto,
+    ]),
+  // 5: what users import
+  .target(
+    name: "Weighbridge",
+    dependencies: ["CheckpointBytes", "TensorValues", "WeightGraph", "Checkpoints"]),
+  // 6: the subcommands as testable types
+  .target(name: "ToolCommands", dependencies: ["Weighbridge", argumentParser]),
+]
+
+let tools: [Target] = [
+  .executableTarget(name: "weighbridge-cli", dependencies: ["ToolCommands"])
+]
+
+// MARK: Tests
+
+let testSupport: [Target] = [
+  .target(
+    name: "TestSupport", dependencies: ["CheckpointBytes", "TensorValues"],
+    path: "Tests/TestSupport")
+]
+
+let tests: [Target] = [
+  .testTarget(name: "TensorValuesTests", dependencies: ["TensorValues", "TestSupport"]),
+  .testTarget(name: "CheckpointBytesTests", dependencies: ["CheckpointBytes", "TestSupport"]),
+  .testTarget(name: "PickleFormatTests", dependencies: ["PickleFormat", "TestSupport"]),
+  .testTarget(name: "ZipFormatTests", dependencies: ["ZipFormat", "TestSupport"]),
+  .testTarget(name: "SafetensorsFormatTests", dependencies: ["SafetensorsFormat", "TestSupport"]),
+  .testTarget(name: "HDF5FormatTests", dependencies: ["HDF5Format", "TestSupport"]),
+  .testTarget(name: "WeightGraphTests", dependencies: ["WeightGraph", "TestSupport"]),
+  .testTarget(
+    name: "TorchFormatTests", dependencies: ["TorchFormat", "PickleFormat", "ZipFormat", "TestSupport"]),
+  .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "WeightGraph", "TestSupport"]),
+  .testTarget(name: "ToolCommandsTests", dependencies: ["ToolCommands", "TestSupport"]),
+]
+
+let package = Package(
+  name: "weighbridge",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Weighbridge", targets: ["Weighbridge"]),
+    .executable(name: "weighbridge", targets: ["weighbridge-cli"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+  ],
+  targets: systemLibraries + libraries + tools + testSupport + tests,
+  swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system {
+  target.swiftSettings = [
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ]
+}

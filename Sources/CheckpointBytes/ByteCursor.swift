@@ -1,0 +1,125 @@
+/// A position in a buffer. Reads move it, are checked against the end, and say what they were reading.
+///
+/// Offsets in failures count from the start of the buffer plus ``base``, so that a cursor over part of a file can report
+/// places in the file.
+public struct ByteCursor: Sendable {
+  /// The whole buffer.
+  public let bytes: [UInt8]
+  /// The index of the next byte to read.
+  public private(set) var position: Int
+  /// The index after the last byte that may be read.
+  public let end: Int
+  /// Added to positions in failures.
+  public let base: Int
+
+  /// A cursor over a buffer.
+  public init(_ bytes: [UInt8], base: Int = 0) {
+    self.init(bytes, position: 0, end: bytes.count, base: base)
+  }
+
+  private init(_ bytes: [UInt8], position: Int, end: Int, base: Int) {
+    self.bytes = bytes
+    self.position = position
+    self.end = end
+    self.base = base
+  }
+
+  /// The number of bytes left.
+  public var remaining: Int { end - position }
+  /// True if nothing is left.
+  public var isAtEnd: Bool { position == end }
+  /// The position as failures give it.
+  public var offset: Int { base + position }
+
+  private func truncated(_ field: String, _ needed: UInt64) -> ParseFailure {
+    ParseFailure(.truncated, at: offset, field, "expected \(needed) bytes, found \(remaining)")
+  }
+
+  private mutating func take(_ count: Int, _ field: String) throws(ParseFailure) -> Range<Int> {
+    guard count >= 0, count <= remaining else { throw truncated(field, UInt64(max(0, count))) }
+    defer { position += count }
+    return position..<(position + count)
+  }
+
+  /// Reads an integer of fixed width.
+  @inlinable
+  public mutating func read<Number: FixedWidthInteger & Sendable>(
+    _ type: Number.Type, _ order: ByteOrder, _ field: String
+  ) throws(ParseFailure) -> Number {
+    let range = try takeRange(Number.bitWidth / 8, field)
+    var value: Number = 0
+    for index in range {
+      let byte = order == .little ? range.upperBound - 1 - (index - range.lowerBound) : index
+      // One byte at a time: offsets in files are not aligned. A shift by the full width is 0 for one-byte numbers.
+      value = (value << 8) | Number(truncatingIfNeeded: bytes[byte])
+    }
+    return value
+  }
+
+  @usableFromInline
+  mutating func takeRange(_ count: Int, _ field: String) throws(ParseFailure) -> Range<Int> {
+    try take(count, field)
+  }
+
+  /// Reads one byte.
+  public mutating func readByte(_ field: String) throws(ParseFailure) -> UInt8 {
+    bytes[try take(1, field).lowerBound]
+  }
+
+  /// The next byte, without moving; nil at the end.
+  public func peekByte() -> UInt8? {
+    position < end ? bytes[position] : nil
+  }
+
+  /// Reads `count` bytes.
+  public mutating func readBytes(_ count: Int, _ field: String) throws(ParseFailure) -> ArraySlice<UInt8> {
+    bytes[try take(count, field)]
+  }
+
+  /// Reads as many bytes as a length field of the file says. The length is compared with what is left, never trusted.
+  public mutating func readBytes(
+    counted count: UInt64, _ field: String
+  ) throws(ParseFailure) -> ArraySlice<UInt8> {
+    guard count <= UInt64(remaining) else { throw truncated(field, count) }
+    return bytes[try take(Int(count), field)]
+  }
+
+  /// Reads UTF-8 text of `count` bytes; anything that is not UTF-8 is malformed.
+  public mutating func readText(_ count: UInt64, _ field: String) throws(ParseFailure) -> String {
+    let start = offset
+    let slice = try readBytes(counted: count, field)
+    guard let text = String(validating: slice, as: UTF8.self) else {
+      throw ParseFailure(.malformed, at: start, field, "the text is not valid UTF-8")
+    }
+    return text
+  }
+
+  /// Reads up to the next `\n` and moves past it; the line is returned without it.
+  public mutating func readLine(_ field: String) throws(ParseFailure) -> ArraySlice<UInt8> {
+    guard let newline = bytes[position..<end].firstIndex(of: 0x0A) else {
+      throw ParseFailure(.truncated, at: offset, field, "expected a line, found no newline")
+    }
+    defer { position = newline + 1 }
+    return bytes[position..<newline]
+  }
+
+  /// Moves past `count` bytes.
+  public mutating func skip(_ count: Int, _ field: String) throws(ParseFailure) {
+    _ = try take(count, field)
+  }
+
+  /// Moves to a position of the buffer.
+  public mutating func seek(to newPosition: Int, _ field: String) throws(ParseFailure) {
+    guard newPosition >= 0, newPosition <= end else {
+      throw ParseFailure(
+        .truncated, at: base + newPosition, field, "the position lies past the end (\(end))")
+    }
+    position = newPosition
+  }
+
+  /// A cursor over the next `count` bytes only; this one moves past them.
+  public mutating func slice(_ count: Int, _ field: String) throws(ParseFailure) -> ByteCursor {
+    let range = try take(count, field)
+    return ByteCursor(bytes, position: range.lowerBound, end: range.upperBound, base: base)
+  }
+}

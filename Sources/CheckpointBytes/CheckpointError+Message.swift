@@ -1,0 +1,55 @@
+extension CheckpointError: CustomStringConvertible {
+  /// One line: file, member, tensor, place, what was expected and found, and the remedy if there is one.
+  public var description: String {
+    var parts: [String] = []
+    if let file = site.file { parts.append(singleLine(file)) }
+    if let member = site.member { parts.append(singleLine(member)) }
+    if let tensor { parts.append("tensor " + quoted(tensor)) }
+    switch (site.field, site.offset) {
+    case (let field?, let offset?): parts.append("\(singleLine(field)) at byte \(offset)")
+    case (let field?, nil): parts.append(singleLine(field))
+    case (nil, let offset?): parts.append("at byte \(offset)")
+    case (nil, nil): break
+    }
+    parts.append(singleLine(problem, limit: 600) + (kind.label.map { " (\($0))" } ?? ""))
+    let sentence = parts.joined(separator: ": ")
+    guard let remedy else { return sentence }
+    return sentence + "; " + singleLine(remedy, limit: 400)
+  }
+}
+
+extension FailureKind {
+  /// The word that a message ends with, where the sentence does not already say it.
+  fileprivate var label: String? {
+    switch self {
+    case .truncated: "truncated"
+    case .malformed: "malformed"
+    case .limitExceeded: "limit exceeded"
+    case .unsupported: "unsupported"
+    case .forbidden: "forbidden"
+    case .notFound: "not found"
+    case .mismatch, .inconsistent, .inputOutput: nil
+    }
+  }
+}
+
+/// Text from a file, quoted and made safe for one line of a terminal: control characters, line and direction marks are
+/// escaped, and the middle of anything long is left out.
+public func quoted(_ text: String) -> String { "'" + singleLine(text) + "'" }
+
+/// Text from a file, made safe for one line of a terminal, without quotes.
+public func singleLine(_ text: String, limit: Int = 200) -> String {
+  var line = ""
+  var count = 0
+  for scalar in text.unicodeScalars {
+    guard count < limit else { return line + "…" }
+    count += 1
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned:
+      line += "\\u{" + String(scalar.value, radix: 16) + "}"
+    default:
+      line.unicodeScalars.append(scalar)
+    }
+  }
+  return line
+}

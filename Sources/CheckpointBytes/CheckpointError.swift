@@ -1,0 +1,91 @@
+/// What went wrong with a checkpoint: one kind, one place, one cause.
+///
+/// Equality is on kind, site and tensor, never on wording. ``description`` is the one line that a person reads.
+public struct CheckpointError: Error, Sendable {
+  /// Where in a checkpoint.
+  public struct Site: Sendable, Hashable {
+    /// The path of the file, as it was given.
+    public var file: String?
+    /// The archive member or the HDF5 path.
+    public var member: String?
+    /// The byte offset: in the member if there is one, otherwise in the file.
+    public var offset: Int?
+    /// What was being read, in the words of the format's specification.
+    public var field: String?
+
+    /// Makes a site of its parts.
+    public init(
+      file: String? = nil, member: String? = nil, offset: Int? = nil, field: String? = nil
+    ) {
+      self.file = file
+      self.member = member
+      self.offset = offset
+      self.field = field
+    }
+  }
+
+  /// What kind of failure it is.
+  public var kind: FailureKind
+  /// Where it happened.
+  public var site: Site
+  /// The tensor it concerns.
+  public var tensor: String?
+  /// What is wrong: expected against found.
+  public var problem: String
+  /// What the user can do about it.
+  public var remedy: String?
+
+  /// Makes an error of its parts.
+  public init(
+    _ kind: FailureKind, _ site: Site, tensor: String? = nil, _ problem: String,
+    remedy: String? = nil
+  ) {
+    self.kind = kind
+    self.site = site
+    self.tensor = tensor
+    self.problem = problem
+    self.remedy = remedy
+  }
+
+  /// An error about a whole file.
+  public init(
+    _ kind: FailureKind, file: String, member: String? = nil, offset: Int? = nil,
+    field: String? = nil, tensor: String? = nil, _ problem: String, remedy: String? = nil
+  ) {
+    self.init(
+      kind, Site(file: file, member: member, offset: offset, field: field), tensor: tensor,
+      problem, remedy: remedy)
+  }
+}
+
+extension CheckpointError: Equatable {
+  /// Equal in kind, site and tensor; the wording is free to change.
+  public static func == (left: CheckpointError, right: CheckpointError) -> Bool {
+    left.kind == right.kind && left.site == right.site && left.tensor == right.tensor
+  }
+}
+
+extension ParseFailure {
+  /// The failure with its place in a checkpoint added.
+  public func located(
+    file: String, member: String? = nil, base: Int = 0, tensor: String? = nil
+  ) -> CheckpointError {
+    CheckpointError(
+      kind,
+      CheckpointError.Site(
+        file: file, member: member, offset: offset.map { $0 + base }, field: field),
+      tensor: tensor, problem)
+  }
+}
+
+/// Runs a parser and adds the place to whatever it throws.
+public func locating<Result: ~Copyable>(
+  file: String, member: String? = nil, base: Int = 0, tensor: String? = nil,
+  _ body: () throws(ParseFailure) -> Result
+) throws(CheckpointError) -> Result {
+  do {
+    return try body()
+  } catch {
+    throw error.located(file: file, member: member, base: base, tensor: tensor)
+  }
+}

@@ -1,0 +1,50 @@
+/// Why something could not be read or written. The kinds stay apart, because their remedies do.
+public enum FailureKind: String, Sendable, Hashable, CaseIterable {
+  /// The file ends before what it announces.
+  case truncated
+  /// The bytes break a rule of their format.
+  case malformed
+  /// Legal, perhaps, but beyond a stated limit of this reader.
+  case limitExceeded
+  /// Valid, and not implemented.
+  case unsupported
+  /// Refused for safety: a pickle names a global outside the allow-list, a file points at another file.
+  case forbidden
+  /// A file, member or tensor that should be there is not.
+  case notFound
+  /// Two things that should agree by value do not: a shape, a dtype, a checksum, a verification.
+  case mismatch
+  /// The parts of a checkpoint contradict each other, or a request contradicts the checkpoint.
+  case inconsistent
+  /// The operating system refused.
+  case inputOutput
+}
+
+/// A failure below the level of files: what is wrong, at which byte of the buffer being read.
+///
+/// Formats turn it into a ``CheckpointError`` by adding the file and the member.
+public struct ParseFailure: Error, Sendable {
+  /// What kind of failure it is.
+  public var kind: FailureKind
+  /// The position in the buffer or file being read, in bytes.
+  public var offset: Int?
+  /// What was being read, in the words of the specification.
+  public var field: String
+  /// What is wrong: expected against found.
+  public var problem: String
+
+  /// Makes a failure of its parts.
+  public init(_ kind: FailureKind, at offset: Int? = nil, _ field: String, _ problem: String) {
+    self.kind = kind
+    self.offset = offset
+    self.field = field
+    self.problem = problem
+  }
+}
+
+extension ParseFailure: Equatable {
+  /// Equal in kind and place; the wording is free to change.
+  public static func == (left: ParseFailure, right: ParseFailure) -> Bool {
+    left.kind == right.kind && left.offset == right.offset && left.field == right.field
+  }
+}

@@ -1,0 +1,307 @@
+/// A strict JSON reader (RFC 8259) that hands out one element at a time.
+///
+/// Refused, beyond what the grammar refuses: a byte order mark, text that is not UTF-8, escaped lone surrogates, nesting
+/// beyond the limit, anything after the value. Duplicate keys are refused by whoever collects them (``JSONValue`` does),
+/// because only he knows the set. Numbers are kept as written, so that integers stay exact.
+public struct JSONReader: Sendable {
+  private var cursor: ByteCursor
+  private let maximumDepth: Int
+  private var depth = 0
+  private let context: String
+
+  /// A reader over UTF-8 text. `context` names the document in failures.
+  public init(_ bytes: [UInt8], context: String, base: Int = 0, maximumDepth: Int = 128) {
+    cursor = ByteCursor(bytes, base: base)
+    self.maximumDepth = maximumDepth
+    self.context = context
+  }
+
+  /// What the next value is, by its first character.
+  public enum Kind: Sendable { case object, array, string, number, boolean, null }
+
+  /// The offset of the next character.
+  public var offset: Int { cursor.offset }
+
+  private func malformed(_ problem: String) -> ParseFailure {
+    ParseFailure(.malformed, at: cursor.offset, context, problem)
+  }
+
+  private func unexpected(_ expected: String) -> ParseFailure {
+    guard let byte = cursor.peekByte() else {
+      return ParseFailure(
+        .truncated, at: cursor.offset, context, "the JSON text ends, expected \(expected)")
+    }
+    let found =
+      byte > 0x20 && byte < 0x7F
+      ? "'\(Character(Unicode.Scalar(byte)))'" : "byte 0x\(String(byte, radix: 16))"
+    return malformed("expected \(expected), found \(found)")
+  }
+
+  private mutating func skipWhitespace() throws(ParseFailure) {
+    while let byte = cursor.peekByte(), byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
+    {
+      try cursor.skip(1, context)
+    }
+  }
+
+  private mutating func expect(_ character: Unicode.Scalar) throws(ParseFailure) {
+    try skipWhitespace()
+    guard cursor.peekByte() == UInt8(ascii: character) else { throw unexpected("'\(character)'") }
+    try cursor.skip(1, context)
+  }
+
+  private mutating func enter() throws(ParseFailure) {
+    depth += 1
+    guard depth <= maximumDepth else {
+      throw ParseFailure(
+        .limitExceeded, at: cursor.offset, context, "nested deeper than \(maximumDepth) levels")
+    }
+  }
+
+  /// The kind of the next value.
+  public mutating func peekKind() throws(ParseFailure) -> Kind {
+    try skipWhitespace()
+    switch cursor.peekByte() {
+    case UInt8(ascii: "{"): return .object
+    case UInt8(ascii: "["): return .array
+    case UInt8(ascii: "\""): return .string
+    case UInt8(ascii: "t"), UInt8(ascii: "f"): return .boolean
+    case UInt8(ascii: "n"): return .null
+    case let byte? where byte == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte):
+      return .number
+    default: throw unexpected("a value")
+    }
+  }
+
+  /// Reads an object; `member` is called at each value, with its key, and must read it.
+  public mutating func readObject(
+    _ member: (ExactName, inout JSONReader) throws(ParseFailure) -> Void
+  ) throws(ParseFailure) {
+    try expect("{")
+    try enter()
+    try skipWhitespace()
+    if cursor.peekByte() == UInt8(ascii: "}") {
+      try cursor.skip(1, context)
+    } else {
+      while true {
+        try skipWhitespace()
+        let key = ExactName(try readString())
+        try expect(":")
+        try member(key, &self)
+        try skipWhitespace()
+        if cursor.peekByte() == UInt8(ascii: ",") {
+          try cursor.skip(1, context)
+        } else {
+          try expect("}")
+          break
+        }
+      }
+    }
+    depth -= 1
+  }
+
+  /// Reads an array; `element` is called at each value and must read it.
+  public mutating func readArray(
+    _ element: (inout JSONReader) throws(ParseFailure) -> Void
+  ) throws(ParseFailure) {
+    try expect("[")
+    try enter()
+    try skipWhitespace()
+    if cursor.peekByte() == UInt8(ascii: "]") {
+      try cursor.skip(1, context)
+    } else {
+      while true {
+        try element(&self)
+        try skipWhitespace()
+        if cursor.peekByte() == UInt8(ascii: ",") {
+          try cursor.skip(1, context)
+        } else {
+          try expect("]")
+          break
+        }
+      }
+    }
+    depth -= 1
+  }
+
+  /// Reads `true` or `false`.
+  public mutating func readBoolean() throws(ParseFailure) -> Bool {
+    try skipWhitespace()
+    if cursor.peekByte() == UInt8(ascii: "t") {
+      try readWord("true")
+      return true
+    }
+    try readWord("false")
+    return false
+  }
+
+  /// Reads `null`.
+  public mutating func readNull() throws(ParseFailure) {
+    try skipWhitespace()
+    try readWord("null")
+  }
+
+  private mutating func readWord(_ word: StaticString) throws(ParseFailure) {
+    for scalar in "\(word)".utf8 {
+      guard cursor.peekByte() == scalar else { throw unexpected("'\(word)'") }
+      try cursor.skip(1, context)
+    }
+  }
+
+  /// Reads a number, as written.
+  public mutating func readNumber() throws(ParseFailure) -> JSONNumber {
+    try skipWhitespace()
+    let start = cursor.position
+    if cursor.peekByte() == UInt8(ascii: "-") { try cursor.skip(1, context) }
+    if cursor.peekByte() == UInt8(ascii: "0") {
+      try cursor.skip(1, context)
+    } else {
+      try skipDigits()
+    }
+    var isInteger = true
+    if cursor.peekByte() == UInt8(ascii: ".") {
+      isInteger = false
+      try cursor.skip(1, context)
+      try skipDigits()
+    }
+    if let byte = cursor.peekByte(), byte == UInt8(ascii: "e") || byte == UInt8(ascii: "E") {
+      isInteger = false
+      try cursor.skip(1, context)
+      if let sign = cursor.peekByte(), sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") {
+        try cursor.skip(1, context)
+      }
+      try skipDigits()
+    }
+    let text = String(decoding: cursor.bytes[start..<cursor.position], as: UTF8.self)
+    return JSONNumber(text: text, isInteger: isInteger)
+  }
+
+  private mutating func skipDigits() throws(ParseFailure) {
+    var any = false
+    while let byte = cursor.peekByte(), byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
+      any = true
+      try cursor.skip(1, context)
+    }
+    if !any { throw unexpected("a digit") }
+  }
+
+  /// Reads a string.
+  public mutating func readString() throws(ParseFailure) -> String {
+    try skipWhitespace()
+    guard cursor.peekByte() == UInt8(ascii: "\"") else { throw unexpected("a string") }
+    try cursor.skip(1, context)
+    let start = cursor.position
+    // Most strings hold no escape: find the end, then validate in one go.
+    var index = start
+    while index < cursor.end {
+      let byte = cursor.bytes[index]
+      if byte == UInt8(ascii: "\"") {
+        guard let text = String(validating: cursor.bytes[start..<index], as: UTF8.self) else {
+          throw malformed("the string is not valid UTF-8")
+        }
+        try cursor.seek(to: index + 1, context)
+        return text
+      }
+      if byte == UInt8(ascii: "\\") || byte < 0x20 { break }
+      index += 1
+    }
+    return try readEscapedString(from: start)
+  }
+
+  private mutating func readEscapedString(from start: Int) throws(ParseFailure) -> String {
+    var text: [UInt8] = []
+    while true {
+      guard let byte = cursor.peekByte() else { throw unexpected("the end of a string") }
+      switch byte {
+      case UInt8(ascii: "\""):
+        guard let string = String(validating: text, as: UTF8.self) else {
+          throw malformed("the string is not valid UTF-8")
+        }
+        try cursor.skip(1, context)
+        return string
+      case UInt8(ascii: "\\"):
+        try cursor.skip(1, context)
+        try readEscape(into: &text)
+      case 0..<0x20:
+        throw malformed("a control character in a string must be escaped")
+      default:
+        text.append(byte)
+        try cursor.skip(1, context)
+      }
+    }
+  }
+
+  private mutating func readEscape(into text: inout [UInt8]) throws(ParseFailure) {
+    switch try cursor.readByte(context) {
+    case UInt8(ascii: "\""): text.append(UInt8(ascii: "\""))
+    case UInt8(ascii: "\\"): text.append(UInt8(ascii: "\\"))
+    case UInt8(ascii: "/"): text.append(UInt8(ascii: "/"))
+    case UInt8(ascii: "b"): text.append(0x08)
+    case UInt8(ascii: "f"): text.append(0x0C)
+    case UInt8(ascii: "n"): text.append(0x0A)
+    case UInt8(ascii: "r"): text.append(0x0D)
+    case UInt8(ascii: "t"): text.append(0x09)
+    case UInt8(ascii: "u"):
+      var value = UInt32(try readHexadecimal())
+      if (0xD800..<0xDC00).contains(value) {
+        guard cursor.peekByte() == UInt8(ascii: "\\") else { throw malformed("lone surrogate") }
+        try cursor.skip(1, context)
+        guard cursor.peekByte() == UInt8(ascii: "u") else { throw malformed("lone surrogate") }
+        try cursor.skip(1, context)
+        let low = UInt32(try readHexadecimal())
+        guard (0xDC00..<0xE000).contains(low) else { throw malformed("lone surrogate") }
+        value = 0x10000 + ((value - 0xD800) << 10) + (low - 0xDC00)
+      }
+      guard let scalar = Unicode.Scalar(value) else { throw malformed("lone surrogate") }
+      text.append(contentsOf: String(Character(scalar)).utf8)
+    default:
+      throw malformed("unknown escape in a string")
+    }
+  }
+
+  private mutating func readHexadecimal() throws(ParseFailure) -> UInt16 {
+    var value: UInt16 = 0
+    for _ in 0..<4 {
+      let byte = try cursor.readByte(context)
+      guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80 else {
+        throw malformed("expected four hexadecimal digits after \\u")
+      }
+      value = value << 4 | UInt16(digit)
+    }
+    return value
+  }
+
+  /// Reads any value and forgets it.
+  public mutating func skipValue() throws(ParseFailure) {
+    switch try peekKind() {
+    case .object: try readObject { (_, reader) throws(ParseFailure) in try reader.skipValue() }
+    case .array: try readArray { (reader) throws(ParseFailure) in try reader.skipValue() }
+    case .string: _ = try readString()
+    case .number: _ = try readNumber()
+    case .boolean: _ = try readBoolean()
+    case .null: try readNull()
+    }
+  }
+
+  /// Makes sure that nothing but white space follows.
+  public mutating func readEnd() throws(ParseFailure) {
+    try skipWhitespace()
+    if !cursor.isAtEnd { throw unexpected("the end of the JSON text") }
+  }
+}
+
+/// A JSON number, as written.
+public struct JSONNumber: Sendable, Hashable {
+  /// The digits as they stand in the text.
+  public let text: String
+  /// True if it is written without fraction and exponent.
+  public let isInteger: Bool
+
+  /// The value as an integer of some width, or nil if it is not one or does not fit.
+  public func exactly<Number: FixedWidthInteger>(_ type: Number.Type) -> Number? {
+    isInteger ? Number(text) : nil
+  }
+
+  /// The nearest double; infinite if the number is beyond its range.
+  public var double: Double { Double(text) ?? .nan }
+}

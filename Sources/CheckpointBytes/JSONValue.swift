@@ -1,0 +1,192 @@
+/// A JSON document in memory: objects keep their order, keys are unique by their bytes, numbers stay as written.
+public indirect enum JSONValue: Sendable, Hashable {
+  /// A member of an object.
+  public struct Member: Sendable, Hashable {
+    /// The key.
+    public let key: ExactName
+    /// The value.
+    public let value: JSONValue
+
+    /// Makes a member.
+    public init(_ key: ExactName, _ value: JSONValue) {
+      self.key = key
+      self.value = value
+    }
+  }
+
+  case object([Member])
+  case array([JSONValue])
+  case string(String)
+  case number(JSONNumber)
+  case boolean(Bool)
+  case null
+
+  /// Reads a document; duplicate keys are malformed.
+  public init(
+    parsing bytes: [UInt8], context: String, base: Int = 0, maximumDepth: Int = 128
+  ) throws(ParseFailure) {
+    var reader = JSONReader(bytes, context: context, base: base, maximumDepth: maximumDepth)
+    self = try JSONValue(&reader, context: context)
+    try reader.readEnd()
+  }
+
+  /// Reads one value from a reader.
+  public init(_ reader: inout JSONReader, context: String) throws(ParseFailure) {
+    switch try reader.peekKind() {
+    case .object:
+      var members: [Member] = []
+      var keys: Set<ExactName> = []
+      try reader.readObject { (key, reader) throws(ParseFailure) in
+        guard keys.insert(key).inserted else {
+          throw ParseFailure(
+            .malformed, at: reader.offset, context, "the key \(quoted(key.string)) occurs twice")
+        }
+        members.append(Member(key, try JSONValue(&reader, context: context)))
+      }
+      self = .object(members)
+    case .array:
+      var elements: [JSONValue] = []
+      try reader.readArray { (reader) throws(ParseFailure) in
+        elements.append(try JSONValue(&reader, context: context))
+      }
+      self = .array(elements)
+    case .string: self = .string(try reader.readString())
+    case .number: self = .number(try reader.readNumber())
+    case .boolean: self = .boolean(try reader.readBoolean())
+    case .null:
+      try reader.readNull()
+      self = .null
+    }
+  }
+}
+
+extension JSONValue {
+  /// The value under a key, if this is an object that has it.
+  public subscript(key: ExactName) -> JSONValue? {
+    guard case .object(let members) = self else { return nil }
+    return members.first { $0.key == key }?.value
+  }
+
+  /// The text, if this is a string.
+  public var string: String? {
+    guard case .string(let text) = self else { return nil }
+    return text
+  }
+
+  /// The members, if this is an object.
+  public var members: [Member]? {
+    guard case .object(let members) = self else { return nil }
+    return members
+  }
+
+  /// The elements, if this is an array.
+  public var elements: [JSONValue]? {
+    guard case .array(let elements) = self else { return nil }
+    return elements
+  }
+
+  /// The value as an `Int`, if it is an integer that fits.
+  public var integer: Int? {
+    guard case .number(let number) = self else { return nil }
+    return number.exactly(Int.self)
+  }
+
+  /// An integer as a JSON value.
+  public static func integer(_ value: some BinaryInteger) -> JSONValue {
+    .number(JSONNumber(text: String(value), isInteger: true))
+  }
+
+  /// A finite double as a JSON value, in the shortest form that reads back the same; `null` for infinities and NaN,
+  /// which JSON cannot write.
+  public static func double(_ value: Double) -> JSONValue {
+    value.isFinite ? .number(JSONNumber(text: "\(value)", isInteger: false)) : .null
+  }
+}
+
+/// Writes JSON text: UTF-8, no escape that is not needed.
+public struct JSONWriter: Sendable {
+  /// How much white space to write.
+  public enum Style: Sendable {
+    /// None: what serde and `json.dumps(separators=(",", ":"))` write.
+    case compact
+    /// Two spaces a level, as `json.dumps(indent=2, ensure_ascii=False)` writes it.
+    case indented
+  }
+
+  /// The text so far, as UTF-8.
+  public private(set) var bytes: [UInt8] = []
+  private let style: Style
+
+  /// A writer with nothing written.
+  public init(style: Style = .compact) {
+    self.style = style
+  }
+
+  /// The text of a value.
+  public static func text(_ value: JSONValue, style: Style = .compact) -> String {
+    var writer = JSONWriter(style: style)
+    writer.write(value)
+    return String(decoding: writer.bytes, as: UTF8.self)
+  }
+
+  /// Appends text as it is.
+  public mutating func writeRaw(_ text: String) {
+    bytes.append(contentsOf: text.utf8)
+  }
+
+  private mutating func newLine(_ level: Int) {
+    guard style == .indented else { return }
+    bytes.append(0x0A)
+    bytes.append(contentsOf: repeatElement(0x20, count: level * 2))
+  }
+
+  /// Appends a value.
+  public mutating func write(_ value: JSONValue, level: Int = 0) {
+    switch value {
+    case .object(let members):
+      writeRaw("{")
+      for (index, member) in members.enumerated() {
+        if index > 0 { writeRaw(",") }
+        newLine(level + 1)
+        write(string: member.key.string)
+        writeRaw(style == .indented ? ": " : ":")
+        write(member.value, level: level + 1)
+      }
+      if !members.isEmpty { newLine(level) }
+      writeRaw("}")
+    case .array(let elements):
+      writeRaw("[")
+      for (index, element) in elements.enumerated() {
+        if index > 0 { writeRaw(",") }
+        newLine(level + 1)
+        write(element, level: level + 1)
+      }
+      if !elements.isEmpty { newLine(level) }
+      writeRaw("]")
+    case .string(let text): write(string: text)
+    case .number(let number): writeRaw(number.text)
+    case .boolean(let value): writeRaw(value ? "true" : "false")
+    case .null: writeRaw("null")
+    }
+  }
+
+  /// Appends a string, quoted; control characters are escaped as serde_json escapes them.
+  public mutating func write(string: String) {
+    bytes.append(UInt8(ascii: "\""))
+    for byte in string.utf8 {
+      switch byte {
+      case UInt8(ascii: "\""): writeRaw("\\\"")
+      case UInt8(ascii: "\\"): writeRaw("\\\\")
+      case 0x08: writeRaw("\\b")
+      case 0x0C: writeRaw("\\f")
+      case 0x0A: writeRaw("\\n")
+      case 0x0D: writeRaw("\\r")
+      case 0x09: writeRaw("\\t")
+      case 0..<0x20:
+        writeRaw("\\u00" + (byte < 0x10 ? "0" : "") + String(byte, radix: 16))
+      default: bytes.append(byte)
+      }
+    }
+    bytes.append(UInt8(ascii: "\""))
+  }
+}

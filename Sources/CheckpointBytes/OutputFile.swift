@@ -1,0 +1,161 @@
+/// A file being written beside its destination, which it replaces in one step when it is complete.
+///
+/// The temporary file lies in the destination's directory; it is written, flushed to disk, renamed over the destination,
+/// and the directory is flushed. Until the rename the old destination stands untouched; if anything fails, or the object
+/// goes away without ``commit()``, the temporary file is removed.
+public final class OutputFile: Sendable {
+  /// The path that the file will have.
+  public let path: String
+  /// The path that it has until then.
+  public let temporaryPath: String
+
+  let descriptor: CInt
+  private let state = SharedState()
+
+  /// Creates the temporary file.
+  ///
+  /// - Throws: `inputOutput` if the directory cannot be written, the disk is full, or `path` is a directory.
+  public init(path: String, reserving size: Int = 0) throws(CheckpointError) {
+    self.path = path
+    // The destination itself is replaced, not what a link leads to.
+    let (directory, name) = splitPath(path)
+    temporaryPath =
+      directory + "." + String(name.prefix(200))
+      + ".\(SystemCalls.processIdentifier())-\(UInt32.random(in: 0...UInt32.max)).part"
+    let kind = try PathKind(path: path)
+    guard kind == .file || kind == .nothing else {
+      throw CheckpointError(.inputOutput, file: path, "is not a regular file and is not replaced")
+    }
+    do {
+      descriptor = try SystemCalls.create(temporaryPath)
+    } catch {
+      throw CheckpointError(.inputOutput, file: path, "cannot be written: \(error.reason)")
+    }
+    TemporaryFiles.shared.insert(temporaryPath)
+    do {
+      try SystemCalls.reserve(descriptor, size)
+    } catch {
+      throw CheckpointError(.inputOutput, file: path, "cannot be written: \(error.reason)")
+    }
+  }
+
+  deinit {
+    SystemCalls.close(descriptor)
+    if !state.isCommitted {
+      SystemCalls.remove(temporaryPath)
+      TemporaryFiles.shared.remove(temporaryPath)
+    }
+  }
+
+  private func failure(_ error: SystemFailure, _ action: String) -> CheckpointError {
+    CheckpointError(.inputOutput, file: path, "\(action): \(error.reason)")
+  }
+
+  /// Writes bytes at an offset.
+  public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(CheckpointError) {
+    guard let start = bytes.baseAddress else { return }
+    do {
+      try unsafe SystemCalls.write(descriptor, at: offset, from: start, count: bytes.count)
+    } catch {
+      throw failure(error, "cannot be written")
+    }
+  }
+
+  /// Writes bytes at an offset.
+  public func write(_ bytes: [UInt8], at offset: Int) throws(CheckpointError) {
+    var thrown: CheckpointError?
+    unsafe bytes.withUnsafeBytes { buffer in
+      do throws(CheckpointError) {
+        try unsafe write(buffer, at: offset)
+      } catch {
+        thrown = error
+      }
+    }
+    if let thrown { throw thrown }
+  }
+
+  /// Copies a range of another file, inside the kernel where it can.
+  public func copy(_ range: FileRange, to offset: Int) throws(CheckpointError) {
+    var done = 0
+    while done < range.count {
+      // Large enough to be cheap, small enough that write-back starts early.
+      let piece = min(range.count - done, 32 << 20)
+      let copied: Int
+      do {
+        copied = try SystemCalls.copy(
+          from: range.file.descriptor, at: range.offset + done, to: descriptor, at: offset + done,
+          count: piece)
+      } catch {
+        throw failure(error, "cannot be written")
+      }
+      if copied == 0 {
+        try copyThroughMemory(range, from: done, to: offset)
+        return
+      }
+      startWriteback(at: offset + done, count: copied)
+      done += copied
+    }
+  }
+
+  private func copyThroughMemory(
+    _ range: FileRange, from start: Int, to offset: Int
+  ) throws(CheckpointError) {
+    var done = start
+    while done < range.count {
+      let piece = min(range.count - done, 1 << 20)
+      try write(try range.file.bytes(at: range.offset + done, count: piece), at: offset + done)
+      done += piece
+    }
+  }
+
+  /// Asks the kernel to begin writing a range to disk.
+  public func startWriteback(at offset: Int, count: Int) {
+    SystemCalls.startWriteback(descriptor, at: offset, count: count)
+  }
+
+  /// Sets the size of the file, which cuts off what was reserved too much.
+  public func setSize(_ size: Int) throws(CheckpointError) {
+    do {
+      try SystemCalls.setSize(descriptor, size)
+    } catch {
+      throw failure(error, "cannot be written")
+    }
+  }
+
+  /// Opens the temporary file for reading, so that it can be checked before it replaces anything.
+  public func reopen() throws(CheckpointError) -> SourceFile {
+    try SourceFile(path: temporaryPath)
+  }
+
+  /// Flushes the file to disk and puts it in the place of the destination.
+  ///
+  /// The new file has the permissions of the one it replaces, or the usual ones of a new file.
+  public func commit() throws(CheckpointError) {
+    do {
+      let old = try SystemCalls.status(path: path)
+      try SystemCalls.setPermissions(
+        descriptor, old?.permissions ?? SystemCalls.defaultPermissions())
+      try SystemCalls.flush(descriptor)
+      try SystemCalls.rename(temporaryPath, to: path)
+    } catch {
+      throw failure(error, "cannot be put in place")
+    }
+    state.markCommitted()
+    TemporaryFiles.shared.remove(temporaryPath)
+    do {
+      let directory = splitPath(path).directory
+      let descriptor = try SystemCalls.openDirectory(directory.isEmpty ? "." : directory)
+      defer { SystemCalls.close(descriptor) }
+      try SystemCalls.flush(descriptor)
+    } catch {
+      throw failure(error, "the directory cannot be flushed")
+    }
+  }
+}
+
+/// A path cut before its last component: the directory with its slash (empty if there is none), and the name.
+public func splitPath(_ path: String) -> (directory: String, name: String) {
+  guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return ("", path) }
+  let next = path.utf8.index(after: slash)
+  return (String(path[..<next]), String(path[next...]))
+}

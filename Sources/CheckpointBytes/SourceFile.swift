@@ -1,0 +1,123 @@
+/// A regular file open for reading, its size taken once.
+///
+/// Bytes are read with `pread`, never mapped: a mapped file that another process truncates kills the reader with
+/// `SIGBUS`, a `pread` comes back short and becomes an error. Symbolic links are followed (the Hugging Face cache is
+/// made of them), but what they lead to must be a regular file; a FIFO or a device is refused without waiting for it.
+public final class SourceFile: Sendable {
+  /// The path, as it was given.
+  public let path: String
+  /// The size in bytes when the file was opened.
+  public let size: Int
+  /// Tells files apart, whatever paths lead to them.
+  public let identity: FileIdentity
+
+  let descriptor: CInt
+
+  /// Opens a file.
+  ///
+  /// - Throws: `notFound` if nothing is there, `inputOutput` if the system refuses or it is no regular file.
+  public init(path: String) throws(CheckpointError) {
+    let descriptor: CInt
+    let status: FileStatus
+    guard !path.utf8.contains(0) else {
+      throw CheckpointError(.notFound, file: path, "a path cannot contain NUL")
+    }
+    do {
+      descriptor = try SystemCalls.openForReading(path)
+    } catch {
+      throw CheckpointError(error.kind, file: path, "cannot be opened: \(error.reason)")
+    }
+    do {
+      status = try SystemCalls.status(descriptor)
+    } catch {
+      SystemCalls.close(descriptor)
+      throw CheckpointError(.inputOutput, file: path, "cannot be examined: \(error.reason)")
+    }
+    guard status.isRegular else {
+      SystemCalls.close(descriptor)
+      throw CheckpointError(
+        .inputOutput, file: path,
+        status.isDirectory ? "is a directory, expected a file" : "is not a regular file")
+    }
+    self.path = path
+    self.size = status.size
+    self.identity = FileIdentity(device: status.device, inode: status.inode)
+    self.descriptor = descriptor
+  }
+
+  deinit {
+    SystemCalls.close(descriptor)
+  }
+
+  /// Fills a buffer with the bytes at `offset`.
+  ///
+  /// - Throws: `truncated` if the file ends before, `inputOutput` if the system refuses.
+  public func read(
+    at offset: Int, into destination: UnsafeMutableRawBufferPointer
+  ) throws(CheckpointError) {
+    guard var next = destination.baseAddress else { return }
+    var position = offset
+    var left = destination.count
+    while left > 0 {
+      let got: Int
+      do {
+        got = try unsafe SystemCalls.read(descriptor, at: position, into: next, count: left)
+      } catch {
+        throw CheckpointError(
+          .inputOutput, file: path, offset: position, "cannot be read: \(error.reason)")
+      }
+      guard got > 0 else {
+        throw CheckpointError(
+          .truncated, file: path, offset: position,
+          "the file ends here, expected \(left) more bytes")
+      }
+      position += got
+      left -= got
+      unsafe next += got
+    }
+  }
+
+  /// The bytes at `offset`, in memory.
+  ///
+  /// The range is compared with the size of the file before anything is allocated.
+  /// - Throws: `truncated` if the file is shorter, `inputOutput` if the system refuses.
+  public func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
+    guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
+      throw CheckpointError(
+        .truncated, file: path, offset: offset,
+        "expected \(count) bytes, the file has \(max(0, size - max(0, offset))) here")
+    }
+    return try unsafe withNewBytes(count: count) { (buffer) throws(CheckpointError) in
+      try unsafe read(at: offset, into: buffer)
+    }
+  }
+}
+
+/// What makes two paths one file: device and inode.
+public struct FileIdentity: Sendable, Hashable {
+  let device: UInt64
+  let inode: UInt64
+}
+
+extension SystemFailure {
+  /// `notFound` where the path leads nowhere, `inputOutput` otherwise.
+  var kind: FailureKind { isMissingFile ? .notFound : .inputOutput }
+}
+
+/// An array of `count` bytes that `fill` initialises whole.
+public func withNewBytes(
+  count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(CheckpointError) -> Void
+) throws(CheckpointError) -> [UInt8] {
+  var failure: CheckpointError?
+  let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+    do throws(CheckpointError) {
+      try unsafe fill(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]))
+      initialized = count
+    } catch {
+      failure = error
+      initialized = 0
+    }
+  }
+  if let failure { throw failure }
+  return bytes
+}

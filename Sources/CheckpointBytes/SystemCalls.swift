@@ -1,0 +1,227 @@
+// The one place where this package meets the operating system's C interface.
+
+internal import CLinux
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
+/// A failed system call: its `errno` and what it was about.
+struct SystemFailure: Error {
+  let code: CInt
+  let call: String
+
+  /// The system's own words for the code.
+  var reason: String {
+    unsafe String(cString: strerror(code))
+  }
+
+  /// True if the path leads nowhere.
+  var isMissingFile: Bool { code == ENOENT || code == ENOTDIR }
+}
+
+/// What `fstat` says of an open file.
+struct FileStatus {
+  let isRegular: Bool
+  let isDirectory: Bool
+  let size: Int
+  let device: UInt64
+  let inode: UInt64
+  let permissions: UInt32
+}
+
+/// Thin wrappers over system calls: they retry on `EINTR` and throw ``SystemFailure``.
+enum SystemCalls {
+  private static func check(_ result: CInt, _ call: String) throws(SystemFailure) -> CInt {
+    guard result >= 0 else { throw SystemFailure(code: errno, call: call) }
+    return result
+  }
+
+  /// Opens for reading. `O_NONBLOCK` so that a FIFO with no writer cannot hold the process.
+  static func openForReading(_ path: String) throws(SystemFailure) -> CInt {
+    try unsafe check(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), "open")
+  }
+
+  /// Creates a file that must not exist yet.
+  static func create(_ path: String) throws(SystemFailure) -> CInt {
+    try unsafe check(open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600), "create")
+  }
+
+  static func openDirectory(_ path: String) throws(SystemFailure) -> CInt {
+    try unsafe check(open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY), "open")
+  }
+
+  static func close(_ descriptor: CInt) {
+    #if canImport(Glibc)
+      _ = Glibc.close(descriptor)
+    #elseif canImport(Musl)
+      _ = Musl.close(descriptor)
+    #elseif canImport(Darwin)
+      _ = Darwin.close(descriptor)
+    #endif
+  }
+
+  static func status(_ descriptor: CInt) throws(SystemFailure) -> FileStatus {
+    var record = stat()
+    guard unsafe fstat(descriptor, &record) == 0 else {
+      throw SystemFailure(code: errno, call: "fstat")
+    }
+    return FileStatus(record)
+  }
+
+  /// The status of what a path names, links followed; nil if there is nothing.
+  static func status(path: String) throws(SystemFailure) -> FileStatus? {
+    var record = stat()
+    guard unsafe stat(path, &record) == 0 else {
+      if errno == ENOENT { return nil }
+      throw SystemFailure(code: errno, call: "stat")
+    }
+    return FileStatus(record)
+  }
+
+  /// Reads up to `count` bytes at `offset`; returns how many, 0 at the end of the file.
+  static func read(
+    _ descriptor: CInt, at offset: Int, into destination: UnsafeMutableRawPointer, count: Int
+  ) throws(SystemFailure) -> Int {
+    while true {
+      let got = unsafe pread(descriptor, destination, count, off_t(offset))
+      if got >= 0 { return got }
+      if errno != EINTR { throw SystemFailure(code: errno, call: "read") }
+    }
+  }
+
+  /// Writes all `count` bytes at `offset`.
+  static func write(
+    _ descriptor: CInt, at offset: Int, from source: UnsafeRawPointer, count: Int
+  ) throws(SystemFailure) {
+    var done = 0
+    while done < count {
+      let put = unsafe pwrite(descriptor, source + done, count - done, off_t(offset + done))
+      if put < 0 {
+        if errno == EINTR { continue }
+        throw SystemFailure(code: errno, call: "write")
+      }
+      done += put
+    }
+  }
+
+  /// Copies bytes between files inside the kernel. Returns how many were copied; 0 if the kernel cannot do it for these
+  /// files and the caller has to read and write.
+  static func copy(
+    from source: CInt, at sourceOffset: Int, to destination: CInt, at destinationOffset: Int,
+    count: Int
+  ) throws(SystemFailure) -> Int {
+    #if os(Linux)
+      var input = Int64(sourceOffset)
+      var output = Int64(destinationOffset)
+      while true {
+        let copied = unsafe copy_file_range(source, &input, destination, &output, count, 0)
+        if copied >= 0 { return copied }
+        switch errno {
+        case EINTR: continue
+        case EXDEV, ENOSYS, EINVAL, EOPNOTSUPP, EPERM, EBADF: return 0
+        default: throw SystemFailure(code: errno, call: "copy")
+        }
+      }
+    #else
+      return 0
+    #endif
+  }
+
+  static func setSize(_ descriptor: CInt, _ size: Int) throws(SystemFailure) {
+    _ = try check(ftruncate(descriptor, off_t(size)), "ftruncate")
+  }
+
+  /// Reserves space, so that a full disk is found before the work and not in the middle of it. Where the file system
+  /// cannot do that, nothing happens.
+  static func reserve(_ descriptor: CInt, _ size: Int) throws(SystemFailure) {
+    #if os(Linux)
+      guard size > 0 else { return }
+      let result = posix_fallocate(descriptor, 0, off_t(size))
+      if result == ENOSPC || result == EFBIG || result == EDQUOT {
+        throw SystemFailure(code: result, call: "reserve space")
+      }
+    #endif
+  }
+
+  /// Asks the kernel to begin writing a range to disk, so that dirty pages do not pile up until the final flush.
+  static func startWriteback(_ descriptor: CInt, at offset: Int, count: Int) {
+    #if os(Linux)
+      // SYNC_FILE_RANGE_WRITE
+      _ = sync_file_range(descriptor, Int64(offset), Int64(count), 2)
+    #endif
+  }
+
+  static func flush(_ descriptor: CInt) throws(SystemFailure) {
+    _ = try check(fsync(descriptor), "fsync")
+  }
+
+  static func setPermissions(_ descriptor: CInt, _ permissions: UInt32) throws(SystemFailure) {
+    _ = try check(fchmod(descriptor, mode_t(permissions)), "fchmod")
+  }
+
+  /// The permissions a new file gets by default: 0666 less the process's mask.
+  static func defaultPermissions() -> UInt32 {
+    let mask = umask(0)
+    _ = umask(mask)
+    return 0o666 & ~UInt32(mask)
+  }
+
+  static func rename(_ old: String, to new: String) throws(SystemFailure) {
+    #if canImport(Glibc)
+      let result = unsafe Glibc.rename(old, new)
+    #elseif canImport(Musl)
+      let result = unsafe Musl.rename(old, new)
+    #elseif canImport(Darwin)
+      let result = unsafe Darwin.rename(old, new)
+    #endif
+    _ = try check(result, "rename")
+  }
+
+  static func remove(_ path: String) {
+    _ = unsafe unlink(path)
+  }
+
+  static func makeDirectory(_ path: String) throws(SystemFailure) {
+    _ = try unsafe check(mkdir(path, 0o777), "mkdir")
+  }
+
+  static func removeDirectory(_ path: String) {
+    _ = unsafe rmdir(path)
+  }
+
+  static func processIdentifier() -> CInt { getpid() }
+
+  /// The names in a directory, without `.` and `..`, in byte order.
+  static func names(inDirectory path: String) throws(SystemFailure) -> [String] {
+    guard let stream = unsafe opendir(path) else {
+      throw SystemFailure(code: errno, call: "open")
+    }
+    defer { unsafe closedir(stream) }
+    var names: [ExactName] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { field in
+        unsafe field.withMemoryRebound(to: CChar.self, capacity: 256) {
+          unsafe String(validatingCString: $0)
+        }
+      }
+      if let name, name != ".", name != ".." { names.append(ExactName(name)) }
+    }
+    return names.sorted().map(\.string)
+  }
+}
+
+extension FileStatus {
+  fileprivate init(_ record: stat) {
+    isRegular = record.st_mode & S_IFMT == S_IFREG
+    isDirectory = record.st_mode & S_IFMT == S_IFDIR
+    size = Int(record.st_size)
+    device = UInt64(truncatingIfNeeded: record.st_dev)
+    inode = UInt64(truncatingIfNeeded: record.st_ino)
+    permissions = UInt32(record.st_mode) & 0o777
+  }
+}
