@@ -46,6 +46,19 @@ public struct FileRange: Sendable {
   public let offset: Int
   /// The number of bytes.
   public let count: Int
+
+  init(file: SourceFile, offset: Int, count: Int) {
+    self.file = file
+    self.offset = offset
+    self.count = count
+  }
+
+  /// A part of a range, cut to what the range holds.
+  public init(_ whole: FileRange, from start: Int, count: Int) {
+    file = whole.file
+    offset = whole.offset + min(max(0, start), whole.count)
+    self.count = min(max(0, count), whole.count - min(max(0, start), whole.count))
+  }
 }
 
 /// A contiguous part of a file as a byte source.

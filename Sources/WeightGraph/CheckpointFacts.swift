@@ -1,0 +1,33 @@
+public import CheckpointBytes
+public import OrderedCollections
+
+/// What a checkpoint holds beside its weights, as inert data.
+public struct CheckpointFacts: Sendable {
+  /// Text by key: safetensors' `__metadata__`, and the text attributes at the root of an HDF5 file. Nil if the format has
+  /// no such thing or the file none.
+  public var metadata: OrderedDictionary<ExactName, String>?
+  /// The checkpoint's own structure, where it is more than a list of names: nested dictionaries, lists, plain values
+  /// such as `epoch`; weights stand in it as ``InertValue/weight(_:)``.
+  public var tree: InertValue?
+  /// Attributes of HDF5 groups and data sets, by path; the root's path is empty. Groups without attributes are listed too.
+  public var attributes: OrderedDictionary<ExactName, OrderedDictionary<ExactName, InertValue>> = [:]
+  /// What is there and is no dense tensor: quantised, sparse, text…
+  public var others: [OtherObject] = []
+
+  /// No facts.
+  public init() {}
+}
+
+/// Something in a checkpoint that is no dense tensor of numbers.
+public struct OtherObject: Sendable, Hashable {
+  /// Its name.
+  public let name: ExactName
+  /// What it is, for people.
+  public let description: String
+
+  /// Makes an entry.
+  public init(name: ExactName, description: String) {
+    self.name = name
+    self.description = description
+  }
+}

@@ -1,0 +1,216 @@
+internal import CheckpointBytes
+internal import TensorValues
+
+extension StoredTensor {
+  /// Fills `destination` with packed little-endian bytes of the elements, from byte `offset` of the packed form on.
+  func read(
+    at offset: Int, into destination: UnsafeMutableRawBufferPointer
+  ) throws(CheckpointError) {
+    if layout.isPacked {
+      try unsafe source.read(at: byteOffset + offset, into: destination)
+    } else {
+      try unsafe gather(at: offset, into: destination)
+    }
+    unsafe normalise(destination)
+  }
+
+  /// Brings numbers into the machine's order and applies the conj and neg bits.
+  private func normalise(_ bytes: UnsafeMutableRawBufferPointer) {
+    guard let width = dtype.componentByteWidth else { return }
+    if byteOrder == .big {
+      switch width {
+      case 2: unsafe swapEach(UInt16.self, bytes)
+      case 4: unsafe swapEach(UInt32.self, bytes)
+      case 8: unsafe swapEach(UInt64.self, bytes)
+      default: break
+      }
+    }
+    if isNegated { unsafe negate(bytes, every: width, from: 0) }
+    if isConjugated { unsafe negate(bytes, every: width * 2, from: width) }
+  }
+
+  /// Flips the sign of the components that begin at `first`, `first + step`, …
+  private func negate(_ bytes: UnsafeMutableRawBufferPointer, every step: Int, from first: Int) {
+    guard let width = dtype.componentByteWidth else { return }
+    // Floating-point numbers have a sign bit; PyTorch sets the neg bit on nothing else (it comes from `imag`).
+    for start in stride(from: first, to: bytes.count, by: step) {
+      unsafe bytes[start + width - 1] ^= 0x80
+    }
+  }
+}
+
+private func swapEach<Number: FixedWidthInteger>(
+  _: Number.Type, _ bytes: UnsafeMutableRawBufferPointer
+) {
+  let width = MemoryLayout<Number>.size
+  for offset in stride(from: 0, to: bytes.count - width + 1, by: width) {
+    let value = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: Number.self)
+    unsafe bytes.storeBytes(of: value.byteSwapped, toByteOffset: offset, as: Number.self)
+  }
+}
+
+// MARK: Strided elements
+
+extension StoredTensor {
+  /// Collects elements that do not lie packed: whole blocks of the outer dimensions at a time, each block as runs along
+  /// the dimension in which its elements lie closest together.
+  private func gather(
+    at offset: Int, into destination: UnsafeMutableRawBufferPointer
+  ) throws(CheckpointError) {
+    guard let width = dtype.byteWidth else { return }
+    let runs = layout.merged()
+    var window = SourceWindow(source)
+    var position = offset / width
+    let end = (offset + destination.count) / width
+    while position < end {
+      let block = GatherBlock(runs: runs, from: position, to: end)
+      let target = unsafe UnsafeMutableRawBufferPointer(
+        rebasing: destination[
+          (position * width - offset)..<((position + block.count) * width - offset)])
+      try unsafe gather(block, width: width, window: &window, into: target)
+      position += block.count
+    }
+  }
+
+  private func gather(
+    _ block: GatherBlock, width: Int, window: inout SourceWindow,
+    into target: UnsafeMutableRawBufferPointer
+  ) throws(CheckpointError) {
+    // The dimension that is read along: the one with the smallest step.
+    let axes = block.axes
+    let along = axes.indices.min { axes[$0].stride < axes[$1].stride } ?? 0
+    let fast = axes.isEmpty ? GatherBlock.Axis(extent: 1, stride: 1, step: 1) : axes[along]
+    var others = axes
+    if !axes.isEmpty { others.remove(at: along) }
+    // The other dimensions in the order of the storage, so that reading moves forward.
+    others.sort { $0.stride > $1.stride }
+    var indices = [Int](repeating: 0, count: others.count)
+    let span = (fast.extent - 1) * fast.stride + 1
+    while true {
+      var from = layout.offset + block.base
+      var to = 0
+      for (axis, index) in zip(others, indices) {
+        from += axis.stride * index
+        to += axis.step * index
+      }
+      try unsafe window.withBytes(at: from * width, count: span * width) { bytes in
+        unsafe copyStrided(
+          bytes, step: fast.stride * width, into: target, at: to * width, step: fast.step * width,
+          count: fast.extent, width: width)
+      }
+      var axis = others.count - 1
+      while axis >= 0 {
+        indices[axis] += 1
+        if indices[axis] < others[axis].extent { break }
+        indices[axis] = 0
+        axis -= 1
+      }
+      if axis < 0 { return }
+    }
+  }
+}
+
+/// A run of the packed form that is a box in the strided one: one range of one dimension, and all dimensions inside it.
+private struct GatherBlock {
+  struct Axis {
+    let extent: Int
+    /// The step in the storage, in elements.
+    let stride: Int
+    /// The step in the packed form, in elements.
+    let step: Int
+  }
+
+  let axes: [Axis]
+  /// The storage index of the first element, less the layout's offset.
+  let base: Int
+  /// The number of elements.
+  let count: Int
+
+  /// The largest block that begins at packed index `start` and does not pass `end`.
+  init(runs: [StridedLayout.Run], from start: Int, to end: Int) {
+    var sizes = [Int](repeating: 1, count: runs.count + 1)
+    for axis in runs.indices.reversed() { sizes[axis] = sizes[axis + 1] * runs[axis].extent }
+    // The outermost dimension that `start` begins whole and that fits.
+    var split = 0
+    while split < runs.count,
+      !start.isMultiple(of: sizes[split + 1]) || end - start < sizes[split + 1]
+    {
+      split += 1
+    }
+    var base = 0
+    var rest = start
+    var index = 0
+    for axis in runs.indices where axis <= split {
+      index = rest / sizes[axis + 1]
+      rest -= index * sizes[axis + 1]
+      base += index * runs[axis].stride
+    }
+    guard split < runs.count else {
+      self.axes = []
+      self.base = base
+      self.count = 1
+      return
+    }
+    let extent = min(runs[split].extent - index, (end - start) / sizes[split + 1])
+    var axes = [Axis(extent: extent, stride: runs[split].stride, step: sizes[split + 1])]
+    for axis in (split + 1)..<runs.count {
+      axes.append(
+        Axis(extent: runs[axis].extent, stride: runs[axis].stride, step: sizes[axis + 1]))
+    }
+    self.axes = axes
+    self.base = base
+    self.count = extent * sizes[split + 1]
+  }
+}
+
+@inline(__always)
+private func copyStrided(
+  _ source: UnsafeRawBufferPointer, step sourceStep: Int,
+  into target: UnsafeMutableRawBufferPointer, at offset: Int, step targetStep: Int, count: Int,
+  width: Int
+) {
+  func copy<Number: FixedWidthInteger>(_: Number.Type) {
+    for index in 0..<count {
+      let value = unsafe source.loadUnaligned(fromByteOffset: index * sourceStep, as: Number.self)
+      unsafe target.storeBytes(of: value, toByteOffset: offset + index * targetStep, as: Number.self)
+    }
+  }
+  if sourceStep == width, targetStep == width {
+    let bytes = unsafe UnsafeRawBufferPointer(rebasing: source[..<(count * width)])
+    unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(from: bytes)
+    return
+  }
+  switch width {
+  case 1: copy(UInt8.self)
+  case 2: copy(UInt16.self)
+  case 4: copy(UInt32.self)
+  case 8: copy(UInt64.self)
+  default: copy(UInt128.self)
+  }
+}
+
+/// A window of a storage in memory. Runs that lie near each other are served by one read.
+private struct SourceWindow {
+  private static let size = 256 << 10
+  private let source: any ByteSource
+  private var bytes: [UInt8] = []
+  private var start = 0
+
+  init(_ source: any ByteSource) {
+    self.source = source
+  }
+
+  mutating func withBytes(
+    at offset: Int, count: Int, _ body: (UnsafeRawBufferPointer) -> Void
+  ) throws(CheckpointError) {
+    if offset < start || offset + count > start + bytes.count {
+      let length = min(max(count, SourceWindow.size), source.byteCount - offset)
+      bytes = try source.bytes(at: offset, count: max(length, count))
+      start = offset
+    }
+    unsafe bytes.withUnsafeBytes { buffer in
+      unsafe body(
+        UnsafeRawBufferPointer(rebasing: buffer[(offset - start)..<(offset - start + count)]))
+    }
+  }
+}

@@ -1,0 +1,123 @@
+public import CheckpointBytes
+internal import TensorValues
+
+extension Weight {
+  /// The ranges of files whose bytes, one after the other, are the packed little-endian bytes of this weight; nil if they
+  /// have to be computed. Such a weight can be copied by the kernel.
+  public var fileRanges: [FileRange]? {
+    switch expression {
+    case .stored(let stored):
+      guard stored.isVerbatim, let whole = stored.source.fileRange else { return nil }
+      return [FileRange(whole, from: stored.byteOffset, count: byteCount)]
+    case .concatenated(let parts, let axis):
+      guard shape.dimensions[..<axis].allSatisfy({ $0 == 1 }) else { return nil }
+      var ranges: [FileRange] = []
+      for part in parts {
+        guard let more = part.fileRanges else { return nil }
+        ranges += more
+      }
+      return ranges
+    case .cast: return nil
+    }
+  }
+
+  /// The smallest piece that can be read: the bytes of one element, or 1 for types whose elements share bytes.
+  public var pieceAlignment: Int { dtype.byteWidth ?? 1 }
+
+  /// Fills `destination` with packed little-endian bytes of the weight, from byte `offset` on. Both ends must lie on
+  /// element boundaries.
+  ///
+  /// Memory use is bounded by a small multiple of `destination`.
+  /// - Throws: what reading the storage throws; `malformed` for a range outside the weight.
+  public func read(
+    at offset: Int, into destination: UnsafeMutableRawBufferPointer
+  ) throws(CheckpointError) {
+    guard destination.count > 0 else { return }
+    guard offset >= 0, offset <= byteCount, destination.count <= byteCount - offset,
+      offset.isMultiple(of: pieceAlignment), destination.count.isMultiple(of: pieceAlignment)
+    else {
+      throw CheckpointError(
+        .malformed, CheckpointError.Site(offset: offset),
+        "\(destination.count) bytes cannot be read from a weight of \(byteCount)")
+    }
+    switch expression {
+    case .stored(let stored): try unsafe stored.read(at: offset, into: destination)
+    case .concatenated(let parts, let axis):
+      try unsafe readConcatenated(parts, axis: axis, at: offset, into: destination)
+    case .cast(let inner): try unsafe readCast(inner, at: offset, into: destination)
+    }
+  }
+
+  private func readConcatenated(
+    _ parts: [Weight], axis: Int, at offset: Int, into destination: UnsafeMutableRawBufferPointer
+  ) throws(CheckpointError) {
+    let width = pieceAlignment
+    // Each index of the dimensions before the axis gives one block; a block is one run from each part.
+    let inner = shape.dimensions[(axis + 1)...].reduce(width, *)
+    let blockBytes = shape.dimensions[axis] * inner
+    var position = offset
+    let end = offset + destination.count
+    while position < end {
+      let block = position / blockBytes
+      var start = block * blockBytes
+      for part in parts {
+        let run = part.shape.dimensions[axis] * inner
+        let wanted = (position..<end).clamped(to: start..<(start + run))
+        if !wanted.isEmpty {
+          let target = unsafe UnsafeMutableRawBufferPointer(
+            rebasing: destination[(wanted.lowerBound - offset)..<(wanted.upperBound - offset)])
+          try unsafe part.read(at: block * run + wanted.lowerBound - start, into: target)
+          position = wanted.upperBound
+        }
+        start += run
+      }
+    }
+  }
+
+  private func readCast(
+    _ inner: Weight, at offset: Int, into destination: UnsafeMutableRawBufferPointer
+  ) throws(CheckpointError) {
+    guard let conversion = ElementConversion(from: inner.dtype, to: dtype) else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(), "\(inner.dtype) cannot be cast to \(dtype)")
+    }
+    let first = offset / pieceAlignment
+    let count = destination.count / pieceAlignment
+    let input = try unsafe withNewBytes(count: count * inner.pieceAlignment) {
+      (buffer) throws(CheckpointError) in
+      try unsafe inner.read(at: first * inner.pieceAlignment, into: buffer)
+    }
+    let failure = unsafe input.withUnsafeBytes { bytes -> ElementConversion.OutOfRange? in
+      do throws(ElementConversion.OutOfRange) {
+        try unsafe conversion.convert(bytes, into: destination)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let failure {
+      throw CheckpointError(
+        .mismatch, CheckpointError.Site(),
+        "the value \(failure.value) of element \(first + failure.index) does not fit \(dtype)")
+    }
+  }
+}
+
+/// A weight's packed bytes as a storage, for transforms that no strides express.
+final class WeightBytes: ByteSource {
+  private let weight: Weight
+
+  init(_ weight: Weight) {
+    self.weight = weight
+  }
+
+  var byteCount: Int { weight.byteCount }
+  var fileRange: FileRange? { nil }
+  var origin: String { weight.lineage }
+
+  func read(
+    at offset: Int, into destination: UnsafeMutableRawBufferPointer
+  ) throws(CheckpointError) {
+    try unsafe weight.read(at: offset, into: destination)
+  }
+}

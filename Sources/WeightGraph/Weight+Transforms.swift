@@ -1,0 +1,125 @@
+internal import CheckpointBytes
+public import TensorValues
+
+/// A transform that a weight does not admit. It is the caller's request that is wrong, not the file.
+public struct TransformError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// What was asked of what.
+  public let description: String
+}
+
+extension Weight {
+  /// The weight with its dimensions in another order: new dimension `i` is old dimension `order[i]`.
+  public func transposed(_ order: [Int]) throws(TransformError) -> Weight {
+    let refusal = TransformError(description: "\(dtype) \(shape) cannot be transposed to \(order)")
+    guard order.count == shape.rank, Set(order) == Set(0..<shape.rank) else { throw refusal }
+    switch expression {
+    case .stored(let stored):
+      guard let view = stored.viewed(stored.layout.permuted(order)) else { throw refusal }
+      return Weight(view)
+    case .concatenated(let parts, let axis):
+      guard let newAxis = order.firstIndex(of: axis) else { throw refusal }
+      return try Weight.concatenated(
+        try parts.map { (part) throws(TransformError) in try part.transposed(order) },
+        axis: newAxis)
+    case .cast(let inner):
+      return try inner.transposed(order).cast(to: dtype)
+    }
+  }
+
+  /// The elements whose index along `axis` lies in `range`.
+  public func sliced(axis: Int, _ range: Range<Int>) throws(TransformError) -> Weight {
+    let refusal = TransformError(
+      description: "\(dtype) \(shape) cannot be cut to \(range) along dimension \(axis)")
+    guard shape.dimensions.indices.contains(axis), range.lowerBound >= 0,
+      range.upperBound <= shape.dimensions[axis]
+    else { throw refusal }
+    switch expression {
+    case .stored(let stored):
+      guard let view = stored.viewed(stored.layout.sliced(axis: axis, range)) else { throw refusal }
+      return Weight(view)
+    case .concatenated(let parts, let joint) where joint != axis:
+      return try Weight.concatenated(
+        try parts.map { (part) throws(TransformError) in try part.sliced(axis: axis, range) },
+        axis: joint)
+    case .concatenated(let parts, _):
+      var pieces: [Weight] = []
+      var start = 0
+      for part in parts {
+        let extent = part.shape.dimensions[axis]
+        let wanted = range.clamped(to: start..<(start + extent))
+        if !wanted.isEmpty {
+          pieces.append(
+            try part.sliced(
+              axis: axis, (wanted.lowerBound - start)..<(wanted.upperBound - start)))
+        }
+        start += extent
+      }
+      if pieces.isEmpty { pieces = [try parts[0].sliced(axis: axis, 0..<0)] }
+      return try Weight.concatenated(pieces, axis: axis)
+    case .cast(let inner):
+      return try inner.sliced(axis: axis, range).cast(to: dtype)
+    }
+  }
+
+  /// The same elements in the same row-major order under another shape.
+  public func reshaped(_ newShape: Shape) throws(TransformError) -> Weight {
+    let refusal = TransformError(
+      description: "\(dtype) \(shape) cannot be reshaped to \(newShape)")
+    guard newShape.elementCount == shape.elementCount else { throw refusal }
+    if newShape == shape { return self }
+    switch expression {
+    case .stored(let stored):
+      if let view = stored.viewed(stored.layout.reshaped(newShape)) { return Weight(view) }
+    case .concatenated: break
+    case .cast(let inner): return try inner.reshaped(newShape).cast(to: dtype)
+    }
+    // No strides express it: take this weight's own packed bytes as the storage.
+    let source = WeightBytes(self)
+    guard
+      let stored = try? StoredTensor(
+        source: source, dtype: dtype, layout: StridedLayout(packed: newShape))
+    else { throw refusal }
+    return Weight(stored)
+  }
+
+  /// Several weights of one type, one after the other along an axis. All other extents must agree.
+  public static func concatenated(_ parts: [Weight], axis: Int) throws(TransformError) -> Weight {
+    guard let first = parts.first else {
+      throw TransformError(description: "nothing to concatenate")
+    }
+    if parts.count == 1 { return first }
+    guard first.shape.dimensions.indices.contains(axis), first.dtype.byteWidth != nil else {
+      throw TransformError(
+        description: "\(first.dtype) \(first.shape) cannot be concatenated along dimension \(axis)")
+    }
+    var dimensions = first.shape.dimensions
+    dimensions[axis] = 0
+    for part in parts {
+      var others = part.shape.dimensions
+      guard part.dtype == first.dtype, others.count == dimensions.count else {
+        throw TransformError(
+          description: "\(part.dtype) \(part.shape) does not continue \(first.dtype) \(first.shape)")
+      }
+      let (sum, overflow) = dimensions[axis].addingReportingOverflow(others[axis])
+      others[axis] = dimensions[axis]
+      guard others == dimensions, !overflow else {
+        throw TransformError(
+          description: "\(part.shape) does not continue \(first.shape) along dimension \(axis)")
+      }
+      dimensions[axis] = sum
+    }
+    guard let shape = Shape(dimensions) else {
+      throw TransformError(description: "the shape \(dimensions) has too many elements")
+    }
+    return Weight(dtype: first.dtype, shape: shape, expression: .concatenated(parts, axis: axis))
+  }
+
+  /// The same elements in another type; see ``ElementConversion`` for the rounding.
+  public func cast(to newType: DType) throws(TransformError) -> Weight {
+    if newType == dtype { return self }
+    guard ElementConversion(from: dtype, to: newType) != nil else {
+      throw TransformError(description: "\(dtype) cannot be cast to \(newType)")
+    }
+    return Weight(dtype: newType, shape: shape, expression: .cast(self))
+  }
+}
