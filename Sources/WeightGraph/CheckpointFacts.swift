@@ -3,9 +3,8 @@ public import OrderedCollections
 
 /// What a checkpoint holds beside its weights, as inert data.
 public struct CheckpointFacts: Sendable {
-  /// Text by key: safetensors' `__metadata__`, and the text attributes at the root of an HDF5 file. Nil if the format has
-  /// no such thing or the file none.
-  public var metadata: OrderedDictionary<ExactName, String>?
+  /// Text by key: safetensors' `__metadata__`, and the text attributes at the root of an HDF5 file.
+  public var metadata = CheckpointMetadata.unstated
   /// The checkpoint's own structure, where it is more than a list of names: nested dictionaries, lists, plain values
   /// such as `epoch`; weights stand in it as ``InertValue/weight(_:)``.
   public var tree: InertValue?
@@ -16,6 +15,22 @@ public struct CheckpointFacts: Sendable {
 
   /// No facts.
   public init() {}
+}
+
+/// Text by key that belongs to a checkpoint as a whole.
+public enum CheckpointMetadata: Sendable, Hashable {
+  /// The format has no place for it, so that nothing is known.
+  case unstated
+  /// The format has a place for it, and there is none.
+  case absent
+  /// The entries in their order; there may be none.
+  case entries(OrderedDictionary<ExactName, String>)
+
+  /// The entries; nil if none are stated.
+  public var entries: OrderedDictionary<ExactName, String>? {
+    guard case .entries(let entries) = self else { return nil }
+    return entries
+  }
 }
 
 /// Something in a checkpoint that is no dense tensor of numbers.

@@ -1,0 +1,76 @@
+public import CheckpointBytes
+internal import HDF5Format
+internal import SafetensorsFormat
+internal import TorchFormat
+internal import ZipFormat
+
+extension Checkpoint {
+  /// Opens a checkpoint: a file, an index of shards, or a directory as Transformers saves it.
+  ///
+  /// What a file is, its content decides; its name serves for better messages only. Structure is read, tensor data is
+  /// not.
+  /// - Throws: what the formats throw; `unsupported` if the content is of no known format, `notFound` if a directory
+  ///   holds no checkpoint.
+  public static func open(
+    _ path: String, options: OpenOptions = OpenOptions()
+  ) throws(CheckpointError) -> Checkpoint {
+    if try PathKind(path: path) == .directory {
+      return try openDirectory(path, options: options)
+    }
+    return try open(SourceFile(path: path), options: options)
+  }
+
+  /// Opens a file by its content.
+  static func open(
+    _ file: SourceFile, options: OpenOptions
+  ) throws(CheckpointError) -> Checkpoint {
+    switch try FileContent(of: file) {
+    case .safetensors: return try openSafetensors(file, options: options)
+    case .torch: return try openTorch(file, options: options)
+    case .hdf5: return try openHDF5(file, options: options)
+    case .zip:
+      let archive = try ZipArchive(file, limits: options.limits)
+      if archive["model.weights.h5"] != nil {
+        return try openKerasArchive(archive, file, options: options)
+      }
+      return try openTorch(file, options: options)
+    case .json: return try openIndex(file, options: options)
+    case .other(let description):
+      throw CheckpointError(
+        .unsupported, file: file.path, offset: 0, field: "content",
+        "expected a safetensors, PyTorch or HDF5 checkpoint, found \(description)")
+    }
+  }
+
+  private static func openDirectory(
+    _ path: String, options: OpenOptions
+  ) throws(CheckpointError) -> Checkpoint {
+    let names = try Directory.names(in: path)
+    // Transformers' own order of preference (`modeling_utils.py`, 5.23), then what else a directory may hold.
+    let preferred = [
+      "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+      "pytorch_model.bin.index.json", "tf_model.h5", "model.weights.h5", "model.weights.json",
+    ]
+    if let name = preferred.first(where: names.contains) {
+      return try open(Directory.join(path, name), options: options)
+    }
+    let indices = names.filter {
+      $0.hasSuffix(".safetensors.index.json") || $0.hasSuffix(".bin.index.json")
+        || $0.hasSuffix(".weights.json")
+    }
+    let files = names.filter { CheckpointFormat(fileName: $0) != nil || $0.hasSuffix(".keras") }
+    let candidates = indices.isEmpty ? files : indices
+    guard let name = candidates.first else {
+      throw CheckpointError(
+        .notFound, file: path, "the directory holds no checkpoint",
+        remedy: "expected model.safetensors, pytorch_model.bin, tf_model.h5 or an index of shards")
+    }
+    guard candidates.count == 1 else {
+      throw CheckpointError(
+        .inconsistent, file: path,
+        "the directory holds \(candidates.count) checkpoints: \(candidates.prefix(5).joined(separator: ", "))",
+        remedy: "name one of the files")
+    }
+    return try open(Directory.join(path, name), options: options)
+  }
+}

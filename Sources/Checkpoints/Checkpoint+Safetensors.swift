@@ -1,0 +1,53 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+internal import SafetensorsFormat
+internal import TensorValues
+internal import WeightGraph
+
+extension Checkpoint {
+  /// Opens one safetensors file.
+  static func openSafetensors(
+    _ file: SourceFile, options: OpenOptions
+  ) throws(CheckpointError) -> Checkpoint {
+    let header = try SafetensorsHeader(reading: file, limits: options.limits)
+    var graph = WeightGraph()
+    for tensor in header.tensors {
+      let bytes = try FileBytes(
+        file, at: header.dataOffset + tensor.range.lowerBound, count: tensor.range.count)
+      let stored = try StoredTensor(
+        source: bytes, dtype: tensor.dtype, layout: StridedLayout(packed: tensor.shape))
+      try graph.insert(Weight(stored), as: tensor.name)
+    }
+    try graph.adoptMetadata(header.metadata, file: file.path)
+    return Checkpoint(
+      format: .safetensors, container: "safetensors", files: [file.path], graph: graph)
+  }
+}
+
+extension WeightGraph {
+  /// Takes the entries of `__metadata__`: names of tied weights become weights (the convention of
+  /// `safetensors.torch.save_model`, 0.8.0: the left-out name is the key, the kept one the value), what this package has
+  /// put there becomes what it was, the rest is metadata.
+  mutating func adoptMetadata(
+    _ entries: [(key: ExactName, value: String)]?, file: String
+  ) throws(CheckpointError) {
+    guard let entries else {
+      facts.metadata = .absent
+      return
+    }
+    var metadata: OrderedDictionary<ExactName, String> = [:]
+    for (key, value) in entries {
+      if key == FactNames.tree {
+        facts.tree = try FactNames.decodeTree(value, file: file)
+      } else if key == FactNames.attributes {
+        facts.attributes = try FactNames.decodeAttributes(value, file: file)
+      } else if key != "format", weights[key] == nil, let kept = weights[ExactName(value)] {
+        // Not "format": every file of Transformers has it, and its value may be the name of a tensor.
+        try insert(kept, as: key)
+      } else {
+        metadata[key] = value
+      }
+    }
+    facts.metadata = .entries(metadata)
+  }
+}

@@ -1,0 +1,38 @@
+public import CheckpointBytes
+public import WeightGraph
+
+/// An open checkpoint: where it came from, and its weights as a graph. No tensor data has been read.
+public struct Checkpoint: Sendable {
+  /// The format of its files.
+  public let format: CheckpointFormat
+  /// The kind of container in the format's own words: `zip`, `legacy stream`, `keras 2`…
+  public let container: String
+  /// The files it was read from, in the order in which they were opened; an index comes first.
+  public let files: [String]
+  /// The weights and what the checkpoint holds beside them.
+  public let graph: WeightGraph
+  /// What a user should know about how the checkpoint was opened.
+  public let notes: [String]
+
+  init(
+    format: CheckpointFormat, container: String, files: [String], graph: WeightGraph,
+    notes: [String] = []
+  ) {
+    self.format = format
+    self.container = container
+    self.files = files
+    self.graph = graph
+    self.notes = notes
+  }
+}
+
+/// How to open a checkpoint.
+public struct OpenOptions: Sendable {
+  /// Bounds on what a file may ask for.
+  public var limits = ReadLimits()
+  /// True if pickles may name globals outside the allow-list: the objects are kept as inert values, nothing is called.
+  public var keepsUnknownObjects = false
+
+  /// The default options: strict.
+  public init() {}
+}

@@ -1,0 +1,30 @@
+/// The file formats that checkpoints are read from and written to.
+public enum CheckpointFormat: String, Sendable, Hashable, CaseIterable {
+  /// A safetensors file.
+  case safetensors
+  /// A PyTorch checkpoint: zip archive, legacy stream, tar, TorchScript archive.
+  case pytorch
+  /// An HDF5 file, or a `.keras` archive that holds one.
+  case hdf5
+
+  /// The format that a file name's extension stands for, if it stands for one.
+  public init?(fileName: String) {
+    let lowercase = fileName.lowercased()
+    guard let dot = lowercase.lastIndex(of: ".") else { return nil }
+    switch lowercase[dot...] {
+    case ".safetensors": self = .safetensors
+    case ".bin", ".pt", ".pth", ".ckpt": self = .pytorch
+    case ".h5", ".hdf5": self = .hdf5
+    default: return nil
+    }
+  }
+
+  /// The name that Transformers gives such a file in a model directory.
+  var directoryFileName: String {
+    switch self {
+    case .safetensors: "model.safetensors"
+    case .pytorch: "pytorch_model.bin"
+    case .hdf5: "tf_model.h5"
+    }
+  }
+}

@@ -1,0 +1,54 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+internal import WeightGraph
+
+/// The names under which facts travel in formats that have no place of their own for them.
+enum FactNames {
+  /// Metadata key or HDF5 attribute: the checkpoint's own structure, as JSON (see ``InertValue/json``).
+  static let tree: ExactName = "weighbridge.tree"
+  /// Metadata key: HDF5 attributes by path, as JSON.
+  static let attributes: ExactName = "weighbridge.attributes"
+  /// HDF5 attribute: metadata that HDF5's text attributes cannot hold, as JSON.
+  static let metadata: ExactName = "weighbridge.metadata"
+  /// HDF5 attribute: what stands between the components of names where it is not `/`.
+  static let separator: ExactName = "weighbridge.separator"
+  /// HDF5 attribute: names that do not follow from their path, as a JSON object from path to name.
+  static let names: ExactName = "weighbridge.names"
+  /// HDF5 attributes of a data set of bytes: the dtype and shape of the elements packed in it.
+  static let dtype: ExactName = "weighbridge.dtype"
+  static let shape: ExactName = "weighbridge.shape"
+
+  static func decodeTree(_ text: String, file: String) throws(CheckpointError) -> InertValue {
+    try locating(file: file, member: tree.string) { () throws(ParseFailure) in
+      try InertValue(json: JSONValue(parsing: Array(text.utf8), context: tree.string))
+    }
+  }
+
+  typealias Attributes = OrderedDictionary<ExactName, OrderedDictionary<ExactName, InertValue>>
+
+  static func encodeAttributes(_ attributes: Attributes) -> String {
+    JSONWriter.text(
+      .object(
+        attributes.map { path, values in
+          JSONValue.Member(
+            path, .object(values.map { JSONValue.Member($0.key, $0.value.json) }))
+        }))
+  }
+
+  static func decodeAttributes(
+    _ text: String, file: String
+  ) throws(CheckpointError) -> Attributes {
+    try locating(file: file, member: attributes.string) { () throws(ParseFailure) in
+      let value = try JSONValue(parsing: Array(text.utf8), context: attributes.string)
+      var result: Attributes = [:]
+      for path in value.members ?? [] {
+        var values: OrderedDictionary<ExactName, InertValue> = [:]
+        for member in path.value.members ?? [] {
+          values[member.key] = try InertValue(json: member.value)
+        }
+        result[path.key] = values
+      }
+      return result
+    }
+  }
+}

@@ -1,0 +1,94 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+
+/// An index of shards as Transformers writes it (`model.safetensors.index.json`, `pytorch_model.bin.index.json`), or as
+/// Keras does (`x.weights.json`, where a group maps to one file or several).
+struct ShardIndex {
+  /// The shards' file names by tensor (or, for Keras, by group), in the order of the index.
+  let files: OrderedDictionary<ExactName, [String]>
+  /// The shards, each once, in the order in which they are first named.
+  let shards: OrderedSet<ExactName>
+  /// True if the index maps groups, not tensors.
+  let isKeras: Bool
+
+  init(reading file: SourceFile, limits: ReadLimits) throws(CheckpointError) {
+    guard file.size <= limits.jsonBytes else {
+      throw CheckpointError(
+        .limitExceeded, file: file.path, "an index of more than \(limits.jsonBytes) bytes")
+    }
+    let bytes = try file.bytes(at: 0, count: file.size)
+    let document = try locating(file: file.path) { () throws(ParseFailure) in
+      try JSONValue(parsing: bytes, context: "index", maximumDepth: limits.jsonDepth)
+    }
+    guard let entries = document["weight_map"]?.members else {
+      throw CheckpointError(
+        .malformed, file: file.path, field: "weight_map",
+        "expected an object from tensor names to file names")
+    }
+    guard entries.count <= limits.tensorCount else {
+      throw CheckpointError(
+        .limitExceeded, file: file.path, field: "weight_map",
+        "more than \(limits.tensorCount) tensors")
+    }
+    var files: OrderedDictionary<ExactName, [String]> = [:]
+    var shards: OrderedSet<ExactName> = []
+    var isKeras = false
+    for entry in entries {
+      let names: [String]
+      if let name = entry.value.string {
+        names = [name]
+      } else if let list = entry.value.elements, list.allSatisfy({ $0.string != nil }),
+        !list.isEmpty
+      {
+        names = list.compactMap(\.string)
+        isKeras = true
+      } else {
+        throw CheckpointError(
+          .malformed, file: file.path, field: "weight_map", tensor: entry.key.string,
+          "expected a file name")
+      }
+      for name in names {
+        try ShardIndex.check(name, file: file.path, tensor: entry.key.string)
+        shards.append(ExactName(name))
+      }
+      files[entry.key] = names
+    }
+    self.files = files
+    self.shards = shards
+    self.isKeras = isKeras
+  }
+
+  /// A shard is a plain file beside the index: its name is never a path.
+  private static func check(
+    _ name: String, file: String, tensor: String
+  ) throws(CheckpointError) {
+    let isPlain =
+      !name.isEmpty && name != "." && name != ".."
+      && !name.utf8.contains(where: { $0 < 0x20 || $0 == 0x2F || $0 == 0x5C || $0 == 0x7F })
+    guard isPlain else {
+      throw CheckpointError(
+        .forbidden, file: file, field: "weight_map", tensor: tensor,
+        "the shard \(quoted(name)) is no plain file name")
+    }
+  }
+}
+
+extension ShardIndex {
+  /// The text of an index, as huggingface_hub 2.4 writes it: two spaces a level, keys sorted, a final newline.
+  static func text(
+    shardOfTensor: [(name: ExactName, file: String)], totalSize: Int, totalParameters: Int
+  ) -> [UInt8] {
+    let sorted = shardOfTensor.sorted { $0.name < $1.name }
+    let document = JSONValue.object([
+      JSONValue.Member(
+        "metadata",
+        .object([
+          JSONValue.Member("total_parameters", .integer(totalParameters)),
+          JSONValue.Member("total_size", .integer(totalSize)),
+        ])),
+      JSONValue.Member(
+        "weight_map", .object(sorted.map { JSONValue.Member($0.name, .string($0.file)) })),
+    ])
+    return Array((JSONWriter.text(document, style: .indented) + "\n").utf8)
+  }
+}

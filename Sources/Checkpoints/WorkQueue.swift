@@ -1,0 +1,47 @@
+internal import CheckpointBytes
+internal import Dispatch
+internal import Synchronization
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
+/// Runs independent pieces of work on a few threads.
+enum WorkQueue {
+  /// How many threads: each holds buffers of its own, so that memory stays bounded on machines with many processors.
+  static let width = max(1, min(4, processorCount))
+
+  private static var processorCount: Int {
+    Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))
+  }
+
+  /// Calls `body` for every index below `count`, in order of starting. The first error stops the start of further work
+  /// and is thrown.
+  static func forEach(
+    _ count: Int, _ body: @Sendable (Int) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    let next = Atomic<Int>(0)
+    let failure = Mutex<CheckpointError?>(nil)
+    let threads = min(width, count)
+    @Sendable func work(_: Int) {
+      while true {
+        let index = next.add(1, ordering: .relaxed).oldValue
+        guard index < count else { return }
+        do throws(CheckpointError) {
+          try body(index)
+        } catch {
+          failure.withLock { $0 = $0 ?? error }
+          next.store(count, ordering: .relaxed)
+        }
+      }
+    }
+    if threads <= 1 {
+      work(0)
+    } else {
+      DispatchQueue.concurrentPerform(iterations: threads, execute: work)
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+}
