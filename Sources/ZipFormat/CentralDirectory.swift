@@ -132,7 +132,9 @@ extension ZipMember {
         )
       }
     case .deflated:
-      guard byteCount / max(1, limits.inflateRatio) <= compressedByteCount else {
+      let (most, overflow) = compressedByteCount.multipliedReportingOverflow(
+        by: limits.inflateRatio)
+      guard overflow || byteCount <= most else {
         throw ParseFailure(
           .limitExceeded, at: start, "central directory entry",
           "member \(quoted(name.string)) claims \(byteCount) bytes out of \(compressedByteCount), more than deflate can expand"
