@@ -18,7 +18,7 @@ public enum WeightDigest {
     try WorkQueue.forEach(weights.count) { (index) throws(CheckpointError) in
       let (name, weight) = weights[index]
       var hash = SHA256()
-      try weight.forEachPiece(of: name) { bytes in
+      try unsafe weight.forEachPiece(of: name) { bytes in
         unsafe hash.update(bufferPointer: bytes)
         meter.add(bytes.count)
       }

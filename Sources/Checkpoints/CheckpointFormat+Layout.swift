@@ -1,0 +1,97 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+internal import TensorValues
+internal import WeightGraph
+
+extension WeightGraph {
+  /// Fits what is beside the weights to the format to be written, and lists what has no place in it.
+  mutating func prepareFacts(
+    for format: CheckpointFormat, from source: CheckpointFormat, receipt: inout ConversionReceipt
+  ) {
+    if format != .pytorch, let tree = facts.tree, tree.holdsOnlyModuleVersions {
+      // Nothing but the order of names and torch's own bookkeeping of module versions, which no other reader knows.
+      facts.tree = nil
+      receipt.omissions.append(
+        ConversionReceipt.Omission(
+          item: "attribute _metadata",
+          reason: "versions of torch modules, read by torch's load_state_dict alone"))
+    }
+    if format == .safetensors, source == .pytorch, case .unstated = facts.metadata {
+      // What every reader of such files expects; `save_pretrained` writes it too.
+      facts.metadata = .entries(["format": "pt"])
+      receipt.notes.append("added the metadata format = pt, as PyTorch's own tools write it")
+    }
+  }
+}
+
+extension CheckpointFormat {
+  /// Lays out one file: all weights, or one shard's.
+  func layout(
+    _ ties: [Tie], facts: CheckpointFacts, shard: Int, of count: Int, path: String,
+    receipt: inout ConversionReceipt
+  ) throws(CheckpointError) -> any FileLayout {
+    switch self {
+    case .safetensors:
+      // What concerns the whole stands in the first shard.
+      let metadata = shard == 0 ? facts.safetensorsMetadata : facts.metadata.entries
+      return try SafetensorsFileLayout(ties, metadata: metadata, path: path)
+    case .pytorch:
+      if count > 1, shard == 0, facts.tree != nil {
+        receipt.omissions.append(
+          ConversionReceipt.Omission(
+            item: "the nesting and the plain values",
+            reason: "shards of a PyTorch checkpoint are flat lists of names"))
+      }
+      return try TorchFileLayout(
+        ties, facts: facts, keepsTree: count == 1, path: path, receipt: &receipt)
+    case .hdf5: return try HDF5FileLayout(ties, facts: facts, path: path, receipt: &receipt)
+    }
+  }
+}
+
+extension CheckpointFacts {
+  /// The metadata with the facts that safetensors has no other place for.
+  fileprivate var safetensorsMetadata: OrderedDictionary<ExactName, String>? {
+    var entries = metadata.entries
+    if let tree {
+      entries = entries ?? [:]
+      entries?[FactNames.tree] = JSONWriter.text(tree.json)
+    }
+    if !attributes.isEmpty {
+      entries = entries ?? [:]
+      entries?[FactNames.attributes] = FactNames.encodeAttributes(attributes)
+    }
+    return entries
+  }
+}
+
+extension InertValue {
+  /// True for a flat dictionary of weights whose only attribute is torch's `_metadata`.
+  fileprivate var holdsOnlyModuleVersions: Bool {
+    guard case .object(let object) = self, object.type == "collections.OrderedDict",
+      object.arguments.isEmpty, object.elements.isEmpty, object.items.allSatisfy(\.isNamedWeight)
+    else { return false }
+    guard let state = object.state else { return true }
+    guard case .dictionary(let entries) = state else { return false }
+    return entries.allSatisfy { $0.key == .string("_metadata") }
+  }
+
+  /// True for a flat dictionary of weights under their own names: the graph says as much by itself.
+  var isFlatListOfWeights: Bool {
+    switch self {
+    case .dictionary(let entries): return entries.allSatisfy(\.isNamedWeight)
+    case .object(let object):
+      return object.type == "collections.OrderedDict" && object.arguments.isEmpty
+        && object.elements.isEmpty && object.state == nil && object.items.allSatisfy(\.isNamedWeight)
+    default: return false
+    }
+  }
+}
+
+extension InertValue.Entry {
+  /// True if the key is the name of the weight that it leads to.
+  fileprivate var isNamedWeight: Bool {
+    guard case .string(let key) = key, case .weight(let name) = value else { return false }
+    return ExactName(key) == name
+  }
+}

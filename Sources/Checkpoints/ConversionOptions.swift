@@ -1,0 +1,24 @@
+public import TensorValues
+
+/// What a conversion is to do beyond carrying everything as it is.
+public struct ConversionOptions: Sendable {
+  /// The format to write; nil takes it from the destination's extension.
+  public var format: CheckpointFormat?
+  /// The type to cast weights of the same category to: a float type casts the float weights, and leaves integers alone.
+  public var dtype: DType?
+  /// The most bytes of tensor data in one file; more is written as shards with an index.
+  public var maximumShardSize: Int?
+  /// Only weights that match one of these are taken; none means all.
+  public var include: [NamePattern] = []
+  /// Weights that match one of these are left out.
+  public var exclude: [NamePattern] = []
+  /// New names; for each weight the first rule that matches counts.
+  public var rename: [RenameRule] = []
+  /// True if the result is opened again and compared with the source.
+  public var verifies = true
+  /// True if existing files may be replaced.
+  public var replacesExisting = false
+
+  /// The default options.
+  public init() {}
+}

@@ -1,0 +1,89 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+internal import TensorValues
+internal import WeightGraph
+
+extension WeightGraph {
+  /// The weights that `--include` and `--exclude` leave. Every pattern must match something.
+  func selected(
+    _ options: ConversionOptions, file: String, receipt: inout ConversionReceipt
+  ) throws(CheckpointError) -> WeightGraph {
+    let names = Array(weights.keys) + facts.others.map(\.name)
+    for pattern in options.include + options.exclude
+    where !names.contains(where: pattern.matches) {
+      throw CheckpointError(
+        .inconsistent, file: file, "the pattern \(quoted(pattern.text)) matches no tensor")
+    }
+    func reason(_ name: ExactName) -> String? {
+      if let pattern = options.exclude.first(where: { $0.matches(name) }) {
+        return "matches --exclude \(pattern.text)"
+      }
+      let isIncluded = options.include.isEmpty || options.include.contains { $0.matches(name) }
+      return isIncluded ? nil : "matches no --include"
+    }
+    for name in names {
+      if let reason = reason(name) {
+        receipt.omissions.append(
+          ConversionReceipt.Omission(item: "tensor " + quoted(name.string), reason: reason))
+      }
+    }
+    if let other = facts.others.first(where: { reason($0.name) == nil }) {
+      throw CheckpointError(
+        .unsupported, file: file, tensor: other.name.string,
+        "\(other.description) cannot be carried as it is",
+        remedy: "leave it out with --exclude \(quoted(other.name.string))")
+    }
+    var graph = try renamed { reason($0) == nil ? $0 : nil }
+    graph.facts.others = []
+    return graph
+  }
+
+  /// The weights under new names. Every rule must match something.
+  func renamed(
+    _ rules: [RenameRule], file: String, receipt: inout ConversionReceipt
+  ) throws(CheckpointError) -> WeightGraph {
+    if rules.isEmpty { return self }
+    var used: Set<RenameRule> = []
+    var newNames: [ExactName: ExactName] = [:]
+    for name in weights.keys {
+      // All rules are asked, so that one that never comes to act is told from one that matches nothing.
+      for rule in rules {
+        guard let newName = rule.newName(for: name) else { continue }
+        used.insert(rule)
+        if newNames[name] == nil { newNames[name] = newName }
+      }
+      if let newName = newNames[name], newName != name { receipt.renamed.append((name, newName)) }
+    }
+    if let idle = rules.first(where: { !used.contains($0) }) {
+      throw CheckpointError(
+        .inconsistent, file: file, "the rule \(quoted(idle.text)) matches no tensor")
+    }
+    do {
+      return try renamed { newNames[$0] ?? $0 }
+    } catch {
+      var error = error
+      error.site.file = file
+      throw error
+    }
+  }
+
+  /// The weights cast to a type, as far as they are of its category.
+  func cast(
+    to dtype: DType?, file: String, receipt: inout ConversionReceipt
+  ) throws(CheckpointError) -> WeightGraph {
+    guard let dtype else { return self }
+    var casts: [ConversionReceipt.Cast] = []
+    let graph = try mapWeights { (name, weight) throws(CheckpointError) in
+      guard weight.dtype != dtype, weight.dtype.category == dtype.category else { return weight }
+      do throws(TransformError) {
+        let cast = try weight.cast(to: dtype)
+        casts.append(ConversionReceipt.Cast(name: name, from: weight.dtype, to: dtype))
+        return cast
+      } catch {
+        throw CheckpointError(.unsupported, file: file, tensor: name.string, error.description)
+      }
+    }
+    receipt.casts = casts
+    return graph
+  }
+}

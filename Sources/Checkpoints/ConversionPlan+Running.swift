@@ -1,0 +1,97 @@
+public import CheckpointBytes
+internal import WeightGraph
+
+extension ConversionPlan {
+  /// Writes the destination, opens what was written, compares it with the source, and only then puts it in place.
+  ///
+  /// Every file is written beside its destination under a temporary name. If anything fails, nothing has changed: the
+  /// temporary files are gone, and what stood at the destination still stands there. Shards are put in place one by one,
+  /// the index last.
+  /// - Throws: `inputOutput`, what reading the source throws, `mismatch` if the comparison fails.
+  public func run(progress: ProgressHandler? = nil) throws(CheckpointError) -> ConversionReceipt {
+    let clock = ContinuousClock()
+    let start = clock.now
+    var receipt = receipt
+    if destination.makesDirectory { try Directory.make(destination.directory) }
+    do {
+      let outputs = try writeFiles(progress)
+      if verifies {
+        try verify(outputs, receipt: &receipt, progress)
+      }
+      receipt.files = []
+      for output in outputs {
+        let size = try output.reopen().size
+        try output.commit()
+        receipt.files.append((output.path, size))
+      }
+      receipt.files += try copyCompanions()
+    } catch {
+      if destination.makesDirectory { Directory.removeIfEmpty(destination.directory) }
+      throw error
+    }
+    let elapsed = clock.now - start
+    receipt.seconds =
+      Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
+    return receipt
+  }
+
+  private func writeFiles(_ progress: ProgressHandler?) throws(CheckpointError) -> [OutputFile] {
+    let meter = ProgressMeter(.writing, total: receipt.byteCount, progress)
+    var outputs: [OutputFile] = []
+    for file in files {
+      let output = try OutputFile(path: file.path, reserving: file.layout.byteCount)
+      try file.layout.write(
+        file.ties.map { (name: $0.names[0], weight: $0.weight) }, to: output, meter: meter)
+      outputs.append(output)
+    }
+    if let index {
+      let output = try OutputFile(path: destination.indexPath)
+      try output.write(index, at: 0)
+      outputs.append(output)
+    }
+    return outputs
+  }
+
+  private func verify(
+    _ outputs: [OutputFile], receipt: inout ConversionReceipt, _ progress: ProgressHandler?
+  ) throws(CheckpointError) {
+    var verifier = ConversionVerifier(
+      graph: graph, destination: destination.directory + destination.fileName)
+    for (file, output) in zip(files, outputs) {
+      let written = try Checkpoint.open(output.reopen(), options: OpenOptions())
+      try verifier.compareStructure(written.graph, with: file.ties, path: file.path)
+    }
+    try verifier.compareBytes(casts: &receipt.casts, progress)
+    receipt.verification = .equal(tensors: receipt.tensorCount, bytes: receipt.byteCount)
+  }
+
+  /// From a model directory to a model directory: the configuration and tokenizer files go along.
+  private func copyCompanions() throws(CheckpointError) -> [(path: String, byteCount: Int)] {
+    guard destination.isDirectory, let first = source.files.first else { return [] }
+    let directory = splitPath(first).directory
+    if Directory.identity(of: directory.isEmpty ? "." : directory)
+      == Directory.identity(of: destination.directory)
+    {
+      return []
+    }
+    var copied: [(path: String, byteCount: Int)] = []
+    for name in ConversionPlan.companionFiles {
+      let path = directory + name
+      let target = destination.directory + name
+      guard try PathKind(path: path) == .file else { continue }
+      if try PathKind(path: target) != .nothing, !replacesExisting { continue }
+      let file = try SourceFile(path: path)
+      let output = try OutputFile(path: target)
+      try output.write(try file.bytes(at: 0, count: file.size), at: 0)
+      try output.commit()
+      copied.append((target, file.size))
+    }
+    return copied
+  }
+
+  /// The files that Transformers (5.23) and its tokenizers read beside the weights.
+  private static let companionFiles = [
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt",
+  ]
+}

@@ -1,0 +1,107 @@
+public import CheckpointBytes
+internal import OrderedCollections
+internal import TensorValues
+internal import WeightGraph
+
+/// A conversion thought through to the end, before anything is written. Making it reads structure only.
+public struct ConversionPlan: Sendable {
+  /// A file to be written.
+  struct PlannedFile: Sendable {
+    let path: String
+    let ties: [Tie]
+    let layout: any FileLayout
+  }
+
+  let source: Checkpoint
+  let graph: WeightGraph
+  let destination: ConversionDestination
+  let files: [PlannedFile]
+  /// The text of the index, if there are shards.
+  let index: [UInt8]?
+  let verifies: Bool
+  let replacesExisting: Bool
+  /// What would be done.
+  public let receipt: ConversionReceipt
+
+  /// Plans a conversion.
+  ///
+  /// - Throws: `inconsistent` for a request that contradicts the checkpoint (a rule that matches nothing, two names that
+  ///   become one, an existing destination), `unsupported` for what the destination's format cannot hold.
+  public init(
+    _ source: Checkpoint, named sourcePath: String, to path: String, options: ConversionOptions
+  ) throws(CheckpointError) {
+    let destination = try ConversionDestination(
+      path: path, source: sourcePath, format: options.format)
+    let sourceFormat = source.format.rawValue + " (\(source.container))"
+    var receipt = ConversionReceipt(
+      source: sourcePath, sourceFormat: sourceFormat, format: destination.format)
+    receipt.notes = source.notes
+    var graph = try source.graph.selected(options, file: sourcePath, receipt: &receipt)
+    graph = try graph.renamed(options.rename, file: sourcePath, receipt: &receipt)
+    graph = try graph.cast(to: options.dtype, file: sourcePath, receipt: &receipt)
+    graph.prepareFacts(for: destination.format, from: source.format, receipt: &receipt)
+
+    let ties = graph.ties
+    receipt.tensorCount = graph.weights.count
+    receipt.byteCount = ties.reduce(0) { $0 + $1.weight.byteCount }
+    receipt.ties = ties.map(\.names).filter { $0.count > 1 }
+    for (first, second) in graph.overlaps {
+      receipt.notes.append(
+        "\(quoted(first.string)) and \(quoted(second.string)) overlap in one storage; each gets its own bytes"
+      )
+    }
+    let shards = ShardAssignment(ties, maximumSize: options.maximumShardSize)
+    try destination.checkExisting(shards: shards.count, allowed: options.replacesExisting)
+    var files: [PlannedFile] = []
+    for (position, shard) in shards.groups.enumerated() {
+      let name = destination.filePath(shard: position, of: shards.count)
+      let layout = try destination.format.layout(
+        shard, facts: graph.facts, shard: position, of: shards.count, path: name,
+        receipt: &receipt)
+      files.append(PlannedFile(path: name, ties: shard, layout: layout))
+    }
+    self.source = source
+    self.graph = graph
+    self.destination = destination
+    self.files = files
+    self.verifies = options.verifies
+    self.replacesExisting = options.replacesExisting
+    index = shards.count > 1 ? destination.index(of: shards) : nil
+    receipt.files = files.map { ($0.path, $0.layout.byteCount) }
+    if let index { receipt.files.append((destination.indexPath, index.count)) }
+    self.receipt = receipt
+  }
+}
+
+/// Which weights go into which file: in order, each file as full as it may be; a weight larger than that has a file to
+/// itself (huggingface_hub 2.4, `split_state_dict_into_shards_factory`).
+struct ShardAssignment {
+  let groups: [[Tie]]
+
+  init(_ ties: [Tie], maximumSize: Int?) {
+    guard let maximumSize else {
+      groups = [ties]
+      return
+    }
+    var groups: [[Tie]] = []
+    var current: [Tie] = []
+    var size = 0
+    for tie in ties {
+      if tie.weight.byteCount > maximumSize {
+        groups.append([tie])
+        continue
+      }
+      if size + tie.weight.byteCount > maximumSize, !current.isEmpty {
+        groups.append(current)
+        current = []
+        size = 0
+      }
+      current.append(tie)
+      size += tie.weight.byteCount
+    }
+    if !current.isEmpty || groups.isEmpty { groups.append(current) }
+    self.groups = groups
+  }
+
+  var count: Int { groups.count }
+}

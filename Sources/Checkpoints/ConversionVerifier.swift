@@ -1,0 +1,180 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+internal import Synchronization
+internal import TensorValues
+internal import WeightGraph
+
+/// Compares what was written with what should have been: names, types, shapes, ties, then every byte.
+struct ConversionVerifier {
+  private let graph: WeightGraph
+  private let destination: String
+  private var pairs: [Pair] = []
+
+  /// A weight and what it became.
+  private struct Pair: Sendable {
+    let name: ExactName
+    let expected: Weight
+    let written: Weight
+    let file: String
+  }
+
+  init(graph: WeightGraph, destination: String) {
+    self.graph = graph
+    self.destination = destination
+  }
+
+  private func mismatch(
+    _ file: String, _ name: ExactName, _ problem: String
+  ) -> CheckpointError {
+    CheckpointError(
+      .mismatch, file: file, tensor: name.string, "verification failed: \(problem)",
+      remedy: "nothing was put in place; please report this")
+  }
+
+  /// Compares the names, types, shapes and ties of one written file with those it should have.
+  mutating func compareStructure(
+    _ written: WeightGraph, with ties: [Tie], path: String
+  ) throws(CheckpointError) {
+    var expectedCount = 0
+    let aliases = written.aliases
+    for tie in ties {
+      expectedCount += tie.names.count
+      var primary: ExactName?
+      for name in tie.names {
+        guard let weight = written.weights[name] else {
+          throw mismatch(path, name, "the tensor is not in the file")
+        }
+        guard weight.dtype == tie.weight.dtype, weight.shape == tie.weight.shape else {
+          throw mismatch(
+            path, name,
+            "expected \(tie.weight.dtype) \(tie.weight.shape), found \(weight.dtype) \(weight.shape)"
+          )
+        }
+        let root = aliases[name] ?? name
+        if tie.weight.shape.elementCount > 0, let primary, root != primary {
+          throw mismatch(path, name, "the tie to \(quoted(tie.names[0].string)) is lost")
+        }
+        primary = primary ?? root
+      }
+      guard let weight = written.weights[tie.names[0]] else { continue }
+      pairs.append(
+        Pair(name: tie.names[0], expected: tie.weight, written: weight, file: path))
+    }
+    guard written.weights.count == expectedCount else {
+      let expected = Set(ties.flatMap(\.names))
+      let extra = written.weights.keys.first { !expected.contains($0) }
+      throw mismatch(path, extra ?? "", "the file holds a tensor that was not to be written")
+    }
+  }
+
+  /// Compares the bytes of all weights; for cast ones, the bytes of the cast, and measures what the cast did.
+  func compareBytes(
+    casts: inout [ConversionReceipt.Cast], _ progress: ProgressHandler?
+  ) throws(CheckpointError) {
+    let pieces = Piece.cut(pairs.map(\.expected))
+    let meter = ProgressMeter(
+      .verifying, total: pairs.reduce(0) { $0 + $1.expected.byteCount }, progress)
+    let errors = Mutex<[ExactName: RoundingError]>([:])
+    let pairs = pairs
+    try WorkQueue.forEach(pieces.count) { (index) throws(CheckpointError) in
+      let piece = pieces[index]
+      let pair = pairs[piece.weight]
+      do throws(CheckpointError) {
+        let expected = try pair.expected.bytes(of: piece)
+        let written = try pair.written.bytes(of: piece)
+        if expected != written {
+          let offset = zip(expected, written).enumerated().first { $1.0 != $1.1 }?.offset ?? 0
+          throw CheckpointError(
+            .mismatch, file: pair.file, offset: piece.range.lowerBound + offset,
+            field: "verification", tensor: pair.name.string,
+            "expected byte \(expected[offset]), found \(written[offset])",
+            remedy: "nothing was put in place")
+        }
+        if case .cast(let original) = pair.expected.expression {
+          let error = try RoundingError(original, cast: written, pair.expected.dtype, piece)
+          errors.withLock { $0[pair.name, default: RoundingError()].merge(error) }
+        }
+      } catch {
+        throw error.about(pair.name)
+      }
+      meter.add(piece.range.count)
+    }
+    try verifySources()
+    let measured = errors.withLock { $0 }
+    let primaries = graph.aliases
+    for index in casts.indices {
+      let name = casts[index].name
+      let error = measured[primaries[name] ?? name] ?? RoundingError()
+      casts[index].largestError = error.largest
+      casts[index].overflowed = error.overflowed
+    }
+  }
+
+  /// What the source says of its own bytes (the checksums of an archive) is checked too: a copy of damaged bytes is no
+  /// good copy.
+  private func verifySources() throws(CheckpointError) {
+    var seen: Set<ObjectIdentifier> = []
+    var sources: [(ExactName, any ByteSource)] = []
+    for pair in pairs {
+      for source in pair.expected.sources where seen.insert(ObjectIdentifier(source)).inserted {
+        sources.append((pair.name, source))
+      }
+    }
+    let list = sources
+    try WorkQueue.forEach(list.count) { (index) throws(CheckpointError) in
+      do throws(CheckpointError) {
+        try list[index].1.verifyIntegrity()
+      } catch {
+        throw error.about(list[index].0)
+      }
+    }
+  }
+}
+
+/// How far a cast moved values.
+private struct RoundingError: Sendable {
+  /// The largest absolute difference between finite values.
+  var largest = 0.0
+  /// Finite values that became infinite or NaN.
+  var overflowed = 0
+
+  init() {}
+
+  /// Compares a piece of a cast weight with the values it was made of.
+  init(
+    _ original: Weight, cast bytes: [UInt8], _ dtype: DType, _ piece: Piece
+  ) throws(CheckpointError) {
+    let scale = dtype.byteWidth ?? 1
+    let sourceWidth = original.pieceAlignment
+    let range =
+      (piece.range.lowerBound / scale * sourceWidth)..<(piece.range.upperBound / scale * sourceWidth)
+    let input = try original.bytes(of: Piece(weight: piece.weight, range: range))
+    var before: [Double] = []
+    var after: [Double] = []
+    unsafe input.withUnsafeBytes { unsafe original.dtype.doubles($0, into: &before) }
+    unsafe bytes.withUnsafeBytes { unsafe dtype.doubles($0, into: &after) }
+    for (old, new) in zip(before, after) where old.isFinite {
+      if new.isFinite {
+        largest = max(largest, (old - new).magnitude)
+      } else {
+        overflowed += 1
+      }
+    }
+  }
+
+  mutating func merge(_ other: RoundingError) {
+    largest = max(largest, other.largest)
+    overflowed += other.overflowed
+  }
+}
+
+extension Weight {
+  /// The storages the weight is made of.
+  fileprivate var sources: [any ByteSource] {
+    switch expression {
+    case .stored(let stored): [stored.source]
+    case .concatenated(let parts, _): parts.flatMap(\.sources)
+    case .cast(let inner): inner.sources
+    }
+  }
+}

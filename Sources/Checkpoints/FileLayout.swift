@@ -1,0 +1,106 @@
+internal import CheckpointBytes
+internal import Synchronization
+internal import WeightGraph
+internal import ZipFormat
+
+/// A file laid out before its weights are written into it. Each format has one.
+protocol FileLayout: Sendable {
+  /// The size of the file, or 0 if only writing its structure tells.
+  var byteCount: Int { get }
+  /// True if the format stores a CRC-32 of each weight's bytes.
+  var needsChecksums: Bool { get }
+  /// Writes whatever precedes the weights and tells where each weight's bytes go, in the order the weights were given.
+  func begin(_ output: OutputFile) throws(CheckpointError) -> [Int]
+  /// Writes whatever follows from the weights. `checksums` holds one CRC-32 each, if they are needed.
+  func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError)
+}
+
+extension FileLayout {
+  /// Writes the file: its structure, then all weights, several pieces at a time.
+  func write(
+    _ weights: [(name: ExactName, weight: Weight)], to output: OutputFile, meter: ProgressMeter
+  ) throws(CheckpointError) {
+    let offsets = try begin(output)
+    let pieces = Piece.cut(weights.map(\.weight))
+    let checksums = PieceChecksums(pieces)
+    // In the order of the file, so that the disk sees one stream.
+    let order = pieces.indices.sorted {
+      offsets[pieces[$0].weight] + pieces[$0].range.lowerBound
+        < offsets[pieces[$1].weight] + pieces[$1].range.lowerBound
+    }
+    let needsChecksums = needsChecksums
+    try WorkQueue.forEach(pieces.count) { (position) throws(CheckpointError) in
+      let index = order[position]
+      let piece = pieces[index]
+      let (name, weight) = weights[piece.weight]
+      let offset = offsets[piece.weight] + piece.range.lowerBound
+      do throws(CheckpointError) {
+        if !needsChecksums, let ranges = weight.fileRanges {
+          try output.copy(ranges, from: piece.range, to: offset)
+        } else {
+          let bytes = try weight.bytes(of: piece)
+          if needsChecksums { checksums.set(CRC32.checksum(bytes), for: index) }
+          try output.write(bytes, at: offset)
+          output.startWriteback(at: offset, count: bytes.count)
+        }
+      } catch {
+        throw error.about(name)
+      }
+      meter.add(piece.range.count)
+    }
+    try finish(
+      output, checksums: needsChecksums ? checksums.combined(weights: weights.count) : [])
+  }
+}
+
+extension Weight {
+  /// The bytes of a piece, in memory.
+  func bytes(of piece: Piece) throws(CheckpointError) -> [UInt8] {
+    try unsafe withNewBytes(count: piece.range.count) { (buffer) throws(CheckpointError) in
+      try unsafe read(at: piece.range.lowerBound, into: buffer)
+    }
+  }
+}
+
+extension OutputFile {
+  /// Copies the part `range` of several ranges taken as one after the other.
+  fileprivate func copy(
+    _ ranges: [FileRange], from range: Range<Int>, to offset: Int
+  ) throws(CheckpointError) {
+    var start = 0
+    for whole in ranges {
+      let wanted = range.clamped(to: start..<(start + whole.count))
+      if !wanted.isEmpty {
+        let part = FileRange(whole, from: wanted.lowerBound - start, count: wanted.count)
+        try copy(part, to: offset + wanted.lowerBound - range.lowerBound)
+      }
+      start += whole.count
+    }
+  }
+}
+
+/// The checksums of pieces, computed in any order.
+private final class PieceChecksums: Sendable {
+  private let pieces: [Piece]
+  private let values: Mutex<[UInt32]>
+
+  init(_ pieces: [Piece]) {
+    self.pieces = pieces
+    values = Mutex([UInt32](repeating: 0, count: pieces.count))
+  }
+
+  func set(_ value: UInt32, for index: Int) {
+    values.withLock { $0[index] = value }
+  }
+
+  /// The checksum of each weight, from those of its pieces in order.
+  func combined(weights count: Int) -> [UInt32] {
+    let values = values.withLock { $0 }
+    var result = [UInt32](repeating: 0, count: count)
+    for (piece, value) in zip(pieces, values) {
+      result[piece.weight] = CRC32.combine(
+        first: result[piece.weight], second: value, secondLength: piece.range.count)
+    }
+    return result
+  }
+}

@@ -1,0 +1,54 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+internal import SafetensorsFormat
+internal import TensorValues
+internal import WeightGraph
+
+/// A safetensors file: header, then data. Of tied weights the first name in byte order is kept, as
+/// `safetensors.torch.save_model` (0.8.0) keeps it; the others go into the metadata.
+struct SafetensorsFileLayout: FileLayout {
+  private let layout: SafetensorsLayout
+  let needsChecksums = false
+  var byteCount: Int { layout.byteCount }
+
+  init(
+    _ ties: [Tie], metadata: OrderedDictionary<ExactName, String>?, path: String
+  ) throws(CheckpointError) {
+    var metadata = metadata
+    var tensors: [SafetensorsLayout.Tensor] = []
+    for tie in ties {
+      let kept = tie.names.min() ?? tie.names[0]
+      guard tie.weight.dtype.isSafetensorsType else {
+        throw CheckpointError(
+          .unsupported, file: path, tensor: kept.string,
+          "safetensors has no dtype \(tie.weight.dtype)",
+          remedy: "cast it with --dtype C64, or leave it out with --exclude")
+      }
+      tensors.append(
+        SafetensorsLayout.Tensor(name: kept, dtype: tie.weight.dtype, shape: tie.weight.shape))
+      for alias in tie.names where alias != kept {
+        guard metadata?[alias] == nil else {
+          throw CheckpointError(
+            .inconsistent, file: path, tensor: alias.string,
+            "the metadata has a key of this name, where the tie to \(quoted(kept.string)) would stand"
+          )
+        }
+        metadata = metadata ?? [:]
+        metadata?[alias] = kept.string
+      }
+    }
+    layout = try locating(file: path) { () throws(ParseFailure) in
+      try SafetensorsLayout(
+        tensors: tensors, metadata: metadata.map { $0.map { (key: $0.key, value: $0.value) } })
+    }
+  }
+
+  func begin(_ output: OutputFile) throws(CheckpointError) -> [Int] {
+    try output.write(layout.headerBytes, at: 0)
+    return layout.offsets
+  }
+
+  func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError) {
+    try output.setSize(layout.byteCount)
+  }
+}

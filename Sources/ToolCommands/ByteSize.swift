@@ -1,0 +1,79 @@
+/// Sizes as people write them, in powers of 1000 as the rest of this field counts.
+enum ByteSize {
+  private static let units = ["B", "KB", "MB", "GB", "TB", "PB"]
+
+  /// A size for people: three digits, then the unit.
+  static func text(_ bytes: Int) -> String {
+    var value = Double(bytes)
+    var unit = 0
+    while value >= 999.5, unit < units.count - 1 {
+      value /= 1000
+      unit += 1
+    }
+    if unit == 0 { return "\(bytes) B" }
+    return fixed(value, digits: value < 9.995 ? 2 : value < 99.95 ? 1 : 0) + " " + units[unit]
+  }
+
+  /// A count for people: `22.7 M`.
+  static func count(_ number: Int) -> String {
+    if number < 10_000 { return String(number) }
+    let (value, unit) =
+      number < 1_000_000
+      ? (Double(number) / 1e3, "K")
+      : number < 1_000_000_000 ? (Double(number) / 1e6, "M") : (Double(number) / 1e9, "G")
+    return fixed(value, digits: value < 99.95 ? 1 : 0) + " " + unit
+  }
+
+  /// Reads `5GB`, `500MB`, `2GiB`, `1048576`: huggingface_hub's units (powers of 1000) and the binary ones.
+  static func parse(_ text: String) -> Int? {
+    let factors: [(String, Int)] = [
+      ("KIB", 1 << 10), ("MIB", 1 << 20), ("GIB", 1 << 30), ("TIB", 1 << 40), ("KB", 1000),
+      ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("B", 1), ("", 1),
+    ]
+    let upper = text.uppercased()
+    guard let (suffix, factor) = factors.first(where: { upper.hasSuffix($0.0) }) else { return nil }
+    let number = upper.dropLast(suffix.count)
+    guard let value = Double(number), value.isFinite, value > 0, value * Double(factor) < 9e18,
+      value * Double(factor) >= 1
+    else { return nil }
+    return Int(value * Double(factor))
+  }
+
+  /// A number with a fixed count of decimals.
+  static func fixed(_ value: Double, digits: Int) -> String {
+    var scale = 1.0
+    for _ in 0..<digits { scale *= 10 }
+    let scaled = Int64((value * scale).rounded())
+    if digits == 0 { return String(scaled) }
+    let whole = scaled / Int64(scale)
+    let fraction = String(scaled % Int64(scale))
+    return "\(whole)." + String(repeating: "0", count: digits - fraction.count) + fraction
+  }
+
+  /// A small number for people: four significant digits.
+  static func significant(_ value: Double) -> String {
+    if value == 0 || !value.isFinite { return "\(value)" }
+    let magnitude = value.magnitude
+    if magnitude >= 1e-3, magnitude < 1e6 {
+      var digits = 3
+      var bound = 10.0
+      while magnitude >= bound, digits > 0 {
+        digits -= 1
+        bound *= 10
+      }
+      if magnitude < 1 { digits = magnitude < 0.01 ? 6 : magnitude < 0.1 ? 5 : 4 }
+      return (value < 0 ? "-" : "") + fixed(magnitude, digits: digits)
+    }
+    var exponent = 0
+    var mantissa = magnitude
+    while mantissa >= 9.9995 {
+      mantissa /= 10
+      exponent += 1
+    }
+    while mantissa < 0.99995 {
+      mantissa *= 10
+      exponent -= 1
+    }
+    return (value < 0 ? "-" : "") + fixed(mantissa, digits: 3) + "e\(exponent)"
+  }
+}

@@ -1,0 +1,112 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+/// `weighbridge convert`: writes a checkpoint in another format, and proves that nothing changed.
+struct ConvertCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "convert",
+    abstract: "Writes a checkpoint in another format, and proves that nothing changed.",
+    discussion: """
+      The destination's extension gives the format: .safetensors, .bin/.pt/.pth, .h5/.hdf5; a directory becomes a \
+      model directory. Everything is written beside the destination, opened again, compared with the source byte by \
+      byte, and only then put in place.
+      """)
+
+  @Argument(help: "A checkpoint file, an index of shards, or a model directory.")
+  var source: String
+
+  @Argument(help: "The file or directory to write.")
+  var destination: String
+
+  @Option(help: "safetensors, pytorch or hdf5; by default what the extension says.")
+  var format: String?
+
+  @Option(help: "How tensors are named and laid out: flat keeps names as they are.")
+  var layout = "flat"
+
+  @Option(help: "Cast tensors of the same category to this type (F16, BF16, float32…).")
+  var dtype: String?
+
+  @Option(help: "Write shards of at most this size, with an index (5GB, 500MB).")
+  var maxShardSize: String?
+
+  @Option(help: "Take only tensors whose name matches; * and ? are wildcards. Repeatable.")
+  var include: [String] = []
+
+  @Option(help: "Leave out tensors whose name matches. Repeatable.")
+  var exclude: [String] = []
+
+  @Option(
+    help: "Give tensors new names: 'FROM=>TO', * carries over ('model.*=>*'). Repeatable.")
+  var rename: [String] = []
+
+  @Flag(help: "Do not open the result again and compare it with the source.")
+  var noVerify = false
+
+  @Flag(help: "Replace existing files.")
+  var force = false
+
+  @Flag(help: "Print what would be done, and write nothing.")
+  var dryRun = false
+
+  @Flag(help: "Print the receipt as one JSON object.")
+  var json = false
+
+  @OptionGroup var sourceOptions: SourceOptions
+
+  mutating func validate() throws {
+    _ = try conversionOptions()
+  }
+
+  private func conversionOptions() throws -> ConversionOptions {
+    var options = ConversionOptions()
+    if let format {
+      guard let value = CheckpointFormat(argumentText: format) else {
+        throw ValidationError("--format \(format): expected safetensors, pytorch or hdf5")
+      }
+      options.format = value
+    }
+    guard layout == "flat" else {
+      throw ValidationError("--layout \(layout): expected flat")
+    }
+    if let dtype {
+      guard let value = DType(argumentText: dtype) else {
+        throw ValidationError("--dtype \(dtype): expected a type such as F32, F16 or BF16")
+      }
+      options.dtype = value
+    }
+    if let maxShardSize {
+      guard let value = ByteSize.parse(maxShardSize) else {
+        throw ValidationError("--max-shard-size \(maxShardSize): expected a size such as 5GB")
+      }
+      options.maximumShardSize = value
+    }
+    options.include = include.map { NamePattern($0) }
+    options.exclude = exclude.map { NamePattern($0) }
+    for text in rename {
+      guard let rule = RenameRule(text) else {
+        throw ValidationError(
+          "--rename '\(text)': expected 'FROM=>TO', with no more wildcards in TO than in FROM")
+      }
+      options.rename.append(rule)
+    }
+    options.verifies = !noVerify
+    options.replacesExisting = force
+    return options
+  }
+
+  mutating func run(on console: Console) throws -> ToolExit {
+    let checkpoint = try Checkpoint.open(source, options: sourceOptions.openOptions)
+    let plan = try ConversionPlan(
+      checkpoint, named: source, to: destination, options: conversionOptions())
+    var receipt = plan.receipt
+    if !dryRun {
+      let bar = ProgressBar(console)
+      defer { bar.clear() }
+      receipt = try plan.run(progress: bar.handler)
+    }
+    let report = ReceiptReport(receipt, isDryRun: dryRun)
+    console.write(json ? JSONWriter.text(report.json) + "\n" : report.text)
+    return .done
+  }
+}

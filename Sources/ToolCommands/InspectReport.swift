@@ -1,0 +1,210 @@
+internal import OrderedCollections
+internal import Weighbridge
+
+/// What `inspect` prints.
+struct InspectReport {
+  /// A tensor's line.
+  struct Row {
+    let name: ExactName
+    let weight: Weight
+    let tiedTo: ExactName?
+    let digest: String?
+  }
+
+  let checkpoint: Checkpoint
+  let source: String
+  let rows: [Row]
+  let showsLineage: Bool
+
+  init(
+    _ checkpoint: Checkpoint, source: String, lineage: Bool, digests: Bool,
+    progress: ProgressHandler?
+  ) throws(CheckpointError) {
+    self.checkpoint = checkpoint
+    self.source = source
+    showsLineage = lineage
+    let ties = checkpoint.graph.ties
+    var digestOfName: [ExactName: String] = [:]
+    if digests {
+      let texts = try WeightDigest.sha256(
+        ties.map { (name: $0.names[0], weight: $0.weight) }, progress: progress)
+      for (tie, text) in zip(ties, texts) {
+        for name in tie.names { digestOfName[name] = text }
+      }
+    }
+    let aliases = checkpoint.graph.aliases
+    rows = checkpoint.graph.weights.map { name, weight in
+      Row(name: name, weight: weight, tiedTo: aliases[name], digest: digestOfName[name])
+    }
+  }
+}
+
+// MARK: JSON
+
+extension InspectReport {
+  /// The report as one JSON object. Its keys are a promise to programs.
+  var json: JSONValue {
+    let facts = checkpoint.graph.facts
+    var members: [JSONValue.Member] = [
+      JSONValue.Member("source", .string(source)),
+      JSONValue.Member("format", .string(checkpoint.format.rawValue)),
+      JSONValue.Member("container", .string(checkpoint.container)),
+      JSONValue.Member("layout", .string("flat")),
+      JSONValue.Member("family", .null),
+      JSONValue.Member("files", .array(checkpoint.files.map { .string($0) })),
+      JSONValue.Member("tensors", .array(rows.map(json(of:)))),
+      JSONValue.Member(
+        "metadata",
+        facts.metadata.entries.map { entries in
+          .object(entries.map { JSONValue.Member($0.key, .string($0.value)) })
+        } ?? .null),
+    ]
+    if !facts.others.isEmpty {
+      members.append(
+        JSONValue.Member(
+          "others",
+          .array(
+            facts.others.map { other in
+              .object([
+                JSONValue.Member("name", .string(other.name.string)),
+                JSONValue.Member("description", .string(other.description)),
+              ])
+            })))
+    }
+    if let tree = facts.tree { members.append(JSONValue.Member("tree", tree.json)) }
+    if !facts.attributes.isEmpty {
+      members.append(
+        JSONValue.Member(
+          "attributes",
+          .object(
+            facts.attributes.map { path, values in
+              JSONValue.Member(
+                path, .object(values.map { JSONValue.Member($0.key, $0.value.json) }))
+            })))
+    }
+    if !checkpoint.notes.isEmpty {
+      members.append(JSONValue.Member("notes", .array(checkpoint.notes.map { .string($0) })))
+    }
+    return .object(members)
+  }
+
+  private func json(of row: Row) -> JSONValue {
+    var members: [JSONValue.Member] = [
+      JSONValue.Member("name", .string(row.name.string)),
+      JSONValue.Member("dtype", .string(row.weight.dtype.rawValue)),
+      JSONValue.Member("shape", .array(row.weight.shape.dimensions.map { .integer($0) })),
+      JSONValue.Member("bytes", .integer(row.weight.byteCount)),
+    ]
+    if let tiedTo = row.tiedTo {
+      members.append(JSONValue.Member("tied_to", .string(tiedTo.string)))
+    }
+    if let digest = row.digest { members.append(JSONValue.Member("sha256", .string(digest))) }
+    if showsLineage { members.append(JSONValue.Member("lineage", .string(row.weight.lineage))) }
+    return .object(members)
+  }
+}
+
+// MARK: Text
+
+extension InspectReport {
+  /// The report for people: repeated layers are folded into one line each.
+  var text: String {
+    let graph = checkpoint.graph
+    var lines = ["\(singleLine(source)): \(checkpoint.format.rawValue) (\(checkpoint.container))"]
+    let parameters = graph.ties.reduce(0) { $0 + $1.weight.shape.elementCount }
+    lines.append(
+      "\(rows.count) tensors, \(ByteSize.count(parameters)) elements, "
+        + ByteSize.text(graph.storedByteCount))
+    if !rows.isEmpty { lines += [""] + table }
+    lines += facts
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private var table: [String] {
+    // With digests or lineage every tensor has a line of its own.
+    let folds = rows.allSatisfy { $0.digest == nil } && !showsLineage
+    let groups = folds ? FoldedNames(rows).groups : rows.map { FoldedNames.Group($0) }
+    var cells = [["tensor", "dtype", "shape", "bytes"]]
+    for group in groups {
+      let row = group.first
+      let each = ByteSize.text(row.weight.byteCount)
+      cells.append([
+        singleLine(group.name), row.weight.dtype.rawValue, row.weight.shape.description,
+        group.count > 1 ? "\(group.count) × \(each)" : each,
+      ])
+      if let digest = row.digest { cells.append(["  sha256 " + digest]) }
+      if showsLineage { cells.append(["  ← " + singleLine(row.weight.lineage, limit: 400)]) }
+    }
+    return TextTable.lines(cells)
+  }
+
+  private var facts: [String] {
+    let facts = checkpoint.graph.facts
+    var lines: [String] = []
+    for tie in checkpoint.graph.ties where tie.names.count > 1 {
+      lines.append("tied: " + tie.names.map { singleLine($0.string) }.joined(separator: " = "))
+    }
+    for other in facts.others {
+      lines.append("not a dense tensor: \(singleLine(other.name.string)): \(other.description)")
+    }
+    for (key, value) in facts.metadata.entries ?? [:] {
+      lines.append("metadata: \(singleLine(key.string)) = \(singleLine(value))")
+    }
+    if let tree = facts.tree {
+      lines += tree.plainValues.map { path, value in
+        "value: \(singleLine(path)) = \(singleLine(JSONWriter.text(value.json), limit: 120))"
+      }
+    }
+    for (path, values) in facts.attributes {
+      for (name, value) in values {
+        lines.append(
+          "attribute: /\(singleLine(path.string)) \(singleLine(name.string)) = "
+            + singleLine(JSONWriter.text(value.json), limit: 120))
+      }
+    }
+    lines += checkpoint.notes.map { "note: " + singleLine($0, limit: 400) }
+    return lines.isEmpty ? [] : [""] + lines
+  }
+}
+
+extension InertValue {
+  /// The values that are no weights and no containers, with the keys that lead to them, in order; long lists are cut.
+  fileprivate var plainValues: [(path: String, value: InertValue)] {
+    var found: [(path: String, value: InertValue)] = []
+    collectPlainValues("", &found)
+    return found
+  }
+
+  private func collectPlainValues(
+    _ path: String, _ found: inout [(path: String, value: InertValue)]
+  ) {
+    guard found.count < 100 else { return }
+    func step(_ key: String) -> String { path.isEmpty ? key : path + "." + key }
+    switch self {
+    case .weight: break
+    case .dictionary(let entries):
+      for entry in entries { entry.value.collectPlainValues(step(entry.key.keyText), &found) }
+    case .list(let elements) where elements.contains(where: \.holdsContainers),
+      .tuple(let elements) where elements.contains(where: \.holdsContainers):
+      for (index, element) in elements.enumerated() {
+        element.collectPlainValues(step(String(index)), &found)
+      }
+    case .object(let object) where !object.items.isEmpty:
+      for entry in object.items { entry.value.collectPlainValues(step(entry.key.keyText), &found) }
+      if let state = object.state { state.collectPlainValues(path, &found) }
+    default: found.append((path, self))
+    }
+  }
+
+  private var holdsContainers: Bool {
+    switch self {
+    case .weight, .dictionary, .list, .tuple, .object: true
+    default: false
+    }
+  }
+
+  private var keyText: String {
+    if case .string(let text) = self { return text }
+    return JSONWriter.text(json)
+  }
+}

@@ -1,0 +1,104 @@
+internal import ArgumentParser
+internal import Dispatch
+internal import Weighbridge
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
+/// The command-line tool.
+public enum Tool {
+  /// Runs the tool and leaves the process: 0 done, 1 compared and different, 64 bad usage, 65 bad input, 74 I/O.
+  ///
+  /// - Parameter arguments: the program's name, then its arguments.
+  public static func runAndExit(_ arguments: [String]) -> Never {
+    let sources = removeTemporaryFilesOnSignals()
+    let code = run(Array(arguments.dropFirst()), console: .process)
+    withExtendedLifetime(sources) {}
+    exit(code)
+  }
+
+  /// Runs the tool with what it prints given to `console`, and returns the exit code.
+  public static func run(_ arguments: [String], console: Console) -> Int32 {
+    do {
+      let command = try WeighbridgeCommand.parseAsRoot(arguments)
+      if var command = command as? any ToolCommand {
+        return try command.run(on: console).rawValue
+      }
+      // `help` and the bare root command print through their own errors.
+      var other = command
+      try other.run()
+      return ToolExit.done.rawValue
+    } catch let error as CheckpointError {
+      console.writeError("weighbridge: \(error)\n")
+      return ToolExit(error.kind).rawValue
+    } catch {
+      let text = WeighbridgeCommand.fullMessage(for: error)
+      let code = WeighbridgeCommand.exitCode(for: error)
+      if code == .success {
+        console.write(text + "\n")
+      } else {
+        console.writeError(text + "\n")
+      }
+      return code == .success ? ToolExit.done.rawValue : ToolExit.usage.rawValue
+    }
+  }
+
+  /// Told to stop, the tool leaves no temporary files behind.
+  private static func removeTemporaryFilesOnSignals() -> [any DispatchSourceSignal] {
+    [SIGINT, SIGTERM, SIGHUP].map { number in
+      _ = signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler {
+        TemporaryFiles.shared.removeAll()
+        _exit(128 + number)
+      }
+      source.resume()
+      return source
+    }
+  }
+}
+
+/// How the tool ends.
+enum ToolExit: Int32 {
+  case done = 0
+  case different = 1
+  case usage = 64
+  case badInput = 65
+  case inputOutput = 74
+
+  init(_ kind: FailureKind) {
+    self = kind == .inputOutput ? .inputOutput : .badInput
+  }
+}
+
+/// A subcommand: prints on a console, and says how it ended.
+protocol ToolCommand: ParsableCommand {
+  mutating func run(on console: Console) throws -> ToolExit
+}
+
+extension ToolCommand {
+  /// Runs on the process's own console; ``Tool`` calls ``run(on:)`` instead.
+  mutating func run() throws {
+    let code = try run(on: .process)
+    if code != .done { throw ExitCode(code.rawValue) }
+  }
+}
+
+/// The root command.
+struct WeighbridgeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "weighbridge",
+    abstract: "Carries model checkpoints between formats, and proves that what arrives is what left.",
+    discussion: """
+      SOURCE is a file, an index of shards, or a directory as Transformers saves it. What a file is, its content \
+      decides: safetensors, PyTorch (zip, legacy, tar, TorchScript) or HDF5 (Keras 2 and 3, plain). No code in a \
+      file is ever run.
+
+      Exit codes: 0 done, 1 compared and different, 64 bad usage, 65 bad input, 74 input/output.
+      """,
+    version: "0.1.0",
+    subcommands: [InspectCommand.self, ConvertCommand.self, DiffCommand.self, ScanCommand.self])
+}
