@@ -6,12 +6,6 @@ extension Checkpoint {
   static func openHDF5(_ f: SourceFile, options: OpenOptions) throws(CheckpointError) -> Checkpoint { throw CheckpointError(.unsupported, file: f.path, "x") }
   static func openKerasArchive(_ a: ZipArchive, _ f: SourceFile, options: OpenOptions) throws(CheckpointError) -> Checkpoint { throw CheckpointError(.unsupported, file: f.path, "x") }
 }
-struct TorchFileLayout: FileLayout {
-  let byteCount = 0; let needsChecksums = true
-  init(_ ties: [Tie], facts: CheckpointFacts, keepsTree: Bool, path: String, receipt: inout ConversionReceipt) throws(CheckpointError) {}
-  func begin(_ output: OutputFile) throws(CheckpointError) -> [Int] { [] }
-  func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError) {}
-}
 struct HDF5FileLayout: FileLayout {
   let byteCount = 0; let needsChecksums = false
   init(_ ties: [Tie], facts: CheckpointFacts, path: String, receipt: inout ConversionReceipt) throws(CheckpointError) {}
