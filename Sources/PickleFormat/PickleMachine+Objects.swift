@@ -1,0 +1,99 @@
+internal import CheckpointBytes
+
+extension PickleMachine {
+  /// Names a global, if the policy lets it.
+  mutating func pushGlobal(_ global: GlobalName) throws(ParseFailure) {
+    guard policy.allows(global) else {
+      throw failure(
+        .forbidden, "the pickle names \(quoted(global.description)), which is not known as data")
+    }
+    let place = PickleValue.GlobalReference(
+      index: Int32(truncatingIfNeeded: document.globals.count))
+    document.globals.append(global)
+    try push(.global(place))
+  }
+
+  mutating func pushStackGlobal() throws(ParseFailure) {
+    let names = try popLast(2)
+    guard case .string(let module) = document[names[0]], case .string(let name) = document[names[1]]
+    else {
+      throw failure(
+        .malformed,
+        "expected the names of a module and a global, found \(document.kind(of: names[0])) and "
+          + document.kind(of: names[1]))
+    }
+    try pushGlobal(GlobalName(module, name))
+  }
+
+  /// `GLOBAL` and `INST`: module and name on two lines.
+  mutating func execute(
+    module: ArraySlice<UInt8>, name: ArraySlice<UInt8>
+  ) throws(ParseFailure) {
+    guard let module = String(validating: module, as: UTF8.self),
+      let name = String(validating: name, as: UTF8.self)
+    else { throw failure(.malformed, "the name of a global is not valid UTF-8") }
+    guard opcode == .inst else { return try pushGlobal(GlobalName(module, name)) }
+    let arguments = try popToMark()
+    try pushGlobal(GlobalName(module, name))
+    try pushObject(.instance, pop(), arguments: arguments)
+  }
+
+  /// `REDUCE`, `NEWOBJ`, `NEWOBJ_EX` and `OBJ`.
+  mutating func pushObject() throws(ParseFailure) {
+    guard opcode != .obj else {
+      let parts = try popToMark()
+      guard let callable = parts.first else {
+        throw failure(.malformed, "expected a class, found none")
+      }
+      return try pushObject(.instance, callable, arguments: Array(parts.dropFirst()))
+    }
+    let parts = try popLast(opcode == .newObjEx ? 3 : 2)
+    guard case .tuple(let arguments) = document[parts[1]] else {
+      throw failure(
+        .malformed, "expected a tuple of arguments, found \(document.kind(of: parts[1]))")
+    }
+    var keywords: [PickleValue.Entry] = []
+    if opcode == .newObjEx {
+      guard case .dictionary(let entries) = document[parts[2]] else {
+        throw failure(
+          .malformed, "expected a dictionary of arguments, found \(document.kind(of: parts[2]))")
+      }
+      keywords = entries
+    }
+    try pushObject(
+      opcode == .reduce ? .call : .instance, parts[0], arguments: arguments, keywords: keywords)
+  }
+
+  private mutating func pushObject(
+    _ origin: PickleObject.Origin, _ callable: PickleReference, arguments: [PickleReference],
+    keywords: [PickleValue.Entry] = []
+  ) throws(ParseFailure) {
+    switch document[callable] {
+    case .global: break
+    // A class that a legacy file stores beside its source (`('module', class, file, source)`).
+    case .persistent: break
+    case .object where policy.allowsCallsOfObjects: break
+    default:
+      throw failure(
+        .malformed, "expected a class or function, found \(document.kind(of: callable))")
+    }
+    let place = PickleValue.ObjectReference(
+      index: Int32(truncatingIfNeeded: document.objects.count))
+    document.objects.append(
+      PickleObject(origin: origin, callable: callable, arguments: arguments, keywords: keywords))
+    try push(.object(place))
+  }
+
+  /// `BUILD`: the state belongs to the object below it, which can have one only.
+  mutating func giveState() throws(ParseFailure) {
+    let state = try pop()
+    let target = try peek()
+    guard case .object(let object) = document[target] else {
+      throw failure(.malformed, "cannot be applied to \(document.kind(of: target))")
+    }
+    guard document.objects[Int(object.index)].state == nil else {
+      throw failure(.malformed, "an object is given a state twice")
+    }
+    document.objects[Int(object.index)].state = state
+  }
+}

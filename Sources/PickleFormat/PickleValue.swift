@@ -1,0 +1,127 @@
+/// A place in a pickle's values.
+public struct PickleReference: Sendable, Hashable {
+  let index: Int32
+
+  init(_ index: Int) {
+    self.index = Int32(truncatingIfNeeded: index)
+  }
+
+  /// The place counted from 0, in the order in which values were made: whatever a tuple or a call was given comes
+  /// before it.
+  public var position: Int { Int(index) }
+}
+
+/// A value of a pickle. Containers refer to their children, so that shared children are shared and cycles are possible.
+public enum PickleValue: Sendable {
+  /// A key and its value.
+  public struct Entry: Sendable {
+    /// The key.
+    public let key: PickleReference
+    /// The value.
+    public let value: PickleReference
+  }
+
+  /// A place among the objects of a pickle.
+  public struct ObjectReference: Sendable, Hashable {
+    let index: Int32
+  }
+
+  /// A place among the globals of a pickle.
+  public struct GlobalReference: Sendable, Hashable {
+    let index: Int32
+  }
+
+  case none
+  case boolean(Bool)
+  case integer(Int64)
+  /// Beyond 64 bits: little-endian two's complement, no byte more than needed.
+  case bigInteger([UInt8])
+  case float(Double)
+  case string(String)
+  case bytes([UInt8])
+  case byteArray([UInt8])
+  case list([PickleReference])
+  case tuple([PickleReference])
+  case set([PickleReference])
+  case frozenSet([PickleReference])
+  /// Entries as they were set; a key set twice is there twice.
+  case dictionary([Entry])
+  case global(GlobalReference)
+  case object(ObjectReference)
+  /// What the program that reads the pickle is to put here: an id.
+  case persistent(PickleReference)
+}
+
+/// A call that was not made, or an instance that was not created: the class or function and what it was given.
+public struct PickleObject: Sendable {
+  /// How the pickle asked for it.
+  public enum Origin: Sendable, Hashable {
+    /// `REDUCE`: a call.
+    case call
+    /// `NEWOBJ`, `NEWOBJ_EX`, `INST` or `OBJ`: an instance of a class.
+    case instance
+  }
+
+  /// How the pickle asked for it.
+  public let origin: Origin
+  /// The class or function: a global, a persistent id, or (where the policy lets it) an object.
+  public let callable: PickleReference
+  /// The positional arguments.
+  public let arguments: [PickleReference]
+  /// The keyword arguments (`NEWOBJ_EX`).
+  public let keywords: [PickleValue.Entry]
+  /// The items set on it.
+  public internal(set) var items: [PickleValue.Entry] = []
+  /// The elements appended to it, or added as to a set.
+  public internal(set) var elements: [PickleReference] = []
+  /// The state given to it by `BUILD`.
+  public internal(set) var state: PickleReference?
+}
+
+/// The values that a pickle describes, in one flat list. Nothing was called, imported or looked up.
+public struct PickleDocument: Sendable {
+  /// The value that the pickle stands for.
+  public internal(set) var root: PickleReference
+  /// The highest protocol that the pickle announces; 0 if it announces none.
+  public internal(set) var protocolVersion = 0
+  var values: [PickleValue] = []
+  var offsets: [Int] = []
+  var objects: [PickleObject] = []
+  var globals: [GlobalName] = []
+
+  /// The number of values.
+  public var count: Int { values.count }
+
+  /// The value at a place.
+  public subscript(reference: PickleReference) -> PickleValue { values[reference.position] }
+
+  /// The places of all values, in the order in which they were made.
+  public var references: some Sequence<PickleReference> {
+    (0..<values.count).lazy.map(PickleReference.init)
+  }
+
+  /// The object at a place.
+  public subscript(reference: PickleValue.ObjectReference) -> PickleObject {
+    objects[Int(reference.index)]
+  }
+
+  /// The global at a place.
+  public subscript(reference: PickleValue.GlobalReference) -> GlobalName {
+    globals[Int(reference.index)]
+  }
+
+  /// The offset of the opcode that made a value; of the first one for `None`, `True`, `False` and `()`.
+  public func offset(of reference: PickleReference) -> Int { offsets[reference.position] }
+
+  /// The global at a place, if there is one.
+  public func global(_ reference: PickleReference) -> GlobalName? {
+    guard case .global(let place) = self[reference] else { return nil }
+    return self[place]
+  }
+
+  /// The object at a place, if there is one.
+  public func object(_ reference: PickleReference) -> PickleObject? {
+    guard case .object(let place) = self[reference] else { return nil }
+    return self[place]
+  }
+}
