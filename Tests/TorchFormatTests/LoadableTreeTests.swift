@@ -72,6 +72,15 @@ struct LoadableTreeTests {
     #expect(try listing(plan).contains("BINUNICODE a"))
   }
 
+  @Test("A layout is written as torch writes it, by name")
+  func layout() throws {
+    let lines = try listing(plan(.dictionary([("layout", .global("torch.sparse_coo"))])))
+    let call = lines.firstIndex(of: "GLOBAL torch.serialization _get_layout")
+    #expect(
+      call.map { Array(lines[$0...].dropFirst().prefix(3)) }
+        == ["BINUNICODE torch.sparse_coo", "TUPLE1", "REDUCE"])
+  }
+
   @Test("Keys that Python cannot hash are left out")
   func unhashableKeys() throws {
     let plan = try plan(
