@@ -14,8 +14,9 @@ public struct Checkpoint: Sendable {
   /// What a user should know about how the checkpoint was opened.
   public let notes: [String]
 
-  init(
-    format: CheckpointFormat, container: String, files: [String], graph: WeightGraph,
+  /// A checkpoint of its parts: what opening gives, or one that was made in memory and has no files.
+  public init(
+    format: CheckpointFormat, container: String, files: [String] = [], graph: WeightGraph,
     notes: [String] = []
   ) {
     self.format = format
