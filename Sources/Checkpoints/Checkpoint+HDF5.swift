@@ -175,10 +175,18 @@ enum HDF5PackedType {
   }
 
   static func consumes(_ attribute: HDF5Attribute, of dataset: HDF5Dataset) -> Bool {
+    if attribute.name == FactNames.dtype || attribute.name == FactNames.shape { return true }
     // "dtype" on opaque data has become the element type.
-    attribute.name == FactNames.dtype || attribute.name == FactNames.shape
-      || attribute.name == "dtype"
+    guard attribute.name == "dtype", case .number(let dtype, _) = dataset.elementType else {
+      return false
+    }
+    return opaqueTypes.contains(dtype)
   }
+
+  /// The types that HDF5 lacks and whose elements take whole bytes.
+  private static let opaqueTypes: Set<DType> = [
+    .bf16, .f8E4M3, .f8E5M2, .f8E4M3FNUZ, .f8E5M2FNUZ, .f8E8M0,
+  ]
 
   /// The weight as what its attributes say it is.
   static func restored(
