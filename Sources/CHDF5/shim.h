@@ -227,6 +227,39 @@ static inline haddr_t weighbridge_hdf5_probe_chunk(hsize_t size) {
 static inline int weighbridge_hdf5_chunk_addresses_are_absolute(void) {
   return weighbridge_hdf5_probe_chunk(512) != weighbridge_hdf5_probe_chunk(0);
 }
+// True if a data set's chunks are indexed by an extensible array.
+static inline int weighbridge_hdf5_has_extensible_array(hid_t dataset) {
+  H5D_chunk_index_t type = H5D_CHUNK_IDX_BTREE;
+  return H5Dget_chunk_index_type(dataset, &type) >= 0 && type == H5D_CHUNK_IDX_EARRAY;
+}
+
+// True if the library counts up the origins of the chunks in an extensible array as if the array's first axis were the
+// unlimited one, whichever it is. A file in memory tells: two by two chunks, the second axis unlimited.
+static inline int weighbridge_hdf5_miscounts_extensible_arrays(void) {
+  hsize_t extents[2] = {2, 2}, most[2] = {2, H5S_UNLIMITED}, chunk[2] = {1, 1}, origin[3], bytes;
+  haddr_t address;
+  unsigned mask;
+  int outside = 0;
+  hid_t access = H5Pcreate(H5P_FILE_ACCESS), layout = H5Pcreate(H5P_DATASET_CREATE);
+  hid_t space = H5Screate_simple(2, extents, most);
+  H5Pset_fapl_core(access, 4096, 0);
+  H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+  H5Pset_chunk(layout, 2, chunk);
+  H5Pset_alloc_time(layout, H5D_ALLOC_TIME_EARLY);
+  hid_t file = H5Fcreate("weighbridge-probe", H5F_ACC_TRUNC, H5P_DEFAULT, access);
+  hid_t dataset = H5Dcreate2(file, "x", H5T_STD_U8LE, space, H5P_DEFAULT, layout, H5P_DEFAULT);
+  for (hsize_t index = 0; index < 4; index++) {
+    if (H5Dget_chunk_info(dataset, space, index, origin, &mask, &address, &bytes) < 0) break;
+    if (origin[0] >= 2 || origin[1] >= 2) outside = 1;
+  }
+  H5Dclose(dataset);
+  H5Fclose(file);
+  H5Sclose(space);
+  H5Pclose(layout);
+  H5Pclose(access);
+  return outside;
+}
+
 // True if an address is the "nowhere" of the format.
 static inline int weighbridge_hdf5_is_undefined(haddr_t address) { return address == HADDR_UNDEF; }
 

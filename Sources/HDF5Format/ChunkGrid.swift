@@ -72,8 +72,10 @@ struct ChunkGrid {
     while true {
       // The part of the box that lies in this chunk.
       let part = box.indices.map { axis in
-        max(box[axis].lowerBound, origin[axis])..<min(
-          box[axis].upperBound, origin[axis] + min(chunkDimensions[axis], dimensions[axis] - origin[axis]))
+        max(
+          box[axis].lowerBound, origin[axis])..<min(
+            box[axis].upperBound,
+            origin[axis] + min(chunkDimensions[axis], dimensions[axis] - origin[axis]))
       }
       try body(origin, part)
       var axis = origin.count - 1
@@ -109,7 +111,8 @@ struct ChunkGrid {
       let end = min(arrayOffset + length, range.upperBound)
       if start < end {
         try body(
-          Run(arrayOffset: start, chunkOffset: chunkOffset + start - arrayOffset, count: end - start))
+          Run(
+            arrayOffset: start, chunkOffset: chunkOffset + start - arrayOffset, count: end - start))
       }
       var axis = inner - 1
       while axis >= 0 {

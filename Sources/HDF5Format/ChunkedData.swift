@@ -89,7 +89,8 @@ final class ChunkedData: ByteSource {
     if let bytes = cache.withLock({ $0.bytes(at: origin) }) { return bytes }
     var bytes = try file.bytes(at: chunk.offset, count: chunk.byteCount)
     let skipsFilters = leavesEdgesUnfiltered && grid.isCut(origin)
-    bytes = try locating(file: file.path, member: dataset.path.string, tensor: dataset.path.string) {
+    bytes = try locating(file: file.path, member: dataset.path.string, tensor: dataset.path.string)
+    {
       () throws(ParseFailure) in
       try pipeline.decode(bytes, mask: skipsFilters ? .max : chunk.filterMask, at: chunk.offset)
     }

@@ -10,10 +10,11 @@ extension HDF5FileReader {
     var attributes: [HDF5Attribute] = []
     for name in try attributeNames(of: object, at: path) {
       guard let attribute = HDF5Handle.attribute(unsafe H5Aopen(object.identifier, name, 0)) else {
-        throw failure(.malformed, path, "attribute \(quoted(name))")
+        attributes.append(
+          HDF5Attribute(ExactName(name), unreadable(HDF5Library.takeError())))
+        continue
       }
-      attributes.append(
-        HDF5Attribute(ExactName(name), try value(of: attribute, named: name, at: path)))
+      attributes.append(HDF5Attribute(ExactName(name), value(of: attribute, named: name, at: path)))
     }
     return attributes
   }
@@ -46,7 +47,23 @@ extension HDF5FileReader {
     init(limit: Int) { self.limit = limit }
   }
 
+  /// An attribute that cannot be read does not make the data sets unreadable: it is kept as what it is, with the reason,
+  /// and whoever needs its value finds none.
+  private func unreadable(_ reason: String) -> InertValue {
+    .object(.init(type: "hdf5.unreadable", arguments: [.string(reason)]))
+  }
+
   private func value(
+    of attribute: HDF5Handle, named name: String, at path: ExactName
+  ) -> InertValue {
+    do throws(CheckpointError) {
+      return try readableValue(of: attribute, named: name, at: path)
+    } catch {
+      return unreadable(error.problem)
+    }
+  }
+
+  private func readableValue(
     of attribute: HDF5Handle, named name: String, at path: ExactName
   ) throws(CheckpointError) -> InertValue {
     let field = "attribute \(quoted(name))"
@@ -162,7 +179,7 @@ extension HDF5FileReader {
     defer { unsafe weighbridge_hdf5_reclaim(memory.identifier, space.identifier, &pointers) }
     var values: [InertValue] = []
     var total = 0
-    for unsafe pointer in unsafe pointers {
+    for unsafepointer in unsafe pointers {
       guard let pointer = unsafe pointer else {
         values.append(.string(""))
         continue

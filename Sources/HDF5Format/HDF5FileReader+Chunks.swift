@@ -16,7 +16,8 @@ extension HDF5FileReader {
     }
     guard let chunkShape = Shape(extents.prefix(shape.rank).map { Int(clamping: $0) }),
       !chunkShape.dimensions.contains(0),
-      case let (chunkBytes, overflow) = chunkShape.elementCount.multipliedReportingOverflow(by: size),
+      case let (chunkBytes, overflow) = chunkShape.elementCount.multipliedReportingOverflow(
+        by: size),
       !overflow, chunkBytes <= limits.chunkBytes
     else {
       throw failure(
@@ -107,7 +108,8 @@ extension HDF5FileReader {
           else { return -1 }
           let indices = unsafe (0..<collected.pointee.rank).map { unsafe Int(clamping: origin[$0]) }
           let (place, overflow) = unsafe address.addingReportingOverflow(collected.pointee.base)
-          guard !overflow, let offset = Int(exactly: place), let byteCount = Int(exactly: size) else {
+          guard !overflow, let offset = Int(exactly: place), let byteCount = Int(exactly: size)
+          else {
             unsafe collected.pointee.isMalformed = true
             return 1
           }
@@ -121,7 +123,11 @@ extension HDF5FileReader {
         .malformed, path, "chunk index",
         collected.isMalformed ? "a chunk lies beyond 2^63" : nil)
     }
-    return try checked(collected.chunks, shape, chunkShape, exactSize, at: path)
+    var chunks = collected.chunks
+    if let order = try extensibleArray(object, chunkShape, at: path) {
+      chunks = chunks.map { order.placed($0) }
+    }
+    return try checked(chunks, shape, chunkShape, exactSize, at: path)
   }
 
   private func checked(

@@ -81,11 +81,13 @@ final class HDF5FileReader {
       let parent = frames[last].path.string
       let path = ExactName(parent.isEmpty ? link.name : "\(parent)/\(link.name)")
       try check(link, path: path, in: frames[last].group)
-      guard let object = HDF5Handle.object(unsafe H5Oopen(frames[last].group.identifier, link.name, 0))
+      guard
+        let object = HDF5Handle.object(unsafe H5Oopen(frames[last].group.identifier, link.name, 0))
       else { throw failure(.malformed, path, "object header") }
       guard let frame = try visit(object, path: path) else { continue }
       guard frames.count <= limits.groupDepth else {
-        throw failure(.limitExceeded, path, nil, "groups lie deeper than \(limits.groupDepth) levels")
+        throw failure(
+          .limitExceeded, path, nil, "groups lie deeper than \(limits.groupDepth) levels")
       }
       frames.append(frame)
     }
@@ -184,7 +186,9 @@ final class HDF5FileReader {
     }
     if link.type == H5L_TYPE_HARD { return }
     let kind =
-      link.type == H5L_TYPE_SOFT ? "a soft link" : link.type == H5L_TYPE_EXTERNAL
+      link.type == H5L_TYPE_SOFT
+      ? "a soft link"
+      : link.type == H5L_TYPE_EXTERNAL
         ? "an external link" : "a user-defined link"
     let target = value(of: link, in: group).map { " to \($0)" } ?? ""
     throw failure(.forbidden, path, "link", "is \(kind)\(target); only hard links are followed")
