@@ -66,7 +66,7 @@ extension CheckpointError: Equatable {
 }
 
 extension ParseFailure {
-  /// The failure with its place in a checkpoint added.
+  /// The failure with its place in a checkpoint added; the tensor too, unless the failure names one itself.
   public func located(
     file: String, member: String? = nil, base: Int = 0, tensor: String? = nil
   ) -> CheckpointError {
@@ -74,7 +74,7 @@ extension ParseFailure {
       kind,
       CheckpointError.Site(
         file: file, member: member, offset: offset.map { $0 + base }, field: field),
-      tensor: tensor, problem)
+      tensor: self.tensor ?? tensor, problem)
   }
 }
 

@@ -111,7 +111,8 @@ public func withNewBytes(
   var failure: CheckpointError?
   let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
     do throws(CheckpointError) {
-      try unsafe fill(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]))
+      try unsafe fill(
+        UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]))
       initialized = count
     } catch {
       failure = error
