@@ -2,7 +2,8 @@
 ///
 /// Real types round to nearest, ties to even, as PyTorch's `Tensor.to` does: float64 goes to the 16-bit and 8-bit types
 /// through float32 (`c10/util/Half.h`, `BFloat16.h`, 2.13). What does not fit becomes infinity, or NaN in types that have
-/// no infinity. Integers keep their value or the conversion fails. Complex types convert by component.
+/// no infinity; in `F8_E4M3` it becomes the largest value, 448, and so does infinity. Integers keep their value or the
+/// conversion fails. Complex types convert by component.
 public struct ElementConversion: Sendable {
   /// The type converted from.
   public let source: DType

@@ -118,6 +118,8 @@ package struct SmallFloat: Sendable {
   private func overflowCode(_ sign: UInt8) -> UInt8 {
     switch specials {
     case .infinitiesAndNaN: sign | UInt8(truncatingIfNeeded: largestCode + 1)
+    // `torch/headeronly/util/Float8_e4m3fn.h` (2.13): what is too large, infinity included, becomes the largest value.
+    case .onlyNaN: sign | UInt8(truncatingIfNeeded: largestCode)
     default: nanCode(sign)
     }
   }
