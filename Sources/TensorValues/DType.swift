@@ -96,8 +96,9 @@ extension DType {
   }
 
   /// The bytes that `elementCount` packed elements take, or nil where that is no whole number of bytes or does not fit
-  /// an `Int`.
+  /// an `Int`. Fewer than no elements take no number of bytes either.
   public func byteCount(elementCount: Int) -> Int? {
+    guard elementCount >= 0 else { return nil }
     if let byteWidth {
       let (bytes, overflow) = elementCount.multipliedReportingOverflow(by: byteWidth)
       return overflow ? nil : bytes

@@ -1,9 +1,9 @@
 /// Conversion of packed little-endian buffers between element types of one category.
 ///
 /// Real types round to nearest, ties to even, as PyTorch's `Tensor.to` does: float64 goes to the 16-bit and 8-bit types
-/// through float32 (`c10/util/Half.h`, `BFloat16.h`, 2.13). What does not fit becomes infinity, or NaN in types that have
-/// no infinity; in `F8_E4M3` it becomes the largest value, 448, and so does infinity. Integers keep their value or the
-/// conversion fails. Complex types convert by component.
+/// through float32 (`c10/util/Half.h`, `BFloat16.h`, 2.13). What does not fit becomes infinity; in types that have none it
+/// becomes the largest number of its sign in F8_E4M3 and NaN in the others. Integers keep their value or the conversion
+/// fails. Complex types convert by component.
 public struct ElementConversion: Sendable {
   /// The type converted from.
   public let source: DType
@@ -30,14 +30,21 @@ public struct ElementConversion: Sendable {
   /// True if every value of the source type exists in the destination type.
   public var isExact: Bool {
     if source == destination { return true }
-    switch (source, destination) {
-    case (.f16, .f32), (.f16, .f64), (.bf16, .f32), (.bf16, .f64), (.f32, .f64): return true
-    case (.c32, .c64), (.c32, .c128), (.c64, .c128): return true
-    case (.f8E5M2, .f16), (.f8E4M3, .f16), (.f8E4M3FNUZ, .f16): return true
-    case (_, .f32), (_, .f64): return source.category == .real
-    case (_, .bf16):
-      return [.f8E5M2, .f8E4M3, .f8E4M3FNUZ, .f8E5M2FNUZ, .f8E8M0].contains(source)
-    default: return false
+    switch source.category {
+    case .boolean: return false
+    case .integer:
+      return destination.isSigned
+        ? source.bitWidth < destination.bitWidth
+        : !source.isSigned && source.bitWidth <= destination.bitWidth
+    case .complex: return source.bitWidth < destination.bitWidth
+    case .real:
+      switch destination {
+      case .f64: return true
+      case .f32: return source != .f64
+      case .bf16: return source.bitWidth == 8
+      case .f16: return source.bitWidth == 8 && source != .f8E8M0
+      default: return false
+      }
     }
   }
 
@@ -50,7 +57,8 @@ public struct ElementConversion: Sendable {
     }
     let count = min(input.count / sourceWidth, output.count / destinationWidth)
     if source == destination {
-      unsafe output.copyMemory(from: UnsafeRawBufferPointer(rebasing: input[..<(count * sourceWidth)]))
+      unsafe output.copyMemory(
+        from: UnsafeRawBufferPointer(rebasing: input[..<(count * sourceWidth)]))
       return
     }
     switch source.category {
@@ -65,6 +73,14 @@ public struct ElementConversion: Sendable {
 }
 
 extension DType {
+  /// True for integers that can be negative.
+  fileprivate var isSigned: Bool {
+    switch self {
+    case .i8, .i16, .i32, .i64: true
+    default: false
+    }
+  }
+
   /// The real type a complex type is made of.
   package var component: DType? {
     switch self {

@@ -51,7 +51,9 @@ package struct SmallFloat: Sendable {
 
   /// The value of a code.
   package func decode(_ code: UInt8) -> Float {
-    if isScale { return code == 0xFF ? .nan : Float(sign: .plus, exponent: Int(code) - bias, significand: 1) }
+    if isScale {
+      return code == 0xFF ? .nan : Float(sign: .plus, exponent: Int(code) - bias, significand: 1)
+    }
     let isNegative = code & signBit != 0
     let magnitude = Int(code & (signBit &- 1))
     let exponent = magnitude >> mantissaBits
@@ -118,9 +120,9 @@ package struct SmallFloat: Sendable {
   private func overflowCode(_ sign: UInt8) -> UInt8 {
     switch specials {
     case .infinitiesAndNaN: sign | UInt8(truncatingIfNeeded: largestCode + 1)
-    // `torch/headeronly/util/Float8_e4m3fn.h` (2.13): what is too large, infinity included, becomes the largest value.
-    case .onlyNaN: sign | UInt8(truncatingIfNeeded: largestCode)
-    default: nanCode(sign)
+    // PyTorch 2.13 saturates E4M3, infinities included (`Float8_e4m3fn.h`).
+    case .onlyNaN, .none: sign | UInt8(truncatingIfNeeded: largestCode)
+    case .negativeZeroIsNaN: nanCode(sign)
     }
   }
 }

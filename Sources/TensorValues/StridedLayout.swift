@@ -109,7 +109,10 @@ extension StridedLayout {
     for axis in stride(from: newShape.rank - 1, through: 0, by: -1) {
       let extent = newShape.dimensions[axis]
       if extent == 1 {
-        strides[axis] = run >= 0 ? runs[run].stride * taken : 1
+        // Addresses nothing, so that any stride will do; what would continue the run may not fit an `Int`.
+        let (step, overflow) =
+          run >= 0 ? runs[run].stride.multipliedReportingOverflow(by: taken) : (1, false)
+        strides[axis] = overflow ? 1 : step
         continue
       }
       if run >= 0, taken == runs[run].extent {
@@ -132,11 +135,13 @@ extension StridedLayout {
   }
 
   /// The dimensions with more than one element, outermost first, neighbours joined where one continues the other.
-  /// Empty for a single element.
+  /// Empty for a single element; one run of no steps where there is no element.
   public func merged() -> [Run] {
+    guard shape.elementCount > 0 else { return [Run(extent: 0, stride: 1)] }
     var runs: [Run] = []
     for (extent, stride) in zip(shape.dimensions, strides) where extent != 1 {
-      if let outer = runs.last, extent > 0,
+      // Where the product overflows it is negative, and no stride is.
+      if let outer = runs.last,
         outer.stride == stride.multipliedReportingOverflow(by: extent).partialValue
       {
         runs[runs.count - 1] = Run(extent: outer.extent * extent, stride: stride)

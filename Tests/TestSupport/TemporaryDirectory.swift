@@ -4,7 +4,7 @@
   internal import Darwin
 #endif
 
-public import CheckpointBytes
+internal import CheckpointBytes
 
 /// A directory of its own for one test, removed with everything in it at the end.
 public final class TemporaryDirectory: Sendable {

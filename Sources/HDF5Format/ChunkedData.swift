@@ -1,0 +1,158 @@
+internal import CheckpointBytes
+internal import Synchronization
+internal import TensorValues
+
+/// The elements of a chunked data set, or of one that was never written, packed in row-major order.
+final class ChunkedData: ByteSource {
+  private let dataset: HDF5Dataset
+  private let file: SourceFile
+  private let grid: ChunkGrid?
+  private let pipeline: ChunkPipeline
+  private let leavesEdgesUnfiltered: Bool
+  private let stored: [[Int]: HDF5Chunk]
+  private let cache: Mutex<ChunkCache>
+
+  /// Takes a data set and its chunks; nil where there are none.
+  ///
+  /// - Throws: `limitExceeded` if a chunk is larger than `limits` allow, `malformed` if the chunks do not belong to the
+  ///   data set.
+  init(
+    _ dataset: HDF5Dataset, chunks: HDF5Chunks?, in file: SourceFile, limits: ReadLimits
+  ) throws(CheckpointError) {
+    self.dataset = dataset
+    self.file = file
+    var stored: [[Int]: HDF5Chunk] = [:]
+    for chunk in chunks?.chunks ?? [] { stored[chunk.origin] = chunk }
+    self.stored = stored
+    leavesEdgesUnfiltered = chunks?.leavesEdgesUnfiltered ?? false
+    if let chunks {
+      grid = ChunkGrid(
+        dimensions: dataset.shape.dimensions, chunkDimensions: chunks.shape,
+        elementSize: dataset.elementByteCount)
+      guard let grid, grid.chunkByteCount <= limits.chunkBytes else {
+        throw CheckpointError(
+          .limitExceeded, file: file.path, member: dataset.path.string, field: "chunk shape",
+          "chunks of \(chunks.shape) elements do not fit the data set or this reader")
+      }
+      pipeline = ChunkPipeline(chunks.filters, chunkByteCount: grid.chunkByteCount)
+    } else {
+      grid = nil
+      pipeline = ChunkPipeline([], chunkByteCount: 0)
+    }
+    cache = Mutex(ChunkCache(capacity: max(Self.cacheSize, grid?.chunkByteCount ?? 0)))
+  }
+
+  private static let cacheSize = 16 << 20
+
+  var byteCount: Int { dataset.byteCount }
+  var fileRange: FileRange? { nil }
+  var origin: String {
+    "\(file.path): \(dataset.path) (" + (grid == nil ? "never written" : "chunked") + ")"
+  }
+
+  func read(
+    at offset: Int, into destination: UnsafeMutableRawBufferPointer
+  ) throws(CheckpointError) {
+    guard offset >= 0, offset <= byteCount, destination.count <= byteCount - offset else {
+      throw CheckpointError(
+        .truncated, file: file.path, member: dataset.path.string, offset: offset,
+        "expected \(destination.count) bytes, there are \(byteCount)")
+    }
+    guard destination.count > 0 else { return }
+    guard let grid else {
+      try unsafe fill(destination, from: offset)
+      return
+    }
+    let range = offset..<(offset + destination.count)
+    try grid.forEachChunk(in: range) { (origin, part) throws(CheckpointError) in
+      let bytes = try chunk(at: origin, grid)
+      try grid.forEachRun(of: part, chunk: origin, in: range) { (run) throws(CheckpointError) in
+        let target = unsafe UnsafeMutableRawBufferPointer(
+          rebasing: destination[
+            (run.arrayOffset - offset)..<(run.arrayOffset - offset + run.count)])
+        guard let bytes else {
+          try unsafe fill(target, from: run.arrayOffset)
+          return
+        }
+        unsafe bytes.withUnsafeBytes { source in
+          unsafe target.copyMemory(
+            from: UnsafeRawBufferPointer(
+              rebasing: source[run.chunkOffset..<(run.chunkOffset + run.count)]))
+        }
+      }
+    }
+  }
+
+  /// A decoded chunk, whole; nil if it was never written.
+  private func chunk(at origin: [Int], _ grid: ChunkGrid) throws(CheckpointError) -> [UInt8]? {
+    guard let chunk = stored[origin] else { return nil }
+    if let bytes = cache.withLock({ $0.bytes(at: origin) }) { return bytes }
+    var bytes = try file.bytes(at: chunk.offset, count: chunk.byteCount)
+    let skipsFilters = leavesEdgesUnfiltered && grid.isCut(origin)
+    bytes = try locating(file: file.path, member: dataset.path.string, tensor: dataset.path.string)
+    {
+      () throws(ParseFailure) in
+      try pipeline.decode(bytes, mask: skipsFilters ? .max : chunk.filterMask, at: chunk.offset)
+    }
+    cache.withLock { $0.insert(bytes, at: origin) }
+    return bytes
+  }
+
+  /// Fills bytes with the fill value; `offset` is their place in the data set.
+  private func fill(
+    _ destination: UnsafeMutableRawBufferPointer, from offset: Int
+  ) throws(CheckpointError) {
+    guard let value = dataset.fillValue else {
+      throw CheckpointError(
+        .truncated, file: file.path, member: dataset.path.string, offset: offset,
+        tensor: dataset.path.string,
+        "the elements here were never written, and the file defines no fill value")
+    }
+    if value.allSatisfy({ $0 == 0 }) {
+      unsafe destination.initializeMemory(as: UInt8.self, repeating: 0)
+    } else {
+      for index in 0..<destination.count {
+        unsafe destination[index] = value[(offset + index) % value.count]
+      }
+    }
+  }
+}
+
+/// Decoded chunks, the least recently used dropped first.
+private struct ChunkCache {
+  private struct Entry {
+    let bytes: [UInt8]
+    var lastUse: Int
+  }
+
+  private let capacity: Int
+  private var entries: [[Int]: Entry] = [:]
+  private var byteCount = 0
+  private var clock = 0
+
+  init(capacity: Int) { self.capacity = capacity }
+
+  mutating func bytes(at origin: [Int]) -> [UInt8]? {
+    clock += 1
+    entries[origin]?.lastUse = clock
+    return entries[origin]?.bytes
+  }
+
+  mutating func insert(_ bytes: [UInt8], at origin: [Int]) {
+    guard entries[origin] == nil else { return }
+    clock += 1
+    if byteCount + bytes.count > capacity { makeRoom(for: bytes.count) }
+    entries[origin] = Entry(bytes: bytes, lastUse: clock)
+    byteCount += bytes.count
+  }
+
+  /// Drops the older half at least, so that sorting pays for many insertions.
+  private mutating func makeRoom(for count: Int) {
+    let target = min(capacity / 2, capacity - count)
+    for (origin, entry) in entries.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
+      guard byteCount > target else { return }
+      entries[origin] = nil
+      byteCount -= entry.bytes.count
+    }
+  }
+}
