@@ -1,9 +1,8 @@
 internal import CheckpointBytes
 internal import WeightGraph
 internal import ZipFormat
+internal import HDF5Format
 extension Checkpoint {
-  static func openTorch(_ f: SourceFile, options: OpenOptions) throws(CheckpointError) -> Checkpoint { throw CheckpointError(.unsupported, file: f.path, "x") }
-  static func openHDF5(_ f: SourceFile, options: OpenOptions) throws(CheckpointError) -> Checkpoint { throw CheckpointError(.unsupported, file: f.path, "x") }
   static func openKerasArchive(_ a: ZipArchive, _ f: SourceFile, options: OpenOptions) throws(CheckpointError) -> Checkpoint { throw CheckpointError(.unsupported, file: f.path, "x") }
 }
 struct HDF5FileLayout: FileLayout {
@@ -12,4 +11,5 @@ struct HDF5FileLayout: FileLayout {
   func begin(_ output: OutputFile) throws(CheckpointError) -> [Int] { [] }
   func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError) {}
 }
-struct TorchCheckpoint { static func recognises(prefix: [UInt8]) -> Bool { false } }
+struct KL { let words = "hdf5" }
+extension HDF5Description { func kerasLayout(file: String) throws(CheckpointError) -> KL { KL() } }

@@ -179,8 +179,8 @@ extension HDF5FileReader {
     defer { unsafe weighbridge_hdf5_reclaim(memory.identifier, space.identifier, &pointers) }
     var values: [InertValue] = []
     var total = 0
-    for unsafepointer in unsafe pointers {
-      guard let pointer = unsafe pointer else {
+    for index in 0..<shape.elementCount {
+      guard let pointer = unsafe pointers[index] else {
         values.append(.string(""))
         continue
       }
