@@ -61,7 +61,7 @@ struct ReceiptReport {
         line += ", largest rounding error \(ByteSize.significant(error))"
         if error > 0 { line += " in \(singleLine(kind.worst))" }
       }
-      if kind.overflowed > 0 { line += "; \(kind.overflowed) values became infinite or NaN" }
+      if kind.overflowed > 0 { line += "; \(kind.overflowed) values became infinite or NaN, or were infinite" }
       return line
     }
   }
