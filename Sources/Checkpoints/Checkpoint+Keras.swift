@@ -4,12 +4,27 @@ internal import ZipFormat
 
 extension Checkpoint {
   /// Opens a `.keras` archive: the weights lie in one of its members, an HDF5 file (`keras/src/saving/saving_lib.py`,
-  /// 3.15, stores all members as they are).
+  /// 3.15). libhdf5 cannot look into another file, so the member is copied out first.
   static func openKerasArchive(
     _ archive: ZipArchive, _ file: SourceFile, options: OpenOptions
   ) throws(CheckpointError) -> Checkpoint {
-    throw CheckpointError(.unsupported, file: file.path, "x")
+    guard let member = archive[kerasWeights] else {
+      throw CheckpointError(
+        .notFound, file: file.path, member: kerasWeights.string, "the archive holds no weights")
+    }
+    let source = try archive.source(of: member)
+    let shown = "\(file.path): \(kerasWeights)"
+    let inner = try ScratchFile.copy(of: source, shownAs: shown) {
+      (scratch) throws(CheckpointError) in
+      try openHDF5(scratch, options: options)
+    }
+    return Checkpoint(
+      format: .hdf5, container: "keras archive, " + inner.container, files: [file.path],
+      graph: inner.graph, notes: inner.notes)
   }
+
+  /// The member of a `.keras` archive that holds the weights.
+  static let kerasWeights: ExactName = "model.weights.h5"
 }
 
 extension KerasLayout {

@@ -21,7 +21,7 @@ struct HDF5FileLayout: FileLayout {
 
     var attributes = facts.attributes
     let root = HDF5FileLayout.rootAttributes(facts, names, attributes.removeValue(forKey: ""))
-    plan = HDF5Plan()
+    var plan = HDF5Plan()
     plan.groups = [HDF5Plan.Group(path: "", attributes: root)]
     for tie in ties {
       let path = objectPath(tie.names[0])
@@ -47,6 +47,7 @@ struct HDF5FileLayout: FileLayout {
       plan.groups.append(
         HDF5Plan.Group(path: path, attributes: values.map { HDF5Attribute($0.key, $0.value) }))
     }
+    self.plan = plan
   }
 
   /// A group cannot lie inside a data set.
@@ -108,7 +109,11 @@ struct HDF5FileLayout: FileLayout {
   }
 
   func begin(_ output: OutputFile) throws(CheckpointError) -> [Int] {
-    try plan.write(toNew: output.temporaryPath)
+    do {
+      return try plan.write(toNew: output.temporaryPath)
+    } catch {
+      throw error.inFile(output.path)
+    }
   }
 
   func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError) {}
