@@ -235,7 +235,9 @@ struct PickleWalk {
   }
 
   private mutating func pushText(_ text: String) {
-    push("'" + singleLine(text, limit: PickleWalk.renderingLimit) + "'", text: text)
+    // As Python's `repr` chooses its quotes.
+    let quote = text.contains("'") && !text.contains("\"") ? "\"" : "'"
+    push(quote + singleLine(text, limit: PickleWalk.renderingLimit) + quote, text: text)
   }
 
   private mutating func take(line: ArraySlice<UInt8>, _ opcode: Opcode) {
