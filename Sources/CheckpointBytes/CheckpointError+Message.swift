@@ -39,6 +39,7 @@ public func quoted(_ text: String) -> String { "'" + singleLine(text) + "'" }
 
 /// Text from a file, made safe for one line of a terminal, without quotes.
 public func singleLine(_ text: String, limit: Int = 200) -> String {
+  if text.utf8.count <= limit, text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
   var line = ""
   var count = 0
   for scalar in text.unicodeScalars {
