@@ -100,7 +100,8 @@ static inline herr_t weighbridge_hdf5_visit_link(hid_t group, const char *name, 
   return visit->visit(name, (int)information->type, visit->context);
 }
 
-// Calls `visit` with every link of a group in the order in which they are stored, until it returns non-zero.
+// Calls `visit` with every link of a group in the order in which they are stored, until it returns non-zero. Any other
+// order makes the library build a table first, which is where most damaged files hurt it.
 static inline int weighbridge_hdf5_visit_links(hid_t group, weighbridge_hdf5_link_visitor visit, void *context) {
   weighbridge_hdf5_link_visit pair = {visit, context};
   hsize_t index = 0;

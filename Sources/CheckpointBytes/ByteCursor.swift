@@ -72,7 +72,9 @@ public struct ByteCursor: Sendable {
   }
 
   /// Reads `count` bytes.
-  public mutating func readBytes(_ count: Int, _ field: String) throws(ParseFailure) -> ArraySlice<UInt8> {
+  public mutating func readBytes(_ count: Int, _ field: String) throws(ParseFailure) -> ArraySlice<
+    UInt8
+  > {
     bytes[try take(count, field)]
   }
 
@@ -112,7 +114,8 @@ public struct ByteCursor: Sendable {
   public mutating func seek(to newPosition: Int, _ field: String) throws(ParseFailure) {
     guard newPosition >= 0, newPosition <= end else {
       throw ParseFailure(
-        .truncated, at: base + newPosition, field, "the position lies past the end (\(end))")
+        .truncated, at: offset, field,
+        "the position \(newPosition) lies outside the \(end) bytes that are there")
     }
     position = newPosition
   }

@@ -90,10 +90,15 @@ public final class FileBytes: ByteSource {
     (member.map { "\(range.file.path): \($0)" } ?? range.file.path) + " @ \(range.offset)"
   }
 
-  /// Reads from the file.
+  /// Reads from the file; what lies in it beside the range is out of reach.
   public func read(
     at offset: Int, into destination: UnsafeMutableRawBufferPointer
   ) throws(CheckpointError) {
+    guard offset >= 0, offset <= range.count, destination.count <= range.count - offset else {
+      throw CheckpointError(
+        .truncated, file: range.file.path, member: member, offset: range.offset,
+        "expected \(destination.count) bytes at \(offset), there are \(range.count)")
+    }
     try unsafe range.file.read(at: range.offset + offset, into: destination)
   }
 }

@@ -37,14 +37,18 @@ extension FailureKind {
 /// escaped, and the middle of anything long is left out.
 public func quoted(_ text: String) -> String { "'" + singleLine(text) + "'" }
 
-/// Text from a file, made safe for one line of a terminal, without quotes.
+/// Text from a file, made safe for one line of a terminal, without quotes. Of text longer than `limit` the middle is left
+/// out: both ends of a path or of a tensor's name tell more than its middle does.
 public func singleLine(_ text: String, limit: Int = 200) -> String {
   if text.utf8.count <= limit, text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
+  let scalars = text.unicodeScalars
+  guard scalars.count > limit else { return escaped(scalars[...]) }
+  return escaped(scalars.prefix(limit / 2)) + "…" + escaped(scalars.suffix(limit - limit / 2))
+}
+
+private func escaped(_ scalars: Substring.UnicodeScalarView) -> String {
   var line = ""
-  var count = 0
-  for scalar in text.unicodeScalars {
-    guard count < limit else { return line + "…" }
-    count += 1
+  for scalar in scalars {
     switch scalar.properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned:
       line += "\\u{" + String(scalar.value, radix: 16) + "}"

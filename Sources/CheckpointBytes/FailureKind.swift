@@ -30,21 +30,28 @@ public struct ParseFailure: Error, Sendable {
   public var offset: Int?
   /// What was being read, in the words of the specification.
   public var field: String
+  /// The tensor it concerns, where the bytes name one.
+  public var tensor: String?
   /// What is wrong: expected against found.
   public var problem: String
 
   /// Makes a failure of its parts.
-  public init(_ kind: FailureKind, at offset: Int? = nil, _ field: String, _ problem: String) {
+  public init(
+    _ kind: FailureKind, at offset: Int? = nil, _ field: String, tensor: String? = nil,
+    _ problem: String
+  ) {
     self.kind = kind
     self.offset = offset
     self.field = field
+    self.tensor = tensor
     self.problem = problem
   }
 }
 
 extension ParseFailure: Equatable {
-  /// Equal in kind and place; the wording is free to change.
+  /// Equal in kind, place and tensor; the wording is free to change.
   public static func == (left: ParseFailure, right: ParseFailure) -> Bool {
     left.kind == right.kind && left.offset == right.offset && left.field == right.field
+      && left.tensor == right.tensor
   }
 }

@@ -67,7 +67,8 @@ public struct JSONReader: Sendable {
     case UInt8(ascii: "\""): return .string
     case UInt8(ascii: "t"), UInt8(ascii: "f"): return .boolean
     case UInt8(ascii: "n"): return .null
-    case let byte? where byte == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte):
+    case let byte?
+    where byte == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte):
       return .number
     default: throw unexpected("a value")
     }
@@ -205,23 +206,22 @@ public struct JSONReader: Sendable {
       if byte == UInt8(ascii: "\\") || byte < 0x20 { break }
       index += 1
     }
-    return try readEscapedString(from: start)
+    return try readEscapedString()
   }
 
-  private mutating func readEscapedString(from start: Int) throws(ParseFailure) -> String {
+  private mutating func readEscapedString() throws(ParseFailure) -> String {
     var text: [UInt8] = []
+    let place = cursor.offset
     while true {
       guard let byte = cursor.peekByte() else { throw unexpected("the end of a string") }
       switch byte {
       case UInt8(ascii: "\""):
         guard let string = String(validating: text, as: UTF8.self) else {
-          throw malformed("the string is not valid UTF-8")
+          throw ParseFailure(.malformed, at: place, context, "the string is not valid UTF-8")
         }
         try cursor.skip(1, context)
         return string
-      case UInt8(ascii: "\\"):
-        try cursor.skip(1, context)
-        try readEscape(into: &text)
+      case UInt8(ascii: "\\"): try readEscape(into: &text)
       case 0..<0x20:
         throw malformed("a control character in a string must be escaped")
       default:
@@ -232,6 +232,8 @@ public struct JSONReader: Sendable {
   }
 
   private mutating func readEscape(into text: inout [UInt8]) throws(ParseFailure) {
+    let place = cursor.offset
+    try cursor.skip(1, context)
     switch try cursor.readByte(context) {
     case UInt8(ascii: "\""): text.append(UInt8(ascii: "\""))
     case UInt8(ascii: "\\"): text.append(UInt8(ascii: "\\"))
@@ -244,29 +246,36 @@ public struct JSONReader: Sendable {
     case UInt8(ascii: "u"):
       var value = UInt32(try readHexadecimal())
       if (0xD800..<0xDC00).contains(value) {
-        guard cursor.peekByte() == UInt8(ascii: "\\") else { throw malformed("lone surrogate") }
-        try cursor.skip(1, context)
-        guard cursor.peekByte() == UInt8(ascii: "u") else { throw malformed("lone surrogate") }
-        try cursor.skip(1, context)
-        let low = UInt32(try readHexadecimal())
-        guard (0xDC00..<0xE000).contains(low) else { throw malformed("lone surrogate") }
-        value = 0x10000 + ((value - 0xD800) << 10) + (low - 0xDC00)
+        let low = try readLowSurrogate()
+        value = low.map { 0x10000 + ((value - 0xD800) << 10) + $0 } ?? value
       }
-      guard let scalar = Unicode.Scalar(value) else { throw malformed("lone surrogate") }
+      guard let scalar = Unicode.Scalar(value) else {
+        throw ParseFailure(.malformed, at: place, context, "lone surrogate")
+      }
       text.append(contentsOf: String(Character(scalar)).utf8)
     default:
-      throw malformed("unknown escape in a string")
+      throw ParseFailure(.malformed, at: place, context, "unknown escape in a string")
     }
+  }
+
+  /// The ten bits that the second escape of a pair adds, or nil if something else follows.
+  private mutating func readLowSurrogate() throws(ParseFailure) -> UInt32? {
+    for expected in [UInt8(ascii: "\\"), UInt8(ascii: "u")] {
+      guard let byte = cursor.peekByte() else { throw unexpected("the second half of a pair") }
+      guard byte == expected else { return nil }
+      try cursor.skip(1, context)
+    }
+    let low = UInt32(try readHexadecimal())
+    return (0xDC00..<0xE000).contains(low) ? low - 0xDC00 : nil
   }
 
   private mutating func readHexadecimal() throws(ParseFailure) -> UInt16 {
     var value: UInt16 = 0
     for _ in 0..<4 {
-      let byte = try cursor.readByte(context)
-      guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80 else {
-        throw malformed("expected four hexadecimal digits after \\u")
-      }
+      guard let digit = cursor.peekByte().flatMap({ Character(Unicode.Scalar($0)).hexDigitValue })
+      else { throw unexpected("four hexadecimal digits after \\u") }
       value = value << 4 | UInt16(digit)
+      try cursor.skip(1, context)
     }
     return value
   }

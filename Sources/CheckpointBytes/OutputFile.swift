@@ -19,8 +19,9 @@ public final class OutputFile: Sendable {
     self.path = path
     // The destination itself is replaced, not what a link leads to.
     let (directory, name) = splitPath(path)
+    // A name may take 255 bytes; a character cut in the middle does no harm here.
     temporaryPath =
-      directory + "." + String(name.prefix(200))
+      directory + "." + String(decoding: name.utf8.prefix(200), as: UTF8.self)
       + ".\(SystemCalls.processIdentifier())-\(UInt32.random(in: 0...UInt32.max)).part"
     let kind = try PathKind(path: path)
     guard kind == .file || kind == .nothing else {
@@ -124,7 +125,7 @@ public final class OutputFile: Sendable {
 
   /// Opens the temporary file for reading, so that it can be checked before it replaces anything.
   public func reopen() throws(CheckpointError) -> SourceFile {
-    try SourceFile(path: temporaryPath)
+    try SourceFile(path: temporaryPath, shownAs: path)
   }
 
   /// Flushes the file to disk and puts it in the place of the destination.
@@ -134,7 +135,7 @@ public final class OutputFile: Sendable {
     do {
       let old = try SystemCalls.status(path: path)
       try SystemCalls.setPermissions(
-        descriptor, old?.permissions ?? SystemCalls.defaultPermissions())
+        descriptor, old?.permissions ?? SystemCalls.defaultPermissions)
       try SystemCalls.flush(descriptor)
       try SystemCalls.rename(temporaryPath, to: path)
     } catch {

@@ -41,18 +41,25 @@ enum SystemCalls {
     return result
   }
 
+  /// A path as C takes it: NUL would end it early, and another file would be meant.
+  private static func whole(_ path: String) throws(SystemFailure) -> String {
+    guard !path.utf8.contains(0) else { throw SystemFailure(code: EINVAL, call: "path") }
+    return path
+  }
+
   /// Opens for reading. `O_NONBLOCK` so that a FIFO with no writer cannot hold the process.
   static func openForReading(_ path: String) throws(SystemFailure) -> CInt {
-    try unsafe check(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), "open")
+    try unsafe check(open(whole(path), O_RDONLY | O_CLOEXEC | O_NONBLOCK), "open")
   }
 
   /// Creates a file that must not exist yet.
   static func create(_ path: String) throws(SystemFailure) -> CInt {
-    try unsafe check(open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600), "create")
+    try unsafe check(
+      open(whole(path), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600), "create")
   }
 
   static func openDirectory(_ path: String) throws(SystemFailure) -> CInt {
-    try unsafe check(open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY), "open")
+    try unsafe check(open(whole(path), O_RDONLY | O_CLOEXEC | O_DIRECTORY), "open")
   }
 
   static func close(_ descriptor: CInt) {
@@ -76,7 +83,7 @@ enum SystemCalls {
   /// The status of what a path names, links followed; nil if there is nothing.
   static func status(path: String) throws(SystemFailure) -> FileStatus? {
     var record = stat()
-    guard unsafe stat(path, &record) == 0 else {
+    guard unsafe stat(try whole(path), &record) == 0 else {
       if errno == ENOENT { return nil }
       throw SystemFailure(code: errno, call: "stat")
     }
@@ -165,40 +172,48 @@ enum SystemCalls {
   }
 
   /// The permissions a new file gets by default: 0666 less the process's mask.
-  static func defaultPermissions() -> UInt32 {
+  ///
+  /// Asked once: the mask can only be read by setting it, and two threads that do so at a time can lose it.
+  static let defaultPermissions: UInt32 = {
     let mask = umask(0)
     _ = umask(mask)
     return 0o666 & ~UInt32(mask)
-  }
+  }()
 
   static func rename(_ old: String, to new: String) throws(SystemFailure) {
     #if canImport(Glibc)
-      let result = unsafe Glibc.rename(old, new)
+      let result = unsafe Glibc.rename(try whole(old), try whole(new))
     #elseif canImport(Musl)
-      let result = unsafe Musl.rename(old, new)
+      let result = unsafe Musl.rename(try whole(old), try whole(new))
     #elseif canImport(Darwin)
-      let result = unsafe Darwin.rename(old, new)
+      let result = unsafe Darwin.rename(try whole(old), try whole(new))
     #endif
     _ = try check(result, "rename")
   }
 
   static func remove(_ path: String) {
+    guard let path = try? whole(path) else { return }
     _ = unsafe unlink(path)
   }
 
   static func makeDirectory(_ path: String) throws(SystemFailure) {
-    _ = try unsafe check(mkdir(path, 0o777), "mkdir")
+    _ = try unsafe check(mkdir(whole(path), 0o777), "mkdir")
   }
 
   static func removeDirectory(_ path: String) {
+    guard let path = try? whole(path) else { return }
     _ = unsafe rmdir(path)
+  }
+
+  static func environment(_ name: String) -> String? {
+    unsafe getenv(name).flatMap { unsafe String(validatingCString: $0) }
   }
 
   static func processIdentifier() -> CInt { getpid() }
 
   /// The names in a directory, without `.` and `..`, in byte order.
   static func names(inDirectory path: String) throws(SystemFailure) -> [String] {
-    guard let stream = unsafe opendir(path) else {
+    guard let stream = unsafe opendir(try whole(path)) else {
       throw SystemFailure(code: errno, call: "open")
     }
     defer { unsafe closedir(stream) }

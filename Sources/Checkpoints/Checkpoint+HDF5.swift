@@ -106,7 +106,7 @@ extension ExactName {
 
 /// What the root's attributes say: metadata, and how names were made into paths.
 struct HDF5RootFacts {
-  private(set) var metadata = CheckpointMetadata.unstated
+  private(set) var metadata = CheckpointMetadata.absent
   private(set) var tree: InertValue?
   private var separator = UInt8(ascii: "/")
   private var exceptions: OrderedDictionary<ExactName, ExactName> = [:]

@@ -26,9 +26,7 @@ struct TorchFileLayout: FileLayout {
         tensors: tensors, storageByteCounts: ties.map(\.weight.byteCount),
         tree: keepsTree ? facts.tree : nil, attributes: TorchFacts.attributes(of: facts))
     } catch {
-      var error = error
-      error.site.file = path
-      throw error
+      throw error.inFile(path)
     }
     for omission in plan.omissions {
       receipt.omissions.append(

@@ -22,7 +22,11 @@ public struct HDF5Description: Sendable, Hashable {
   ///   through soft links, `limitExceeded` if it holds more than `limits` allow or announces far more bytes than it
   ///   stores.
   public init(_ file: SourceFile, limits: ReadLimits = ReadLimits()) throws(CheckpointError) {
-    self = try HDF5Library.describe(path: file.path, fileSize: file.size, limits: limits)
+    do {
+      self = try HDF5Library.describe(path: file.location, fileSize: file.size, limits: limits)
+    } catch {
+      throw error.inFile(file.path)
+    }
     nameOpaqueTypes()
     try checkExpansion(file, limits)
   }

@@ -73,8 +73,10 @@ extension HDF5FileReader {
     _ object: HDF5Handle, _ byteCount: Int, at path: ExactName
   ) throws(CheckpointError) -> HDF5Storage {
     let address = H5Dget_offset(object.identifier)
-    if weighbridge_hdf5_is_undefined(address) != 0 {
-      // The library sets an error where it cannot find the place, and none where there is no place.
+    // The library adds the user block even to "nowhere".
+    if weighbridge_hdf5_is_undefined(address &- haddr_t(userBlock)) != 0
+      || weighbridge_hdf5_is_undefined(address) != 0
+    {
       weighbridge_hdf5_forget_error()
       return .unallocated
     }

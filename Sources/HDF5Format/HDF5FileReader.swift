@@ -29,8 +29,7 @@ final class HDF5FileReader {
     else {
       let words = HDF5Library.takeError()
       throw CheckpointError(
-        words.contains("truncated") ? .truncated : .malformed, file: path,
-        "libhdf5 cannot open it: \(words)")
+        HDF5FileReader.kind(of: words), file: path, "libhdf5 cannot open it: \(words)")
     }
     self.file = file
     var block: hsize_t = 0
@@ -47,9 +46,18 @@ final class HDF5FileReader {
   func failure(
     _ kind: FailureKind, _ member: ExactName, _ field: String? = nil, _ problem: String? = nil
   ) -> CheckpointError {
-    CheckpointError(
-      kind, file: path, member: member.string.isEmpty ? "/" : member.string, field: field,
-      problem ?? HDF5Library.takeError())
+    let words = problem ?? HDF5Library.takeError()
+    return CheckpointError(
+      problem == nil && kind == .malformed ? HDF5FileReader.kind(of: words) : kind, file: path,
+      member: member.string.isEmpty ? "/" : member.string, field: field, words)
+  }
+
+  /// The kind of a failure in the library's words. A version number that it does not know is most likely one that a
+  /// newer library wrote.
+  private static func kind(of words: String) -> FailureKind {
+    if words.contains("truncated") { return .truncated }
+    let isNew = words.contains("bad version number") || words.contains("bad superblock version")
+    return isNew ? .unsupported : .malformed
   }
 
   // MARK: Walking
@@ -66,7 +74,7 @@ final class HDF5FileReader {
     let type: H5L_type_t
   }
 
-  /// Collects every object that hard links lead to, depth first, in the order in which links are stored.
+  /// Collects every object that hard links lead to, depth first, in the order of names.
   func describe() throws(CheckpointError) -> HDF5Description {
     guard let root = HDF5Handle.object(unsafe H5Oopen(file.identifier, "/", 0)) else {
       throw failure(.malformed, "", "root group")
@@ -143,7 +151,8 @@ final class HDF5FileReader {
     }
   }
 
-  /// The links of a group.
+  /// The links of a group in the order of their names: large groups of the newer form store them in the order of a hash,
+  /// which would be nobody's order.
   private func links(of group: HDF5Handle, at path: ExactName) throws(CheckpointError) -> [Link] {
     var collected = CollectedLinks(limit: limits.objectCount)
     let result = unsafe withUnsafeMutablePointer(to: &collected) { pointer in
@@ -166,7 +175,7 @@ final class HDF5FileReader {
     }
     if let problem = collected.problem { throw failure(.malformed, path, "links", problem) }
     guard result >= 0 else { throw failure(.malformed, path, "links") }
-    return collected.links
+    return collected.links.sorted { ExactName($0.name) < ExactName($1.name) }
   }
 
   private struct CollectedLinks {

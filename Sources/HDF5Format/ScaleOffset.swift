@@ -52,8 +52,14 @@ struct ScaleOffset {
       .reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
     try cursor.skip(16 - minimumSize, "scale-offset filter")
     if bitCount == 8 * size {
-      // Nothing was gained: the elements follow as they were.
-      return Array(try cursor.readBytes(byteCount, "scale-offset filter"))
+      // Nothing was gained: the elements follow as they were, in the order of the machine that wrote them.
+      var elements = Array(try cursor.readBytes(byteCount, "scale-offset filter"))
+      if isBigEndian {
+        for start in stride(from: 0, to: byteCount, by: size) {
+          elements[start..<(start + size)].reverse()
+        }
+      }
+      return elements
     }
     let packed = try cursor.readBytes(
       (elementCount * bitCount + 7) / 8, "scale-offset filter")

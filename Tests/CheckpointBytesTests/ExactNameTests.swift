@@ -1,0 +1,39 @@
+import CheckpointBytes
+import Testing
+
+@Suite struct ExactNameTests {
+  @Test("Composed and decomposed names are equal as strings and two as names")
+  func normalisation() {
+    let composed = "caf\u{E9}"
+    let decomposed = "cafe\u{301}"
+    #expect(composed == decomposed)
+    #expect(ExactName(composed) != ExactName(decomposed))
+    #expect(Set([ExactName(composed), ExactName(decomposed)]).count == 2)
+    #expect([ExactName(composed): 1, ExactName(decomposed): 2][ExactName(decomposed)] == 2)
+    #expect(ExactName(composed).byteCount == 5)
+    #expect(ExactName(decomposed).byteCount == 6)
+  }
+
+  @Test("The order is that of the bytes, as Python sorts bytes")
+  func order() {
+    // sorted(names, key=str.encode) of Python 3.11; UTF-16 units would put 😀 before U+FB01.
+    let sorted: [ExactName] = [
+      "", "B", "a", "a.10", "a.9", "b", "e\u{301}", "\u{E9}", "\u{FB01}", "\u{1F600}",
+    ]
+    #expect(sorted.shuffled().sorted() == sorted)
+  }
+
+  @Test("Equal names have equal hashes, whatever their strings are made of")
+  func hashing() {
+    let name = "encoder.layer.0.weight"
+    let pieces = name.split(separator: ".").joined(separator: ".")
+    #expect(
+      Set([ExactName(name), ExactName(pieces), ExactName(String(name.dropFirst(0)))]).count == 1)
+  }
+
+  @Test("A name with NUL in it is another name")
+  func nul() {
+    #expect(ExactName("a") != ExactName("a\u{0}"))
+    #expect(ExactName("a") < ExactName("a\u{0}"))
+  }
+}
