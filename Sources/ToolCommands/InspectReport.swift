@@ -14,6 +14,7 @@ struct InspectReport {
   let checkpoint: Checkpoint
   let source: String
   let rows: [Row]
+  let ties: [Tie]
   let showsLineage: Bool
 
   init(
@@ -23,7 +24,7 @@ struct InspectReport {
     self.checkpoint = checkpoint
     self.source = source
     showsLineage = lineage
-    let ties = checkpoint.graph.ties
+    ties = checkpoint.graph.ties
     var digestOfName: [ExactName: String] = [:]
     if digests {
       let texts = try WeightDigest.sha256(
@@ -32,7 +33,10 @@ struct InspectReport {
         for name in tie.names { digestOfName[name] = text }
       }
     }
-    let aliases = checkpoint.graph.aliases
+    var aliases: [ExactName: ExactName] = [:]
+    for tie in ties {
+      for name in tie.names.dropFirst() { aliases[name] = tie.names[0] }
+    }
     rows = checkpoint.graph.weights.map { name, weight in
       Row(name: name, weight: weight, tiedTo: aliases[name], digest: digestOfName[name])
     }
@@ -109,12 +113,11 @@ extension InspectReport {
 extension InspectReport {
   /// The report for people: repeated layers are folded into one line each.
   var text: String {
-    let graph = checkpoint.graph
     var lines = ["\(singleLine(source)): \(checkpoint.format.rawValue) (\(checkpoint.container))"]
-    let parameters = graph.ties.reduce(0) { $0 + $1.weight.shape.elementCount }
+    let parameters = ties.reduce(0) { $0 + $1.weight.shape.elementCount }
     lines.append(
       "\(rows.count) tensors, \(ByteSize.count(parameters)) elements, "
-        + ByteSize.text(graph.storedByteCount))
+        + ByteSize.text(ties.reduce(0) { $0 + $1.weight.byteCount }))
     if !rows.isEmpty { lines += [""] + table }
     lines += facts
     return lines.joined(separator: "\n") + "\n"
@@ -141,7 +144,7 @@ extension InspectReport {
   private var facts: [String] {
     let facts = checkpoint.graph.facts
     var lines: [String] = []
-    for tie in checkpoint.graph.ties where tie.names.count > 1 {
+    for tie in ties where tie.names.count > 1 {
       lines.append("tied: " + tie.names.map { singleLine($0.string) }.joined(separator: " = "))
     }
     for other in facts.others {
