@@ -69,7 +69,8 @@ let tests: [Target] = [
   .testTarget(name: "ZipFormatTests", dependencies: ["ZipFormat", "TestSupport"]),
   .testTarget(name: "SafetensorsFormatTests", dependencies: ["SafetensorsFormat", "TestSupport"]),
   .testTarget(name: "HDF5FormatTests", dependencies: ["HDF5Format", "TestSupport"]),
-  .testTarget(name: "WeightGraphTests", dependencies: ["WeightGraph", "TestSupport"]),
+  .testTarget(
+    name: "WeightGraphTests", dependencies: ["WeightGraph", "TestSupport", collections]),
   .testTarget(
     name: "TorchFormatTests", dependencies: ["TorchFormat", "PickleFormat", "ZipFormat", "TestSupport"]),
   .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "WeightGraph", "TestSupport"]),

@@ -17,6 +17,9 @@ static inline int weighbridge_hdf5_start(void) {
       "HDF5_DRIVER",     "HDF5_DRIVER_CONFIG", "HDF5_VOL_CONNECTOR",  "HDF5_PLUGIN_PATH",
       "HDF5_VDS_PREFIX", "HDF5_EXTFILE_PREFIX", "HDF5_PLUGIN_PRELOAD"};
   for (size_t index = 0; index < sizeof variables / sizeof *variables; index++) unsetenv(variables[index]);
+  // Every file is closed where it was opened. What the library does at exit besides that is to stumble over files whose
+  // opening failed half-way.
+  H5dont_atexit();
   if (H5open() < 0) return -1;
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   if (H5PLset_loading_state(0) < 0) return -1;

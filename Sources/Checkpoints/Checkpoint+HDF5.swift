@@ -13,9 +13,10 @@ extension Checkpoint {
     let description = try HDF5Description(file, limits: options.limits)
     let layout = try description.kerasLayout(file: file.path)
     var reader = HDF5GraphReader(description, file)
+    let graph = try reader.graph()
     return Checkpoint(
-      format: .hdf5, container: layout.words, files: [file.path], graph: try reader.graph(),
-      notes: reader.notes)
+      format: .hdf5, container: layout.words, files: [file.path], graph: graph,
+      links: reader.links, notes: reader.notes)
   }
 }
 
@@ -29,6 +30,12 @@ private struct HDF5GraphReader {
   init(_ description: HDF5Description, _ file: SourceFile) {
     self.description = description
     self.file = file
+  }
+
+  /// Further names of data sets in a file that does not call them ties.
+  var links: Set<ExactName> {
+    if names.statesTies { return [] }
+    return Set(description.datasets.flatMap { $0.otherPaths.map(names.name(of:)) })
   }
 
   mutating func graph() throws(CheckpointError) -> WeightGraph {
@@ -111,6 +118,8 @@ extension ExactName {
 struct HDF5RootFacts {
   private(set) var metadata = CheckpointMetadata.absent
   private(set) var tree: InertValue?
+  /// True if hard links are tied weights.
+  private(set) var statesTies = false
   private var separator = UInt8(ascii: "/")
   private var exceptions: OrderedDictionary<ExactName, ExactName> = [:]
 
@@ -123,6 +132,7 @@ struct HDF5RootFacts {
       guard case .string(let text) = attribute.value else { continue }
       switch attribute.name {
       case FactNames.tree: tree = try FactNames.decodeTree(text, file: file)
+      case FactNames.ties: statesTies = true
       case FactNames.separator:
         guard text.utf8.count == 1, let byte = text.utf8.first else {
           throw CheckpointError(

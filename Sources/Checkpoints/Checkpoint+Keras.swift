@@ -20,7 +20,7 @@ extension Checkpoint {
     }
     return Checkpoint(
       format: .hdf5, container: "keras archive, " + inner.container, files: [file.path],
-      graph: inner.graph, notes: inner.notes)
+      graph: inner.graph, links: inner.links, notes: inner.notes)
   }
 
   /// The member of a `.keras` archive that holds the weights.

@@ -20,7 +20,10 @@ struct HDF5FileLayout: FileLayout {
     func objectPath(_ name: ExactName) -> ExactName { ExactName(pathOfName[name] ?? name.string) }
 
     var attributes = facts.attributes
-    let root = HDF5FileLayout.rootAttributes(facts, names, attributes.removeValue(forKey: ""))
+    var root = HDF5FileLayout.rootAttributes(facts, names, attributes.removeValue(forKey: ""))
+    if allNames.count > ties.count {
+      root.append(HDF5Attribute(FactNames.ties, .string("hard links")))
+    }
     var plan = HDF5Plan()
     plan.groups = [HDF5Plan.Group(path: "", attributes: root)]
     for tie in ties {

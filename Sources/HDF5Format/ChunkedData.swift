@@ -65,8 +65,16 @@ final class ChunkedData: ByteSource {
     }
     let range = offset..<(offset + destination.count)
     try grid.forEachChunk(in: range) { (origin, part) throws(CheckpointError) in
-      let bytes = try chunk(at: origin, grid)
+      // Decoded at the first run: a chunk at the edge of the range may have none.
+      var decoded: [UInt8]??
       try grid.forEachRun(of: part, chunk: origin, in: range) { (run) throws(CheckpointError) in
+        let bytes: [UInt8]?
+        if let known = decoded {
+          bytes = known
+        } else {
+          bytes = try chunk(at: origin, grid)
+          decoded = .some(bytes)
+        }
         let target = unsafe UnsafeMutableRawBufferPointer(
           rebasing: destination[
             (run.arrayOffset - offset)..<(run.arrayOffset - offset + run.count)])

@@ -15,11 +15,11 @@ public struct HDF5Dataset: Sendable, Hashable {
   public let elementByteCount: Int
   /// The current extents.
   public let shape: Shape
-  /// Where the elements are.
+  /// Where the elements are. Not asked, and given as unallocated, where the elements are no numbers.
   public let storage: HDF5Storage
   /// The element that stands where nothing was written: empty for zeros, nil if the file defines none.
   public let fillValue: [UInt8]?
-  /// The size of all elements, packed.
+  /// The size of all elements, packed; 0 where the elements are no numbers.
   public let byteCount: Int
 }
 

@@ -162,25 +162,28 @@ final class HDF5FileReader {
           guard let name = unsafe name,
             let collected = unsafe context?.assumingMemoryBound(to: CollectedLinks.self)
           else { return 1 }
-          guard unsafe collected.pointee.links.count < collected.pointee.limit,
-            let name = unsafe String(validatingCString: name)
-          else {
-            unsafe collected.pointee.problem =
-              "has more than \(collected.pointee.limit) links, or one whose name is not UTF-8"
+          guard unsafe collected.pointee.links.count < collected.pointee.limit else {
+            unsafe collected.pointee.problem = (
+              .limitExceeded, "has more than \(collected.pointee.limit) links"
+            )
+            return 1
+          }
+          guard let name = unsafe String(validatingCString: name) else {
+            unsafe collected.pointee.problem = (.malformed, "has a link whose name is not UTF-8")
             return 1
           }
           unsafe collected.pointee.links.append(Link(name: name, type: H5L_type_t(type)))
           return 0
         }, pointer)
     }
-    if let problem = collected.problem { throw failure(.malformed, path, "links", problem) }
+    if let (kind, words) = collected.problem { throw failure(kind, path, "links", words) }
     guard result >= 0 else { throw failure(.malformed, path, "links") }
     return collected.links.sorted { ExactName($0.name) < ExactName($1.name) }
   }
 
   private struct CollectedLinks {
     var links: [Link] = []
-    var problem: String?
+    var problem: (FailureKind, String)?
     let limit: Int
 
     init(limit: Int) { self.limit = limit }

@@ -19,12 +19,24 @@ public struct KerasLayer: Sendable, Hashable {
     public let name: ExactName
     /// The path of the data set, by which ``HDF5Dataset/path`` knows it.
     public let path: ExactName
+
+    /// Makes a weight.
+    public init(name: ExactName, path: ExactName) {
+      self.name = name
+      self.path = path
+    }
   }
 
   /// The layer's name, which is the name of its group.
   public let name: ExactName
   /// The weights in the order of the layer.
   public let weights: [Weight]
+
+  /// Makes a layer.
+  public init(name: ExactName, weights: [Weight]) {
+    self.name = name
+    self.weights = weights
+  }
 }
 
 extension HDF5Description {
@@ -35,7 +47,7 @@ extension HDF5Description {
   ///
   /// - Parameter file: the path of the file, for errors.
   /// - Throws: `notFound` with the name of a layer or weight that is listed and not there, `malformed` if a list is no
-  ///   list of names.
+  ///   list of names, `inconsistent` if a layer is listed twice.
   public func kerasLayout(file: String) throws(CheckpointError) -> KerasLayout {
     for root: ExactName in ["", "model_weights"] {
       guard let group = group(root), let names = try group.names("layer_names", file: file) else {
@@ -58,7 +70,13 @@ extension HDF5Description {
       for path in [dataset.path] + dataset.otherPaths { datasetPaths[path] = dataset.path }
     }
     var layers: [KerasLayer] = []
+    var listed: Set<ExactName> = []
     for name in names {
+      guard listed.insert(name).inserted else {
+        throw CheckpointError(
+          .inconsistent, file: file, member: name.string, field: "layer_names",
+          "the layer is listed twice")
+      }
       let path = root.string.isEmpty ? name : ExactName("\(root)/\(name)")
       guard let index = groupIndices[path] else {
         throw CheckpointError(
@@ -67,10 +85,10 @@ extension HDF5Description {
       }
       var weights: [KerasLayer.Weight] = []
       for weight in try groups[index].names("weight_names", file: file) ?? [] {
-        let listed = ExactName("\(path)/\(weight)")
+        let place = ExactName("\(path)/\(weight)")
         // What lies below a group with two links is known by the first of them.
         let other = ExactName("\(groups[index].path)/\(weight)")
-        guard let found = datasetPaths[listed] ?? datasetPaths[other] else {
+        guard let found = datasetPaths[place] ?? datasetPaths[other] else {
           throw CheckpointError(
             .notFound, file: file, member: path.string, field: "weight_names",
             tensor: weight.string, "the weight is listed and its data set is not there")

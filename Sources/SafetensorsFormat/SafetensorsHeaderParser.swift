@@ -7,6 +7,7 @@ struct SafetensorsHeaderParser {
   private(set) var tensors: [SafetensorsHeader.Tensor] = []
   private(set) var metadata: [(key: ExactName, value: String)]?
   private var names: Set<ExactName> = []
+  private var hasMetadata = false
 
   init(limits: ReadLimits) {
     self.limits = limits
@@ -29,9 +30,10 @@ struct SafetensorsHeaderParser {
   }
 
   private mutating func parseMetadata(_ reader: inout JSONReader) throws(ParseFailure) {
-    guard metadata == nil else {
+    guard !hasMetadata else {
       throw ParseFailure(.malformed, at: reader.offset, "__metadata__", "occurs twice")
     }
+    hasMetadata = true
     if try reader.peekKind() == .null {
       try reader.readNull()
       return
@@ -63,7 +65,7 @@ struct SafetensorsHeaderParser {
   ) throws(ParseFailure) {
     let place = reader.offset
     func fail(_ kind: FailureKind, _ problem: String) -> ParseFailure {
-      ParseFailure(kind, at: place, "tensor \(quoted(name.string))", problem)
+      ParseFailure(kind, at: place, "header", tensor: name.string, problem)
     }
     guard tensors.count < limits.tensorCount else {
       throw fail(.limitExceeded, "more than \(limits.tensorCount) tensors")
@@ -109,7 +111,8 @@ struct SafetensorsHeaderParser {
         throw fail(.malformed, "expected a list of integers")
       }
       let number = try reader.readNumber()
-      guard let integer = number.exactly(Int.self), integer >= 0 else {
+      // The reference reads -0 as a float, and refuses it.
+      guard let integer = number.exactly(Int.self), !number.text.hasPrefix("-") else {
         throw fail(.malformed, "\(number.text) is no integer from 0 to 2^63 - 1")
       }
       integers.append(integer)
@@ -130,7 +133,7 @@ struct SafetensorsHeaderParser {
       let tensor = tensors[index]
       guard tensor.range.lowerBound == end else {
         throw ParseFailure(
-          .malformed, at: base, "tensor \(quoted(tensor.name.string))",
+          .malformed, at: base, "header", tensor: tensor.name.string,
           tensor.range.lowerBound < end
             ? "data_offsets begin at \(tensor.range.lowerBound), inside the tensor that ends at \(end)"
             : "data_offsets begin at \(tensor.range.lowerBound) and leave a hole from \(end)")

@@ -31,10 +31,13 @@ public struct SafetensorsLayout: Sendable {
   /// The size of the whole file.
   public let byteCount: Int
 
+  /// The most bytes of data: what Int can count, less room for the largest header.
+  private static let largestData = Int.max - (1 << 32)
+
   /// Lays out a file.
   ///
   /// - Throws: `unsupported` for a dtype that safetensors lacks, `inconsistent` for a name that occurs twice or is
-  ///   `__metadata__`, `limitExceeded` if the header would be too long for any reader.
+  ///   `__metadata__`, `limitExceeded` if the header would be too long for any reader, or the file for any file system.
   public init(
     tensors: [Tensor], metadata: [(key: ExactName, value: String)]?
   ) throws(ParseFailure) {
@@ -56,21 +59,24 @@ public struct SafetensorsLayout: Sendable {
     }
     for (position, index) in order.enumerated() {
       let tensor = tensors[index]
-      let field = "tensor \(quoted(tensor.name.string))"
+      func fail(_ kind: FailureKind, _ problem: String) -> ParseFailure {
+        ParseFailure(kind, "header", tensor: tensor.name.string, problem)
+      }
       guard names.insert(tensor.name).inserted else {
-        throw ParseFailure(.inconsistent, field, "the name occurs twice")
+        throw fail(.inconsistent, "the name occurs twice")
       }
       guard tensor.name != "__metadata__" else {
-        throw ParseFailure(.inconsistent, field, "safetensors keeps this name for its metadata")
+        throw fail(.inconsistent, "safetensors keeps this name for its metadata")
       }
       guard tensor.dtype.isSafetensorsType else {
-        throw ParseFailure(.unsupported, field, "safetensors has no dtype \(tensor.dtype)")
+        throw fail(.unsupported, "safetensors has no dtype \(tensor.dtype)")
       }
-      guard let byteCount = tensor.dtype.byteCount(elementCount: tensor.shape.elementCount),
-        !end.addingReportingOverflow(byteCount).overflow
-      else {
-        throw ParseFailure(
-          .unsupported, field, "\(tensor.dtype) \(tensor.shape) is no whole number of bytes")
+      guard let byteCount = tensor.dtype.byteCount(elementCount: tensor.shape.elementCount) else {
+        throw fail(
+          .unsupported, "\(tensor.dtype) \(tensor.shape) is no whole number of bytes, or overflows")
+      }
+      guard byteCount <= SafetensorsLayout.largestData - end else {
+        throw fail(.limitExceeded, "a file of that size cannot be addressed")
       }
       if position > 0 || metadata != nil { writer.writeRaw(",") }
       writer.write(string: tensor.name.string)
@@ -84,7 +90,8 @@ public struct SafetensorsLayout: Sendable {
     var header = writer.bytes
     header.append(contentsOf: repeatElement(0x20, count: (8 - header.count % 8) % 8))
     guard header.count <= ReadLimits().safetensorsHeaderBytes else {
-      throw ParseFailure(.limitExceeded, "header", "\(header.count) bytes are more than readers take")
+      throw ParseFailure(
+        .limitExceeded, "header", "\(header.count) bytes are more than readers take")
     }
     let length = littleEndianBytes(UInt64(header.count))
     headerBytes = length + header

@@ -75,17 +75,36 @@ public struct TorchScan: Sendable {
       problems.append(error)
       return try scanLocalMembers(file, limits)
     }
+    var isBroken = false
     for member in archive.members {
-      let name = member.name.string
       do {
-        let source = try archive.source(of: member)
-        let prefix = try source.bytes(at: 0, count: min(2, source.byteCount))
-        guard TorchScan.isPickle(name, prefix) else { continue }
-        let bytes = try archive.bytes(of: member, limit: limits.pickleBytes)
-        scan(bytes, member: name, base: 0, file)
+        try scan(member, of: archive, file, limits)
       } catch {
         problems.append(error)
+        isBroken = true
       }
+    }
+    if isBroken { try scanLocalMembers(file, limits) }
+  }
+
+  private mutating func scan(
+    _ member: ZipMember, of archive: ZipArchive, _ file: SourceFile, _ limits: ReadLimits
+  ) throws(CheckpointError) {
+    let name = member.name.string
+    let source = try archive.source(of: member)
+    let prefix = try source.bytes(at: 0, count: min(2, source.byteCount))
+    guard TorchScan.isPickle(name, prefix) else { return }
+    guard source.byteCount <= limits.pickleBytes else {
+      throw CheckpointError(
+        .limitExceeded, file: file.path, member: name, "has \(source.byteCount) bytes")
+    }
+    do {
+      scan(try source.bytes(at: 0, count: source.byteCount), member: name, file)
+    } catch {
+      // The checksum is looked at with the last byte; a program that ignores it would run what comes before.
+      scan(
+        try source.bytes(at: 0, count: max(0, source.byteCount - 1)), member: name, file)
+      problems.append(error)
     }
   }
 
@@ -106,7 +125,7 @@ public struct TorchScan: Sendable {
       guard data < bytes.count else { continue }
       let name = String(decoding: bytes[(start + 30)..<(start + 30 + nameLength)], as: UTF8.self)
       guard TorchScan.isPickle(name, Array(bytes[data...].prefix(2))) else { continue }
-      scan(Array(bytes[data...]), member: name, base: 0, file)
+      scan(Array(bytes[data...]), member: name, file)
     }
   }
 
@@ -125,7 +144,7 @@ public struct TorchScan: Sendable {
   ) throws(CheckpointError) {
     let count = min(range.count, limits.pickleBytes)
     let bytes = try file.bytes(at: range.lowerBound, count: count)
-    scan(bytes, member: member, base: 0, file)
+    scan(bytes, member: member, file)
     if count < range.count {
       problems.append(
         CheckpointError(
@@ -142,14 +161,14 @@ public struct TorchScan: Sendable {
 
   // MARK: Pickles
 
-  private mutating func scan(_ bytes: [UInt8], member: String?, base: Int, _ file: SourceFile) {
+  private mutating func scan(_ bytes: [UInt8], member: String?, _ file: SourceFile) {
     var position = 0
     repeat {
       var cursor = ByteCursor(bytes)
       guard (try? cursor.seek(to: position, "pickle")) != nil else { return }
       let scan = PickleScan(walking: &cursor)
       let findings = scan.findings.map { finding in
-        Finding(finding: finding, verdict: TorchScan.verdict(on: finding.global))
+        Finding(finding: finding, verdict: TorchScan.verdict(on: finding))
       }
       pickles.append(
         Pickle(
@@ -161,12 +180,15 @@ public struct TorchScan: Sendable {
       && TorchContainer.looksLikePickle(Array(bytes[position...].prefix(2)))
   }
 
-  /// The verdict on a global; one that is not known by name is unknown.
-  static func verdict(on global: GlobalName?) -> Verdict {
-    guard let global else { return .unknown }
-    if AllowedGlobals.role(of: global) != nil || AllowedGlobals.isScriptClass(global) {
-      return .allowed
+  /// The verdict on a global and its use; one that has no name is unknown.
+  private static func verdict(on finding: PickleScan.Finding) -> Verdict {
+    guard let global = finding.global else { return .unknown }
+    switch AllowedGlobals.role(of: global) {
+    case .named?, .storage?, .dtype?: return finding.use == .named ? .allowed : .unknown
+    case .some: return .allowed
+    case nil: break
     }
+    if AllowedGlobals.isScriptClass(global) { return .allowed }
     return DangerousGlobals.contains(global) ? .dangerous : .unknown
   }
 }

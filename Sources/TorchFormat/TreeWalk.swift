@@ -18,8 +18,15 @@ struct TreeWalk {
   /// The same for each byte that is stored.
   static let viewsOfAByte = 256
 
+  /// How many values and tensors may be reached for each value of the pickle, beyond a number that any pickle may
+  /// reach: a module's parts are shared a few dozen times, a file made to exhaust memory shares its own in powers of 2.
+  private static let visitsOfAValue = (free: 100_000, each: 64)
+  private static let tensorsOfAValue = (free: 10_000, each: 16)
+
   let resolver: ObjectResolver
   let limits: ReadLimits
+  private let maximumVisits: Int
+  private let maximumTensors: Int
 
   private(set) var tensors: [TorchTensor] = []
   private(set) var specialTensors: [TorchSpecialTensor] = []
@@ -40,6 +47,12 @@ struct TreeWalk {
   init(_ resolver: ObjectResolver, limits: ReadLimits) {
     self.resolver = resolver
     self.limits = limits
+    // A pickle has at most 40 million values.
+    let values = resolver.document.count
+    maximumVisits = min(
+      limits.pickleVisits, TreeWalk.visitsOfAValue.free + TreeWalk.visitsOfAValue.each * values)
+    maximumTensors = min(
+      limits.tensorCount, TreeWalk.tensorsOfAValue.free + TreeWalk.tensorsOfAValue.each * values)
   }
 
   private var document: PickleDocument { resolver.document }
@@ -91,10 +104,10 @@ struct TreeWalk {
 
   private mutating func count(_ added: Int, at reference: PickleReference) throws(CheckpointError) {
     let (sum, overflow) = visits.addingReportingOverflow(added)
-    guard !overflow, sum <= limits.pickleVisits else {
+    guard !overflow, sum <= maximumVisits else {
       throw resolver.failure(
         .limitExceeded, at: reference, "structure",
-        "more than \(limits.pickleVisits) values along all paths")
+        "more than \(maximumVisits) values along all paths")
     }
     visits = sum
   }
@@ -334,12 +347,12 @@ struct TreeWalk {
     _ name: ExactName, at reference: PickleReference
   ) throws(CheckpointError) {
     nameBytes += name.byteCount
-    guard tensors.count + specialTensors.count < limits.tensorCount,
+    guard tensors.count + specialTensors.count + attributes.count < maximumTensors,
       nameBytes <= TreeWalk.nameBytesInAll
     else {
       throw resolver.failure(
         .limitExceeded, at: reference, "structure",
-        "more than \(limits.tensorCount) tensors, or names of more than "
+        "more than \(maximumTensors) tensors, or names of more than "
           + "\(TreeWalk.nameBytesInAll) bytes in all")
     }
   }

@@ -9,7 +9,8 @@ public struct CheckpointFacts: Sendable {
   /// such as `epoch`; weights stand in it as ``InertValue/weight(_:)``.
   public var tree: InertValue?
   /// Attributes of HDF5 groups and data sets, by path; the root's path is empty. Groups without attributes are listed too.
-  public var attributes: OrderedDictionary<ExactName, OrderedDictionary<ExactName, InertValue>> = [:]
+  public var attributes: OrderedDictionary<ExactName, OrderedDictionary<ExactName, InertValue>> =
+    [:]
   /// What is there and is no dense tensor: quantised, sparse, text…
   public var others: [OtherObject] = []
 

@@ -32,7 +32,7 @@ extension StoredTensor {
   /// Flips the sign of the components that begin at `first`, `first + step`, …
   private func negate(_ bytes: UnsafeMutableRawBufferPointer, every step: Int, from first: Int) {
     guard let width = dtype.componentByteWidth else { return }
-    // Floating-point numbers have a sign bit; PyTorch sets the neg bit on nothing else (it comes from `imag`).
+    // Only types with a sign bit get here: PyTorch sets the neg bit on nothing else (it comes from `imag`).
     for start in stride(from: first, to: bytes.count, by: step) {
       unsafe bytes[start + width - 1] ^= 0x80
     }
@@ -85,7 +85,10 @@ extension StoredTensor {
     // The other dimensions in the order of the storage, so that reading moves forward.
     others.sort { $0.stride > $1.stride }
     var indices = [Int](repeating: 0, count: others.count)
-    let span = (fast.extent - 1) * fast.stride + 1
+    // A run whose elements lie far apart is read in parts, or a column would bring the whole matrix into memory.
+    let memory = max(SourceWindow.size, 4 * target.count)
+    let part = max(1, min(fast.extent, memory / (max(1, fast.stride) * width)))
+    let isSparse = fast.stride * width >= SourceWindow.size
     while true {
       var from = layout.offset + block.base
       var to = 0
@@ -93,10 +96,17 @@ extension StoredTensor {
         from += axis.stride * index
         to += axis.step * index
       }
-      try unsafe window.withBytes(at: from * width, count: span * width) { bytes in
-        unsafe copyStrided(
-          bytes, step: fast.stride * width, into: target, at: to * width, step: fast.step * width,
-          count: fast.extent, width: width)
+      for start in stride(from: 0, to: fast.extent, by: part) {
+        let count = min(part, fast.extent - start)
+        let span = (count - 1) * fast.stride + 1
+        try unsafe window.withBytes(
+          at: (from + start * fast.stride) * width, count: span * width, readingAhead: !isSparse
+        ) { bytes in
+          unsafe copyStrided(
+            bytes, step: fast.stride * width, into: target,
+            at: (to + start * fast.step) * width, step: fast.step * width, count: count,
+            width: width)
+        }
       }
       var axis = others.count - 1
       while axis >= 0 {
@@ -172,7 +182,8 @@ private func copyStrided(
   func copy<Number: FixedWidthInteger>(_: Number.Type) {
     for index in 0..<count {
       let value = unsafe source.loadUnaligned(fromByteOffset: index * sourceStep, as: Number.self)
-      unsafe target.storeBytes(of: value, toByteOffset: offset + index * targetStep, as: Number.self)
+      unsafe target.storeBytes(
+        of: value, toByteOffset: offset + index * targetStep, as: Number.self)
     }
   }
   if sourceStep == width, targetStep == width {
@@ -191,7 +202,8 @@ private func copyStrided(
 
 /// A window of a storage in memory. Runs that lie near each other are served by one read.
 private struct SourceWindow {
-  private static let size = 256 << 10
+  /// The least that is read at a time, where what follows is likely to be wanted.
+  static let size = 256 << 10
   private let source: any ByteSource
   private var bytes: [UInt8] = []
   private var start = 0
@@ -201,10 +213,11 @@ private struct SourceWindow {
   }
 
   mutating func withBytes(
-    at offset: Int, count: Int, _ body: (UnsafeRawBufferPointer) -> Void
+    at offset: Int, count: Int, readingAhead: Bool, _ body: (UnsafeRawBufferPointer) -> Void
   ) throws(CheckpointError) {
     if offset < start || offset + count > start + bytes.count {
-      let length = min(max(count, SourceWindow.size), source.byteCount - offset)
+      let wanted = readingAhead ? max(count, SourceWindow.size) : count
+      let length = min(wanted, source.byteCount - offset)
       bytes = try source.bytes(at: offset, count: max(length, count))
       start = offset
     }

@@ -21,7 +21,8 @@ public struct StoredTensor: Sendable {
 
   /// Takes stored elements, once it is sure that they lie inside the bytes.
   ///
-  /// - Throws: `malformed` if they do not, or if a type whose elements share bytes has strides.
+  /// - Throws: `malformed` if they do not, or if repeated elements make more bytes than can be counted; `unsupported` if a
+  ///   type whose elements share bytes has strides, or one without a sign bit of its own is stored negated.
   public init(
     source: any ByteSource, dtype: DType, layout: StridedLayout, byteOrder: ByteOrder = .little,
     isConjugated: Bool = false, isNegated: Bool = false
@@ -32,6 +33,15 @@ public struct StoredTensor: Sendable {
         .malformed, CheckpointError.Site(file: source.origin),
         "\(dtype) \(layout.shape) needs \(needed.map(String.init) ?? "too many") bytes, the storage has \(source.byteCount)"
       )
+    }
+    guard dtype.byteCount(elementCount: layout.shape.elementCount) != nil else {
+      throw CheckpointError(
+        .malformed, CheckpointError.Site(file: source.origin),
+        "\(dtype) \(layout.shape) takes more bytes than can be counted")
+    }
+    guard !isNegated || dtype.hasSignBit else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(file: source.origin), "negated \(dtype) elements")
     }
     if dtype.byteWidth == nil, !(layout.isPacked && layout.offset == 0) {
       throw CheckpointError(
@@ -70,5 +80,15 @@ public struct StoredTensor: Sendable {
   /// Where the packed elements begin in the bytes.
   var byteOffset: Int {
     layout.shape.elementCount == 0 ? 0 : (dtype.byteCount(elementCount: layout.offset) ?? 0)
+  }
+}
+
+extension DType {
+  /// True if flipping the highest bit of a number (of each part, for complex ones) negates it.
+  fileprivate var hasSignBit: Bool {
+    switch self {
+    case .f16, .bf16, .f32, .f64, .f8E4M3, .f8E5M2, .c32, .c64, .c128: true
+    default: false
+    }
   }
 }

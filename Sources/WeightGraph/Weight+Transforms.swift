@@ -98,7 +98,8 @@ extension Weight {
       var others = part.shape.dimensions
       guard part.dtype == first.dtype, others.count == dimensions.count else {
         throw TransformError(
-          description: "\(part.dtype) \(part.shape) does not continue \(first.dtype) \(first.shape)")
+          description: "\(part.dtype) \(part.shape) does not continue \(first.dtype) \(first.shape)"
+        )
       }
       let (sum, overflow) = dimensions[axis].addingReportingOverflow(others[axis])
       others[axis] = dimensions[axis]
@@ -108,8 +109,10 @@ extension Weight {
       }
       dimensions[axis] = sum
     }
-    guard let shape = Shape(dimensions) else {
-      throw TransformError(description: "the shape \(dimensions) has too many elements")
+    guard let shape = Shape(dimensions),
+      first.dtype.byteCount(elementCount: shape.elementCount) != nil
+    else {
+      throw TransformError(description: "\(first.dtype) \(dimensions) takes too many bytes")
     }
     return Weight(dtype: first.dtype, shape: shape, expression: .concatenated(parts, axis: axis))
   }
@@ -117,7 +120,9 @@ extension Weight {
   /// The same elements in another type; see ``ElementConversion`` for the rounding.
   public func cast(to newType: DType) throws(TransformError) -> Weight {
     if newType == dtype { return self }
-    guard ElementConversion(from: dtype, to: newType) != nil else {
+    guard ElementConversion(from: dtype, to: newType) != nil,
+      newType.byteCount(elementCount: shape.elementCount) != nil
+    else {
       throw TransformError(description: "\(dtype) cannot be cast to \(newType)")
     }
     return Weight(dtype: newType, shape: shape, expression: .cast(self))

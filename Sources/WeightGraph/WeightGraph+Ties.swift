@@ -44,24 +44,32 @@ extension WeightGraph {
     return aliases
   }
 
-  /// Weights that overlap another weight in one storage without being the same: names in pairs, the earlier first.
-  /// Written out, each gets bytes of its own.
+  /// Weights that overlap another weight in one storage without being the same: names in pairs, the earlier first. Each
+  /// weight that begins inside another one gives one pair. Written out, each gets bytes of its own.
+  ///
+  /// What is compared is the span from the first element to the last: columns of one matrix count as overlapping.
   public var overlaps: [(ExactName, ExactName)] {
-    var byStorage: [ObjectIdentifier: [(name: ExactName, bytes: Range<Int>)]] = [:]
-    for tie in ties {
+    let ties = ties
+    var byStorage: [ObjectIdentifier: [(place: Int, bytes: Range<Int>)]] = [:]
+    for (place, tie) in ties.enumerated() {
       guard let extent = tie.weight.extent else { continue }
-      byStorage[extent.storage, default: []].append((tie.names[0], extent.bytes))
+      byStorage[extent.storage, default: []].append((place, extent.bytes))
     }
-    var pairs: [(ExactName, ExactName)] = []
-    for tie in ties {
-      guard let extent = tie.weight.extent, let group = byStorage[extent.storage], group.count > 1
-      else { continue }
-      let name = tie.names[0]
-      guard let place = group.firstIndex(where: { $0.name == name }) else { continue }
-      if let other = group[..<place].first(where: { $0.bytes.overlaps(extent.bytes) }) {
-        pairs.append((other.name, name))
+    var pairs: [(first: Int, second: Int)] = []
+    for group in byStorage.values where group.count > 1 {
+      let sorted = group.sorted {
+        ($0.bytes.lowerBound, $0.place) < ($1.bytes.lowerBound, $1.place)
+      }
+      // Of those that began before, the one that reaches furthest.
+      var widest = sorted[0]
+      for current in sorted.dropFirst() {
+        if current.bytes.lowerBound < widest.bytes.upperBound {
+          pairs.append((min(widest.place, current.place), max(widest.place, current.place)))
+        }
+        if current.bytes.upperBound > widest.bytes.upperBound { widest = current }
       }
     }
-    return pairs
+    pairs.sort { ($0.second, $0.first) < ($1.second, $1.first) }
+    return pairs.map { (ties[$0.first].names[0], ties[$0.second].names[0]) }
   }
 }
