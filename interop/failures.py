@@ -8,7 +8,6 @@ import torch
 from safetensors.torch import save_file
 
 import hdf5_cases
-import torch_cases
 from report import Mismatch, require
 from weights import numbers
 
@@ -28,6 +27,9 @@ def check(report, tool, folder):
                 check_onto_itself(tool, folder, sources, extension)
         with report.check("a pickle that would run a command"):
             check_command(tool, folder)
+        for case in hdf5_cases.newer_cases(folder):
+            with report.check(f"{case.name}: read right or refused, not misread"):
+                check_newer_structures(tool, case)
         with report.check("other formats, folders, nothing at all"):
             check_other_content(tool, folder)
 
@@ -114,6 +116,14 @@ def check_command(tool, folder):
         tool.expect(0, "inspect", path, "--inert")
         tool.run("scan", path)
         require_nothing_left(directory)
+
+
+def check_newer_structures(tool, case):
+    outcome = tool.run("inspect", case.path)
+    if outcome.code == 0:
+        tool.inspect(case.path).require(case.weights, case.ties)
+    else:
+        require((outcome.code, "(unsupported)" in outcome.error), (65, True), f"exit code, and kind in {outcome.error!r}")
 
 
 def check_other_content(tool, folder):

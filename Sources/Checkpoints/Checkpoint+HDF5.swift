@@ -74,7 +74,10 @@ private struct HDF5GraphReader {
   /// Attributes other than those that say how this package wrote the file; groups that hold nothing count too.
   private mutating func addAttributes(to graph: inout WeightGraph) {
     var occupied: Set<ExactName> = []
-    for path in description.datasets.map(\.path) + description.groups.map(\.path) {
+    let paths =
+      description.datasets.flatMap { [$0.path] + $0.otherPaths }
+      + description.groups.flatMap { [$0.path] + $0.otherPaths }
+    for path in paths {
       var parent = path
       while let next = parent.parentPath, occupied.insert(next).inserted { parent = next }
     }
