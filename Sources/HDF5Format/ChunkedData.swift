@@ -10,7 +10,8 @@ final class ChunkedData: ByteSource {
   private let pipeline: ChunkPipeline
   private let leavesEdgesUnfiltered: Bool
   private let stored: [[Int]: HDF5Chunk]
-  private let cache: Mutex<ChunkCache>
+  /// Tells this data set's chunks from those of others in the cache.
+  private let number = ChunkedData.nextNumber.add(1, ordering: .relaxed).newValue
 
   /// Takes a data set and its chunks; nil where there are none.
   ///
@@ -39,10 +40,16 @@ final class ChunkedData: ByteSource {
       grid = nil
       pipeline = ChunkPipeline([], chunkByteCount: 0)
     }
-    cache = Mutex(ChunkCache(capacity: max(Self.cacheSize, grid?.chunkByteCount ?? 0)))
   }
 
-  private static let cacheSize = 16 << 20
+  deinit {
+    let number = number
+    ChunkedData.cache.withLock { $0.removeAll(of: number) }
+  }
+
+  /// Decoded chunks of all data sets: one bound for all of them, however many are read at a time.
+  private static let cache = Mutex(ChunkCache(capacity: 16 << 20))
+  private static let nextNumber = Atomic<Int>(0)
 
   var byteCount: Int { dataset.byteCount }
   var fileRange: FileRange? { nil }
@@ -94,7 +101,8 @@ final class ChunkedData: ByteSource {
   /// A decoded chunk, whole; nil if it was never written.
   private func chunk(at origin: [Int], _ grid: ChunkGrid) throws(CheckpointError) -> [UInt8]? {
     guard let chunk = stored[origin] else { return nil }
-    if let bytes = cache.withLock({ $0.bytes(at: origin) }) { return bytes }
+    let place = ChunkCache.Place(dataset: number, origin: origin)
+    if let bytes = ChunkedData.cache.withLock({ $0.bytes(at: place) }) { return bytes }
     var bytes = try file.bytes(at: chunk.offset, count: chunk.byteCount)
     let skipsFilters = leavesEdgesUnfiltered && grid.isCut(origin)
     bytes = try locating(file: file.path, member: dataset.path.string, tensor: dataset.path.string)
@@ -102,8 +110,9 @@ final class ChunkedData: ByteSource {
       () throws(ParseFailure) in
       try pipeline.decode(bytes, mask: skipsFilters ? .max : chunk.filterMask, at: chunk.offset)
     }
-    cache.withLock { $0.insert(bytes, at: origin) }
-    return bytes
+    let decoded = bytes
+    ChunkedData.cache.withLock { $0.insert(decoded, at: place) }
+    return decoded
   }
 
   /// Fills bytes with the fill value; `offset` is their place in the data set.
@@ -128,38 +137,51 @@ final class ChunkedData: ByteSource {
 
 /// Decoded chunks, the least recently used dropped first.
 private struct ChunkCache {
+  struct Place: Hashable {
+    let dataset: Int
+    let origin: [Int]
+  }
+
   private struct Entry {
     let bytes: [UInt8]
     var lastUse: Int
   }
 
   private let capacity: Int
-  private var entries: [[Int]: Entry] = [:]
+  private var entries: [Place: Entry] = [:]
   private var byteCount = 0
   private var clock = 0
 
   init(capacity: Int) { self.capacity = capacity }
 
-  mutating func bytes(at origin: [Int]) -> [UInt8]? {
+  mutating func bytes(at place: Place) -> [UInt8]? {
     clock += 1
-    entries[origin]?.lastUse = clock
-    return entries[origin]?.bytes
+    entries[place]?.lastUse = clock
+    return entries[place]?.bytes
   }
 
-  mutating func insert(_ bytes: [UInt8], at origin: [Int]) {
-    guard entries[origin] == nil else { return }
+  /// A chunk larger than the capacity is kept alone, until the next one comes.
+  mutating func insert(_ bytes: [UInt8], at place: Place) {
+    guard entries[place] == nil else { return }
     clock += 1
     if byteCount + bytes.count > capacity { makeRoom(for: bytes.count) }
-    entries[origin] = Entry(bytes: bytes, lastUse: clock)
+    entries[place] = Entry(bytes: bytes, lastUse: clock)
     byteCount += bytes.count
+  }
+
+  mutating func removeAll(of dataset: Int) {
+    for (place, entry) in entries where place.dataset == dataset {
+      entries[place] = nil
+      byteCount -= entry.bytes.count
+    }
   }
 
   /// Drops the older half at least, so that sorting pays for many insertions.
   private mutating func makeRoom(for count: Int) {
     let target = min(capacity / 2, capacity - count)
-    for (origin, entry) in entries.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
+    for (place, entry) in entries.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
       guard byteCount > target else { return }
-      entries[origin] = nil
+      entries[place] = nil
       byteCount -= entry.bytes.count
     }
   }

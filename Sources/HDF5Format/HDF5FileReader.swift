@@ -24,10 +24,14 @@ final class HDF5FileReader {
     self.path = path
     self.fileSize = fileSize
     self.limits = limits
-    guard let access = HDF5Handle.properties(weighbridge_hdf5_file_access()),
+    let access = HDF5Handle.properties(weighbridge_hdf5_file_access())
+    // Closing the property list forgets the failure, so it has to live until that is taken.
+    let (opened, words) = withExtendedLifetime(access) { () -> (HDF5Handle?, String) in
+      guard let access else { return (nil, HDF5Library.takeError()) }
       let file = HDF5Handle.file(unsafe H5Fopen(path, 0, access.identifier))
-    else {
-      let words = HDF5Library.takeError()
+      return (file, file == nil ? HDF5Library.takeError() : "")
+    }
+    guard let file = opened else {
       throw CheckpointError(
         HDF5FileReader.kind(of: words), file: path, "libhdf5 cannot open it: \(words)")
     }

@@ -144,6 +144,8 @@ extension HDF5Group {
       if names.count == elements.count { return names }
     // A layer without weights has an empty array of numbers.
     case .array(_, let shape, _) where shape.contains(0): return []
+    // A list that cannot be read lists nothing; the data sets are found without it.
+    case .object: return []
     default: break
     }
     throw CheckpointError(

@@ -38,8 +38,8 @@ struct ConformanceTests {
   }
 
   private func packed(_ weight: Weight) throws -> [UInt8] {
-    try withNewBytes(count: weight.byteCount) { (buffer) throws(CheckpointError) in
-      try weight.read(at: 0, into: buffer)
+    try unsafe withNewBytes(count: weight.byteCount) { (buffer) throws(CheckpointError) in
+      try unsafe weight.read(at: 0, into: buffer)
     }
   }
 
