@@ -1,0 +1,29 @@
+import CheckpointBytes
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// A file in memory, where there is one, that holds the input at the moment.
+enum ScratchFile {
+  private static let path = "/dev/shm/weighbridge-fuzz-\(getpid())"
+  private static let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+
+  /// The bytes as a file; each call overwrites the file of the one before.
+  static func holding(_ bytes: [UInt8]) -> SourceFile? {
+    guard descriptor >= 0, ftruncate(descriptor, 0) == 0 else { return nil }
+    guard !bytes.isEmpty else { return try? SourceFile(path: path) }
+    let written = unsafe bytes.withUnsafeBytes { buffer in
+      unsafe buffer.baseAddress.map { unsafe pwrite(descriptor, $0, buffer.count, 0) }
+    }
+    guard written == bytes.count else { return nil }
+    return try? SourceFile(path: path)
+  }
+
+  /// The bytes as a path.
+  static func path(holding bytes: [UInt8]) -> String? {
+    holding(bytes)?.path
+  }
+}
