@@ -4,7 +4,8 @@
 
 import PackageDescription
 
-let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let collections = Target.Dependency.product(
+  name: "OrderedCollections", package: "swift-collections")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
@@ -72,8 +73,10 @@ let tests: [Target] = [
   .testTarget(
     name: "WeightGraphTests", dependencies: ["WeightGraph", "TestSupport", collections]),
   .testTarget(
-    name: "TorchFormatTests", dependencies: ["TorchFormat", "PickleFormat", "ZipFormat", "TestSupport"]),
-  .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "WeightGraph", "TestSupport"]),
+    name: "TorchFormatTests",
+    dependencies: ["TorchFormat", "PickleFormat", "ZipFormat", "TestSupport"]),
+  .testTarget(
+    name: "CheckpointsTests", dependencies: ["Checkpoints", "WeightGraph", "TestSupport"]),
   .testTarget(name: "ToolCommandsTests", dependencies: ["ToolCommands", "TestSupport"]),
 ]
 

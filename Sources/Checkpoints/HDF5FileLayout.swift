@@ -19,7 +19,7 @@ struct HDF5FileLayout: FileLayout {
     let pathOfName = Dictionary(uniqueKeysWithValues: zip(allNames, names.paths))
     func objectPath(_ name: ExactName) -> ExactName { ExactName(pathOfName[name] ?? name.string) }
 
-    var attributes = facts.attributes
+    var attributes = HDF5FileLayout.writable(facts.attributes, &receipt)
     var root = HDF5FileLayout.rootAttributes(facts, names, attributes.removeValue(forKey: ""))
     if allNames.count > ties.count {
       root.append(HDF5Attribute(FactNames.ties, .string("hard links")))
@@ -51,6 +51,24 @@ struct HDF5FileLayout: FileLayout {
         HDF5Plan.Group(path: path, attributes: values.map { HDF5Attribute($0.key, $0.value) }))
     }
     self.plan = plan
+  }
+
+  /// The attributes that HDF5 has a form for; the others are listed.
+  private static func writable(
+    _ attributes: FactNames.Attributes, _ receipt: inout ConversionReceipt
+  ) -> FactNames.Attributes {
+    var result: FactNames.Attributes = [:]
+    for (path, values) in attributes {
+      result[path] = values.filter { name, value in
+        if HDF5Attribute(name, value).isWritable { return true }
+        receipt.omissions.append(
+          ConversionReceipt.Omission(
+            item: "attribute \(quoted(name.string)) of \(quoted("/" + path.string))",
+            reason: "neither text nor numbers that fit an attribute"))
+        return false
+      }
+    }
+    return result
   }
 
   /// A group cannot lie inside a data set.

@@ -4,7 +4,7 @@ internal import TensorValues
 
 extension HDF5FileWriter {
   /// What an object header takes in one message (64 KiB), less the attribute's own description.
-  private static let mostBytes = 64_000
+  static let mostBytes = 64_000
 
   /// Writes an attribute: text as variable-length UTF-8, as h5py writes `str`, numbers as 64-bit scalars, arrays as
   /// they are.
@@ -113,6 +113,31 @@ extension HDF5FileWriter {
     return .attribute(
       unsafe H5Acreate2(
         object.identifier, name.string, type.identifier, space.identifier, 0, 0))
+  }
+}
+
+extension HDF5Attribute {
+  /// True if the attribute can be written: text without NUL, lists of such, numbers, booleans and arrays of them, as much
+  /// of it as an object header takes.
+  public var isWritable: Bool {
+    func isText(_ value: InertValue) -> Bool {
+      if case .string(let text) = value { return !text.utf8.contains(0) }
+      return false
+    }
+    guard !name.string.isEmpty, !name.string.utf8.contains(0) else { return false }
+    switch value {
+    case .string: return isText(value)
+    case .list(let elements):
+      return elements.allSatisfy(isText) && elements.count <= HDF5FileWriter.mostBytes / 16
+    case .integer, .float, .boolean: return true
+    case .bigInteger(let bytes): return bytes.count == 9 && bytes.last == 0
+    case .array(let dtype, _, let bytes):
+      guard bytes.count <= HDF5FileWriter.mostBytes, let dtype = DType(rawValue: dtype) else {
+        return false
+      }
+      return HDF5Handle.stored(dtype, .little) != nil
+    default: return false
+    }
   }
 }
 

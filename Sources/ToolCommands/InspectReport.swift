@@ -9,6 +9,8 @@ struct InspectReport {
     let weight: Weight
     let tiedTo: ExactName?
     let digest: String?
+    /// Further hard links to the data set, where the file does not call them ties.
+    let links: [ExactName]
   }
 
   let checkpoint: Checkpoint
@@ -34,11 +36,16 @@ struct InspectReport {
       }
     }
     var aliases: [ExactName: ExactName] = [:]
+    var links: [ExactName: [ExactName]] = [:]
     for tie in ties {
       for name in tie.names.dropFirst() { aliases[name] = tie.names[0] }
+      links[tie.names[0]] = tie.names.filter(checkpoint.links.contains)
     }
-    rows = checkpoint.graph.weights.map { name, weight in
-      Row(name: name, weight: weight, tiedTo: aliases[name], digest: digestOfName[name])
+    rows = checkpoint.graph.weights.compactMap { name, weight in
+      if checkpoint.links.contains(name), aliases[name] != nil { return nil }
+      return Row(
+        name: name, weight: weight, tiedTo: aliases[name], digest: digestOfName[name],
+        links: links[name] ?? [])
     }
   }
 }
@@ -101,6 +108,9 @@ extension InspectReport {
     ]
     if let tiedTo = row.tiedTo {
       members.append(JSONValue.Member("tied_to", .string(tiedTo.string)))
+    }
+    if !row.links.isEmpty {
+      members.append(JSONValue.Member("links", .array(row.links.map { .string($0.string) })))
     }
     if let digest = row.digest { members.append(JSONValue.Member("sha256", .string(digest))) }
     if showsLineage { members.append(JSONValue.Member("lineage", .string(row.weight.lineage))) }

@@ -26,7 +26,8 @@ struct TarArchive {
         try TarHeader(block, at: position)
       }
       let start = position + TarHeader.blockSize
-      let size = header.type == UInt8(ascii: "x") ? header.size : longSize ?? header.size
+      // A size in an extended header is the next member's, not that of another extended header before it.
+      let size = TarArchive.isExtended(header.type) ? header.size : longSize ?? header.size
       guard size <= file.size - start else {
         throw failure(
           .truncated, position,
@@ -53,6 +54,10 @@ struct TarArchive {
       let blocks = (size + TarHeader.blockSize - 1) / TarHeader.blockSize
       position = start + blocks * TarHeader.blockSize
     }
+  }
+
+  private static func isExtended(_ type: UInt8) -> Bool {
+    [UInt8(ascii: "x"), UInt8(ascii: "g"), UInt8(ascii: "L")].contains(type)
   }
 
   private func failure(

@@ -3,8 +3,8 @@ internal import PickleFormat
 
 /// A checkpoint of PyTorch, opened: its tensors by name, and everything else as inert values.
 ///
-/// Nothing of the file is run. Every global that its pickles name must be known as data (see ``AllowedGlobals``),
-/// otherwise the file is refused with the name and its place. The bytes of the tensors are not read.
+/// Nothing of the file is run. Every global that its pickles name must be on an exact list of things known as
+/// data, otherwise the file is refused with the name and its place. The bytes of the tensors are not read.
 public struct TorchCheckpoint: Sendable {
   /// How it is stored.
   public let container: TorchContainer

@@ -14,6 +14,10 @@ internal import ZipFormat
 ///
 /// There is exactly one top directory. Other members are not looked at.
 struct ZipContent {
+  /// The largest pickle that is inflated. PyTorch stores pickles as they are; a deflated one can be a thousand times
+  /// as large as its file.
+  static let inflatedPickleBytes = 64 << 20
+
   let file: SourceFile
   let archive: ZipArchive
   let limits: ReadLimits
@@ -35,7 +39,10 @@ struct ZipContent {
     guard let member = archive[ExactName(name)] else {
       throw CheckpointError(.notFound, file: file.path, member: name, "there is no such member")
     }
-    let bytes = try archive.bytes(of: member, limit: limits.pickleBytes)
+    let bytes = try archive.bytes(
+      of: member,
+      limit: member.isStored
+        ? limits.pickleBytes : min(limits.pickleBytes, ZipContent.inflatedPickleBytes))
     let document = try locating(file: file.path, member: name) { () throws(ParseFailure) in
       var cursor = ByteCursor(bytes)
       let policy = GlobalPolicy.checkpoint(isInert: isInert, isScript: isScript)

@@ -75,7 +75,8 @@ struct PickleValueTests {
   static let plain: [(bytes: [UInt8], expected: String)] = [
     (P.none, "None"), (P.yes, "True"), (P.no, "False"),
     (P.line("I", "00"), "False"), (P.line("I", "01"), "True"), (P.line("I", "-12"), "-12"),
-    (P.line("L", "7L"), "7"), (P.line("L", "-1L"), "-1"),
+    (P.line("L", "7L"), "7"), (P.line("I", "+999999999999999999"), "999999999999999999"),
+    (P.line("L", "-9223372036854775808L"), "-9223372036854775808"), (P.line("L", "-1L"), "-1"),
     (
       P.line("L", "119547037146038801333356L"),
       "big[108, 252, 156, 70, 249, 32, 106, 168, 80, 25]"
@@ -181,7 +182,7 @@ struct PickleRefusalTests {
     (P.line("V", "\\ud800"), .malformed, 0),
     (P.line("g", "-1"), .malformed, 0),
     ([0x58, 1, 0, 0, 0, 0xFF], .malformed, 0),
-    (P.line("L", String(repeating: "9", count: 4_301) + "L"), .malformed, 0),
+    (P.line("L", String(repeating: "9", count: 641) + "L"), .malformed, 0),
     // The stack, marks and the memo
     (P.stop, .malformed, 0),
     (P.none ++ P.none ++ P.stop, .malformed, 2),
