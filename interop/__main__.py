@@ -22,6 +22,7 @@ def groups():
     import hdf5_cases
     import identities
     import keras_cases
+    import models
     import safetensors_cases
     import shards
     import torch_cases
@@ -31,6 +32,7 @@ def groups():
         yield name, lambda report, tool, folder, name=name, source=source: conversions.check(
             report, tool, folder, name, source)
     yield "identities", identities.check
+    yield "models", models.check
     yield "shards", shards.check
     yield "casts", casts.check
     yield "failures", failures.check

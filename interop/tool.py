@@ -47,6 +47,10 @@ class Listing:
     def __init__(self, document):
         self.document = document
         self.tensors = {entry["name"]: entry for entry in document["tensors"]}
+        # The hard links of an HDF5 file are listed with the data set that they lead to.
+        for entry in document["tensors"]:
+            for link in entry.get("links", []):
+                self.tensors[link] = entry | {"name": link, "tied_to": entry["name"]}
 
     @property
     def ties(self):
