@@ -82,7 +82,8 @@ extension InertValue {
     case .dictionary(let entries): return entries.allSatisfy(\.isNamedWeight)
     case .object(let object):
       return object.type == "collections.OrderedDict" && object.arguments.isEmpty
-        && object.elements.isEmpty && object.state == nil && object.items.allSatisfy(\.isNamedWeight)
+        && object.elements.isEmpty && object.state == nil
+        && object.items.allSatisfy(\.isNamedWeight)
     default: return false
     }
   }

@@ -146,8 +146,8 @@ private struct RoundingError: Sendable {
   ) throws(CheckpointError) {
     let scale = dtype.byteWidth ?? 1
     let sourceWidth = original.pieceAlignment
-    let range =
-      (piece.range.lowerBound / scale * sourceWidth)..<(piece.range.upperBound / scale * sourceWidth)
+    let start = piece.range.lowerBound / scale * sourceWidth
+    let range = start..<(piece.range.upperBound / scale * sourceWidth)
     let input = try original.bytes(of: Piece(weight: piece.weight, range: range))
     var before: [Double] = []
     var after: [Double] = []

@@ -28,7 +28,9 @@ struct HDF5FileLayout: FileLayout {
     plan.groups = [HDF5Plan.Group(path: "", attributes: root)]
     for tie in ties {
       let path = objectPath(tie.names[0])
-      let own = (attributes.removeValue(forKey: path) ?? [:]).map { HDF5Attribute($0.key, $0.value) }
+      let own = (attributes.removeValue(forKey: path) ?? [:]).map {
+        HDF5Attribute($0.key, $0.value)
+      }
       plan.datasets.append(HDF5FileLayout.dataset(tie.weight, path: path, attributes: own))
       if tie.weight.dtype.byteWidth == nil {
         receipt.notes.append(
@@ -116,7 +118,8 @@ struct HDF5FileLayout: FileLayout {
     for (name, value) in others ?? [:] { attributes.append(HDF5Attribute(name, value)) }
     if let tree = facts.tree { add(FactNames.tree, JSONWriter.text(tree.json)) }
     // The separator matters only where a path has two components.
-    if names.separator != UInt8(ascii: "/"), names.paths.contains(where: { $0.utf8.contains(0x2F) }) {
+    if names.separator != UInt8(ascii: "/"), names.paths.contains(where: { $0.utf8.contains(0x2F) })
+    {
       add(FactNames.separator, String(UnicodeScalar(names.separator)))
     }
     if !names.exceptions.isEmpty {

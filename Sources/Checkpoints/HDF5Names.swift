@@ -15,7 +15,8 @@ struct HDF5Names {
   let exceptions: OrderedDictionary<ExactName, ExactName>
 
   init(_ names: [ExactName]) {
-    let separator = names.contains { $0.string.utf8.contains(HDF5Names.slash) } ? HDF5Names.slash : 0x2E
+    let separator =
+      names.contains { $0.string.utf8.contains(HDF5Names.slash) } ? HDF5Names.slash : 0x2E
     // Every group that some name implies: such a path cannot be a data set too.
     var groups: Set<ExactName> = []
     let plain = names.map { HDF5Names.plainPath($0, separator) }

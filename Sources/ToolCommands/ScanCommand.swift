@@ -5,7 +5,8 @@ internal import Weighbridge
 struct ScanCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "scan",
-    abstract: "Lists every global that the pickles of a file name, and what they would have called.",
+    abstract:
+      "Lists every global that the pickles of a file name, and what they would have called.",
     discussion: """
       Opens everything, broken and forbidden files included, and runs nothing. Ends with exit code 0 if all globals are \
       known as data, and 1 if any is unknown or dangerous, or if a pickle could not be read to its end.

@@ -14,7 +14,8 @@ struct ConformanceTests {
   }
 
   private func carry(
-    _ checkpoint: Checkpoint, to path: String, _ change: (inout ConversionOptions) -> Void = { _ in }
+    _ checkpoint: Checkpoint, to path: String,
+    _ change: (inout ConversionOptions) -> Void = { _ in }
   ) throws -> Checkpoint {
     var options = ConversionOptions()
     change(&options)
@@ -73,7 +74,8 @@ struct ConformanceTests {
   func metadata(_ pair: (CheckpointFormat, CheckpointFormat)) throws {
     let directory = try TemporaryDirectory()
     let samples: [OrderedDictionary<ExactName, String>] = [
-      ["format": "pt"], ["format": "pt", "author": "caf\u{E9}", "caf\u{E9}": "x", "cafe\u{301}": "y"],
+      ["format": "pt"],
+      ["format": "pt", "author": "caf\u{E9}", "caf\u{E9}": "x", "cafe\u{301}": "y"],
       ["empty": ""], ["nul\0key": "nul\0value"], [:],
     ]
     for (index, entries) in samples.enumerated() {
@@ -86,8 +88,11 @@ struct ConformanceTests {
       let second = try carry(
         first, to: directory.file("b\(index)." + SampleGraphs.fileExtension(pair.1)))
       let last = try carry(second, to: directory.file("c\(index).safetensors"))
-      #expect(last.graph.facts.metadata.entries.map { Dictionary(uniqueKeysWithValues: $0.map { ($0.key, $0.value) }) }
-        == Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.value) }), "\(entries)")
+      #expect(
+        last.graph.facts.metadata.entries.map {
+          Dictionary(uniqueKeysWithValues: $0.map { ($0.key, $0.value) })
+        }
+          == Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.value) }), "\(entries)")
     }
   }
 
@@ -147,6 +152,8 @@ struct ConformanceTests {
     let names = ["a.", "b."].map { directory.file($0 + SampleGraphs.fileExtension(format)) }
     for name in names { _ = try carry(start, to: name) }
     let files = try names.map { try SourceFile(path: $0) }
-    #expect(try files[0].bytes(at: 0, count: files[0].size) == files[1].bytes(at: 0, count: files[1].size))
+    #expect(
+      try files[0].bytes(at: 0, count: files[0].size) == files[1].bytes(at: 0, count: files[1].size)
+    )
   }
 }

@@ -31,7 +31,8 @@ enum SampleGraphs {
     var graph = WeightGraph()
     var seed: UInt64 = 1
     for dtype in dtypes {
-      try graph.insert(try weight(dtype, [3, 8], seed: seed), as: ExactName("types.\(dtype).weight"))
+      try graph.insert(
+        try weight(dtype, [3, 8], seed: seed), as: ExactName("types.\(dtype).weight"))
       seed += 1
     }
     try graph.insert(try weight(.f32, [], seed: 100), as: "scalar")

@@ -74,7 +74,9 @@ struct InertValueRenamingTests {
         ]))
   }
 
-  @Test("A weight that is removed, or named anew further up, leaves its place, and its container with it")
+  @Test(
+    "A weight that is removed, or named anew further up, leaves its place, and its container with it"
+  )
   func leaving() {
     let changed = tree.renamingWeights { name in
       switch name {
