@@ -2,21 +2,21 @@
 
 import Weighbridge
 
-let path = CommandLine.arguments.dropFirst().first ?? "model.safetensors"
-do {
+func inspect(_ path: String) throws(CheckpointError) {
   let checkpoint = try Checkpoint.open(path)
   print("\(checkpoint.format.rawValue): \(checkpoint.graph.weights.count) tensors")
   for tie in checkpoint.graph.ties {
     let names = tie.names.map(\.string).joined(separator: " = ")
     print("  \(names)  \(tie.weight.dtype) \(tie.weight.shape)")
   }
-  if let (name, weight) = checkpoint.graph.weights.elements.first(where: {
-    $0.value.dtype.category == .real
-  }) {
-    let values = try weight.floats()
-    let mean = values.reduce(0, +) / Float(max(values.count, 1))
-    print("mean of \(name): \(mean)")
-  }
-} catch let error as CheckpointError {
+  guard let name = checkpoint.graph.weights.keys.first, let weight = checkpoint.graph.weights[name]
+  else { return }
+  let values = try weight.floats()
+  print("mean of \(name): \(values.reduce(0, +) / Float(max(values.count, 1)))")
+}
+
+do {
+  try inspect(CommandLine.arguments.dropFirst().first ?? "model.safetensors")
+} catch {
   print("cannot open it: \(error)")
 }
