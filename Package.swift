@@ -48,7 +48,7 @@ let libraries: [Target] = [
     name: "Weighbridge",
     dependencies: ["CheckpointBytes", "TensorValues", "WeightGraph", "Checkpoints"]),
   // 6: the subcommands as testable types
-  .target(name: "ToolCommands", dependencies: ["Weighbridge", argumentParser]),
+  .target(name: "ToolCommands", dependencies: ["Weighbridge", argumentParser, collections]),
 ]
 
 let tools: [Target] = [

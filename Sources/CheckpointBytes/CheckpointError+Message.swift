@@ -40,6 +40,7 @@ public func quoted(_ text: String) -> String { "'" + singleLine(text) + "'" }
 /// Text from a file, made safe for one line of a terminal, without quotes. Of text longer than `limit` the middle is left
 /// out: both ends of a path or of a tensor's name tell more than its middle does.
 public func singleLine(_ text: String, limit: Int = 200) -> String {
+  if text.utf8.count <= limit, text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
   let scalars = text.unicodeScalars
   guard scalars.count > limit else { return escaped(scalars[...]) }
   return escaped(scalars.prefix(limit / 2)) + "…" + escaped(scalars.suffix(limit - limit / 2))

@@ -58,6 +58,22 @@ public struct CheckpointError: Error, Sendable {
   }
 }
 
+extension CheckpointError {
+  /// The error with its file: for what is found before it is known which file it is, or under another path.
+  public func inFile(_ path: String) -> CheckpointError {
+    var error = self
+    error.site.file = path
+    return error
+  }
+
+  /// The error with the tensor it concerns, unless it names one.
+  public func about(_ name: ExactName) -> CheckpointError {
+    var error = self
+    error.tensor = tensor ?? name.string
+    return error
+  }
+}
+
 extension CheckpointError: Equatable {
   /// Equal in kind, site and tensor; the wording is free to change.
   public static func == (left: CheckpointError, right: CheckpointError) -> Bool {

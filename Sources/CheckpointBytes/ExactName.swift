@@ -18,8 +18,11 @@ public struct ExactName: Sendable {
 extension ExactName: Hashable, Comparable {
   /// Equal if the UTF-8 bytes are.
   public static func == (left: ExactName, right: ExactName) -> Bool {
-    left.string.utf8.count == right.string.utf8.count
-      && left.string.utf8.elementsEqual(right.string.utf8)
+    // Whole buffers at once: graphs of thousands of names compare and hash them all the time.
+    guard left.byteCount == right.byteCount else { return false }
+    return unsafe left.withBytes { first in
+      unsafe right.withBytes { second in unsafe first.elementsEqual(second) }
+    }
   }
 
   /// In the order of the UTF-8 bytes, as Rust and Python's `bytes` order them.
@@ -29,8 +32,13 @@ extension ExactName: Hashable, Comparable {
 
   /// Hashes the UTF-8 bytes.
   public func hash(into hasher: inout Hasher) {
-    for byte in string.utf8 { hasher.combine(byte) }
+    unsafe withBytes { unsafe hasher.combine(bytes: $0) }
     hasher.combine(0xFF as UInt8)
+  }
+
+  private func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    var text = string
+    return text.withUTF8 { unsafe body(UnsafeRawBufferPointer($0)) }
   }
 }
 

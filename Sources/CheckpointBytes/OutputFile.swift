@@ -125,7 +125,7 @@ public final class OutputFile: Sendable {
 
   /// Opens the temporary file for reading, so that it can be checked before it replaces anything.
   public func reopen() throws(CheckpointError) -> SourceFile {
-    try SourceFile(path: temporaryPath)
+    try SourceFile(path: temporaryPath, shownAs: path)
   }
 
   /// Flushes the file to disk and puts it in the place of the destination.

@@ -4,8 +4,10 @@
 /// `SIGBUS`, a `pread` comes back short and becomes an error. Symbolic links are followed (the Hugging Face cache is
 /// made of them), but what they lead to must be a regular file; a FIFO or a device is refused without waiting for it.
 public final class SourceFile: Sendable {
-  /// The path, as it was given.
+  /// The path as it was given, or what errors call the file.
   public let path: String
+  /// The path that leads to the file.
+  public let location: String
   /// The size in bytes when the file was opened.
   public let size: Int
   /// Tells files apart, whatever paths lead to them.
@@ -13,17 +15,18 @@ public final class SourceFile: Sendable {
 
   let descriptor: CInt
 
-  /// Opens a file.
+  /// Opens a file. A file that stands for another (a temporary one) can be shown under that one's path.
   ///
   /// - Throws: `notFound` if nothing is there, `inputOutput` if the system refuses or it is no regular file.
-  public init(path: String) throws(CheckpointError) {
+  public init(path location: String, shownAs shown: String? = nil) throws(CheckpointError) {
+    let path = shown ?? location
     let descriptor: CInt
     let status: FileStatus
-    guard !path.utf8.contains(0) else {
+    guard !location.utf8.contains(0) else {
       throw CheckpointError(.notFound, file: path, "a path cannot contain NUL")
     }
     do {
-      descriptor = try SystemCalls.openForReading(path)
+      descriptor = try SystemCalls.openForReading(location)
     } catch {
       throw CheckpointError(error.kind, file: path, "cannot be opened: \(error.reason)")
     }
@@ -40,6 +43,7 @@ public final class SourceFile: Sendable {
         status.isDirectory ? "is a directory, expected a file" : "is not a regular file")
     }
     self.path = path
+    self.location = location
     self.size = status.size
     self.identity = FileIdentity(device: status.device, inode: status.inode)
     self.descriptor = descriptor

@@ -205,6 +205,10 @@ enum SystemCalls {
     _ = unsafe rmdir(path)
   }
 
+  static func environment(_ name: String) -> String? {
+    unsafe getenv(name).flatMap { unsafe String(validatingCString: $0) }
+  }
+
   static func processIdentifier() -> CInt { getpid() }
 
   /// The names in a directory, without `.` and `..`, in byte order.

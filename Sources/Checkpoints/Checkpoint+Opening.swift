@@ -30,7 +30,7 @@ extension Checkpoint {
     case .hdf5: return try openHDF5(file, options: options)
     case .zip:
       let archive = try ZipArchive(file, limits: options.limits)
-      if archive["model.weights.h5"] != nil {
+      if archive[kerasWeights] != nil {
         return try openKerasArchive(archive, file, options: options)
       }
       return try openTorch(file, options: options)

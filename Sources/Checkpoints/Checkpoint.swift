@@ -11,17 +11,22 @@ public struct Checkpoint: Sendable {
   public let files: [String]
   /// The weights and what the checkpoint holds beside them.
   public let graph: WeightGraph
+  /// Names that are further hard links to a data set in an HDF5 file that does not call them ties. The graph has them as
+  /// tied weights; lists of the file's objects need not repeat them.
+  public let links: Set<ExactName>
   /// What a user should know about how the checkpoint was opened.
   public let notes: [String]
 
-  init(
-    format: CheckpointFormat, container: String, files: [String], graph: WeightGraph,
-    notes: [String] = []
+  /// A checkpoint of its parts: what opening gives, or one that was made in memory and has no files.
+  public init(
+    format: CheckpointFormat, container: String, files: [String] = [], graph: WeightGraph,
+    links: Set<ExactName> = [], notes: [String] = []
   ) {
     self.format = format
     self.container = container
     self.files = files
     self.graph = graph
+    self.links = links
     self.notes = notes
   }
 }

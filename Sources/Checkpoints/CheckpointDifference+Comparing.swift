@@ -208,8 +208,10 @@ private struct UnitsInTheLastPlace {
   /// The number of steps from one value to the other; the largest number if one is not finite.
   func distance(_ a: Double, _ b: Double) -> UInt64 {
     guard a.isFinite, b.isFinite else { return .max }
-    if mantissaBits == 52 { return UInt64(
-        clamping: (UnitsInTheLastPlace.ordinal(a) - UnitsInTheLastPlace.ordinal(b)).magnitude) }
+    if mantissaBits == 52 {
+      return UInt64(
+        clamping: (UnitsInTheLastPlace.ordinal(a) - UnitsInTheLastPlace.ordinal(b)).magnitude)
+    }
     let steps = (position(a) - position(b)).magnitude.rounded()
     return steps >= 0x1p63 ? .max : UInt64(steps)
   }

@@ -16,7 +16,7 @@ extension WeightGraph {
           item: "attribute _metadata",
           reason: "versions of torch modules, read by torch's load_state_dict alone"))
     }
-    if format == .safetensors, source == .pytorch, case .unstated = facts.metadata {
+    if format != .pytorch, source == .pytorch, case .unstated = facts.metadata {
       // What every reader of such files expects; `save_pretrained` writes it too.
       facts.metadata = .entries(["format": "pt"])
       receipt.notes.append("added the metadata format = pt, as PyTorch's own tools write it")
@@ -82,7 +82,8 @@ extension InertValue {
     case .dictionary(let entries): return entries.allSatisfy(\.isNamedWeight)
     case .object(let object):
       return object.type == "collections.OrderedDict" && object.arguments.isEmpty
-        && object.elements.isEmpty && object.state == nil && object.items.allSatisfy(\.isNamedWeight)
+        && object.elements.isEmpty && object.state == nil
+        && object.items.allSatisfy(\.isNamedWeight)
     default: return false
     }
   }

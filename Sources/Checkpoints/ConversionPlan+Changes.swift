@@ -61,9 +61,7 @@ extension WeightGraph {
     do {
       return try renamed { newNames[$0] ?? $0 }
     } catch {
-      var error = error
-      error.site.file = file
-      throw error
+      throw error.inFile(file)
     }
   }
 

@@ -13,7 +13,8 @@ public struct ConversionReceipt: Sendable {
     public let to: DType
     /// The largest absolute difference between a finite value and what became of it; nil until it was measured.
     public var largestError: Double?
-    /// Finite values that became infinite or NaN; nil until they were counted.
+    /// Finite values that became infinite or NaN, and infinite ones that did not stay infinite; nil until they were
+    /// counted.
     public var overflowed: Int?
   }
 

@@ -135,7 +135,7 @@ struct ConversionVerifier {
 private struct RoundingError: Sendable {
   /// The largest absolute difference between finite values.
   var largest = 0.0
-  /// Finite values that became infinite or NaN.
+  /// Finite values that became infinite or NaN, and infinite ones that did not stay infinite.
   var overflowed = 0
 
   init() {}
@@ -146,17 +146,17 @@ private struct RoundingError: Sendable {
   ) throws(CheckpointError) {
     let scale = dtype.byteWidth ?? 1
     let sourceWidth = original.pieceAlignment
-    let range =
-      (piece.range.lowerBound / scale * sourceWidth)..<(piece.range.upperBound / scale * sourceWidth)
+    let start = piece.range.lowerBound / scale * sourceWidth
+    let range = start..<(piece.range.upperBound / scale * sourceWidth)
     let input = try original.bytes(of: Piece(weight: piece.weight, range: range))
     var before: [Double] = []
     var after: [Double] = []
     unsafe input.withUnsafeBytes { unsafe original.dtype.doubles($0, into: &before) }
     unsafe bytes.withUnsafeBytes { unsafe dtype.doubles($0, into: &after) }
-    for (old, new) in zip(before, after) where old.isFinite {
-      if new.isFinite {
+    for (old, new) in zip(before, after) where !old.isNaN {
+      if old.isFinite, new.isFinite {
         largest = max(largest, (old - new).magnitude)
-      } else {
+      } else if old != new {
         overflowed += 1
       }
     }

@@ -54,12 +54,3 @@ extension Weight {
     }
   }
 }
-
-extension CheckpointError {
-  /// The error with the tensor it concerns.
-  func about(_ name: ExactName) -> CheckpointError {
-    var error = self
-    if error.tensor == nil { error.tensor = name.string }
-    return error
-  }
-}

@@ -14,6 +14,8 @@ enum FactNames {
   static let separator: ExactName = "weighbridge.separator"
   /// HDF5 attribute: names that do not follow from their path, as a JSON object from path to name.
   static let names: ExactName = "weighbridge.names"
+  /// HDF5 attribute: says that names of one data set are tied weights, as this package writes them.
+  static let ties: ExactName = "weighbridge.ties"
   /// HDF5 attributes of a data set of bytes: the dtype and shape of the elements packed in it.
   static let dtype: ExactName = "weighbridge.dtype"
   static let shape: ExactName = "weighbridge.shape"

@@ -17,7 +17,7 @@ enum FileContent: Equatable {
     } else if prefix.starts(with: [0x50, 0x4B]) {
       // "PK": whatever kind of record it begins with, the archive's end decides.
       self = .zip
-    } else if TorchCheckpoint.recognises(prefix: prefix) {
+    } else if TorchContainer.announced(by: prefix) != nil {
       self = .torch
     } else if let guess = FileContent.guessByName(file, prefix) {
       self = guess

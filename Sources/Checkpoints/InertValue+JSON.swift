@@ -17,7 +17,8 @@ extension InertValue {
     case .float(let value):
       return value.isFinite ? .double(value) : tagged("$float", .string("\(value)"))
     case .complex(let real, let imaginary):
-      return tagged("$complex", .array([InertValue.float(real).json, InertValue.float(imaginary).json]))
+      return tagged(
+        "$complex", .array([InertValue.float(real).json, InertValue.float(imaginary).json]))
     case .string(let text): return .string(text)
     case .bytes(let bytes): return tagged("$bytes", .string(Hexadecimal.text(bytes)))
     case .byteArray(let bytes): return tagged("$bytearray", .string(Hexadecimal.text(bytes)))
@@ -143,7 +144,8 @@ extension InertValue {
       self = .float(number)
     case "$complex":
       let parts = try InertValue.list(value.elements)
-      guard parts.count == 2, case .float(let real) = parts[0], case .float(let imaginary) = parts[1]
+      guard parts.count == 2, case .float(let real) = parts[0],
+        case .float(let imaginary) = parts[1]
       else { throw InertValue.failure("expected two numbers") }
       self = .complex(real: real, imaginary: imaginary)
     case "$global", "$weight":

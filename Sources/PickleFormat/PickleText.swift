@@ -1,8 +1,9 @@
 /// How protocols 0 and 1 spell values as lines of text (`pickletools`: `stringnl`, `unicodestringnl`, `decimalnl_short`,
 /// `decimalnl_long`, `floatnl`). All functions return nil for what Python's `pickle` would not write.
 enum PickleText {
-  /// The longest decimal integer; Python itself stops at 4,300 digits (`sys.int_info.default_max_str_digits`).
-  static let maximumDigits = 4_300
+  /// The longest decimal integer: what Python always reads (`sys.int_info.str_digits_check_threshold`). The time to read
+  /// one grows with the square of its length; the longest in checkpoints has 24.
+  static let maximumDigits = 640
 
   /// Text of ASCII characters only.
   static func ascii(_ line: ArraySlice<UInt8>) -> String? {
@@ -17,6 +18,9 @@ enum PickleText {
     guard !digits.isEmpty, digits.count <= maximumDigits,
       digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
     else { return nil }
+    if digits.count <= 18, let value = Int64(String(decoding: digits, as: UTF8.self)) {
+      return .integer(isNegative ? -value : value)
+    }
     var magnitude: [UInt8] = [0]
     for digit in digits {
       var carry = UInt(digit - UInt8(ascii: "0"))

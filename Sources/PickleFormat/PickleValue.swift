@@ -19,6 +19,12 @@ public enum PickleValue: Sendable {
     public let key: PickleReference
     /// The value.
     public let value: PickleReference
+
+    /// Makes an entry of values of one pickle.
+    public init(key: PickleReference, value: PickleReference) {
+      self.key = key
+      self.value = value
+    }
   }
 
   /// A place among the objects of a pickle.

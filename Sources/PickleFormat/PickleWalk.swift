@@ -10,6 +10,8 @@ struct PickleWalk {
     var text: String?
     /// The global, or the one whose result this is.
     var global: GlobalName?
+    /// The first global of a tuple: as a persistent id it stands for that class (whole modules in legacy files).
+    var member: GlobalName?
 
     static let unknown = Value(rendering: "?")
   }
@@ -111,7 +113,10 @@ struct PickleWalk {
     case .popMark: _ = popToMark()
     case .dup: stack.append(stack.last ?? .unknown)
     case .memoize: memo[UInt64(memo.count)] = stack.last
-    case .binPersID: push("persistent id " + pop().rendering)
+    case .binPersID:
+      let id = pop()
+      push("persistent id " + id.rendering)
+      stack[stack.count - 1].global = id.member
     case .nextBuffer: push("an out-of-band buffer")
     case .stackGlobal: takeStackGlobal(instruction)
     case .build: takeState(instruction)
@@ -122,6 +127,7 @@ struct PickleWalk {
 
   private mutating func pushTuple(_ values: [Value]) {
     push("(" + PickleWalk.joined(values) + (values.count == 1 ? ",)" : ")"))
+    stack[stack.count - 1].member = values.lazy.compactMap(\.global).first
   }
 
   /// Values joined to the list, set, dictionary or object below them.
@@ -235,7 +241,9 @@ struct PickleWalk {
   }
 
   private mutating func pushText(_ text: String) {
-    push("'" + singleLine(text, limit: PickleWalk.renderingLimit) + "'", text: text)
+    // As Python's `repr` chooses its quotes.
+    let quote = text.contains("'") && !text.contains("\"") ? "\"" : "'"
+    push(quote + singleLine(text, limit: PickleWalk.renderingLimit) + quote, text: text)
   }
 
   private mutating func take(line: ArraySlice<UInt8>, _ opcode: Opcode) {

@@ -19,7 +19,7 @@ public struct PickleWriter: Sendable {
   /// reader holds one batch on its stack.
   public static let batchCount = 1_000
 
-  private mutating func write(_ opcode: WrittenOpcode) {
+  private mutating func write(_ opcode: Opcode) {
     bytes.append(opcode.rawValue)
   }
 
@@ -42,13 +42,13 @@ extension PickleWriter {
   /// The shortest of `BININT1`, `BININT2`, `BININT` and `LONG1`.
   public mutating func write(integer: Int64) {
     if let byte = UInt8(exactly: integer) {
-      write(.binaryInteger1)
+      write(.binInt1)
       bytes.append(byte)
     } else if let short = UInt16(exactly: integer) {
-      write(.binaryInteger2)
+      write(.binInt2)
       writeLittleEndian(short)
     } else if let word = Int32(exactly: integer) {
-      write(.binaryInteger)
+      write(.binInt)
       writeLittleEndian(word)
     } else {
       write(.long1)
@@ -90,7 +90,7 @@ extension PickleWriter {
 
   /// `BINFLOAT`: the bits as they are, NaN's payload included.
   public mutating func write(float: Double) {
-    write(.binaryFloat)
+    write(.binFloat)
     writeLittleEndian(float.bitPattern.byteSwapped)
   }
 
@@ -102,7 +102,7 @@ extension PickleWriter {
       throw ParseFailure(
         .limitExceeded, at: bytes.count, "BINUNICODE", "a text of 4 GiB or more cannot be written")
     }
-    write(.binaryUnicode)
+    write(.binUnicode)
     writeLittleEndian(count)
     bytes.append(contentsOf: text.utf8)
   }
@@ -136,10 +136,10 @@ extension PickleWriter {
   private mutating func fetch(_ key: ExactName) -> Bool {
     guard let index = memo[key] else { return false }
     if let short = UInt8(exactly: index) {
-      write(.binaryGet)
+      write(.binGet)
       bytes.append(short)
     } else {
-      write(.longBinaryGet)
+      write(.longBinGet)
       writeLittleEndian(index)
     }
     return true
@@ -149,10 +149,10 @@ extension PickleWriter {
     guard let index = UInt32(exactly: memo.count) else { return }
     memo[key] = index
     if let short = UInt8(exactly: index) {
-      write(.binaryPut)
+      write(.binPut)
       bytes.append(short)
     } else {
-      write(.longBinaryPut)
+      write(.longBinPut)
       writeLittleEndian(index)
     }
   }
@@ -164,7 +164,7 @@ extension PickleWriter {
   /// `MARK`
   public mutating func writeMark() { write(.mark) }
   /// `EMPTY_DICT`
-  public mutating func writeEmptyDictionary() { write(.emptyDictionary) }
+  public mutating func writeEmptyDictionary() { write(.emptyDict) }
   /// `EMPTY_LIST`
   public mutating func writeEmptyList() { write(.emptyList) }
   /// `SETITEM`: a key and a value go into the dictionary below them.
@@ -180,7 +180,7 @@ extension PickleWriter {
   /// `BUILD`: a state is given to the object below it.
   public mutating func writeBuild() { write(.build) }
   /// `BINPERSID`: the tuple on the stack becomes what it stands for.
-  public mutating func writePersistentIdentifier() { write(.binaryPersistentIdentifier) }
+  public mutating func writePersistentIdentifier() { write(.binPersID) }
   /// `STOP`: the end of the pickle.
   public mutating func writeStop() { write(.stop) }
 
@@ -206,38 +206,4 @@ extension PickleWriter {
     for integer in integers { write(integer: Int64(integer)) }
     endTuple(count: integers.count)
   }
-}
-
-/// The opcodes that are written, named after `pickletools`.
-private enum WrittenOpcode: UInt8 {
-  case mark = 0x28
-  case emptyTuple = 0x29
-  case stop = 0x2E
-  case binaryFloat = 0x47
-  case binaryInteger = 0x4A
-  case binaryInteger1 = 0x4B
-  case binaryInteger2 = 0x4D
-  case none = 0x4E
-  case binaryPersistentIdentifier = 0x51
-  case reduce = 0x52
-  case binaryUnicode = 0x58
-  case emptyList = 0x5D
-  case append = 0x61
-  case build = 0x62
-  case global = 0x63
-  case appends = 0x65
-  case binaryGet = 0x68
-  case longBinaryGet = 0x6A
-  case binaryPut = 0x71
-  case longBinaryPut = 0x72
-  case tuple = 0x74
-  case setItem = 0x73
-  case setItems = 0x75
-  case emptyDictionary = 0x7D
-  case tuple1 = 0x85
-  case tuple2 = 0x86
-  case tuple3 = 0x87
-  case newTrue = 0x88
-  case newFalse = 0x89
-  case long1 = 0x8A
 }

@@ -60,17 +60,17 @@ struct FoldedNames {
 
   /// A name with exactly one numeric component, cut around it.
   private static func split(_ name: String) -> (String, Int, String)? {
-    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-    let places = parts.indices.filter { !parts[$0].isEmpty && parts[$0].allSatisfy(\.isASCIIDigit) }
-    guard places.count == 1, let number = Int(parts[places[0]]) else { return nil }
-    let before = parts[..<places[0]].map { $0 + "." }.joined()
-    let after = parts[(places[0] + 1)...].map { "." + $0 }.joined()
-    return (before, number, after)
+    let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    let numeric = parts.filter { part in
+      !part.isEmpty && part.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    }
+    guard numeric.count == 1, let part = numeric.first, let number = Int(Substring(part)) else {
+      return nil
+    }
+    return (
+      String(name[..<part.startIndex]), number, String(name[part.endIndex...])
+    )
   }
-}
-
-extension Character {
-  fileprivate var isASCIIDigit: Bool { self >= "0" && self <= "9" && isASCII }
 }
 
 /// Columns of text.

@@ -9,11 +9,14 @@ struct InspectReport {
     let weight: Weight
     let tiedTo: ExactName?
     let digest: String?
+    /// Further hard links to the data set, where the file does not call them ties.
+    let links: [ExactName]
   }
 
   let checkpoint: Checkpoint
   let source: String
   let rows: [Row]
+  let ties: [Tie]
   let showsLineage: Bool
 
   init(
@@ -23,7 +26,7 @@ struct InspectReport {
     self.checkpoint = checkpoint
     self.source = source
     showsLineage = lineage
-    let ties = checkpoint.graph.ties
+    ties = checkpoint.graph.ties
     var digestOfName: [ExactName: String] = [:]
     if digests {
       let texts = try WeightDigest.sha256(
@@ -32,9 +35,17 @@ struct InspectReport {
         for name in tie.names { digestOfName[name] = text }
       }
     }
-    let aliases = checkpoint.graph.aliases
-    rows = checkpoint.graph.weights.map { name, weight in
-      Row(name: name, weight: weight, tiedTo: aliases[name], digest: digestOfName[name])
+    var aliases: [ExactName: ExactName] = [:]
+    var links: [ExactName: [ExactName]] = [:]
+    for tie in ties {
+      for name in tie.names.dropFirst() { aliases[name] = tie.names[0] }
+      links[tie.names[0]] = tie.names.filter(checkpoint.links.contains)
+    }
+    rows = checkpoint.graph.weights.compactMap { name, weight in
+      if checkpoint.links.contains(name), aliases[name] != nil { return nil }
+      return Row(
+        name: name, weight: weight, tiedTo: aliases[name], digest: digestOfName[name],
+        links: links[name] ?? [])
     }
   }
 }
@@ -98,6 +109,9 @@ extension InspectReport {
     if let tiedTo = row.tiedTo {
       members.append(JSONValue.Member("tied_to", .string(tiedTo.string)))
     }
+    if !row.links.isEmpty {
+      members.append(JSONValue.Member("links", .array(row.links.map { .string($0.string) })))
+    }
     if let digest = row.digest { members.append(JSONValue.Member("sha256", .string(digest))) }
     if showsLineage { members.append(JSONValue.Member("lineage", .string(row.weight.lineage))) }
     return .object(members)
@@ -109,12 +123,11 @@ extension InspectReport {
 extension InspectReport {
   /// The report for people: repeated layers are folded into one line each.
   var text: String {
-    let graph = checkpoint.graph
     var lines = ["\(singleLine(source)): \(checkpoint.format.rawValue) (\(checkpoint.container))"]
-    let parameters = graph.ties.reduce(0) { $0 + $1.weight.shape.elementCount }
+    let parameters = ties.reduce(0) { $0 + $1.weight.shape.elementCount }
     lines.append(
       "\(rows.count) tensors, \(ByteSize.count(parameters)) elements, "
-        + ByteSize.text(graph.storedByteCount))
+        + ByteSize.text(ties.reduce(0) { $0 + $1.weight.byteCount }))
     if !rows.isEmpty { lines += [""] + table }
     lines += facts
     return lines.joined(separator: "\n") + "\n"
@@ -141,7 +154,7 @@ extension InspectReport {
   private var facts: [String] {
     let facts = checkpoint.graph.facts
     var lines: [String] = []
-    for tie in checkpoint.graph.ties where tie.names.count > 1 {
+    for tie in ties where tie.names.count > 1 {
       lines.append("tied: " + tie.names.map { singleLine($0.string) }.joined(separator: " = "))
     }
     for other in facts.others {

@@ -43,7 +43,8 @@ struct ReceiptReport {
   }
 
   private var casts: [String] {
-    var kinds: [(from: DType, to: DType, count: Int, error: Double?, overflowed: Int, worst: String)] = []
+    var kinds:
+      [(from: DType, to: DType, count: Int, error: Double?, overflowed: Int, worst: String)] = []
     for cast in receipt.casts {
       let place =
         kinds.firstIndex { $0.from == cast.from && $0.to == cast.to } ?? kinds.count
@@ -61,7 +62,9 @@ struct ReceiptReport {
         line += ", largest rounding error \(ByteSize.significant(error))"
         if error > 0 { line += " in \(singleLine(kind.worst))" }
       }
-      if kind.overflowed > 0 { line += "; \(kind.overflowed) values became infinite or NaN" }
+      if kind.overflowed > 0 {
+        line += "; \(kind.overflowed) values became infinite or NaN, or were infinite"
+      }
       return line
     }
   }

@@ -1,6 +1,102 @@
 internal import ArgumentParser
 internal import Weighbridge
+
+/// `weighbridge scan`: what a pickle would have called, without calling it.
 struct ScanCommand: ToolCommand {
-  static let configuration = CommandConfiguration(commandName: "scan")
-  mutating func run(on console: Console) throws -> ToolExit { .done }
+  static let configuration = CommandConfiguration(
+    commandName: "scan",
+    abstract:
+      "Lists every global that the pickles of a file name, and what they would have called.",
+    discussion: """
+      Opens everything, broken and forbidden files included, and runs nothing. Ends with exit code 0 if all globals are \
+      known as data, and 1 if any is unknown or dangerous, or if a pickle could not be read to its end.
+      """)
+
+  @Argument(help: "A file, or a directory whose files are scanned.")
+  var source: String
+
+  @Flag(help: "Print everything as one JSON object.")
+  var json = false
+
+  mutating func run(on console: Console) throws -> ToolExit {
+    let scan = try CheckpointScan(source)
+    let report = ScanReport(scan, source: source)
+    console.write(json ? JSONWriter.text(report.json) + "\n" : report.text)
+    return scan.verdict == .allowed ? .done : .different
+  }
+}
+
+/// What `scan` prints.
+struct ScanReport {
+  private let scan: CheckpointScan
+  private let source: String
+
+  init(_ scan: CheckpointScan, source: String) {
+    self.scan = scan
+    self.source = source
+  }
+
+  /// The report for people: each global once, those that matter first.
+  var text: String {
+    var lines = [
+      "\(singleLine(source)): \(scan.files.count) files, \(scan.pickleCount) pickles, "
+        + "\(Set(scan.findings.compactMap(\.global).map { ExactName($0) }).count) globals"
+    ]
+    for verdict in [CheckpointScan.Verdict.dangerous, .unknown] {
+      for finding in scan.findings where finding.verdict == verdict {
+        lines.append("  \(verdict.rawValue): " + describe(finding))
+      }
+    }
+    let allowed = scan.findings.filter { $0.verdict == .allowed && $0.use == "named" }
+    let names = Set(allowed.compactMap(\.global).map { ExactName($0) }).sorted()
+    if !names.isEmpty {
+      lines.append("  allowed: " + names.map { singleLine($0.string) }.joined(separator: ", "))
+    }
+    for problem in scan.problems { lines.append("  not read: \(problem)") }
+    switch scan.verdict {
+    case .allowed: lines.append("verdict: nothing but data")
+    case .unknown: lines.append("verdict: not known to be data only; weighbridge refuses the file")
+    case .dangerous: lines.append("verdict: dangerous; loading it with Python's pickle runs code")
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private func describe(_ finding: CheckpointScan.Finding) -> String {
+    var place = finding.member.map { singleLine($0) + " " } ?? ""
+    if scan.files.count > 1 { place = singleLine(finding.file) + " " + place }
+    let what = singleLine(finding.rendering, limit: 300)
+    switch finding.use {
+    case "called": return "\(place)@ \(finding.offset): would have called \(what)"
+    case "instantiated": return "\(place)@ \(finding.offset): would have made \(what)"
+    case "givenState": return "\(place)@ \(finding.offset): would have given state to \(what)"
+    default: return "\(place)@ \(finding.offset): names \(what)"
+    }
+  }
+
+  /// The report for programs.
+  var json: JSONValue {
+    .object([
+      JSONValue.Member("source", .string(source)),
+      JSONValue.Member("verdict", .string(scan.verdict.rawValue)),
+      JSONValue.Member("files", .array(scan.files.map { .string($0) })),
+      JSONValue.Member("pickles", .integer(scan.pickleCount)),
+      JSONValue.Member(
+        "globals",
+        .array(
+          scan.findings.map { finding in
+            .object([
+              JSONValue.Member("file", .string(finding.file)),
+              JSONValue.Member("member", finding.member.map { .string($0) } ?? .null),
+              JSONValue.Member("offset", .integer(finding.offset)),
+              JSONValue.Member("opcode", .string(finding.opcode)),
+              JSONValue.Member("use", .string(finding.use)),
+              JSONValue.Member("global", finding.global.map { .string($0) } ?? .null),
+              JSONValue.Member("rendering", .string(finding.rendering)),
+              JSONValue.Member("verdict", .string(finding.verdict.rawValue)),
+            ])
+          })),
+      JSONValue.Member(
+        "problems", .array(scan.problems.map { .string($0.description) })),
+    ])
+  }
 }

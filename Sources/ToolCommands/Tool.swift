@@ -91,7 +91,8 @@ extension ToolCommand {
 struct WeighbridgeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "weighbridge",
-    abstract: "Carries model checkpoints between formats, and proves that what arrives is what left.",
+    abstract:
+      "Carries model checkpoints between formats, and proves that what arrives is what left.",
     discussion: """
       SOURCE is a file, an index of shards, or a directory as Transformers saves it. What a file is, its content \
       decides: safetensors, PyTorch (zip, legacy, tar, TorchScript) or HDF5 (Keras 2 and 3, plain). No code in a \

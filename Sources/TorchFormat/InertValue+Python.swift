@@ -58,13 +58,13 @@ extension InertValue.Object {
   }
 
   /// True for a call of one of torch's own small types with arguments that it takes: `Size((2, 3))`,
-  /// `device("cuda", 0)`, `_get_layout("torch.strided")`.
+  /// `device("cuda", 0)`.
   var isPlainCall: Bool {
     guard items.isEmpty, elements.isEmpty, state == nil else { return false }
     switch (type, arguments.first, arguments.count) {
     case ("torch.Size", .tuple(let extents), 1), ("torch.Size", .list(let extents), 1):
       return extents.allSatisfy { if case .integer = $0 { true } else { false } }
-    case ("torch.device", .string, 1), ("torch.serialization._get_layout", .string, 1): return true
+    case ("torch.device", .string, 1): return true
     case ("torch.device", .string, 2):
       if case .integer = arguments.last { return true }
       return false

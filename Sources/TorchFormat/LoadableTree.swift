@@ -59,7 +59,7 @@ extension LoadableTree {
     case .dictionary(let entries): return .dictionary(try admit(entries))
     case .object(let object): return try admit(object)
     case .global(let name):
-      return Self.globals.contains(ExactName(name))
+      return Self.globals.contains(ExactName(name)) || Self.layouts.contains(ExactName(name))
         ? value : omit("\(singleLine(name)) is not among the names that torch.load accepts")
     case .frozenSet: return omit("torch.load does not accept a frozenset")
     case .array: return omit("torch.load does not accept numpy arrays and scalars")
@@ -135,7 +135,7 @@ extension LoadableTree {
       _ = omit(
         "torch.load does not accept a defaultdict: it is written as a dict, without its factory")
       return .dictionary(try admit(object.items))
-    case "torch.Size", "torch.device", "torch.serialization._get_layout":
+    case "torch.Size", "torch.device":
       guard object.isPlainCall else { break }
       return .object(InertValue.Object(type: object.type, arguments: object.arguments))
     default: break
@@ -165,6 +165,11 @@ extension LoadableTree {
       "quint2x4", "per_tensor_affine", "per_tensor_symmetric", "per_channel_affine",
       "per_channel_symmetric", "per_channel_affine_float_qparams",
     ] + (1...7).flatMap { ["int\($0)", "uint\($0)"] }).map { ExactName("torch." + $0) })
+
+  /// The layouts, which are written as calls of `torch.serialization._get_layout` (torch 2.13, its cache of layouts).
+  static let layouts: Set<ExactName> = Set(
+    ["strided", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "jagged"]
+      .map { ExactName("torch." + $0) })
 }
 
 // MARK: The root

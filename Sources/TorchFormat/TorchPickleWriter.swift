@@ -52,6 +52,8 @@ extension TorchPickleWriter {
       pickle.writeEmptyDictionary()
       try write(items: entries)
     case .object(let object): try write(object)
+    case .global(let name) where LoadableTree.layouts.contains(ExactName(name)):
+      try writeCall("torch.serialization._get_layout", [.string(name)])
     case .global(let name): try write(global: name)
     case .weight(let name): try write(tensor: name)
     case .frozenSet, .array:

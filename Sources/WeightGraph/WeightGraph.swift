@@ -35,8 +35,8 @@ public struct WeightGraph: Sendable {
     return graph
   }
 
-  /// The graph with other names, in the same order; a weight given no name is left out. The tree forgets weights whose
-  /// name changes: they stand at the top level from then on.
+  /// The graph with other names, in the same order; a weight given no name is left out. The checkpoint's
+  /// structure follows where it can; see ``InertValue/renamingWeights(_:)``.
   ///
   /// - Throws: `inconsistent`, naming both, if two weights get one name.
   public func renamed(
@@ -45,10 +45,8 @@ public struct WeightGraph: Sendable {
     var graph = WeightGraph()
     graph.facts = facts
     var origins: [ExactName: ExactName] = [:]
-    var moved: Set<ExactName> = []
     for (name, weight) in weights {
       let renamed = newName(name)
-      if renamed != name { moved.insert(name) }
       guard let renamed else { continue }
       if let other = origins.updateValue(name, forKey: renamed) {
         throw CheckpointError(
@@ -57,7 +55,7 @@ public struct WeightGraph: Sendable {
       }
       try graph.insert(weight, as: renamed)
     }
-    graph.facts.tree = facts.tree.flatMap { $0.removingWeights(moved) }
+    graph.facts.tree = facts.tree.flatMap { $0.renamingWeights(newName) }
     return graph
   }
 

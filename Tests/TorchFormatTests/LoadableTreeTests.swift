@@ -72,6 +72,15 @@ struct LoadableTreeTests {
     #expect(try listing(plan).contains("BINUNICODE a"))
   }
 
+  @Test("A layout is written as torch writes it, by name")
+  func layout() throws {
+    let lines = try listing(plan(.dictionary([("layout", .global("torch.sparse_coo"))])))
+    let call = lines.firstIndex(of: "GLOBAL torch.serialization _get_layout")
+    #expect(
+      call.map { Array(lines[$0...].dropFirst().prefix(3)) }
+        == ["BINUNICODE torch.sparse_coo", "TUPLE1", "REDUCE"])
+  }
+
   @Test("Keys that Python cannot hash are left out")
   func unhashableKeys() throws {
     let plan = try plan(
@@ -140,47 +149,5 @@ struct LoadableTreeTests {
     #expect(throws: CheckpointError(.limitExceeded, .init(member: "data.pkl"), "")) {
       try plan(value)
     }
-  }
-}
-
-@Suite("TorchTree")
-struct TorchTreeTests {
-  private let tree: InertValue = .dictionary([
-    ("model", orderedDictionary([("fc.weight", .weight("model.fc.weight"))])),
-    ("list", .tuple([.weight("list.0"), .weight("list.1")])),
-  ])
-
-  @Test("A new last key is changed in its place")
-  func lastKey() throws {
-    let changed = try TorchTree.renaming(tree) {
-      $0 == "model.fc.weight" ? "model.head.weight" : $0
-    }
-    #expect(
-      changed
-        == .dictionary([
-          ("model", orderedDictionary([("head.weight", .weight("model.head.weight"))])),
-          ("list", .tuple([.weight("list.0"), .weight("list.1")])),
-        ]))
-  }
-
-  @Test("A weight that is removed, or named anew further up, leaves its place")
-  func leaving() throws {
-    let changed = try TorchTree.renaming(tree) { name in
-      switch name {
-      case "model.fc.weight": "encoder.weight"
-      case "list.0": nil
-      default: name
-      }
-    }
-    #expect(
-      changed
-        == .dictionary([
-          ("model", orderedDictionary([])), ("list", .tuple([.none, .weight("list.1")])),
-        ]))
-  }
-
-  @Test("Nothing is left of a structure that was one weight")
-  func root() throws {
-    #expect(try TorchTree.renaming(.weight("")) { _ in nil } == nil)
   }
 }

@@ -1,0 +1,224 @@
+internal import CheckpointBytes
+internal import HDF5Format
+internal import OrderedCollections
+internal import TensorValues
+internal import WeightGraph
+internal import ZipFormat
+
+extension Checkpoint {
+  /// Opens one HDF5 file: Keras 2 or 3, or plain. Names are the paths of the data sets.
+  static func openHDF5(
+    _ file: SourceFile, options: OpenOptions
+  ) throws(CheckpointError) -> Checkpoint {
+    let description = try HDF5Description(file, limits: options.limits)
+    let layout = try description.kerasLayout(file: file.path)
+    var reader = HDF5GraphReader(description, file)
+    let graph = try reader.graph()
+    return Checkpoint(
+      format: .hdf5, container: layout.words, files: [file.path], graph: graph,
+      links: reader.links, notes: reader.notes)
+  }
+}
+
+/// Makes a graph of an HDF5 description.
+private struct HDF5GraphReader {
+  private let description: HDF5Description
+  private let file: SourceFile
+  private var names = HDF5RootFacts()
+  private(set) var notes: [String] = []
+
+  init(_ description: HDF5Description, _ file: SourceFile) {
+    self.description = description
+    self.file = file
+  }
+
+  /// Further names of data sets in a file that does not call them ties.
+  var links: Set<ExactName> {
+    if names.statesTies { return [] }
+    return Set(description.datasets.flatMap { $0.otherPaths.map(names.name(of:)) })
+  }
+
+  mutating func graph() throws(CheckpointError) -> WeightGraph {
+    var graph = WeightGraph()
+    names = try HDF5RootFacts(description.groups.first?.attributes ?? [], file: file.path)
+    graph.facts.metadata = names.metadata
+    graph.facts.tree = names.tree
+    for dataset in description.datasets { try insert(dataset, into: &graph) }
+    addAttributes(to: &graph)
+    return graph
+  }
+
+  private func insert(
+    _ dataset: HDF5Dataset, into graph: inout WeightGraph
+  ) throws(CheckpointError) {
+    let name = names.name(of: dataset.path)
+    guard case .number(let dtype, let order) = dataset.elementType else {
+      graph.facts.others.append(
+        OtherObject(name: name, description: "\(dataset.elementType) \(dataset.shape)"))
+      return
+    }
+    do throws(CheckpointError) {
+      var weight = Weight(
+        try StoredTensor(
+          source: try description.source(of: dataset, in: file), dtype: dtype,
+          layout: StridedLayout(packed: dataset.shape), byteOrder: order))
+      weight = try HDF5PackedType.restored(weight, dataset.attributes, file: file.path)
+      for path in [dataset.path] + dataset.otherPaths {
+        try graph.insert(weight, as: names.name(of: path))
+      }
+    } catch {
+      throw error.about(name)
+    }
+  }
+
+  /// Attributes other than those that say how this package wrote the file; groups that hold nothing count too.
+  private mutating func addAttributes(to graph: inout WeightGraph) {
+    var occupied: Set<ExactName> = []
+    let paths =
+      description.datasets.flatMap { [$0.path] + $0.otherPaths }
+      + description.groups.flatMap { [$0.path] + $0.otherPaths }
+    for path in paths {
+      var parent = path
+      while let next = parent.parentPath, occupied.insert(next).inserted { parent = next }
+    }
+    for group in description.groups {
+      let kept =
+        group.path.string.isEmpty
+        ? group.attributes.filter { !names.consumes($0) } : group.attributes
+      if !kept.isEmpty || (!occupied.contains(group.path) && !group.path.string.isEmpty) {
+        graph.facts.attributes[group.path] = OrderedDictionary(
+          kept.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+      }
+      if let other = group.otherPaths.first {
+        notes.append(
+          "the group \(quoted(other.string)) is another link to \(quoted(group.path.string)) and is listed there only"
+        )
+      }
+    }
+    for dataset in description.datasets {
+      let kept = dataset.attributes.filter { !HDF5PackedType.consumes($0, of: dataset) }
+      if !kept.isEmpty {
+        graph.facts.attributes[dataset.path] = OrderedDictionary(
+          kept.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+      }
+    }
+  }
+}
+
+extension ExactName {
+  /// The path of the group that holds this one; nil for the root.
+  fileprivate var parentPath: ExactName? {
+    if string.isEmpty { return nil }
+    guard let slash = string.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
+    return ExactName(String(string[..<slash]))
+  }
+}
+
+/// What the root's attributes say: metadata, and how names were made into paths.
+struct HDF5RootFacts {
+  private(set) var metadata = CheckpointMetadata.absent
+  private(set) var tree: InertValue?
+  /// True if hard links are tied weights.
+  private(set) var statesTies = false
+  private var separator = UInt8(ascii: "/")
+  private var exceptions: OrderedDictionary<ExactName, ExactName> = [:]
+
+  init() {}
+
+  init(_ attributes: [HDF5Attribute], file: String) throws(CheckpointError) {
+    var entries: OrderedDictionary<ExactName, String> = [:]
+    var isStated = false
+    for attribute in attributes {
+      guard case .string(let text) = attribute.value else { continue }
+      switch attribute.name {
+      case FactNames.tree: tree = try FactNames.decodeTree(text, file: file)
+      case FactNames.ties: statesTies = true
+      case FactNames.separator:
+        guard text.utf8.count == 1, let byte = text.utf8.first else {
+          throw CheckpointError(
+            .malformed, file: file, field: FactNames.separator.string, "expected one character")
+        }
+        separator = byte
+      case FactNames.names:
+        for (path, name) in try HDF5RootFacts.strings(text, FactNames.names, file: file) {
+          exceptions[path] = ExactName(name)
+        }
+      case FactNames.metadata:
+        isStated = true
+        entries.merge(try HDF5RootFacts.strings(text, FactNames.metadata, file: file)) { $1 }
+      default:
+        isStated = true
+        entries[attribute.name] = text
+      }
+    }
+    if isStated { metadata = .entries(entries) }
+  }
+
+  private static func strings(
+    _ text: String, _ name: ExactName, file: String
+  ) throws(CheckpointError) -> OrderedDictionary<ExactName, String> {
+    let value = try locating(file: file, member: name.string) { () throws(ParseFailure) in
+      try JSONValue(parsing: Array(text.utf8), context: name.string)
+    }
+    var strings: OrderedDictionary<ExactName, String> = [:]
+    for member in value.members ?? [] { strings[member.key] = member.value.string }
+    return strings
+  }
+
+  /// True for the root's attributes that are metadata or said how to read the rest.
+  func consumes(_ attribute: HDF5Attribute) -> Bool {
+    if case .string = attribute.value { return true }
+    return false
+  }
+
+  func name(of path: ExactName) -> ExactName {
+    HDF5Names.name(ofPath: path, separator: separator, exceptions: exceptions)
+  }
+}
+
+/// Types whose elements share bytes: HDF5 has none, so they are written as bytes, and attributes say what they are.
+enum HDF5PackedType {
+  /// The attributes of such a data set.
+  static func attributes(of weight: Weight) -> [HDF5Attribute] {
+    [
+      HDF5Attribute(FactNames.dtype, .string(weight.dtype.rawValue)),
+      HDF5Attribute(
+        FactNames.shape, .string(weight.shape.dimensions.map(String.init).joined(separator: ","))),
+    ]
+  }
+
+  static func consumes(_ attribute: HDF5Attribute, of dataset: HDF5Dataset) -> Bool {
+    if attribute.name == FactNames.dtype || attribute.name == FactNames.shape { return true }
+    // "dtype" on opaque data has become the element type.
+    guard attribute.name == "dtype", case .number(let dtype, _) = dataset.elementType else {
+      return false
+    }
+    return opaqueTypes.contains(dtype)
+  }
+
+  /// The types that HDF5 lacks and whose elements take whole bytes.
+  private static let opaqueTypes: Set<DType> = [
+    .bf16, .f8E4M3, .f8E5M2, .f8E4M3FNUZ, .f8E5M2FNUZ, .f8E8M0,
+  ]
+
+  /// The weight as what its attributes say it is.
+  static func restored(
+    _ weight: Weight, _ attributes: [HDF5Attribute], file: String
+  ) throws(CheckpointError) -> Weight {
+    guard let type = attributes[FactNames.dtype], let extents = attributes[FactNames.shape] else {
+      return weight
+    }
+    guard case .string(let name) = type, case .string(let text) = extents,
+      let dtype = DType(rawValue: name), case .stored(let stored) = weight.expression,
+      weight.dtype == .u8,
+      let shape = Shape(text.split(separator: ",").compactMap { Int($0) }),
+      dtype.byteCount(elementCount: shape.elementCount) == weight.byteCount
+    else {
+      throw CheckpointError(
+        .malformed, file: file, field: FactNames.dtype.string,
+        "the attributes do not fit the \(weight.byteCount) bytes")
+    }
+    return Weight(
+      try StoredTensor(source: stored.source, dtype: dtype, layout: StridedLayout(packed: shape)))
+  }
+}

@@ -1,0 +1,39 @@
+internal import CheckpointBytes
+internal import HDF5Format
+internal import ZipFormat
+
+extension Checkpoint {
+  /// Opens a `.keras` archive: the weights lie in one of its members, an HDF5 file (`keras/src/saving/saving_lib.py`,
+  /// 3.15). libhdf5 cannot look into another file, so the member is copied out first.
+  static func openKerasArchive(
+    _ archive: ZipArchive, _ file: SourceFile, options: OpenOptions
+  ) throws(CheckpointError) -> Checkpoint {
+    guard let member = archive[kerasWeights] else {
+      throw CheckpointError(
+        .notFound, file: file.path, member: kerasWeights.string, "the archive holds no weights")
+    }
+    let source = try archive.source(of: member)
+    let shown = "\(file.path): \(kerasWeights)"
+    let inner = try ScratchFile.copy(of: source, shownAs: shown) {
+      (scratch) throws(CheckpointError) in
+      try openHDF5(scratch, options: options)
+    }
+    return Checkpoint(
+      format: .hdf5, container: "keras archive, " + inner.container, files: [file.path],
+      graph: inner.graph, links: inner.links, notes: inner.notes)
+  }
+
+  /// The member of a `.keras` archive that holds the weights.
+  static let kerasWeights: ExactName = "model.weights.h5"
+}
+
+extension KerasLayout {
+  /// The layout in words.
+  var words: String {
+    switch self {
+    case .keras2(let root, _): root.string.isEmpty ? "keras 2 weights" : "keras 2 model"
+    case .keras3: "keras 3 weights"
+    case .plain: "plain"
+    }
+  }
+}

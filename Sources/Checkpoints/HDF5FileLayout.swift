@@ -1,0 +1,144 @@
+internal import CheckpointBytes
+internal import HDF5Format
+internal import OrderedCollections
+internal import TensorValues
+internal import WeightGraph
+
+/// An HDF5 file: names become groups, tied names hard links, facts attributes.
+struct HDF5FileLayout: FileLayout {
+  private let plan: HDF5Plan
+  let needsChecksums = false
+  /// libhdf5 knows when it has written the structure.
+  let byteCount = 0
+
+  init(
+    _ ties: [Tie], facts: CheckpointFacts, path: String, receipt: inout ConversionReceipt
+  ) throws(CheckpointError) {
+    let allNames = ties.flatMap(\.names)
+    let names = HDF5Names(allNames)
+    let pathOfName = Dictionary(uniqueKeysWithValues: zip(allNames, names.paths))
+    func objectPath(_ name: ExactName) -> ExactName { ExactName(pathOfName[name] ?? name.string) }
+
+    var attributes = HDF5FileLayout.writable(facts.attributes, &receipt)
+    var root = HDF5FileLayout.rootAttributes(facts, names, attributes.removeValue(forKey: ""))
+    if allNames.count > ties.count {
+      root.append(HDF5Attribute(FactNames.ties, .string("hard links")))
+    }
+    var plan = HDF5Plan()
+    plan.groups = [HDF5Plan.Group(path: "", attributes: root)]
+    for tie in ties {
+      let path = objectPath(tie.names[0])
+      let own = (attributes.removeValue(forKey: path) ?? [:]).map {
+        HDF5Attribute($0.key, $0.value)
+      }
+      plan.datasets.append(HDF5FileLayout.dataset(tie.weight, path: path, attributes: own))
+      if tie.weight.dtype.byteWidth == nil {
+        receipt.notes.append(
+          "\(quoted(tie.names[0].string)) is stored as bytes: HDF5 has no elements that share bytes; attributes say what they are"
+        )
+      }
+      plan.hardLinks += tie.names.dropFirst().map {
+        HDF5Plan.HardLink(path: objectPath($0), target: path)
+      }
+    }
+    let taken = Set(plan.datasets.map(\.path) + plan.hardLinks.map(\.path))
+    for (path, values) in attributes {
+      guard !taken.contains(path), HDF5FileLayout.canBeGroup(path, besides: taken) else {
+        receipt.omissions.append(
+          ConversionReceipt.Omission(
+            item: "attributes of " + quoted(path.string), reason: "a tensor stands in their place"))
+        continue
+      }
+      plan.groups.append(
+        HDF5Plan.Group(path: path, attributes: values.map { HDF5Attribute($0.key, $0.value) }))
+    }
+    self.plan = plan
+  }
+
+  /// The attributes that HDF5 has a form for; the others are listed.
+  private static func writable(
+    _ attributes: FactNames.Attributes, _ receipt: inout ConversionReceipt
+  ) -> FactNames.Attributes {
+    var result: FactNames.Attributes = [:]
+    for (path, values) in attributes {
+      result[path] = values.filter { name, value in
+        if HDF5Attribute(name, value).isWritable { return true }
+        receipt.omissions.append(
+          ConversionReceipt.Omission(
+            item: "attribute \(quoted(name.string)) of \(quoted("/" + path.string))",
+            reason: "neither text nor numbers that fit an attribute"))
+        return false
+      }
+    }
+    return result
+  }
+
+  /// A group cannot lie inside a data set.
+  private static func canBeGroup(_ path: ExactName, besides datasets: Set<ExactName>) -> Bool {
+    let text = path.string
+    for index in text.utf8.indices where text.utf8[index] == UInt8(ascii: "/") {
+      if datasets.contains(ExactName(String(text[..<index]))) { return false }
+    }
+    return true
+  }
+
+  private static func dataset(
+    _ weight: Weight, path: ExactName, attributes: [HDF5Attribute]
+  ) -> HDF5Plan.Dataset {
+    guard weight.dtype.byteWidth == nil, let bytes = Shape([weight.byteCount]) else {
+      return HDF5Plan.Dataset(
+        path: path, dtype: weight.dtype, shape: weight.shape, attributes: attributes)
+    }
+    return HDF5Plan.Dataset(
+      path: path, dtype: .u8, shape: bytes,
+      attributes: attributes + HDF5PackedType.attributes(of: weight))
+  }
+
+  private static func rootAttributes(
+    _ facts: CheckpointFacts, _ names: HDF5Names,
+    _ others: OrderedDictionary<ExactName, InertValue>?
+  ) -> [HDF5Attribute] {
+    var attributes: [HDF5Attribute] = []
+    func add(_ name: ExactName, _ text: String) {
+      attributes.append(HDF5Attribute(name, .string(text)))
+    }
+    if let entries = facts.metadata.entries {
+      let isPlain =
+        !entries.isEmpty
+        && entries.allSatisfy { key, value in
+          !key.string.isEmpty && !key.string.utf8.contains(0) && !value.utf8.contains(0)
+            && others?[key] == nil && !key.string.hasPrefix("weighbridge.")
+        }
+      if isPlain {
+        for (key, value) in entries { add(key, value) }
+      } else {
+        add(FactNames.metadata, jsonText(entries))
+      }
+    }
+    for (name, value) in others ?? [:] { attributes.append(HDF5Attribute(name, value)) }
+    if let tree = facts.tree { add(FactNames.tree, JSONWriter.text(tree.json)) }
+    // The separator matters only where a path has two components.
+    if names.separator != UInt8(ascii: "/"), names.paths.contains(where: { $0.utf8.contains(0x2F) })
+    {
+      add(FactNames.separator, String(UnicodeScalar(names.separator)))
+    }
+    if !names.exceptions.isEmpty {
+      add(FactNames.names, jsonText(names.exceptions.mapValues(\.string)))
+    }
+    return attributes
+  }
+
+  private static func jsonText(_ entries: OrderedDictionary<ExactName, String>) -> String {
+    JSONWriter.text(.object(entries.map { JSONValue.Member($0.key, .string($0.value)) }))
+  }
+
+  func begin(_ output: OutputFile) throws(CheckpointError) -> [Int] {
+    do {
+      return try plan.write(toNew: output.temporaryPath)
+    } catch {
+      throw error.inFile(output.path)
+    }
+  }
+
+  func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError) {}
+}

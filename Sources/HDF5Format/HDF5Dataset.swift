@@ -1,0 +1,93 @@
+public import CheckpointBytes
+public import TensorValues
+
+/// A data set: an array of elements of one type, and where its bytes are.
+public struct HDF5Dataset: Sendable, Hashable {
+  /// The path by which it was met first, without a leading slash.
+  public let path: ExactName
+  /// Further hard links to the same data set.
+  public internal(set) var otherPaths: [ExactName] = []
+  /// The attributes, in the order of the file.
+  public let attributes: [HDF5Attribute]
+  /// The type of the elements.
+  public internal(set) var elementType: HDF5ElementType
+  /// The size of one element in bytes.
+  public let elementByteCount: Int
+  /// The current extents.
+  public let shape: Shape
+  /// Where the elements are. Not asked, and given as unallocated, where the elements are no numbers.
+  public let storage: HDF5Storage
+  /// The element that stands where nothing was written: empty for zeros, nil if the file defines none.
+  public let fillValue: [UInt8]?
+  /// The size of all elements, packed; 0 where the elements are no numbers.
+  public let byteCount: Int
+}
+
+/// What an element is.
+public enum HDF5ElementType: Sendable, Hashable {
+  /// A number in the given byte order. Booleans are h5py's enumeration (FALSE 0, TRUE 1, over one byte); complex numbers
+  /// its compound (`r`, `i`); other enumerations are their integers.
+  case number(DType, ByteOrder)
+  /// Bytes without a meaning that this package knows.
+  case opaque(byteCount: Int, tag: String)
+  /// A type that is no number, in words: `variable-length string`, `reference`…
+  case unsupported(String)
+}
+
+/// Where the elements of a data set are. Offsets count from the start of the file, a user block included.
+public enum HDF5Storage: Sendable, Hashable {
+  /// In one piece.
+  case contiguous(offset: Int, count: Int)
+  /// In the object's header.
+  case compact([UInt8])
+  /// In chunks.
+  case chunked(HDF5Chunks)
+  /// Nowhere: all elements are the fill value.
+  case unallocated
+}
+
+/// The chunks of a data set.
+public struct HDF5Chunks: Sendable, Hashable {
+  /// The extents of a chunk, as many as the data set has.
+  public let shape: [Int]
+  /// The filters in the order in which they were applied.
+  public let filters: [HDF5Filter]
+  /// True if chunks that reach beyond the data set were written without filters.
+  public let leavesEdgesUnfiltered: Bool
+  /// The chunks that are stored, in no particular order.
+  public let chunks: [HDF5Chunk]
+}
+
+/// One stored chunk.
+public struct HDF5Chunk: Sendable, Hashable {
+  /// The index of its first element in the data set.
+  public let origin: [Int]
+  /// Where it begins in the file.
+  public let offset: Int
+  /// The number of bytes it takes there.
+  public let byteCount: Int
+  /// Bit `i` is set if filter `i` was left out for this chunk.
+  public let filterMask: UInt32
+}
+
+/// A filter of a data set's chunks (HDF5 specification IV.A.2.l, "filter pipeline message").
+public struct HDF5Filter: Sendable, Hashable {
+  /// The filter's registered number: 1 deflate, 2 shuffle, 3 Fletcher-32, 4 szip, 5 n-bit, 6 scale-offset, 32000 LZF…
+  public let identifier: Int
+  /// The name that the file gives it; may be empty.
+  public let name: String
+  /// The parameters.
+  public let parameters: [UInt32]
+}
+
+extension HDF5ElementType: CustomStringConvertible {
+  /// In words.
+  public var description: String {
+    switch self {
+    case .number(let dtype, let order): order == .big ? "big-endian \(dtype)" : "\(dtype)"
+    case .opaque(let byteCount, let tag):
+      tag.isEmpty ? "opaque, \(byteCount) bytes" : "opaque, \(byteCount) bytes, \(quoted(tag))"
+    case .unsupported(let words): words
+    }
+  }
+}

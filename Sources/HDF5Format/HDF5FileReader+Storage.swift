@@ -1,0 +1,142 @@
+internal import CHDF5
+internal import CheckpointBytes
+internal import TensorValues
+
+extension HDF5FileReader {
+  /// Describes a data set. Its elements are not read, except where they lie in the object's header.
+  func dataset(_ object: HDF5Handle, at path: ExactName) throws(CheckpointError) -> HDF5Dataset {
+    guard let type = HDF5Handle.datatype(H5Dget_type(object.identifier)),
+      let space = HDF5Handle.dataspace(H5Dget_space(object.identifier)),
+      let creation = HDF5Handle.properties(H5Dget_create_plist(object.identifier))
+    else { throw failure(.malformed, path, "data set") }
+    let layout = H5Pget_layout(creation.identifier)
+    try checkOrigin(layout, creation, at: path)
+
+    var elementType = HDF5ElementType(type.identifier)
+    let size = H5Tget_size(type.identifier)
+    var shape = try extents(of: space, at: path, "dataspace")
+    if shape == nil {
+      elementType = .unsupported("null dataspace")
+      shape = Shape([0])
+    }
+    guard let shape, size > 0 else { throw failure(.malformed, path, "datatype") }
+    let (byteCount, overflow) = shape.elementCount.multipliedReportingOverflow(by: size)
+    guard !overflow else {
+      throw failure(
+        .malformed, path, "dataspace", "\(shape) elements of \(size) bytes do not fit 64 bits")
+    }
+    let storage: HDF5Storage
+    if case .unsupported = elementType {
+      // It will not be read, so that nothing more is asked of a library that may stumble.
+      storage = .unallocated
+    } else {
+      storage = try self.storage(
+        object, layout, creation, type, shape, size, byteCount, at: path)
+    }
+    return HDF5Dataset(
+      path: path, attributes: try attributes(of: object, at: path), elementType: elementType,
+      elementByteCount: size, shape: shape, storage: storage,
+      fillValue: try fillValue(creation, type, size, elementType, at: path),
+      byteCount: { if case .unsupported = elementType { 0 } else { byteCount } }())
+  }
+
+  /// Bytes of other files are refused.
+  private func checkOrigin(
+    _ layout: H5D_layout_t, _ creation: HDF5Handle, at path: ExactName
+  ) throws(CheckpointError) {
+    guard layout != H5D_VIRTUAL else {
+      throw failure(
+        .forbidden, path, "layout", "is a virtual data set: its elements lie in other files")
+    }
+    let externals = H5Pget_external_count(creation.identifier)
+    guard externals == 0 else {
+      throw failure(
+        externals < 0 ? .malformed : .forbidden, path, "external file list",
+        "its elements lie in \(max(0, externals)) other files")
+    }
+  }
+
+  private func storage(
+    _ object: HDF5Handle, _ layout: H5D_layout_t, _ creation: HDF5Handle, _ type: HDF5Handle,
+    _ shape: Shape, _ size: Int, _ byteCount: Int, at path: ExactName
+  ) throws(CheckpointError) -> HDF5Storage {
+    switch layout {
+    case H5D_CONTIGUOUS: return try contiguous(object, byteCount, at: path)
+    case H5D_COMPACT: return try compact(object, type, byteCount, at: path)
+    case H5D_CHUNKED: return try chunked(object, creation, shape, size, at: path)
+    default:
+      throw failure(.unsupported, path, "layout", "has a layout of class \(layout.rawValue)")
+    }
+  }
+
+  private func contiguous(
+    _ object: HDF5Handle, _ byteCount: Int, at path: ExactName
+  ) throws(CheckpointError) -> HDF5Storage {
+    let address = H5Dget_offset(object.identifier)
+    // The library adds the user block even to "nowhere".
+    if weighbridge_hdf5_is_undefined(address &- haddr_t(userBlock)) != 0
+      || weighbridge_hdf5_is_undefined(address) != 0
+    {
+      weighbridge_hdf5_forget_error()
+      return .unallocated
+    }
+    if byteCount == 0 { return .contiguous(offset: 0, count: 0) }
+    let stored = H5Dget_storage_size(object.identifier)
+    // Files whose sizes have an unusual width make the library say 0; what counts is the file's end.
+    guard let offset = Int(exactly: address), stored == 0 || stored >= UInt64(byteCount) else {
+      throw failure(
+        .truncated, path, "data layout", "stores \(stored) bytes, expected \(byteCount)")
+    }
+    guard offset <= fileSize, byteCount <= fileSize - offset else {
+      throw CheckpointError(
+        .truncated, file: self.path, member: path.string, offset: offset, field: "data layout",
+        "expected \(byteCount) bytes, the file has \(max(0, fileSize - offset)) here")
+    }
+    return .contiguous(offset: offset, count: byteCount)
+  }
+
+  private func compact(
+    _ object: HDF5Handle, _ type: HDF5Handle, _ byteCount: Int, at path: ExactName
+  ) throws(CheckpointError) -> HDF5Storage {
+    // The size field has 16 bits. The library reads beyond its buffer where the message is shorter than the elements.
+    guard byteCount <= 0xFFFF, H5Dget_storage_size(object.identifier) == UInt64(byteCount) else {
+      throw failure(
+        .malformed, path, "data layout",
+        "stores \(H5Dget_storage_size(object.identifier)) bytes in the header, expected \(byteCount)"
+      )
+    }
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    guard byteCount > 0 else { return .compact([]) }
+    let result = unsafe bytes.withUnsafeMutableBytes {
+      unsafe weighbridge_hdf5_read_all(object.identifier, type.identifier, $0.baseAddress)
+    }
+    guard result >= 0 else { throw failure(.malformed, path, "data layout") }
+    return .compact(bytes)
+  }
+
+  /// The element that stands for what was never written.
+  private func fillValue(
+    _ creation: HDF5Handle, _ type: HDF5Handle, _ size: Int, _ elementType: HDF5ElementType,
+    at path: ExactName
+  ) throws(CheckpointError) -> [UInt8]? {
+    if case .unsupported = elementType { return nil }
+    var status = H5D_FILL_VALUE_ERROR
+    guard unsafe H5Pfill_value_defined(creation.identifier, &status) >= 0 else {
+      throw failure(.malformed, path, "fill value")
+    }
+    switch status {
+    case H5D_FILL_VALUE_DEFAULT: return []
+    case H5D_FILL_VALUE_USER_DEFINED:
+      guard size <= 4_096 else {
+        throw failure(.limitExceeded, path, "fill value", "has \(size) bytes")
+      }
+      var bytes = [UInt8](repeating: 0, count: size)
+      let result = unsafe bytes.withUnsafeMutableBytes {
+        unsafe H5Pget_fill_value(creation.identifier, type.identifier, $0.baseAddress)
+      }
+      guard result >= 0 else { throw failure(.malformed, path, "fill value") }
+      return bytes
+    default: return nil
+    }
+  }
+}

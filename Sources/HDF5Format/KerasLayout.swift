@@ -1,0 +1,155 @@
+public import CheckpointBytes
+
+/// How Keras arranged an HDF5 file, told from its groups and attributes alone.
+public enum KerasLayout: Sendable, Hashable {
+  /// Keras 2 (and Keras 3's legacy writer): layers and weights are listed in attributes. `root` is the group they lie
+  /// in, empty in a weights file and `model_weights` in a file of a whole model.
+  case keras2(root: ExactName, layers: [KerasLayer])
+  /// Keras 3's `.weights.h5`: `layers/…/vars/0`.
+  case keras3
+  /// No layout of Keras.
+  case plain
+}
+
+/// A layer of a Keras 2 file.
+public struct KerasLayer: Sendable, Hashable {
+  /// A weight: the name that the layer lists, and the path of its data set.
+  public struct Weight: Sendable, Hashable {
+    /// The name, as `weight_names` has it: `bert/encoder/…/kernel:0`.
+    public let name: ExactName
+    /// The path of the data set, by which ``HDF5Dataset/path`` knows it.
+    public let path: ExactName
+
+    /// Makes a weight.
+    public init(name: ExactName, path: ExactName) {
+      self.name = name
+      self.path = path
+    }
+  }
+
+  /// The layer's name, which is the name of its group.
+  public let name: ExactName
+  /// The weights in the order of the layer.
+  public let weights: [Weight]
+
+  /// Makes a layer.
+  public init(name: ExactName, weights: [Weight]) {
+    self.name = name
+    self.weights = weights
+  }
+}
+
+extension HDF5Description {
+  /// The layout of the file. Every weight that a Keras 2 file lists must be there.
+  ///
+  /// Lists longer than an attribute can be are split over `layer_names0`, `layer_names1`… (`keras/src/legacy/saving/`
+  /// `legacy_h5_format.py`, 3.15).
+  ///
+  /// - Parameter file: the path of the file, for errors.
+  /// - Throws: `notFound` with the name of a layer or weight that is listed and not there, `malformed` if a list is no
+  ///   list of names, `inconsistent` if a layer is listed twice.
+  public func kerasLayout(file: String) throws(CheckpointError) -> KerasLayout {
+    for root: ExactName in ["", "model_weights"] {
+      guard let group = group(root), let names = try group.names("layer_names", file: file) else {
+        continue
+      }
+      return .keras2(root: root, layers: try layers(names, below: root, file: file))
+    }
+    return isKeras3 ? .keras3 : .plain
+  }
+
+  private func layers(
+    _ names: [ExactName], below root: ExactName, file: String
+  ) throws(CheckpointError) -> [KerasLayer] {
+    var groupIndices: [ExactName: Int] = [:]
+    for (index, group) in groups.enumerated() {
+      for path in [group.path] + group.otherPaths { groupIndices[path] = index }
+    }
+    var datasetPaths: [ExactName: ExactName] = [:]
+    for dataset in datasets {
+      for path in [dataset.path] + dataset.otherPaths { datasetPaths[path] = dataset.path }
+    }
+    var layers: [KerasLayer] = []
+    var listed: Set<ExactName> = []
+    for name in names {
+      guard listed.insert(name).inserted else {
+        throw CheckpointError(
+          .inconsistent, file: file, member: name.string, field: "layer_names",
+          "the layer is listed twice")
+      }
+      let path = root.string.isEmpty ? name : ExactName("\(root)/\(name)")
+      guard let index = groupIndices[path] else {
+        throw CheckpointError(
+          .notFound, file: file, member: path.string, field: "layer_names",
+          "the layer is listed and its group is not there")
+      }
+      var weights: [KerasLayer.Weight] = []
+      for weight in try groups[index].names("weight_names", file: file) ?? [] {
+        let place = ExactName("\(path)/\(weight)")
+        // What lies below a group with two links is known by the first of them.
+        let other = ExactName("\(groups[index].path)/\(weight)")
+        guard let found = datasetPaths[place] ?? datasetPaths[other] else {
+          throw CheckpointError(
+            .notFound, file: file, member: path.string, field: "weight_names",
+            tensor: weight.string, "the weight is listed and its data set is not there")
+        }
+        weights.append(KerasLayer.Weight(name: weight, path: found))
+      }
+      layers.append(KerasLayer(name: name, weights: weights))
+    }
+    return layers
+  }
+
+  /// True if data sets lie as Keras 3 puts them: `vars/` and a number, under `layers`, or under
+  /// `_layer_checkpoint_dependencies` as Keras 2.13 wrote them.
+  private var isKeras3: Bool {
+    let tops: Set<ExactName> = ["layers", "_layer_checkpoint_dependencies"]
+    guard groups.contains(where: { tops.contains($0.path) }) else { return false }
+    return datasets.contains { dataset in
+      let components = dataset.path.string.utf8.split(separator: 0x2F)
+      guard let last = components.last, let variables = components.dropLast().last else {
+        return false
+      }
+      return variables.elementsEqual("vars".utf8) && last.allSatisfy { (0x30...0x39).contains($0) }
+    }
+  }
+}
+
+extension HDF5Group {
+  /// A list of names in an attribute, or in attributes numbered from 0; nil if there is neither.
+  fileprivate func names(
+    _ attribute: String, file: String
+  ) throws(CheckpointError) -> [ExactName]? {
+    if let value = attributes[ExactName(attribute)] {
+      return try names(value, attribute, file)
+    }
+    var names: [ExactName]?
+    var number = 0
+    let values = Dictionary(attributes.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+    while let value = values[ExactName("\(attribute)\(number)")] {
+      names = (names ?? []) + (try self.names(value, "\(attribute)\(number)", file))
+      number += 1
+    }
+    return names
+  }
+
+  private func names(
+    _ value: InertValue, _ attribute: String, _ file: String
+  ) throws(CheckpointError) -> [ExactName] {
+    switch value {
+    case .list(let elements):
+      let names = elements.compactMap {
+        if case .string(let text) = $0 { ExactName(text) } else { nil }
+      }
+      if names.count == elements.count { return names }
+    // A layer without weights has an empty array of numbers.
+    case .array(_, let shape, _) where shape.contains(0): return []
+    // A list that cannot be read lists nothing; the data sets are found without it.
+    case .object: return []
+    default: break
+    }
+    throw CheckpointError(
+      .malformed, file: file, member: path.string.isEmpty ? "/" : path.string,
+      field: "attribute \(quoted(attribute))", "expected a list of names")
+  }
+}

@@ -1,0 +1,105 @@
+internal import CheckpointBytes
+
+/// The scale-offset filter for integers (`H5Zscaleoffset.c`, libhdf5 1.10.8): each chunk keeps its minimum and as many
+/// bits of each difference as the largest needs.
+///
+/// ```
+/// bits a difference (4) │ size of the minimum (1) │ minimum (8) │ unused (8) │ differences, most significant bit first
+/// ```
+struct ScaleOffset {
+  private let elementCount: Int
+  private let size: Int
+  private let isBigEndian: Bool
+  /// The element that all bits set stand for, if the data set has a fill value.
+  private let fillValue: UInt64?
+
+  /// Reads the filter's parameters.
+  init(_ parameters: [UInt32]) throws(ParseFailure) {
+    guard parameters.count >= 8, parameters[0] == 2, parameters[3] == 0 else {
+      throw ParseFailure(
+        .unsupported, "scale-offset filter", "only its integer form is implemented")
+    }
+    elementCount = Int(parameters[2])
+    size = Int(parameters[4])
+    isBigEndian = parameters[6] == 1
+    guard [1, 2, 4, 8].contains(size) else {
+      throw ParseFailure(.malformed, "scale-offset filter", "elements of \(size) bytes")
+    }
+    if parameters[7] == 1 {
+      let words = parameters.dropFirst(8).prefix(2).enumerated()
+      fillValue = words.reduce(0) { $0 | UInt64($1.element) << (32 * UInt64($1.offset)) }
+    } else {
+      fillValue = nil
+    }
+  }
+
+  /// Decodes a chunk to exactly `byteCount` bytes.
+  func decode(_ bytes: [UInt8], byteCount: Int) throws(ParseFailure) -> [UInt8] {
+    let (needed, overflow) = elementCount.multipliedReportingOverflow(by: size)
+    guard !overflow, needed == byteCount else {
+      throw ParseFailure(
+        .malformed, "scale-offset filter",
+        "\(elementCount) elements of \(size) bytes, expected \(byteCount) bytes")
+    }
+    var cursor = ByteCursor(bytes)
+    let bitCount = Int(try cursor.read(UInt32.self, .little, "scale-offset filter"))
+    let minimumSize = Int(try cursor.readByte("scale-offset filter"))
+    guard bitCount <= 8 * size, minimumSize <= 8 else {
+      throw ParseFailure(
+        .malformed, "scale-offset filter", "\(bitCount) bits for elements of \(size) bytes")
+    }
+    let minimum = try cursor.readBytes(minimumSize, "scale-offset filter").reversed()
+      .reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+    try cursor.skip(16 - minimumSize, "scale-offset filter")
+    if bitCount == 8 * size {
+      // Nothing was gained: the elements follow as they were, in the order of the machine that wrote them.
+      var elements = Array(try cursor.readBytes(byteCount, "scale-offset filter"))
+      if isBigEndian {
+        for start in stride(from: 0, to: byteCount, by: size) {
+          elements[start..<(start + size)].reverse()
+        }
+      }
+      return elements
+    }
+    let packed = try cursor.readBytes(
+      (elementCount * bitCount + 7) / 8, "scale-offset filter")
+    return unpacked(packed, bitCount, minimum)
+  }
+
+  private func unpacked(
+    _ packed: ArraySlice<UInt8>, _ bitCount: Int, _ minimum: UInt64
+  ) -> [UInt8] {
+    var output: [UInt8] = []
+    output.reserveCapacity(elementCount * size)
+    let mask: UInt64 = (1 << UInt64(bitCount)) &- 1
+    var next = packed.startIndex
+    var held: UInt8 = 0
+    var heldBits = 0
+    for _ in 0..<elementCount {
+      var difference: UInt64 = 0
+      var missing = bitCount
+      while missing > 0 {
+        if heldBits == 0 {
+          held = packed[next]
+          next += 1
+          heldBits = 8
+        }
+        let taken = min(missing, heldBits)
+        difference = difference << UInt64(taken) | UInt64(held) >> UInt64(8 - taken)
+        held = taken == 8 ? 0 : held << UInt8(taken)
+        heldBits -= taken
+        missing -= taken
+      }
+      let isFill = fillValue != nil && bitCount > 0 && difference == mask
+      append(isFill ? fillValue ?? 0 : difference &+ minimum, to: &output)
+    }
+    return output
+  }
+
+  private func append(_ value: UInt64, to output: inout [UInt8]) {
+    for index in 0..<size {
+      let shift = UInt64(8 * (isBigEndian ? size - 1 - index : index))
+      output.append(UInt8(truncatingIfNeeded: value >> shift))
+    }
+  }
+}

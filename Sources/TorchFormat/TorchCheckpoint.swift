@@ -1,0 +1,87 @@
+public import CheckpointBytes
+internal import PickleFormat
+
+/// A checkpoint of PyTorch, opened: its tensors by name, and everything else as inert values.
+///
+/// Nothing of the file is run. Every global that its pickles name must be on an exact list of things known as
+/// data, otherwise the file is refused with the name and its place. The bytes of the tensors are not read.
+public struct TorchCheckpoint: Sendable {
+  /// How it is stored.
+  public let container: TorchContainer
+  /// The object that was saved: tensors as `.weight` with their names, special tensors as objects.
+  public let tree: InertValue
+  /// The tensors, in the order in which the object reaches them.
+  public let tensors: [TorchTensor]
+  /// What is like a tensor and is no plain view of numbers.
+  public let specialTensors: [TorchSpecialTensor]
+  /// The members of the container that were read as pickles; empty names for the pickles of a legacy stream.
+  public let pickles: [String]
+
+  /// Opens a checkpoint.
+  ///
+  /// With `inert`, globals that are not known are kept as names with their arguments instead of being refused; they are
+  /// still not run. A whole pickled module has the names of its `state_dict()`.
+  ///
+  /// - Throws: `forbidden` for a global that is not known; `malformed`, `truncated`, `inconsistent`, `limitExceeded` or
+  ///   `unsupported` with member and offset; `notFound` if the file is no checkpoint because it holds no tensor.
+  public init(
+    reading file: SourceFile, limits: ReadLimits = ReadLimits(), inert: Bool = false
+  ) throws(CheckpointError) {
+    let prefix = try file.bytes(at: 0, count: min(file.size, TorchContainer.prefixLength))
+    let content: TorchContent
+    switch TorchContainer.announced(by: prefix) {
+    case .zip, .torchScript:
+      content = try ZipContent(file, limits: limits, isInert: inert).read()
+    case .legacyStream:
+      content = try LegacyStream(file, limits: limits, isInert: inert).read()
+    case .tar: content = try TarContent(file, limits: limits, isInert: inert).read()
+    case nil:
+      throw CheckpointError(
+        .malformed, file: file.path,
+        TorchContainer.looksLikePickle(prefix)
+          ? "is a pickle, but not one of PyTorch's containers (ZIP, legacy stream, tar)"
+          : "is no PyTorch checkpoint: it begins as neither ZIP, legacy stream nor tar")
+    }
+    var walk = TreeWalk(content.resolver, limits: limits)
+    tree = try walk.run()
+    container = content.container
+    tensors = walk.tensors
+    specialTensors = walk.specialTensors
+    pickles = content.pickles
+    guard inert || !tensors.isEmpty || !specialTensors.isEmpty || tree.isEmptyContainer else {
+      throw CheckpointError(
+        .notFound, content.resolver.site, "the file holds no tensors",
+        remedy: "open it as inert values to see what it holds")
+    }
+  }
+}
+
+/// What a container gives: the object pickle with its objects resolved.
+struct TorchContent {
+  let container: TorchContainer
+  let resolver: ObjectResolver
+  let pickles: [String]
+}
+
+extension InertValue {
+  /// True for an empty list, tuple, set or dictionary, `OrderedDict` and the like included.
+  fileprivate var isEmptyContainer: Bool {
+    switch self {
+    case .list(let elements), .tuple(let elements), .set(let elements), .frozenSet(let elements):
+      elements.isEmpty
+    case .dictionary(let entries): entries.isEmpty
+    case .object(let object):
+      object.type.utf8.starts(with: "collections.".utf8) && object.items.isEmpty
+        && object.elements.isEmpty && object.arguments.isEmpty
+    default: false
+    }
+  }
+}
+
+extension GlobalPolicy {
+  /// The policy for a checkpoint's pickles.
+  static func checkpoint(isInert: Bool, isScript: Bool = false) -> GlobalPolicy {
+    if isInert { return .everything }
+    return isScript ? AllowedGlobals.scriptPolicy : AllowedGlobals.policy
+  }
+}

@@ -1,0 +1,46 @@
+public import CheckpointBytes
+public import TensorValues
+
+/// The bytes that one or more tensors share. Tensors with the same storage object share memory in PyTorch too.
+public final class TorchStorage: Sendable {
+  /// The storage's key in its file: the number of a ZIP record, or what used to be an address. It means nothing outside.
+  public let key: String
+  /// The type of the elements, or nil where the file stores plain bytes (`UntypedStorage`) or quantised numbers.
+  public let dtype: DType?
+  /// The order of the bytes of a number.
+  public let byteOrder: ByteOrder
+  /// The bytes; they are read when asked for.
+  public let source: any ByteSource
+
+  init(key: String, dtype: DType?, byteOrder: ByteOrder, source: any ByteSource) {
+    self.key = key
+    self.dtype = dtype
+    self.byteOrder = byteOrder
+    self.source = source
+  }
+}
+
+/// One tensor of a checkpoint: a name, and a view of a storage.
+public struct TorchTensor: Sendable {
+  /// The keys that lead to the tensor, joined by dots; empty for a file that holds one tensor and nothing else.
+  public let name: ExactName
+  /// The type of the elements.
+  public let dtype: DType
+  /// The bytes it is a view of.
+  public let storage: TorchStorage
+  /// Where its elements lie in the storage, in elements of ``dtype``; the view lies inside the storage.
+  public let layout: StridedLayout
+  /// True if the stored numbers are the complex conjugates of the values.
+  public let isConjugated: Bool
+  /// True if the stored numbers are the negatives of the values.
+  public let isNegated: Bool
+}
+
+/// Something like a tensor that is no plain view of numbers: quantised, sparse, nested, on the `meta` device, of a type
+/// that no other format has, or outside the state dict of the module that holds it.
+public struct TorchSpecialTensor: Sendable {
+  /// The keys that lead to it, joined by dots.
+  public let name: ExactName
+  /// What it is: `sparse_coo float32 [3, 4], 2 values`.
+  public let description: String
+}

@@ -1,0 +1,383 @@
+internal import CheckpointBytes
+internal import PickleFormat
+internal import TensorValues
+
+/// Walks the values of a checkpoint from its root, names the tensors, and keeps the rest as inert values.
+///
+/// A name is the path of keys and indices, joined by dots. Values are visited along every path: a child that two
+/// dictionaries share has two names. What holds no tensor is turned into a value once and shared. The walk keeps its own
+/// stack, so depth is bounded by a limit and not by the machine's.
+struct TreeWalk {
+  /// The most bytes that the names of all tensors may take together, beyond what the pickle itself has: a short pickle
+  /// can spell long paths by sharing keys and containers.
+  static let nameBytesInAll = 64 << 20
+
+  /// How many bytes all tensors may have together: views may repeat elements, and tie and expand tensors, but a short
+  /// file that unfolds to more than this is made to exhaust whoever reads it.
+  static let viewedBytes = 1 << 30
+  /// The same for each byte that is stored.
+  static let viewsOfAByte = 256
+
+  /// How many values and tensors may be reached for each value of the pickle, beyond a number that any pickle may
+  /// reach: a module's parts are shared a few dozen times, a file made to exhaust memory shares its own in powers of 2.
+  private static let visitsOfAValue = (free: 100_000, each: 64)
+  private static let tensorsOfAValue = (free: 10_000, each: 16)
+
+  let resolver: ObjectResolver
+  let limits: ReadLimits
+  private let maximumVisits: Int
+  private let maximumTensors: Int
+
+  private(set) var tensors: [TorchTensor] = []
+  private(set) var specialTensors: [TorchSpecialTensor] = []
+  /// Tensors outside any state dict: reported unless they are also inside one (`_flat_weights` of an LSTM).
+  private var attributes: [(reference: PickleReference, name: ExactName, description: String)] = []
+  private var names: [ExactName: PickleReference] = [:]
+  private var nameBytes = 0
+  private var viewedBytes = 0
+  private var storedBytes = 0
+  private var seenStorages: Set<ObjectIdentifier> = []
+  private var visits = 0
+  private var frames: [TreeFrame] = []
+  /// The containers on the way from the root to here.
+  private var open: Set<PickleReference> = []
+  /// Containers without tensors, done.
+  private var finished: [PickleReference: FinishedValue] = [:]
+
+  init(_ resolver: ObjectResolver, limits: ReadLimits) {
+    self.resolver = resolver
+    self.limits = limits
+    // A pickle has at most 40 million values.
+    let values = resolver.document.count
+    maximumVisits = min(
+      limits.pickleVisits, TreeWalk.visitsOfAValue.free + TreeWalk.visitsOfAValue.each * values)
+    maximumTensors = min(
+      limits.tensorCount, TreeWalk.tensorsOfAValue.free + TreeWalk.tensorsOfAValue.each * values)
+  }
+
+  private var document: PickleDocument { resolver.document }
+
+  /// The inert value of the root; afterwards the tensors are there.
+  mutating func run() throws(CheckpointError) -> InertValue {
+    let value = try walk()
+    let inside = Set(names.values)
+    specialTensors += attributes.lazy.filter { !inside.contains($0.reference) }.map {
+      TorchSpecialTensor(name: $0.name, description: $0.description)
+    }
+    return value
+  }
+
+  private mutating func walk() throws(CheckpointError) -> InertValue {
+    let root = TreeChild(reference: document.root, step: .stay, scope: .inside)
+    if let value = try enter(root, path: .root) { return value }
+    while let last = frames.indices.last {
+      // In place: a copy of the frame would make every result copy the ones before it.
+      let next = frames[last].next
+      guard next < frames[last].children.count else {
+        let value = finish(frames.removeLast())
+        guard let parent = frames.indices.last else { return value }
+        frames[parent].results.append(value)
+        continue
+      }
+      frames[last].next = next + 1
+      if let value = try enter(frames[last].children[next], path: frames[last].path) {
+        frames[last].results.append(value)
+      }
+    }
+    throw CheckpointError(.malformed, resolver.site, "the pickle holds nothing")
+  }
+
+  /// A finished frame's value; what it learned goes to its parent.
+  private mutating func finish(_ frame: TreeFrame) -> InertValue {
+    open.remove(frame.reference)
+    let value = frame.assembled()
+    if !frame.mustBeRevisited {
+      finished[frame.reference] = FinishedValue(
+        value: value, visits: visits - frame.visitsBefore, height: frame.height)
+    }
+    if let parent = frames.indices.last {
+      frames[parent].mustBeRevisited = frames[parent].mustBeRevisited || frame.mustBeRevisited
+      frames[parent].height = max(frames[parent].height, frame.height + 1)
+    }
+    return value
+  }
+
+  private mutating func count(_ added: Int, at reference: PickleReference) throws(CheckpointError) {
+    let (sum, overflow) = visits.addingReportingOverflow(added)
+    guard !overflow, sum <= maximumVisits else {
+      throw resolver.failure(
+        .limitExceeded, at: reference, "structure",
+        "more than \(maximumVisits) values along all paths")
+    }
+    visits = sum
+  }
+
+  // MARK: Entering a value
+
+  /// The value of a child, or nil if a frame was opened for it.
+  private mutating func enter(
+    _ child: TreeChild, path parent: TreePath
+  ) throws(CheckpointError) -> InertValue? {
+    var child = child
+    while case .same(let other)? = resolver[child.reference] { child.reference = other }
+    let reference = child.reference
+    try count(1, at: reference)
+    if let leaf = leaf(reference) { return leaf }
+    if let done = finished[reference] {
+      try count(done.visits, at: reference)
+      try requireDepth(frames.count + done.height, at: reference)
+      if let last = frames.indices.last {
+        frames[last].height = max(frames[last].height, done.height + 1)
+      }
+      return done.value
+    }
+    let path = try self.path(parent, child.step, at: reference)
+    if open.contains(reference) {
+      // A container inside itself: a name for it is all that a tree can hold.
+      markRevisit()
+      return .object(
+        InertValue.Object(
+          type: "reference to an enclosing value", arguments: [.string(path.description)]))
+    }
+    switch resolver[reference] {
+    case .tensor(let tensor)?:
+      return try enter(tensor, child, path)
+    case .special(let special)?:
+      return try enter(special, child, path)
+    case .storage(let view)?:
+      return try enter(view, child, path)
+    case .value(let value)?: return value
+    case .classReference(let name)?: return .global(name.description)
+    case .object(let object)?: return try open(object, child, path)
+    case .same?, nil: return try openContainer(child, path)
+    }
+  }
+
+  private func leaf(_ reference: PickleReference) -> InertValue? {
+    switch document[reference] {
+    case .none: .some(.none)
+    case .boolean(let value): .boolean(value)
+    case .integer(let value): .integer(value)
+    case .bigInteger(let bytes): .bigInteger(bytes)
+    case .float(let value): .float(value)
+    case .string(let text): .string(text)
+    case .bytes(let bytes): .bytes(bytes)
+    case .byteArray(let bytes): .byteArray(bytes)
+    case .global(let place): .global(document[place].description)
+    default: nil
+    }
+  }
+
+  private func requireDepth(
+    _ depth: Int, at reference: PickleReference
+  ) throws(CheckpointError) {
+    guard depth <= limits.pickleDepth else {
+      throw resolver.failure(
+        .limitExceeded, at: reference, "structure",
+        "containers are nested more than \(limits.pickleDepth) deep")
+    }
+  }
+
+  private func path(
+    _ parent: TreePath, _ step: TreeStep, at reference: PickleReference
+  ) throws(CheckpointError) -> TreePath {
+    let path = parent.extended(by: step)
+    if case .named(let name) = path, name.utf8.count > limits.nameBytes {
+      throw resolver.failure(
+        .limitExceeded, at: reference, "name", "a name has more than \(limits.nameBytes) bytes")
+    }
+    return path
+  }
+
+  private mutating func markRevisit() {
+    if let last = frames.indices.last { frames[last].mustBeRevisited = true }
+  }
+
+  /// Opens a frame, whose children are visited next.
+  private mutating func open(
+    _ reference: PickleReference, _ form: TreeFrame.Form, _ children: [TreeChild], _ path: TreePath
+  ) throws(CheckpointError) -> InertValue? {
+    try requireDepth(frames.count + 1, at: reference)
+    open.insert(reference)
+    frames.append(
+      TreeFrame(
+        reference: reference, form: form, children: children, path: path, visitsBefore: visits))
+    return nil
+  }
+
+  private mutating func openContainer(
+    _ child: TreeChild, _ path: TreePath
+  ) throws(CheckpointError) -> InertValue? {
+    let reference = child.reference
+    let layout = TreeLayout(resolver)
+    switch document[reference] {
+    case .list(let elements):
+      return try open(reference, .list, layout.indexed(elements, child.scope), path)
+    case .tuple(let elements):
+      let children = child.isState ? layout.slots(elements, child.scope) : nil
+      return try open(
+        reference, .tuple, children ?? layout.indexed(elements, child.scope), path)
+    case .set(let elements):
+      return try open(reference, .set, layout.indexed(elements, child.scope), path)
+    case .frozenSet(let elements):
+      return try open(reference, .frozenSet, layout.indexed(elements, child.scope), path)
+    case .dictionary(let entries):
+      let children = child.isState ? layout.module(entries, child.scope) : nil
+      return try open(
+        reference, .dictionary, children ?? layout.entries(entries, child.scope), path)
+    default:
+      throw resolver.failure(
+        .malformed, at: reference, "structure",
+        "a value has no meaning: \(document.kind(of: reference))"
+      )
+    }
+  }
+
+  private mutating func open(
+    _ object: ResolvedObject, _ child: TreeChild, _ path: TreePath
+  ) throws(CheckpointError) -> InertValue? {
+    let layout = TreeLayout(resolver)
+    let source = document.object(child.reference)
+    switch object.form {
+    case .set:
+      return try open(child.reference, .set, layout.indexed(object.arguments, child.scope), path)
+    case .frozenSet:
+      return try open(
+        child.reference, .frozenSet, layout.indexed(object.arguments, child.scope), path)
+    case .object: break
+    }
+    var children = layout.indexed(object.arguments, child.scope)
+    let keywords = source?.keywords ?? []
+    children += layout.entries(keywords + object.items, child.scope)
+    children += layout.indexed(source?.elements ?? [], child.scope)
+    if let state = source?.state { children += layout.state(state, child.scope) }
+    let form = TreeFrame.Form.object(
+      type: object.type, arguments: object.arguments.count, keywords: keywords.count,
+      items: object.items.count, elements: source?.elements.count ?? 0,
+      hasState: source?.state != nil)
+    return try open(child.reference, form, children, path)
+  }
+
+  // MARK: Tensors
+
+  private mutating func enter(
+    _ tensor: TensorValue, _ child: TreeChild, _ path: TreePath
+  ) throws(CheckpointError) -> InertValue? {
+    markRevisit()
+    let name = try tensorName(path, at: child.reference)
+    if case .outside(let why) = child.scope {
+      try countName(name, at: child.reference)
+      attributes.append((child.reference, name, "\(tensor.dtype) \(tensor.layout.shape), \(why)"))
+    } else {
+      if let other = names.updateValue(child.reference, forKey: name) {
+        var failure = resolver.failure(
+          .inconsistent, at: child.reference, "structure",
+          "two tensors have this name, the other was made at byte \(document.offset(of: other))")
+        failure.tensor = name.string
+        throw failure
+      }
+      try countName(name, at: child.reference)
+      try countBytes(tensor, name, at: child.reference)
+      tensors.append(
+        TorchTensor(
+          name: name, dtype: tensor.dtype, storage: tensor.storage, layout: tensor.layout,
+          isConjugated: tensor.isConjugated, isNegated: tensor.isNegated))
+    }
+    return try enterState(tensor.state, of: .weight(name), child, path)
+  }
+
+  private mutating func enter(
+    _ special: SpecialValue, _ child: TreeChild, _ path: TreePath
+  ) throws(CheckpointError) -> InertValue? {
+    markRevisit()
+    let name = try tensorName(path, at: child.reference)
+    try add(special: name, special.description, at: child.reference)
+    let value = InertValue.object(
+      InertValue.Object(type: special.description, arguments: [.string(name.string)]))
+    return try enterState(special.state, of: value, child, path)
+  }
+
+  /// A storage that stands for itself: its elements in one dimension.
+  private mutating func enter(
+    _ view: StorageView, _ child: TreeChild, _ path: TreePath
+  ) throws(CheckpointError) -> InertValue? {
+    let element = view.type.element
+    guard let dtype = element.dtype, let shape = Shape([view.count]),
+      let layout = StridedLayout(shape: shape, strides: [1], offset: view.offset)
+    else {
+      let special = SpecialValue(description: "storage of \(view.count) \(element.name)")
+      return try enter(special, child, path)
+    }
+    return try enter(
+      TensorValue(dtype: dtype, storage: view.storage, layout: layout), child, path)
+  }
+
+  /// The attributes of a tensor may hold tensors: they are visited for their names; the tensor's value stays.
+  private mutating func enterState(
+    _ state: PickleReference?, of value: InertValue, _ child: TreeChild, _ path: TreePath
+  ) throws(CheckpointError) -> InertValue? {
+    guard let state else { return value }
+    let children = TreeLayout(resolver).state(state, child.scope)
+    _ = try open(child.reference, .tensor(value), children, path)
+    markRevisit()
+    return nil
+  }
+
+  private mutating func add(
+    special name: ExactName, _ description: String, at reference: PickleReference
+  ) throws(CheckpointError) {
+    try countName(name, at: reference)
+    specialTensors.append(TorchSpecialTensor(name: name, description: description))
+  }
+
+  private func tensorName(
+    _ path: TreePath, at reference: PickleReference
+  ) throws(CheckpointError) -> ExactName {
+    switch path {
+    case .root: return ""
+    case .named(let name): return ExactName(name)
+    case .unnameable(let key):
+      throw resolver.failure(
+        .unsupported, at: reference, "structure",
+        "a tensor lies under \(key), which cannot be part of a name")
+    }
+  }
+
+  private mutating func countName(
+    _ name: ExactName, at reference: PickleReference
+  ) throws(CheckpointError) {
+    nameBytes += name.byteCount
+    guard tensors.count + specialTensors.count + attributes.count < maximumTensors,
+      nameBytes <= TreeWalk.nameBytesInAll
+    else {
+      throw resolver.failure(
+        .limitExceeded, at: reference, "structure",
+        "more than \(maximumTensors) tensors, or names of more than "
+          + "\(TreeWalk.nameBytesInAll) bytes in all")
+    }
+  }
+
+  private mutating func countBytes(
+    _ tensor: TensorValue, _ name: ExactName, at reference: PickleReference
+  ) throws(CheckpointError) {
+    if seenStorages.insert(ObjectIdentifier(tensor.storage)).inserted {
+      storedBytes =
+        storedBytes.addingReportingOverflow(tensor.storage.source.byteCount).partialValue
+    }
+    let permitted = storedBytes.multipliedReportingOverflow(by: TreeWalk.viewsOfAByte)
+    let viewed = viewedBytes.addingReportingOverflow(
+      tensor.dtype.byteCount(elementCount: tensor.layout.shape.elementCount) ?? Int.max)
+    guard !viewed.overflow,
+      permitted.overflow || viewed.partialValue <= TreeWalk.viewedBytes
+        || viewed.partialValue - TreeWalk.viewedBytes <= permitted.partialValue
+    else {
+      var failure = resolver.failure(
+        .limitExceeded, at: reference, "structure",
+        "the tensors up to here repeat \(storedBytes) stored bytes more than "
+          + "\(TreeWalk.viewsOfAByte) times")
+      failure.tensor = name.string
+      throw failure
+    }
+    viewedBytes = viewed.partialValue
+  }
+}

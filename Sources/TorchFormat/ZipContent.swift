@@ -1,0 +1,159 @@
+internal import CheckpointBytes
+internal import PickleFormat
+internal import ZipFormat
+
+/// A checkpoint in a ZIP archive (`torch/serialization.py`, `_save` and `_load`; TorchScript: `torch/csrc/jit`).
+///
+/// ```
+/// <root>/data.pkl     the object
+/// <root>/byteorder    "little" or "big"; absent before torch 2.1, and little then
+/// <root>/data/<key>   the bytes of one storage each
+/// <root>/version      a number; absent in no file that PyTorch wrote
+/// <root>/constants.pkl, <root>/code/…   TorchScript only
+/// ```
+///
+/// There is exactly one top directory. Other members are not looked at.
+struct ZipContent {
+  /// The largest pickle that is inflated. PyTorch stores pickles as they are; a deflated one can be a thousand times
+  /// as large as its file.
+  static let inflatedPickleBytes = 64 << 20
+
+  let file: SourceFile
+  let archive: ZipArchive
+  let limits: ReadLimits
+  let isInert: Bool
+
+  init(_ file: SourceFile, limits: ReadLimits, isInert: Bool) throws(CheckpointError) {
+    self.file = file
+    self.limits = limits
+    self.isInert = isInert
+    archive = try ZipArchive(file, limits: limits)
+  }
+
+  func read() throws(CheckpointError) -> TorchContent {
+    let root = try root()
+    let order = try byteOrder(root)
+    try checkVersion(root)
+    let isScript = archive[ExactName(root + "constants.pkl")] != nil
+    let name = root + "data.pkl"
+    guard let member = archive[ExactName(name)] else {
+      throw CheckpointError(.notFound, file: file.path, member: name, "there is no such member")
+    }
+    let bytes = try archive.bytes(
+      of: member,
+      limit: member.isStored
+        ? limits.pickleBytes : min(limits.pickleBytes, ZipContent.inflatedPickleBytes))
+    let document = try locating(file: file.path, member: name) { () throws(ParseFailure) in
+      var cursor = ByteCursor(bytes)
+      let policy = GlobalPolicy.checkpoint(isInert: isInert, isScript: isScript)
+      let document = try PickleDocument(parsing: &cursor, policy: policy)
+      guard cursor.isAtEnd else {
+        throw ParseFailure(
+          .malformed, at: cursor.offset, "STOP", "\(cursor.remaining) bytes follow the pickle")
+      }
+      return document
+    }
+    let site = CheckpointError.Site(file: file.path, member: name)
+    let storages = ZipStorages(archive, root: root, byteOrder: order)
+    let resolver = try ObjectResolver(
+      document, site: site, isInert: isInert, isScript: isScript, persistent: storages)
+    return TorchContent(
+      container: isScript ? .torchScript : .zip, resolver: resolver, pickles: [name])
+  }
+
+  /// The one top directory, with its slash.
+  private func root() throws(CheckpointError) -> String {
+    var root: Substring?
+    for member in archive.members {
+      let name = member.name.string
+      guard let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")), slash != name.startIndex else {
+        throw CheckpointError(
+          .malformed, file: file.path, member: name,
+          "lies outside the one top directory of a PyTorch archive")
+      }
+      let top = name[...slash]
+      guard root == nil || ExactName(String(top)) == root.map({ ExactName(String($0)) }) else {
+        throw CheckpointError(
+          .malformed, file: file.path, member: name,
+          "expected one top directory, found \(quoted(String(root ?? ""))) and \(quoted(String(top)))"
+        )
+      }
+      root = top
+    }
+    guard let root else {
+      throw CheckpointError(.malformed, file: file.path, "the archive is empty")
+    }
+    return String(root)
+  }
+
+  /// A short text member.
+  private func text(_ name: String) throws(CheckpointError) -> [UInt8]? {
+    guard let member = archive[ExactName(name)] else { return nil }
+    return try archive.bytes(of: member, limit: 64)
+  }
+
+  private func byteOrder(_ root: String) throws(CheckpointError) -> ByteOrder {
+    let name = root + "byteorder"
+    guard let text = try text(name) else { return .little }
+    guard let order = ByteOrder(rawValue: String(decoding: text, as: UTF8.self)) else {
+      throw CheckpointError(
+        .malformed, file: file.path, member: name,
+        "expected 'little' or 'big', found \(quoted(String(decoding: text, as: UTF8.self)))")
+    }
+    return order
+  }
+
+  /// PyTorch reads versions 1 to 10 (`caffe2/serialize/versions.h`).
+  private func checkVersion(_ root: String) throws(CheckpointError) {
+    let name = root + "version"
+    guard let text = try text(name) else { return }
+    let digits = text.last == 0x0A ? text.dropLast() : text[...]
+    guard let version = Int(String(decoding: digits, as: UTF8.self)), (1...10).contains(version)
+    else {
+      throw CheckpointError(
+        .unsupported, file: file.path, member: name,
+        "version \(quoted(String(decoding: text, as: UTF8.self))), 1 to 10 are known")
+    }
+  }
+}
+
+/// The storages of a ZIP archive, each a record.
+final class ZipStorages: PersistentObjects {
+  private let archive: ZipArchive
+  private let root: String
+  private let byteOrder: ByteOrder
+  private var storages: [ExactName: TorchStorage] = [:]
+
+  init(_ archive: ZipArchive, root: String, byteOrder: ByteOrder) {
+    self.archive = archive
+    self.root = root
+    self.byteOrder = byteOrder
+  }
+
+  func resolve(
+    _ id: PickleReference, for resolver: ObjectResolver
+  ) throws(CheckpointError) -> Resolved {
+    let fail = { (kind: FailureKind, problem: String) in
+      resolver.failure(kind, at: id, "persistent id", problem)
+    }
+    let identifier = try StorageIdentifier(
+      id, in: resolver.document, hasView: false, failing: fail)
+    let name = ExactName(root + "data/" + identifier.key)
+    guard let member = archive[name] else {
+      throw fail(.notFound, "the record \(quoted(name.string)) is not there")
+    }
+    guard member.byteCount == identifier.byteCount else {
+      throw fail(
+        .inconsistent,
+        "a storage of \(identifier.count) \(identifier.type.element.name) takes "
+          + "\(identifier.byteCount) bytes, the record \(quoted(name.string)) has \(member.byteCount)"
+      )
+    }
+    if let storage = storages[name] { return .storage(StorageView(storage, identifier)) }
+    let storage = TorchStorage(
+      key: identifier.key, dtype: identifier.type.isUntyped ? nil : identifier.type.element.dtype,
+      byteOrder: byteOrder, source: try archive.source(of: member))
+    storages[name] = storage
+    return .storage(StorageView(storage, identifier))
+  }
+}

@@ -1,0 +1,143 @@
+import CheckpointBytes
+import TensorValues
+import TestSupport
+import Testing
+import TorchFormat
+
+private typealias P = PickleBytes
+
+@Suite("Names and values of a checkpoint's object")
+struct TorchTreeTests {
+  private let tensor = LegacyFile.tensor()
+
+  private func names(_ object: [UInt8]) throws -> [String] {
+    try open(LegacyFile(object).bytes).tensors.map(\.name.string)
+  }
+
+  @Test("Keys are joined by dots, integers and indices in decimal; one tensor alone has no name")
+  func paths() throws {
+    #expect(try names(tensor) == [""])
+    #expect(try names(P.emptyList ++ tensor ++ P.append) == ["0"])
+    let inner = LegacyFile.dictionary([(P.integer(3), tensor)])
+    #expect(try names(LegacyFile.dictionary([(P.text("a.b"), inner)])) == ["a.b.3"])
+    #expect(try names(LegacyFile.dictionary([(P.yes, tensor)])) == ["True"])
+    #expect(try names(LegacyFile.dictionary([(P.text(""), inner)])) == [".3"])
+  }
+
+  @Test("A tensor that two containers share has two names")
+  func sharedTensors() throws {
+    let first = tensor ++ P.put(1)
+    #expect(
+      try names(LegacyFile.dictionary([(P.text("a"), first), (P.text("b"), P.get(1))])) == [
+        "a", "b",
+      ])
+    let list = P.emptyList ++ P.put(2) ++ tensor ++ P.append
+    #expect(
+      try names(LegacyFile.dictionary([(P.text("a"), list), (P.text("b"), P.get(2))]))
+        == ["a.0", "b.0"])
+  }
+
+  @Test("Two tensors of one name are inconsistent")
+  func sameName() {
+    let object = LegacyFile.dictionary([(P.integer(0), tensor), (P.text("0"), tensor)])
+    let error = #expect(throws: CheckpointError.self) { try names(object) }
+    #expect(error?.kind == .inconsistent && error?.tensor == "0")
+  }
+
+  @Test("Names that are canonically equivalent are two names")
+  func exactNames() throws {
+    let object = LegacyFile.dictionary([
+      (P.text("caf\u{E9}"), tensor), (P.text("cafe\u{301}"), tensor),
+    ])
+    #expect(try names(object).count == 2)
+  }
+
+  @Test("A key that cannot be part of a name is refused with a tensor below it, and kept without")
+  func unnameableKeys() throws {
+    let key = P.integer(1) ++ P.tuple1
+    let error = #expect(throws: CheckpointError.self) {
+      try names(LegacyFile.dictionary([(key, tensor)]))
+    }
+    #expect(error?.kind == .unsupported)
+    let object = LegacyFile.dictionary([(P.text("w"), tensor), (key, P.none)])
+    #expect(try names(object) == ["w"])
+  }
+
+  @Test("A list in itself becomes a reference, and the tensors beside it are read")
+  func cycles() throws {
+    let object = P.emptyList ++ P.put(0) ++ tensor ++ P.append ++ P.get(0) ++ P.append
+    let checkpoint = try open(LegacyFile(object).bytes)
+    let reference = InertValue.object(
+      InertValue.Object(type: "reference to an enclosing value", arguments: [.string("1")]))
+    #expect(checkpoint.tree == .list([.weight("0"), reference]))
+  }
+
+  @Test("What a short file unfolds to is bounded: depth, paths, names, bytes")
+  func limits() {
+    let deep = [[UInt8]](repeating: P.emptyList, count: 1_001).flatMap(\.self)
+    let closing = [[UInt8]](repeating: P.append, count: 1_000).flatMap(\.self)
+    // Each list holds the one before twice: 2³⁰ paths.
+    var paths = P.emptyList ++ P.put(0)
+    for level in 0..<30 {
+      let next = UInt8(level)
+      paths += P.pop ++ P.emptyList ++ P.get(next) ++ P.append ++ P.get(next) ++ P.append
+        ++ P.put(next + 1)
+    }
+    // The same with a tensor at the end, so that every path would be a name.
+    let manyTensors = Array(tensor ++ P.put(0)) + paths.dropFirst(3)
+    let key = P.text(String(repeating: "k", count: 40_000)) ++ P.put(9)
+    let longName = P.emptyDict ++ key ++ P.emptyDict ++ P.get(9) ++ tensor ++ P.setItem ++ P.setItem
+    // 2³⁰ elements in four bytes, expanded.
+    let huge = P.mark ++ P.binInt(1 << 30) ++ P.tuple ++ P.mark ++ P.integer(0) ++ P.tuple
+    let hooks = P.global("collections", "OrderedDict") ++ P.emptyTuple ++ P.reduce
+    let head = P.mark ++ LegacyFile.storage() ++ P.integer(0)
+    let expanded =
+      P.global("torch._utils", "_rebuild_tensor_v2") ++ head ++ huge ++ P.no ++ hooks ++ P.tuple
+      ++ P.reduce
+    for (index, object) in [deep ++ closing, paths, manyTensors, longName, expanded].enumerated() {
+      // The storage must be declared where the case itself does not use it.
+      let bytes = LegacyFile(tensor ++ P.pop ++ object).bytes
+      let error = #expect(throws: CheckpointError.self, "case \(index)") { try open(bytes) }
+      #expect(error?.kind == .limitExceeded, "case \(index): \(String(describing: error))")
+    }
+  }
+
+  @Test("Without tensors a file is no checkpoint, unless its container is empty")
+  func noTensors() throws {
+    func empty(_ object: [UInt8]) -> LegacyFile {
+      var file = LegacyFile(object)
+      file.keys = P.proto(2) ++ P.emptyList
+      file.storages = []
+      return file
+    }
+    let error = #expect(throws: CheckpointError.self) { try open(empty(P.integer(1)).bytes) }
+    #expect(error?.kind == .notFound)
+    #expect(try open(empty(P.emptyDict).bytes).tensors.isEmpty)
+    #expect(try open(empty(P.integer(1)).bytes, inert: true).tree == .integer(1))
+  }
+
+  @Test("A class that is not known is refused, and kept as a name when asked for")
+  func inert() throws {
+    let object = P.global("my.module", "Config") ++ P.integer(1) ++ P.tuple1 ++ P.reduce
+    let state = LegacyFile.dictionary([(P.text("rate"), P.float(0.5))]) ++ P.build
+    let bytes = LegacyFile(
+      LegacyFile.dictionary([(P.text("w"), tensor), (P.text("c"), object ++ state)])
+    ).bytes
+    let error = #expect(throws: CheckpointError.self) { try open(bytes) }
+    #expect(error?.kind == .forbidden && error?.description.contains("'my.module.Config'") == true)
+    let checkpoint = try open(bytes, inert: true)
+    let kept = InertValue.Object(
+      type: "my.module.Config", arguments: [.integer(1)],
+      state: .dictionary([("rate", .float(0.5))]))
+    #expect(
+      checkpoint.tree == .dictionary([("w", .weight("w")), ("c", .object(kept))]))
+  }
+
+  @Test("A bare pickle and other files are told apart from checkpoints")
+  func otherFiles() {
+    for bytes in [P.proto(2) ++ P.none ++ P.stop, [], Array("hello".utf8)] {
+      let error = #expect(throws: CheckpointError.self) { try open(bytes) }
+      #expect(error?.kind == .malformed)
+    }
+  }
+}

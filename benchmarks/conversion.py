@@ -1,0 +1,167 @@
+"""Measures conversions, memory and inspect, and prints Markdown tables. See benchmarks/run.
+
+Uses the standard library only, so that this process stays small: what `wait4` gives as a child's peak memory is never
+less than what its parent took when it started it.
+"""
+
+import argparse
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+import checkpoints
+
+FORMATS = ("safetensors", "pt", "h5")
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+ROOT = checkpoints.HERE.parent
+
+
+class Run:
+    """One child process: seconds, and the most memory that it had resident."""
+
+    def __init__(self, arguments, removing=None):
+        if removing is not None:
+            removing.unlink(missing_ok=True)
+        os.sync()  # what earlier runs have left to be written is not this run's burden
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [str(argument) for argument in arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        _, status, usage = os.wait4(process.pid, 0)
+        self.seconds = time.perf_counter() - start
+        self.megabytes = usage.ru_maxrss * 1024 / 1e6
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            sys.exit(f"{' '.join(map(str, arguments))}: {process.stderr.read().decode()}")
+
+
+def of(ratios):
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+
+
+def table(heading, rows):
+    lines = ["| " + " | ".join(heading) + " |", "|" + "|".join([" --- "] + [" --: "] * (len(heading) - 1)) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def made(directory, name, *description):
+    """The paths of a checkpoint in the three formats, made if need be and read once, so that they lie in the page cache.
+
+    Other processes do it, since this one must stay small.
+    """
+    subprocess.run([sys.executable, checkpoints.__file__, directory, name, *map(str, description)], check=True)
+    paths = {format: directory / f"{name}.{format}" for format in FORMATS}
+    subprocess.run(["cat", *paths.values()], stdout=subprocess.DEVNULL, check=True)
+    return paths
+
+
+def conversions(tool, paths, out, rounds):
+    """Every pair of formats: cp, without verification, with it, Python; interleaved, ratios within one round."""
+    rows = []
+    for source in FORMATS:
+        for target in FORMATS:
+            destination = out / f"converted.{target}"
+            copied = out / f"copied.{source}"
+            commands = {
+                "cp": (["cp", paths[source], copied], copied),
+                "plain": ([tool, "convert", paths[source], destination, "--no-verify"], destination),
+                "verified": ([tool, "convert", paths[source], destination], destination),
+                "python": ([sys.executable, checkpoints.PEER, paths[source], destination], destination)}
+            runs = {name: [] for name in commands}
+            for number in range(rounds + 1):
+                for name, (arguments, product) in commands.items():
+                    run = Run(arguments, removing=product)
+                    product.unlink()
+                    if number:  # the first round warms up
+                        runs[name].append(run)
+            times = {name: [run.seconds for run in list_] for name, list_ in runs.items()}
+            rows.append([
+                f"{source} → {target}", f"{statistics.median(times['cp']):.2f} s",
+                of([a / b for a, b in zip(times["plain"], times["cp"])]),
+                of([a / b for a, b in zip(times["verified"], times["cp"])]),
+                of([b / a for a, b in zip(times["plain"], times["python"])]),
+                of([b / a for a, b in zip(times["verified"], times["python"])]),
+                f"{max(run.megabytes for run in runs['plain'] + runs['verified']):.0f} MB",
+                f"{max(run.megabytes for run in runs['python']):.0f} MB"])
+            print(" ".join(rows[-1]), file=sys.stderr)
+    return table(
+        ["conversion", "cp", "ours ÷ cp", "verified ÷ cp", "Python ÷ ours", "Python ÷ verified", "peak, ours",
+         "peak, Python"], rows)
+
+
+def memory(tool, paths, out):
+    """The peak of each conversion of the large checkpoint, verification included."""
+    rows = []
+    for source in FORMATS:
+        row = [source]
+        for target in FORMATS:
+            destination = out / f"converted.{target}"
+            row.append(f"{Run([tool, 'convert', paths[source], destination], removing=destination).megabytes:.0f} MB")
+            destination.unlink()
+        rows.append(row)
+        print(" ".join(row), file=sys.stderr)
+    return table(["from, to"] + list(FORMATS), rows)
+
+
+def inspections(tool, paths, rounds):
+    rows = []
+    start = [Run([tool, "--version"]).seconds * 1000 for _ in range(rounds)]
+    rows.append(["start of the tool (`--version`)", of(start), "–"])
+    for format, path in paths.items():
+        runs = [Run([tool, "inspect", path]) for _ in range(rounds)]
+        rows.append([path.suffix[1:], of([run.seconds * 1000 for run in runs]),
+                     f"{max(run.megabytes for run in runs):.0f} MB"])
+    return table(["inspect", "milliseconds", "peak"], rows)
+
+
+def machine(directory):
+    def first(path, key):
+        lines = pathlib.Path(path).read_text().splitlines() if os.path.exists(path) else []
+        return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), "unknown")
+
+    file_system = subprocess.run(["stat", "-f", "-c", "%T", directory], capture_output=True, text=True).stdout.strip()
+    load = os.getloadavg()[0]
+    return (f"{os.cpu_count()} × {first('/proc/cpuinfo', 'model name')}, {first('/proc/meminfo', 'MemTotal')} of memory, "
+            f"{platform.system()} {platform.release()}, file system {file_system}; load before the start {load:.1f}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("tool")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    name, layers, large = ("quick", 1, 200_000_000) if options.quick else ("full", 12, 4_000_000_000)
+    rounds = 2 if options.quick else options.rounds
+    data = checkpoints.HERE / ".data" / name
+    described = machine(checkpoints.HERE)
+    small = made(data, "bert", layers)
+    big = made(data, "large", large)
+    out = data / "out"
+    out.mkdir(exist_ok=True)
+    tensors = len(checkpoints.bert_shapes(layers))
+    bytes_ = small["safetensors"].stat().st_size
+    parts = [
+        f"Machine: {described}. Page cache warm, {rounds} rounds; median (least–most). "
+        f"The least that a peak of memory can be, measured in this way, is {Run(['true']).megabytes:.0f} MB.\n",
+        f"A checkpoint of {tensors} float32 tensors, {bytes_ / 1e6:.0f} MB:\n",
+        conversions(options.tool, small, out, rounds),
+        f"Peak memory of converting {big['safetensors'].stat().st_size / 1e9:.1f} GB in 3000 tensors, verified:\n",
+        memory(options.tool, big, out),
+        "`inspect` of the same:\n",
+        inspections(options.tool, big, rounds * 3)]
+    result = "\n".join(parts)
+    print(result)
+    if options.write:
+        page = ROOT / "docs" / "performance.md"
+        text = page.read_text()
+        before, rest = text.split(BEGIN)
+        page.write_text(before + BEGIN + "\n\n" + result + "\n" + END + rest.split(END)[1])
+
+
+if __name__ == "__main__":
+    main()
