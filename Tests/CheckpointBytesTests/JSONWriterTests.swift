@@ -3,8 +3,8 @@ import TestSupport
 import Testing
 
 @Suite struct JSONWriterTests {
-  /// `json.dumps(chr(code), ensure_ascii=False)` of Python 3.11 for all codes below 32, and 34, 92, 127;
-  /// serde_json 1 writes the same (`fixtures/safetensors-reference/names.safetensors` shows some).
+  /// `json.dumps(character, ensure_ascii=False)` of Python 3.11; serde_json writes the same
+  /// (`fixtures/safetensors-reference/names.safetensors` shows some).
   static let escapes: [(UInt32, String)] = [
     (0x00, #""\u0000""#), (0x01, #""\u0001""#), (0x07, #""\u0007""#), (0x08, #""\b""#),
     (0x09, #""\t""#), (0x0A, #""\n""#), (0x0B, #""\u000b""#), (0x0C, #""\f""#), (0x0D, #""\r""#),

@@ -6,8 +6,8 @@
 
 /// Random numbers that a seed determines (SplitMix64).
 ///
-/// Give seeds to a test as arguments (`@Test(arguments: SeededGenerator.seeds)`): a failure then prints its seed, and
-/// `WEIGHBRIDGE_SEED=7 swift test …` runs that one alone.
+/// Give seeds to a test as arguments (`@Test(arguments: SeededGenerator.seeds)`): a failure then
+/// prints its seed, and `WEIGHBRIDGE_SEED=7 swift test …` runs that one alone.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
