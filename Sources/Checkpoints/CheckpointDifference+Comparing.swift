@@ -17,7 +17,7 @@ extension CheckpointDifference {
     let meter = ProgressMeter(
       .reading, total: common.reduce(0) { $0 + (first.weights[$1]?.byteCount ?? 0) }, progress)
     let found = Mutex<[Int: Entry]>([:])
-    try WorkQueue.forEach(common.count) { (index) throws(CheckpointError) in
+    try WorkQueue.forEach(common.count) { (index, _) throws(CheckpointError) in
       let name = common[index]
       guard let left = first.weights[name], let right = second.weights[name] else { return }
       let comparison = WeightComparison(left, right, tolerance: tolerance)

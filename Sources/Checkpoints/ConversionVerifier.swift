@@ -4,6 +4,12 @@ internal import Synchronization
 internal import TensorValues
 internal import WeightGraph
 
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
 /// Compares what was written with what should have been: names, types, shapes, ties, then every byte.
 struct ConversionVerifier {
   private let graph: WeightGraph
@@ -16,6 +22,18 @@ struct ConversionVerifier {
     let expected: Weight
     let written: Weight
     let file: String
+
+    /// Throws at the first byte that differs.
+    func compare(
+      _ expected: UnsafeRawBufferPointer, _ written: UnsafeRawBufferPointer, at offset: Int
+    ) throws(CheckpointError) {
+      if unsafe expected.isEqual(to: written) { return }
+      let place = unsafe zip(expected, written).enumerated().first { $1.0 != $1.1 }?.offset ?? 0
+      throw CheckpointError(
+        .mismatch, file: file, offset: offset + place, field: "verification", tensor: name.string,
+        unsafe "expected byte \(expected[place]), found \(written[place])",
+        remedy: "nothing was put in place")
+    }
   }
 
   init(graph: WeightGraph, destination: String) {
@@ -76,23 +94,20 @@ struct ConversionVerifier {
       .verifying, total: pairs.reduce(0) { $0 + $1.expected.byteCount }, progress)
     let errors = Mutex<[ExactName: RoundingError]>([:])
     let pairs = pairs
-    try WorkQueue.forEach(pieces.count) { (index) throws(CheckpointError) in
+    try WorkQueue.forEach(pieces.count) { (index, buffers) throws(CheckpointError) in
       let piece = pieces[index]
       let pair = pairs[piece.weight]
       do throws(CheckpointError) {
-        let expected = try pair.expected.bytes(of: piece)
-        let written = try pair.written.bytes(of: piece)
-        if expected != written {
-          let offset = zip(expected, written).enumerated().first { $1.0 != $1.1 }?.offset ?? 0
-          throw CheckpointError(
-            .mismatch, file: pair.file, offset: piece.range.lowerBound + offset,
-            field: "verification", tensor: pair.name.string,
-            "expected byte \(expected[offset]), found \(written[offset])",
-            remedy: "nothing was put in place")
-        }
-        if case .cast(let original) = pair.expected.expression {
-          let error = try RoundingError(original, cast: written, pair.expected.dtype, piece)
-          errors.withLock { $0[pair.name, default: RoundingError()].merge(error) }
+        for chunk in pair.expected.chunks(of: piece) {
+          try unsafe buffers.read(pair.expected, pair.written, chunk) {
+            (expected, written) throws(CheckpointError) in
+            try unsafe pair.compare(expected, written, at: chunk.lowerBound)
+            if case .cast(let original) = pair.expected.expression {
+              let error = try unsafe RoundingError(
+                original, cast: written, pair.expected.dtype, chunk)
+              errors.withLock { $0[pair.name, default: RoundingError()].merge(error) }
+            }
+          }
         }
       } catch {
         throw error.about(pair.name)
@@ -121,7 +136,7 @@ struct ConversionVerifier {
       }
     }
     let list = sources
-    try WorkQueue.forEach(list.count) { (index) throws(CheckpointError) in
+    try WorkQueue.forEach(list.count) { (index, _) throws(CheckpointError) in
       do throws(CheckpointError) {
         try list[index].1.verifyIntegrity()
       } catch {
@@ -142,17 +157,16 @@ private struct RoundingError: Sendable {
 
   /// Compares a piece of a cast weight with the values it was made of.
   init(
-    _ original: Weight, cast bytes: [UInt8], _ dtype: DType, _ piece: Piece
+    _ original: Weight, cast bytes: UnsafeRawBufferPointer, _ dtype: DType, _ range: Range<Int>
   ) throws(CheckpointError) {
     let scale = dtype.byteWidth ?? 1
-    let sourceWidth = original.pieceAlignment
-    let start = piece.range.lowerBound / scale * sourceWidth
-    let range = start..<(piece.range.upperBound / scale * sourceWidth)
-    let input = try original.bytes(of: Piece(weight: piece.weight, range: range))
+    let width = original.pieceAlignment
+    let source = (range.lowerBound / scale * width)..<(range.upperBound / scale * width)
+    let input = try original.bytes(of: Piece(weight: 0, range: source))
     var before: [Double] = []
     var after: [Double] = []
     unsafe input.withUnsafeBytes { unsafe original.dtype.doubles($0, into: &before) }
-    unsafe bytes.withUnsafeBytes { unsafe dtype.doubles($0, into: &after) }
+    unsafe dtype.doubles(bytes, into: &after)
     for (old, new) in zip(before, after) where !old.isNaN {
       if old.isFinite, new.isFinite {
         largest = max(largest, (old - new).magnitude)
@@ -176,5 +190,14 @@ extension Weight {
     case .concatenated(let parts, _): parts.flatMap(\.sources)
     case .cast(let inner): inner.sources
     }
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// True if both hold the same bytes.
+  func isEqual(to other: UnsafeRawBufferPointer) -> Bool {
+    guard count == other.count else { return false }
+    guard let left = baseAddress, let right = other.baseAddress else { return true }
+    return unsafe memcmp(left, right, count) == 0
   }
 }

@@ -15,42 +15,24 @@ public enum WeightDigest {
     let meter = ProgressMeter(
       .reading, total: weights.reduce(0) { $0 + $1.weight.byteCount }, progress)
     let results = Mutex([String](repeating: "", count: weights.count))
-    try WorkQueue.forEach(weights.count) { (index) throws(CheckpointError) in
+    try WorkQueue.forEach(weights.count) { (index, buffers) throws(CheckpointError) in
       let (name, weight) = weights[index]
       var hash = SHA256()
-      try unsafe weight.forEachPiece(of: name) { bytes in
-        unsafe hash.update(bufferPointer: bytes)
-        meter.add(bytes.count)
+      do throws(CheckpointError) {
+        for piece in Piece.cut([weight]) {
+          for chunk in weight.chunks(of: piece) {
+            try unsafe buffers.read(weight, chunk) { bytes in
+              unsafe hash.update(bufferPointer: bytes)
+            }
+          }
+          meter.add(piece.range.count)
+        }
+      } catch {
+        throw error.about(name)
       }
       let text = Hexadecimal.text(hash.finalize())
       results.withLock { $0[index] = text }
     }
     return results.withLock { $0 }
-  }
-}
-
-extension Weight {
-  /// Hands the packed bytes out in order, in pieces.
-  ///
-  /// - Throws: what reading throws, with the tensor's name.
-  func forEachPiece(
-    of name: ExactName, _ body: (UnsafeRawBufferPointer) -> Void
-  ) throws(CheckpointError) {
-    var buffer: [UInt8] = []
-    for piece in Piece.cut([self]) {
-      if buffer.count != piece.range.count {
-        buffer = [UInt8](repeating: 0, count: piece.range.count)
-      }
-      var failure: CheckpointError?
-      unsafe buffer.withUnsafeMutableBytes { bytes in
-        do throws(CheckpointError) {
-          try unsafe read(at: piece.range.lowerBound, into: bytes)
-          unsafe body(UnsafeRawBufferPointer(bytes))
-        } catch {
-          failure = error
-        }
-      }
-      if let failure { throw failure.about(name) }
-    }
   }
 }

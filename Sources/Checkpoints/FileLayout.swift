@@ -29,7 +29,7 @@ extension FileLayout {
         < offsets[pieces[$1].weight] + pieces[$1].range.lowerBound
     }
     let needsChecksums = needsChecksums
-    try WorkQueue.forEach(pieces.count) { (position) throws(CheckpointError) in
+    try WorkQueue.forEach(pieces.count) { (position, buffers) throws(CheckpointError) in
       let index = order[position]
       let piece = pieces[index]
       let (name, weight) = weights[piece.weight]
@@ -38,10 +38,15 @@ extension FileLayout {
         if !needsChecksums, let ranges = weight.fileRanges {
           try output.copy(ranges, from: piece.range, to: offset)
         } else {
-          let bytes = try weight.bytes(of: piece)
-          if needsChecksums { checksums.set(CRC32.checksum(bytes), for: index) }
-          try output.write(bytes, at: offset)
-          output.startWriteback(at: offset, count: bytes.count)
+          var checksum = CRC32()
+          for chunk in weight.chunks(of: piece) {
+            try unsafe buffers.read(weight, chunk) { (bytes) throws(CheckpointError) in
+              if needsChecksums { unsafe checksum.update(bytes) }
+              try unsafe output.write(bytes, at: offset + chunk.lowerBound - piece.range.lowerBound)
+            }
+          }
+          checksums.set(checksum.value, for: index)
+          output.startWriteback(at: offset, count: piece.range.count)
         }
       } catch {
         throw error.about(name)

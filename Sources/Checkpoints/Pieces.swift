@@ -27,3 +27,60 @@ struct Piece: Sendable {
     return pieces
   }
 }
+
+extension Weight {
+  /// A piece cut into the ranges in which it is best read: small ones that stay in the processor's cache, where reading
+  /// is sequential; the whole piece where elements are gathered from all over the storage.
+  func chunks(of piece: Piece) -> [Range<Int>] {
+    guard isReadInOrder else { return [piece.range] }
+    let size = (512 << 10) / pieceAlignment * pieceAlignment
+    return stride(from: piece.range.lowerBound, to: piece.range.upperBound, by: size).map {
+      $0..<min($0 + size, piece.range.upperBound)
+    }
+  }
+}
+
+/// Two buffers of one thread, kept from piece to piece: fresh memory would cost as much as the copying.
+final class PieceBuffers {
+  private var first = Buffer()
+  private var second = Buffer()
+
+  /// Bytes of a weight, valid until `body` returns.
+  func read(
+    _ weight: Weight, _ range: Range<Int>,
+    _ body: (UnsafeRawBufferPointer) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    try unsafe body(try unsafe first.read(weight, range))
+  }
+
+  /// The same bytes of two weights, valid until `body` returns.
+  func read(
+    _ weight: Weight, _ other: Weight, _ range: Range<Int>,
+    _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    let left = try unsafe first.read(weight, range)
+    try unsafe body(left, try unsafe second.read(other, range))
+  }
+
+  /// Safe: the memory belongs to the buffer alone, grows before it is too small, and is handed out for reading only.
+  @safe
+  private struct Buffer: ~Copyable {
+    private var memory = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
+
+    deinit {
+      unsafe memory.deallocate()
+    }
+
+    mutating func read(
+      _ weight: Weight, _ range: Range<Int>
+    ) throws(CheckpointError) -> UnsafeRawBufferPointer {
+      if unsafe memory.count < range.count {
+        unsafe memory.deallocate()
+        unsafe memory = .allocate(byteCount: range.count, alignment: 64)
+      }
+      let part = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[..<range.count])
+      try unsafe weight.read(at: range.lowerBound, into: part)
+      return UnsafeRawBufferPointer(part)
+    }
+  }
+}

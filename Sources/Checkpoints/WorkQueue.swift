@@ -17,20 +17,21 @@ enum WorkQueue {
     Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))
   }
 
-  /// Calls `body` for every index below `count`, in order of starting. The first error stops the start of further work
-  /// and is thrown.
+  /// Calls `body` for every index below `count`, in order of starting, with buffers that belong to the thread. The first
+  /// error stops the start of further work and is thrown.
   static func forEach(
-    _ count: Int, _ body: @Sendable (Int) throws(CheckpointError) -> Void
+    _ count: Int, _ body: @Sendable (Int, PieceBuffers) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
     let next = Atomic<Int>(0)
     let failure = Mutex<CheckpointError?>(nil)
     let threads = min(width, count)
     @Sendable func work(_: Int) {
+      let buffers = PieceBuffers()
       while true {
         let index = next.add(1, ordering: .relaxed).oldValue
         guard index < count else { return }
         do throws(CheckpointError) {
-          try body(index)
+          try body(index, buffers)
         } catch {
           failure.withLock { $0 = $0 ?? error }
           next.store(count, ordering: .relaxed)

@@ -21,6 +21,15 @@ extension Weight {
     }
   }
 
+  /// True if reading forward reads the storage forward, so that small reads cost no more than large ones.
+  public var isReadInOrder: Bool {
+    switch expression {
+    case .stored(let stored): stored.layout.isPacked
+    case .concatenated(let parts, _): parts.allSatisfy(\.isReadInOrder)
+    case .cast(let inner): inner.isReadInOrder
+    }
+  }
+
   /// The smallest piece that can be read: the bytes of one element, or 1 for types whose elements share bytes.
   public var pieceAlignment: Int { dtype.byteWidth ?? 1 }
 
