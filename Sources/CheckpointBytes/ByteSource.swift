@@ -4,7 +4,7 @@ public protocol ByteSource: AnyObject, Sendable {
   /// The number of bytes.
   var byteCount: Int { get }
 
-  /// Where the bytes lie in a file as they are, if they do: such bytes can be copied by the kernel.
+  /// Where the bytes lie in a file as they are, if they do.
   var fileRange: FileRange? { get }
 
   /// Where the bytes come from, for people: `model.bin: archive/data/3 @ 18432`.

@@ -75,40 +75,6 @@ public final class OutputFile: Sendable {
     if let thrown { throw thrown }
   }
 
-  /// Copies a range of another file, inside the kernel where it can.
-  public func copy(_ range: FileRange, to offset: Int) throws(CheckpointError) {
-    var done = 0
-    while done < range.count {
-      // Large enough to be cheap, small enough that write-back starts early.
-      let piece = min(range.count - done, 32 << 20)
-      let copied: Int
-      do {
-        copied = try SystemCalls.copy(
-          from: range.file.descriptor, at: range.offset + done, to: descriptor, at: offset + done,
-          count: piece)
-      } catch {
-        throw failure(error, "cannot be written")
-      }
-      if copied == 0 {
-        try copyThroughMemory(range, from: done, to: offset)
-        return
-      }
-      startWriteback(at: offset + done, count: copied)
-      done += copied
-    }
-  }
-
-  private func copyThroughMemory(
-    _ range: FileRange, from start: Int, to offset: Int
-  ) throws(CheckpointError) {
-    var done = start
-    while done < range.count {
-      let piece = min(range.count - done, 1 << 20)
-      try write(try range.file.bytes(at: range.offset + done, count: piece), at: offset + done)
-      done += piece
-    }
-  }
-
   /// Asks the kernel to begin writing a range to disk.
   public func startWriteback(at offset: Int, count: Int) {
     SystemCalls.startWriteback(descriptor, at: offset, count: count)

@@ -15,12 +15,8 @@ public enum ScratchFile {
       path: Directory.join(directory, "weighbridge-scratch"), reserving: source.byteCount)
     var offset = 0
     while offset < source.byteCount {
-      let count = min(4 << 20, source.byteCount - offset)
-      if let range = source.fileRange {
-        try output.copy(FileRange(range, from: offset, count: count), to: offset)
-      } else {
-        try output.write(try source.bytes(at: offset, count: count), at: offset)
-      }
+      let count = min(1 << 20, source.byteCount - offset)
+      try output.write(try source.bytes(at: offset, count: count), at: offset)
       offset += count
     }
     let file = try SourceFile(path: output.temporaryPath, shownAs: name)

@@ -116,29 +116,6 @@ enum SystemCalls {
     }
   }
 
-  /// Copies bytes between files inside the kernel. Returns how many were copied; 0 if the kernel cannot do it for these
-  /// files and the caller has to read and write.
-  static func copy(
-    from source: CInt, at sourceOffset: Int, to destination: CInt, at destinationOffset: Int,
-    count: Int
-  ) throws(SystemFailure) -> Int {
-    #if os(Linux)
-      var input = Int64(sourceOffset)
-      var output = Int64(destinationOffset)
-      while true {
-        let copied = unsafe copy_file_range(source, &input, destination, &output, count, 0)
-        if copied >= 0 { return copied }
-        switch errno {
-        case EINTR: continue
-        case EXDEV, ENOSYS, EINVAL, EOPNOTSUPP, EPERM, EBADF: return 0
-        default: throw SystemFailure(code: errno, call: "copy")
-        }
-      }
-    #else
-      return 0
-    #endif
-  }
-
   static func setSize(_ descriptor: CInt, _ size: Int) throws(SystemFailure) {
     _ = try check(ftruncate(descriptor, off_t(size)), "ftruncate")
   }

@@ -35,19 +35,15 @@ extension FileLayout {
       let (name, weight) = weights[piece.weight]
       let offset = offsets[piece.weight] + piece.range.lowerBound
       do throws(CheckpointError) {
-        if !needsChecksums, let ranges = weight.fileRanges {
-          try output.copy(ranges, from: piece.range, to: offset)
-        } else {
-          var checksum = CRC32()
-          for chunk in weight.chunks(of: piece) {
-            try unsafe buffers.read(weight, chunk) { (bytes) throws(CheckpointError) in
-              if needsChecksums { unsafe checksum.update(bytes) }
-              try unsafe output.write(bytes, at: offset + chunk.lowerBound - piece.range.lowerBound)
-            }
+        var checksum = CRC32()
+        for chunk in weight.chunks(of: piece) {
+          try unsafe buffers.read(weight, chunk) { (bytes) throws(CheckpointError) in
+            if needsChecksums { unsafe checksum.update(bytes) }
+            try unsafe output.write(bytes, at: offset + chunk.lowerBound - piece.range.lowerBound)
           }
-          checksums.set(checksum.value, for: index)
-          output.startWriteback(at: offset, count: piece.range.count)
         }
+        checksums.set(checksum.value, for: index)
+        output.startWriteback(at: offset, count: piece.range.count)
       } catch {
         throw error.about(name)
       }
@@ -63,23 +59,6 @@ extension Weight {
   func bytes(of piece: Piece) throws(CheckpointError) -> [UInt8] {
     try unsafe withNewBytes(count: piece.range.count) { (buffer) throws(CheckpointError) in
       try unsafe read(at: piece.range.lowerBound, into: buffer)
-    }
-  }
-}
-
-extension OutputFile {
-  /// Copies the part `range` of several ranges taken as one after the other.
-  fileprivate func copy(
-    _ ranges: [FileRange], from range: Range<Int>, to offset: Int
-  ) throws(CheckpointError) {
-    var start = 0
-    for whole in ranges {
-      let wanted = range.clamped(to: start..<(start + whole.count))
-      if !wanted.isEmpty {
-        let part = FileRange(whole, from: wanted.lowerBound - start, count: wanted.count)
-        try copy(part, to: offset + wanted.lowerBound - range.lowerBound)
-      }
-      start += whole.count
     }
   }
 }

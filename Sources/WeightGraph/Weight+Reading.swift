@@ -2,25 +2,6 @@ public import CheckpointBytes
 internal import TensorValues
 
 extension Weight {
-  /// The ranges of files whose bytes, one after the other, are the packed little-endian bytes of this weight; nil if they
-  /// have to be computed. Such a weight can be copied by the kernel.
-  public var fileRanges: [FileRange]? {
-    switch expression {
-    case .stored(let stored):
-      guard stored.isVerbatim, let whole = stored.source.fileRange else { return nil }
-      return [FileRange(whole, from: stored.byteOffset, count: byteCount)]
-    case .concatenated(let parts, let axis):
-      guard shape.dimensions[..<axis].allSatisfy({ $0 == 1 }) else { return nil }
-      var ranges: [FileRange] = []
-      for part in parts {
-        guard let more = part.fileRanges else { return nil }
-        ranges += more
-      }
-      return ranges
-    case .cast: return nil
-    }
-  }
-
   /// True if reading forward reads the storage forward, so that small reads cost no more than large ones.
   public var isReadInOrder: Bool {
     switch expression {

@@ -116,32 +116,6 @@ import Testing
     #expect(try Directory.names(in: directory.path) == [name])
   }
 
-  @Test("Ranges of other files are copied to where they belong")
-  func copies() throws {
-    let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
-    let source = try SourceFile(path: directory.write(bytes, as: "source"))
-    let whole = try #require(try FileBytes(source, at: 0, count: source.size).fileRange)
-    let output = try OutputFile(path: directory.file("file"))
-    try output.write([1, 2, 3], at: 0)
-    try output.copy(FileRange(whole, from: 5000, count: 90_000), to: 3)
-    try output.copy(FileRange(whole, from: 0, count: 0), to: 0)
-    try output.copy(FileRange(whole, from: 0, count: 4), to: 90_003)
-    try output.commit()
-    #expect(try content("file") == [1, 2, 3] + bytes[5000..<95_000] + bytes[..<4])
-  }
-
-  @Test("A source that is cut while it is copied is an error at its new end")
-  func cutSource() throws {
-    let path = try directory.write([UInt8](repeating: 7, count: 10_000), as: "source")
-    let source = try SourceFile(path: path)
-    let whole = try #require(try FileBytes(source, at: 0, count: 10_000).fileRange)
-    try directory.setSize(4000, of: "source")
-    let output = try OutputFile(path: directory.file("file"))
-    #expect(throws: CheckpointError(.truncated, file: path, offset: 4000, "")) {
-      try output.copy(whole, to: 0)
-    }
-  }
-
   @Test("A disk that has no room is found when the space is reserved")
   func fullDisk() throws {
     let path = directory.file("file")

@@ -168,34 +168,20 @@ private final class WatchedZeros: ByteSource {
     #expect(column == [UInt8](littleEndian: (0..<rows).map { UInt32($0 * columns + 699) }))
   }
 
-  @Test("What lies packed in a file is a range of it; what does not is none")
-  func fileRanges() throws {
-    let directory = try TemporaryDirectory()
-    let path = try directory.write([UInt8](repeating: 0, count: 100), as: "file")
-    let file = try SourceFile(path: path)
-    func weight(_ extents: [Int], at offset: Int, order: ByteOrder = .little) throws -> Weight {
-      let packed = StridedLayout(packed: try shape(extents))
-      return Weight(
-        try StoredTensor(
-          source: FileBytes(file, at: offset, count: 48), dtype: .f32,
-          layout: packed, byteOrder: order))
-    }
-    func ranges(_ weight: Weight) -> [[Int]]? { weight.fileRanges?.map { [$0.offset, $0.count] } }
-    let matrix = try weight([3, 4], at: 8)
-    #expect(ranges(matrix) == [[8, 48]])
-    #expect(ranges(try matrix.sliced(axis: 0, 1..<3)) == [[24, 32]])
-    #expect(ranges(try matrix.sliced(axis: 1, 1..<3)) == nil)
-    #expect(ranges(try matrix.sliced(axis: 0, 1..<2).sliced(axis: 1, 1..<3)) == [[28, 8]])
-    #expect(ranges(try matrix.transposed([1, 0])) == nil)
-    #expect(ranges(try matrix.transposed([1, 0]).transposed([1, 0])) == [[8, 48]])
-    #expect(ranges(try matrix.reshaped(try shape([12]))) == [[8, 48]])
-    #expect(ranges(try matrix.cast(to: .f16)) == nil)
-    #expect(ranges(try weight([12], at: 8, order: .big)) == nil)
-    let other = try weight([2, 4], at: 52)
-    #expect(ranges(try Weight.concatenated([matrix, other], axis: 0)) == [[8, 48], [52, 32]])
-    let wide = try weight([3, 1], at: 52)
-    #expect(ranges(try Weight.concatenated([matrix, wide], axis: 1)) == nil)
-    #expect(ranges(try stored(.f32, [0, 0, 0, 0])) == nil)
+  @Test("Transforms fold: what is packed in the end is read as if nothing had happened")
+  func folding() throws {
+    let matrix = try stored(.f32, [3, 4])
+    #expect(matrix.isReadInOrder)
+    #expect(try matrix.sliced(axis: 0, 1..<3).isReadInOrder)
+    #expect(try !matrix.sliced(axis: 1, 1..<3).isReadInOrder)
+    #expect(try matrix.sliced(axis: 0, 1..<2).sliced(axis: 1, 1..<3).isReadInOrder)
+    #expect(try !matrix.transposed([1, 0]).isReadInOrder)
+    #expect(try matrix.transposed([1, 0]).transposed([1, 0]).lineage == matrix.lineage)
+    #expect(try matrix.reshaped(try shape([12])).lineage == matrix.lineage)
+    #expect(try matrix.cast(to: .f16).isReadInOrder)
+    #expect(try !matrix.transposed([1, 0]).cast(to: .f16).isReadInOrder)
+    let other = try stored(.f32, [2, 4])
+    #expect(try Weight.concatenated([matrix, other], axis: 0).isReadInOrder)
   }
 
   @Test("Every weight says where it comes from, the last step first")
