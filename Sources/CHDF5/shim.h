@@ -74,18 +74,19 @@ static inline hid_t weighbridge_hdf5_default_properties(void) { return H5P_DEFAU
 
 // MARK: Objects
 
-// The kind of an open object, and a number that no other object of the file has.
-static inline int weighbridge_hdf5_object(hid_t object, int *type, uint64_t *address) {
+// The kind of an open object, a number that no other object of the file has, and how many attributes it has.
+static inline int weighbridge_hdf5_object(hid_t object, int *type, uint64_t *address, uint64_t *attributes) {
 #if H5_VERSION_GE(1, 12, 0)
   H5O_info2_t information;
-  if (H5Oget_info3(object, &information, H5O_INFO_BASIC) < 0) return -1;
+  if (H5Oget_info3(object, &information, H5O_INFO_BASIC | H5O_INFO_NUM_ATTRS) < 0) return -1;
   memcpy(address, &information.token, sizeof *address);
 #else
   H5O_info_t information;
-  if (H5Oget_info2(object, &information, H5O_INFO_BASIC) < 0) return -1;
+  if (H5Oget_info2(object, &information, H5O_INFO_BASIC | H5O_INFO_NUM_ATTRS) < 0) return -1;
   *address = information.addr;
 #endif
   *type = (int)information.type;
+  *attributes = information.num_attrs;
   return 0;
 }
 

@@ -33,11 +33,7 @@ public final class OutputFile: Sendable {
       throw CheckpointError(.inputOutput, file: path, "cannot be written: \(error.reason)")
     }
     TemporaryFiles.shared.insert(temporaryPath)
-    do {
-      try SystemCalls.reserve(descriptor, size)
-    } catch {
-      throw CheckpointError(.inputOutput, file: path, "cannot be written: \(error.reason)")
-    }
+    try reserve(size)
   }
 
   deinit {
@@ -73,6 +69,15 @@ public final class OutputFile: Sendable {
       }
     }
     if let thrown { throw thrown }
+  }
+
+  /// Reserves the space up to a size, so that a full disk is found before the work; it also makes writing faster.
+  public func reserve(_ size: Int) throws(CheckpointError) {
+    do {
+      try SystemCalls.reserve(descriptor, size)
+    } catch {
+      throw failure(error, "cannot be written")
+    }
   }
 
   /// Asks the kernel to begin writing a range to disk.

@@ -133,11 +133,15 @@ struct HDF5FileLayout: FileLayout {
   }
 
   func begin(_ output: OutputFile) throws(CheckpointError) -> [Int] {
+    let offsets: [Int]
     do {
-      return try plan.write(toNew: output.temporaryPath)
+      offsets = try plan.write(toNew: output.temporaryPath)
     } catch {
       throw error.inFile(output.path)
     }
+    // The library has set the size; the space is still to be had.
+    try output.reserve(try output.reopen().size)
+    return offsets
   }
 
   func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError) {}

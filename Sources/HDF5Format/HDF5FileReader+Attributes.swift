@@ -5,8 +5,9 @@ internal import TensorValues
 extension HDF5FileReader {
   /// The attributes of an object, in the order in which they are stored.
   func attributes(
-    of object: HDF5Handle, at path: ExactName
+    of object: HDF5Handle, _ count: UInt64, at path: ExactName
   ) throws(CheckpointError) -> [HDF5Attribute] {
+    if count == 0 { return [] }
     var attributes: [HDF5Attribute] = []
     for name in try attributeNames(of: object, at: path) {
       guard let attribute = HDF5Handle.attribute(unsafe H5Aopen(object.identifier, name, 0)) else {

@@ -4,14 +4,12 @@ internal import TensorValues
 
 extension HDF5FileReader {
   /// Describes a data set. Its elements are not read, except where they lie in the object's header.
-  func dataset(_ object: HDF5Handle, at path: ExactName) throws(CheckpointError) -> HDF5Dataset {
+  func dataset(
+    _ object: HDF5Handle, attributes count: UInt64, at path: ExactName
+  ) throws(CheckpointError) -> HDF5Dataset {
     guard let type = HDF5Handle.datatype(H5Dget_type(object.identifier)),
-      let space = HDF5Handle.dataspace(H5Dget_space(object.identifier)),
-      let creation = HDF5Handle.properties(H5Dget_create_plist(object.identifier))
+      let space = HDF5Handle.dataspace(H5Dget_space(object.identifier))
     else { throw failure(.malformed, path, "data set") }
-    let layout = H5Pget_layout(creation.identifier)
-    try checkOrigin(layout, creation, at: path)
-
     var elementType = HDF5ElementType(type.identifier)
     let size = H5Tget_size(type.identifier)
     var shape = try extents(of: space, at: path, "dataspace")
@@ -20,24 +18,36 @@ extension HDF5FileReader {
       shape = Shape([0])
     }
     guard let shape, size > 0 else { throw failure(.malformed, path, "datatype") }
-    let (byteCount, overflow) = shape.elementCount.multipliedReportingOverflow(by: size)
+    var (byteCount, overflow) = shape.elementCount.multipliedReportingOverflow(by: size)
     guard !overflow else {
       throw failure(
         .malformed, path, "dataspace", "\(shape) elements of \(size) bytes do not fit 64 bits")
     }
+    let isReadable = if case .unsupported = elementType { false } else { true }
     let storage: HDF5Storage
-    if case .unsupported = elementType {
-      // It will not be read, so that nothing more is asked of a library that may stumble.
-      storage = .unallocated
+    var fillValue: [UInt8]?
+    if isReadable, let known = try contiguous(object, byteCount, at: path) {
+      // What has a place in this file lies in no other, passes through no filter and needs no fill value: the list of
+      // properties, which is slow to get, has nothing to add.
+      storage = known
     } else {
-      storage = try self.storage(
-        object, layout, creation, type, shape, size, byteCount, at: path)
+      guard let creation = HDF5Handle.properties(H5Dget_create_plist(object.identifier)) else {
+        throw failure(.malformed, path, "data set")
+      }
+      let layout = H5Pget_layout(creation.identifier)
+      try checkOrigin(layout, creation, at: path)
+      // What will not be read is not looked at further, with a library that may stumble.
+      storage =
+        isReadable
+        ? try self.storage(object, layout, creation, type, shape, size, byteCount, at: path)
+        : .unallocated
+      fillValue = try self.fillValue(creation, type, size, elementType, at: path)
     }
+    if !isReadable { byteCount = 0 }
     return HDF5Dataset(
-      path: path, attributes: try attributes(of: object, at: path), elementType: elementType,
-      elementByteCount: size, shape: shape, storage: storage,
-      fillValue: try fillValue(creation, type, size, elementType, at: path),
-      byteCount: { if case .unsupported = elementType { 0 } else { byteCount } }())
+      path: path, attributes: try attributes(of: object, count, at: path),
+      elementType: elementType, elementByteCount: size, shape: shape, storage: storage,
+      fillValue: fillValue, byteCount: byteCount)
   }
 
   /// Bytes of other files are refused.
@@ -61,7 +71,8 @@ extension HDF5FileReader {
     _ shape: Shape, _ size: Int, _ byteCount: Int, at path: ExactName
   ) throws(CheckpointError) -> HDF5Storage {
     switch layout {
-    case H5D_CONTIGUOUS: return try contiguous(object, byteCount, at: path)
+    // With a place it would have been found before.
+    case H5D_CONTIGUOUS: return .unallocated
     case H5D_COMPACT: return try compact(object, type, byteCount, at: path)
     case H5D_CHUNKED: return try chunked(object, creation, shape, size, at: path)
     default:
@@ -69,16 +80,18 @@ extension HDF5FileReader {
     }
   }
 
+  /// Where contiguous elements lie; nil if the layout is another, nothing was allocated, or other files hold the
+  /// elements: for all of these `H5Dget_offset` gives no address.
   private func contiguous(
     _ object: HDF5Handle, _ byteCount: Int, at path: ExactName
-  ) throws(CheckpointError) -> HDF5Storage {
+  ) throws(CheckpointError) -> HDF5Storage? {
     let address = H5Dget_offset(object.identifier)
     // The library adds the user block even to "nowhere".
     if weighbridge_hdf5_is_undefined(address &- haddr_t(userBlock)) != 0
       || weighbridge_hdf5_is_undefined(address) != 0
     {
       weighbridge_hdf5_forget_error()
-      return .unallocated
+      return nil
     }
     if byteCount == 0 { return .contiguous(offset: 0, count: 0) }
     let stored = H5Dget_storage_size(object.identifier)

@@ -111,10 +111,11 @@ final class HDF5FileReader {
   private func visit(_ object: HDF5Handle, path: ExactName) throws(CheckpointError) -> Frame? {
     var type: CInt = 0
     var address: UInt64 = 0
-    guard unsafe weighbridge_hdf5_object(object.identifier, &type, &address) >= 0 else {
+    var count: UInt64 = 0
+    guard unsafe weighbridge_hdf5_object(object.identifier, &type, &address, &count) >= 0 else {
       throw failure(.malformed, path, "object header")
     }
-    try count(path)
+    try self.count(path)
     switch places[address] {
     case .group(let index):
       description.groups[index].otherPaths.append(path)
@@ -129,11 +130,11 @@ final class HDF5FileReader {
     case H5O_TYPE_GROUP:
       places[address] = .group(description.groups.count)
       description.groups.append(
-        HDF5Group(path: path, attributes: try attributes(of: object, at: path)))
+        HDF5Group(path: path, attributes: try attributes(of: object, count, at: path)))
       return Frame(group: object, path: path, links: try links(of: object, at: path)[...])
     case H5O_TYPE_DATASET:
       places[address] = .dataset(description.datasets.count)
-      description.datasets.append(try dataset(object, at: path))
+      description.datasets.append(try dataset(object, attributes: count, at: path))
     case H5O_TYPE_NAMED_DATATYPE:
       // A type that others share: it is described where it is used.
       places[address] = .other

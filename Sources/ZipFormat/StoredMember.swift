@@ -1,29 +1,48 @@
 internal import CheckpointBytes
+internal import Synchronization
 
 /// The content of a stored member: a range of the file.
+///
+/// The member's local header, which says where the range begins, is read when the content is first asked for: listing an
+/// archive of thousands of members touches its directory only.
 final class StoredMember: ByteSource {
   private let member: ZipMember
-  private let bytes: FileBytes
+  private let file: SourceFile
+  private let content = Mutex<FileBytes?>(nil)
 
-  /// Takes a member whose data was found to lie inside the file.
-  init(_ member: ZipMember, dataOffset: Int, in file: SourceFile) throws(CheckpointError) {
+  /// Takes a member of an archive.
+  init(_ member: ZipMember, in file: SourceFile) {
     self.member = member
-    bytes = try FileBytes(file, at: dataOffset, count: member.byteCount, member: member.name.string)
+    self.file = file
+  }
+
+  /// The range, once the local header was found to agree with the directory.
+  private func bytes() throws(CheckpointError) -> FileBytes {
+    let known = content.withLock { $0 }
+    if let known { return known }
+    let offset = member.headerOffset + (try LocalHeader(member, in: file).length)
+    let found = try FileBytes(
+      file, at: offset, count: member.byteCount, member: member.name.string)
+    content.withLock { $0 = found }
+    return found
   }
 
   var byteCount: Int { member.byteCount }
-  var fileRange: FileRange? { bytes.fileRange }
-  var origin: String { bytes.origin }
+  var fileRange: FileRange? { (try? bytes())?.fileRange }
+  var origin: String {
+    (try? bytes())?.origin ?? "\(file.path): \(member.name) @ \(member.headerOffset)"
+  }
 
   func read(
     at offset: Int, into destination: UnsafeMutableRawBufferPointer
   ) throws(CheckpointError) {
-    try unsafe bytes.read(at: offset, into: destination)
+    try unsafe bytes().read(at: offset, into: destination)
   }
 
   /// Sums the whole content and compares it with the recorded CRC-32.
   func verifyIntegrity() throws(CheckpointError) {
-    guard member.crc32 != 0, let file = fileRange?.file else { return }
+    guard member.crc32 != 0 else { return }
+    let bytes = try bytes()
     var checksum = CRC32()
     let piece = 1 << 20
     var position = 0

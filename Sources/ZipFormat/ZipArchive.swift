@@ -58,13 +58,14 @@ extension ZipArchive {
 
   /// A member's content as a byte source: a range of the file if it is stored, inflated on the way otherwise.
   ///
-  /// A stored member is compared with its checksum by `verifyIntegrity()`, an inflated one whenever its end is read.
-  /// - Throws: `malformed` if the local header contradicts the central directory.
+  /// A stored member is compared with its checksum by `verifyIntegrity()`, an inflated one whenever its end is read. The
+  /// local header of a stored member is read and compared with the directory when its content is first read.
+  /// - Throws: `malformed` if the local header of a deflated member contradicts the central directory.
   public func source(of member: ZipMember) throws(CheckpointError) -> any ByteSource {
-    let offset = try dataOffset(of: member)
     switch member.method {
-    case .stored: return try StoredMember(member, dataOffset: offset, in: file)
-    case .deflated: return InflatedMember(member, dataOffset: offset, in: file)
+    case .stored: return StoredMember(member, in: file)
+    case .deflated:
+      return InflatedMember(member, dataOffset: try dataOffset(of: member), in: file)
     }
   }
 
