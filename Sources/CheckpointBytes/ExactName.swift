@@ -21,7 +21,7 @@ extension ExactName: Hashable, Comparable {
     // Whole buffers at once: graphs of thousands of names compare and hash them all the time.
     guard left.byteCount == right.byteCount else { return false }
     return unsafe left.withBytes { first in
-      unsafe right.withBytes { second in unsafe first.elementsEqual(second) }
+      unsafe right.withBytes { second in unsafe first.isEqual(to: second) }
     }
   }
 

@@ -217,3 +217,12 @@ extension FileStatus {
     permissions = UInt32(record.st_mode) & 0o777
   }
 }
+
+extension UnsafeRawBufferPointer {
+  /// True if both hold the same bytes; as fast as the C library compares.
+  package func isEqual(to other: UnsafeRawBufferPointer) -> Bool {
+    guard count == other.count else { return false }
+    guard let left = baseAddress, let right = other.baseAddress else { return true }
+    return unsafe memcmp(left, right, count) == 0
+  }
+}

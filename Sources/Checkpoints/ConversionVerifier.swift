@@ -4,12 +4,6 @@ internal import Synchronization
 internal import TensorValues
 internal import WeightGraph
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Darwin)
-  internal import Darwin
-#endif
-
 /// Compares what was written with what should have been: names, types, shapes, ties, then every byte.
 struct ConversionVerifier {
   private let graph: WeightGraph
@@ -190,14 +184,5 @@ extension Weight {
     case .concatenated(let parts, _): parts.flatMap(\.sources)
     case .cast(let inner): inner.sources
     }
-  }
-}
-
-extension UnsafeRawBufferPointer {
-  /// True if both hold the same bytes.
-  func isEqual(to other: UnsafeRawBufferPointer) -> Bool {
-    guard count == other.count else { return false }
-    guard let left = baseAddress, let right = other.baseAddress else { return true }
-    return unsafe memcmp(left, right, count) == 0
   }
 }
