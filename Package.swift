@@ -24,11 +24,12 @@ let systemLibraries: [Target] = [
 
 let libraries: [Target] = [
   // 0: numbers and bytes
+  .target(name: "CChecksums"),
   .target(name: "TensorValues"),
   .target(name: "CheckpointBytes", dependencies: ["CLinux"]),
   // 1: one format each, and the graph between them
   .target(name: "PickleFormat", dependencies: ["CheckpointBytes"]),
-  .target(name: "ZipFormat", dependencies: ["CheckpointBytes", "CZlib"]),
+  .target(name: "ZipFormat", dependencies: ["CheckpointBytes", "CChecksums", "CZlib"]),
   .target(name: "SafetensorsFormat", dependencies: ["CheckpointBytes", "TensorValues"]),
   .target(name: "HDF5Format", dependencies: ["CheckpointBytes", "TensorValues", "CHDF5", "CZlib"]),
   .target(name: "WeightGraph", dependencies: ["CheckpointBytes", "TensorValues", collections]),

@@ -11,7 +11,7 @@ public enum PathKind: Sendable {
       }
       self = status.isRegular ? .file : status.isDirectory ? .directory : .other
     } catch {
-      throw CheckpointError(error.kind, file: path, "cannot be examined: \(error.reason)")
+      throw CheckpointError(.inputOutput, file: path, "cannot be examined: \(error.reason)")
     }
   }
 }
@@ -23,7 +23,7 @@ public enum Directory {
     do {
       return try SystemCalls.names(inDirectory: path)
     } catch {
-      throw CheckpointError(error.kind, file: path, "cannot be listed: \(error.reason)")
+      throw CheckpointError(.inputOutput, file: path, "cannot be listed: \(error.reason)")
     }
   }
 
@@ -33,6 +33,14 @@ public enum Directory {
       try SystemCalls.makeDirectory(path)
     } catch {
       throw CheckpointError(.inputOutput, file: path, "cannot be made: \(error.reason)")
+    }
+  }
+
+  /// Removes a file.
+  public static func removeFile(_ path: String) throws(CheckpointError) {
+    SystemCalls.remove(path)
+    guard try PathKind(path: path) == .nothing else {
+      throw CheckpointError(.inputOutput, file: path, "cannot be removed")
     }
   }
 

@@ -17,18 +17,18 @@ public final class SourceFile: Sendable {
 
   /// Opens a file. A file that stands for another (a temporary one) can be shown under that one's path.
   ///
-  /// - Throws: `notFound` if nothing is there, `inputOutput` if the system refuses or it is no regular file.
+  /// - Throws: `inputOutput` if nothing is there, the system refuses, or it is no regular file.
   public init(path location: String, shownAs shown: String? = nil) throws(CheckpointError) {
     let path = shown ?? location
     let descriptor: CInt
     let status: FileStatus
     guard !location.utf8.contains(0) else {
-      throw CheckpointError(.notFound, file: path, "a path cannot contain NUL")
+      throw CheckpointError(.inputOutput, file: path, "a path cannot contain NUL")
     }
     do {
       descriptor = try SystemCalls.openForReading(location)
     } catch {
-      throw CheckpointError(error.kind, file: path, "cannot be opened: \(error.reason)")
+      throw CheckpointError(.inputOutput, file: path, "cannot be opened: \(error.reason)")
     }
     do {
       status = try SystemCalls.status(descriptor)
@@ -101,11 +101,6 @@ public final class SourceFile: Sendable {
 public struct FileIdentity: Sendable, Hashable {
   let device: UInt64
   let inode: UInt64
-}
-
-extension SystemFailure {
-  /// `notFound` where the path leads nowhere, `inputOutput` otherwise.
-  var kind: FailureKind { isMissingFile ? .notFound : .inputOutput }
 }
 
 /// An array of `count` bytes that `fill` initialises whole.

@@ -19,9 +19,6 @@ struct SystemFailure: Error {
   var reason: String {
     unsafe String(cString: strerror(code))
   }
-
-  /// True if the path leads nowhere.
-  var isMissingFile: Bool { code == ENOENT || code == ENOTDIR }
 }
 
 /// What `fstat` says of an open file.

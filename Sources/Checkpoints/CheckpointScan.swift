@@ -53,7 +53,7 @@ public struct CheckpointScan: Sendable {
 
   /// Scans a file, or all files of a directory.
   ///
-  /// - Throws: `inputOutput` or `notFound` if the path leads nowhere; what is wrong with a file is among the
+  /// - Throws: `inputOutput` if the path leads nowhere; what is wrong with a file is among the
   ///   ``problems``.
   public init(
     _ path: String, limits: ReadLimits = ReadLimits()
@@ -65,8 +65,18 @@ public struct CheckpointScan: Sendable {
     for name in try Directory.names(in: path) {
       let child = Directory.join(path, name)
       guard try PathKind(path: child) == .file else { continue }
-      scan(try SourceFile(path: child), limits)
+      let file = try SourceFile(path: child)
+      if CheckpointScan.mayHoldPickles(file, name) { scan(file, limits) }
     }
+  }
+
+  /// Among the files of a directory, what begins like a pickle or an archive, or is called like one. Nearly any text is
+  /// the beginning of some pickle of protocol 0, so that everything else is left alone.
+  private static func mayHoldPickles(_ file: SourceFile, _ name: String) -> Bool {
+    let prefix = (try? file.bytes(at: 0, count: min(file.size, TorchContainer.prefixLength))) ?? []
+    if TorchContainer.announced(by: prefix) != nil || prefix.first == 0x80 { return true }
+    let endings = [".pkl", ".pickle", ".bin", ".pt", ".pth", ".ckpt", ".joblib"]
+    return endings.contains { name.lowercased().hasSuffix($0) }
   }
 
   private mutating func scan(_ file: SourceFile, _ limits: ReadLimits) {

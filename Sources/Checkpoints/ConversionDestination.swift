@@ -44,13 +44,20 @@ struct ConversionDestination: Sendable {
 
   /// The path of a file: the name itself, or as huggingface_hub names shards, `model-00001-of-00003.safetensors`.
   func filePath(shard: Int, of count: Int) -> String {
-    guard count > 1 else { return directory + fileName }
+    guard count > 1 else { return wholePath }
     func padded(_ number: Int) -> String {
       String(repeating: "0", count: max(0, 5 - String(number).count)) + String(number)
     }
     let (stem, suffix) = stemAndSuffix
     return directory + "\(stem)-\(padded(shard + 1))-of-\(padded(count))\(suffix)"
   }
+
+  /// The path of the checkpoint in one file.
+  var wholePath: String { directory + fileName }
+
+  /// What stood at the destination in the other form and must not be read instead of what is written now: a single file
+  /// beside new shards, or an index beside a new single file.
+  func supersededPath(shards count: Int) -> String { count > 1 ? wholePath : indexPath }
 
   /// The path of the index of shards.
   var indexPath: String { directory + fileName + ".index.json" }
@@ -70,8 +77,7 @@ struct ConversionDestination: Sendable {
         remedy: "leave out --max-shard-size, or write safetensors or PyTorch")
     }
     if allowed { return }
-    let paths =
-      (0..<count).map { filePath(shard: $0, of: count) } + (count > 1 ? [indexPath] : [])
+    let paths = (0..<count).map { filePath(shard: $0, of: count) } + [wholePath, indexPath]
     for path in paths where try PathKind(path: path) != .nothing {
       throw CheckpointError(
         .inconsistent, file: path, "exists already", remedy: "use --force to replace it")

@@ -25,6 +25,11 @@ extension ConversionPlan {
         receipt.files.append((output.path, size))
       }
       receipt.files += try copyCompanions()
+      let superseded = destination.supersededPath(shards: files.count)
+      if try PathKind(path: superseded) == .file {
+        try Directory.removeFile(superseded)
+        receipt.notes.append("removed \(superseded), which this conversion replaces")
+      }
     } catch {
       if destination.makesDirectory { Directory.removeIfEmpty(destination.directory) }
       throw error
@@ -55,8 +60,7 @@ extension ConversionPlan {
   private func verify(
     _ outputs: [OutputFile], receipt: inout ConversionReceipt, _ progress: ProgressHandler?
   ) throws(CheckpointError) {
-    var verifier = ConversionVerifier(
-      graph: graph, destination: destination.directory + destination.fileName)
+    var verifier = ConversionVerifier(graph: graph)
     for (file, output) in zip(files, outputs) {
       let written = try Checkpoint.open(output.reopen(), options: OpenOptions())
       try verifier.compareStructure(written.graph, with: file.ties, path: file.path)

@@ -7,7 +7,6 @@ internal import WeightGraph
 /// Compares what was written with what should have been: names, types, shapes, ties, then every byte.
 struct ConversionVerifier {
   private let graph: WeightGraph
-  private let destination: String
   private var pairs: [Pair] = []
 
   /// A weight and what it became.
@@ -30,9 +29,8 @@ struct ConversionVerifier {
     }
   }
 
-  init(graph: WeightGraph, destination: String) {
+  init(graph: WeightGraph) {
     self.graph = graph
-    self.destination = destination
   }
 
   private func mismatch(

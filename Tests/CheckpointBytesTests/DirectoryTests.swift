@@ -28,7 +28,7 @@ import Testing
   func missing() throws {
     let directory = try TemporaryDirectory()
     let path = directory.file("nothing")
-    #expect(throws: CheckpointError(.notFound, file: path, "")) { try Directory.names(in: path) }
+    #expect(throws: CheckpointError(.inputOutput, file: path, "")) { try Directory.names(in: path) }
   }
 
   @Test("A path is joined and split at its last slash")

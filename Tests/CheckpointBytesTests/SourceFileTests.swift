@@ -15,21 +15,21 @@ import Testing
 
   @Test("A file that is not there is not found")
   func missing() {
-    #expect(failure(directory.file("nothing"))?.kind == .notFound)
-    #expect(failure(directory.file("nothing/below"))?.kind == .notFound)
-    #expect(failure("")?.kind == .notFound)
+    #expect(failure(directory.file("nothing"))?.kind == .inputOutput)
+    #expect(failure(directory.file("nothing/below"))?.kind == .inputOutput)
+    #expect(failure("")?.kind == .inputOutput)
   }
 
   @Test("A path through a file is not found")
   func throughFile() throws {
     let path = try directory.write([1], as: "file")
-    #expect(failure(path + "/below")?.kind == .notFound)
+    #expect(failure(path + "/below")?.kind == .inputOutput)
   }
 
   @Test("A path with NUL in it names no file, although it begins like one")
   func nul() throws {
     let path = try directory.write([1], as: "file")
-    #expect(failure(path + "\u{0}.safetensors")?.kind == .notFound)
+    #expect(failure(path + "\u{0}.safetensors")?.kind == .inputOutput)
   }
 
   @Test("A directory is no file")
@@ -65,7 +65,7 @@ import Testing
     #expect(link.identity == (try SourceFile(path: path)).identity)
     #expect(Directory.identity(of: path) == link.identity)
     let dangling = try directory.link(to: "no such blob", as: "dangling")
-    #expect(failure(dangling)?.kind == .notFound)
+    #expect(failure(dangling)?.kind == .inputOutput)
   }
 
   @Test(

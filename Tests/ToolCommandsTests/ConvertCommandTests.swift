@@ -134,6 +134,22 @@ struct ConvertCommandTests {
     #expect(ToolRun("diff", model, destination).code == 0)
   }
 
+  @Test("Shards replace a single file of the same name, and the other way round")
+  func otherForm() throws {
+    let directory = try TemporaryDirectory()
+    let single = directory.file("model.safetensors")
+    #expect(ToolRun("convert", model, single).code == 0)
+    let sharding = ["convert", model, single, "--max-shard-size", "30KB"]
+    #expect(ToolRun(arguments: sharding).code == 65)
+    #expect(ToolRun(arguments: sharding + ["--force"]).code == 0)
+    #expect(try !Directory.names(in: directory.path).contains("model.safetensors"))
+    #expect(ToolRun("diff", model, directory.path).code == 0)
+    #expect(ToolRun("convert", model, single).code == 65)
+    #expect(ToolRun("convert", model, single, "--force").code == 0)
+    #expect(try !Directory.names(in: directory.path).contains("model.safetensors.index.json"))
+    #expect(ToolRun("diff", model, directory.path).code == 0)
+  }
+
   private func bytes(_ path: String) throws -> [UInt8] {
     let file = try SourceFile(path: path)
     return try file.bytes(at: 0, count: file.size)

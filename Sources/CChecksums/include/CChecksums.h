@@ -1,0 +1,15 @@
+// CRC-32 as ZIP uses it (APPNOTE 4.4.7: polynomial 0x04C11DB7, reflected), by carry-less multiplication.
+#ifndef WEIGHBRIDGE_CCHECKSUMS_H
+#define WEIGHBRIDGE_CCHECKSUMS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// True if this processor can do it. Where it cannot, zlib's own CRC-32 is as good as any.
+int weighbridge_crc32_is_accelerated(void);
+
+// Continues the checksum `crc` (0 for none) with `count` bytes, which must be a multiple of 16, and 64 at least. Only to be
+// called where the processor can.
+uint32_t weighbridge_crc32_folded(uint32_t crc, const uint8_t *bytes, size_t count);
+
+#endif

@@ -1,0 +1,69 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The built tool, launched as a user launches it.
+@Suite("The weighbridge binary")
+struct BinaryTests {
+  private struct Outcome {
+    let code: Int32
+    let output: String
+    let error: String
+  }
+
+  /// The tool lies beside the test bundle.
+  private var tool: URL {
+    let bundle =
+      CommandLine.arguments.lazy.map { URL(fileURLWithPath: $0) }
+      .first { $0.path.contains(".xctest") } ?? Bundle.main.bundleURL
+    return bundle.deletingLastPathComponent().appendingPathComponent("weighbridge")
+  }
+
+  private func run(_ arguments: String...) throws -> Outcome {
+    let process = Process()
+    process.executableURL = tool
+    process.arguments = arguments
+    let (output, error) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = error
+    try process.run()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    let problem = error.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return Outcome(
+      code: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
+      error: String(decoding: problem, as: UTF8.self))
+  }
+
+  @Test("Results go to standard output, errors to standard error, and the exit code says which")
+  func streams() throws {
+    let model = Fixtures.path("tiny-bert/model.safetensors")
+    let good = try run("inspect", model)
+    #expect(good.code == 0)
+    #expect(good.output.hasPrefix("\(model): safetensors (safetensors)\n42 tensors, "))
+    #expect(good.error.isEmpty)
+
+    let bad = try run("inspect", Fixtures.path("hazards/files/hole.safetensors"))
+    #expect(bad.code == 65)
+    #expect(bad.output.isEmpty)
+    #expect(bad.error.hasPrefix("weighbridge: ") && bad.error.hasSuffix("\n"))
+    #expect(bad.error.split(separator: "\n").count == 1)
+
+    #expect(try run("inspect", "/nonexistent").code == 74)
+    #expect(try run("convert").code == 64)
+    #expect(try run("frobnicate").code == 64)
+    #expect(
+      try run("diff", model, Fixtures.path("hazards/files/squares.safetensors")).code == 1)
+  }
+
+  @Test("Help names the four commands and the exit codes")
+  func help() throws {
+    let help = try run("--help")
+    #expect(help.code == 0)
+    for word in ["inspect", "convert", "diff", "scan", "Exit codes: 0 done"] {
+      #expect(help.output.contains(word), "\(word)")
+    }
+    #expect(try run("help", "convert").output.contains("--max-shard-size"))
+    #expect(try run("--version").output == "0.1.0\n")
+  }
+}

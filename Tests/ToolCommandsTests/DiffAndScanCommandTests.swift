@@ -1,0 +1,126 @@
+import CheckpointBytes
+import TestSupport
+import Testing
+import ToolCommands
+
+@Suite("weighbridge diff")
+struct DiffCommandTests {
+  private let model = Fixtures.path("tiny-bert/model.safetensors")
+
+  @Test("Names that one side lacks, other shapes and other values are told apart, worst first")
+  func kinds() throws {
+    let directory = try TemporaryDirectory()
+    let first = try directory.write(
+      safetensors([
+        ("gone", [1], [1]), ("near", [2], [1, 2]), ("far", [2], [1, 2]), ("bent", [2], [1, 2]),
+        ("same", [1], [7]),
+      ]),
+      as: "a.safetensors")
+    let second = try directory.write(
+      safetensors([
+        ("new", [1], [1]), ("near", [2], [1, 2.0000002]), ("far", [2], [1, -6]),
+        ("bent", [2, 1], [1, 2]), ("same", [1], [7]),
+      ]),
+      as: "b.safetensors")
+    let run = ToolRun("diff", first, second, "--json")
+    #expect(run.code == 1)
+    let document = try JSONValue(parsing: Array(run.output.utf8), context: "output")
+    #expect(document["missing"] == .array([.string("gone")]))
+    #expect(document["extra"] == .array([.string("new")]))
+    let tensors = document["tensors"]?.elements ?? []
+    #expect(tensors.map { $0["name"]?.string } == ["bent", "far", "near", "same"])
+    #expect(tensors[1]["max_abs"] == .double(8))
+    #expect(tensors[1]["worst_index"]?.integer == 1)
+    #expect(tensors[2]["max_ulps"]?.integer == 1)
+    #expect(tensors[3]["identical"] == .boolean(true))
+    let text = ToolRun("diff", first, second).output
+    #expect(text.contains("4 tensors in both: 1 identical, 3 different; 1 missing, 1 extra"))
+  }
+
+  @Test("A tolerance lets small differences pass")
+  func tolerance() throws {
+    let directory = try TemporaryDirectory()
+    let first = try directory.write(safetensors([("w", [2], [1, 100])]), as: "a.safetensors")
+    let second = try directory.write(
+      safetensors([("w", [2], [1.001, 100.05])]), as: "b.safetensors")
+    #expect(ToolRun("diff", first, second).code == 1)
+    #expect(ToolRun("diff", first, second, "--rtol", "1e-3", "--atol", "1e-4").code == 0)
+    #expect(ToolRun("diff", first, second, "--rtol", "1e-4").code == 1)
+    #expect(ToolRun("diff", first, second, "--rtol", "-1").code == 64)
+  }
+
+  @Test("NaNs on one side are a difference at any tolerance")
+  func nan() throws {
+    let directory = try TemporaryDirectory()
+    let first = try directory.write(safetensors([("w", [2], [1, .nan])]), as: "a.safetensors")
+    let second = try directory.write(safetensors([("w", [2], [1, 1])]), as: "b.safetensors")
+    let run = ToolRun("diff", first, second, "--atol", "1000", "--json")
+    #expect(run.code == 1)
+    let document = try JSONValue(parsing: Array(run.output.utf8), context: "output")
+    #expect(document["tensors"]?.elements?[0]["nan"] == .array([.integer(1), .integer(0)]))
+    #expect(ToolRun("diff", first, first).code == 0)
+  }
+
+  @Test("A model equals itself across formats")
+  func acrossFormats() throws {
+    let directory = try TemporaryDirectory()
+    let other = directory.file("m.h5")
+    #expect(ToolRun("convert", model, other).code == 0)
+    let run = ToolRun("diff", model, other)
+    #expect(run.code == 0)
+    #expect(run.output == "42 tensors in both: 42 identical, 0 different\n")
+  }
+
+  /// A safetensors file of F32 tensors.
+  private func safetensors(_ tensors: [(String, [Int], [Float])]) -> [UInt8] {
+    var header: [String] = []
+    var data: [UInt8] = []
+    for (name, shape, values) in tensors {
+      let start = data.count
+      for value in values { data += [UInt8](littleEndian: [value.bitPattern]) }
+      header.append(
+        "\"\(name)\":{\"dtype\":\"F32\",\"shape\":\(shape),\"data_offsets\":[\(start),\(data.count)]}"
+      )
+    }
+    let text = Array("{\(header.joined(separator: ","))}".utf8)
+    return [UInt8](littleEndian: [UInt64(text.count)]) + text + data
+  }
+}
+
+@Suite("weighbridge scan")
+struct ScanCommandTests {
+  @Test(
+    "A file of known data is clean, whatever its container",
+    arguments: ["nested.pt", "legacy.bin", "tar.pt", "namespace.pt"])
+  func clean(_ name: String) {
+    let run = ToolRun("scan", Fixtures.path("hazards/files/\(name)"))
+    #expect(run.code == 0, "\(run.output)")
+    #expect(run.output.hasSuffix("verdict: nothing but data\n"))
+  }
+
+  @Test("A call is shown with what it would have been given, and never made")
+  func call() throws {
+    let directory = try TemporaryDirectory()
+    // What pickletools shows as: GLOBAL 'os system', MARK, UNICODE 'echo hi', TUPLE, REDUCE, STOP.
+    let path = try directory.write(Array("cos\nsystem\n(Vecho hi\ntR.".utf8), as: "x.pkl")
+    let run = ToolRun("scan", path)
+    #expect(run.code == 1)
+    #expect(
+      run.output.contains("dangerous: @ 22: would have called os.system('echo hi')"),
+      "\(run.output)")
+    #expect(run.output.contains("verdict: dangerous"))
+    let document = try JSONValue(
+      parsing: Array(ToolRun("scan", path, "--json").output.utf8), context: "output")
+    #expect(document["verdict"]?.string == "dangerous")
+    let globals = document["globals"]?.elements ?? []
+    #expect(globals.map { $0["use"]?.string } == ["named", "called"])
+    #expect(globals.map { $0["global"]?.string } == ["os.system", "os.system"])
+  }
+
+  @Test("A directory is scanned file by file")
+  func directory() throws {
+    let run = ToolRun("scan", Fixtures.path("tiny-bert"))
+    #expect(run.code == 0, "\(run.output)")
+    #expect(run.output.contains(" 0 pickles, 0 globals"), "\(run.output)")
+  }
+}
