@@ -34,6 +34,9 @@ def outputs_of(case, model):
 def as_keras_hub_computes(case, model):
     """KerasHub's constants are not configurable: its BERT uses the tanh GELU in the body, and in the head of BertMaskedLM
     the erf GELU with epsilon 1e-5. Transformers has one setting for both, so the head is changed here."""
+    if case.family == "roberta":
+        # KerasHub's RoBERTa has no token types. The published models hold zeros there.
+        torch.nn.init.zeros_(getattr(model, "roberta", model).embeddings.token_type_embeddings.weight)
     if case.name == "BertForPreTraining":
         model.cls.predictions.transform.transform_act_fn = torch.nn.GELU()
         model.cls.predictions.transform.LayerNorm.eps = 1e-5
@@ -50,6 +53,7 @@ def write(folder):
         if case.keras_hub:
             changed = model_of(case, **{"hidden_act": "gelu_new"} if case.family == "bert" else {})
             as_keras_hub_computes(case, changed)
+            changed.save_pretrained(home / "transformers.keras-hub")
             save_file(outputs_of(case, changed), home / "outputs.keras-hub.safetensors")
 
 
