@@ -14,6 +14,7 @@ import keras_hub
 import numpy
 from safetensors.numpy import load_file
 
+from answers import answer
 from cases import CASES, HEADS, HIDDEN, INNER, LABELS, LAYERS, POSITIONS, VOCABULARY
 import names
 
@@ -120,7 +121,7 @@ def main():
     else:
         for line in sys.stdin:
             name, path, expected = json.loads(line)
-            print(json.dumps(check(CASES[name], path, expected)), flush=True)
+            print(json.dumps(answer(lambda: check(CASES[name], path, expected))), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 import transformers
 from safetensors.numpy import load_file, save_file
 
+from answers import answer
 from cases import CASES, weight
 
 
@@ -78,7 +79,7 @@ def main():
     else:
         for line in sys.stdin:
             name, directory, expected = json.loads(line)
-            print(json.dumps(check(CASES[name], directory, expected)), flush=True)
+            print(json.dumps(answer(lambda: check(CASES[name], directory, expected))), flush=True)
 
 
 if __name__ == "__main__":
