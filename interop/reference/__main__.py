@@ -13,6 +13,7 @@
     <folder>/<Class>/keras-hub/preset/                as save_to_preset writes it
     <folder>/<Class>/keras-hub.by-hand/               the same from names.py alone
     <folder>/inward/                                  see inward.py
+    <folder>/mutations/                               faulty files, which the checkers must not let pass
 
 Nothing may be missing, unexpected or mismatched, and outputs may be 1e-5 apart at most (float32).
 """
@@ -22,6 +23,7 @@ import sys
 
 import by_hand
 import inward
+import mutations
 from cases import CASES
 from frameworks import Frameworks
 
@@ -37,6 +39,7 @@ def jobs(folder):
             yield "tensorflow", case.name, home / "tensorflow.by-hand", plain
         if case.keras_hub:
             yield "keras-hub", case.name, home / "keras-hub" / "model.weights.h5", changed
+            yield "keras-hub", case.name, home / "keras-hub" / "preset", changed
             yield "keras-hub", case.name, home / "keras-hub.by-hand" / "model.weights.h5", changed
 
 
@@ -56,7 +59,13 @@ def main():
             wrong += 1
             print(f"{job[0]}: {job[2]}: {outcome}")
     print(f"{count} models loaded, {wrong} wrong")
-    sys.exit(1 if wrong else 0)
+    passed = 0
+    for job, outcome in frameworks.check(mutations.write(folder)):
+        if outcome.good:
+            passed += 1
+            print(f"{job[0]}: {job[2]}: a fault went unnoticed")
+    print(f"{mutations.COUNT} faulty models, {passed} unnoticed")
+    sys.exit(1 if wrong or passed else 0)
 
 
 if __name__ == "__main__":
