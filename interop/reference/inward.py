@@ -5,7 +5,8 @@ environment).
     inward/<sample>/expected.safetensors   the same values under Transformers' names, ties stored once
     inward/<sample>/expected.json          the Transformers class, and the names of the sample that have no place there
 
-The names are those of format-facts in docs/layouts.md: none of the programs that wrote such files can still be installed.
+The programs that wrote fairseq's, OpenAI's and Google's files are not installed here: those names are taken from their
+sources and from Transformers' converters, and not from files that the programs wrote.
 """
 
 import argparse
@@ -228,7 +229,7 @@ def add_tensorflow(samples):
         tensors = samples.source(name)
         groups = names.tensorflow(CASES[name], tensors)
         older = {
-            group: {path.replace("/embeddings", "/weight") if path.endswith("/embeddings") else path: array
+            group: {f"{path.removesuffix('/embeddings')}/weight" if path.endswith("/embeddings") else path: array
                     for path, array in weights.items()}
             for group, weights in groups.items()
         }
