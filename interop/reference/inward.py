@@ -5,8 +5,8 @@ environment).
     inward/<sample>/expected.safetensors   the same values under Transformers' names, ties stored once
     inward/<sample>/expected.json          the Transformers class, and the names of the sample that have no place there
 
-The programs that wrote fairseq's, OpenAI's and Google's files are not installed here: those names are taken from their
-sources and from Transformers' converters, and not from files that the programs wrote.
+The programs that wrote the files of fairseq, OpenAI and Google are not installed here: those names are facts about published
+checkpoints, and were not compared with files that the programs wrote.
 """
 
 import argparse
