@@ -37,6 +37,9 @@ let libraries: [Target] = [
   .target(
     name: "TorchFormat",
     dependencies: ["CheckpointBytes", "TensorValues", "PickleFormat", "ZipFormat"]),
+  .target(
+    name: "LayoutRules",
+    dependencies: ["CheckpointBytes", "TensorValues", "WeightGraph", collections]),
   // 3: formats to graph and back
   .target(
     name: "Checkpoints",
@@ -76,6 +79,9 @@ let tests: [Target] = [
   .testTarget(
     name: "TorchFormatTests",
     dependencies: ["TorchFormat", "PickleFormat", "ZipFormat", "TestSupport"]),
+  .testTarget(
+    name: "LayoutRulesTests",
+    dependencies: ["LayoutRules", "WeightGraph", "TestSupport", collections]),
   .testTarget(
     name: "CheckpointsTests", dependencies: ["Checkpoints", "WeightGraph", "TestSupport"]),
   .testTarget(name: "ToolCommandsTests", dependencies: ["ToolCommands", "TestSupport"]),

@@ -1,0 +1,91 @@
+public import CheckpointBytes
+
+/// What became of every name of both sides: the checkpoint's and the model's. Each is in one entry.
+public struct LoadReport: Sendable {
+  /// What became of a name.
+  public enum Outcome: String, Sendable, Hashable, CaseIterable {
+    case kept
+    case renamed
+    case transposed
+    case reshaped
+    case split
+    case merged
+    /// The checkpoint has no bytes of its own for it: it is another parameter.
+    case tied
+    /// The checkpoint holds the weight a second time; the caller compares the bytes.
+    case repeated
+    /// Known to be no parameter, with the reason.
+    case dropped
+    case missing
+    case unexpected
+    case misshaped
+    /// Two names of the checkpoint are one parameter.
+    case claimedTwice
+  }
+
+  /// One line of the report.
+  public struct Entry: Sendable, Hashable {
+    /// What happened.
+    public var outcome: Outcome
+    /// The names in the checkpoint, none if it is missing there.
+    public var stored: [ExactName]
+    /// The canonical names, none if there is no parameter.
+    public var parameters: [ExactName]
+    /// The rule, as its table has it.
+    public var rule: String?
+    /// The reason, or expected against found.
+    public var detail: String?
+    /// Of what is missing, the unexpected name of the same shape that is nearest.
+    public var suggestion: ExactName?
+  }
+
+  /// The entries: parameters in the model's order, then what is left of the checkpoint in its own.
+  public internal(set) var entries: [Entry] = []
+
+  /// The entries that keep a model from being loaded.
+  public var problems: [Entry] {
+    entries.filter { $0.outcome.isProblem }
+  }
+
+  /// Throws the first problem that is not allowed, and says how many there are.
+  ///
+  /// - Parameters:
+  ///   - mayMiss: The parameters that may be left out of the model.
+  ///   - mayIgnore: The names of the checkpoint that may be left aside.
+  /// - Throws: `notFound` for a missing parameter, `mismatch` for a shape, `inconsistent` for the rest.
+  public func check(
+    mayMiss: (ExactName) -> Bool = { _ in false }, mayIgnore: (ExactName) -> Bool = { _ in false }
+  ) throws(CheckpointError) {
+    let refused = problems.filter { entry in
+      switch entry.outcome {
+      case .missing: !entry.parameters.allSatisfy(mayMiss)
+      case .unexpected: !entry.stored.allSatisfy(mayIgnore)
+      default: true
+      }
+    }
+    guard let first = refused.first else { return }
+    let kind: FailureKind =
+      switch first.outcome {
+      case .missing: .notFound
+      case .misshaped: .mismatch
+      default: .inconsistent
+      }
+    var problem = first.outcome.rawValue
+    if let detail = first.detail { problem += ": " + detail }
+    if refused.count > 1 { problem += "; and \(refused.count - 1) more" }
+    throw CheckpointError(
+      kind, CheckpointError.Site(),
+      tensor: (first.outcome == .missing ? first.parameters : first.stored).first?.string,
+      problem, remedy: first.suggestion.map { "did you mean \(quoted($0.string))?" })
+  }
+}
+
+extension LoadReport.Outcome {
+  /// True for what is an error unless it is allowed.
+  public var isProblem: Bool {
+    switch self {
+    case .missing, .unexpected, .misshaped, .claimedTwice: true
+    default: false
+    }
+  }
+}

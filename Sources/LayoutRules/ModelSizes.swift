@@ -1,0 +1,76 @@
+/// The numbers that fix every shape of a model. All but ``heads`` follow from shapes.
+public struct ModelSizes: Sendable, Hashable {
+  /// The width of the model.
+  public var hidden: Int
+  /// The number of layers.
+  public var layers: Int
+  /// The width between the two matrices of a layer's feed-forward part.
+  public var intermediate: Int
+  /// The rows of the word embeddings.
+  public var vocabulary: Int
+  /// The rows of the position embeddings; RoBERTa's two unused ones included.
+  public var positions: Int
+  /// The rows of the token type embeddings; 0 for GPT-2, which has none.
+  public var tokenTypes: Int
+  /// The rows of a classifier; 0 where the head has none.
+  public var labels: Int
+  /// The number of attention heads, where it is known: only KerasHub's shapes show it.
+  public var heads: Int?
+
+  /// Makes sizes of their numbers.
+  public init(
+    hidden: Int, layers: Int, intermediate: Int, vocabulary: Int, positions: Int,
+    tokenTypes: Int = 0, labels: Int = 0, heads: Int? = nil
+  ) {
+    self.hidden = hidden
+    self.layers = layers
+    self.intermediate = intermediate
+    self.vocabulary = vocabulary
+    self.positions = positions
+    self.tokenTypes = tokenTypes
+    self.labels = labels
+    self.heads = heads
+  }
+}
+
+/// One extent of a shape, by what it means.
+enum Extent: Hashable {
+  case hidden
+  /// Query, key and value beside each other.
+  case tripleHidden
+  case intermediate
+  case vocabulary
+  case positions
+  /// Positions less so many rows.
+  case positionsLess(Int)
+  case tokenTypes
+  case labels
+  case heads
+  case headSize
+  case fixed(Int)
+}
+
+extension ModelSizes {
+  /// The number that an extent stands for; nil if it is not known or cannot be counted.
+  func value(of extent: Extent) -> Int? {
+    switch extent {
+    case .hidden: return hidden
+    case .tripleHidden:
+      let (product, overflow) = hidden.multipliedReportingOverflow(by: 3)
+      return overflow ? nil : product
+    case .intermediate: return intermediate
+    case .vocabulary: return vocabulary
+    case .positions: return positions
+    case .positionsLess(let rows):
+      let (difference, overflow) = positions.subtractingReportingOverflow(rows)
+      return overflow ? nil : difference
+    case .tokenTypes: return tokenTypes
+    case .labels: return labels
+    case .heads: return heads
+    case .headSize:
+      guard let heads, heads > 0, hidden.isMultiple(of: heads) else { return nil }
+      return hidden / heads
+    case .fixed(let number): return number
+    }
+  }
+}

@@ -1,0 +1,31 @@
+internal import CheckpointBytes
+
+/// What a checkpoint was recognised as, from names and shapes alone.
+public struct RecognizedModel: Sendable {
+  /// The family, head and sizes, and so every canonical parameter.
+  public let architecture: ModelArchitecture
+  /// The convention of its names.
+  public let layout: Layout
+  /// What stands before every name and belongs to no layout, such as `module.`; mostly empty.
+  public let wrapper: String
+  /// Other heads that have the same parameters: names and shapes cannot tell them apart.
+  public let alternatives: [ModelHead]
+  /// True if nothing but the number of token types tells the family: BERT and RoBERTa share the names of their bodies.
+  public let isFamilyLikelyOnly: Bool
+
+  let table: LayoutTable
+  let values: TemplateValues
+
+  /// One line for people: the class, the layout, what was stripped.
+  public var description: String {
+    let name = architecture.head.className(in: architecture.family) ?? ""
+    return name + " in layout \(layout.rawValue)"
+      + (wrapper.isEmpty ? "" : ", names under " + quoted(wrapper))
+      + (alternatives.isEmpty
+        ? ""
+        : ", or "
+          + alternatives.compactMap { $0.className(in: architecture.family) }
+          .joined(separator: ", "))
+      + (isFamilyLikelyOnly ? " (the family by its token types)" : "")
+  }
+}

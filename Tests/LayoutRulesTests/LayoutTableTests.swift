@@ -1,0 +1,89 @@
+import CheckpointBytes
+import LayoutRules
+import OrderedCollections
+import TensorValues
+import Testing
+import WeightGraph
+
+@Suite struct LayoutTableTests {
+  @Test(
+    "Out into a layout and back is the identity, for every head and for square matrices too",
+    arguments: Layout.allCases, ModelFamily.allCases)
+  func inverse(layout: Layout, family: ModelFamily) throws {
+    for head in family.heads {
+      for (layers, isSquare) in [(1, false), (3, false), (2, true)] {
+        let model = try architecture(family, head, layers: layers, isSquare: isSquare)
+        let canonical = try canonicalGraph(model)
+        let saved = try SavePlan(canonical, of: model, in: layout)
+        let recognized = try RecognizedModel(saved.graph, head: head)
+        #expect(recognized.layout == layout)
+        #expect(recognized.architecture.parameters == model.parameters, "\(head)")
+        let loaded = try LoadPlan(saved.graph, as: recognized)
+        #expect(loaded.report.problems.isEmpty, "\(head)")
+        #expect(Array(loaded.graph.weights.keys) == Array(canonical.weights.keys))
+        for (name, weight) in canonical.weights {
+          let back = try #require(loaded.graph.weights[name])
+          #expect(back.shape == weight.shape)
+          #expect(try bytes(of: back) == bytes(of: weight), "\(head) \(name)")
+        }
+      }
+    }
+  }
+
+  @Test("TensorFlow's kernels are transposed, though they are square")
+  func kernels() throws {
+    let model = try architecture(.bert, .base, isSquare: true)
+    let canonical = try canonicalGraph(model)
+    let graph = try SavePlan(canonical, of: model, in: .tensorFlow).graph
+    let kernel = try #require(
+      graph.weights["bert/bert/encoder/layer_._1/attention/self/key/kernel:0"])
+    let own = try #require(canonical.weights["encoder.layer.1.attention.self.key.weight"])
+    let turned = try own.transposed([1, 0])
+    #expect(try bytes(of: kernel) == bytes(of: turned))
+    #expect(try bytes(of: kernel) != bytes(of: own))
+  }
+
+  @Test("GPT-2's Conv1D is as it is in TensorFlow, its bias a row")
+  func convolutions() throws {
+    let model = try architecture(.gpt2, .base)
+    let canonical = try canonicalGraph(model)
+    let graph = try SavePlan(canonical, of: model, in: .tensorFlow).graph
+    let block = "transformer/transformer/h_._0/attn/c_attn/"
+    let matrix = try #require(graph.weights[ExactName(block + "weight:0")])
+    let own = try #require(canonical.weights["h.0.attn.c_attn.weight"])
+    #expect(try bytes(of: matrix) == bytes(of: own))
+    #expect(graph.weights[ExactName(block + "bias:0")]?.shape == Shape([1, 18]))
+  }
+
+  @Test("A language model's embeddings are repeated under its TensorFlow head, and to be compared")
+  func repeats() throws {
+    let graph = try checkpoint(.bert, .maskedLM, in: .tensorFlow)
+    let words: ExactName = "mlm___cls/bert/embeddings/word_embeddings/weight:0"
+    #expect(graph.weights[words] != nil)
+    let plan = try plan(graph)
+    #expect(plan.mustEqual.count == 5)
+    #expect(
+      plan.mustEqual.contains(
+        EqualPair(first: "bert/bert/embeddings/word_embeddings/weight:0", second: words)))
+    #expect(plan.graph.aliases["cls.predictions.decoder.weight"] != nil)
+  }
+
+  @Test("What a layout holds as one has to be equal")
+  func untied() throws {
+    let model = try architecture(.gpt2, .causalLM)
+    let saved = try SavePlan(try canonicalGraph(model), of: model, in: .tensorFlow)
+    #expect(
+      saved.mustEqual == [EqualPair(first: "transformer.wte.weight", second: "lm_head.weight")])
+  }
+
+  @Test("Names of the older generation, in the scope of a whole model, are read")
+  func scopes() throws {
+    let older = try checkpoint(.bert, .preTraining, in: .tensorFlow).renamed { name in
+      let parts = name.string.split(separator: "/", maxSplits: 1)
+      return ExactName(parts[0] + "/tf_bert_for_pre_training_2/" + parts[1])
+    }
+    let model = try RecognizedModel(older)
+    #expect(model.architecture.head == .preTraining)
+    #expect(try LoadPlan(older, as: model).report.problems.isEmpty)
+  }
+}
