@@ -17,7 +17,7 @@ struct BoundExtents {
     let extents = Dictionary(
       templates.map { ($0.name.text, $0.extents) }, uniquingKeysWith: { first, _ in first })
     for rule in table.rules {
-      guard let canonical = extents[rule.canonical[0].text] else { continue }
+      guard let canonical = extents[rule.canonical.text] else { continue }
       let expected = rule.operation.extents(from: canonical)
       for template in rule.foreign {
         guard let name = template.names(names).first(where: { shapes[$0] != nil }),
@@ -52,11 +52,6 @@ struct BoundExtents {
       guard value.isMultiple(of: 3) else { throw mismatch("\(value) is no multiple of 3") }
       key = .hidden
       number = value / 3
-    case .positionsLess(let rows):
-      let (sum, overflow) = value.addingReportingOverflow(rows)
-      guard !overflow else { throw mismatch("\(value) cannot be counted") }
-      key = .positions
-      number = sum
     default: break
     }
     if let earlier = values[key] {
@@ -86,7 +81,7 @@ extension LayoutTable {
     in shapes: OrderedDictionary<ExactName, Shape>
   ) -> Bool {
     rules.contains { rule in
-      rule.canonical.contains { $0.text == template.name.text }
+      rule.canonical.text == template.name.text
         && rule.foreign.allSatisfy { $0.names(values).contains { shapes[$0] != nil } }
     }
   }
@@ -109,7 +104,7 @@ struct HeadMatch {
       .first { $0.name.text.hasPrefix("{body}pooler") }
     let hasPooler = pooler.map { table.isPresent($0, values: values, in: shapes) } ?? false
     var found: [HeadMatch] = []
-    for head in table.family.heads {
+    for head in table.family.heads where table.heads?.contains(head) ?? true {
       let own = ParameterTemplate.all(table.family, head, hasPooler: false)
         .filter { !base.contains($0.name.text) }
       let present = own.filter { table.isPresent($0, values: values, in: shapes) }

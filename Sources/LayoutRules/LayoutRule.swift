@@ -1,16 +1,16 @@
-/// One line of a layout's table: canonical names, foreign names, and what happens between.
+/// One line of a layout's table: a canonical name, foreign names, and what happens between.
 struct LayoutRule {
-  let canonical: [NameTemplate]
+  let canonical: NameTemplate
   let foreign: [NameTemplate]
   let operation: LayoutOperation
   /// Further places at which the layout repeats the weight; reading checks that they agree, writing fills them.
   var repeats: [NameTemplate] = []
 
   init(
-    _ canonical: [String], _ foreign: [String], _ operation: LayoutOperation = .same,
+    _ canonical: String, _ foreign: [String], _ operation: LayoutOperation = .same,
     repeats: [String] = []
   ) {
-    self.canonical = canonical.map { NameTemplate($0) }
+    self.canonical = NameTemplate(canonical)
     self.foreign = foreign.map { NameTemplate($0) }
     self.operation = operation
     self.repeats = repeats.map { NameTemplate($0) }
@@ -18,8 +18,7 @@ struct LayoutRule {
 
   /// The rule as a person writes it.
   var text: String {
-    canonical.map(\.text).joined(separator: " + ") + " <=> "
-      + foreign.map(\.text).joined(separator: " + ")
+    canonical.text + " <=> " + foreign.map(\.text).joined(separator: " + ")
   }
 
   /// A linear layer whose matrix is `[in, out]` in the layout, as TensorFlow has it.
@@ -27,15 +26,15 @@ struct LayoutRule {
     _ canonical: String, _ weight: String, _ bias: String
   ) -> [LayoutRule] {
     [
-      LayoutRule([canonical + ".weight"], [weight], .transposed),
-      LayoutRule([canonical + ".bias"], [bias]),
+      LayoutRule(canonical + ".weight", [weight], .transposed),
+      LayoutRule(canonical + ".bias", [bias]),
     ]
   }
 
   /// A weight and a bias that stay as they are.
   static func pair(_ canonical: String, _ weight: String, _ bias: String) -> [LayoutRule] {
     [
-      LayoutRule([canonical + ".weight"], [weight]), LayoutRule([canonical + ".bias"], [bias]),
+      LayoutRule(canonical + ".weight", [weight]), LayoutRule(canonical + ".bias", [bias]),
     ]
   }
 }

@@ -5,6 +5,8 @@ extension LayoutTable {
     LayoutTable(
       layout: .tensorFlow, family: family,
       rules: family == .gpt2 ? tensorFlowGPT2 : tensorFlowEncoder(family),
+      heads: family == .gpt2
+        ? [.base, .causalLM, .doubleHeads, .sequenceClassification] : nil,
       drops: family == .gpt2
         ? []
         : [
@@ -29,7 +31,7 @@ extension LayoutTable {
     let language = family == .bert ? "mlm___cls/{scope}\(name)/" : "lm_head/{scope}\(name)/"
     func embedding(_ canonical: String, _ foreign: String) -> LayoutRule {
       LayoutRule(
-        ["{body}embeddings." + canonical], [body + "embeddings/" + foreign],
+        "{body}embeddings." + canonical, [body + "embeddings/" + foreign],
         repeats: [language + "embeddings/" + foreign])
     }
     var rules = [
@@ -56,14 +58,14 @@ extension LayoutTable {
 
   private static let tensorFlowBERTHeads: [LayoutRule] = {
     let head = "mlm___cls/{scope}mlm___cls/predictions/"
-    return [LayoutRule(["cls.predictions.bias"], [head + "bias:0"])]
+    return [LayoutRule("cls.predictions.bias", [head + "bias:0"])]
       + dense("cls.predictions.transform.dense", head + "transform/dense")
       + norm("cls.predictions.transform.LayerNorm", head + "transform/LayerNorm")
       + dense("cls.seq_relationship", "nsp___cls/{scope}nsp___cls/seq_relationship")
   }()
 
   private static let tensorFlowRoBERTaHeads =
-    [LayoutRule(["lm_head.bias"], ["lm_head/{scope}lm_head/bias:0"])]
+    [LayoutRule("lm_head.bias", ["lm_head/{scope}lm_head/bias:0"])]
     + dense("lm_head.dense", "lm_head/{scope}lm_head/dense")
     + norm("lm_head.layer_norm", "lm_head/{scope}lm_head/layer_norm")
     + dense("classifier.dense", "classifier/{scope}classifier/dense")
@@ -80,15 +82,15 @@ extension LayoutTable {
     let block = body + "h_._{layer}/"
     func convolution(_ canonical: String, _ foreign: String, _ width: Extent) -> [LayoutRule] {
       [
-        LayoutRule([layer + canonical + ".weight"], [block + foreign + "/weight:0"]),
+        LayoutRule(layer + canonical + ".weight", [block + foreign + "/weight:0"]),
         LayoutRule(
-          [layer + canonical + ".bias"], [block + foreign + "/bias:0"],
+          layer + canonical + ".bias", [block + foreign + "/bias:0"],
           LayoutOperation(shape: [.fixed(1), width])),
       ]
     }
     return [
-      LayoutRule(["{body}wte.weight"], [body + "wte/(embeddings|weight):0"]),
-      LayoutRule(["{body}wpe.weight"], [body + "wpe/(embeddings|weight):0"]),
+      LayoutRule("{body}wte.weight", [body + "wte/(embeddings|weight):0"]),
+      LayoutRule("{body}wpe.weight", [body + "wpe/(embeddings|weight):0"]),
     ] + norm(layer + "ln_1", block + "ln_1")
       + convolution("attn.c_attn", "attn/c_attn", .tripleHidden)
       + convolution("attn.c_proj", "attn/c_proj", .hidden)
@@ -99,7 +101,7 @@ extension LayoutTable {
       + dense(
         "multiple_choice_head.summary",
         "multiple_choice_head/{scope}multiple_choice_head/summary")
-      + [LayoutRule(["score.weight"], ["score/{scope}score/kernel:0"], .transposed)]
+      + [LayoutRule("score.weight", ["score/{scope}score/kernel:0"], .transposed)]
       + tensorFlowClassifiers
   }()
 }

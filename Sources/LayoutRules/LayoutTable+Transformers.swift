@@ -11,7 +11,7 @@ extension LayoutTable {
         var foreign = name
         if name.hasSuffix("LayerNorm.weight") { foreign = name.dropLast(6) + "(weight|gamma)" }
         if name.hasSuffix("LayerNorm.bias") { foreign = name.dropLast(4) + "(bias|beta)" }
-        rules.append(LayoutRule([name], [foreign]))
+        rules.append(LayoutRule(name, [foreign]))
       }
     }
     return LayoutTable(

@@ -7,6 +7,12 @@ public enum Layout: String, Sendable, Hashable, CaseIterable {
   case transformers
   /// `tf_model.h5`, as Transformers' TensorFlow classes wrote it.
   case tensorFlow = "tf"
+  /// KerasHub's `.weights.h5`, of BERT and GPT-2.
+  case kerasHub = "keras-hub"
+  /// The names of OpenAI's GPT-2.
+  case openAI = "openai"
+  /// The names of Google's BERT.
+  case google
 }
 
 /// The rules of one layout for one family.
@@ -14,6 +20,10 @@ struct LayoutTable {
   let layout: Layout
   let family: ModelFamily
   let rules: [LayoutRule]
+  /// The heads that the layout has; nil for all.
+  var heads: Set<ModelHead>?
+  /// True if a body without a pooler cannot be written: the layout's own reader would miss it.
+  var needsPooler = false
   /// What is known to lie beside the parameters.
   var drops: [KnownAbsence] = []
   /// What stands for `{body}` with a head on top, and without.
@@ -26,12 +36,15 @@ struct LayoutTable {
     switch layout {
     case .transformers: [transformers(family)]
     case .tensorFlow: [tensorFlow(family)]
+    case .kerasHub: kerasHub(family).map { [$0] } ?? []
+    case .openAI: family == .gpt2 ? [openAI] : []
+    case .google: family == .bert ? [google] : []
     }
   }
 
   /// The rules filled in for one architecture.
   ///
-  /// - Throws: `inconsistent`, naming the rule, if it covers a part of what it should, or two rules claim one name.
+  /// - Throws: `inconsistent`, naming the rule, if a size it needs is not known, or two rules claim one name.
   func placements(
     of architecture: ModelArchitecture, _ foreignValues: TemplateValues
   ) throws(CheckpointError) -> [Placement] {
@@ -44,15 +57,11 @@ struct LayoutTable {
     var claimed: Set<ExactName> = []
     var placements: [Placement] = []
     for rule in rules {
-      let covered = rule.canonical.compactMap { templates[$0.text] }
-      if covered.isEmpty { continue }
+      guard let template = templates[rule.canonical.text] else { continue }
       func refusal(_ problem: String) -> CheckpointError {
         CheckpointError(.inconsistent, CheckpointError.Site(), "rule \(rule.text): \(problem)")
       }
-      guard covered.count == rule.canonical.count else {
-        throw refusal("a part of its parameters is none of the model's")
-      }
-      let extents = rule.operation.extents(from: covered[0].extents)
+      let extents = rule.operation.extents(from: template.extents)
       var dimensions: [Int] = []
       for extent in extents {
         guard let value = architecture.sizes.value(of: extent), value >= 0 else {
@@ -64,16 +73,16 @@ struct LayoutTable {
       var own = TemplateValues()
       own.body = architecture.head == .base ? "" : family.bodyPrefix
       var foreign = foreignValues
-      for layer in 0..<(rule.canonical[0].isPerLayer ? architecture.sizes.layers : 1) {
+      for layer in 0..<(rule.canonical.isPerLayer ? architecture.sizes.layers : 1) {
         own.layer = layer
         foreign.layer = layer
-        let placement = Placement(
-          rule: rule, canonical: rule.canonical.compactMap { parameters[$0.names(own)[0]] },
-          foreign: rule.foreign.map { $0.names(foreign) }, shape: shape,
-          repeats: rule.repeats.map { $0.names(foreign) })
-        for name in placement.canonical.map(\.name) where !claimed.insert(name).inserted {
+        let name = rule.canonical.names(own)[0]
+        guard let parameter = parameters[name], claimed.insert(name).inserted else {
           throw refusal("\(quoted(name.string)) is claimed by another rule too")
         }
+        let placement = Placement(
+          rule: rule, canonical: parameter, foreign: rule.foreign.map { $0.names(foreign) },
+          shape: shape, repeats: rule.repeats.map { $0.names(foreign) })
         placements.append(placement)
       }
     }
@@ -84,7 +93,7 @@ struct LayoutTable {
 /// A rule filled in: concrete names and shapes.
 struct Placement {
   let rule: LayoutRule
-  let canonical: [ModelParameter]
+  let canonical: ModelParameter
   /// For each foreign weight the names it may have, the one to write first.
   let foreign: [[ExactName]]
   /// The shape of each foreign weight.

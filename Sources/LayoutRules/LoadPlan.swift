@@ -69,7 +69,7 @@ private struct Binding {
   mutating func bind(_ placement: Placement) {
     let rule = placement.rule
     var entry = LoadReport.Entry(
-      outcome: .missing, stored: [], parameters: placement.canonical.map(\.name), rule: rule.text)
+      outcome: .missing, stored: [], parameters: [placement.canonical.name], rule: rule.text)
     var weights: [Weight] = []
     var wrong: String?
     var isTwice = false
@@ -99,12 +99,9 @@ private struct Binding {
       entry.outcome = .misshaped
       entry.detail = wrong
     } else {
-      let shapes = placement.canonical.map(\.shape)
       do throws(TransformError) {
-        let results = try rule.operation.reverted(weights, rows: nil, to: shapes)
-        for (parameter, weight) in zip(placement.canonical, results) {
-          bound[parameter.name] = weight
-        }
+        bound[placement.canonical.name] = try rule.operation.reverted(
+          weights, to: placement.canonical.shape)
         entry.outcome = outcome(of: placement, stored: entry.stored)
       } catch {
         entry.outcome = .misshaped
@@ -117,11 +114,10 @@ private struct Binding {
 
   private func outcome(of placement: Placement, stored: [ExactName]) -> LoadReport.Outcome {
     let operation = placement.rule.operation
-    if placement.canonical.count > 1 { return .split }
     if placement.foreign.count > 1 { return .merged }
     if operation.isTransposed { return .transposed }
     if operation.shape != nil { return .reshaped }
-    return stored == placement.canonical.map(\.name) ? .kept : .renamed
+    return stored == [placement.canonical.name] ? .kept : .renamed
   }
 
   private mutating func bindRepeats(of placement: Placement, _ entry: LoadReport.Entry) {

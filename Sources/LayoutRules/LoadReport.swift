@@ -8,7 +8,6 @@ public struct LoadReport: Sendable {
     case renamed
     case transposed
     case reshaped
-    case split
     case merged
     /// The checkpoint has no bytes of its own for it: it is another parameter.
     case tied

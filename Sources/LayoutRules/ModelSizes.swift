@@ -41,8 +41,6 @@ enum Extent: Hashable {
   case intermediate
   case vocabulary
   case positions
-  /// Positions less so many rows.
-  case positionsLess(Int)
   case tokenTypes
   case labels
   case heads
@@ -61,9 +59,6 @@ extension ModelSizes {
     case .intermediate: return intermediate
     case .vocabulary: return vocabulary
     case .positions: return positions
-    case .positionsLess(let rows):
-      let (difference, overflow) = positions.subtractingReportingOverflow(rows)
-      return overflow ? nil : difference
     case .tokenTypes: return tokenTypes
     case .labels: return labels
     case .heads: return heads

@@ -150,7 +150,7 @@ private struct Candidate {
   /// From the lowest layer that is there to one more than the highest. Those between that are not there are missing, and
   /// so are those before.
   func layers(in shapes: OrderedDictionary<ExactName, Shape>) -> Range<Int> {
-    let rules = table.rules.filter { $0.canonical[0].isPerLayer }
+    let rules = table.rules.filter { $0.canonical.isPerLayer }
     var values = values
     func isThere(_ layer: Int) -> Bool {
       values.layer = layer

@@ -12,7 +12,7 @@ public struct SavePlan: Sendable {
 
   /// Lays out the canonical weights of a model.
   ///
-  /// - Throws: `notFound` for a parameter that is not in `canonical`; `mismatch` for one of another shape;
+  /// - Throws: `unsupported` if the layout has no such model; `notFound` for a parameter that is not in `canonical`; `mismatch` for one of another shape;
   ///   `inconsistent`, naming it, for a weight that is none of the model's, or that the layout has no place for.
   public init(
     _ canonical: WeightGraph, of architecture: ModelArchitecture, in layout: Layout
@@ -25,6 +25,14 @@ public struct SavePlan: Sendable {
     guard let table = LayoutTable.tables(layout, architecture.family).first else {
       throw CheckpointError(
         .unsupported, CheckpointError.Site(), "no layout \(layout.rawValue) for this family")
+    }
+    let isHeld = table.heads?.contains(architecture.head) ?? true
+    guard isHeld, architecture.hasPooler || !table.needsPooler else {
+      let name = architecture.head.className(in: architecture.family) ?? ""
+      let reason = isHeld ? "the pooler that it needs is not there" : "it has no such head"
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(),
+        "\(name) cannot be written in layout \(layout.rawValue): \(reason)")
     }
     var unplaced: [ExactName: ExactName?] = [:]
     for parameter in architecture.parameters {
@@ -45,13 +53,12 @@ public struct SavePlan: Sendable {
     let isLanguageModel = architecture.parameters.contains { $0.tiedTo != nil }
     var graph = WeightGraph()
     for placement in try table.placements(of: architecture, values) {
-      let weights = placement.canonical.compactMap { canonical.weights[$0.name] }
       let shapes = placement.foreign.map { _ in placement.shape }
-      let name = placement.canonical[0].name
+      let name = placement.canonical.name
+      guard let weight = canonical.weights[name] else { continue }
       let results: [Weight]
       do throws(TransformError) {
-        results = try placement.rule.operation.applied(
-          to: weights, count: shapes.count, shapes: shapes)
+        results = try placement.rule.operation.applied(to: weight, shapes: shapes)
       } catch {
         throw refusal(.inconsistent, name, error.description)
       }
@@ -63,7 +70,7 @@ public struct SavePlan: Sendable {
           try graph.insert(weight, as: names[0])
         }
       }
-      for parameter in placement.canonical { unplaced[parameter.name] = nil }
+      unplaced[name] = nil
     }
     var pairs: [EqualPair] = []
     for parameter in architecture.parameters where unplaced[parameter.name] != nil {

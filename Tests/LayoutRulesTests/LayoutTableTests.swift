@@ -10,7 +10,7 @@ import WeightGraph
     "Out into a layout and back is the identity, for every head and for square matrices too",
     arguments: Layout.allCases, ModelFamily.allCases)
   func inverse(layout: Layout, family: ModelFamily) throws {
-    for head in family.heads {
+    for head in heads(of: family, in: layout) {
       for (layers, isSquare) in [(1, false), (3, false), (2, true)] {
         let model = try architecture(family, head, layers: layers, isSquare: isSquare)
         let canonical = try canonicalGraph(model)
@@ -28,6 +28,40 @@ import WeightGraph
         }
       }
     }
+  }
+
+  private func heads(of family: ModelFamily, in layout: Layout) -> [ModelHead] {
+    switch (layout, family) {
+    case (.tensorFlow, .gpt2): [.base, .causalLM, .doubleHeads, .sequenceClassification]
+    case (.transformers, _), (.tensorFlow, _): family.heads
+    case (.kerasHub, .bert): [.base, .sequenceClassification]
+    case (.kerasHub, .gpt2), (.openAI, .gpt2): [.base, .causalLM]
+    case (.google, .bert):
+      [.base, .maskedLM, .preTraining, .nextSentence, .sequenceClassification, .questionAnswering]
+    default: []
+    }
+  }
+
+  @Test("What a layout does not have is refused", arguments: Layout.allCases, ModelFamily.allCases)
+  func refusals(layout: Layout, family: ModelFamily) throws {
+    for head in family.heads where !heads(of: family, in: layout).contains(head) {
+      let model = try architecture(family, head)
+      let canonical = try canonicalGraph(model)
+      let error = failure { _ = try SavePlan(canonical, of: model, in: layout) }
+      #expect(error?.kind == .unsupported, "\(head)")
+    }
+  }
+
+  @Test("KerasHub's heads have an axis of their own, and queries, keys and values are apart")
+  func kerasHeads() throws {
+    let model = try architecture(.gpt2, .causalLM)
+    let canonical = try canonicalGraph(model)
+    let graph = try SavePlan(canonical, of: model, in: .kerasHub).graph
+    let block = "layers/gpt2_backbone/layers/transformer_decoder_1/_self_attention_layer/"
+    let key = try #require(graph.weights[ExactName(block + "key_dense/vars/0")])
+    #expect(key.shape == Shape([6, 3, 2]))
+    let packed = try #require(canonical.weights["transformer.h.1.attn.c_attn.weight"])
+    #expect(try bytes(of: key) == bytes(of: try packed.sliced(axis: 1, 6..<12)))
   }
 
   @Test("TensorFlow's kernels are transposed, though they are square")

@@ -36,7 +36,7 @@ func architecture(
 ) throws -> ModelArchitecture {
   let sizes = ModelSizes(
     hidden: 6, layers: layers, intermediate: isSquare ? 6 : 10, vocabulary: 11, positions: 7,
-    tokenTypes: family == .gpt2 ? 0 : family == .bert ? 2 : 1, labels: 4)
+    tokenTypes: family == .gpt2 ? 0 : family == .bert ? 2 : 1, labels: 4, heads: 3)
   return try ModelArchitecture(family: family, head: head, sizes: sizes)
 }
 
