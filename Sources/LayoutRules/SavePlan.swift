@@ -50,6 +50,7 @@ public struct SavePlan: Sendable {
     }
     var values = TemplateValues()
     values.body = architecture.head == .base ? table.bodies.bare : table.bodies.headed
+    if table.hasScopes { values.scope = LayoutTable.tensorFlowScope(of: architecture) }
     let isLanguageModel = architecture.parameters.contains { $0.tiedTo != nil }
     var graph = WeightGraph()
     for placement in try table.placements(of: architecture, values) {

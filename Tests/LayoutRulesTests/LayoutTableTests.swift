@@ -70,7 +70,7 @@ import WeightGraph
     let canonical = try canonicalGraph(model)
     let graph = try SavePlan(canonical, of: model, in: .tensorFlow).graph
     let kernel = try #require(
-      graph.weights["bert/bert/encoder/layer_._1/attention/self/key/kernel:0"])
+      graph.weights["bert/tf_bert_model/bert/encoder/layer_._1/attention/self/key/kernel:0"])
     let own = try #require(canonical.weights["encoder.layer.1.attention.self.key.weight"])
     let turned = try own.transposed([1, 0])
     #expect(try bytes(of: kernel) == bytes(of: turned))
@@ -82,7 +82,7 @@ import WeightGraph
     let model = try architecture(.gpt2, .base)
     let canonical = try canonicalGraph(model)
     let graph = try SavePlan(canonical, of: model, in: .tensorFlow).graph
-    let block = "transformer/transformer/h_._0/attn/c_attn/"
+    let block = "transformer/tfgpt2_model/transformer/h_._0/attn/c_attn/"
     let matrix = try #require(graph.weights[ExactName(block + "weight:0")])
     let own = try #require(canonical.weights["h.0.attn.c_attn.weight"])
     #expect(try bytes(of: matrix) == bytes(of: own))
@@ -92,13 +92,16 @@ import WeightGraph
   @Test("A language model's embeddings are repeated under its TensorFlow head, and to be compared")
   func repeats() throws {
     let graph = try checkpoint(.bert, .maskedLM, in: .tensorFlow)
-    let words: ExactName = "mlm___cls/bert/embeddings/word_embeddings/weight:0"
+    let words: ExactName =
+      "mlm___cls/tf_bert_for_masked_lm/bert/embeddings/word_embeddings/weight:0"
     #expect(graph.weights[words] != nil)
     let plan = try plan(graph)
     #expect(plan.mustEqual.count == 5)
     #expect(
       plan.mustEqual.contains(
-        EqualPair(first: "bert/bert/embeddings/word_embeddings/weight:0", second: words)))
+        EqualPair(
+          first: "bert/tf_bert_for_masked_lm/bert/embeddings/word_embeddings/weight:0",
+          second: words)))
     #expect(plan.graph.aliases["cls.predictions.decoder.weight"] != nil)
   }
 
@@ -110,14 +113,29 @@ import WeightGraph
       saved.mustEqual == [EqualPair(first: "transformer.wte.weight", second: "lm_head.weight")])
   }
 
-  @Test("Names of the older generation, in the scope of a whole model, are read")
-  func scopes() throws {
-    let older = try checkpoint(.bert, .preTraining, in: .tensorFlow).renamed { name in
-      let parts = name.string.split(separator: "/", maxSplits: 1)
-      return ExactName(parts[0] + "/tf_bert_for_pre_training_2/" + parts[1])
+  @Test("Names in another scope, or in none, are read too", arguments: ["tf_other_model_3/", ""])
+  func scopes(_ scope: String) throws {
+    let other = try checkpoint(.bert, .preTraining, in: .tensorFlow).renamed { name in
+      let parts = name.string.split(separator: "/", maxSplits: 2)
+      return ExactName("\(parts[0])/\(scope)\(parts[2])")
     }
-    let model = try RecognizedModel(older)
+    let model = try RecognizedModel(other)
     #expect(model.architecture.head == .preTraining)
-    #expect(try LoadPlan(older, as: model).report.problems.isEmpty)
+    #expect(try LoadPlan(other, as: model).report.problems.isEmpty)
+  }
+
+  @Test(
+    "The scope is the class's name as Keras spells it",
+    arguments: [
+      (.bert, .maskedLM, "tf_bert_for_masked_lm/"), (.bert, .causalLM, "tf_bert_lm_head_model/"),
+      (.roberta, .causalLM, "tf_roberta_for_causal_lm/"), (.gpt2, .base, "tfgpt2_model/"),
+      (.gpt2, .causalLM, "tfgpt2lm_head_model/"),
+      (.gpt2, .doubleHeads, "tfgpt2_double_heads_model/"),
+      (.gpt2, .sequenceClassification, "tfgpt2_for_sequence_classification/"),
+    ] as [(ModelFamily, ModelHead, String)])
+  func scopeNames(_ sample: (ModelFamily, ModelHead, String)) throws {
+    let graph = try checkpoint(sample.0, sample.1, in: .tensorFlow)
+    let body = sample.0 == .gpt2 ? "transformer/" : sample.0.rawValue + "/"
+    #expect(graph.weights.keys.contains { $0.string.hasPrefix(body + sample.2) })
   }
 }
