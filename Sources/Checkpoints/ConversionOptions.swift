@@ -1,3 +1,4 @@
+public import CheckpointBytes
 public import TensorValues
 
 /// What a conversion is to do beyond carrying everything as it is.

@@ -1,24 +1,44 @@
-/// One line of a layout's table: a canonical name, foreign names, and what happens between.
-struct LayoutRule {
-  let canonical: NameTemplate
+/// One line of a layout's table: canonical names, foreign names, and what happens between. One of the two sides is a
+/// single name.
+package struct LayoutRule: Sendable {
+  let canonical: [NameTemplate]
   let foreign: [NameTemplate]
   let operation: LayoutOperation
   /// Further places at which the layout repeats the weight; reading checks that they agree, writing fills them.
   var repeats: [NameTemplate] = []
 
-  init(
-    _ canonical: String, _ foreign: [String], _ operation: LayoutOperation = .same,
+  package init(
+    _ canonical: [String], _ foreign: [String], _ operation: LayoutOperation = .same,
     repeats: [String] = []
   ) {
-    self.canonical = NameTemplate(canonical)
+    self.canonical = canonical.map { NameTemplate($0) }
     self.foreign = foreign.map { NameTemplate($0) }
     self.operation = operation
     self.repeats = repeats.map { NameTemplate($0) }
   }
 
+  package init(_ canonical: String, _ foreign: String, _ operation: LayoutOperation = .same) {
+    self.init([canonical], [foreign], operation)
+  }
+
   /// The rule as a person writes it.
-  var text: String {
-    canonical.text + " <=> " + foreign.map(\.text).joined(separator: " + ")
+  package var text: String {
+    canonical.map(\.text).joined(separator: " + ") + " <=> "
+      + foreign.map(\.text).joined(separator: " + ")
+  }
+
+  /// True if there is one weight for each layer.
+  var isPerLayer: Bool { canonical.contains(where: \.isPerLayer) }
+
+  /// The extents of one weight in the layout, from those of one canonical weight.
+  func extents(from canonical: [Extent]) -> [Extent] {
+    if let shape = operation.shape { return shape }
+    var extents = canonical
+    if self.canonical.count != foreign.count, extents.indices.contains(operation.axis) {
+      // Query, key and value are the only weights that come apart and together.
+      extents[operation.axis] = foreign.count == 1 ? .tripleHidden : .hidden
+    }
+    return operation.isTransposed ? extents.reversed() : extents
   }
 
   /// A linear layer whose matrix is `[in, out]` in the layout, as TensorFlow has it.
@@ -26,27 +46,48 @@ struct LayoutRule {
     _ canonical: String, _ weight: String, _ bias: String
   ) -> [LayoutRule] {
     [
-      LayoutRule(canonical + ".weight", [weight], .transposed),
-      LayoutRule(canonical + ".bias", [bias]),
+      LayoutRule(canonical + ".weight", weight, .transposed),
+      LayoutRule(canonical + ".bias", bias),
     ]
   }
 
   /// A weight and a bias that stay as they are.
   static func pair(_ canonical: String, _ weight: String, _ bias: String) -> [LayoutRule] {
     [
-      LayoutRule(canonical + ".weight", [weight]), LayoutRule(canonical + ".bias", [bias]),
+      LayoutRule(canonical + ".weight", weight), LayoutRule(canonical + ".bias", bias),
     ]
   }
 }
 
-/// Names that a layout is known to hold and that no parameter comes from, or parameters that it does not hold, with
-/// the reason.
-struct KnownAbsence {
+/// Names that a layout is known to hold and that no parameter comes from, with the reason.
+struct KnownExtra: Sendable {
+  /// The names; with a `*` in it, once filled in, a ``NamePattern``.
   let name: NameTemplate
   let reason: String
 
   init(_ name: String, _ reason: String) {
     self.name = NameTemplate(name)
     self.reason = reason
+  }
+
+  /// What training leaves in a checkpoint beside the model, wherever the model's names stand.
+  static let training = [
+    KnownExtra("*optimizer.*", "the state of an optimizer"),
+    KnownExtra("*optimizer_state*.*", "the state of an optimizer"),
+    KnownExtra("optimizer/*", "the state of an optimizer"),
+  ]
+}
+
+/// Parameters that a layout does not hold, with the reason.
+struct AbsentParameter: Sendable {
+  let name: NameTemplate
+  let reason: String
+  /// If zeros in its place make the same model: the sizes that it is taken to have where no shape shows them.
+  let zeros: [Extent: Int]?
+
+  init(_ name: String, _ reason: String, zeros: [Extent: Int]? = nil) {
+    self.name = NameTemplate(name)
+    self.reason = reason
+    self.zeros = zeros
   }
 }

@@ -11,7 +11,7 @@ extension LayoutTable {
       LayoutRule.pair(canonical, foreign + "/gamma", foreign + "/beta")
     }
     var rules = ["word_embeddings", "position_embeddings", "token_type_embeddings"].map { name in
-      LayoutRule("{body}embeddings.\(name).weight", ["bert/embeddings/" + name])
+      LayoutRule("{body}embeddings.\(name).weight", "bert/embeddings/" + name)
     }
     rules += norm("{body}embeddings.LayerNorm", "bert/embeddings/LayerNorm")
     for part in ["query", "key", "value"] {
@@ -23,7 +23,7 @@ extension LayoutTable {
     rules += dense(layer + "output.dense", block + "output/dense")
     rules += norm(layer + "output.LayerNorm", block + "output/LayerNorm")
     rules += dense("{body}pooler.dense", "bert/pooler/dense")
-    rules += [LayoutRule("cls.predictions.bias", ["cls/predictions/output_bias"])]
+    rules += [LayoutRule("cls.predictions.bias", "cls/predictions/output_bias")]
     rules += dense("cls.predictions.transform.dense", "cls/predictions/transform/dense")
     rules += norm("cls.predictions.transform.LayerNorm", "cls/predictions/transform/LayerNorm")
     for (canonical, foreign) in [
@@ -38,8 +38,10 @@ extension LayoutTable {
         .base, .maskedLM, .preTraining, .nextSentence, .sequenceClassification, .questionAnswering,
       ],
       drops: [
-        KnownAbsence("global_step", "the number of training steps"),
-        KnownAbsence("bert/pooler/dense/(kernel|bias)", "this head does not use the pooler"),
+        KnownExtra("global_step", "the number of training steps"),
+        KnownExtra("*/(adam_m|adam_v)", "the state of the optimizer"),
+        KnownExtra("(output_weights|output_bias)/(adam_m|adam_v)", "the state of the optimizer"),
+        KnownExtra("bert/pooler/dense/(kernel|bias)", "this head does not use the pooler"),
       ])
   }()
 }

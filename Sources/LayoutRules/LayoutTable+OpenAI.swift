@@ -10,19 +10,21 @@ extension LayoutTable {
       let foreign = block + String(name.map { $0 == "." ? "/" : $0 })
       return [
         LayoutRule(
-          layer + name + ".weight", [foreign + "/w"],
+          layer + name + ".weight", foreign + "/w",
           LayoutOperation(shape: [.fixed(1), input, output])),
-        LayoutRule(layer + name + ".bias", [foreign + "/b"]),
+        LayoutRule(layer + name + ".bias", foreign + "/b"),
       ]
     }
     let rules =
       [
-        LayoutRule("{body}wte.weight", ["model/wte"]),
-        LayoutRule("{body}wpe.weight", ["model/wpe"]),
+        LayoutRule("{body}wte.weight", "model/wte"),
+        LayoutRule("{body}wpe.weight", "model/wpe"),
       ] + norm(layer + "ln_1", block + "ln_1") + convolution("attn.c_attn", .hidden, .tripleHidden)
       + convolution("attn.c_proj", .hidden, .hidden) + norm(layer + "ln_2", block + "ln_2")
       + convolution("mlp.c_fc", .hidden, .intermediate)
       + convolution("mlp.c_proj", .intermediate, .hidden) + norm("{body}ln_f", "model/ln_f")
-    return LayoutTable(layout: .openAI, family: .gpt2, rules: rules, heads: [.base, .causalLM])
+    return LayoutTable(
+      layout: .openAI, family: .gpt2, rules: rules, heads: [.base, .causalLM],
+      taskHeads: [.causalLM])
   }()
 }

@@ -1,20 +1,16 @@
 extension LayoutTable {
   /// `tf_model.h5` as Transformers 4.41 with TensorFlow 2.15 writes it, and as earlier versions did, which put the names
   /// of a whole model into a scope. Each name begins with its Keras layer. The decoder is never stored: it is tied.
-  static func tensorFlow(_ family: ModelFamily) -> LayoutTable {
-    LayoutTable(
-      layout: .tensorFlow, family: family,
-      rules: family == .gpt2 ? tensorFlowGPT2 : tensorFlowEncoder(family),
-      heads: family == .gpt2
-        ? [.base, .causalLM, .doubleHeads, .sequenceClassification] : nil,
-      drops: family == .gpt2
-        ? []
-        : [
-          KnownAbsence(
-            "\(family.rawValue)/{scope}\(family.rawValue)/pooler/dense/(kernel|bias):0",
-            "this head does not use the pooler")
-        ], hasScopes: true)
+  static func tensorFlowEncoder(_ family: ModelFamily) -> LayoutTable {
+    let pooler = "\(family.rawValue)/{scope}\(family.rawValue)/pooler/dense/(kernel|bias):0"
+    return LayoutTable(
+      layout: .tensorFlow, family: family, rules: encoderRules(family),
+      drops: [KnownExtra(pooler, "this head does not use the pooler")], hasScopes: true)
   }
+
+  static let tensorFlowGPT2 = LayoutTable(
+    layout: .tensorFlow, family: .gpt2, rules: gpt2Rules,
+    heads: [.base, .causalLM, .doubleHeads, .sequenceClassification], hasScopes: true)
 
   /// What Keras makes of the model class's name: `tf_bert_for_masked_lm/`, `tfgpt2lm_head_model/`. It has to be there:
   /// Transformers 4.41 drops the first component of every name, whatever it is, so that names without a scope are all
@@ -43,13 +39,13 @@ extension LayoutTable {
   }
 
   /// The embeddings stand under the body's layer, and again under that of a language model's head.
-  private static func tensorFlowEncoder(_ family: ModelFamily) -> [LayoutRule] {
+  private static func encoderRules(_ family: ModelFamily) -> [LayoutRule] {
     let name = family.rawValue
     let body = "\(name)/{scope}\(name)/"
     let language = family == .bert ? "mlm___cls/{scope}\(name)/" : "lm_head/{scope}\(name)/"
     func embedding(_ canonical: String, _ foreign: String) -> LayoutRule {
       LayoutRule(
-        "{body}embeddings." + canonical, [body + "embeddings/" + foreign],
+        ["{body}embeddings." + canonical], [body + "embeddings/" + foreign],
         repeats: [language + "embeddings/" + foreign])
     }
     var rules = [
@@ -76,14 +72,14 @@ extension LayoutTable {
 
   private static let tensorFlowBERTHeads: [LayoutRule] = {
     let head = "mlm___cls/{scope}mlm___cls/predictions/"
-    return [LayoutRule("cls.predictions.bias", [head + "bias:0"])]
+    return [LayoutRule("cls.predictions.bias", head + "bias:0")]
       + dense("cls.predictions.transform.dense", head + "transform/dense")
       + norm("cls.predictions.transform.LayerNorm", head + "transform/LayerNorm")
       + dense("cls.seq_relationship", "nsp___cls/{scope}nsp___cls/seq_relationship")
   }()
 
   private static let tensorFlowRoBERTaHeads =
-    [LayoutRule("lm_head.bias", ["lm_head/{scope}lm_head/bias:0"])]
+    [LayoutRule("lm_head.bias", "lm_head/{scope}lm_head/bias:0")]
     + dense("lm_head.dense", "lm_head/{scope}lm_head/dense")
     + norm("lm_head.layer_norm", "lm_head/{scope}lm_head/layer_norm")
     + dense("classifier.dense", "classifier/{scope}classifier/dense")
@@ -94,21 +90,21 @@ extension LayoutTable {
     + dense("qa_outputs", "qa_outputs/{scope}qa_outputs")
 
   /// GPT-2's Conv1D is `[in, out]` on both sides; its bias is a row.
-  private static let tensorFlowGPT2: [LayoutRule] = {
+  private static let gpt2Rules: [LayoutRule] = {
     let body = "transformer/{scope}transformer/"
     let layer = "{body}h.{layer}."
     let block = body + "h_._{layer}/"
     func convolution(_ canonical: String, _ foreign: String, _ width: Extent) -> [LayoutRule] {
       [
-        LayoutRule(layer + canonical + ".weight", [block + foreign + "/weight:0"]),
+        LayoutRule(layer + canonical + ".weight", block + foreign + "/weight:0"),
         LayoutRule(
-          layer + canonical + ".bias", [block + foreign + "/bias:0"],
+          layer + canonical + ".bias", block + foreign + "/bias:0",
           LayoutOperation(shape: [.fixed(1), width])),
       ]
     }
     return [
-      LayoutRule("{body}wte.weight", [body + "wte/(embeddings|weight):0"]),
-      LayoutRule("{body}wpe.weight", [body + "wpe/(embeddings|weight):0"]),
+      LayoutRule("{body}wte.weight", body + "wte/(embeddings|weight):0"),
+      LayoutRule("{body}wpe.weight", body + "wpe/(embeddings|weight):0"),
     ] + norm(layer + "ln_1", block + "ln_1")
       + convolution("attn.c_attn", "attn/c_attn", .tripleHidden)
       + convolution("attn.c_proj", "attn/c_proj", .hidden)
@@ -119,7 +115,7 @@ extension LayoutTable {
       + dense(
         "multiple_choice_head.summary",
         "multiple_choice_head/{scope}multiple_choice_head/summary")
-      + [LayoutRule("score.weight", ["score/{scope}score/kernel:0"], .transposed)]
+      + [LayoutRule("score.weight", "score/{scope}score/kernel:0", .transposed)]
       + tensorFlowClassifiers
   }()
 }

@@ -8,6 +8,9 @@ public struct LoadReport: Sendable {
     case renamed
     case transposed
     case reshaped
+    /// One weight of the checkpoint is several parameters.
+    case split
+    /// Several weights of the checkpoint are one parameter.
     case merged
     /// The checkpoint has no bytes of its own for it: it is another parameter.
     case tied
@@ -15,6 +18,8 @@ public struct LoadReport: Sendable {
     case repeated
     /// Known to be no parameter, with the reason.
     case dropped
+    /// The layout does not hold it, and zeros were asked for.
+    case filled
     case missing
     case unexpected
     case misshaped
@@ -36,6 +41,9 @@ public struct LoadReport: Sendable {
     public var detail: String?
     /// Of what is missing, the unexpected name of the same shape that is nearest.
     public var suggestion: ExactName?
+    /// True of what is missing because the layout does not hold it, and is zeros where that is asked for
+    /// (``FillPolicy``).
+    public var isFillable = false
   }
 
   /// The entries: parameters in the model's order, then what is left of the checkpoint in its own.
@@ -44,6 +52,15 @@ public struct LoadReport: Sendable {
   /// The entries that keep a model from being loaded.
   public var problems: [Entry] {
     entries.filter { $0.outcome.isProblem }
+  }
+
+  /// Throws the first problem that is not allowed, and says how many there are.
+  ///
+  /// - Throws: `notFound` for a missing parameter, `mismatch` for a shape, `inconsistent` for the rest.
+  public func check(_ allowances: Allowances) throws(CheckpointError) {
+    try check(
+      mayMiss: { name in allowances.mayMiss.contains { $0.matches(name) } },
+      mayIgnore: { name in allowances.mayIgnore.contains { $0.matches(name) } })
   }
 
   /// Throws the first problem that is not allowed, and says how many there are.
@@ -75,7 +92,9 @@ public struct LoadReport: Sendable {
     throw CheckpointError(
       kind, CheckpointError.Site(),
       tensor: (first.outcome == .missing ? first.parameters : first.stored).first?.string,
-      problem, remedy: first.suggestion.map { "did you mean \(quoted($0.string))?" })
+      problem,
+      remedy: first.suggestion.map { "did you mean \(quoted($0.string))?" }
+        ?? (first.isFillable ? "ask for zeros in its place" : nil))
   }
 }
 

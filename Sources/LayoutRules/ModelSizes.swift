@@ -34,13 +34,15 @@ public struct ModelSizes: Sendable, Hashable {
 }
 
 /// One extent of a shape, by what it means.
-enum Extent: Hashable {
+package enum Extent: Hashable, Sendable {
   case hidden
   /// Query, key and value beside each other.
   case tripleHidden
   case intermediate
   case vocabulary
   case positions
+  /// The positions without RoBERTa's first two, which no token has.
+  case usedPositions
   case tokenTypes
   case labels
   case heads
@@ -49,6 +51,10 @@ enum Extent: Hashable {
 }
 
 extension ModelSizes {
+  /// RoBERTa counts positions from its padding index on, which is 1: `create_position_ids_from_input_ids`,
+  /// `modeling_roberta.py`, Transformers 5.23.
+  static let unusedPositions = 2
+
   /// The number that an extent stands for; nil if it is not known or cannot be counted.
   func value(of extent: Extent) -> Int? {
     switch extent {
@@ -59,6 +65,8 @@ extension ModelSizes {
     case .intermediate: return intermediate
     case .vocabulary: return vocabulary
     case .positions: return positions
+    case .usedPositions:
+      return positions > Self.unusedPositions ? positions - Self.unusedPositions : nil
     case .tokenTypes: return tokenTypes
     case .labels: return labels
     case .heads: return heads

@@ -5,12 +5,12 @@ internal import CheckpointBytes
 ///
 /// Templates are only ever filled in, never searched for: which names a layout has follows from the architecture, and a
 /// name that no template gives is not the layout's.
-struct NameTemplate: Hashable {
+package struct NameTemplate: Hashable, Sendable {
   /// The template as it was written.
-  let text: String
+  package let text: String
   private let parts: [Part]
 
-  private enum Part: Hashable {
+  private enum Part: Hashable, Sendable {
     case literal(String)
     case placeholder(String)
     case choice([String])
@@ -58,7 +58,7 @@ struct NameTemplate: Hashable {
 }
 
 /// What the placeholders of templates stand for.
-struct TemplateValues {
+struct TemplateValues: Sendable {
   /// What stands before every name: `module.`.
   var wrapper = ""
   /// `{body}`: what stands before the names of the body: `bert.`, or nothing.
@@ -67,12 +67,16 @@ struct TemplateValues {
   var scope = ""
   /// `{layer}`: its number; `{_layer}`: the same as Keras counts, nothing for the first, then `_1`, `_2`…
   var layer = 0
+  /// `{task}`: the name of fairseq's classification head; this is the one that it gives by itself
+  /// (`--classification-head-name`).
+  var task = "sentence_classification_head"
 
   fileprivate func value(of placeholder: String) -> String {
     switch placeholder {
     case "body": body
     case "scope": scope
     case "layer": String(layer)
+    case "task": task
     case "_layer": layer == 0 ? "" : "_\(layer)"
     default: "{" + placeholder + "}"
     }

@@ -25,9 +25,11 @@ extension RecognizedModel {
     var sizes = BoundExtents()
     let layers = candidate.layers(in: shapes)
     values.layer = layers.lowerBound
-    let body = ParameterTemplate.all(
-      table.family, .base, hasPooler: table.family != .gpt2)
-    try sizes.bind(body, table, values, shapes)
+    let definition = table.family.definition
+    try sizes.bind(definition.body + definition.pooler, table, values, shapes)
+    for parameter in table.absent {
+      if let zeros = parameter.zeros { sizes.assume(zeros, of: parameter.name) }
+    }
     sizes.layers = layers.upperBound
     let heads = HeadMatch.all(table, values, shapes, sizes)
     guard let best = head.map({ wanted in heads.first { $0.head == wanted } }) ?? heads.first
@@ -37,9 +39,8 @@ extension RecognizedModel {
         "the parameters of \(head?.className(in: table.family) ?? "the stated head") are not there; "
           + "what is there fits \(heads.first?.head.className(in: table.family) ?? "nothing")")
     }
-    let poolerThere = body.contains {
-      $0.name.text.hasPrefix("{body}pooler")
-        && table.isPresent($0, values: values, in: shapes)
+    let poolerThere = definition.pooler.contains {
+      table.isPresent($0, values: values, in: shapes)
     }
     architecture = try ModelArchitecture(
       family: table.family, head: best.head, sizes: best.sizes.sizes(),
@@ -49,7 +50,7 @@ extension RecognizedModel {
     alternatives =
       head != nil
       ? []
-      : heads.filter { $0.head != best.head && $0.rank == best.rank }.map(\.head)
+      : heads.filter { $0.head != best.head && $0.isLike(best) }.map(\.head)
     isFamilyLikelyOnly = found.isGuess && family == nil
     self.table = table
     self.values = values
@@ -150,7 +151,7 @@ private struct Candidate {
   /// From the lowest layer that is there to one more than the highest. Those between that are not there are missing, and
   /// so are those before.
   func layers(in shapes: OrderedDictionary<ExactName, Shape>) -> Range<Int> {
-    let rules = table.rules.filter { $0.canonical.isPerLayer }
+    let rules = table.rules.filter(\.isPerLayer)
     var values = values
     func isThere(_ layer: Int) -> Bool {
       values.layer = layer

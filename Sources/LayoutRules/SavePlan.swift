@@ -10,21 +10,92 @@ public struct SavePlan: Sendable {
   /// Canonical names that the layout holds as one: different bytes mean that it cannot hold this model.
   public let mustEqual: [EqualPair]
 
+  /// What the layout does not hold of the model.
+  public let losses: [LayoutLoss]
+  /// Canonical names among the losses that have to be zeros, since their loss was not allowed: other values mean that
+  /// the layout cannot hold this model. Structure cannot show it, so whoever has the bytes looks.
+  public let mustBeZero: [ExactName]
+
   /// Lays out the canonical weights of a model.
   ///
-  /// - Throws: `unsupported` if the layout has no such model; `notFound` for a parameter that is not in `canonical`; `mismatch` for one of another shape;
-  ///   `inconsistent`, naming it, for a weight that is none of the model's, or that the layout has no place for.
+  /// - Parameter mayLose: The canonical names that may be left out, or left out in part.
+  /// - Throws: `unsupported` if the layout has no such model, or, naming the tensor, does not hold what `mayLose` does not
+  ///   cover; `notFound` for a parameter that is not in `canonical`; `mismatch` for one of another shape; `inconsistent`,
+  ///   naming it, for a weight that is none of the model's, or that the layout has no place for.
   public init(
-    _ canonical: WeightGraph, of architecture: ModelArchitecture, in layout: Layout
+    _ canonical: WeightGraph, of architecture: ModelArchitecture, in layout: Layout,
+    mayLose: [NamePattern] = []
   ) throws(CheckpointError) {
-    func refusal(
-      _ kind: FailureKind, _ name: ExactName, _ problem: String
-    ) -> CheckpointError {
-      CheckpointError(kind, CheckpointError.Site(), tensor: name.string, problem)
+    let table = try Self.table(for: architecture, in: layout)
+    try Self.check(canonical, against: architecture)
+    var values = TemplateValues()
+    values.body = architecture.head == .base ? table.bodies.bare : table.bodies.headed
+    if table.hasScopes { values.scope = LayoutTable.tensorFlowScope(of: architecture) }
+    let isLanguageModel = architecture.parameters.contains { $0.tiedTo != nil }
+    var unplaced = Set(architecture.parameters.map(\.name))
+    var losses: [LayoutLoss] = []
+    var graph = WeightGraph()
+    for placement in try table.placements(of: architecture, values) {
+      let names = placement.canonical.map(\.name)
+      let operation = placement.rule.operation
+      let weights: [Weight]
+      do throws(TransformError) {
+        weights = try operation.applied(
+          to: names.compactMap { canonical.weights[$0] },
+          shapes: placement.foreign.map { _ in placement.shape })
+      } catch {
+        throw refusal(.inconsistent, names[0], error.description)
+      }
+      for (names, weight) in zip(placement.foreign, weights) {
+        try graph.insert(weight, as: names[0])
+      }
+      if isLanguageModel {
+        for (names, weight) in zip(placement.repeats, weights) {
+          try graph.insert(weight, as: names[0])
+        }
+      }
+      if let rows = operation.absentRows {
+        losses.append(
+          LayoutLoss(
+            name: names[0], rows: 0..<rows.count, reason: rows.reason, isNothingIfZero: false))
+      }
+      unplaced.subtract(names)
     }
+    var pairs: [EqualPair] = []
+    let absent = table.absentParameters(of: architecture)
+    for parameter in architecture.parameters where unplaced.contains(parameter.name) {
+      if let known = absent[parameter.name] {
+        losses.append(
+          LayoutLoss(
+            name: parameter.name, rows: nil, reason: known.reason,
+            isNothingIfZero: known.zeros != nil))
+      } else if let target = parameter.tiedTo {
+        pairs.append(EqualPair(first: target, second: parameter.name))
+      } else {
+        throw refusal(.inconsistent, parameter.name, "the layout has no place for it")
+      }
+    }
+    let refused = losses.filter { loss in !mayLose.contains { $0.matches(loss.name) } }
+    if let loss = refused.first(where: { !$0.isNothingIfZero }) {
+      let part = loss.rows.map { "its rows \($0.lowerBound)…\($0.upperBound - 1)" } ?? "it"
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(), tensor: loss.name.string,
+        "layout \(layout.rawValue) does not hold \(part): \(loss.reason)",
+        remedy: "allow it to be lost, or choose another layout")
+    }
+    self.graph = graph
+    self.losses = losses
+    mustEqual = pairs
+    mustBeZero = refused.map(\.name)
+  }
+
+  private static func table(
+    for architecture: ModelArchitecture, in layout: Layout
+  ) throws(CheckpointError) -> LayoutTable {
     guard let table = LayoutTable.tables(layout, architecture.family).first else {
       throw CheckpointError(
-        .unsupported, CheckpointError.Site(), "no layout \(layout.rawValue) for this family")
+        .unsupported, CheckpointError.Site(),
+        "no layout \(layout.rawValue) for family \(architecture.family)")
     }
     let isHeld = table.heads?.contains(architecture.head) ?? true
     guard isHeld, architecture.hasPooler || !table.needsPooler else {
@@ -34,7 +105,13 @@ public struct SavePlan: Sendable {
         .unsupported, CheckpointError.Site(),
         "\(name) cannot be written in layout \(layout.rawValue): \(reason)")
     }
-    var unplaced: [ExactName: ExactName?] = [:]
+    return table
+  }
+
+  /// Looks that the weights are the model's, all of them and no others.
+  private static func check(
+    _ canonical: WeightGraph, against architecture: ModelArchitecture
+  ) throws(CheckpointError) {
     for parameter in architecture.parameters {
       guard let weight = canonical.weights[parameter.name] else {
         throw refusal(.notFound, parameter.name, "the parameter is not there")
@@ -43,44 +120,16 @@ public struct SavePlan: Sendable {
         throw refusal(
           .mismatch, parameter.name, "expected \(parameter.shape), found \(weight.shape)")
       }
-      unplaced[parameter.name] = .some(parameter.tiedTo)
     }
-    if let other = canonical.weights.keys.first(where: { unplaced[$0] == nil }) {
+    let known = Set(architecture.parameters.map(\.name))
+    if let other = canonical.weights.keys.first(where: { !known.contains($0) }) {
       throw refusal(.inconsistent, other, "it is no parameter of the model")
     }
-    var values = TemplateValues()
-    values.body = architecture.head == .base ? table.bodies.bare : table.bodies.headed
-    if table.hasScopes { values.scope = LayoutTable.tensorFlowScope(of: architecture) }
-    let isLanguageModel = architecture.parameters.contains { $0.tiedTo != nil }
-    var graph = WeightGraph()
-    for placement in try table.placements(of: architecture, values) {
-      let shapes = placement.foreign.map { _ in placement.shape }
-      let name = placement.canonical.name
-      guard let weight = canonical.weights[name] else { continue }
-      let results: [Weight]
-      do throws(TransformError) {
-        results = try placement.rule.operation.applied(to: weight, shapes: shapes)
-      } catch {
-        throw refusal(.inconsistent, name, error.description)
-      }
-      for (names, weight) in zip(placement.foreign, results) {
-        try graph.insert(weight, as: names[0])
-      }
-      if isLanguageModel {
-        for (names, weight) in zip(placement.repeats, results) {
-          try graph.insert(weight, as: names[0])
-        }
-      }
-      unplaced[name] = nil
-    }
-    var pairs: [EqualPair] = []
-    for parameter in architecture.parameters where unplaced[parameter.name] != nil {
-      guard let target = parameter.tiedTo else {
-        throw refusal(.inconsistent, parameter.name, "the layout has no place for it")
-      }
-      pairs.append(EqualPair(first: target, second: parameter.name))
-    }
-    self.graph = graph
-    mustEqual = pairs
   }
+}
+
+private func refusal(
+  _ kind: FailureKind, _ name: ExactName, _ problem: String
+) -> CheckpointError {
+  CheckpointError(kind, CheckpointError.Site(), tensor: name.string, problem)
 }

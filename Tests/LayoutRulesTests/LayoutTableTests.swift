@@ -12,13 +12,15 @@ import WeightGraph
   func inverse(layout: Layout, family: ModelFamily) throws {
     for head in heads(of: family, in: layout) {
       for (layers, isSquare) in [(1, false), (3, false), (2, true)] {
-        let model = try architecture(family, head, layers: layers, isSquare: isSquare)
-        let canonical = try canonicalGraph(model)
-        let saved = try SavePlan(canonical, of: model, in: layout)
+        let model = try architecture(
+          family, head, layers: layers, isSquare: isSquare,
+          hasPooler: lacksPooler(layout, family) ? false : nil)
+        let canonical = try canonicalGraph(model, zerosWhereUnused: true)
+        let saved = try SavePlan(canonical, of: model, in: layout, mayLose: anything)
         let recognized = try RecognizedModel(saved.graph, head: head)
         #expect(recognized.layout == layout)
         #expect(recognized.architecture.parameters == model.parameters, "\(head)")
-        let loaded = try LoadPlan(saved.graph, as: recognized)
+        let loaded = try LoadPlan(saved.graph, as: recognized, fill: .zeros(for: anything))
         #expect(loaded.report.problems.isEmpty, "\(head)")
         #expect(Array(loaded.graph.weights.keys) == Array(canonical.weights.keys))
         for (name, weight) in canonical.weights {
@@ -35,6 +37,8 @@ import WeightGraph
     case (.tensorFlow, .gpt2): [.base, .causalLM, .doubleHeads, .sequenceClassification]
     case (.transformers, _), (.tensorFlow, _): family.heads
     case (.kerasHub, .bert): [.base, .sequenceClassification]
+    case (.kerasHub, .roberta): [.base, .maskedLM, .sequenceClassification]
+    case (.fairseq, .roberta): [.base, .maskedLM, .causalLM, .sequenceClassification]
     case (.kerasHub, .gpt2), (.openAI, .gpt2): [.base, .causalLM]
     case (.google, .bert):
       [.base, .maskedLM, .preTraining, .nextSentence, .sequenceClassification, .questionAnswering]
@@ -45,6 +49,8 @@ import WeightGraph
   @Test("What a layout does not have is refused", arguments: Layout.allCases, ModelFamily.allCases)
   func refusals(layout: Layout, family: ModelFamily) throws {
     for head in family.heads where !heads(of: family, in: layout).contains(head) {
+      // Of this one a part can be written; see `AbsenceTests`.
+      if layout == .kerasHub && head == .preTraining { continue }
       let model = try architecture(family, head)
       let canonical = try canonicalGraph(model)
       let error = failure { _ = try SavePlan(canonical, of: model, in: layout) }

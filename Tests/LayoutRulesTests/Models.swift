@@ -4,9 +4,12 @@ import OrderedCollections
 import TensorValues
 import WeightGraph
 
-/// A weight of bytes that differ from place to place and from seed to seed.
-func weight(_ shape: Shape, seed: Int) throws -> Weight {
-  let bytes = (0..<shape.elementCount).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ seed &* 31) }
+/// A weight of bytes that differ from place to place and from seed to seed; its first rows may be zeros.
+func weight(_ shape: Shape, seed: Int, zeroRows: Int = 0) throws -> Weight {
+  let row = shape.dimensions.dropFirst().reduce(1, *)
+  let bytes = (0..<shape.elementCount).map { place in
+    place < zeroRows * row ? 0 : UInt8(truncatingIfNeeded: place &* 7 &+ seed &* 31 &+ 1)
+  }
   let source = MemoryBytes(bytes, origin: "seed \(seed)")
   return Weight(
     try StoredTensor(source: source, dtype: .u8, layout: StridedLayout(packed: shape)))
@@ -20,32 +23,51 @@ func bytes(of weight: Weight) throws -> [UInt8] {
   return unsafe Array(buffer)
 }
 
-/// A model of distinct bytes; tied parameters are one weight.
-func canonicalGraph(_ architecture: ModelArchitecture) throws -> WeightGraph {
+/// A model of distinct bytes; tied parameters are one weight. RoBERTa's unused rows may be zeros.
+func canonicalGraph(
+  _ architecture: ModelArchitecture, zerosWhereUnused: Bool = false
+) throws -> WeightGraph {
   var graph = WeightGraph()
   for (seed, parameter) in architecture.parameters.enumerated() {
     let tied = parameter.tiedTo.flatMap { graph.weights[$0] }
-    try graph.insert(try tied ?? weight(parameter.shape, seed: seed), as: parameter.name)
+    var zeroRows = 0
+    if zerosWhereUnused && architecture.family == .roberta {
+      if parameter.name.string.contains("position_embeddings") { zeroRows = 2 }
+      if parameter.name.string.contains("token_type_embeddings") { zeroRows = 1 }
+    }
+    try graph.insert(
+      try tied ?? weight(parameter.shape, seed: seed, zeroRows: zeroRows), as: parameter.name)
   }
   return graph
 }
 
 /// A small model; its matrices are square where `isSquare` says so.
 func architecture(
-  _ family: ModelFamily, _ head: ModelHead, layers: Int = 2, isSquare: Bool = false
+  _ family: ModelFamily, _ head: ModelHead, layers: Int = 2, isSquare: Bool = false,
+  hasPooler: Bool? = nil
 ) throws -> ModelArchitecture {
   let sizes = ModelSizes(
     hidden: 6, layers: layers, intermediate: isSquare ? 6 : 10, vocabulary: 11, positions: 7,
     tokenTypes: family == .gpt2 ? 0 : family == .bert ? 2 : 1, labels: 4, heads: 3)
-  return try ModelArchitecture(family: family, head: head, sizes: sizes)
+  return try ModelArchitecture(family: family, head: head, sizes: sizes, hasPooler: hasPooler)
+}
+
+/// Everything.
+let anything = [NamePattern("*")]
+
+/// True for layouts that hold no pooler of RoBERTa.
+func lacksPooler(_ layout: Layout, _ family: ModelFamily) -> Bool {
+  family == .roberta && (layout == .kerasHub || layout == .fairseq)
 }
 
 /// A small model in a layout.
 func checkpoint(
   _ family: ModelFamily, _ head: ModelHead, in layout: Layout = .transformers
 ) throws -> WeightGraph {
-  let model = try architecture(family, head)
-  return try SavePlan(try canonicalGraph(model), of: model, in: layout).graph
+  let model = try architecture(
+    family, head, hasPooler: lacksPooler(layout, family) ? false : nil)
+  let canonical = try canonicalGraph(model)
+  return try SavePlan(canonical, of: model, in: layout, mayLose: anything).graph
 }
 
 /// The graph without a name.

@@ -1,5 +1,3 @@
-public import CheckpointBytes
-
 /// A pattern over whole names: `*` stands for any run of characters (none and dots included), `?` for one character;
 /// everything else, for itself.
 public struct NamePattern: Sendable, Hashable {

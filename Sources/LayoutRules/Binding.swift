@@ -1,0 +1,227 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+internal import TensorValues
+internal import WeightGraph
+
+/// The state of binding one checkpoint.
+struct Binding {
+  let checkpoint: WeightGraph
+  let fill: FillPolicy
+  var bound: [ExactName: Weight] = [:]
+  var entries: [LoadReport.Entry] = []
+  var mustEqual: [EqualPair] = []
+  var statedTies: [EqualPair] = []
+  /// What was looked for in vain, by parameter.
+  var pending: [ExactName: (expected: ExactName, shape: Shape)] = [:]
+  private var used: Set<ExactName> = []
+
+  init(_ checkpoint: WeightGraph, _ fill: FillPolicy) {
+    self.checkpoint = checkpoint
+    self.fill = fill
+  }
+
+  mutating func bind(_ placement: Placement) {
+    var entry = LoadReport.Entry(
+      outcome: .missing, stored: [], parameters: placement.canonical.map(\.name),
+      rule: placement.rule.text)
+    var weights: [Weight] = []
+    var wrong: String?
+    var isTwice = false
+    for names in placement.foreign {
+      let present = names.filter { checkpoint.weights[$0] != nil }
+      used.formUnion(present)
+      entry.stored += present
+      isTwice = isTwice || present.count > 1
+      guard let name = present.first, let weight = checkpoint.weights[name] else { continue }
+      if weight.shape != placement.shape {
+        wrong = "expected \(placement.shape), found \(weight.shape)"
+      }
+      weights.append(weight)
+    }
+    if isTwice {
+      entry.outcome = .claimedTwice
+      entry.detail = "one parameter under two names"
+    } else if weights.count < placement.foreign.count {
+      let absent = placement.foreign.first { names in
+        !names.contains { checkpoint.weights[$0] != nil }
+      }
+      if let expected = absent?.first {
+        entry.detail = "expected \(quoted(expected.string)), \(placement.shape)"
+        for name in entry.parameters { pending[name] = (expected, placement.shape) }
+      }
+    } else if let wrong {
+      entry.outcome = .misshaped
+      entry.detail = wrong
+    } else {
+      bind(weights, to: placement, &entry)
+    }
+    entries.append(entry)
+    bindRepeats(of: placement, entry)
+  }
+
+  /// Weights of the right shapes.
+  private mutating func bind(
+    _ weights: [Weight], to placement: Placement, _ entry: inout LoadReport.Entry
+  ) {
+    let operation = placement.rule.operation
+    var absent: Weight?
+    if let rows = operation.absentRows {
+      let text = "the layout does not hold rows 0…\(rows.count - 1): \(rows.reason)"
+      guard entry.parameters.allSatisfy(fill.covers) else {
+        entry.detail = text
+        entry.isFillable = true
+        return
+      }
+      absent = zeros(of: weights.first, rows: rows.count, like: placement.canonical.first?.shape)
+      guard absent != nil else {
+        entry.detail = text + "; its type has no zeros that can be filled in"
+        return
+      }
+      entry.detail = "rows 0…\(rows.count - 1) are zeros: \(rows.reason)"
+    }
+    do throws(TransformError) {
+      let parameters = try operation.reverted(
+        weights, to: placement.canonical.map(\.shape), absent: absent)
+      for (name, weight) in zip(entry.parameters, parameters) { bound[name] = weight }
+      entry.outcome = outcome(of: placement, stored: entry.stored)
+    } catch {
+      entry.outcome = .misshaped
+      entry.detail = error.description
+    }
+  }
+
+  private func zeros(of weight: Weight?, rows: Int, like canonical: Shape?) -> Weight? {
+    guard let weight, var dimensions = canonical?.dimensions, !dimensions.isEmpty else {
+      return nil
+    }
+    dimensions[0] = rows
+    return Shape(dimensions).flatMap { try? Weight.zeros(weight.dtype, $0) }
+  }
+
+  private func outcome(of placement: Placement, stored: [ExactName]) -> LoadReport.Outcome {
+    let operation = placement.rule.operation
+    if operation.absentRows != nil { return .filled }
+    if placement.foreign.count > 1 { return .merged }
+    if placement.canonical.count > 1 { return .split }
+    if operation.isTransposed { return .transposed }
+    if operation.shape != nil { return .reshaped }
+    return stored == placement.canonical.map(\.name) ? .kept : .renamed
+  }
+
+  private mutating func bindRepeats(of placement: Placement, _ entry: LoadReport.Entry) {
+    for name in placement.repeats.joined() {
+      guard let weight = checkpoint.weights[name], used.insert(name).inserted else { continue }
+      var repeated = LoadReport.Entry(
+        outcome: .repeated, stored: [name], parameters: [], rule: entry.rule)
+      if weight.shape != placement.shape {
+        repeated.outcome = .misshaped
+        repeated.detail = "expected \(placement.shape), found \(weight.shape)"
+      } else if let first = entry.stored.first {
+        mustEqual.append(EqualPair(first: first, second: name))
+      } else {
+        repeated.outcome = .unexpected
+        repeated.detail = "it repeats a weight that is not there"
+      }
+      entries.append(repeated)
+    }
+  }
+
+  /// A tied parameter without bytes of its own is the one it is tied to.
+  mutating func resolveTies(of architecture: ModelArchitecture) {
+    let places = places()
+    for parameter in architecture.parameters {
+      guard let target = parameter.tiedTo else { continue }
+      if bound[parameter.name] != nil {
+        if bound[target] != nil {
+          statedTies.append(EqualPair(first: target, second: parameter.name))
+        }
+      } else if let weight = bound[target] {
+        var entry = LoadReport.Entry(
+          outcome: .tied, stored: [], parameters: [parameter.name],
+          detail: "it is \(quoted(target.string))")
+        if let place = places[parameter.name] {
+          guard entries[place].outcome == .missing else { continue }
+          entry.rule = entries[place].rule
+          entries[place] = entry
+        } else {
+          entries.append(entry)
+        }
+        bound[parameter.name] = weight
+      }
+    }
+  }
+
+  /// What no rule speaks of: the layout does not hold it.
+  mutating func resolveAbsences(of model: RecognizedModel) {
+    let places = places()
+    let known = model.table.absentParameters(of: model.architecture)
+    let first = model.architecture.parameters.first { bound[$0.name] != nil }
+    let dtype = first.flatMap { bound[$0.name]?.dtype }
+    for parameter in model.architecture.parameters where places[parameter.name] == nil {
+      var entry = LoadReport.Entry(
+        outcome: .missing, stored: [], parameters: [parameter.name],
+        detail: known[parameter.name]?.reason ?? "the layout has no place for it")
+      if known[parameter.name]?.zeros != nil {
+        if fill.covers(parameter.name), let dtype,
+          let weight = try? Weight.zeros(dtype, parameter.shape)
+        {
+          bound[parameter.name] = weight
+          entry.outcome = .filled
+        } else {
+          entry.isFillable = true
+        }
+      }
+      entries.append(entry)
+    }
+  }
+
+  /// What is left of the checkpoint: known to be none of the model's, or unexpected.
+  mutating func dropKnown(_ model: RecognizedModel) {
+    let drops = Drops(model)
+    for name in checkpoint.weights.keys where !used.contains(name) {
+      let reason = drops.reason(for: name)
+      entries.append(
+        LoadReport.Entry(
+          outcome: reason == nil ? .unexpected : .dropped, stored: [name], parameters: [],
+          detail: reason))
+    }
+  }
+
+  /// Where in the entries a parameter is.
+  private func places() -> [ExactName: Int] {
+    var places: [ExactName: Int] = [:]
+    for (place, entry) in entries.enumerated() {
+      for name in entry.parameters { places[name] = place }
+    }
+    return places
+  }
+}
+
+/// The names that a model is known to leave aside.
+private struct Drops {
+  private var names: [ExactName: String] = [:]
+  private var patterns: [(pattern: NamePattern, reason: String)] = []
+
+  init(_ model: RecognizedModel) {
+    for drop in model.table.drops { take(drop, model.values, model.architecture.sizes.layers) }
+    for drop in KnownExtra.training { take(drop, TemplateValues(), 1) }
+  }
+
+  private mutating func take(_ drop: KnownExtra, _ values: TemplateValues, _ layers: Int) {
+    var values = values
+    for layer in 0..<(drop.name.isPerLayer ? layers : 1) {
+      values.layer = layer
+      for name in drop.name.names(values) {
+        if drop.name.text.contains("*") {
+          patterns.append((NamePattern(name.string), drop.reason))
+        } else {
+          names[name] = drop.reason
+        }
+      }
+    }
+  }
+
+  func reason(for name: ExactName) -> String? {
+    names[name] ?? patterns.first { $0.pattern.matches(name) }?.reason
+  }
+}

@@ -1,0 +1,69 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+internal import TensorValues
+
+/// A head whose parameters are all there.
+struct HeadMatch {
+  let head: ModelHead
+  let sizes: BoundExtents
+  /// The number of its own parameters that are there.
+  let present: Int
+  /// True if the pooler is there or not as Transformers has it for this head.
+  let hasItsPooler: Bool
+  /// True if the layout means this head wherever it fits.
+  let isMeant: Bool
+
+  private var rank: [Int] { [isMeant ? 1 : 0, present, hasItsPooler ? 1 : 0] }
+
+  /// True if nothing in the checkpoint tells the two apart.
+  func isLike(_ other: HeadMatch) -> Bool {
+    present == other.present && hasItsPooler == other.hasItsPooler
+  }
+
+  /// The heads that fit, the best first.
+  static func all(
+    _ table: LayoutTable, _ values: TemplateValues,
+    _ shapes: OrderedDictionary<ExactName, Shape>, _ body: BoundExtents
+  ) -> [HeadMatch] {
+    let definition = table.family.definition
+    let hasPooler = definition.pooler.contains {
+      table.isPresent($0, values: values, in: shapes)
+    }
+    // Where a body has its own names inside a model with a head, they say which of the two it is.
+    let isHeaded = values.body != table.bodies.bare
+    var found: [HeadMatch] = []
+    for head in table.family.heads where table.heads?.contains(head) ?? true {
+      if table.isHeadedByBody && !isHeaded && head != .base { continue }
+      let own = definition.heads[head]?.parameters ?? []
+      let present = own.filter { table.isPresent($0, values: values, in: shapes) }
+      let names = Set(present.map(\.name.text))
+      guard own.allSatisfy({ names.contains($0.name.text) || $0.tiedTo != nil }) else { continue }
+      // A head with nothing of its own but a tie shows in no name.
+      var sizes = body
+      guard (try? sizes.bind(own, table, values, shapes)) != nil else { continue }
+      let agrees = head == .base || head.usesPooler(in: table.family) == hasPooler
+      found.append(
+        HeadMatch(
+          head: head, sizes: sizes, present: present.count, hasItsPooler: agrees,
+          isMeant: table.taskHeads.contains(head) || (isHeaded && head != .base)))
+    }
+    // Sorted stably: among equals the order of the heads' declaration.
+    return found.enumerated().sorted { left, right in
+      if left.element.rank == right.element.rank { return left.offset < right.offset }
+      return right.element.rank.lexicographicallyPrecedes(left.element.rank)
+    }.map(\.element)
+  }
+}
+
+extension LayoutTable {
+  /// True if a parameter's names are there.
+  func isPresent(
+    _ template: ParameterTemplate, values: TemplateValues,
+    in shapes: OrderedDictionary<ExactName, Shape>
+  ) -> Bool {
+    rules.contains { rule in
+      rule.canonical.contains { $0.text == template.name.text }
+        && rule.foreign.allSatisfy { $0.names(values).contains { shapes[$0] != nil } }
+    }
+  }
+}
