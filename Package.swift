@@ -45,12 +45,14 @@ let libraries: [Target] = [
     name: "Checkpoints",
     dependencies: [
       "CheckpointBytes", "TensorValues", "PickleFormat", "ZipFormat", "SafetensorsFormat",
-      "HDF5Format", "TorchFormat", "WeightGraph", collections, crypto,
+      "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", collections, crypto,
     ]),
   // 5: what users import
   .target(
     name: "Weighbridge",
-    dependencies: ["CheckpointBytes", "TensorValues", "WeightGraph", "Checkpoints"]),
+    dependencies: [
+      "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "Checkpoints",
+    ]),
   // 6: the subcommands as testable types
   .target(name: "ToolCommands", dependencies: ["Weighbridge", argumentParser, collections]),
 ]

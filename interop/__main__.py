@@ -22,6 +22,7 @@ def groups():
     import hdf5_cases
     import identities
     import keras_cases
+    import layouts
     import models
     import safetensors_cases
     import shards
@@ -36,6 +37,7 @@ def groups():
     yield "shards", shards.check
     yield "casts", casts.check
     yield "failures", failures.check
+    yield "layouts", layouts.check
 
 
 def main():

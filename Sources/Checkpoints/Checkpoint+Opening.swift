@@ -49,10 +49,14 @@ extension Checkpoint {
     // Transformers' own order of preference (`modeling_utils.py`, 5.23), then what else a directory may hold.
     let preferred = [
       "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-      "pytorch_model.bin.index.json", "tf_model.h5", "model.weights.h5", "model.weights.json",
-    ]
+      "pytorch_model.bin.index.json", "tf_model.h5",
+    ] + KerasPreset.backboneFiles
     if let name = preferred.first(where: names.contains) {
-      return try open(Directory.join(path, name), options: options)
+      let checkpoint = try open(Directory.join(path, name), options: options)
+      guard KerasPreset.backboneFiles.contains(name), names.contains(KerasPreset.taskFile) else {
+        return checkpoint
+      }
+      return try KerasPreset.open(path, backbone: checkpoint, options: options)
     }
     let indices = names.filter {
       $0.hasSuffix(".safetensors.index.json") || $0.hasSuffix(".bin.index.json")

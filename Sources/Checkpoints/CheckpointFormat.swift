@@ -1,3 +1,5 @@
+internal import LayoutRules
+
 /// The file formats that checkpoints are read from and written to.
 public enum CheckpointFormat: String, Sendable, Hashable, CaseIterable {
   /// A safetensors file.
@@ -19,12 +21,12 @@ public enum CheckpointFormat: String, Sendable, Hashable, CaseIterable {
     }
   }
 
-  /// The name that Transformers gives such a file in a model directory.
-  var directoryFileName: String {
+  /// The name that Transformers, or KerasHub for its own layout, gives such a file in a model directory.
+  func directoryFileName(_ layout: LayoutChoice) -> String {
     switch self {
     case .safetensors: "model.safetensors"
     case .pytorch: "pytorch_model.bin"
-    case .hdf5: "tf_model.h5"
+    case .hdf5: layout == .layout(.kerasHub) ? "model.weights.h5" : "tf_model.h5"
     }
   }
 }

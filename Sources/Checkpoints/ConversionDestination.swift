@@ -14,7 +14,9 @@ struct ConversionDestination: Sendable {
   /// True if the directory does not exist yet.
   let makesDirectory: Bool
 
-  init(path: String, source: String, format: CheckpointFormat?) throws(CheckpointError) {
+  init(
+    path: String, source: String, format: CheckpointFormat?, layout: LayoutChoice
+  ) throws(CheckpointError) {
     let kind = try PathKind(path: path)
     let (parent, name) = splitPath(path)
     let named = CheckpointFormat(fileName: name)
@@ -23,9 +25,9 @@ struct ConversionDestination: Sendable {
       kind == .directory || name.isEmpty
       || (kind == .nothing && named == nil && (format == nil || isFromDirectory))
     if isDirectory {
-      self.format = format ?? .safetensors
+      self.format = format ?? layout.frameworkFormat ?? .safetensors
       directory = path.hasSuffix("/") ? path : path + "/"
-      fileName = self.format.directoryFileName
+      fileName = self.format.directoryFileName(layout)
       makesDirectory = kind == .nothing
     } else {
       guard let chosen = format ?? named else {

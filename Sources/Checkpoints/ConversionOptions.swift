@@ -5,6 +5,10 @@ public import TensorValues
 public struct ConversionOptions: Sendable {
   /// The format to write; nil takes it from the destination's extension.
   public var format: CheckpointFormat?
+  /// How names and shapes are written.
+  public var layout = LayoutChoice.automatic
+  /// Parameters of a recognised model that may be missing; they are left out of the destination.
+  public var allowMissing: [NamePattern] = []
   /// The type to cast weights of the same category to: a float type casts the float weights, and leaves integers alone.
   public var dtype: DType?
   /// The most bytes of tensor data in one file; more is written as shards with an index.

@@ -1,4 +1,5 @@
 public import CheckpointBytes
+internal import LayoutRules
 internal import OrderedCollections
 internal import TensorValues
 internal import WeightGraph
@@ -31,13 +32,16 @@ public struct ConversionPlan: Sendable {
     _ source: Checkpoint, named sourcePath: String, to path: String, options: ConversionOptions
   ) throws(CheckpointError) {
     let destination = try ConversionDestination(
-      path: path, source: sourcePath, format: options.format)
+      path: path, source: sourcePath, format: options.format, layout: options.layout)
     let sourceFormat = source.format.rawValue + " (\(source.container))"
     var receipt = ConversionReceipt(
       source: sourcePath, sourceFormat: sourceFormat, format: destination.format)
     receipt.notes = source.notes
     var graph = try source.graph.selected(options, file: sourcePath, receipt: &receipt)
     graph = try graph.renamed(options.rename, file: sourcePath, receipt: &receipt)
+    let laidOut = try graph.laidOut(
+      options, for: destination, file: sourcePath, receipt: &receipt)
+    graph = laidOut.graph
     graph = try graph.cast(to: options.dtype, file: sourcePath, receipt: &receipt)
     graph.prepareFacts(for: destination.format, from: source.format, receipt: &receipt)
 
@@ -53,12 +57,18 @@ public struct ConversionPlan: Sendable {
     let shards = ShardAssignment(ties, maximumSize: options.maximumShardSize)
     try destination.checkExisting(shards: shards.count, allowed: options.replacesExisting)
     var files: [PlannedFile] = []
-    for (position, shard) in shards.groups.enumerated() {
-      let name = destination.filePath(shard: position, of: shards.count)
+    let isPreset = laidOut.layout == .kerasHub && destination.isDirectory
+    let groups =
+      isPreset
+      ? KerasPreset.files(of: ties).map { (destination.directory + $0.name, $0.ties) }
+      : shards.groups.enumerated().map {
+        (destination.filePath(shard: $0.offset, of: shards.count), $0.element)
+      }
+    for (position, (path, ties)) in groups.enumerated() {
       let layout = try destination.format.layout(
-        shard, facts: graph.facts, shard: position, of: shards.count, path: name,
+        ties, facts: graph.facts, shard: position, of: groups.count, path: path,
         receipt: &receipt)
-      files.append(PlannedFile(path: name, ties: shard, layout: layout))
+      files.append(PlannedFile(path: path, ties: ties, layout: layout))
     }
     self.source = source
     self.graph = graph

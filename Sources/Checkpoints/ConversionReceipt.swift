@@ -1,4 +1,5 @@
 public import CheckpointBytes
+public import LayoutRules
 public import TensorValues
 
 /// What a conversion did, or would do: every change is listed, and what is not listed was carried as it was.
@@ -16,6 +17,16 @@ public struct ConversionReceipt: Sendable {
     /// Finite values that became infinite or NaN, and infinite ones that did not stay infinite; nil until they were
     /// counted.
     public var overflowed: Int?
+  }
+
+  /// A model that got another layout.
+  public struct LayoutChange: Sendable {
+    /// What the source was recognised as.
+    public let model: RecognizedModel
+    /// The layout written.
+    public let to: Layout
+    /// What became of every name of the source and every parameter of the model.
+    public let report: LoadReport
   }
 
   /// Something that the destination does not hold.
@@ -46,6 +57,8 @@ public struct ConversionReceipt: Sendable {
   public var tensorCount = 0
   /// The bytes of tensor data, tied weights counted once.
   public var byteCount = 0
+  /// What was recognised and written in a layout; nil if names and shapes are the source's.
+  public var layout: LayoutChange?
   /// Weights with a new name.
   public var renamed: [(from: ExactName, to: ExactName)] = []
   /// Weights with another type.

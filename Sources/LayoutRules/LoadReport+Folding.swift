@@ -3,7 +3,12 @@ internal import CheckpointBytes
 extension LoadReport {
   /// The report for people: entries that differ in the number of the layer only are one line,
   /// `layer.{0…11}.output.dense.weight`.
-  public var lines: [String] {
+  public var lines: [String] { LoadReport.lines(entries) }
+
+  /// The problems for people, folded likewise.
+  public var problemLines: [String] { LoadReport.lines(problems) }
+
+  private static func lines(_ entries: [Entry]) -> [String] {
     var order: [[String]] = []
     var numbers: [[String]: [Int]] = [:]
     for entry in entries {

@@ -21,8 +21,16 @@ struct ConvertCommand: ToolCommand {
   @Option(help: "safetensors, pytorch or hdf5; by default what the extension says.")
   var format: String?
 
-  @Option(help: "How tensors are named and laid out: flat keeps names as they are.")
-  var layout = "flat"
+  @Option(
+    help: """
+      How a BERT, GPT-2 or RoBERTa is named and shaped: transformers, tf (tf_model.h5), keras-hub; flat keeps \
+      everything as it is; auto is tf for .h5 and transformers for what has other names.
+      """)
+  var layout = "auto"
+
+  @Option(
+    help: "Leave out a model's parameter that the source lacks, if its name matches. Repeatable.")
+  var allowMissing: [String] = []
 
   @Option(help: "Cast tensors of the same category to this type (F16, BF16, float32…).")
   var dtype: String?
@@ -66,9 +74,12 @@ struct ConvertCommand: ToolCommand {
       }
       options.format = value
     }
-    guard layout == "flat" else {
-      throw ValidationError("--layout \(layout): expected flat")
+    guard let choice = LayoutChoice(argumentText: layout) else {
+      let choices = LayoutChoice.all.map(\.argumentText).joined(separator: ", ")
+      throw ValidationError("--layout \(layout): expected one of \(choices)")
     }
+    options.layout = choice
+    options.allowMissing = allowMissing.map { NamePattern($0) }
     if let dtype {
       guard let value = DType(argumentText: dtype) else {
         throw ValidationError("--dtype \(dtype): expected a type such as F32, F16 or BF16")

@@ -5,10 +5,11 @@ internal import Weighbridge
 struct DiffCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "diff",
-    abstract: "Compares two checkpoints, across formats; the worst comes first.",
+    abstract: "Compares two checkpoints, across formats and layouts; the worst comes first.",
     discussion: """
       Without tolerances, weights are equal if their types, shapes and bytes are. With --rtol or --atol, values count as \
-      equal where |a - b| <= atol + rtol · |b|, whatever their types. Ends with exit code 1 if anything differs.
+      equal where |a - b| <= atol + rtol · |b|, whatever their types. If names differ and both are models of one family, they are compared under Transformers' \
+      names. Ends with exit code 1 if anything differs.
       """)
 
   @Argument(help: "The first checkpoint.")
@@ -37,12 +38,14 @@ struct DiffCommand: ToolCommand {
     let right = try Checkpoint.open(second, options: sourceOptions.openOptions)
     let bar = ProgressBar(console)
     defer { bar.clear() }
+    let names = try CommonNames(left.graph, right.graph)
     let difference = try CheckpointDifference(
-      left.graph, right.graph,
+      names.first, names.second,
       tolerance: CheckpointDifference.Tolerance(absolute: atol, relative: rtol),
       progress: bar.handler)
     bar.clear()
-    let report = DifferenceReport(difference, first: first, second: second)
+    let report = DifferenceReport(
+      difference, first: first, second: second, models: names.models)
     console.write(json ? JSONWriter.text(report.json) + "\n" : report.text)
     return difference.isEqual ? .done : .different
   }

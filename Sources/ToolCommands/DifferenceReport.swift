@@ -5,8 +5,13 @@ struct DifferenceReport {
   private let difference: CheckpointDifference
   private let first: String
   private let second: String
+  private let models: (first: RecognizedModel, second: RecognizedModel)?
 
-  init(_ difference: CheckpointDifference, first: String, second: String) {
+  init(
+    _ difference: CheckpointDifference, first: String, second: String,
+    models: (first: RecognizedModel, second: RecognizedModel)? = nil
+  ) {
+    self.models = models
     self.difference = difference
     self.first = first
     self.second = second
@@ -19,6 +24,11 @@ struct DifferenceReport {
   /// The report for people.
   var text: String {
     var lines: [String] = []
+    if let models {
+      lines.append("compared under Transformers' names:")
+      lines.append("  \(singleLine(first)): \(models.first.description)")
+      lines.append("  \(singleLine(second)): \(models.second.description)")
+    }
     lines += names("only in \(singleLine(first))", difference.missing)
     lines += names("only in \(singleLine(second))", difference.extra)
     let different = different
@@ -74,6 +84,8 @@ struct DifferenceReport {
     func texts(_ names: [ExactName]) -> JSONValue { .array(names.map { .string($0.string) }) }
     return .object([
       JSONValue.Member("equal", .boolean(difference.isEqual)),
+      JSONValue.Member(
+        "models", models.map { .array([$0.first.json, $0.second.json]) } ?? .null),
       JSONValue.Member("missing", texts(difference.missing)),
       JSONValue.Member("extra", texts(difference.extra)),
       JSONValue.Member("tensors", .array(difference.entries.map(json(of:)))),

@@ -18,6 +18,14 @@ struct InspectReport {
   let rows: [Row]
   let ties: [Tie]
   let showsLineage: Bool
+  /// What the names and shapes were recognised as; nil if they are no known model's.
+  let model: RecognizedModel?
+  /// Why not, if the names are a known model's and contradict each other.
+  let recognitionFailure: String?
+  /// What became of the names; nil without a model.
+  let plan: LoadPlan?
+  /// The digest of the model, or of all weights, where digests were asked for.
+  let modelDigest: ModelDigest?
 
   init(
     _ checkpoint: Checkpoint, source: String, lineage: Bool, digests: Bool,
@@ -35,6 +43,20 @@ struct InspectReport {
         for name in tie.names { digestOfName[name] = text }
       }
     }
+    do throws(CheckpointError) {
+      model = try RecognizedModel(checkpoint.graph)
+      recognitionFailure = nil
+    } catch {
+      model = nil
+      // That nothing is known of the names is the rule for most checkpoints; contradictions are worth a line.
+      recognitionFailure = error.kind == .notFound ? nil : error.description
+    }
+    plan = model.flatMap { try? LoadPlan(checkpoint.graph, as: $0) }
+    modelDigest =
+      digests
+      ? try ModelDigest(
+        plan?.report.problems.isEmpty == true ? BoundModel(checkpoint.graph) : nil,
+        of: checkpoint.graph, known: digestOfName, progress: progress) : nil
     var aliases: [ExactName: ExactName] = [:]
     var links: [ExactName: [ExactName]] = [:]
     for tie in ties {
@@ -60,8 +82,9 @@ extension InspectReport {
       JSONValue.Member("source", .string(source)),
       JSONValue.Member("format", .string(checkpoint.format.rawValue)),
       JSONValue.Member("container", .string(checkpoint.container)),
-      JSONValue.Member("layout", .string("flat")),
-      JSONValue.Member("family", .null),
+      JSONValue.Member("layout", .string(model?.layout.rawValue ?? "flat")),
+      JSONValue.Member("family", model.map { .string($0.architecture.family.rawValue) } ?? .null),
+      JSONValue.Member("model", model?.json ?? .null),
       JSONValue.Member("files", .array(checkpoint.files.map { .string($0) })),
       JSONValue.Member("tensors", .array(rows.map(json(of:)))),
       JSONValue.Member(
@@ -70,6 +93,18 @@ extension InspectReport {
           .object(entries.map { JSONValue.Member($0.key, .string($0.value)) })
         } ?? .null),
     ]
+    if let modelDigest {
+      members.append(JSONValue.Member("model_sha256", .string(modelDigest.text)))
+    }
+    if showsLineage, let plan {
+      members.append(JSONValue.Member("parameters", .array(parameters(plan))))
+    }
+    if let recognitionFailure {
+      members.append(JSONValue.Member("recognition_failure", .string(recognitionFailure)))
+    }
+    if let problems = plan?.report.problems, !problems.isEmpty {
+      members.append(JSONValue.Member("problems", LoadReport.json(problems)))
+    }
     if !facts.others.isEmpty {
       members.append(
         JSONValue.Member(
@@ -97,6 +132,16 @@ extension InspectReport {
       members.append(JSONValue.Member("notes", .array(checkpoint.notes.map { .string($0) })))
     }
     return .object(members)
+  }
+
+  /// Each parameter of the model with where it comes from.
+  private func parameters(_ plan: LoadPlan) -> [JSONValue] {
+    plan.graph.weights.map { name, weight in
+      .object([
+        JSONValue.Member("name", .string(name.string)),
+        JSONValue.Member("lineage", .string(weight.lineage)),
+      ])
+    }
   }
 
   private func json(of row: Row) -> JSONValue {
@@ -128,7 +173,19 @@ extension InspectReport {
     lines.append(
       "\(rows.count) tensors, \(ByteSize.count(parameters)) elements, "
         + ByteSize.text(ties.reduce(0) { $0 + $1.weight.byteCount }))
+    if let model {
+      lines.append("model: " + model.description)
+      if let sum = modelDigest { lines.append("model sha256 " + sum.text) }
+    } else if let sum = modelDigest {
+      lines.append("all tensors sha256 " + sum.text)
+    }
     if !rows.isEmpty { lines += [""] + table }
+    if showsLineage, let plan, let model, model.layout != .transformers || !model.wrapper.isEmpty {
+      lines += ["", "parameters of \(model.className):"]
+      for (name, weight) in plan.graph.weights {
+        lines.append(singleLine("  \(name.string) ← \(weight.lineage)", limit: 400))
+      }
+    }
     lines += facts
     return lines.joined(separator: "\n") + "\n"
   }
@@ -174,6 +231,12 @@ extension InspectReport {
           "attribute: /\(singleLine(path.string)) \(singleLine(name.string)) = "
             + singleLine(JSONWriter.text(value.json), limit: 120))
       }
+    }
+    let problems = plan?.report.problemLines ?? []
+    lines += problems.prefix(20).map { "not as the model has it: " + $0 }
+    if problems.count > 20 { lines.append("… and \(problems.count - 20) more (see --json)") }
+    if let recognitionFailure {
+      lines.append("no model recognised: " + singleLine(recognitionFailure, limit: 400))
     }
     lines += checkpoint.notes.map { "note: " + singleLine($0, limit: 400) }
     return lines.isEmpty ? [] : [""] + lines

@@ -17,6 +17,11 @@ struct ReceiptReport {
         + (isDryRun ? " (dry run: nothing is written)" : ""),
       "  tensors  \(receipt.tensorCount), \(ByteSize.text(receipt.byteCount))",
     ]
+    if let layout = receipt.layout {
+      lines.append("  model    " + layout.model.description)
+      lines.append("  layout   \(layout.to.rawValue); the source's names: \(layout.report.summary)")
+      if isDryRun { lines += layout.report.lines.map { "             " + $0 } }
+    }
     lines += ReceiptReport.list(
       "tied", receipt.ties.map { $0.map { singleLine($0.string) }.joined(separator: " = ") })
     lines += ReceiptReport.list(
@@ -108,6 +113,7 @@ struct ReceiptReport {
           })),
       JSONValue.Member("tensors", .integer(receipt.tensorCount)),
       JSONValue.Member("bytes", .integer(receipt.byteCount)),
+      JSONValue.Member("layout", receipt.layout.map(\.json) ?? .null),
       JSONValue.Member(
         "renamed",
         .array(receipt.renamed.map { .array([.string($0.from.string), .string($0.to.string)]) })),

@@ -2,5 +2,6 @@
 
 @_exported public import CheckpointBytes
 @_exported public import Checkpoints
+@_exported public import LayoutRules
 @_exported public import TensorValues
 @_exported public import WeightGraph

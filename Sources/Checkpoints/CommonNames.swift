@@ -1,0 +1,38 @@
+public import CheckpointBytes
+public import LayoutRules
+internal import OrderedCollections
+public import WeightGraph
+
+/// Two checkpoints under names that can be compared.
+///
+/// If the names differ and both checkpoints are models of one family, Transformers' names are used for both, so that a
+/// `model.safetensors` can be held against a `tf_model.h5`.
+public struct CommonNames: Sendable {
+  /// The first checkpoint's weights.
+  public let first: WeightGraph
+  /// The second one's.
+  public let second: WeightGraph
+  /// What each was recognised as, if Transformers' names are used.
+  public let models: (first: RecognizedModel, second: RecognizedModel)?
+
+  /// Finds common names. What a layout holds twice is compared, which reads those weights.
+  ///
+  /// - Throws: what ``BoundModel`` throws, where the names differ and both are recognised.
+  public init(_ first: WeightGraph, _ second: WeightGraph) throws(CheckpointError) {
+    let names = Set(first.weights.keys)
+    let hasSameNames =
+      names.count == second.weights.count && second.weights.keys.allSatisfy(names.contains)
+    guard !hasSameNames, let left = try? RecognizedModel(first),
+      let right = try? RecognizedModel(second),
+      left.architecture.family == right.architecture.family
+    else {
+      self.first = first
+      self.second = second
+      models = nil
+      return
+    }
+    self.first = try BoundModel(first).comparableGraph(with: first)
+    self.second = try BoundModel(second).comparableGraph(with: second)
+    models = (left, right)
+  }
+}

@@ -1,0 +1,183 @@
+internal import CheckpointBytes
+internal import LayoutRules
+internal import OrderedCollections
+internal import TensorValues
+internal import WeightGraph
+
+/// The weights of a conversion, and the model they were laid out as, if any.
+struct LaidOutWeights {
+  var graph: WeightGraph
+  var model: BoundModel?
+  /// The layout written; nil if names and shapes are the source's.
+  var layout: Layout?
+}
+
+extension WeightGraph {
+  /// The weights in the layout that is asked for. Bytes are read only to compare what a layout holds twice.
+  func laidOut(
+    _ options: ConversionOptions, for destination: ConversionDestination, file: String,
+    receipt: inout ConversionReceipt
+  ) throws(CheckpointError) -> LaidOutWeights {
+    let kept = LaidOutWeights(graph: self)
+    do throws(CheckpointError) {
+      switch options.layout {
+      case .flat: return kept
+      case .layout(let layout):
+        try layout.check(destination)
+        let model = try BoundModel(self)
+        return try laidOut(model, in: layout, options, receipt: &receipt)
+      case .automatic:
+        guard let layout = automaticLayout(for: destination, receipt: &receipt) else {
+          return kept
+        }
+        let model = try BoundModel(self)
+        var laidOutReceipt = receipt
+        do throws(CheckpointError) {
+          let weights = try laidOut(model, in: layout, options, receipt: &laidOutReceipt)
+          receipt = laidOutReceipt
+          return weights
+        } catch {
+          guard error.kind == .unsupported else { throw error }
+          receipt.notes.append("names are kept as they are: \(error.problem)")
+          return kept
+        }
+      }
+    } catch {
+      let remedy =
+        error.remedy ?? "--layout flat keeps names and shapes as they are"
+      var described = error.inFile(file)
+      described.remedy = remedy
+      throw described
+    }
+  }
+
+  /// The layout that nobody asked for by name; nil if names stay as they are.
+  private func automaticLayout(
+    for destination: ConversionDestination, receipt: inout ConversionReceipt
+  ) -> Layout? {
+    let model: RecognizedModel
+    do throws(CheckpointError) {
+      model = try RecognizedModel(self)
+    } catch {
+      if error.kind != .notFound {
+        receipt.notes.append("names are kept as they are: \(error.description)")
+      }
+      return nil
+    }
+    if destination.format == .hdf5 { return .tensorFlow }
+    if model.layout != .transformers { return .transformers }
+    if model.wrapper.isEmpty { return nil }
+    if destination.isDirectory { return .transformers }
+    receipt.notes.append(
+      "the names stand under \(quoted(model.wrapper)), which Transformers does not look into; --layout transformers takes it off"
+    )
+    return nil
+  }
+
+  private func laidOut(
+    _ model: BoundModel, in layout: Layout, _ options: ConversionOptions,
+    receipt: inout ConversionReceipt
+  ) throws(CheckpointError) -> LaidOutWeights {
+    try options.checkAllowances(model.report)
+    try model.report.check(mayMiss: { name in
+      options.allowMissing.contains { $0.matches(name) }
+    })
+    let plan = try SavePlan(model.graph, of: model.model.architecture, in: layout)
+    if let pair = try model.graph.unequal(plan.mustEqual).first {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(), tensor: pair.second.string,
+        "the layout \(layout.rawValue) holds it and \(quoted(pair.first.string)) as one weight, and they differ"
+      )
+    }
+    for entry in model.report.entries {
+      switch entry.outcome {
+      case .dropped:
+        receipt.omissions += entry.stored.map {
+          .init(item: "tensor " + quoted($0.string), reason: entry.detail ?? "no parameter")
+        }
+      case .missing:
+        receipt.omissions += entry.parameters.map {
+          .init(
+            item: "parameter " + quoted($0.string),
+            reason: "it is not in the source, as --allow-missing allows")
+        }
+      default: break
+      }
+    }
+    var graph = layout == .transformers ? try model.withoutTies(plan.graph) : plan.graph
+    graph.facts = facts.relaidOut(layout, names: graph.weights.keys, receipt: &receipt)
+    receipt.layout = ConversionReceipt.LayoutChange(
+      model: model.model, to: layout, report: model.report)
+    return LaidOutWeights(graph: graph, model: model, layout: layout)
+  }
+}
+
+extension BoundModel {
+  /// Transformers' files (5.23) hold a tied weight under the name that others are tied to, and under no other.
+  fileprivate func withoutTies(_ graph: WeightGraph) throws(CheckpointError) -> WeightGraph {
+    let different = Set(untied.map(\.second))
+    let tied = Set(
+      model.architecture.parameters.filter { $0.tiedTo != nil && !different.contains($0.name) }
+        .map(\.name))
+    return try graph.renamed { tied.contains($0) ? nil : $0 }
+  }
+}
+
+extension Layout {
+  /// Refuses a destination that no reader of the layout opens.
+  fileprivate func check(_ destination: ConversionDestination) throws(CheckpointError) {
+    let format = LayoutChoice.layout(self).frameworkFormat
+    guard format == nil || destination.format == format else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(),
+        "the layout \(rawValue) is one of HDF5 files, the destination is \(destination.format.rawValue)",
+        remedy: "name a destination that ends in .h5, or say --format hdf5")
+    }
+  }
+}
+
+extension ConversionOptions {
+  /// Every pattern must allow something.
+  fileprivate func checkAllowances(_ report: LoadReport) throws(CheckpointError) {
+    let missing = report.entries.filter { $0.outcome == .missing }.flatMap(\.parameters)
+    for pattern in allowMissing where !missing.contains(where: pattern.matches) {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(),
+        "the pattern \(quoted(pattern.text)) of --allow-missing matches no missing parameter",
+        remedy: "leave it out")
+    }
+  }
+}
+
+extension CheckpointFacts {
+  /// What is beside the weights, as far as it does not describe the layout that is left behind.
+  fileprivate func relaidOut(
+    _ layout: Layout, names: some Sequence<ExactName>, receipt: inout ConversionReceipt
+  ) -> CheckpointFacts {
+    var facts = CheckpointFacts()
+    facts.others = others
+    if let tree, !tree.isFlatListOfWeights {
+      receipt.omissions.append(
+        .init(
+          item: "the nesting of the checkpoint and the plain values in it",
+          reason: "the layout \(layout.rawValue) has its own structure"))
+    }
+    for (path, values) in attributes {
+      for name in values.keys where !KerasBookkeeping.isBookkeeping(name) {
+        receipt.omissions.append(
+          .init(
+            item: "attribute \(quoted(name.string)) of \(quoted("/" + path.string))",
+            reason: "its place does not exist in the layout \(layout.rawValue)"))
+      }
+    }
+    var entries = metadata.entries ?? [:]
+    entries = entries.filter { !KerasBookkeeping.isBookkeeping($0.key) && $0.key != "format" }
+    switch layout {
+    case .tensorFlow: facts.attributes = KerasBookkeeping.attributes(of: names)
+    case .transformers where receipt.format == .safetensors: entries["format"] = "pt"
+    default: break
+    }
+    facts.metadata = entries.isEmpty ? .absent : .entries(entries)
+    return facts
+  }
+}

@@ -1,0 +1,49 @@
+internal import CheckpointBytes
+internal import LayoutRules
+internal import OrderedCollections
+internal import Synchronization
+internal import WeightGraph
+
+extension WeightGraph {
+  /// The pairs whose weights do not hold the same type, shape and bytes, in the order given. Reads both weights of each
+  /// pair, unless they are one in storage.
+  func unequal(_ pairs: [EqualPair]) throws(CheckpointError) -> [EqualPair] {
+    let aliases = pairs.isEmpty ? [:] : aliases
+    let found = Mutex<Set<Int>>([])
+    try WorkQueue.forEach(pairs.count) { (index, buffers) throws(CheckpointError) in
+      let pair = pairs[index]
+      let isOneInStorage =
+        aliases[pair.first] ?? pair.first == aliases[pair.second] ?? pair.second
+      guard !isOneInStorage, let first = weights[pair.first],
+        let second = weights[pair.second]
+      else { return }
+      do throws(CheckpointError) {
+        if try !first.holdsSameBytes(as: second, buffers) {
+          _ = found.withLock { $0.insert(index) }
+        }
+      } catch {
+        throw error.about(pair.second)
+      }
+    }
+    let places = found.withLock { $0 }
+    return pairs.indices.filter(places.contains).map { pairs[$0] }
+  }
+}
+
+extension Weight {
+  fileprivate func holdsSameBytes(
+    as other: Weight, _ buffers: PieceBuffers
+  ) throws(CheckpointError) -> Bool {
+    guard dtype == other.dtype, shape == other.shape else { return false }
+    for piece in Piece.cut([self]) {
+      for chunk in chunks(of: piece) {
+        var isEqual = true
+        try unsafe buffers.read(self, other, chunk) { (left, right) throws(CheckpointError) in
+          isEqual = unsafe left.isEqual(to: right)
+        }
+        if !isEqual { return false }
+      }
+    }
+    return true
+  }
+}

@@ -1,0 +1,50 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+
+/// The attributes by which Keras 2 finds the weights of an HDF5 file (`keras/src/saving/legacy/hdf5_format.py`, 2.15).
+///
+/// They follow from the names: the first component is the layer, whose group lists the rest of each name.
+enum KerasBookkeeping {
+  /// The attributes that a `tf_model.h5` with these data sets has.
+  static func attributes(of names: some Sequence<ExactName>) -> FactNames.Attributes {
+    var layers: OrderedDictionary<String, [String]> = [:]
+    for name in names {
+      let parts = name.string.split(separator: "/", maxSplits: 1)
+      guard parts.count == 2 else { continue }
+      layers[String(parts[0]), default: []].append(String(parts[1]))
+    }
+    var root = list("layer_names", Array(layers.keys))
+    root["backend"] = .string("tensorflow")
+    root["keras_version"] = .string("2.15.0")
+    var attributes: FactNames.Attributes = ["": root]
+    for (layer, weights) in layers { attributes[ExactName(layer)] = list("weight_names", weights) }
+    // Weights that belong to no layer; Keras writes the empty list as numbers.
+    attributes["top_level_model_weights"] = ["weight_names": .array(dtype: "F64", shape: [0], bytes: [])]
+    return attributes
+  }
+
+  /// A list of texts: one attribute, or numbered ones where an object header does not take it whole.
+  private static func list(
+    _ name: String, _ texts: [String]
+  ) -> OrderedDictionary<ExactName, InertValue> {
+    guard texts.count > mostTexts else {
+      return [ExactName(name): .list(texts.map { .string($0) })]
+    }
+    var attributes: OrderedDictionary<ExactName, InertValue> = [:]
+    for (number, start) in stride(from: 0, to: texts.count, by: mostTexts).enumerated() {
+      let part = texts[start..<min(start + mostTexts, texts.count)]
+      attributes[ExactName(name + String(number))] = .list(part.map { .string($0) })
+    }
+    return attributes
+  }
+
+  /// The texts of one attribute: each takes 16 of the 64 KB that an object header has.
+  private static let mostTexts = 3_900
+
+  /// True for an attribute that only says how Keras or Weighbridge laid the file out.
+  static func isBookkeeping(_ name: ExactName) -> Bool {
+    let stem = name.string.reversed().drop { $0.isASCII && $0.isNumber }.reversed()
+    return ["layer_names", "weight_names", "backend", "keras_version", "name"]
+      .contains(String(stem))
+  }
+}

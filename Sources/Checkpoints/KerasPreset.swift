@@ -1,0 +1,98 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+internal import WeightGraph
+
+/// A preset directory of KerasHub (0.32, `utils/preset_utils.py`): the backbone's weights lie in one file and the rest of
+/// the task's in another. The names in each file start anew, so that `layers/dense` is the pooler in one and the
+/// classifier in the other; put together, the backbone's stand where a file of the whole task has them.
+enum KerasPreset {
+  /// The file of the backbone's weights; one of shards has its index instead.
+  static let backboneFiles = ["model.weights.h5", "model.weights.json"]
+  /// The file of the other weights of a task.
+  static let taskFile = "task.weights.h5"
+  /// The file that tells the class of the backbone.
+  private static let configurationFile = "config.json"
+
+  /// Where a task keeps the weights of its backbone: `layers/bert_backbone/`.
+  ///
+  /// - Throws: `notFound` or `malformed` if the directory's configuration does not name the backbone's class.
+  private static func prefix(in directory: String) throws(CheckpointError) -> String {
+    let path = Directory.join(directory, configurationFile)
+    let file = try SourceFile(path: path)
+    let bytes = try file.bytes(at: 0, count: min(file.size, mostConfigurationBytes))
+    let document = try locating(file: path) { () throws(ParseFailure) in
+      try JSONValue(parsing: bytes, context: "configuration")
+    }
+    guard let name = document["class_name"]?.string, !name.isEmpty else {
+      throw CheckpointError(
+        .malformed, file: path, field: "class_name",
+        "expected the class of the backbone, whose weights lie beside \(taskFile)")
+    }
+    return "layers/" + snakeCase(name) + "/"
+  }
+
+  /// More than any configuration is long.
+  private static let mostConfigurationBytes = 1 << 20
+
+  /// `BertBackbone` as Keras writes it in paths: `bert_backbone` (`keras/src/utils/naming.py`, 3.15).
+  private static func snakeCase(_ name: String) -> String {
+    var text = ""
+    var previous: Unicode.Scalar?
+    for scalar in name.unicodeScalars {
+      let beginsWord =
+        scalar.properties.isUppercase
+        && (previous?.properties.isLowercase == true || previous?.properties.numericType != nil)
+      text += (beginsWord ? "_" : "") + scalar.properties.lowercaseMapping
+      previous = scalar
+    }
+    return text
+  }
+
+  /// Opens the backbone's weights and the task's as one checkpoint.
+  static func open(
+    _ directory: String, backbone: Checkpoint, options: OpenOptions
+  ) throws(CheckpointError) -> Checkpoint {
+    let prefix = try prefix(in: directory)
+    let task = try Checkpoint.open(Directory.join(directory, taskFile), options: options)
+    var graph = WeightGraph()
+    for (name, weight) in backbone.graph.weights {
+      try graph.insert(weight, as: ExactName(prefix + name.string))
+    }
+    for (name, weight) in task.graph.weights { try graph.insert(weight, as: name) }
+    graph.facts = task.graph.facts
+    for (path, values) in backbone.graph.facts.attributes {
+      graph.facts.attributes[ExactName(prefix + path.string)] = values
+    }
+    graph.facts.others += backbone.graph.facts.others.map {
+      OtherObject(name: ExactName(prefix + $0.name.string), description: $0.description)
+    }
+    return Checkpoint(
+      format: .hdf5, container: "keras preset", files: backbone.files + task.files, graph: graph,
+      links: task.links.union(backbone.links.map { ExactName(prefix + $0.string) }),
+      notes: backbone.notes + task.notes)
+  }
+
+  /// The weights of a task as the two files of a preset hold them; one file if they are a backbone alone.
+  static func files(of ties: [Tie]) -> [(name: String, ties: [Tie])] {
+    let backbone = ties.filter { backbonePrefix(of: $0.names[0]) != nil }
+    guard !backbone.isEmpty else { return [(backboneFiles[0], ties)] }
+    let bare = backbone.map { tie in
+      var bare = tie
+      bare.names = tie.names.map { name in
+        ExactName(String(name.string.dropFirst(backbonePrefix(of: name)?.count ?? 0)))
+      }
+      return bare
+    }
+    let task = ties.filter { backbonePrefix(of: $0.names[0]) == nil }
+    // A task without weights of its own has the file too: it is what makes it a task.
+    return [(backboneFiles[0], bare), (taskFile, task)]
+  }
+
+  private static func backbonePrefix(of name: ExactName) -> String? {
+    let parts = name.string.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3, parts[0] == "layers", parts[1].hasSuffix("_backbone") else {
+      return nil
+    }
+    return "layers/\(parts[1])/"
+  }
+}

@@ -1,0 +1,72 @@
+internal import Weighbridge
+
+extension RecognizedModel {
+  /// The class in Transformers.
+  var className: String { architecture.head.className(in: architecture.family) ?? "" }
+
+  /// What was recognised, for programs.
+  var json: JSONValue {
+    let family = architecture.family
+    let sizes = architecture.sizes
+    func member(_ name: ExactName, _ value: Int) -> JSONValue.Member? {
+      value > 0 ? JSONValue.Member(name, .integer(value)) : nil
+    }
+    let numbers = [
+      member("hidden", sizes.hidden), member("layers", sizes.layers),
+      member("intermediate", sizes.intermediate), member("vocabulary", sizes.vocabulary),
+      member("positions", sizes.positions), member("token_types", sizes.tokenTypes),
+      member("labels", sizes.labels), sizes.heads.flatMap { member("heads", $0) },
+    ]
+    func name(_ head: ModelHead) -> JSONValue { .string(head.className(in: family) ?? "") }
+    return .object([
+      JSONValue.Member("class", name(architecture.head)),
+      JSONValue.Member("alternatives", .array(alternatives.map(name))),
+      JSONValue.Member("wrapper", wrapper.isEmpty ? .null : .string(wrapper)),
+      JSONValue.Member(
+        "certain", .boolean(alternatives.isEmpty && !isFamilyLikelyOnly)),
+      JSONValue.Member("sizes", .object(numbers.compactMap { $0 })),
+    ])
+  }
+}
+
+extension LoadReport {
+  /// How often each outcome occurs: `51 renamed, 12 transposed`.
+  var summary: String {
+    Outcome.allCases.compactMap { outcome in
+      let count = entries.count { $0.outcome == outcome }
+      return count > 0 ? "\(count) \(outcome.rawValue)" : nil
+    }.joined(separator: ", ")
+  }
+
+  /// Every entry, for programs.
+  var json: JSONValue { LoadReport.json(entries) }
+
+  /// Entries for programs.
+  static func json(_ entries: [Entry]) -> JSONValue {
+    func texts(_ names: [ExactName]) -> JSONValue { .array(names.map { .string($0.string) }) }
+    func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
+    return .array(
+      entries.map { entry in
+        .object([
+          JSONValue.Member("outcome", .string(entry.outcome.rawValue)),
+          JSONValue.Member("stored", texts(entry.stored)),
+          JSONValue.Member("parameters", texts(entry.parameters)),
+          JSONValue.Member("rule", text(entry.rule)),
+          JSONValue.Member("detail", text(entry.detail)),
+          JSONValue.Member("suggestion", text(entry.suggestion?.string)),
+        ])
+      })
+  }
+}
+
+extension ConversionReceipt.LayoutChange {
+  /// The change for programs.
+  var json: JSONValue {
+    .object([
+      JSONValue.Member("from", .string(model.layout.rawValue)),
+      JSONValue.Member("to", .string(to.rawValue)),
+      JSONValue.Member("model", model.json),
+      JSONValue.Member("report", report.json),
+    ])
+  }
+}
