@@ -22,13 +22,16 @@ public struct BoundModel: Sendable {
   ///   - source: The checkpoint's weights.
   ///   - family: The family, where it is stated.
   ///   - head: The head, where it is stated.
+  ///   - fill: Parameters that become zeros where the layout does not hold them, or not whole. Token types that a layout
+  ///     does not have are zeros by definition and need no asking.
   /// - Throws: what ``RecognizedModel`` and ``LoadPlan`` throw; `inconsistent` if the copies of a repeated weight differ;
   ///   what reading throws.
   public init(
-    _ source: WeightGraph, family: ModelFamily? = nil, head: ModelHead? = nil
+    _ source: WeightGraph, family: ModelFamily? = nil, head: ModelHead? = nil,
+    fill: [NamePattern] = []
   ) throws(CheckpointError) {
     model = try RecognizedModel(source, family: family, head: head)
-    let plan = try LoadPlan(source, as: model)
+    let plan = try LoadPlan(source, as: model, fill: .zeros(for: fill + Self.zeroByDefinition))
     if let pair = try source.unequal(plan.mustEqual).first {
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(), tensor: pair.second.string,
@@ -45,6 +48,12 @@ public struct BoundModel: Sendable {
     }
     report = plan.report
   }
+
+  /// Layouts without token types add none, which is what zeros do: nothing is made up.
+  private static let zeroByDefinition = [
+    NamePattern("embeddings.token_type_embeddings.weight"),
+    NamePattern("roberta.embeddings.token_type_embeddings.weight"),
+  ]
 
   /// The weights under the names that they have in a model with a head, whether this one has a head or is a body alone:
   /// what makes two checkpoints of one family comparable.

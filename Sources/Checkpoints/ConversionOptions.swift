@@ -9,6 +9,10 @@ public struct ConversionOptions: Sendable {
   public var layout = LayoutChoice.automatic
   /// Parameters of a recognised model that may be missing; they are left out of the destination.
   public var allowMissing: [NamePattern] = []
+  /// Parameters that the layout to be written does not hold, or not whole, and that may be lost.
+  public var allowLoss: [NamePattern] = []
+  /// Parameters that become zeros where the source's layout does not hold them, or not whole.
+  public var fillZeros: [NamePattern] = []
   /// The type to cast weights of the same category to: a float type casts the float weights, and leaves integers alone.
   public var dtype: DType?
   /// The most bytes of tensor data in one file; more is written as shards with an index.

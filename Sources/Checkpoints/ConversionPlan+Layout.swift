@@ -24,13 +24,13 @@ extension WeightGraph {
       case .flat: return kept
       case .layout(let layout):
         try layout.check(destination)
-        let model = try BoundModel(self)
+        let model = try BoundModel(self, fill: options.fillZeros)
         return try laidOut(model, in: layout, options, receipt: &receipt)
       case .automatic:
         guard let layout = automaticLayout(for: destination, receipt: &receipt) else {
           return kept
         }
-        let model = try BoundModel(self)
+        let model = try BoundModel(self, fill: options.fillZeros)
         var laidOutReceipt = receipt
         do throws(CheckpointError) {
           let weights = try laidOut(model, in: layout, options, receipt: &laidOutReceipt)
@@ -82,7 +82,15 @@ extension WeightGraph {
     try model.report.check(mayMiss: { name in
       options.allowMissing.contains { $0.matches(name) }
     })
-    let plan = try SavePlan(model.graph, of: model.model.architecture, in: layout)
+    let plan = try SavePlan(
+      model.graph, of: model.model.architecture, in: layout, mayLose: options.allowLoss)
+    for name in plan.mustBeZero {
+      guard let weight = model.graph.weights[name], try !weight.isZero() else { continue }
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(), tensor: name.string,
+        "the layout \(layout.rawValue) does not hold it, and it is not zero",
+        remedy: "--allow-loss \(quoted(name.string)) leaves it out")
+    }
     if let pair = try model.graph.unequal(plan.mustEqual).first {
       throw CheckpointError(
         .unsupported, CheckpointError.Site(), tensor: pair.second.string,
@@ -95,6 +103,10 @@ extension WeightGraph {
         receipt.omissions += entry.stored.map {
           .init(item: "tensor " + quoted($0.string), reason: entry.detail ?? "no parameter")
         }
+      case .filled:
+        receipt.notes += entry.parameters.map {
+          "\(quoted($0.string)) is zeros where the source has nothing: \(entry.detail ?? "")"
+        }
       case .missing:
         receipt.omissions += entry.parameters.map {
           .init(
@@ -103,6 +115,11 @@ extension WeightGraph {
         }
       default: break
       }
+    }
+    for loss in plan.losses {
+      let rows = loss.rows.map { "rows \($0.lowerBound)…\($0.upperBound - 1) of " } ?? ""
+      receipt.omissions.append(
+        .init(item: rows + "parameter " + quoted(loss.name.string), reason: loss.reason))
     }
     var graph = layout == .transformers ? try model.withoutTies(plan.graph) : plan.graph
     graph.facts = facts.relaidOut(layout, names: graph.weights.keys, receipt: &receipt)

@@ -32,6 +32,16 @@ struct ConvertCommand: ToolCommand {
     help: "Leave out a model's parameter that the source lacks, if its name matches. Repeatable.")
   var allowMissing: [String] = []
 
+  @Option(
+    help: "Let go of a parameter that the layout does not hold, if its name matches. Repeatable.")
+  var allowLoss: [String] = []
+
+  @Option(
+    help: """
+      Make a parameter zeros where the source's layout does not hold it, if its name matches. Repeatable.
+      """)
+  var fillZeros: [String] = []
+
   @Option(help: "Cast tensors of the same category to this type (F16, BF16, float32…).")
   var dtype: String?
 
@@ -80,6 +90,8 @@ struct ConvertCommand: ToolCommand {
     }
     options.layout = choice
     options.allowMissing = allowMissing.map { NamePattern($0) }
+    options.allowLoss = allowLoss.map { NamePattern($0) }
+    options.fillZeros = fillZeros.map { NamePattern($0) }
     if let dtype {
       guard let value = DType(argumentText: dtype) else {
         throw ValidationError("--dtype \(dtype): expected a type such as F32, F16 or BF16")
