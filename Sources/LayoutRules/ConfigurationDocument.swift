@@ -1,0 +1,155 @@
+public import CheckpointBytes
+
+/// A configuration file to be written, and what is to be said about it.
+public struct ConfigurationDocument: Sendable {
+  /// The document.
+  public internal(set) var value: JSONValue
+  /// What neither the weights nor a configuration say, and was taken from the published models, in words.
+  public internal(set) var assumptions: [String] = []
+  /// What the other framework computes with its own constant, whatever was set: in words.
+  public internal(set) var losses: [String] = []
+
+  /// The text, as `json.dump(indent=2)` writes it, with a final line feed.
+  public var bytes: [UInt8] {
+    Array((JSONWriter.text(value, style: .indented) + "\n").utf8)
+  }
+}
+
+extension ConfigurationDocument {
+  /// Transformers' `config.json` (5.23; 4.41 reads it too) for a model of which nothing but the weights is known.
+  ///
+  /// Epsilon, activation and special tokens are those of the published models of the family: `bert-base-uncased`, `gpt2`,
+  /// `roberta-base`; dropout is left to the library's default.
+  /// - Parameter attentionHeads: The number of heads, where the caller knows it; else the architecture's, else one for
+  ///   every 64 of the width, as all published models of the three families have them.
+  /// - Throws: `inconsistent` if the heads do not divide the width; `notFound` if their number is not known and the width
+  ///   is no multiple of 64.
+  public static func transformers(
+    for architecture: ModelArchitecture, attentionHeads: Int? = nil
+  ) throws(CheckpointError) -> ConfigurationDocument {
+    var document = ConfigurationDocument(value: .null)
+    var sizes = architecture.sizes
+    sizes.heads = try document.heads(of: sizes, stated: attentionHeads)
+    let family = architecture.family
+    document.assumptions.append(
+      "the \(family) configuration has the published models' epsilon, activation and special tokens"
+    )
+    document.setTransformers(
+      family, architecture.head, sizes, epsilon: family == .bert ? 1e-12 : 1e-5,
+      activation: family == .gpt2 ? "gelu_new" : "gelu")
+    return document
+  }
+
+  /// Transformers' `config.json` for a model of KerasHub.
+  ///
+  /// The activation becomes the one that KerasHub computes: its BERT and GPT-2 approximate GELU by tanh (`gelu_new`).
+  public static func transformers(
+    from configuration: ModelConfiguration
+  ) -> ConfigurationDocument {
+    var document = ConfigurationDocument(value: .null)
+    let family = configuration.family
+    let head = configuration.heads.first ?? .base
+    document.assumptions.append(
+      "the \(family) configuration has the published models' special tokens")
+    if family == .bert, head == .maskedLM {
+      document.losses.append(
+        "KerasHub's masked language model head computes the exact GELU and epsilon 1e-5; "
+          + "Transformers computes it with the body's \(configuration.activation) and epsilon 1e-12")
+    }
+    document.setTransformers(
+      family, head, configuration.sizes, epsilon: configuration.normalizationEpsilon,
+      activation: configuration.activation)
+    return document
+  }
+
+  private mutating func heads(
+    of sizes: ModelSizes, stated: Int?
+  ) throws(CheckpointError) -> Int {
+    func refusal(_ kind: FailureKind, _ problem: String) -> CheckpointError {
+      CheckpointError(
+        kind, CheckpointError.Site(field: "attention heads"), problem,
+        remedy: "say their number with --attention-heads")
+    }
+    if let stated, let known = sizes.heads, stated != known {
+      throw refusal(.inconsistent, "\(stated) are stated, the weights have \(known)")
+    }
+    if let heads = stated ?? sizes.heads {
+      guard heads > 0, sizes.hidden.isMultiple(of: heads) else {
+        throw refusal(.inconsistent, "\(heads) heads do not divide the width \(sizes.hidden)")
+      }
+      return heads
+    }
+    guard sizes.hidden.isMultiple(of: 64) else {
+      throw refusal(
+        .notFound,
+        "weights do not show their number, and the width \(sizes.hidden) is no multiple of 64")
+    }
+    let heads = sizes.hidden / 64
+    assumptions.append(
+      "\(heads) attention heads of width 64, as in all published models: weights do not show it")
+    return heads
+  }
+
+  private mutating func setTransformers(
+    _ family: ModelFamily, _ head: ModelHead, _ sizes: ModelSizes, epsilon: Double,
+    activation: String
+  ) {
+    var members: [(String, JSONValue)] = [
+      ("architectures", .array([.string(head.className(in: family) ?? "")])),
+      ("model_type", .string(family.rawValue)),
+      ("vocab_size", .integer(sizes.vocabulary)),
+    ]
+    let heads = JSONValue.integer(sizes.heads ?? 0)
+    switch family {
+    case .gpt2:
+      members += [
+        ("n_embd", .integer(sizes.hidden)), ("n_layer", .integer(sizes.layers)),
+        ("n_head", heads), ("n_inner", .integer(sizes.intermediate)),
+        ("n_positions", .integer(sizes.positions)), ("activation_function", .string(activation)),
+        ("layer_norm_epsilon", .double(epsilon)),
+      ]
+    case .bert, .roberta:
+      members += [
+        ("hidden_size", .integer(sizes.hidden)), ("num_hidden_layers", .integer(sizes.layers)),
+        ("num_attention_heads", heads), ("intermediate_size", .integer(sizes.intermediate)),
+        ("max_position_embeddings", .integer(sizes.positions)),
+        ("type_vocab_size", .integer(sizes.tokenTypes)), ("hidden_act", .string(activation)),
+        ("layer_norm_eps", .double(epsilon)),
+      ]
+    }
+    if head == .causalLM, family != .gpt2 {
+      members.append(("is_decoder", .boolean(true)))
+      assumptions.append("is_decoder: a causal language model attends to what is before it only")
+    }
+    members += specialTokens(family, vocabulary: sizes.vocabulary)
+    if head.hasLabels, sizes.labels != 2 {
+      let names = (0..<sizes.labels).map { "LABEL_\($0)" }
+      let numbered = names.enumerated().map { index, name in
+        JSONValue.Member(ExactName(String(index)), .string(name))
+      }
+      let named = names.enumerated().map { index, name in
+        JSONValue.Member(ExactName(name), .integer(index))
+      }
+      members += [("id2label", .object(numbered)), ("label2id", .object(named))]
+    }
+    members.append(("tie_word_embeddings", .boolean(true)))
+    value = .object(members.map { JSONValue.Member(ExactName($0.0), $0.1) })
+  }
+
+  /// The special tokens of the published models, as far as the vocabulary reaches.
+  private mutating func specialTokens(
+    _ family: ModelFamily, vocabulary: Int
+  ) -> [(String, JSONValue)] {
+    let tokens: [(key: String, id: Int)] =
+      switch family {
+      case .bert: [("pad_token_id", 0)]
+      case .gpt2: [("bos_token_id", 50_256), ("eos_token_id", 50_256)]
+      case .roberta: [("bos_token_id", 0), ("pad_token_id", 1), ("eos_token_id", 2)]
+      }
+    return tokens.map { key, id in
+      if id < vocabulary { return (key, .integer(id)) }
+      assumptions.append("no \(key): the published \(id) is beyond the vocabulary of \(vocabulary)")
+      return (key, .null)
+    }
+  }
+}

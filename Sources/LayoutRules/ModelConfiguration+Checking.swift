@@ -1,0 +1,128 @@
+public import CheckpointBytes
+
+extension ModelConfiguration {
+  /// Compares what the configuration says with what the weights are.
+  ///
+  /// A layer that fell off the end shows here only: the weights that are left are a model too.
+  /// - Returns: What differs and is no fault, in words: files of Transformers hold parameters for more than the class
+  ///   that they name (`bert-base-uncased` has both heads of `BertForPreTraining` and names `BertForMaskedLM`).
+  /// - Throws: `inconsistent`, all contradictions in one, both sides of each; the field is the first one's key.
+  @discardableResult
+  public func check(against architecture: ModelArchitecture) throws(CheckpointError) -> [String] {
+    var contradictions: [(key: String, text: String)] = []
+    var notes: [String] = []
+    func compare(_ key: String, _ stated: Int?, _ found: Int?, _ meaning: String) {
+      guard let stated, let found, stated != found else { return }
+      contradictions.append((key, "\(key) \(stated), but the weights have \(found) \(meaning)"))
+    }
+    if family != architecture.family {
+      contradictions.append(
+        (keys.family, "family \(family), but the weights are of \(architecture.family)"))
+    }
+    let found = architecture.sizes
+    compare(keys.layers, sizes.layers, found.layers, "layers")
+    compare(keys.hidden, sizes.hidden, found.hidden, "as their width")
+    compare(keys.intermediate, sizes.intermediate, found.intermediate, "between the matrices")
+    compare(keys.vocabulary, sizes.vocabulary, found.vocabulary, "word embeddings")
+    compare(
+      keys.positions, sizes.positions - kerasOffset, found.positions - kerasOffset,
+      "position embeddings")
+    if family != .gpt2 || architecture.family != .gpt2 {
+      compare(keys.tokenTypes, sizes.tokenTypes, found.tokenTypes, "token types")
+    }
+    compare(keys.heads, sizes.heads, found.heads, "heads")
+    if family == architecture.family {
+      switch agreement(on: architecture) {
+      case .same: break
+      case .more(let note): notes.append(note)
+      case .contradiction(let text): contradictions.append((keys.classes, text))
+      }
+      if architecture.head.hasLabels {
+        compare(keys.labels, labelCount, found.labels, "labels")
+      } else if convention == .transformers, architecture.head == .questionAnswering,
+        family != .gpt2
+      {
+        // `nn.Linear(hidden_size, num_labels)` in these two; GPT-2's is always 2 (5.23).
+        compare(keys.labels, labelCount, 2, "labels, the start and the end")
+      }
+    }
+    guard let first = contradictions.first else { return notes }
+    throw CheckpointError(
+      .inconsistent, file: file, field: first.key,
+      "the configuration contradicts the weights: "
+        + contradictions.map(\.text).joined(separator: "; "),
+      remedy: "one of the two files is another model's, or weights are missing")
+  }
+
+  /// RoBERTa's unused rows where the file does not count them.
+  private var kerasOffset: Int { convention == .kerasHub ? family.unusedPositions : 0 }
+
+  private enum Agreement {
+    case same
+    case more(String)
+    case contradiction(String)
+  }
+
+  /// Compares the class that the configuration names with the parameters that are there.
+  private func agreement(on architecture: ModelArchitecture) -> Agreement {
+    guard let stated = heads.first else { return .same }
+    if heads.contains(architecture.head) { return .same }
+    let foundName = architecture.head.className(in: family) ?? ""
+    let statedName = stated.className(in: family) ?? ""
+    let contradiction = Agreement.contradiction(
+      "\(keys.classes) \(classNames.joined(separator: ", ")), but the weights are of \(foundName)")
+    var expectedSizes = architecture.sizes
+    expectedSizes.labels = architecture.head.hasLabels ? architecture.sizes.labels : labelCount
+    guard
+      let expected = try? ModelArchitecture(
+        family: family, head: stated, sizes: expectedSizes,
+        hasPooler: stated == .base ? architecture.hasPooler : nil)
+    else { return contradiction }
+    // The body's prefix comes and goes with the head; a tied parameter needs no bytes of its own.
+    func shapes(_ model: ModelArchitecture, withTied: Bool) -> Set<ModelParameter> {
+      let prefix = model.head == .base ? "" : family.bodyPrefix
+      return Set(
+        model.parameters.filter { withTied || $0.tiedTo == nil }.map { parameter in
+          let name = parameter.name.string
+          return ModelParameter(
+            name: ExactName(name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : name),
+            shape: parameter.shape, tiedTo: nil)
+        })
+    }
+    let needed = shapes(expected, withTied: false)
+    let there = shapes(architecture, withTied: true)
+    guard needed.isSubset(of: there) else { return contradiction }
+    if shapes(architecture, withTied: false).isSubset(of: shapes(expected, withTied: true)) {
+      return .same
+    }
+    return .more(
+      "\(splitPath(file).name) names \(statedName); the weights hold more, all of \(foundName)")
+  }
+
+  /// What the sizes are called in the file.
+  private var keys:
+    (
+      family: String, classes: String, layers: String, hidden: String, intermediate: String,
+      vocabulary: String, positions: String, tokenTypes: String, heads: String, labels: String
+    )
+  {
+    switch (convention, family) {
+    case (.kerasHub, _):
+      (
+        "class_name", "class_name", "num_layers", "hidden_dim", "intermediate_dim",
+        "vocabulary_size", "max_sequence_length", "num_segments", "num_heads", "num_classes"
+      )
+    case (.transformers, .gpt2):
+      (
+        "model_type", "architectures", "n_layer", "n_embd", "n_inner", "vocab_size",
+        "n_positions", "type_vocab_size", "n_head", "num_labels"
+      )
+    case (.transformers, _):
+      (
+        "model_type", "architectures", "num_hidden_layers", "hidden_size", "intermediate_size",
+        "vocab_size", "max_position_embeddings", "type_vocab_size", "num_attention_heads",
+        "num_labels"
+      )
+    }
+  }
+}
