@@ -85,7 +85,8 @@ let tests: [Target] = [
     name: "LayoutRulesTests",
     dependencies: ["LayoutRules", "WeightGraph", "TestSupport", collections]),
   .testTarget(
-    name: "CheckpointsTests", dependencies: ["Checkpoints", "WeightGraph", "TestSupport"]),
+    name: "CheckpointsTests",
+    dependencies: ["Checkpoints", "LayoutRules", "WeightGraph", "TestSupport"]),
   .testTarget(name: "ToolCommandsTests", dependencies: ["ToolCommands", "TestSupport"]),
 ]
 

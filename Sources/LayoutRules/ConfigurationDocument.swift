@@ -40,15 +40,17 @@ extension ConfigurationDocument {
     return document
   }
 
-  /// Transformers' `config.json` for a model of KerasHub.
+  /// Transformers' `config.json` for a model of KerasHub: sizes by the weights, the rest by KerasHub's configuration.
   ///
   /// The activation becomes the one that KerasHub computes: its BERT and GPT-2 approximate GELU by tanh (`gelu_new`).
   public static func transformers(
-    from configuration: ModelConfiguration
+    for architecture: ModelArchitecture, from configuration: ModelConfiguration
   ) -> ConfigurationDocument {
     var document = ConfigurationDocument(value: .null)
-    let family = configuration.family
-    let head = configuration.heads.first ?? .base
+    let family = architecture.family
+    let head = architecture.head
+    var sizes = architecture.sizes
+    sizes.heads = configuration.sizes.heads
     document.assumptions.append(
       "the \(family) configuration has the published models' special tokens")
     if family == .bert, head == .maskedLM {
@@ -57,12 +59,12 @@ extension ConfigurationDocument {
           + "Transformers computes it with the body's \(configuration.activation) and epsilon 1e-12")
     }
     document.setTransformers(
-      family, head, configuration.sizes, epsilon: configuration.normalizationEpsilon,
+      family, head, sizes, epsilon: configuration.normalizationEpsilon,
       activation: configuration.activation)
     return document
   }
 
-  private mutating func heads(
+  mutating func heads(
     of sizes: ModelSizes, stated: Int?
   ) throws(CheckpointError) -> Int {
     func refusal(_ kind: FailureKind, _ problem: String) -> CheckpointError {

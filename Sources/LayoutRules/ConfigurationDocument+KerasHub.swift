@@ -1,0 +1,116 @@
+internal import CheckpointBytes
+
+extension ConfigurationDocument {
+  /// Goes through the settings of a Transformers configuration that KerasHub (0.32) has a constant for.
+  ///
+  /// Its BERT and GPT-2 compute the tanh approximation of GELU and RoBERTa the exact one; epsilons are 1e-12 in BERT, 1e-5
+  /// in the others and in the masked language model's head. The other form of GELU and another epsilon change outputs
+  /// slightly and are losses; what computes something else is refused.
+  mutating func addLosses(
+    of configuration: ModelConfiguration, head: ModelHead
+  ) throws(CheckpointError) {
+    let family = configuration.family
+    guard configuration.convention == .transformers else { return }
+    let settings = KerasHubSettings(configuration)
+    try settings.refuseWhatComputesOtherwise(head)
+    let activation = configuration.activation
+    let isExact = Self.exactGELU.contains(activation)
+    guard isExact || Self.approximateGELU.contains(activation) else {
+      throw settings.refusal(
+        family == .gpt2 ? "activation_function" : "hidden_act",
+        "\(quoted(activation)), KerasHub computes GELU")
+    }
+    let constant = family == .roberta
+    if isExact != constant {
+      losses.append(
+        "activation \(activation): KerasHub's \(family.kerasHubBackbone) computes "
+          + (constant ? "the exact GELU" : "GELU by the tanh approximation (gelu_new)"))
+    }
+    let epsilon = family == .bert ? 1e-12 : 1e-5
+    if configuration.normalizationEpsilon != epsilon {
+      losses.append(
+        "epsilon \(configuration.normalizationEpsilon): KerasHub's \(family.kerasHubBackbone) computes with \(epsilon)"
+      )
+    }
+    if family == .bert, head == .maskedLM || head == .preTraining {
+      losses.append(
+        "the masked language model head: KerasHub computes it with the exact GELU and epsilon 1e-5")
+    }
+    if configuration.attentionDropout != configuration.dropout {
+      losses.append("dropout of attention: KerasHub has one dropout for all (training only)")
+    }
+    if head.hasLabels, configuration.hasLabelNames {
+      losses.append("the names of the labels (id2label): KerasHub has no place for them")
+    }
+  }
+
+  private static let exactGELU: Set<String> = ["gelu", "gelu_python"]
+  private static let approximateGELU: Set<String> = [
+    "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate",
+  ]
+}
+
+/// The settings of a Transformers configuration that change what is computed and have no counterpart.
+private struct KerasHubSettings {
+  let configuration: ModelConfiguration
+
+  init(_ configuration: ModelConfiguration) {
+    self.configuration = configuration
+  }
+
+  func refusal(_ key: String, _ problem: String) -> CheckpointError {
+    CheckpointError(
+      .unsupported, file: configuration.file, field: key, "KerasHub cannot express it: " + problem)
+  }
+
+  func refuseWhatComputesOtherwise(_ head: ModelHead) throws(CheckpointError) {
+    let document = configuration.document
+    func isSet(_ key: ExactName, to value: Bool) -> Bool { document[key] == .boolean(value) }
+    let family = configuration.family
+    if family != .gpt2, isSet("is_decoder", to: true) {
+      throw refusal("is_decoder", "its \(family.kerasHubBackbone) attends both ways")
+    }
+    if isSet("add_cross_attention", to: true) {
+      throw refusal("add_cross_attention", "it has no cross-attention here")
+    }
+    if let kind = document["position_embedding_type"]?.string, kind != "absolute" {
+      throw refusal("position_embedding_type", quoted(kind))
+    }
+    if isSet("scale_attn_weights", to: false) {
+      throw refusal("scale_attn_weights", "it always scales")
+    }
+    if isSet("scale_attn_by_inverse_layer_idx", to: true) {
+      throw refusal("scale_attn_by_inverse_layer_idx", "it does not scale by layer")
+    }
+    if head == .maskedLM || head == .causalLM, !configuration.tiesWordEmbeddings {
+      throw refusal("tie_word_embeddings", "its output is always the word embeddings")
+    }
+    if family == .roberta, let padding = document["pad_token_id"], padding != .null,
+      padding.integer != 1
+    {
+      throw refusal(
+        "pad_token_id", "positions begin after the padding token, and only 1 leaves out two rows")
+    }
+  }
+}
+
+extension ModelConfiguration {
+  /// The dropout of the hidden layers; the classes' default where there is none.
+  var dropout: JSONValue { setting(family == .gpt2 ? "resid_pdrop" : "hidden_dropout_prob") }
+
+  var attentionDropout: JSONValue {
+    setting(family == .gpt2 ? "attn_pdrop" : "attention_probs_dropout_prob")
+  }
+
+  private func setting(_ key: ExactName) -> JSONValue {
+    guard case .number(let number)? = document[key] else { return .double(0.1) }
+    return .number(number)
+  }
+
+  /// True if the labels have names that say more than their number.
+  var hasLabelNames: Bool {
+    (document["id2label"]?.members ?? []).contains { member in
+      member.value.string != "LABEL_" + member.key.string
+    }
+  }
+}

@@ -1,0 +1,156 @@
+public import CheckpointBytes
+
+/// The configuration files of a KerasHub preset (0.32), all but the tokenizer's.
+///
+/// `model.weights.h5` holds the backbone's weights under their own names, without the `layers/bert_backbone/` that they
+/// have inside a task; `task.weights.h5` holds the task's other weights. A task of which nothing is left beside the
+/// backbone (GPT2CausalLM) has no second file.
+public struct KerasHubPreset: Sendable {
+  /// `config.json`: the backbone.
+  public let backbone: JSONValue
+  /// `task.json`; nil for a backbone alone.
+  public let task: JSONValue?
+  /// `preprocessor.json`; nil without a task or a tokenizer.
+  public let preprocessor: JSONValue?
+  /// `metadata.json`, without the date, which would make two conversions differ.
+  public let metadata: JSONValue
+  /// What was taken from the published models, in words.
+  public let assumptions: [String]
+  /// What KerasHub computes with its own constant or has no place for, in words.
+  public let losses: [String]
+
+  /// Describes a model for KerasHub.
+  ///
+  /// - Parameters:
+  ///   - architecture: The model. KerasHub's BERT has a pooler always; whether the weights can be written is
+  ///     ``SavePlan``'s to say.
+  ///   - configuration: What is known of it beside its weights, in Transformers' form.
+  ///   - attentionHeads: Their number, where the caller knows it.
+  ///   - tokenizer: The serialised tokenizer; with it a task takes text.
+  /// - Throws: `unsupported`, naming the key, for a setting that KerasHub cannot compute; `inconsistent` or `notFound`
+  ///   for the number of heads.
+  public init(
+    _ architecture: ModelArchitecture, configuration: ModelConfiguration?,
+    attentionHeads: Int? = nil, tokenizer: JSONValue? = nil
+  ) throws(CheckpointError) {
+    let family = architecture.family
+    let head = architecture.head
+    let taskClass = head.kerasHubTask(in: family)
+    guard head == .base || taskClass != nil else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(field: "architectures"),
+        "KerasHub has no task for \(head.className(in: family) ?? "")",
+        remedy: "convert the body alone, or choose another layout")
+    }
+    var document = ConfigurationDocument(value: .null)
+    if let configuration { try document.addLosses(of: configuration, head: head) }
+    var sizes = architecture.sizes
+    sizes.heads = try document.heads(of: sizes, stated: attentionHeads ?? configuration?.sizes.heads)
+    let dropout = configuration?.dropout ?? .double(0.1)
+    let maximumLength = sizes.positions - family.unusedPositions
+    guard maximumLength > 0 else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(field: "max_position_embeddings"),
+        "\(sizes.positions) rows leave no position for a token")
+    }
+    let backbone = Self.backbone(family, sizes, maximumLength, dropout)
+    self.backbone = backbone
+    if let taskClass {
+      let module = Self.module(family, taskClass)
+      let preprocessor = tokenizer.map { tokenizer in
+        Self.serialized(
+          taskClass + "Preprocessor", in: module + "_preprocessor",
+          [
+            ("name", .string(snakeCase(taskClass) + "_preprocessor")), ("tokenizer", tokenizer),
+            ("config_file", .string("preprocessor.json")),
+            ("sequence_length", .integer(maximumLength)),
+          ])
+      }
+      var members: [(String, JSONValue)] = [
+        ("backbone", backbone), ("preprocessor", preprocessor ?? .null),
+        ("name", .string(snakeCase(taskClass))),
+      ]
+      if head.hasLabels {
+        members += [
+          ("num_classes", .integer(sizes.labels)), ("activation", .string("linear")),
+          ("dropout", dropout),
+        ]
+      }
+      task = Self.serialized(taskClass, in: module, members)
+      self.preprocessor = preprocessor
+    } else {
+      task = nil
+      preprocessor = nil
+    }
+    metadata = Self.object([
+      ("keras_version", .string("3.15.1")), ("keras_hub_version", .string("0.32.0")),
+      ("tasks", .array(Self.tasks(of: family).map { .string($0) })),
+    ])
+    assumptions = document.assumptions
+    losses = document.losses
+  }
+
+  /// A Keras object as `keras.saving.serialize_keras_object` writes it.
+  public static func serialized(
+    _ className: String, in module: String, _ configuration: [(String, JSONValue)]
+  ) -> JSONValue {
+    object([
+      ("module", .string(module)), ("class_name", .string(className)),
+      ("config", object(configuration)), ("registered_name", .string("keras_hub>" + className)),
+    ])
+  }
+
+  /// The module of a class: every class has one of its own.
+  public static func module(_ family: ModelFamily, _ className: String) -> String {
+    "keras_hub.src.models.\(family.rawValue).\(snakeCase(className))"
+  }
+
+  private static func object(_ members: [(String, JSONValue)]) -> JSONValue {
+    .object(members.map { JSONValue.Member(ExactName($0.0), $0.1) })
+  }
+
+  private static func backbone(
+    _ family: ModelFamily, _ sizes: ModelSizes, _ maximumLength: Int, _ dropout: JSONValue
+  ) -> JSONValue {
+    let policy = object([
+      ("module", .string("keras")), ("class_name", .string("DTypePolicy")),
+      ("config", object([("name", .string("float32"))])), ("registered_name", .null),
+    ])
+    let name = family.kerasHubBackbone
+    var members: [(String, JSONValue)] = [
+      ("name", .string(snakeCase(name))), ("trainable", .boolean(true)), ("dtype", policy),
+      ("vocabulary_size", .integer(sizes.vocabulary)), ("num_layers", .integer(sizes.layers)),
+      ("num_heads", .integer(sizes.heads ?? 0)), ("hidden_dim", .integer(sizes.hidden)),
+      ("intermediate_dim", .integer(sizes.intermediate)), ("dropout", dropout),
+      ("max_sequence_length", .integer(maximumLength)),
+    ]
+    if family == .bert { members.append(("num_segments", .integer(sizes.tokenTypes))) }
+    return serialized(name, in: module(family, name), members)
+  }
+
+  /// The kinds of task that take the backbone, as `KerasPresetSaver._save_metadata` lists them.
+  private static func tasks(of family: ModelFamily) -> [String] {
+    switch family {
+    case .bert: ["MaskedLM", "TextClassifier", "TextEmbedder"]
+    case .roberta: ["MaskedLM", "TextClassifier"]
+    case .gpt2: ["CausalLM"]
+    }
+  }
+}
+
+/// A class's name as the name of its module and layer: `BertTextClassifier` is `bert_text_classifier`, `GPT2CausalLM`
+/// is `gpt2_causal_lm` (`preset_utils.to_snake_case`).
+private func snakeCase(_ name: String) -> String {
+  let letters = Array(name.unicodeScalars)
+  var text = ""
+  for (index, letter) in letters.enumerated() {
+    let isUpper = letter.properties.isUppercase
+    if isUpper, index > 0 {
+      let before = letters[index - 1].properties
+      let isBeforeSmall = index + 1 < letters.count && letters[index + 1].properties.isLowercase
+      if before.isLowercase || before.numericType != nil || isBeforeSmall { text += "_" }
+    }
+    text += letter.properties.lowercaseMapping
+  }
+  return text
+}
