@@ -16,21 +16,37 @@ public struct BoundModel: Sendable {
   /// Parameters that Transformers ties, and that are different weights here.
   public let untied: [EqualPair]
 
+  /// The configuration that was checked; nil if there was none.
+  public let configuration: ModelConfiguration?
+  /// What the configuration says differently without contradicting the weights, in words.
+  public let notes: [String]
+
   /// Recognises and binds weights. What the layout holds twice is compared byte by byte.
   ///
   /// - Parameters:
   ///   - source: The checkpoint's weights.
-  ///   - family: The family, where it is stated.
-  ///   - head: The head, where it is stated.
+  ///   - configuration: The model's configuration, where there is one: it is checked against the weights, and decides
+  ///     where they leave the family or the head open.
   ///   - fill: Parameters that become zeros where the layout does not hold them, or not whole. Token types that a layout
   ///     does not have are zeros by definition and need no asking.
-  /// - Throws: what ``RecognizedModel`` and ``LoadPlan`` throw; `inconsistent` if the copies of a repeated weight differ;
-  ///   what reading throws.
+  /// - Throws: what ``RecognizedModel``, ``ModelConfiguration/check(against:)`` and ``LoadPlan`` throw; `inconsistent` if
+  ///   the copies of a repeated weight differ, or if a tie that the configuration states is none; what reading throws.
   public init(
-    _ source: WeightGraph, family: ModelFamily? = nil, head: ModelHead? = nil,
-    fill: [NamePattern] = []
+    _ source: WeightGraph, configuration: ModelConfiguration? = nil, fill: [NamePattern] = []
   ) throws(CheckpointError) {
-    model = try RecognizedModel(source, family: family, head: head)
+    let model = try RecognizedModel(source, configuration: configuration)
+    let notes = try configuration?.check(against: model.architecture) ?? []
+    try self.init(source, as: model, configuration: configuration, notes: notes, fill: fill)
+  }
+
+  /// Binds weights that were recognised.
+  init(
+    _ source: WeightGraph, as model: RecognizedModel, configuration: ModelConfiguration? = nil,
+    notes: [String] = [], fill: [NamePattern] = []
+  ) throws(CheckpointError) {
+    self.model = model
+    self.configuration = configuration
+    self.notes = notes
     let plan = try LoadPlan(source, as: model, fill: .zeros(for: fill + Self.zeroByDefinition))
     if let pair = try source.unequal(plan.mustEqual).first {
       throw CheckpointError(
@@ -38,6 +54,12 @@ public struct BoundModel: Sendable {
         "the layout repeats \(quoted(pair.first.string)) here, and the bytes differ")
     }
     untied = try plan.graph.unequal(plan.statedTies)
+    if let configuration, configuration.statesTie, let pair = untied.first {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(), tensor: pair.second.string,
+        "\(configuration.file) ties it to \(quoted(pair.first.string)), and the bytes differ",
+        remedy: "say \"tie_word_embeddings\": false there if the model is meant to be untied")
+    }
     let different = Set(untied.map(\.second))
     var primaries: [ExactName: ExactName] = [:]
     for pair in plan.statedTies where !different.contains(pair.second) {
@@ -47,6 +69,30 @@ public struct BoundModel: Sendable {
       primaries[name].flatMap { plan.graph.weights[$0] } ?? weight
     }
     report = plan.report
+  }
+
+  /// The architecture with the number of attention heads, as far as it is known.
+  ///
+  /// - Parameter heads: Their number as the caller knows it.
+  /// - Throws: `inconsistent` if it is another one than the weights or the configuration have, or does not divide the
+  ///   width.
+  public func architecture(heads: Int? = nil) throws(CheckpointError) -> ModelArchitecture {
+    let found = model.architecture
+    let known = found.sizes.heads ?? configuration?.sizes.heads
+    func refusal(_ problem: String) -> CheckpointError {
+      CheckpointError(.inconsistent, CheckpointError.Site(field: "attention heads"), problem)
+    }
+    if let heads, let known, heads != known {
+      throw refusal("\(heads) are stated, the model has \(known)")
+    }
+    guard let number = heads ?? known else { return found }
+    guard number > 0, found.sizes.hidden.isMultiple(of: number) else {
+      throw refusal("\(number) do not divide the width \(found.sizes.hidden)")
+    }
+    var sizes = found.sizes
+    sizes.heads = number
+    return try ModelArchitecture(
+      family: found.family, head: found.head, sizes: sizes, hasPooler: found.hasPooler)
   }
 
   /// Layouts without token types add none, which is what zeros do: nothing is made up.
@@ -76,5 +122,34 @@ public struct BoundModel: Sendable {
       }
     }
     return result
+  }
+}
+
+extension RecognizedModel {
+  /// Recognises weights, and lets the configuration decide what they leave open.
+  ///
+  /// - Throws: what recognising throws.
+  public init(
+    _ source: WeightGraph, configuration: ModelConfiguration?
+  ) throws(CheckpointError) {
+    var model = try RecognizedModel(source)
+    if let configuration {
+      var family: ModelFamily?
+      if model.isFamilyLikelyOnly, configuration.family != model.architecture.family {
+        family = configuration.family
+        model = try RecognizedModel(source, family: family)
+      }
+      if let head = configuration.heads.first(where: model.alternatives.contains) {
+        model = try RecognizedModel(source, family: family, head: head)
+      }
+    }
+    self = model
+  }
+}
+
+extension ModelConfiguration {
+  /// True if the file itself says that the output is the word embeddings: the default is no statement.
+  fileprivate var statesTie: Bool {
+    document["tie_word_embeddings"] == .boolean(true)
   }
 }

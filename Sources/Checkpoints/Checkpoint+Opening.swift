@@ -53,7 +53,7 @@ extension Checkpoint {
     ] + KerasPreset.backboneFiles
     if let name = preferred.first(where: names.contains) {
       let checkpoint = try open(Directory.join(path, name), options: options)
-      guard KerasPreset.backboneFiles.contains(name), names.contains(KerasPreset.taskFile) else {
+      guard KerasPreset.backboneFiles.contains(name), names.contains(KerasPreset.taskDescription) else {
         return checkpoint
       }
       return try KerasPreset.open(path, backbone: checkpoint, options: options)

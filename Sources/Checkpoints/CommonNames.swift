@@ -18,12 +18,16 @@ public struct CommonNames: Sendable {
   /// Finds common names. What a layout holds twice is compared, which reads those weights.
   ///
   /// - Throws: what ``BoundModel`` throws, where the names differ and both are recognised.
-  public init(_ first: WeightGraph, _ second: WeightGraph) throws(CheckpointError) {
+  public init(
+    _ first: WeightGraph, _ second: WeightGraph,
+    configurations: (first: ModelConfiguration?, second: ModelConfiguration?) = (nil, nil)
+  ) throws(CheckpointError) {
     let names = Set(first.weights.keys)
     let hasSameNames =
       names.count == second.weights.count && second.weights.keys.allSatisfy(names.contains)
-    guard !hasSameNames, let left = try? RecognizedModel(first),
-      let right = try? RecognizedModel(second),
+    guard !hasSameNames, 
+      let left = try? RecognizedModel(first, configuration: configurations.first),
+      let right = try? RecognizedModel(second, configuration: configurations.second),
       left.architecture.family == right.architecture.family
     else {
       self.first = first
@@ -31,8 +35,8 @@ public struct CommonNames: Sendable {
       models = nil
       return
     }
-    self.first = try BoundModel(first).comparableGraph(with: first)
-    self.second = try BoundModel(second).comparableGraph(with: second)
+    self.first = try BoundModel(first, as: left).comparableGraph(with: first)
+    self.second = try BoundModel(second, as: right).comparableGraph(with: second)
     models = (left, right)
   }
 }

@@ -13,6 +13,8 @@ public struct ConversionOptions: Sendable {
   public var allowLoss: [NamePattern] = []
   /// Parameters that become zeros where the source's layout does not hold them, or not whole.
   public var fillZeros: [NamePattern] = []
+  /// The number of attention heads, for a model whose weights and configuration do not tell it.
+  public var attentionHeads: Int?
   /// The type to cast weights of the same category to: a float type casts the float weights, and leaves integers alone.
   public var dtype: DType?
   /// The most bytes of tensor data in one file; more is written as shards with an index.

@@ -24,15 +24,15 @@ extension WeightGraph {
       case .flat: return kept
       case .layout(let layout):
         try layout.check(destination)
-        let model = try BoundModel(self, fill: options.fillZeros)
+        let model = try bound(options, file: file)
         return try laidOut(model, in: layout, options, receipt: &receipt)
       case .automatic:
         guard let layout = automaticLayout(for: destination, receipt: &receipt) else {
           return kept
         }
-        let model = try BoundModel(self, fill: options.fillZeros)
         var laidOutReceipt = receipt
         do throws(CheckpointError) {
+          let model = try bound(options, file: file)
           let weights = try laidOut(model, in: layout, options, receipt: &laidOutReceipt)
           receipt = laidOutReceipt
           return weights
@@ -49,6 +49,13 @@ extension WeightGraph {
       described.remedy = remedy
       throw described
     }
+  }
+
+  private func bound(
+    _ options: ConversionOptions, file: String
+  ) throws(CheckpointError) -> BoundModel {
+    try BoundModel(
+      self, configuration: ModelConfiguration(inDirectory: file), fill: options.fillZeros)
   }
 
   /// The layout that nobody asked for by name; nil if names stay as they are.
@@ -82,8 +89,10 @@ extension WeightGraph {
     try model.report.check(mayMiss: { name in
       options.allowMissing.contains { $0.matches(name) }
     })
+    receipt.notes += model.notes
     let plan = try SavePlan(
-      model.graph, of: model.model.architecture, in: layout, mayLose: options.allowLoss)
+      model.graph, of: model.architecture(heads: options.attentionHeads), in: layout,
+      mayLose: options.allowLoss)
     for name in plan.mustBeZero {
       guard let weight = model.graph.weights[name], try !weight.isZero() else { continue }
       throw CheckpointError(

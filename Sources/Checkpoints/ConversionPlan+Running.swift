@@ -25,8 +25,7 @@ extension ConversionPlan {
         receipt.files.append((output.path, size))
       }
       receipt.files += try copyCompanions()
-      let superseded = destination.supersededPath(shards: files.count)
-      if try PathKind(path: superseded) == .file {
+      if let superseded = supersededPath, try PathKind(path: superseded) == .file {
         try Directory.removeFile(superseded)
         receipt.notes.append("removed \(superseded), which this conversion replaces")
       }

@@ -17,6 +17,8 @@ public struct ConversionPlan: Sendable {
   let graph: WeightGraph
   let destination: ConversionDestination
   let files: [PlannedFile]
+  /// What stood at the destination in another form and would be read instead of what is written now.
+  let supersededPath: String?
   /// The text of the index, if there are shards.
   let index: [UInt8]?
   let verifies: Bool
@@ -76,6 +78,7 @@ public struct ConversionPlan: Sendable {
     self.files = files
     self.verifies = options.verifies
     self.replacesExisting = options.replacesExisting
+    supersededPath = isPreset ? nil : destination.supersededPath(shards: shards.count)
     index = shards.count > 1 ? destination.index(of: shards) : nil
     receipt.files = files.map { ($0.path, $0.layout.byteCount) }
     if let index { receipt.files.append((destination.indexPath, index.count)) }

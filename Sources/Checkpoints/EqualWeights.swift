@@ -33,15 +33,8 @@ extension WeightGraph {
 extension Weight {
   /// True if every byte is zero.
   func isZero() throws(CheckpointError) -> Bool {
-    let buffers = PieceBuffers()
     for piece in Piece.cut([self]) {
-      for chunk in chunks(of: piece) {
-        var isZero = true
-        try unsafe buffers.read(self, chunk) { (bytes) throws(CheckpointError) in
-          isZero = unsafe bytes.allSatisfy { $0 == 0 }
-        }
-        if !isZero { return false }
-      }
+      if try bytes(of: piece).contains(where: { $0 != 0 }) { return false }
     }
     return true
   }

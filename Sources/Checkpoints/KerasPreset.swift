@@ -10,6 +10,8 @@ enum KerasPreset {
   static let backboneFiles = ["model.weights.h5", "model.weights.json"]
   /// The file of the other weights of a task.
   static let taskFile = "task.weights.h5"
+  /// The file that makes a preset one of a task; a task without weights of its own has no second file of weights.
+  static let taskDescription = "task.json"
   /// The file that tells the class of the backbone.
   private static let configurationFile = "config.json"
 
@@ -53,13 +55,15 @@ enum KerasPreset {
     _ directory: String, backbone: Checkpoint, options: OpenOptions
   ) throws(CheckpointError) -> Checkpoint {
     let prefix = try prefix(in: directory)
-    let task = try Checkpoint.open(Directory.join(directory, taskFile), options: options)
+    let path = Directory.join(directory, taskFile)
+    let task =
+      try PathKind(path: path) == .file ? try Checkpoint.open(path, options: options) : nil
     var graph = WeightGraph()
     for (name, weight) in backbone.graph.weights {
       try graph.insert(weight, as: ExactName(prefix + name.string))
     }
-    for (name, weight) in task.graph.weights { try graph.insert(weight, as: name) }
-    graph.facts = task.graph.facts
+    for (name, weight) in task?.graph.weights ?? [:] { try graph.insert(weight, as: name) }
+    graph.facts = task?.graph.facts ?? CheckpointFacts()
     for (path, values) in backbone.graph.facts.attributes {
       graph.facts.attributes[ExactName(prefix + path.string)] = values
     }
@@ -67,9 +71,10 @@ enum KerasPreset {
       OtherObject(name: ExactName(prefix + $0.name.string), description: $0.description)
     }
     return Checkpoint(
-      format: .hdf5, container: "keras preset", files: backbone.files + task.files, graph: graph,
-      links: task.links.union(backbone.links.map { ExactName(prefix + $0.string) }),
-      notes: backbone.notes + task.notes)
+      format: .hdf5, container: "keras preset", files: backbone.files + (task?.files ?? []),
+      graph: graph,
+      links: (task?.links ?? []).union(backbone.links.map { ExactName(prefix + $0.string) }),
+      notes: backbone.notes + (task?.notes ?? []))
   }
 
   /// The weights of a task as the two files of a preset hold them; one file if they are a backbone alone.
@@ -84,8 +89,7 @@ enum KerasPreset {
       return bare
     }
     let task = ties.filter { backbonePrefix(of: $0.names[0]) == nil }
-    // A task without weights of its own has the file too: it is what makes it a task.
-    return [(backboneFiles[0], bare), (taskFile, task)]
+    return [(backboneFiles[0], bare)] + (task.isEmpty ? [] : [(taskFile, task)])
   }
 
   private static func backbonePrefix(of name: ExactName) -> String? {

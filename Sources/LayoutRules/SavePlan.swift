@@ -81,7 +81,7 @@ public struct SavePlan: Sendable {
       throw CheckpointError(
         .unsupported, CheckpointError.Site(), tensor: loss.name.string,
         "layout \(layout.rawValue) does not hold \(part): \(loss.reason)",
-        remedy: "allow it to be lost, or choose another layout")
+        remedy: "--allow-loss \(quoted(loss.name.string)) lets go of it")
     }
     self.graph = graph
     self.losses = losses

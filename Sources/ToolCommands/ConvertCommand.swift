@@ -42,6 +42,10 @@ struct ConvertCommand: ToolCommand {
       """)
   var fillZeros: [String] = []
 
+  @Option(
+    help: "The number of attention heads, where neither weights nor a configuration tell it.")
+  var attentionHeads: Int?
+
   @Option(help: "Cast tensors of the same category to this type (F16, BF16, float32…).")
   var dtype: String?
 
@@ -92,6 +96,7 @@ struct ConvertCommand: ToolCommand {
     options.allowMissing = allowMissing.map { NamePattern($0) }
     options.allowLoss = allowLoss.map { NamePattern($0) }
     options.fillZeros = fillZeros.map { NamePattern($0) }
+    options.attentionHeads = attentionHeads
     if let dtype {
       guard let value = DType(argumentText: dtype) else {
         throw ValidationError("--dtype \(dtype): expected a type such as F32, F16 or BF16")

@@ -33,12 +33,18 @@ struct DiffCommand: ToolCommand {
     guard rtol >= 0, atol >= 0 else { throw ValidationError("tolerances must not be negative") }
   }
 
+  /// A configuration only decides what names leave open here; one that does not fit is none.
+  private func configuration(_ source: String) -> ModelConfiguration? {
+    try? ModelConfiguration(inDirectory: source)
+  }
+
   mutating func run(on console: Console) throws -> ToolExit {
     let left = try Checkpoint.open(first, options: sourceOptions.openOptions)
     let right = try Checkpoint.open(second, options: sourceOptions.openOptions)
     let bar = ProgressBar(console)
     defer { bar.clear() }
-    let names = try CommonNames(left.graph, right.graph)
+    let names = try CommonNames(
+      left.graph, right.graph, configurations: (configuration(first), configuration(second)))
     let difference = try CheckpointDifference(
       names.first, names.second,
       tolerance: CheckpointDifference.Tolerance(absolute: atol, relative: rtol),

@@ -22,6 +22,8 @@ struct InspectReport {
   let model: RecognizedModel?
   /// Why not, if the names are a known model's and contradict each other.
   let recognitionFailure: String?
+  /// How the configuration beside the weights differs from them.
+  let configurationNotes: [String]
   /// What became of the names; nil without a model.
   let plan: LoadPlan?
   /// The digest of the model, or of all weights, where digests were asked for.
@@ -44,10 +46,18 @@ struct InspectReport {
       }
     }
     do throws(CheckpointError) {
-      model = try RecognizedModel(checkpoint.graph)
+      let configuration = try ModelConfiguration(inDirectory: source)
+      let recognized = try RecognizedModel(checkpoint.graph, configuration: configuration)
+      model = recognized
       recognitionFailure = nil
+      do throws(CheckpointError) {
+        configurationNotes = try configuration?.check(against: recognized.architecture) ?? []
+      } catch {
+        configurationNotes = [error.description]
+      }
     } catch {
       model = nil
+      configurationNotes = []
       // That nothing is known of the names is the rule for most checkpoints; contradictions are worth a line.
       recognitionFailure = error.kind == .notFound ? nil : error.description
     }
@@ -98,6 +108,10 @@ extension InspectReport {
     }
     if showsLineage, let plan {
       members.append(JSONValue.Member("parameters", .array(parameters(plan))))
+    }
+    if !configurationNotes.isEmpty {
+      members.append(
+        JSONValue.Member("configuration", .array(configurationNotes.map { .string($0) })))
     }
     if let recognitionFailure {
       members.append(JSONValue.Member("recognition_failure", .string(recognitionFailure)))
@@ -235,6 +249,7 @@ extension InspectReport {
     let problems = plan?.report.problemLines ?? []
     lines += problems.prefix(20).map { "not as the model has it: " + $0 }
     if problems.count > 20 { lines.append("… and \(problems.count - 20) more (see --json)") }
+    lines += configurationNotes.map { "configuration: " + singleLine($0, limit: 400) }
     if let recognitionFailure {
       lines.append("no model recognised: " + singleLine(recognitionFailure, limit: 400))
     }
