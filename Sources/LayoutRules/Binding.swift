@@ -9,6 +9,7 @@ struct Binding {
   let fill: FillPolicy
   var bound: [ExactName: Weight] = [:]
   var entries: [LoadReport.Entry] = []
+  var remarks: [String] = []
   var mustEqual: [EqualPair] = []
   var statedTies: [EqualPair] = []
   /// What was looked for in vain, by parameter.

@@ -12,12 +12,16 @@ struct HeadMatch {
   let hasItsPooler: Bool
   /// True if the layout means this head wherever it fits.
   let isMeant: Bool
+  /// True if the class is written in the names.
+  let isNamed: Bool
 
-  private var rank: [Int] { [isMeant ? 1 : 0, present, hasItsPooler ? 1 : 0] }
+  private var rank: [Int] {
+    [isNamed ? 1 : 0, isMeant ? 1 : 0, present, hasItsPooler ? 1 : 0]
+  }
 
   /// True if nothing in the checkpoint tells the two apart.
   func isLike(_ other: HeadMatch) -> Bool {
-    present == other.present && hasItsPooler == other.hasItsPooler
+    isNamed == other.isNamed && present == other.present && hasItsPooler == other.hasItsPooler
   }
 
   /// The heads that fit, the best first.
@@ -45,7 +49,11 @@ struct HeadMatch {
       found.append(
         HeadMatch(
           head: head, sizes: sizes, present: present.count, hasItsPooler: agrees,
-          isMeant: table.taskHeads.contains(head) || (isHeaded && head != .base)))
+          isMeant: table.taskHeads.contains(head) || (isHeaded && head != .base),
+          isNamed: table.names(head, in: values)))
+    }
+    if table.isHeadedByBody && isHeaded && found.count > 1 {
+      found.removeAll { $0.head == .base }
     }
     // Sorted stably: among equals the order of the heads' declaration.
     return found.enumerated().sorted { left, right in
@@ -65,5 +73,17 @@ extension LayoutTable {
       rule.canonical.contains { $0.text == template.name.text }
         && rule.foreign.allSatisfy { $0.names(values).contains { shapes[$0] != nil } }
     }
+  }
+
+  /// True if the scope is that of the head's class, or one that Keras has numbered: `tf_bert_model_1/`.
+  func names(_ head: ModelHead, in values: TemplateValues) -> Bool {
+    guard hasScopes, !values.scope.isEmpty else { return false }
+    let own = Self.tensorFlowScope(of: head, in: family).dropLast()
+    let rest = values.scope.dropLast().utf8
+    guard rest.starts(with: own.utf8) else { return false }
+    let number = rest.dropFirst(own.utf8.count)
+    return number.isEmpty
+      || (number.first == UInt8(ascii: "_")
+        && number.dropFirst().allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
   }
 }

@@ -1,8 +1,8 @@
 /// One line of a layout's table: canonical names, foreign names, and what happens between. One of the two sides is a
 /// single name.
 package struct LayoutRule: Sendable {
-  let canonical: [NameTemplate]
-  let foreign: [NameTemplate]
+  package let canonical: [NameTemplate]
+  package let foreign: [NameTemplate]
   let operation: LayoutOperation
   /// Further places at which the layout repeats the weight; reading checks that they agree, writing fills them.
   var repeats: [NameTemplate] = []

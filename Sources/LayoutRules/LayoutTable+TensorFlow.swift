@@ -15,8 +15,8 @@ extension LayoutTable {
   /// What Keras makes of the model class's name: `tf_bert_for_masked_lm/`, `tfgpt2lm_head_model/`. It has to be there:
   /// Transformers 4.41 drops the first component of every name, whatever it is, so that names without a scope are all
   /// missing.
-  static func tensorFlowScope(of architecture: ModelArchitecture) -> String {
-    let name = architecture.head.className(in: architecture.family) ?? ""
+  static func tensorFlowScope(of head: ModelHead, in family: ModelFamily) -> String {
+    let name = head.className(in: family) ?? ""
     let letters = Array(name.unicodeScalars)
     func isSmall(_ index: Int) -> Bool {
       letters.indices.contains(index) && letters[index].properties.isLowercase
@@ -50,8 +50,8 @@ extension LayoutTable {
     }
     var rules = [
       embedding("word_embeddings.weight", "word_embeddings/(weight|embeddings):0"),
-      embedding("position_embeddings.weight", "position_embeddings/embeddings:0"),
-      embedding("token_type_embeddings.weight", "token_type_embeddings/embeddings:0"),
+      embedding("position_embeddings.weight", "position_embeddings/(embeddings|weight):0"),
+      embedding("token_type_embeddings.weight", "token_type_embeddings/(embeddings|weight):0"),
       embedding("LayerNorm.weight", "LayerNorm/gamma:0"),
       embedding("LayerNorm.bias", "LayerNorm/beta:0"),
     ]

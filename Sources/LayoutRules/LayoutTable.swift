@@ -21,7 +21,7 @@ public enum Layout: String, Sendable, Hashable, CaseIterable {
 package struct LayoutTable: Sendable {
   let layout: Layout
   let family: ModelFamily
-  let rules: [LayoutRule]
+  package let rules: [LayoutRule]
   /// The heads that the layout has; nil for all.
   var heads: Set<ModelHead>?
   /// The heads that are meant wherever they fit: the layout keeps a head of pre-training beside them, or has no other.

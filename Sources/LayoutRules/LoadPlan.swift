@@ -36,12 +36,12 @@ public struct LoadPlan: Sendable {
     _ checkpoint: WeightGraph, as model: RecognizedModel, fill: FillPolicy = .nothing
   ) throws(CheckpointError) {
     var binding = Binding(checkpoint, fill)
-    for placement in try model.table.placements(of: model.architecture, model.values) {
-      binding.bind(placement)
-    }
+    let placements = try model.table.placements(of: model.architecture, model.values)
+    for placement in placements { binding.bind(placement) }
     binding.resolveTies(of: model.architecture)
     binding.resolveAbsences(of: model)
     binding.dropKnown(model)
+    binding.findSpellings(model, placements)
     binding.suggest()
     var graph = WeightGraph()
     graph.facts.metadata = checkpoint.facts.metadata
@@ -51,7 +51,7 @@ public struct LoadPlan: Sendable {
       }
     }
     self.graph = graph
-    report = LoadReport(entries: binding.entries)
+    report = LoadReport(entries: binding.entries, remarks: model.remarks + binding.remarks)
     mustEqual = binding.mustEqual
     statedTies = binding.statedTies
   }

@@ -23,7 +23,7 @@ extension LoadReport {
       numbers[key, default: []] += (stored + parameters).compactMap(\.number)
     }
     return order.map { key in
-      let range = ranges(numbers[key] ?? [])
+      let range = folded(numbers[key] ?? [])
       let names = [key[1], key[2]].filter { !$0.isEmpty }
         .map { $0.split(separator: mark, omittingEmptySubsequences: false) }
         .map { $0.joined(separator: range) }
@@ -64,7 +64,7 @@ private func numbered(_ name: ExactName) -> (text: String, number: Int?) {
 }
 
 /// `3` for one number, `{0…11}` for a run, `{0…2,5}` for several.
-private func ranges(_ numbers: [Int]) -> String {
+func folded(_ numbers: [Int]) -> String {
   var runs: [ClosedRange<Int>] = []
   for number in Set(numbers).sorted() {
     if let last = runs.last, last.upperBound == number - 1 {

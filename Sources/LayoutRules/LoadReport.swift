@@ -49,6 +49,10 @@ public struct LoadReport: Sendable {
   /// The entries: parameters in the model's order, then what is left of the checkpoint in its own.
   public internal(set) var entries: [Entry] = []
 
+  /// What is odd about the checkpoint as a whole, a sentence each: layers that are missing, counted from 1, or there
+  /// under two spellings.
+  public internal(set) var remarks: [String] = []
+
   /// The entries that keep a model from being loaded.
   public var problems: [Entry] {
     entries.filter { $0.outcome.isProblem }
@@ -76,6 +80,8 @@ public struct LoadReport: Sendable {
       switch entry.outcome {
       case .missing: !entry.parameters.allSatisfy(mayMiss)
       case .unexpected: !entry.stored.allSatisfy(mayIgnore)
+      // Beside the name that is taken.
+      case .claimedTwice where entry.parameters.isEmpty: !entry.stored.allSatisfy(mayIgnore)
       default: true
       }
     }
@@ -88,6 +94,7 @@ public struct LoadReport: Sendable {
       }
     var problem = first.outcome.rawValue
     if let detail = first.detail { problem += ": " + detail }
+    if !remarks.isEmpty { problem = remarks.joined(separator: "; ") + "; " + problem }
     if refused.count > 1 { problem += "; and \(refused.count - 1) more" }
     throw CheckpointError(
       kind, CheckpointError.Site(),

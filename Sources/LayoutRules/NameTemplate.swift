@@ -45,6 +45,41 @@ package struct NameTemplate: Hashable, Sendable {
 
   /// The names that the template gives, the one to write first.
   func names(_ values: TemplateValues) -> [ExactName] {
+    Self.texts(parts[...], values).map { ExactName(values.wrapper + $0) }
+  }
+
+  /// The template with each of its choices made, placeholders left as they are.
+  var alternatives: [String] {
+    let text = parts.map { part in
+      if case .placeholder(let name) = part { return Part.literal("{" + name + "}") }
+      return part
+    }
+    return Self.texts(text[...], TemplateValues())
+  }
+
+  /// The names without what stands before the scope and the scope itself.
+  func names(behindScope values: TemplateValues) -> [String] {
+    Self.texts(parts[startBehindScope...], values)
+  }
+
+  private var startBehindScope: Int {
+    parts.lastIndex(of: .placeholder("scope")).map { $0 + 1 } ?? 0
+  }
+
+  /// What stands before and behind a placeholder, from the beginning or from the scope on; nil if it does not occur.
+  func around(
+    _ placeholder: String, _ values: TemplateValues, behindScope: Bool = false
+  ) -> Surroundings? {
+    let kinds = [Part.placeholder(placeholder), .placeholder("_" + placeholder)]
+    guard let place = parts.firstIndex(where: kinds.contains) else { return nil }
+    let start = behindScope ? startBehindScope : 0
+    guard start <= place else { return nil }
+    return Surroundings(
+      before: Self.texts(parts[start..<place], values).map { values.wrapper + $0 },
+      after: Self.texts(parts[(place + 1)...], values), isKeras: parts[place] == kinds[1])
+  }
+
+  private static func texts(_ parts: ArraySlice<Part>, _ values: TemplateValues) -> [String] {
     var texts = [""]
     for part in parts {
       switch part {
@@ -53,7 +88,30 @@ package struct NameTemplate: Hashable, Sendable {
       case .choice(let words): texts = words.flatMap { word in texts.map { $0 + word } }
       }
     }
-    return texts.map { ExactName(values.wrapper + $0) }
+    return texts
+  }
+}
+
+/// What stands before and behind a placeholder.
+struct Surroundings {
+  let before: [String]
+  let after: [String]
+  /// True if it is a number as Keras counts, with nothing for the first.
+  let isKeras: Bool
+
+  /// What a name has in front of these surroundings, if it ends with them around a number.
+  func front(of name: ExactName) -> String? {
+    for after in after {
+      guard name.hasEnd(Array(after.utf8)) else { continue }
+      var rest = Substring(name.string.utf8.dropLast(after.utf8.count))
+      while let last = rest.utf8.last, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(last) {
+        rest = Substring(rest.utf8.dropLast())
+      }
+      for before in before where ExactName(String(rest)).hasEnd(Array(before.utf8)) {
+        return String(Substring(rest.utf8.dropLast(before.utf8.count)))
+      }
+    }
+    return nil
   }
 }
 

@@ -2,6 +2,14 @@ internal import CheckpointBytes
 
 /// What a checkpoint was recognised as, from names and shapes alone.
 public struct RecognizedModel: Sendable {
+  /// How sure it is.
+  public enum Certainty: Sendable, Hashable {
+    /// Names and shapes leave no choice.
+    case certain
+    /// Something else would fit too; the reason in words.
+    case likely(String)
+  }
+
   /// The family, head and sizes, and so every canonical parameter.
   public let architecture: ModelArchitecture
   /// The convention of its names.
@@ -12,6 +20,10 @@ public struct RecognizedModel: Sendable {
   public let alternatives: [ModelHead]
   /// True if nothing but the number of token types tells the family: BERT and RoBERTa share the names of their bodies.
   public let isFamilyLikelyOnly: Bool
+  /// How sure the family, the head and the wrapper are. What was stated is certain.
+  public let certainty: Certainty
+  /// What is odd about the checkpoint as a whole, a sentence each: layers that are missing, or counted from 1.
+  public let remarks: [String]
 
   let table: LayoutTable
   let values: TemplateValues

@@ -30,7 +30,9 @@ public struct SavePlan: Sendable {
     try Self.check(canonical, against: architecture)
     var values = TemplateValues()
     values.body = architecture.head == .base ? table.bodies.bare : table.bodies.headed
-    if table.hasScopes { values.scope = LayoutTable.tensorFlowScope(of: architecture) }
+    if table.hasScopes {
+      values.scope = LayoutTable.tensorFlowScope(of: architecture.head, in: architecture.family)
+    }
     let isLanguageModel = architecture.parameters.contains { $0.tiedTo != nil }
     var unplaced = Set(architecture.parameters.map(\.name))
     var losses: [LayoutLoss] = []

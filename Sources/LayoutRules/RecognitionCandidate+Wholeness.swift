@@ -1,0 +1,130 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+internal import TensorValues
+
+extension RecognitionCandidate {
+  /// The layers whose names are there.
+  func layers(in shapes: OrderedDictionary<ExactName, Shape>) -> LayerNumbers {
+    var numbers: Set<Int> = []
+    let templates = Set(table.rules.flatMap(\.foreign).filter(\.isPerLayer))
+    let places = templates.compactMap { $0.around("layer", values) }
+    let starts = Set(places.flatMap(\.before)).sorted()
+    let ends = Set(places.flatMap(\.after).map { ExactName($0) })
+    let isKeras = places.contains(where: \.isKeras)
+    // No model has more layers than the checkpoint has tensors.
+    let most = min(shapes.count, ModelArchitecture.mostLayers)
+    for name in shapes.keys {
+      for start in starts {
+        if let (number, end) = LayerNumbers.number(in: name, after: start, isKeras: isKeras),
+          number < most, ends.contains(end)
+        {
+          numbers.insert(number)
+        }
+      }
+    }
+    return LayerNumbers(numbers)
+  }
+
+  /// How many of the rules of a layer find their names.
+  private func present(in layer: Int, _ shapes: OrderedDictionary<ExactName, Shape>) -> Int {
+    var values = values
+    values.layer = layer
+    return table.rules.count { rule in
+      rule.isPerLayer
+        && rule.foreign.allSatisfy { $0.names(values).contains { shapes[$0] != nil } }
+    }
+  }
+
+  /// Looks that there are layers, and that they are this family's.
+  func checkWhole(
+    _ layers: LayerNumbers, _ shapes: OrderedDictionary<ExactName, Shape>
+  ) throws(CheckpointError) {
+    let rules = table.rules.filter(\.isPerLayer)
+    guard let first = layers.numbers.first, let last = layers.numbers.last else {
+      throw CheckpointError(
+        .notFound, CheckpointError.Site(), tensor: rules.first?.foreign[0].names(values)[0].string,
+        "the word embeddings of \(table.family) are there, \(quoted(anchor.string)), but no layer is",
+        remedy: "open all files of the checkpoint together")
+    }
+    let most = max(present(in: first, shapes), present(in: last, shapes))
+    guard 2 * most > rules.count else {
+      throw CheckpointError(
+        .notFound, CheckpointError.Site(), tensor: anchor.string,
+        "no model that is known: the name is \(table.family)'s, but of the \(rules.count) weights of "
+          + "each of its layers only \(most) are there")
+    }
+  }
+
+  /// Looks that the shapes have shown every size of the body.
+  func checkSizes(_ bound: BoundExtents, _ values: TemplateValues) throws(CheckpointError) {
+    let sizes = bound.sizes()
+    for parameter in table.family.definition.body {
+      guard let unknown = parameter.extents.first(where: { (sizes.value(of: $0) ?? 0) < 1 }),
+        let rule = table.rules.first(where: { rule in
+          rule.canonical.contains { $0.text == parameter.name.text }
+        })
+      else { continue }
+      throw CheckpointError(
+        .notFound, CheckpointError.Site(), tensor: rule.foreign[0].names(values)[0].string,
+        "half a checkpoint: without it the number of \(unknown) is not known",
+        remedy: "open all files of the checkpoint together")
+    }
+  }
+
+  /// The one name that stands for `{task}`; nil if the table has none.
+  func task(
+    stated: String?, head: ModelHead?, in shapes: OrderedDictionary<ExactName, Shape>
+  ) throws(CheckpointError) -> String? {
+    guard
+      let place = table.rules.lazy.flatMap(\.foreign).compactMap({ $0.around("task", values) })
+        .first
+    else { return nil }
+    var found: OrderedSet<ExactName> = []
+    let ends = place.after.map { Array($0.utf8) }
+    for name in shapes.keys {
+      let bytes = name.string.utf8
+      for start in place.before where bytes.starts(with: start.utf8) {
+        for end in ends where name.hasEnd(end) && bytes.count > start.utf8.count + end.count {
+          let task = bytes.dropFirst(start.utf8.count).dropLast(end.count)
+          found.append(ExactName(String(Substring(task))))
+        }
+      }
+    }
+    if let stated { return stated }
+    guard found.count > 1, head == nil || head == .sequenceClassification else {
+      return found.first?.string
+    }
+    throw CheckpointError(
+      .inconsistent, CheckpointError.Site(), tensor: anchor.string,
+      "several classification heads: " + found.map { quoted($0.string) }.joined(separator: ", "),
+      remedy: "state the task, or another head")
+  }
+
+  /// Why there are no word embeddings: a part of a checkpoint, or nothing that is known.
+  static func withoutAnchor(
+    _ shapes: OrderedDictionary<ExactName, Shape>
+  ) -> CheckpointError {
+    for table in tables {
+      guard let template = table.rules.lazy.flatMap(\.foreign).first(where: \.isPerLayer) else {
+        continue
+      }
+      var values = TemplateValues()
+      values.body = table.bodies.bare
+      guard let place = template.around("layer", values, behindScope: true) else { continue }
+      let ends = place.after.map { Array($0.utf8) }
+      for name in shapes.keys where ends.contains(where: { name.hasEnd($0) }) {
+        guard let front = place.front(of: name) else { continue }
+        let anchor = table.rules[0].foreign[0].names(behindScope: values)[0]
+        return CheckpointError(
+          .notFound, CheckpointError.Site(), tensor: front + anchor,
+          "half a checkpoint: layers of \(table.family) in layout \(table.layout.rawValue) are there, "
+            + "\(quoted(name.string)) for one, but no word embeddings",
+          remedy: "open all files of the checkpoint together")
+      }
+    }
+    let families = ModelFamily.allCases.map(\.rawValue).joined(separator: ", ")
+    return CheckpointError(
+      .notFound, CheckpointError.Site(),
+      "no model that is known: no word embeddings of \(families) in any layout")
+  }
+}

@@ -1,0 +1,128 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+internal import TensorValues
+
+/// A place in a checkpoint at which a table's word embeddings lie.
+struct RecognitionCandidate {
+  let table: LayoutTable
+  let values: TemplateValues
+  /// The name of the word embeddings.
+  let anchor: ExactName
+  /// How many of the table's rules find their names, of layers the first only.
+  let score: Int
+
+  /// All tables.
+  static let tables = ModelFamily.allCases.flatMap(\.definition.tables)
+
+  /// Every table that fits the one place at which word embeddings lie.
+  ///
+  /// - Throws: `notFound` if there is none, `inconsistent` if there are two.
+  static func all(
+    in shapes: OrderedDictionary<ExactName, Shape>
+  ) throws(CheckpointError) -> [RecognitionCandidate] {
+    var found: [RecognitionCandidate] = []
+    for name in shapes.keys where anchorEnds.contains(where: { name.hasEnd($0) }) {
+      for table in tables { found += candidates(table, name, shapes) }
+      if let first = found.first, let other = found.first(where: { $0.anchor != first.anchor }) {
+        let families = [first.table.family, other.table.family]
+        throw CheckpointError(
+          .inconsistent, CheckpointError.Site(), tensor: other.anchor.string,
+          (families[0] == families[1]
+            ? "two models of family \(families[0])"
+            : "two families, \(families[0]) and \(families[1])")
+            + ": word embeddings lie at \(quoted(first.anchor.string)) too",
+          remedy: "take the names of one of them only")
+      }
+    }
+    if found.isEmpty { throw withoutAnchor(shapes) }
+    return found
+  }
+
+  /// The one that explains most names; and the family that would explain as many, if only sizes decided.
+  static func best(
+    of candidates: [RecognitionCandidate], stated: ModelFamily?,
+    _ shapes: OrderedDictionary<ExactName, Shape>
+  ) -> (RecognitionCandidate, rival: ModelFamily?) {
+    let fitting = candidates.filter { stated == nil || $0.table.family == stated }
+    guard let top = fitting.max(by: { $0.score < $1.score }) else { return (candidates[0], nil) }
+    let equals = fitting.filter { $0.score == top.score }
+    guard let other = equals.first(where: { $0.table.family != top.table.family }) else {
+      return (top, nil)
+    }
+    for candidate in equals {
+      let definition = candidate.table.family.definition
+      guard !definition.usualSizes.isEmpty else { continue }
+      var sizes = BoundExtents()
+      try? sizes.bind(definition.body, candidate.table, candidate.values, shapes)
+      let found = sizes.sizes()
+      if definition.usualSizes.allSatisfy({ found.value(of: $0.key) == $0.value }) {
+        return (candidate, equals.first { $0.table.family != candidate.table.family }?.table.family)
+      }
+    }
+    let plain = equals.first { $0.table.family.definition.usualSizes.isEmpty } ?? top
+    return (plain, plain.table.family == other.table.family ? top.table.family : other.table.family)
+  }
+
+  /// The shortest ends of the names of word embeddings: what does not end so need not be looked at.
+  private static let anchorEnds: [[UInt8]] = {
+    var ends: Set<[UInt8]> = []
+    for table in tables {
+      var values = TemplateValues()
+      values.body = table.bodies.bare
+      for name in table.rules[0].foreign[0].names(behindScope: values) {
+        ends.insert(Array(name.utf8))
+      }
+    }
+    return ends.sorted { $0.lexicographicallyPrecedes($1) }
+  }()
+
+  private static func candidates(
+    _ table: LayoutTable, _ name: ExactName, _ shapes: OrderedDictionary<ExactName, Shape>
+  ) -> [RecognitionCandidate] {
+    var bodies = [table.bodies.headed]
+    if table.bodies.bare != table.bodies.headed { bodies.append(table.bodies.bare) }
+    var found: [RecognitionCandidate] = []
+    for body in bodies {
+      var values = TemplateValues()
+      values.body = body
+      if table.hasScopes { values.scope = scope(of: name) }
+      for anchor in table.rules[0].foreign[0].names(values) {
+        guard let wrapper = name.wrapper(before: anchor) else { continue }
+        // The body's own prefix is no wrapper, and a scoped name is whole.
+        let isBody = ModelFamily.allCases.contains { wrapper.hasSuffix($0.bodyPrefix) }
+        if isBody && body.isEmpty && table.layout == .transformers { continue }
+        if table.hasScopes && !wrapper.isEmpty { continue }
+        values.wrapper = wrapper
+        let score = table.rules.count { rule in
+          rule.foreign.allSatisfy { $0.names(values).contains { shapes[$0] != nil } }
+        }
+        found.append(
+          RecognitionCandidate(table: table, values: values, anchor: name, score: score))
+      }
+    }
+    return found
+  }
+
+  /// `tf_bert_model_1/` of `bert/tf_bert_model_1/bert/…`.
+  private static func scope(of name: ExactName) -> String {
+    let parts = name.string.split(separator: "/", maxSplits: 2)
+    return parts.count == 3 && parts[1].hasPrefix("tf") ? parts[1] + "/" : ""
+  }
+}
+
+extension ExactName {
+  /// True if the name's last bytes are these.
+  func hasEnd(_ end: [UInt8]) -> Bool {
+    let bytes = string.utf8
+    return bytes.count >= end.count && bytes.last == end.last
+      && bytes.suffix(end.count).elementsEqual(end)
+  }
+
+  /// What stands before a name's end; nil if it does not end so, or not at the border of a component.
+  func wrapper(before end: ExactName) -> String? {
+    guard hasEnd(Array(end.string.utf8)) else { return nil }
+    let front = string.utf8.dropLast(end.byteCount)
+    guard front.isEmpty || front.last == UInt8(ascii: ".") else { return nil }
+    return String(Substring(front))
+  }
+}
