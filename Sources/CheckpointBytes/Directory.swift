@@ -60,3 +60,24 @@ public enum Directory {
     return FileIdentity(device: status.device, inode: status.inode)
   }
 }
+
+extension Directory {
+  /// The path with every link in it followed, or nil if it leads nowhere.
+  public static func resolved(_ path: String) -> String? {
+    SystemCalls.resolved(path)
+  }
+
+  /// Makes a directory and those above it, as far as they are not there.
+  public static func makeAll(_ path: String) throws(CheckpointError) {
+    var end = path.endIndex
+    var missing: [String] = []
+    while end > path.startIndex {
+      let prefix = String(path[..<end])
+      if try PathKind(path: prefix) != .nothing { break }
+      missing.append(prefix)
+      guard let slash = path[..<end].lastIndex(of: "/") else { break }
+      end = slash
+    }
+    for directory in missing.reversed() where !directory.hasSuffix("/") { try make(directory) }
+  }
+}

@@ -179,6 +179,13 @@ enum SystemCalls {
     _ = unsafe rmdir(path)
   }
 
+  /// The path with all links followed; nil if it leads nowhere.
+  static func resolved(_ path: String) -> String? {
+    guard let path = try? whole(path), let text = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(text) }
+    return unsafe String(validatingCString: text)
+  }
+
   static func environment(_ name: String) -> String? {
     unsafe getenv(name).flatMap { unsafe String(validatingCString: $0) }
   }

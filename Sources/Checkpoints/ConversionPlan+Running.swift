@@ -18,19 +18,19 @@ extension ConversionPlan {
       if verifies {
         try verify(outputs, receipt: &receipt, progress)
       }
+      let beside = try writeCompanions()
       receipt.files = []
-      for output in outputs {
+      for output in outputs + beside {
         let size = try output.reopen().size
         try output.commit()
         receipt.files.append((output.path, size))
       }
-      receipt.files += try copyCompanions()
       if let superseded = supersededPath, try PathKind(path: superseded) == .file {
         try Directory.removeFile(superseded)
         receipt.notes.append("removed \(superseded), which this conversion replaces")
       }
     } catch {
-      if destination.makesDirectory { Directory.removeIfEmpty(destination.directory) }
+      removeMadeDirectories()
       throw error
     }
     let elapsed = clock.now - start
@@ -67,34 +67,4 @@ extension ConversionPlan {
     try verifier.compareBytes(casts: &receipt.casts, progress)
     receipt.verification = .equal(tensors: receipt.tensorCount, bytes: receipt.byteCount)
   }
-
-  /// From a model directory to a model directory: the configuration and tokenizer files go along.
-  private func copyCompanions() throws(CheckpointError) -> [(path: String, byteCount: Int)] {
-    guard destination.isDirectory, let first = source.files.first else { return [] }
-    let directory = splitPath(first).directory
-    if Directory.identity(of: directory.isEmpty ? "." : directory)
-      == Directory.identity(of: destination.directory)
-    {
-      return []
-    }
-    var copied: [(path: String, byteCount: Int)] = []
-    for name in ConversionPlan.companionFiles {
-      let path = directory + name
-      let target = destination.directory + name
-      guard try PathKind(path: path) == .file else { continue }
-      if try PathKind(path: target) != .nothing, !replacesExisting { continue }
-      let file = try SourceFile(path: path)
-      let output = try OutputFile(path: target)
-      try output.write(try file.bytes(at: 0, count: file.size), at: 0)
-      try output.commit()
-      copied.append((target, file.size))
-    }
-    return copied
-  }
-
-  /// The files that Transformers (5.23) and its tokenizers read beside the weights.
-  private static let companionFiles = [
-    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-    "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt",
-  ]
 }

@@ -19,10 +19,11 @@ public struct ConversionPlan: Sendable {
   let files: [PlannedFile]
   /// What stood at the destination in another form and would be read instead of what is written now.
   let supersededPath: String?
+  /// What goes beside the weights in a directory.
+  let companions: CompanionPlan
   /// The text of the index, if there are shards.
   let index: [UInt8]?
   let verifies: Bool
-  let replacesExisting: Bool
   /// What would be done.
   public let receipt: ConversionReceipt
 
@@ -72,16 +73,21 @@ public struct ConversionPlan: Sendable {
         receipt: &receipt)
       files.append(PlannedFile(path: path, ties: ties, layout: layout))
     }
+    let companions = try Self.companions(
+      of: source, named: sourcePath, as: laidOut, for: destination, options: options)
+    receipt.omissions += companions.omissions
+    receipt.notes += companions.notes
     self.source = source
+    self.companions = companions
     self.graph = graph
     self.destination = destination
     self.files = files
     self.verifies = options.verifies
-    self.replacesExisting = options.replacesExisting
     supersededPath = isPreset ? nil : destination.supersededPath(shards: shards.count)
     index = shards.count > 1 ? destination.index(of: shards) : nil
     receipt.files = files.map { ($0.path, $0.layout.byteCount) }
     if let index { receipt.files.append((destination.indexPath, index.count)) }
+    receipt.files += companions.files.map { (destination.directory + $0.path, $0.byteCount) }
     self.receipt = receipt
   }
 }

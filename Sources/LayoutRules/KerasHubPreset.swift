@@ -35,7 +35,8 @@ public struct KerasHubPreset: Sendable {
   ) throws(CheckpointError) {
     let family = architecture.family
     let head = architecture.head
-    let taskClass = head.kerasHubTask(in: family)
+    // BertForPreTraining is a masked language model with one more head, for which KerasHub has no place.
+    let taskClass = (head == .preTraining ? .maskedLM : head).kerasHubTask(in: family)
     guard head == .base || taskClass != nil else {
       throw CheckpointError(
         .unsupported, CheckpointError.Site(field: "architectures"),

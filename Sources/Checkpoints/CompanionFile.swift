@@ -1,0 +1,65 @@
+internal import CheckpointBytes
+
+/// A file that belongs beside the weights in a model directory: configuration, tokenizer, documentation.
+public struct CompanionFile: Sendable {
+  /// Where its bytes come from.
+  public enum Content: Sendable {
+    /// A file of the source directory, byte for byte.
+    case copy(of: String, byteCount: Int)
+    /// Text made for the destination.
+    case bytes([UInt8])
+  }
+
+  /// Its path in the directory: `config.json`, `assets/tokenizer/vocabulary.txt`.
+  public let path: String
+  /// Where its bytes come from.
+  public let content: Content
+  /// What is changed against the source, in words; nil for a copy.
+  public let note: String?
+
+  /// Makes a file of its parts.
+  public init(path: String, content: Content, note: String? = nil) {
+    self.path = path
+    self.content = content
+    self.note = note
+  }
+
+  /// Its size in bytes.
+  public var byteCount: Int {
+    switch content {
+    case .copy(_, let count): count
+    case .bytes(let bytes): bytes.count
+    }
+  }
+}
+
+/// All files that a conversion puts beside the weights. Nothing has been written.
+public struct CompanionPlan: Sendable {
+  /// The files, ordered by path.
+  public internal(set) var files: [CompanionFile] = []
+  /// What the destination does not get, and why: stale weights in other formats, what the other framework has no place
+  /// for.
+  public internal(set) var omissions: [ConversionReceipt.Omission] = []
+  /// What was changed or assumed.
+  public internal(set) var notes: [String] = []
+
+  /// Adds a file in place of one with the same path.
+  mutating func put(_ file: CompanionFile) {
+    files.removeAll { $0.path == file.path }
+    files.append(file)
+    if let note = file.note { notes.append(file.path + ": " + note) }
+  }
+
+  mutating func put(_ path: String, _ value: JSONValue, note: String) {
+    let text = JSONWriter.text(value, style: .indented) + "\n"
+    put(CompanionFile(path: path, content: .bytes(Array(text.utf8)), note: note))
+  }
+
+  mutating func omit(_ item: String, _ reason: String) {
+    omissions.append(ConversionReceipt.Omission(item: item, reason: reason))
+  }
+
+  mutating func sort() {
+    files.sort { ExactName($0.path) < ExactName($1.path) }
+  }
+}

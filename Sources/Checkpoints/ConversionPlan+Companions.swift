@@ -1,0 +1,126 @@
+internal import CheckpointBytes
+internal import LayoutRules
+
+extension ConversionPlan {
+  /// The files that go beside the weights: none for a single file.
+  ///
+  /// - Throws: `inconsistent` for one that exists with another content, unless existing files may be replaced.
+  static func companions(
+    of source: Checkpoint, named path: String, as weights: LaidOutWeights,
+    for destination: ConversionDestination, options: ConversionOptions
+  ) throws(CheckpointError) -> CompanionPlan {
+    guard destination.isDirectory, !source.files.isEmpty else { return CompanionPlan() }
+    let companions = try DirectoryCompanions(
+      path, weights: source.files, destination: destination.directory)
+    var layout = weights.layout
+    var architecture = try weights.model?.architecture(heads: options.attentionHeads)
+    if layout == nil, options.layout == .automatic, destination.format != .hdf5,
+      let model = try source.modelAsItIs(companions)
+    {
+      layout = .transformers
+      architecture = model
+    }
+    var plan = try companions.plan(
+      for: layout, of: architecture, attentionHeads: options.attentionHeads, dtype: options.dtype)
+    try plan.leaveOutWhatIsThere(
+      in: destination.directory, replacesExisting: options.replacesExisting)
+    return plan
+  }
+
+  /// Writes the companions under temporary names.
+  func writeCompanions() throws(CheckpointError) -> [OutputFile] {
+    var outputs: [OutputFile] = []
+    for file in companions.files {
+      let path = destination.directory + file.path
+      try Directory.makeAll(splitPath(path).directory)
+      let output = try OutputFile(path: path, reserving: file.byteCount)
+      switch file.content {
+      case .bytes(let bytes): try output.write(bytes, at: 0)
+      case .copy(let source, let count):
+        let source = try SourceFile(path: source)
+        guard source.size == count else {
+          throw CheckpointError(
+            .mismatch, file: source.path, "it has \(source.size) bytes, and had \(count) before")
+        }
+        for start in stride(from: 0, to: count, by: Self.copiedPiece) {
+          let piece = min(Self.copiedPiece, count - start)
+          try output.write(try source.bytes(at: start, count: piece), at: start)
+        }
+      }
+      outputs.append(output)
+    }
+    return outputs
+  }
+
+  /// Bytes in memory while a file is copied.
+  private static let copiedPiece = 4 << 20
+
+  /// After a failure: the directories that were made, as far as they are empty.
+  func removeMadeDirectories() {
+    let made = companions.files.map { splitPath(destination.directory + $0.path).directory }
+    for directory in Set(made).sorted(by: { $0.utf8.count > $1.utf8.count })
+    where destination.makesDirectory { Directory.removeIfEmpty(directory) }
+    if destination.makesDirectory { Directory.removeIfEmpty(destination.directory) }
+  }
+}
+
+extension Checkpoint {
+  /// The model that the weights are, if they are one in Transformers' names and nothing else; nil otherwise.
+  fileprivate func modelAsItIs(
+    _ companions: DirectoryCompanions
+  ) throws(CheckpointError) -> ModelArchitecture? {
+    guard
+      let model = try? RecognizedModel(graph, configuration: companions.configuration()),
+      model.layout == .transformers, model.wrapper.isEmpty,
+      let plan = try? LoadPlan(graph, as: model), plan.report.problems.isEmpty
+    else { return nil }
+    return model.architecture
+  }
+}
+
+extension CompanionPlan {
+  /// Leaves out files that stand at the destination with the same bytes; the source directory may be the destination.
+  mutating func leaveOutWhatIsThere(
+    in directory: String, replacesExisting: Bool
+  ) throws(CheckpointError) {
+    var left: [CompanionFile] = []
+    for file in files {
+      let path = directory + file.path
+      switch try PathKind(path: path) {
+      case .nothing: left.append(file)
+      case .file:
+        if try file.isEqual(to: path) { continue }
+        guard replacesExisting else {
+          throw CheckpointError(
+            .inconsistent, file: path, "exists already, with another content",
+            remedy: "use --force to replace it")
+        }
+        left.append(file)
+      case .directory, .other:
+        throw CheckpointError(.inputOutput, file: path, "is not a regular file")
+      }
+    }
+    files = left
+  }
+}
+
+extension CompanionFile {
+  /// True if the file at a path has these bytes.
+  fileprivate func isEqual(to path: String) throws(CheckpointError) -> Bool {
+    let other = try SourceFile(path: path)
+    guard other.size == byteCount else { return false }
+    switch content {
+    case .bytes(let bytes): return try other.bytes(at: 0, count: bytes.count) == bytes
+    case .copy(let source, _):
+      if Directory.identity(of: source) == other.identity { return true }
+      let source = try SourceFile(path: source)
+      let piece = 4 << 20
+      for start in stride(from: 0, to: byteCount, by: piece) {
+        let count = min(piece, byteCount - start)
+        guard try source.bytes(at: start, count: count) == other.bytes(at: start, count: count)
+        else { return false }
+      }
+      return true
+    }
+  }
+}

@@ -1,0 +1,233 @@
+internal import CheckpointBytes
+internal import LayoutRules
+
+/// A WordPiece or byte-level BPE tokenizer by its parts, whichever files they were read from.
+struct TokenizerDescription: Sendable {
+  struct AddedToken: Sendable {
+    let content: String
+    let id: Int
+  }
+
+  /// The tokens by their ids, which have no gaps; added ones included.
+  var tokens: [String]
+  /// The tokens that were added to the model's own; no text is split within one.
+  var added: [AddedToken] = []
+  /// The pairs to merge, in order; empty for WordPiece.
+  var merges: [(first: String, second: String)] = []
+  /// WordPiece: letters are made small.
+  var isLowercase = true
+  /// WordPiece: accents are removed.
+  var stripsAccents = true
+  /// WordPiece: ideographs are words of their own.
+  var splitsIdeographs = true
+  /// BPE: text begins as if a space stood before it.
+  var addsPrefixSpace = false
+
+  /// True if every token is there.
+  func holds(_ needed: [String]) -> Bool {
+    let known = Set(tokens.map { ExactName($0) })
+    return needed.allSatisfy { known.contains(ExactName($0)) }
+  }
+
+  /// Reads what Transformers and its tokenizers write: `tokenizer.json` if it is there, else the vocabulary files with
+  /// `tokenizer_config.json`.
+  ///
+  /// - Returns: nil if there is no tokenizer.
+  /// - Throws: `unsupported`, naming the field, for another kind of tokenizer; `malformed` for a broken file.
+  static func read(
+    _ directory: ModelDirectory, _ family: ModelFamily, _ limits: ReadLimits
+  ) throws(CheckpointError) -> TokenizerDescription? {
+    if let document = try directory.json("tokenizer.json", limits) {
+      let reader = TokenizerReader(
+        file: Directory.join(directory.path, "tokenizer.json"), document: document)
+      return family == .bert ? try reader.wordPiece() : try reader.bytePair()
+    }
+    let settings = try directory.json("tokenizer_config.json", limits)
+    func flag(_ key: ExactName, _ value: Bool) -> Bool {
+      guard case .boolean(let flag)? = settings?[key] else { return value }
+      return flag
+    }
+    var result: TokenizerDescription
+    if family == .bert {
+      guard let lines = try directory.lines("vocab.txt", limits) else { return nil }
+      result = TokenizerDescription(tokens: lines)
+      // `BertTokenizer` (5.23): lower case by default, and accents as the case goes.
+      result.isLowercase = flag("do_lower_case", true)
+      result.stripsAccents = flag("strip_accents", result.isLowercase)
+      result.splitsIdeographs = flag("tokenize_chinese_chars", true)
+    } else {
+      guard let vocabulary = try directory.json("vocab.json", limits),
+        let lines = try directory.lines("merges.txt", limits)
+      else { return nil }
+      let reader = TokenizerReader(
+        file: Directory.join(directory.path, "vocab.json"), document: vocabulary)
+      result = TokenizerDescription(tokens: try reader.tokens(vocabulary, and: []))
+      let merges = TokenizerReader(
+        file: Directory.join(directory.path, "merges.txt"), document: .null)
+      for line in lines where !line.hasPrefix("#version") && !line.isEmpty {
+        result.merges.append(try merges.pair(.string(line)))
+      }
+      result.addsPrefixSpace = flag("add_prefix_space", false)
+    }
+    if let added = try directory.json("added_tokens.json", limits) {
+      let reader = TokenizerReader(
+        file: Directory.join(directory.path, "added_tokens.json"), document: added)
+      try reader.add(added, to: &result)
+    }
+    return result
+  }
+}
+
+/// Reads the parts of a tokenizer file.
+struct TokenizerReader {
+  let file: String
+  let document: JSONValue
+
+  func failure(_ kind: FailureKind, _ field: String, _ problem: String) -> CheckpointError {
+    CheckpointError(kind, file: file, field: field, problem)
+  }
+
+  /// `tokenizer.json` of BERT: model WordPiece, normalizer BertNormalizer (tokenizers 0.23).
+  func wordPiece() throws(CheckpointError) -> TokenizerDescription {
+    let model = try model("WordPiece")
+    let normalizer = document["normalizer"]
+    guard normalizer?["type"]?.string == "BertNormalizer" else {
+      throw failure(.unsupported, "normalizer", "expected BertNormalizer")
+    }
+    guard model["continuing_subword_prefix"]?.string == "##" else {
+      throw failure(.unsupported, "model.continuing_subword_prefix", "expected ##")
+    }
+    var result = try described(model)
+    func flag(_ key: ExactName, _ value: Bool) -> Bool {
+      guard case .boolean(let flag)? = normalizer?[key] else { return value }
+      return flag
+    }
+    result.isLowercase = flag("lowercase", true)
+    result.stripsAccents = flag("strip_accents", result.isLowercase)
+    result.splitsIdeographs = flag("handle_chinese_chars", true)
+    return result
+  }
+
+  /// `tokenizer.json` of GPT-2 and RoBERTa: model BPE after ByteLevel.
+  func bytePair() throws(CheckpointError) -> TokenizerDescription {
+    let model = try model("BPE")
+    guard document["pre_tokenizer"]?["type"]?.string == "ByteLevel" else {
+      throw failure(.unsupported, "pre_tokenizer", "expected ByteLevel")
+    }
+    guard document["normalizer"] ?? .null == .null else {
+      throw failure(.unsupported, "normalizer", "expected none")
+    }
+    var result = try described(model)
+    guard let merges = model["merges"]?.elements else {
+      throw failure(.malformed, "model.merges", "expected a list")
+    }
+    result.merges.reserveCapacity(merges.count)
+    for merge in merges { result.merges.append(try pair(merge)) }
+    result.addsPrefixSpace =
+      document["pre_tokenizer"]?["add_prefix_space"] == .boolean(true)
+    return result
+  }
+
+  private func model(_ type: String) throws(CheckpointError) -> JSONValue {
+    guard let model = document["model"], model.members != nil else {
+      throw failure(.malformed, "model", "expected an object")
+    }
+    let found = model["type"]?.string ?? "none"
+    guard found == type else {
+      throw failure(.unsupported, "model.type", "expected \(type), found \(quoted(found))")
+    }
+    return model
+  }
+
+  private func described(_ model: JSONValue) throws(CheckpointError) -> TokenizerDescription {
+    guard let vocabulary = model["vocab"] else {
+      throw failure(.malformed, "model.vocab", "the key is not there")
+    }
+    var added: [TokenizerDescription.AddedToken] = []
+    for token in document["added_tokens"]?.elements ?? [] {
+      guard let content = token["content"]?.string, let id = token["id"]?.integer else {
+        throw failure(.malformed, "added_tokens", "expected content and id")
+      }
+      added.append(TokenizerDescription.AddedToken(content: content, id: id))
+    }
+    var result = TokenizerDescription(tokens: try tokens(vocabulary, and: added))
+    result.added = added
+    return result
+  }
+
+  /// The tokens in the order of their ids, which must be all from 0 on.
+  func tokens(
+    _ vocabulary: JSONValue, and added: [TokenizerDescription.AddedToken]
+  ) throws(CheckpointError) -> [String] {
+    guard let members = vocabulary.members else {
+      throw failure(.malformed, "vocabulary", "expected an object from tokens to ids")
+    }
+    var names: [Int: String] = [:]
+    for member in members {
+      guard let id = member.value.integer, id >= 0 else {
+        throw failure(
+          .malformed, "vocabulary", "the id of \(quoted(member.key.string)) is no number")
+      }
+      guard names.updateValue(member.key.string, forKey: id) == nil else {
+        throw failure(.malformed, "vocabulary", "the id \(id) is given twice")
+      }
+    }
+    for token in added {
+      if let other = names[token.id], ExactName(other) != ExactName(token.content) {
+        throw failure(
+          .inconsistent, "added_tokens",
+          "\(quoted(token.content)) has the id \(token.id) of \(quoted(other))")
+      }
+      names[token.id] = token.content
+    }
+    var tokens: [String] = []
+    tokens.reserveCapacity(names.count)
+    for id in 0..<names.count {
+      guard let name = names[id] else {
+        throw failure(.unsupported, "vocabulary", "no token has the id \(id)")
+      }
+      tokens.append(name)
+    }
+    return tokens
+  }
+
+  /// A pair as 0.20 and later write it, `["a", "b"]`, or as before, `"a b"`.
+  func pair(_ merge: JSONValue) throws(CheckpointError) -> (first: String, second: String) {
+    if let parts = merge.elements, parts.count == 2, let first = parts[0].string,
+      let second = parts[1].string
+    {
+      return (first, second)
+    }
+    let parts = merge.string?.utf8.split(separator: 0x20, omittingEmptySubsequences: false) ?? []
+    guard parts.count == 2 else {
+      let text = singleLine(JSONWriter.text(merge), limit: 60)
+      throw failure(.malformed, "merges", "expected two tokens, found \(text)")
+    }
+    return (String(Substring(parts[0])), String(Substring(parts[1])))
+  }
+
+  /// `added_tokens.json`: from tokens to ids, all behind the vocabulary.
+  func add(
+    _ added: JSONValue, to result: inout TokenizerDescription
+  ) throws(CheckpointError) {
+    guard let members = added.members else {
+      throw failure(.malformed, "added tokens", "expected an object from tokens to ids")
+    }
+    let known = result.tokens.count
+    var behind: [Int: String] = [:]
+    for member in members {
+      guard let id = member.value.integer, id >= 0 else {
+        throw failure(
+          .malformed, "added tokens", "the id of \(quoted(member.key.string)) is no number")
+      }
+      result.added.append(TokenizerDescription.AddedToken(content: member.key.string, id: id))
+      if id >= known { behind[id] = member.key.string }
+    }
+    for offset in 0..<behind.count {
+      guard let name = behind[known + offset] else {
+        throw failure(.unsupported, "added tokens", "no token has the id \(known + offset)")
+      }
+      result.tokens.append(name)
+    }
+  }
+}
