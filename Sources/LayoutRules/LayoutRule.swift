@@ -71,11 +71,12 @@ struct KnownExtra: Sendable {
   }
 
   /// What training leaves in a checkpoint beside the model, wherever the model's names stand.
-  static let training = [
-    KnownExtra("*optimizer.*", "the state of an optimizer"),
-    KnownExtra("*optimizer_state*.*", "the state of an optimizer"),
-    KnownExtra("optimizer/*", "the state of an optimizer"),
-  ]
+  static let training =
+    [
+      // torch and Lightning, fairseq, Keras 3
+      "optimizer.*", "optimizer_state.*", "optimizer_states.*", "optimizer_state_dict.*",
+      "last_optimizer_state.*", "optimizer/*",
+    ].map { KnownExtra($0, "the state of an optimizer") }
 }
 
 /// Parameters that a layout does not hold, with the reason.

@@ -66,7 +66,7 @@ extension RecognitionCandidate {
       else { continue }
       throw CheckpointError(
         .notFound, CheckpointError.Site(), tensor: rule.foreign[0].names(values)[0].string,
-        "half a checkpoint: without it the number of \(unknown) is not known",
+        "half a checkpoint: it is not there, and no other weight shows the size \(unknown)",
         remedy: "open all files of the checkpoint together")
     }
   }

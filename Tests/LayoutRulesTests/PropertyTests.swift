@@ -51,7 +51,7 @@ import WeightGraph
   ) throws -> SavePlan? {
     do {
       return try SavePlan(canonical, of: model, in: layout, mayLose: anything)
-    } catch let error as CheckpointError where error.kind == .unsupported {
+    } catch  where error.kind == .unsupported {
       return nil
     }
   }
