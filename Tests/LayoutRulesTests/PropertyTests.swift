@@ -51,7 +51,8 @@ import WeightGraph
   ) throws -> SavePlan? {
     do {
       return try SavePlan(canonical, of: model, in: layout, mayLose: anything)
-    } catch  where error.kind == .unsupported {
+    } catch {
+      guard error.kind == .unsupported else { throw error }
       return nil
     }
   }
