@@ -106,8 +106,8 @@ import WeightGraph
     #expect(report.remarks == ["layer 1 is there under two spellings"])
     let twice = report.entries.filter { $0.outcome == .claimedTwice }
     #expect(twice.count == 16)
-    #expect(twice.allSatisfy { $0.stored[0].string.hasPrefix("encoder.layer.1.") })
-    #expect(twice[0].detail?.contains("bert.encoder.layer.1.") == true)
+    #expect(twice.allSatisfy { $0.stored.first?.string.hasPrefix("encoder.layer.1.") == true })
+    #expect(twice.first?.detail?.contains("bert.encoder.layer.1.") == true)
     #expect(failure { try report.check() }?.kind == .inconsistent)
     let allowed = Allowances(mayIgnore: [NamePattern("encoder.layer.*")])
     #expect(failure { try report.check(allowed) } == nil)
