@@ -86,7 +86,7 @@ let tests: [Target] = [
     dependencies: ["LayoutRules", "WeightGraph", "TestSupport", collections]),
   .testTarget(
     name: "CheckpointsTests",
-    dependencies: ["Checkpoints", "LayoutRules", "WeightGraph", "TestSupport"]),
+    dependencies: ["Checkpoints", "LayoutRules", "TensorValues", "WeightGraph", "TestSupport"]),
   .testTarget(name: "ToolCommandsTests", dependencies: ["ToolCommands", "TestSupport"]),
 ]
 

@@ -18,7 +18,7 @@ extension CompanionConversion {
       plan.put("preprocessor.json", preprocessor, note: "of the same length as the positions")
     }
     plan.notes += preset.assumptions.map { "assumed: " + $0 }
-    for loss in preset.losses { plan.omit(loss, "KerasHub has no setting for it") }
+    for loss in preset.losses { plan.omit(loss.setting, loss.reason) }
     for name in ["generation_config.json", "chat_template.jinja"] where directory?[name] != nil {
       plan.omit("file " + quoted(name), "KerasHub has no such file")
     }
@@ -75,7 +75,8 @@ extension CompanionConversion {
     guard let directory, let configuration else { return }
     copyOthers(than: Self.kerasHubFiles, below: "assets/", into: &plan)
     put(
-      ConfigurationDocument.transformers(for: architecture, from: configuration), into: &plan)
+      ConfigurationDocument.transformers(
+        for: architecture, from: configuration, vocabulary: try kerasHubVocabulary()), into: &plan)
     guard let document = try directory.json("tokenizer.json", limits) else { return }
     let settings = document["config"]
     var members: [(String, JSONValue)] = []
@@ -109,6 +110,17 @@ extension CompanionConversion {
     if !extra.isEmpty {
       plan.omit("\(extra.count) added tokens of the tokenizer", "they stay in the vocabulary only")
     }
+  }
+
+  /// The ids of the tokens in the preset's vocabulary; nil if it has none.
+  private func kerasHubVocabulary() throws(CheckpointError) -> [ExactName: Int]? {
+    let path = "assets/tokenizer/vocabulary." + (family == .bert ? "txt" : "json")
+    if family == .bert {
+      return try directory?.lines(path, limits).map { TokenizerDescription(tokens: $0).identifiers }
+    }
+    guard let directory, let document = try directory.json(path, limits) else { return nil }
+    let reader = TokenizerReader(file: Directory.join(directory.path, path), document: document)
+    return try reader.identifiers()
   }
 
   private func asset(_ name: String) throws(CheckpointError) -> ModelDirectory.Entry {

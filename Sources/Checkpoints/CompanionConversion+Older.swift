@@ -53,7 +53,9 @@ extension CompanionConversion {
       guard member.key == "model" else { return member }
       return JSONValue.Member(
         "model",
-        member.value.mapMembers { $0.key == "merges" ? JSONValue.Member("merges", .array(joined)) : $0 })
+        member.value.mapMembers {
+          $0.key == "merges" ? JSONValue.Member("merges", .array(joined)) : $0
+        })
     }
     plan.put("tokenizer.json", changed, note: "merges as text, which tokenizers 0.19 reads")
   }

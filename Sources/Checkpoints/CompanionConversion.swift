@@ -34,8 +34,19 @@ struct CompanionConversion {
   func addConfiguration(_ plan: inout CompanionPlan) throws(CheckpointError) {
     if plan.files.contains(where: { $0.path == "config.json" }) { return }
     let document = try ConfigurationDocument.transformers(
-      for: architecture, attentionHeads: attentionHeads)
+      for: architecture, attentionHeads: attentionHeads, vocabulary: try vocabulary())
     put(document, into: &plan)
+  }
+
+  /// The ids of the tokenizer's tokens; nil if there is no tokenizer, or one of another kind.
+  private func vocabulary() throws(CheckpointError) -> [ExactName: Int]? {
+    do {
+      guard let directory else { return nil }
+      return try TokenizerDescription.read(directory, family, limits)?.identifiers
+    } catch {
+      guard error.kind == .unsupported else { throw error }
+      return nil
+    }
   }
 
   func put(_ document: ConfigurationDocument, into plan: inout CompanionPlan) {
@@ -44,9 +55,7 @@ struct CompanionConversion {
         path: "config.json", content: .bytes(document.bytes),
         note: "written from the weights' sizes"))
     plan.notes += document.assumptions.map { "assumed: " + $0 }
-    for loss in document.losses {
-      plan.omit(loss, "the other framework computes it so, and has no setting for it")
-    }
+    for loss in document.losses { plan.omit(loss.setting, loss.reason) }
   }
 
   /// Copies what is neither framework's own.

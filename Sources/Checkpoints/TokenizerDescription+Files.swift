@@ -50,7 +50,8 @@ extension TokenizerDescription {
 
   /// KerasHub's serialised tokenizer (0.32). Special tokens in text are recognised, as Transformers does by default.
   func kerasHub(_ family: ModelFamily) -> JSONValue {
-    let className = family == .bert ? "BertTokenizer" : family == .gpt2 ? "GPT2Tokenizer" : "RobertaTokenizer"
+    let className =
+      family == .bert ? "BertTokenizer" : family == .gpt2 ? "GPT2Tokenizer" : "RobertaTokenizer"
     let own = Self.specialTokens(of: family)
     let others = added.map(\.content).filter { content in
       !own.contains { ExactName($0) == ExactName(content) }

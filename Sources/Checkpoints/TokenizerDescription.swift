@@ -23,6 +23,12 @@ struct TokenizerDescription: Sendable {
   /// BPE: text begins as if a space stood before it.
   var addsPrefixSpace = false
 
+  /// The ids by token; of a token that is there twice, the last, as readers of such files have it.
+  var identifiers: [ExactName: Int] {
+    Dictionary(
+      tokens.enumerated().map { (ExactName($1), $0) }, uniquingKeysWith: { _, last in last })
+  }
+
   /// True if every token is there.
   func holds(_ needed: [String]) -> Bool {
     let known = Set(tokens.map { ExactName($0) })
@@ -155,23 +161,18 @@ struct TokenizerReader {
     return result
   }
 
+  /// A vocabulary file as it is: from tokens to ids.
+  func identifiers() throws(CheckpointError) -> [ExactName: Int] {
+    var identifiers: [ExactName: Int] = [:]
+    for (id, name) in try names(document) { identifiers[ExactName(name)] = id }
+    return identifiers
+  }
+
   /// The tokens in the order of their ids, which must be all from 0 on.
   func tokens(
     _ vocabulary: JSONValue, and added: [TokenizerDescription.AddedToken]
   ) throws(CheckpointError) -> [String] {
-    guard let members = vocabulary.members else {
-      throw failure(.malformed, "vocabulary", "expected an object from tokens to ids")
-    }
-    var names: [Int: String] = [:]
-    for member in members {
-      guard let id = member.value.integer, id >= 0 else {
-        throw failure(
-          .malformed, "vocabulary", "the id of \(quoted(member.key.string)) is no number")
-      }
-      guard names.updateValue(member.key.string, forKey: id) == nil else {
-        throw failure(.malformed, "vocabulary", "the id \(id) is given twice")
-      }
-    }
+    var names = try names(vocabulary)
     for token in added {
       if let other = names[token.id], ExactName(other) != ExactName(token.content) {
         throw failure(
@@ -189,6 +190,23 @@ struct TokenizerReader {
       tokens.append(name)
     }
     return tokens
+  }
+
+  private func names(_ vocabulary: JSONValue) throws(CheckpointError) -> [Int: String] {
+    guard let members = vocabulary.members else {
+      throw failure(.malformed, "vocabulary", "expected an object from tokens to ids")
+    }
+    var names: [Int: String] = [:]
+    for member in members {
+      guard let id = member.value.integer, id >= 0 else {
+        throw failure(
+          .malformed, "vocabulary", "the id of \(quoted(member.key.string)) is no number")
+      }
+      guard names.updateValue(member.key.string, forKey: id) == nil else {
+        throw failure(.malformed, "vocabulary", "the id \(id) is given twice")
+      }
+    }
+    return names
   }
 
   /// A pair as 0.20 and later write it, `["a", "b"]`, or as before, `"a b"`.

@@ -23,24 +23,34 @@ extension ConfigurationDocument {
     let constant = family == .roberta
     if isExact != constant {
       losses.append(
-        "activation \(activation): KerasHub's \(family.kerasHubBackbone) computes "
-          + (constant ? "the exact GELU" : "GELU by the tanh approximation (gelu_new)"))
+        SettingLoss(
+          setting: "activation \(activation)",
+          reason: "KerasHub's \(family.kerasHubBackbone) computes "
+            + (constant ? "the exact GELU" : "GELU by the tanh approximation (gelu_new)")))
     }
     let epsilon = family == .bert ? 1e-12 : 1e-5
     if configuration.normalizationEpsilon != epsilon {
       losses.append(
-        "epsilon \(configuration.normalizationEpsilon): KerasHub's \(family.kerasHubBackbone) computes with \(epsilon)"
-      )
+        SettingLoss(
+          setting: "epsilon \(configuration.normalizationEpsilon)",
+          reason: "KerasHub's \(family.kerasHubBackbone) computes with \(epsilon)"))
     }
     if family == .bert, head == .maskedLM || head == .preTraining {
       losses.append(
-        "the masked language model head: KerasHub computes it with the exact GELU and epsilon 1e-5")
+        SettingLoss(
+          setting: "activation and epsilon of the masked language model's head",
+          reason: "KerasHub computes it with the exact GELU and 1e-5"))
     }
     if configuration.attentionDropout != configuration.dropout {
-      losses.append("dropout of attention: KerasHub has one dropout for all (training only)")
+      losses.append(
+        SettingLoss(
+          setting: "the dropout of attention",
+          reason: "KerasHub has one dropout for all, which matters in training only"))
     }
     if head.hasLabels, configuration.hasLabelNames {
-      losses.append("the names of the labels (id2label): KerasHub has no place for them")
+      losses.append(
+        SettingLoss(
+          setting: "the names of the labels (id2label)", reason: "KerasHub has no place for them"))
     }
   }
 
@@ -100,6 +110,12 @@ extension ModelConfiguration {
 
   var attentionDropout: JSONValue {
     setting(family == .gpt2 ? "attn_pdrop" : "attention_probs_dropout_prob")
+  }
+
+  /// The dropout before a classifier: that of the hidden layers unless it is stated.
+  var classifierDropout: JSONValue {
+    guard case .number(let number)? = document["classifier_dropout"] else { return dropout }
+    return .number(number)
   }
 
   private func setting(_ key: ExactName) -> JSONValue {

@@ -6,8 +6,8 @@ public struct ConfigurationDocument: Sendable {
   public internal(set) var value: JSONValue
   /// What neither the weights nor a configuration say, and was taken from the published models, in words.
   public internal(set) var assumptions: [String] = []
-  /// What the other framework computes with its own constant, whatever was set: in words.
-  public internal(set) var losses: [String] = []
+  /// What the framework computes with a constant of its own, whatever was set.
+  public internal(set) var losses: [SettingLoss] = []
 
   /// The text, as `json.dump(indent=2)` writes it, with a final line feed.
   public var bytes: [UInt8] {
@@ -15,28 +15,38 @@ public struct ConfigurationDocument: Sendable {
   }
 }
 
+/// A setting that a framework has no place for: outputs differ slightly, or nothing but training and wording does.
+public struct SettingLoss: Sendable, Hashable {
+  /// The setting and its value: `activation gelu`.
+  public let setting: String
+  /// What the framework does instead.
+  public let reason: String
+}
+
 extension ConfigurationDocument {
   /// Transformers' `config.json` (5.23; 4.41 reads it too) for a model of which nothing but the weights is known.
   ///
   /// Epsilon, activation and special tokens are those of the published models of the family: `bert-base-uncased`, `gpt2`,
   /// `roberta-base`; dropout is left to the library's default.
-  /// - Parameter attentionHeads: The number of heads, where the caller knows it; else the architecture's, else one for
-  ///   every 64 of the width, as all published models of the three families have them.
+  /// - Parameters:
+  ///   - attentionHeads: The number of heads, where the caller knows it; else the architecture's, else one for every 64
+  ///     of the width, as all published models of the three families have them.
+  ///   - vocabulary: The ids of the tokenizer's tokens, where there is one.
   /// - Throws: `inconsistent` if the heads do not divide the width; `notFound` if their number is not known and the width
   ///   is no multiple of 64.
   public static func transformers(
-    for architecture: ModelArchitecture, attentionHeads: Int? = nil
+    for architecture: ModelArchitecture, attentionHeads: Int? = nil,
+    vocabulary: [ExactName: Int]? = nil
   ) throws(CheckpointError) -> ConfigurationDocument {
     var document = ConfigurationDocument(value: .null)
     var sizes = architecture.sizes
     sizes.heads = try document.heads(of: sizes, stated: attentionHeads)
     let family = architecture.family
     document.assumptions.append(
-      "the \(family) configuration has the published models' epsilon, activation and special tokens"
-    )
+      "epsilon and activation are those of the published \(family) models")
     document.setTransformers(
       family, architecture.head, sizes, epsilon: family == .bert ? 1e-12 : 1e-5,
-      activation: family == .gpt2 ? "gelu_new" : "gelu")
+      activation: family == .gpt2 ? "gelu_new" : "gelu", vocabulary)
     return document
   }
 
@@ -44,23 +54,25 @@ extension ConfigurationDocument {
   ///
   /// The activation becomes the one that KerasHub computes: its BERT and GPT-2 approximate GELU by tanh (`gelu_new`).
   public static func transformers(
-    for architecture: ModelArchitecture, from configuration: ModelConfiguration
+    for architecture: ModelArchitecture, from configuration: ModelConfiguration,
+    vocabulary: [ExactName: Int]? = nil
   ) -> ConfigurationDocument {
     var document = ConfigurationDocument(value: .null)
     let family = architecture.family
     let head = architecture.head
     var sizes = architecture.sizes
     sizes.heads = configuration.sizes.heads
-    document.assumptions.append(
-      "the \(family) configuration has the published models' special tokens")
-    if family == .bert, head == .maskedLM {
+    if family == .bert, head == .maskedLM || head == .preTraining {
       document.losses.append(
-        "KerasHub's masked language model head computes the exact GELU and epsilon 1e-5; "
-          + "Transformers computes it with the body's \(configuration.activation) and epsilon 1e-12")
+        SettingLoss(
+          setting: "the head's exact GELU and its epsilon 1e-5",
+          reason:
+            "Transformers computes the head with the body's \(configuration.activation) and 1e-12"
+        ))
     }
     document.setTransformers(
       family, head, sizes, epsilon: configuration.normalizationEpsilon,
-      activation: configuration.activation)
+      activation: configuration.activation, vocabulary)
     return document
   }
 
@@ -94,7 +106,7 @@ extension ConfigurationDocument {
 
   private mutating func setTransformers(
     _ family: ModelFamily, _ head: ModelHead, _ sizes: ModelSizes, epsilon: Double,
-    activation: String
+    activation: String, _ vocabulary: [ExactName: Int]?
   ) {
     var members: [(String, JSONValue)] = [
       ("architectures", .array([.string(head.className(in: family) ?? "")])),
@@ -123,7 +135,7 @@ extension ConfigurationDocument {
       members.append(("is_decoder", .boolean(true)))
       assumptions.append("is_decoder: a causal language model attends to what is before it only")
     }
-    members += specialTokens(family, vocabulary: sizes.vocabulary)
+    members += specialTokens(family, vocabulary, rows: sizes.vocabulary)
     if head.hasLabels, sizes.labels != 2 {
       let names = (0..<sizes.labels).map { "LABEL_\($0)" }
       let numbered = names.enumerated().map { index, name in
@@ -138,20 +150,29 @@ extension ConfigurationDocument {
     value = .object(members.map { JSONValue.Member(ExactName($0.0), $0.1) })
   }
 
-  /// The special tokens of the published models, as far as the vocabulary reaches.
+  /// The special tokens by the names that the published models give them: their ids are the vocabulary's, or else those of
+  /// the published models, as far as there are embeddings for them.
   private mutating func specialTokens(
-    _ family: ModelFamily, vocabulary: Int
+    _ family: ModelFamily, _ vocabulary: [ExactName: Int]?, rows: Int
   ) -> [(String, JSONValue)] {
-    let tokens: [(key: String, id: Int)] =
+    let tokens: [(key: String, token: ExactName, published: Int)] =
       switch family {
-      case .bert: [("pad_token_id", 0)]
-      case .gpt2: [("bos_token_id", 50_256), ("eos_token_id", 50_256)]
-      case .roberta: [("bos_token_id", 0), ("pad_token_id", 1), ("eos_token_id", 2)]
+      case .bert: [("pad_token_id", "[PAD]", 0)]
+      case .gpt2:
+        [
+          ("bos_token_id", "<|endoftext|>", 50_256), ("eos_token_id", "<|endoftext|>", 50_256),
+        ]
+      case .roberta:
+        [("bos_token_id", "<s>", 0), ("pad_token_id", "<pad>", 1), ("eos_token_id", "</s>", 2)]
       }
-    return tokens.map { key, id in
-      if id < vocabulary { return (key, .integer(id)) }
-      assumptions.append("no \(key): the published \(id) is beyond the vocabulary of \(vocabulary)")
-      return (key, .null)
+    return tokens.map { key, token, published in
+      let id = vocabulary.map { $0[token] } ?? published
+      guard let id, id < rows else {
+        assumptions.append("there is no \(key)")
+        return (key, .null)
+      }
+      if vocabulary == nil { assumptions.append("\(key) \(id), as in the published models") }
+      return (key, .integer(id))
     }
   }
 }

@@ -16,8 +16,8 @@ public struct KerasHubPreset: Sendable {
   public let metadata: JSONValue
   /// What was taken from the published models, in words.
   public let assumptions: [String]
-  /// What KerasHub computes with its own constant or has no place for, in words.
-  public let losses: [String]
+  /// What KerasHub computes with a constant of its own or has no place for.
+  public let losses: [SettingLoss]
 
   /// Describes a model for KerasHub.
   ///
@@ -46,7 +46,8 @@ public struct KerasHubPreset: Sendable {
     var document = ConfigurationDocument(value: .null)
     if let configuration { try document.addLosses(of: configuration, head: head) }
     var sizes = architecture.sizes
-    sizes.heads = try document.heads(of: sizes, stated: attentionHeads ?? configuration?.sizes.heads)
+    sizes.heads = try document.heads(
+      of: sizes, stated: attentionHeads ?? configuration?.sizes.heads)
     let dropout = configuration?.dropout ?? .double(0.1)
     let maximumLength = sizes.positions - family.unusedPositions
     guard maximumLength > 0 else {
@@ -74,8 +75,11 @@ public struct KerasHubPreset: Sendable {
       if head.hasLabels {
         members += [
           ("num_classes", .integer(sizes.labels)), ("activation", .string("linear")),
-          ("dropout", dropout),
         ]
+        // The width of RoBERTa's classifier is the model's in Transformers.
+        if family == .roberta { members.append(("hidden_dim", .integer(sizes.hidden))) }
+        let ownDefault = JSONValue.double(family == .roberta ? 0 : 0.1)
+        members.append(("dropout", configuration?.classifierDropout ?? ownDefault))
       }
       task = Self.serialized(taskClass, in: module, members)
       self.preprocessor = preprocessor

@@ -38,9 +38,14 @@ import Testing
   func specialTokens() throws {
     let small = try ConfigurationDocument.transformers(for: architecture(.gpt2, .base))
     #expect(small.value["eos_token_id"] == .null)
-    #expect(small.assumptions.contains { $0.contains("50256") })
+    #expect(small.assumptions.contains("there is no eos_token_id"))
     let roberta = try ConfigurationDocument.transformers(for: architecture(.roberta, .base))
     #expect(roberta.value["pad_token_id"]?.integer == 1)
+    #expect(roberta.assumptions.contains { $0.hasPrefix("pad_token_id 1") })
+    let known = try ConfigurationDocument.transformers(
+      for: architecture(.gpt2, .base), vocabulary: ["<|endoftext|>": 3])
+    #expect(known.value["eos_token_id"]?.integer == 3)
+    #expect(!known.assumptions.contains { $0.contains("token_id") })
   }
 
   @Test("KerasHub's own configurations become Transformers', of the same sizes")
@@ -83,10 +88,12 @@ import Testing
     "What KerasHub computes otherwise is refused",
     arguments: [
       ("hidden_act", #""relu""#, ModelFamily.bert), ("is_decoder", "true", .bert),
-      ("add_cross_attention", "true", .roberta), ("position_embedding_type", #""relative_key""#, .bert),
+      ("add_cross_attention", "true", .roberta),
+      ("position_embedding_type", #""relative_key""#, .bert),
       ("pad_token_id", "0", .roberta), ("tie_word_embeddings", "false", .roberta),
       ("scale_attn_weights", "false", .gpt2),
-      ("scale_attn_by_inverse_layer_idx", "true", .gpt2), ("activation_function", #""silu""#, .gpt2),
+      ("scale_attn_by_inverse_layer_idx", "true", .gpt2),
+      ("activation_function", #""silu""#, .gpt2),
       ("tie_word_embeddings", "false", .gpt2),
     ])
   func refusals(_ key: String, _ value: String, _ family: ModelFamily) throws {
@@ -109,6 +116,7 @@ import Testing
       let width = family == .gpt2 ? "n_head" : "num_attention_heads"
       let stated = try configuration("{\"model_type\": \"\(family)\", \"\(width)\": 3\(text)}")
       return try KerasHubPreset(architecture(family, head), configuration: stated).losses
+        .map(\.setting)
     }
     #expect(try losses(.bert, .base, "").map { $0.prefix(15) } == ["activation gelu"])
     #expect(try losses(.bert, .base, #", "hidden_act": "gelu_new""#) == [])

@@ -14,7 +14,8 @@ import Testing
       let found = try configuration(try #require(item["text"]?.string))
       #expect(found.convention == .transformers)
       #expect(found.family.rawValue == expected["family"]?.string, "\(name)")
-      #expect(found.classNames == expected["architectures"]?.elements?.compactMap(\.string), "\(name)")
+      #expect(
+        found.classNames == expected["architectures"]?.elements?.compactMap(\.string), "\(name)")
       #expect(found.heads.count == found.classNames.count, "\(name)")
       #expect(found.sizes.hidden == expected["hidden"]?.integer, "\(name)")
       #expect(found.sizes.layers == expected["layers"]?.integer, "\(name)")
@@ -38,7 +39,9 @@ import Testing
       let found = try ModelConfiguration(presetFixture: item)
       #expect(found.convention == .kerasHub)
       #expect(found.classNames == [name])
-      #expect(found.family == (name.hasPrefix("Bert") ? .bert : name.hasPrefix("GPT2") ? .gpt2 : .roberta))
+      #expect(
+        found.family == (name.hasPrefix("Bert") ? .bert : name.hasPrefix("GPT2") ? .gpt2 : .roberta)
+      )
       #expect(found.heads == [name.hasSuffix("Backbone") ? .base : found.heads[0]])
       #expect(found.sizes.hidden == 24 && found.sizes.layers == 2 && found.sizes.heads == 3)
       #expect(found.sizes.intermediate == 40 && found.sizes.vocabulary == 61)
@@ -61,7 +64,10 @@ import Testing
       (#"{"model_type": "bert", "layer_norm_eps": 1e999}"#, .malformed, "layer_norm_eps"),
       (#"{"model_type": "distilbert"}"#, .unsupported, "model_type"),
       (#"{"hidden_size": 64}"#, .notFound, "model_type"),
-      (#"{"model_type": "bert", "architectures": ["RobertaModel"]}"#, .inconsistent, "architectures"),
+      (
+        #"{"model_type": "bert", "architectures": ["RobertaModel"]}"#, .inconsistent,
+        "architectures"
+      ),
       (#"{"model_type": "gpt2", "n_embd": 24, "hidden_size": 48}"#, .inconsistent, "hidden_size"),
       (#"{"model_type": "gpt2", "n_embd": 9223372036854775807}"#, .inconsistent, "n_embd"),
       (#"{"model_type": "bert", "num_attention_heads": 7}"#, .inconsistent, "the number of heads"),
@@ -79,7 +85,8 @@ import Testing
   func malformed() throws {
     let twice = #"{"model_type": "bert", "model_type": "gpt2"}"#
     let error = try #require(failure { _ = try configuration(twice) })
-    #expect(error.kind == .malformed && error.site.offset == 36 && error.site.file == "dir/config.json")
+    #expect(
+      error.kind == .malformed && error.site.offset == 36 && error.site.file == "dir/config.json")
     let cut = try #require(failure { _ = try configuration(#"{"model_type": "be"#) })
     #expect(cut.kind == .truncated && cut.site.file == "dir/config.json")
   }
@@ -99,7 +106,9 @@ import Testing
     }
   }
 
-  @Test("Each contradiction shows both sides", arguments: ["layers", "hidden", "vocabulary", "positions", "head", "labels", "family"])
+  @Test(
+    "Each contradiction shows both sides",
+    arguments: ["layers", "hidden", "vocabulary", "positions", "head", "labels", "family"])
   func contradictions(_ kind: String) throws {
     var model = try architecture(.bert, .sequenceClassification)
     let text = JSONWriter.text(
