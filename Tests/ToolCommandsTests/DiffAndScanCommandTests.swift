@@ -65,10 +65,21 @@ struct DiffCommandTests {
   func acrossFormats() throws {
     let directory = try TemporaryDirectory()
     let other = directory.file("m.h5")
-    #expect(ToolRun("convert", model, other).code == 0)
+    #expect(ToolRun("convert", model, other, "--layout", "flat").code == 0)
     let run = ToolRun("diff", model, other)
     #expect(run.code == 0)
     #expect(run.output == "42 tensors in both: 42 identical, 0 different\n")
+  }
+
+  @Test("A model equals itself across layouts, under Transformers' names")
+  func acrossLayouts() throws {
+    let directory = try TemporaryDirectory()
+    let other = directory.file("tf_model.h5")
+    #expect(ToolRun("convert", model, other).code == 0)
+    let run = ToolRun("diff", model, other)
+    #expect(run.code == 0)
+    #expect(run.output.hasPrefix("compared under Transformers' names:\n"))
+    #expect(run.output.hasSuffix(" identical, 0 different\n"))
   }
 
   /// A safetensors file of F32 tensors.
