@@ -18,6 +18,7 @@ def groups():
     # Imported late: the reference libraries take seconds.
     import casts
     import conversions
+    import directories
     import failures
     import hdf5_cases
     import identities
@@ -36,6 +37,7 @@ def groups():
     yield "models", models.check
     yield "shards", shards.check
     yield "casts", casts.check
+    yield "directories", directories.check
     yield "failures", failures.check
     yield "layouts", layouts.check
 

@@ -19,6 +19,7 @@ extension CompanionConversion {
     }
     plan.notes += preset.assumptions.map { "assumed: " + $0 }
     for loss in preset.losses { plan.omit(loss.setting, loss.reason) }
+    plan.losses += preset.losses
     for name in ["generation_config.json", "chat_template.jinja"] where directory?[name] != nil {
       plan.omit("file " + quoted(name), "KerasHub has no such file")
     }

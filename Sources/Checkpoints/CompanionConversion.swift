@@ -56,6 +56,7 @@ struct CompanionConversion {
         note: "written from the weights' sizes"))
     plan.notes += document.assumptions.map { "assumed: " + $0 }
     for loss in document.losses { plan.omit(loss.setting, loss.reason) }
+    plan.losses += document.losses
   }
 
   /// Copies what is neither framework's own.

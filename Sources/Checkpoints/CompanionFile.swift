@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+public import LayoutRules
 
 /// A file that belongs beside the weights in a model directory: configuration, tokenizer, documentation.
 public struct CompanionFile: Sendable {
@@ -43,6 +44,9 @@ public struct CompanionPlan: Sendable {
   /// What was changed or assumed.
   public internal(set) var notes: [String] = []
 
+  /// Settings that the destination's framework computes with a constant of its own.
+  public internal(set) var losses: [SettingLoss] = []
+
   /// Adds a file in place of one with the same path.
   mutating func put(_ file: CompanionFile) {
     files.removeAll { $0.path == file.path }
@@ -61,5 +65,18 @@ public struct CompanionPlan: Sendable {
 
   mutating func sort() {
     files.sort { ExactName($0.path) < ExactName($1.path) }
+  }
+}
+
+extension [SettingLoss] {
+  /// Refuses the first loss that changes outputs and is not allowed by name.
+  func check(mayLose: [NamePattern], layout: Layout) throws(CheckpointError) {
+    for loss in self {
+      guard let key = loss.key, !mayLose.contains(where: { $0.matches(key) }) else { continue }
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(field: key.string),
+        "outputs would differ: \(loss.setting) has no place in the layout \(layout.rawValue): \(loss.reason)",
+        remedy: "--allow-loss \(key.string) accepts that")
+    }
   }
 }

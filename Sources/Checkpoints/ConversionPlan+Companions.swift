@@ -22,6 +22,7 @@ extension ConversionPlan {
     }
     var plan = try companions.plan(
       for: layout, of: architecture, attentionHeads: options.attentionHeads, dtype: options.dtype)
+    if let layout { try plan.losses.check(mayLose: options.allowLoss, layout: layout) }
     try plan.leaveOutWhatIsThere(
       in: destination.directory, replacesExisting: options.replacesExisting)
     return plan

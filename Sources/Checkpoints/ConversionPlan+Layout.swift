@@ -93,6 +93,12 @@ extension WeightGraph {
     let plan = try SavePlan(
       model.graph, of: model.architecture(heads: options.attentionHeads), in: layout,
       mayLose: options.allowLoss)
+    if layout == .kerasHub, let configuration = model.configuration {
+      // Whether the settings go along or not: in KerasHub the weights compute what its constants say.
+      let preset = try KerasHubPreset(
+        model.architecture(heads: options.attentionHeads), configuration: configuration)
+      try preset.losses.check(mayLose: options.allowLoss, layout: layout)
+    }
     for name in plan.mustBeZero {
       guard let weight = model.graph.weights[name], try !weight.isZero() else { continue }
       throw CheckpointError(

@@ -25,6 +25,7 @@ extension ConfigurationDocument {
       losses.append(
         SettingLoss(
           setting: "activation \(activation)",
+          key: family == .gpt2 ? "activation_function" : "hidden_act",
           reason: "KerasHub's \(family.kerasHubBackbone) computes "
             + (constant ? "the exact GELU" : "GELU by the tanh approximation (gelu_new)")))
     }
@@ -33,24 +34,26 @@ extension ConfigurationDocument {
       losses.append(
         SettingLoss(
           setting: "epsilon \(configuration.normalizationEpsilon)",
+          key: family == .gpt2 ? "layer_norm_epsilon" : "layer_norm_eps",
           reason: "KerasHub's \(family.kerasHubBackbone) computes with \(epsilon)"))
     }
     if family == .bert, head == .maskedLM || head == .preTraining {
       losses.append(
         SettingLoss(
           setting: "activation and epsilon of the masked language model's head",
+          key: "masked_lm_head",
           reason: "KerasHub computes it with the exact GELU and 1e-5"))
     }
     if configuration.attentionDropout != configuration.dropout {
       losses.append(
         SettingLoss(
-          setting: "the dropout of attention",
+          setting: "the dropout of attention", key: nil,
           reason: "KerasHub has one dropout for all, which matters in training only"))
     }
     if head.hasLabels, configuration.hasLabelNames {
       losses.append(
         SettingLoss(
-          setting: "the names of the labels (id2label)", reason: "KerasHub has no place for them"))
+          setting: "the names of the labels (id2label)", key: nil, reason: "KerasHub has no place for them"))
     }
   }
 

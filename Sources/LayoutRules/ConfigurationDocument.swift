@@ -19,6 +19,9 @@ public struct ConfigurationDocument: Sendable {
 public struct SettingLoss: Sendable, Hashable {
   /// The setting and its value: `activation gelu`.
   public let setting: String
+  /// The name by which it can be allowed, if outputs change: the key in the configuration. Nil if only training or
+  /// wording does.
+  public let key: ExactName?
   /// What the framework does instead.
   public let reason: String
 }
@@ -65,7 +68,7 @@ extension ConfigurationDocument {
     if family == .bert, head == .maskedLM || head == .preTraining {
       document.losses.append(
         SettingLoss(
-          setting: "the head's exact GELU and its epsilon 1e-5",
+          setting: "the head's exact GELU and its epsilon 1e-5", key: "masked_lm_head",
           reason:
             "Transformers computes the head with the body's \(configuration.activation) and 1e-12"
         ))
