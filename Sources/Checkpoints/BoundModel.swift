@@ -27,14 +27,16 @@ public struct BoundModel: Sendable {
   ///   - source: The checkpoint's weights.
   ///   - configuration: The model's configuration, where there is one: it is checked against the weights, and decides
   ///     where they leave the family or the head open.
+  ///   - task: Of several classification heads of fairseq, the one that is meant.
   ///   - fill: Parameters that become zeros where the layout does not hold them, or not whole. Token types that a layout
   ///     does not have are zeros by definition and need no asking.
   /// - Throws: what ``RecognizedModel``, ``ModelConfiguration/check(against:)`` and ``LoadPlan`` throw; `inconsistent` if
   ///   the copies of a repeated weight differ, or if a tie that the configuration states is none; what reading throws.
   public init(
-    _ source: WeightGraph, configuration: ModelConfiguration? = nil, fill: [NamePattern] = []
+    _ source: WeightGraph, configuration: ModelConfiguration? = nil, task: String? = nil,
+    fill: [NamePattern] = []
   ) throws(CheckpointError) {
-    let model = try RecognizedModel(source, configuration: configuration)
+    let model = try RecognizedModel(source, configuration: configuration, task: task)
     let notes = try configuration?.check(against: model.architecture) ?? []
     try self.init(source, as: model, configuration: configuration, notes: notes, fill: fill)
   }
@@ -130,17 +132,17 @@ extension RecognizedModel {
   ///
   /// - Throws: what recognising throws.
   public init(
-    _ source: WeightGraph, configuration: ModelConfiguration?
+    _ source: WeightGraph, configuration: ModelConfiguration?, task: String? = nil
   ) throws(CheckpointError) {
-    var model = try RecognizedModel(source)
+    var model = try RecognizedModel(source, task: task)
     if let configuration {
       var family: ModelFamily?
       if model.isFamilyLikelyOnly, configuration.family != model.architecture.family {
         family = configuration.family
-        model = try RecognizedModel(source, family: family)
+        model = try RecognizedModel(source, family: family, task: task)
       }
       if let head = configuration.heads.first(where: model.alternatives.contains) {
-        model = try RecognizedModel(source, family: family, head: head)
+        model = try RecognizedModel(source, family: family, head: head, task: task)
       }
     }
     self = model

@@ -15,6 +15,8 @@ public struct ConversionOptions: Sendable {
   public var fillZeros: [NamePattern] = []
   /// The number of attention heads, for a model whose weights and configuration do not tell it.
   public var attentionHeads: Int?
+  /// Of several classification heads of a fairseq checkpoint, the one that is meant.
+  public var task: String?
   /// The type to cast weights of the same category to: a float type casts the float weights, and leaves integers alone.
   public var dtype: DType?
   /// The most bytes of tensor data in one file; more is written as shards with an index.

@@ -55,7 +55,8 @@ extension WeightGraph {
     _ options: ConversionOptions, file: String
   ) throws(CheckpointError) -> BoundModel {
     try BoundModel(
-      self, configuration: ModelConfiguration(inDirectory: file), fill: options.fillZeros)
+      self, configuration: ModelConfiguration(inDirectory: file), task: options.task,
+      fill: options.fillZeros)
   }
 
   /// The layout that nobody asked for by name; nil if names stay as they are.
@@ -86,13 +87,11 @@ extension WeightGraph {
     receipt: inout ConversionReceipt
   ) throws(CheckpointError) -> LaidOutWeights {
     try options.checkAllowances(model.report)
-    try model.report.check(mayMiss: { name in
-      options.allowMissing.contains { $0.matches(name) }
-    })
+    try model.report.check(Allowances(mayMiss: options.allowMissing))
     receipt.notes += model.notes
     let plan = try SavePlan(
       model.graph, of: model.architecture(heads: options.attentionHeads), in: layout,
-      mayLose: options.allowLoss)
+      mayLose: options.allowLoss, mayMiss: options.allowMissing)
     if layout == .kerasHub, let configuration = model.configuration {
       // Whether the settings go along or not: in KerasHub the weights compute what its constants say.
       let preset = try KerasHubPreset(

@@ -101,7 +101,7 @@ public struct LoadReport: Sendable {
       tensor: (first.outcome == .missing ? first.parameters : first.stored).first?.string,
       problem,
       remedy: first.suggestion.map { "did you mean \(quoted($0.string))?" }
-        ?? (first.isFillable ? "ask for zeros in its place" : nil))
+        ?? (first.isFillable ? "--fill-zeros with its name puts zeros in its place" : nil))
   }
 }
 

@@ -18,27 +18,36 @@ public struct SavePlan: Sendable {
 
   /// Lays out the canonical weights of a model.
   ///
-  /// - Parameter mayLose: The canonical names that may be left out, or left out in part.
+  /// - Parameters:
+  ///   - mayLose: The canonical names that may be left out, or left out in part.
+  ///   - mayMiss: The canonical names that may be missing in `canonical`, and then are not in what is written.
   /// - Throws: `unsupported` if the layout has no such model, or, naming the tensor, does not hold what `mayLose` does not
   ///   cover; `notFound` for a parameter that is not in `canonical`; `mismatch` for one of another shape; `inconsistent`,
   ///   naming it, for a weight that is none of the model's, or that the layout has no place for.
   public init(
     _ canonical: WeightGraph, of architecture: ModelArchitecture, in layout: Layout,
-    mayLose: [NamePattern] = []
+    mayLose: [NamePattern] = [], mayMiss: [NamePattern] = []
   ) throws(CheckpointError) {
     let table = try Self.table(for: architecture, in: layout)
-    try Self.check(canonical, against: architecture)
+    let missing = try Self.check(canonical, against: architecture, mayMiss)
     var values = TemplateValues()
     values.body = architecture.head == .base ? table.bodies.bare : table.bodies.headed
     if table.hasScopes {
       values.scope = LayoutTable.tensorFlowScope(of: architecture.head, in: architecture.family)
     }
     let isLanguageModel = architecture.parameters.contains { $0.tiedTo != nil }
-    var unplaced = Set(architecture.parameters.map(\.name))
+    var unplaced = Set(architecture.parameters.map(\.name)).subtracting(missing)
     var losses: [LayoutLoss] = []
     var graph = WeightGraph()
     for placement in try table.placements(of: architecture, values) {
       let names = placement.canonical.map(\.name)
+      if let lacking = names.first(where: missing.contains) {
+        guard missing.isSuperset(of: names) else {
+          throw refusal(
+            .notFound, lacking, "the layout holds it in one weight with others, which are there")
+        }
+        continue
+      }
       let operation = placement.rule.operation
       let weights: [Weight]
       do throws(TransformError) {
@@ -110,12 +119,17 @@ public struct SavePlan: Sendable {
     return table
   }
 
-  /// Looks that the weights are the model's, all of them and no others.
+  /// Looks that the weights are the model's, all of them and no others; what is missing and may be is the result.
   private static func check(
-    _ canonical: WeightGraph, against architecture: ModelArchitecture
-  ) throws(CheckpointError) {
+    _ canonical: WeightGraph, against architecture: ModelArchitecture, _ mayMiss: [NamePattern]
+  ) throws(CheckpointError) -> Set<ExactName> {
+    var missing: Set<ExactName> = []
     for parameter in architecture.parameters {
       guard let weight = canonical.weights[parameter.name] else {
+        if mayMiss.contains(where: { $0.matches(parameter.name) }) {
+          missing.insert(parameter.name)
+          continue
+        }
         throw refusal(.notFound, parameter.name, "the parameter is not there")
       }
       guard weight.shape == parameter.shape else {
@@ -127,6 +141,7 @@ public struct SavePlan: Sendable {
     if let other = canonical.weights.keys.first(where: { !known.contains($0) }) {
       throw refusal(.inconsistent, other, "it is no parameter of the model")
     }
+    return missing
   }
 }
 

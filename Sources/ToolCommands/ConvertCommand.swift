@@ -46,6 +46,9 @@ struct ConvertCommand: ToolCommand {
     help: "The number of attention heads, where neither weights nor a configuration tell it.")
   var attentionHeads: Int?
 
+  @Option(help: "Of several classification heads of fairseq, the one to take.")
+  var task: String?
+
   @Option(help: "Cast tensors of the same category to this type (F16, BF16, float32…).")
   var dtype: String?
 
@@ -96,6 +99,7 @@ struct ConvertCommand: ToolCommand {
     options.allowMissing = allowMissing.map { NamePattern($0) }
     options.allowLoss = allowLoss.map { NamePattern($0) }
     options.fillZeros = fillZeros.map { NamePattern($0) }
+    options.task = task
     options.attentionHeads = attentionHeads
     if let dtype {
       guard let value = DType(argumentText: dtype) else {

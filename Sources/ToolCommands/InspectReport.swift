@@ -188,7 +188,9 @@ extension InspectReport {
       "\(rows.count) tensors, \(ByteSize.count(parameters)) elements, "
         + ByteSize.text(ties.reduce(0) { $0 + $1.weight.byteCount }))
     if let model {
-      lines.append("model: " + model.description)
+      lines.append("model: " + model.description + (model.doubt == nil ? ", certain" : ", likely"))
+      if let doubt = model.doubt { lines.append("  " + singleLine(doubt, limit: 400)) }
+      lines += model.remarks.map { "  " + singleLine($0, limit: 400) }
       if let sum = modelDigest { lines.append("model sha256 " + sum.text) }
     } else if let sum = modelDigest {
       lines.append("all tensors sha256 " + sum.text)

@@ -4,6 +4,12 @@ extension RecognizedModel {
   /// The class in Transformers.
   var className: String { architecture.head.className(in: architecture.family) ?? "" }
 
+  /// Why something else would fit too; nil if nothing would.
+  var doubt: String? {
+    if case .likely(let reason) = certainty { return reason }
+    return nil
+  }
+
   /// What was recognised, for programs.
   var json: JSONValue {
     let family = architecture.family
@@ -22,8 +28,9 @@ extension RecognizedModel {
       JSONValue.Member("class", name(architecture.head)),
       JSONValue.Member("alternatives", .array(alternatives.map(name))),
       JSONValue.Member("wrapper", wrapper.isEmpty ? .null : .string(wrapper)),
-      JSONValue.Member(
-        "certain", .boolean(alternatives.isEmpty && !isFamilyLikelyOnly)),
+      JSONValue.Member("certain", .boolean(certainty == .certain)),
+      JSONValue.Member("doubt", doubt.map { .string($0) } ?? .null),
+      JSONValue.Member("remarks", .array(remarks.map { .string($0) })),
       JSONValue.Member("sizes", .object(numbers.compactMap { $0 })),
     ])
   }

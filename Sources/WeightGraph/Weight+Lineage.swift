@@ -9,7 +9,9 @@ extension Weight {
       var steps: [String] = []
       if stored.isConjugated { steps.append("conjugate") }
       if stored.isNegated { steps.append("negate") }
-      if !stored.layout.isPacked {
+      if stored.layout.isTransposed {
+        steps.append("transpose")
+      } else if !stored.layout.isPacked {
         steps.append("view \(stored.layout.shape) with strides \(stored.layout.strides)")
       }
       if stored.byteOrder == .big { steps.append("swap bytes") }
@@ -21,5 +23,12 @@ extension Weight {
     case .cast(let inner):
       return "cast \(inner.dtype) to \(dtype) ← " + inner.lineage
     }
+  }
+}
+
+extension StridedLayout {
+  /// True for a packed matrix read by columns.
+  fileprivate var isTransposed: Bool {
+    shape.rank == 2 && !isPacked && strides == [1, shape.dimensions[0]]
   }
 }
