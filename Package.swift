@@ -25,6 +25,7 @@ let systemLibraries: [Target] = [
 let libraries: [Target] = [
   // 0: numbers and bytes
   .target(name: "CChecksums"),
+  .target(name: "CKernels"),
   .target(name: "TensorValues"),
   .target(name: "CheckpointBytes", dependencies: ["CLinux"]),
   // 1: one format each, and the graph between them
@@ -33,6 +34,7 @@ let libraries: [Target] = [
   .target(name: "SafetensorsFormat", dependencies: ["CheckpointBytes", "TensorValues"]),
   .target(name: "HDF5Format", dependencies: ["CheckpointBytes", "TensorValues", "CHDF5", "CZlib"]),
   .target(name: "WeightGraph", dependencies: ["CheckpointBytes", "TensorValues", collections]),
+  .target(name: "TensorEngine", dependencies: ["CKernels"]),
   // 2: formats made of formats
   .target(
     name: "TorchFormat",
@@ -78,6 +80,7 @@ let tests: [Target] = [
   .testTarget(name: "HDF5FormatTests", dependencies: ["HDF5Format", "TestSupport"]),
   .testTarget(
     name: "WeightGraphTests", dependencies: ["WeightGraph", "TestSupport", collections]),
+  .testTarget(name: "TensorEngineTests", dependencies: ["TensorEngine", "TestSupport"]),
   .testTarget(
     name: "TorchFormatTests",
     dependencies: ["TorchFormat", "PickleFormat", "ZipFormat", "TestSupport"]),

@@ -1,0 +1,134 @@
+// The engine's inner loops, memory and threads. Each instruction set has its own table of the same loops; which one to take
+// is decided at run time. Nothing here checks its arguments: the engine does, before it calls.
+#ifndef WEIGHBRIDGE_CKERNELS_H
+#define WEIGHBRIDGE_CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Columns of a panel of packed weights: the same for every instruction set, so that all read the same packed matrix.
+#define WEIGHBRIDGE_PANEL_COLUMNS 32
+// The longest chain of one sum. Sums over more terms are added up from blocks of this many, which fixes their order.
+#define WEIGHBRIDGE_BLOCK_DEPTH 256
+// The distance between the rows of a packed block of activations: 16 floats more than its depth, or all rows would fall
+// on the same few sets of the first-level cache.
+#define WEIGHBRIDGE_BLOCK_STRIDE (WEIGHBRIDGE_BLOCK_DEPTH + 16)
+
+// The functions y = f(x) that can be fused to a product.
+enum weighbridge_activation {
+  WEIGHBRIDGE_IDENTITY,
+  WEIGHBRIDGE_GELU,
+  WEIGHBRIDGE_GELU_TANH,
+  WEIGHBRIDGE_GELU_QUICK,
+  WEIGHBRIDGE_GELU_CLIPPED,
+  WEIGHBRIDGE_RELU,
+  WEIGHBRIDGE_RELU_SQUARED,
+  WEIGHBRIDGE_RELU6,
+  WEIGHBRIDGE_LEAKY_RELU,
+  WEIGHBRIDGE_SILU,
+  WEIGHBRIDGE_HARD_SWISH,
+  WEIGHBRIDGE_SIGMOID,
+  WEIGHBRIDGE_TANH,
+  WEIGHBRIDGE_MISH,
+  WEIGHBRIDGE_LAPLACE,
+  WEIGHBRIDGE_SQRT_SOFTPLUS,
+  // Not activations of models, but reachable in the same way, so that tests can measure them alone.
+  WEIGHBRIDGE_EXP,
+  WEIGHBRIDGE_ERF,
+  WEIGHBRIDGE_ACTIVATION_COUNT,
+};
+
+typedef void (*weighbridge_product)(
+    const float *_Nonnull left, const float *_Nonnull panel, size_t depth,
+    float *_Nonnull destination, size_t stride, size_t rows, size_t columns, int accumulates);
+typedef void (*weighbridge_finish)(
+    float *_Nonnull values, size_t stride, size_t rows, size_t columns,
+    const float *_Nullable bias, const float *_Nullable residual, size_t residual_stride,
+    int activation);
+typedef void (*weighbridge_layer_norm)(
+    const float *_Nonnull row, float *_Nonnull destination, size_t count,
+    const float *_Nonnull weight, const float *_Nonnull bias, float epsilon);
+typedef float (*weighbridge_attention_row)(
+    float *_Nonnull scores, size_t count, size_t permitted, float scale,
+    const float *_Nullable key_term, const float *_Nullable row_term, float *_Nonnull maximum,
+    float *_Nonnull sum);
+typedef void (*weighbridge_softmax)(
+    const float *_Nonnull row, float *_Nonnull destination, size_t count, int logarithm);
+typedef void (*weighbridge_add)(
+    const float *_Nonnull left, const float *_Nonnull right, float *_Nonnull destination,
+    size_t count);
+typedef void (*weighbridge_scale)(
+    const float *_Nonnull row, float factor, float *_Nonnull destination, size_t count);
+
+typedef struct {
+  const char *_Nonnull name;
+  // Rows that `product` takes at once, at most.
+  size_t tile_rows;
+
+  // destination (rows × columns) = left (rows × depth) · panel (depth × 32), added to what is there if `accumulates`.
+  // `left` has rows WEIGHBRIDGE_BLOCK_STRIDE apart; depth ≤ WEIGHBRIDGE_BLOCK_DEPTH, 1 ≤ rows ≤ tile_rows, columns ≤ 32.
+  weighbridge_product _Nonnull product;
+
+  // values = activation(values + bias) + residual, in place.
+  weighbridge_finish _Nonnull finish;
+
+  // destination = (row − mean) / √(variance + epsilon) · weight + bias, the variance being that of the whole population.
+  weighbridge_layer_norm _Nonnull layer_norm;
+
+  // One block of keys of one row of attention. The first `permitted` scores become t = score · scale + key_term + row_term,
+  // and then exp(t − the new maximum); the other scores become 0. Updates the running maximum and sum, and returns the
+  // factor by which whatever was computed with the old maximum is to be multiplied.
+  weighbridge_attention_row _Nonnull attention_row;
+
+  // destination = exp(row − maximum) / sum, or its logarithm. May be in place.
+  weighbridge_softmax _Nonnull softmax;
+
+  weighbridge_add _Nonnull add;
+  weighbridge_scale _Nonnull scale;
+} weighbridge_kernels;
+
+// The tables that this processor can run, fastest first; null from the first index on that has none. The last is portable.
+const weighbridge_kernels *_Nullable weighbridge_kernels_at(size_t index);
+
+// MARK: Packing
+
+// Packs `columns` ≤ 32 columns of a matrix of `depth` rows into the first columns of a panel (depth × 32) and leaves the others
+// alone. Element (k, column) of the source is at k · row_stride + column · column_stride.
+void weighbridge_pack_panel(
+    const float *_Nonnull source, size_t row_stride, size_t column_stride, size_t depth,
+    size_t columns, float *_Nonnull panel);
+
+// Copies `rows` rows of `depth` ≤ WEIGHBRIDGE_BLOCK_DEPTH floats into a block with rows WEIGHBRIDGE_BLOCK_STRIDE apart.
+void weighbridge_pack_block(
+    const float *_Nonnull source, size_t stride, size_t rows, size_t depth, float *_Nonnull block);
+
+// MARK: Memory
+
+// `count` floats at an address that is a multiple of 64, not initialised; null if there is no memory.
+float *_Nullable weighbridge_allocate(size_t count);
+void weighbridge_free(float *_Nullable memory);
+void weighbridge_fill(float *_Nonnull memory, size_t count, float value);
+void weighbridge_copy(const float *_Nonnull from, float *_Nonnull to, size_t count);
+
+// MARK: Threads
+
+typedef struct weighbridge_pool weighbridge_pool;
+
+// The processors that this process may run on.
+size_t weighbridge_processor_count(void);
+
+// A pool of `threads` threads, the caller's own counted; fewer if the system gives no more. Null if there is no memory.
+weighbridge_pool *_Nullable weighbridge_pool_create(size_t threads);
+size_t weighbridge_pool_threads(const weighbridge_pool *_Nonnull pool);
+// Ends the pool's threads. Nobody may be using it.
+void weighbridge_pool_destroy(weighbridge_pool *_Nonnull pool);
+
+// Calls body(context, index, thread) for every index below `count`, spread over the threads, and returns when all have
+// returned. `thread` is below the number of threads, and no two calls at a time have the same. One run at a time: others wait.
+// The body must not start a run itself.
+void weighbridge_pool_run(
+    weighbridge_pool *_Nonnull pool, size_t count,
+    void (*_Nonnull body)(void *_Nonnull context, size_t index, size_t thread),
+    void *_Nonnull context);
+
+#endif

@@ -1,0 +1,277 @@
+// All loops of one instruction set. The file that includes this has defined
+//   LANES          floats in a vector
+//   TILE_ROWS      rows and
+//   TILE_VECTORS   vectors of columns whose sums fit the registers
+//   TABLE          the name of the table
+//   TABLE_NAME     what people call it
+// and made its instruction set the target of all functions that follow.
+
+#include "CKernels.h"
+#include "vector_math.h"
+
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#define PANEL WEIGHBRIDGE_PANEL_COLUMNS
+#define STRIDE WEIGHBRIDGE_BLOCK_STRIDE
+
+// MARK: Product
+
+// One tile. `rows` is a constant wherever this is inlined, so that all sums stay in registers.
+INLINE void product_tile(
+    const float *left, const float *panel, size_t depth, float *destination, size_t stride,
+    size_t rows, int accumulates) {
+  vector sums[TILE_ROWS][TILE_VECTORS];
+  UNROLLED for (size_t row = 0; row < rows; row++)
+    UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++)
+      sums[row][part] = accumulates ? load(destination + row * stride + part * LANES) : splat(0);
+  for (size_t k = 0; k < depth; k++) {
+    vector right[TILE_VECTORS];
+    UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++)
+      right[part] = load(panel + k * PANEL + part * LANES);
+    UNROLLED for (size_t row = 0; row < rows; row++)
+      UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++)
+        sums[row][part] = splat(left[row * STRIDE + k]) * right[part] + sums[row][part];
+  }
+  UNROLLED for (size_t row = 0; row < rows; row++)
+    UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++)
+      store(destination + row * stride + part * LANES, sums[row][part]);
+}
+
+static void product_panel(
+    const float *left, const float *panel, size_t depth, float *destination, size_t stride,
+    size_t rows, int accumulates) {
+  for (size_t column = 0; column < PANEL; column += TILE_VECTORS * LANES) {
+    const float *part = panel + column;
+    float *to = destination + column;
+    switch (rows) {
+#define ROWS(N) case N: product_tile(left, part, depth, to, stride, N, accumulates); break;
+      ROWS(1) ROWS(2) ROWS(3) ROWS(4)
+#if TILE_ROWS > 4
+      ROWS(5) ROWS(6)
+#endif
+#if TILE_ROWS > 6
+      ROWS(7) ROWS(8)
+#endif
+#if TILE_ROWS > 8
+      ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
+#endif
+#undef ROWS
+      default: break;
+    }
+  }
+}
+
+// A last panel with fewer columns goes through a buffer of whole ones: there is one of them in a matrix.
+static void product(
+    const float *left, const float *panel, size_t depth, float *destination, size_t stride,
+    size_t rows, size_t columns, int accumulates) {
+  if (columns == PANEL) {
+    product_panel(left, panel, depth, destination, stride, rows, accumulates);
+    return;
+  }
+  float whole[TILE_ROWS * PANEL] = {0};
+  for (size_t row = 0; accumulates && row < rows; row++)
+    memcpy(whole + row * PANEL, destination + row * stride, columns * sizeof(float));
+  product_panel(left, panel, depth, whole, PANEL, rows, accumulates);
+  for (size_t row = 0; row < rows; row++)
+    memcpy(destination + row * stride, whole + row * PANEL, columns * sizeof(float));
+}
+
+// MARK: Bias, activation, residual
+
+// Inlined once for each activation.
+INLINE void finish_with(
+    vector (*activation)(vector), float *values, size_t stride, size_t rows, size_t columns,
+    const float *bias, const float *residual, size_t residual_stride) {
+  for (size_t row = 0; row < rows; row++) {
+    float *at = values + row * stride;
+    const float *term = residual ? residual + row * residual_stride : NULL;
+    size_t column = 0;
+    for (; column + LANES <= columns; column += LANES) {
+      vector x = load(at + column);
+      if (bias) x += load(bias + column);
+      x = activation(x);
+      if (term) x += load(term + column);
+      store(at + column, x);
+    }
+    size_t rest = columns - column;
+    if (rest == 0) continue;
+    vector x = load_part(at + column, rest);
+    if (bias) x += load_part(bias + column, rest);
+    x = activation(x);
+    if (term) x += load_part(term + column, rest);
+    store_part(at + column, x, rest);
+  }
+}
+
+static void finish(
+    float *values, size_t stride, size_t rows, size_t columns, const float *bias,
+    const float *residual, size_t residual_stride, int activation) {
+#define CASE(NAME, FUNCTION)                                                                  \
+  case WEIGHBRIDGE_##NAME:                                                                    \
+    finish_with(FUNCTION, values, stride, rows, columns, bias, residual, residual_stride);    \
+    break;
+  switch (activation) {
+    CASE(IDENTITY, identity_activation)
+    CASE(GELU, gelu_activation)
+    CASE(GELU_TANH, gelu_tanh_activation)
+    CASE(GELU_QUICK, gelu_quick_activation)
+    CASE(GELU_CLIPPED, gelu_clipped_activation)
+    CASE(RELU, relu_activation)
+    CASE(RELU_SQUARED, relu_squared_activation)
+    CASE(RELU6, relu6_activation)
+    CASE(LEAKY_RELU, leaky_relu_activation)
+    CASE(SILU, silu_activation)
+    CASE(HARD_SWISH, hard_swish_activation)
+    CASE(SIGMOID, vector_sigmoid)
+    CASE(TANH, vector_tanh)
+    CASE(MISH, mish_activation)
+    CASE(LAPLACE, laplace_activation)
+    CASE(SQRT_SOFTPLUS, sqrt_softplus_activation)
+    CASE(EXP, vector_exp)
+    CASE(ERF, vector_erf)
+    default: break;
+  }
+#undef CASE
+}
+
+// MARK: Layer norm
+
+// Two passes over a row that lies in the first-level cache: the mean, and then the squares of the differences from it,
+// which loses no digits however large the mean is.
+static void layer_norm(
+    const float *row, float *destination, size_t count, const float *weight, const float *bias,
+    float epsilon) {
+  vector sums = splat(0), squares = splat(0);
+  size_t whole = count - count % LANES, rest = count % LANES;
+  for (size_t i = 0; i < whole; i += LANES) sums += load(row + i);
+  if (rest) sums += load_part(row + whole, rest);
+  const float mean = sum_of_lanes(sums) / (float)count;
+  for (size_t i = 0; i < whole; i += LANES) {
+    vector difference = load(row + i) - mean;
+    squares = difference * difference + squares;
+  }
+  for (size_t i = whole; i < count; i++) squares[i - whole] += (row[i] - mean) * (row[i] - mean);
+  const float factor = 1.0f / sqrtf(sum_of_lanes(squares) / (float)count + epsilon);
+  for (size_t i = 0; i < whole; i += LANES)
+    store(destination + i, (load(row + i) - mean) * factor * load(weight + i) + load(bias + i));
+  if (rest) {
+    vector value = (load_part(row + whole, rest) - mean) * factor;
+    value = value * load_part(weight + whole, rest) + load_part(bias + whole, rest);
+    store_part(destination + whole, value, rest);
+  }
+}
+
+// MARK: Softmax
+
+// The larger of both lane by lane. A NaN in `value` is taken, and stays.
+INLINE vector larger(vector largest, vector value) {
+  return choose((value <= largest) | (largest != largest), largest, value);
+}
+
+// exp(x) of one number, with the same bits as the vectors give it.
+INLINE float exponential(float x) { return vector_exp(splat(x))[0]; }
+
+INLINE float largest_of(const float *row, size_t count, float start) {
+  vector largest = splat(start);
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES) largest = larger(largest, load(row + i));
+  for (size_t lane = 0; i + lane < count; lane++)
+    largest[lane] = row[i + lane] <= largest[lane] ? largest[lane] : row[i + lane];
+  return largest_lane(largest);
+}
+
+// row = exp(row - maximum); the sum of the results.
+INLINE float exponentials(const float *row, float *destination, size_t count, float maximum) {
+  vector sums = splat(0);
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES) {
+    vector value = vector_exp(load(row + i) - maximum);
+    store(destination + i, value);
+    sums += value;
+  }
+  size_t rest = count - i;
+  if (rest) {
+    store_part(destination + i, vector_exp(load_part(row + i, rest) - maximum), rest);
+    sums += load_part(destination + i, rest);
+  }
+  return sum_of_lanes(sums);
+}
+
+static void scale(const float *row, float factor, float *destination, size_t count) {
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES) store(destination + i, load(row + i) * factor);
+  if (i < count) store_part(destination + i, load_part(row + i, count - i) * factor, count - i);
+}
+
+static void softmax(const float *row, float *destination, size_t count, int logarithm) {
+  const float maximum = largest_of(row, count, -INFINITY);
+  if (!logarithm) {
+    const float sum = exponentials(row, destination, count, maximum);
+    scale(destination, 1.0f / sum, destination, count);
+    return;
+  }
+  vector sums = splat(0);
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES) sums += vector_exp(load(row + i) - maximum);
+  for (size_t lane = 0; i + lane < count; lane++)
+    sums[lane] += exponential(row[i + lane] - maximum);
+  const float logarithm_of_sum = logf(sum_of_lanes(sums));
+  for (i = 0; i + LANES <= count; i += LANES)
+    store(destination + i, load(row + i) - maximum - logarithm_of_sum);
+  for (; i < count; i++) destination[i] = row[i] - maximum - logarithm_of_sum;
+}
+
+static float attention_row(
+    float *scores, size_t count, size_t permitted, float factor, const float *key_term,
+    const float *row_term, float *maximum, float *sum) {
+  const vector factors = splat(factor);
+  size_t i = 0;
+  for (; i + LANES <= permitted; i += LANES) {
+    vector value = load(scores + i) * factors;
+    if (key_term) value += load(key_term + i);
+    if (row_term) value += load(row_term + i);
+    store(scores + i, value);
+  }
+  size_t rest = permitted - i;
+  if (rest) {
+    vector value = load_part(scores + i, rest) * factors;
+    if (key_term) value += load_part(key_term + i, rest);
+    if (row_term) value += load_part(row_term + i, rest);
+    store_part(scores + i, value, rest);
+  }
+  memset(scores + permitted, 0, (count - permitted) * sizeof(float));
+
+  const float before = *maximum;
+  const float largest = largest_of(scores, permitted, before);
+  if (largest == -INFINITY) {  // nothing permitted yet, and exp(-∞ + ∞) is no number
+    memset(scores, 0, permitted * sizeof(float));
+    return 1.0f;
+  }
+  const float change = before == -INFINITY ? 0.0f : exponential(before - largest);
+  *sum = *sum * change + exponentials(scores, scores, permitted, largest);
+  *maximum = largest;
+  return change;
+}
+
+// MARK: Sums
+
+static void add(const float *left, const float *right, float *destination, size_t count) {
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES) store(destination + i, load(left + i) + load(right + i));
+  if (i < count) {
+    size_t rest = count - i;
+    store_part(destination + i, load_part(left + i, rest) + load_part(right + i, rest), rest);
+  }
+}
+
+const weighbridge_kernels TABLE = {
+    .name = TABLE_NAME,
+    .tile_rows = TILE_ROWS,
+    .product = product,
+    .finish = finish,
+    .layer_norm = layer_norm,
+    .attention_row = attention_row,
+    .softmax = softmax,
+    .add = add,
+    .scale = scale,
+};

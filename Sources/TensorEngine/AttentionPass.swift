@@ -1,0 +1,97 @@
+internal import CKernels
+
+/// One run of attention over packed keys and values, cut into tasks: some queries of one head of one sequence each.
+struct AttentionPass {
+  let query: Tensor
+  let queries: RaggedBatch
+  let keys: RaggedBatch
+  let layout: KeyValueLayout
+  let regions: [KeyValueRegion]
+  let scale: Float
+  let mask: AttentionMask
+  let context: ExecutionContext
+  let result: AttentionResult
+  /// The mask's terms of the keys, as one row that has an address.
+  let keyTerms: Tensor?
+
+  static let depth = Int(WEIGHBRIDGE_BLOCK_DEPTH)
+  static let blockStride = Int(WEIGHBRIDGE_BLOCK_STRIDE)
+  /// Queries of a task, at most.
+  private static let taskQueries = 56
+
+  init(
+    query: Tensor, queries: RaggedBatch, keys: RaggedBatch, layout: KeyValueLayout,
+    regions: [KeyValueRegion], scale: Float, mask: AttentionMask,
+    probabilities: AttentionProbabilities, context: ExecutionContext
+  ) throws(EngineError) {
+    try expect(query.rows, equals: queries.tokenCount, "attention", "query", "rows")
+    try mask.check(queries, keys, heads: layout.heads)
+    self.query = query
+    self.queries = queries
+    self.keys = keys
+    self.layout = layout
+    self.regions = regions
+    self.scale = scale
+    self.mask = mask
+    self.context = context
+    if let terms = mask.keyTerms {
+      let row = try context.tensor(1, terms.count, "attention")
+      for index in terms.indices { unsafe row.base[index] = terms[index] }
+      keyTerms = row
+    } else {
+      keyTerms = nil
+    }
+    let output = try context.tensor(query.rows, query.columns, "attention")
+    var returned: [Tensor] = []
+    if probabilities == .returned {
+      for sequence in 0..<queries.count {
+        let rows = try TensorStorage.count(layout.heads, queries.lengths[sequence], "attention")
+        returned.append(try context.tensor(rows, keys.lengths[sequence], "attention"))
+      }
+    }
+    result = AttentionResult(output: output, probabilities: returned)
+  }
+
+  func run() {
+    let blocks = Split(queries.lengths.max() ?? 0, atMost: Self.taskQueries).count
+    context.pool.run(queries.count * layout.heads * blocks) { index, thread in
+      let (unit, block) = index.quotientAndRemainder(dividingBy: blocks)
+      let (sequence, head) = unit.quotientAndRemainder(dividingBy: layout.heads)
+      let first = block * Self.taskQueries
+      let end = min(queries.lengths[sequence], first + Self.taskQueries)
+      guard first < end else { return }
+      let tiles = unsafe Split(end - first, atMost: Int(context.kernels.table.pointee.tile_rows))
+      for tile in 0..<tiles.count {
+        let part = tiles[tile]
+        unsafe AttentionTile(
+          pass: self, sequence: sequence, head: head,
+          queries: first + part.lowerBound..<first + part.upperBound,
+          scratch: context.pool.scratch(thread)
+        ).run()
+      }
+    }
+  }
+}
+
+extension AttentionMask {
+  /// Throws unless the mask's parts have the batch's shape.
+  fileprivate func check(
+    _ queries: RaggedBatch, _ keys: RaggedBatch, heads: Int
+  ) throws(EngineError) {
+    if let keptCount {
+      try expect(keptCount, equals: keys.tokenCount, "attention", "keptKeys", "keys")
+    }
+    guard let added else { return }
+    try expect(added.count, equals: queries.count, "attention", "added", "sequences")
+    for (sequence, term) in added.enumerated() {
+      let argument = "added[\(sequence)]"
+      try expect(term.columns, equals: keys.lengths[sequence], "attention", argument, "columns")
+      let rows = queries.lengths[sequence]
+      guard term.rows == rows || term.rows == rows * heads else {
+        throw EngineError(
+          .mismatch, "attention", argument,
+          "expected \(rows) rows or \(heads) times as many, found \(term.rows)")
+      }
+    }
+  }
+}

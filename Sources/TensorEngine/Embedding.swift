@@ -1,0 +1,116 @@
+internal import CKernels
+
+/// Rows of a table, chosen by indices: one term of an embedding.
+public struct EmbeddingLookup: Sendable {
+  /// Where the rows come from.
+  public enum Table: Sendable {
+    /// A tensor: one row for each index.
+    case rows(Tensor)
+    /// A packed matrix whose outputs are the rows, as when an embedding is tied to the decoder: one copy in memory serves both.
+    case outputs(PackedMatrix)
+  }
+
+  /// The table.
+  public let table: Table
+  /// One index for each row of the result.
+  public let indices: [Int]
+
+  /// A lookup in a tensor.
+  public init(_ table: Tensor, _ indices: [some BinaryInteger]) {
+    self.table = .rows(table)
+    self.indices = indices.map { Int(clamping: $0) }
+  }
+
+  /// A lookup of outputs of a packed matrix.
+  public init(_ table: PackedMatrix, _ indices: [some BinaryInteger]) {
+    self.table = .outputs(table)
+    self.indices = indices.map { Int(clamping: $0) }
+  }
+
+  var columns: Int {
+    switch table {
+    case .rows(let tensor): tensor.columns
+    case .outputs(let matrix): matrix.inputs
+    }
+  }
+
+  var count: Int {
+    switch table {
+    case .rows(let tensor): tensor.rows
+    case .outputs(let matrix): matrix.outputs
+    }
+  }
+
+  /// Copies one row, whose index has been checked.
+  func copyRow(_ position: Int, to destination: UnsafeMutablePointer<Float>) {
+    let index = indices[position]
+    switch table {
+    case .rows(let tensor):
+      unsafe weighbridge_copy(tensor.pointer(row: index), destination, tensor.columns)
+    case .outputs(let matrix):
+      let width = PackedMatrix.panelColumns
+      let first = unsafe matrix.panel(index / width) + index % width
+      for input in 0..<matrix.inputs { unsafe destination[input] = unsafe first[input * width] }
+    }
+  }
+}
+
+/// The sum of the rows that some lookups give: word, position and token type.
+///
+/// All lookups have as many indices, and tables of as many columns; the terms are added in their order. Throws a mismatch if
+/// not, and `outOfRange` for an index outside of its table, whose argument is the number of the lookup (`lookups[0]`).
+public func embeddingSum(
+  _ lookups: [EmbeddingLookup], in context: ExecutionContext
+) throws(EngineError) -> Tensor {
+  guard let first = lookups.first else {
+    throw EngineError(.mismatch, "embeddingSum", "lookups", "expected at least one, found none")
+  }
+  for (number, lookup) in lookups.enumerated() {
+    let argument = "lookups[\(number)]"
+    try expect(
+      lookup.indices.count, equals: first.indices.count, "embeddingSum", argument, "indices")
+    try expect(lookup.columns, equals: first.columns, "embeddingSum", argument, "columns")
+    try check(lookup.indices, below: lookup.count, "embeddingSum", argument)
+  }
+  let result = try context.tensor(first.indices.count, first.columns, "embeddingSum")
+  context.forEachRows(result.rows, columns: result.columns) { rows in
+    // One row of one lookup after the other: a second one is added from scratch memory of its own.
+    for row in rows { unsafe first.copyRow(row, to: result.pointer(row: row)) }
+  }
+  for lookup in lookups.dropFirst() {
+    let term = try context.tensor(result.rows, result.columns, "embeddingSum")
+    context.forEachRows(result.rows, columns: result.columns) { rows in
+      for row in rows {
+        let sum = unsafe result.pointer(row: row)
+        unsafe lookup.copyRow(row, to: term.pointer(row: row))
+        unsafe context.kernels.table.pointee.add(sum, term.pointer(row: row), sum, result.columns)
+      }
+    }
+    extendLifetime(term)
+  }
+  extendLifetime(lookups)
+  return result
+}
+
+/// The rows of a tensor that some indices choose, in their order; an index may come several times.
+public func gatherRows(
+  _ input: Tensor, _ indices: [some BinaryInteger], in context: ExecutionContext
+) throws(EngineError) -> Tensor {
+  let lookup = EmbeddingLookup(input, indices)
+  try check(lookup.indices, below: input.rows, "gatherRows", "indices")
+  let result = try context.tensor(indices.count, input.columns, "gatherRows")
+  context.forEachRows(result.rows, columns: result.columns) { rows in
+    for row in rows { unsafe lookup.copyRow(row, to: result.pointer(row: row)) }
+  }
+  extendLifetime(lookup)
+  return result
+}
+
+private func check(
+  _ indices: [Int], below count: Int, _ operation: String, _ argument: String
+) throws(EngineError) {
+  guard let position = indices.firstIndex(where: { $0 < 0 || $0 >= count }) else { return }
+  throw EngineError(
+    .outOfRange, operation, argument,
+    "expected indices below \(count), found \(indices[position]) at position \(position)")
+}

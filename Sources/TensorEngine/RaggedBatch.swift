@@ -1,0 +1,39 @@
+/// Sequences of different lengths, their tokens one after the other in the rows of one tensor, without padding.
+///
+/// Only attention looks at where one ends and the next begins.
+public struct RaggedBatch: Sendable, Hashable {
+  /// The number of tokens of each sequence.
+  public let lengths: [Int]
+  /// The row of each sequence's first token, and at the end the number of all tokens.
+  public let starts: [Int]
+
+  /// A batch of sequences of some lengths. Throws `outOfRange` for a negative length or too many tokens.
+  public init(lengths: [Int]) throws(EngineError) {
+    var starts = [0]
+    var total = 0
+    for length in lengths {
+      let (sum, overflow) = total.addingReportingOverflow(length)
+      guard length >= 0, !overflow, sum <= Int.max / 64 else {
+        throw EngineError(
+          .outOfRange, "RaggedBatch", "lengths", "a sequence of \(length) tokens makes no batch")
+      }
+      total = sum
+      starts.append(total)
+    }
+    self.lengths = lengths
+    self.starts = starts
+  }
+
+  /// A batch of `count` sequences, all of the same length.
+  public init(count: Int, length: Int) throws(EngineError) {
+    guard count >= 0 else {
+      throw EngineError(.outOfRange, "RaggedBatch", "count", "expected no negative, found \(count)")
+    }
+    try self.init(lengths: Array(repeating: length, count: count))
+  }
+
+  /// The number of sequences.
+  public var count: Int { lengths.count }
+  /// The number of tokens of all sequences.
+  public var tokenCount: Int { starts[lengths.count] }
+}

@@ -1,0 +1,36 @@
+internal import CKernels
+
+/// Memory of tensors: freed with the last reference to it.
+///
+/// Sendable although its numbers can be written: only the operator that takes it from the workspace writes, before anybody
+/// else sees the tensor.
+@safe final class TensorStorage: @unchecked Sendable {
+  let memory: UnsafeMutablePointer<Float>
+  /// In floats.
+  let capacity: Int
+
+  init(capacity: Int, _ operation: String) throws(EngineError) {
+    guard capacity >= 0, let memory = unsafe weighbridge_allocate(capacity) else {
+      throw EngineError(
+        .outOfMemory, operation, "result", "no memory for \(capacity) numbers of float32")
+    }
+    unsafe self.memory = unsafe memory
+    self.capacity = capacity
+  }
+
+  deinit { unsafe weighbridge_free(memory) }
+
+  /// The product of two extents, both of which may come from a caller.
+  static func count(_ rows: Int, _ columns: Int, _ operation: String) throws(EngineError) -> Int {
+    guard rows >= 0, columns >= 0 else {
+      throw EngineError(
+        .outOfRange, operation, "shape", "expected no negative extent, found [\(rows), \(columns)]")
+    }
+    let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
+    guard !overflow else {
+      throw EngineError(
+        .outOfMemory, operation, "shape", "[\(rows), \(columns)] has more numbers than can be counted")
+    }
+    return count
+  }
+}

@@ -1,0 +1,69 @@
+internal import CKernels
+
+/// Threads that wait for the operators' work: briefly spinning, then asleep.
+///
+/// Results do not depend on how many there are: the threads share out tiles of the result, and what is inside a tile is summed
+/// in an order that the shapes fix. One operator runs at a time; another one, from another thread, waits for it.
+@safe public final class ThreadPool: @unchecked Sendable {
+  private let pool: OpaquePointer
+  private let scratchMemory: UnsafeMutablePointer<Float>
+  /// The number of threads, the caller's own counted.
+  public let threads: Int
+
+  /// Scratch of each thread, in floats: a block of activations (``blockRows`` rows), or the tiles of attention.
+  static let scratchCapacity = blockRows * Int(WEIGHBRIDGE_BLOCK_STRIDE)
+  /// Rows of activations that are packed together: a multiple of the tiles of all instruction sets but for a remainder, and
+  /// small enough that a block stays in the second-level cache.
+  static let blockRows = 140
+
+  /// A pool of some threads; nil for as many as this process may use processors. Fewer than 1 count as 1, and the system may
+  /// give fewer than asked for (``threads`` tells).
+  public init(threads: Int? = nil) throws(EngineError) {
+    let wanted = threads.map { max(1, $0) } ?? Int(clamping: weighbridge_processor_count())
+    guard let pool = unsafe weighbridge_pool_create(wanted) else {
+      throw EngineError(.outOfMemory, "ThreadPool", "threads", "no memory for \(wanted) threads")
+    }
+    let count = unsafe Int(clamping: weighbridge_pool_threads(pool))
+    guard let scratch = unsafe weighbridge_allocate(count * Self.scratchCapacity) else {
+      unsafe weighbridge_pool_destroy(pool)
+      throw EngineError(.outOfMemory, "ThreadPool", "threads", "no scratch for \(wanted) threads")
+    }
+    unsafe self.pool = unsafe pool
+    unsafe scratchMemory = unsafe scratch
+    self.threads = count
+  }
+
+  deinit {
+    unsafe weighbridge_pool_destroy(pool)
+    unsafe weighbridge_free(scratchMemory)
+  }
+
+  /// The scratch of one thread, for use inside ``run(_:_:)`` only.
+  @unsafe func scratch(_ thread: Int) -> UnsafeMutablePointer<Float> {
+    unsafe scratchMemory + thread * Self.scratchCapacity
+  }
+
+  /// Calls `body` for every index below `count`, on all threads, and returns when all calls have returned.
+  ///
+  /// The body gets the index and the number of the thread it runs on. It must not run anything in the pool itself, and calls
+  /// for different indices must not write to the same place.
+  package func run(_ count: Int, _ body: (_ index: Int, _ thread: Int) -> Void) {
+    guard count > 0 else { return }
+    withoutActuallyEscaping(body) { body in
+      var call = Call(body: body)
+      // The call outlives all uses of its address: the run ends before this does.
+      unsafe withUnsafeMutablePointer(to: &call) { call in
+        unsafe weighbridge_pool_run(
+          pool, count,
+          { context, index, thread in
+            let call = unsafe context.assumingMemoryBound(to: Call.self)
+            unsafe call.pointee.body(index, thread)
+          }, call)
+      }
+    }
+  }
+
+  private struct Call {
+    let body: (Int, Int) -> Void
+  }
+}
