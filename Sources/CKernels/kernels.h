@@ -15,25 +15,32 @@
 
 // MARK: Product
 
-// One tile. `rows` is a constant wherever this is inlined, so that all sums stay in registers.
+// One tile. `rows` is a constant wherever this is inlined, so that all sums stay in registers. They go to the destination, in
+// the first-level cache, after every chain of WEIGHBRIDGE_CHAIN terms.
 INLINE void product_tile(
     const float *left, const float *panel, size_t depth, float *destination, size_t stride,
     size_t rows, int accumulates) {
-  vector sums[TILE_ROWS][TILE_VECTORS];
-  UNROLLED for (size_t row = 0; row < rows; row++)
-    UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++)
-      sums[row][part] = accumulates ? load(destination + row * stride + part * LANES) : splat(0);
-  for (size_t k = 0; k < depth; k++) {
-    vector right[TILE_VECTORS];
-    UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++)
-      right[part] = load(panel + k * PANEL + part * LANES);
+  size_t k = 0;
+  do {
+    const size_t end = depth - k < WEIGHBRIDGE_CHAIN ? depth : k + WEIGHBRIDGE_CHAIN;
+    vector sums[TILE_ROWS][TILE_VECTORS];
     UNROLLED for (size_t row = 0; row < rows; row++)
+      UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++) sums[row][part] = splat(0);
+    for (; k < end; k++) {
+      vector right[TILE_VECTORS];
       UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++)
-        sums[row][part] = splat(left[row * STRIDE + k]) * right[part] + sums[row][part];
-  }
-  UNROLLED for (size_t row = 0; row < rows; row++)
-    UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++)
-      store(destination + row * stride + part * LANES, sums[row][part]);
+        right[part] = load(panel + k * PANEL + part * LANES);
+      UNROLLED for (size_t row = 0; row < rows; row++)
+        UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++)
+          sums[row][part] = splat(left[row * STRIDE + k]) * right[part] + sums[row][part];
+    }
+    UNROLLED for (size_t row = 0; row < rows; row++)
+      UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++) {
+        float *to = destination + row * stride + part * LANES;
+        store(to, accumulates ? load(to) + sums[row][part] : sums[row][part]);
+      }
+    accumulates = 1;
+  } while (k < depth);
 }
 
 static void product_panel(
