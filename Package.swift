@@ -80,7 +80,8 @@ let tests: [Target] = [
   .testTarget(name: "HDF5FormatTests", dependencies: ["HDF5Format", "TestSupport"]),
   .testTarget(
     name: "WeightGraphTests", dependencies: ["WeightGraph", "TestSupport", collections]),
-  .testTarget(name: "TensorEngineTests", dependencies: ["TensorEngine", "TestSupport"]),
+  .testTarget(
+    name: "TensorEngineTests", dependencies: ["TensorEngine", "SafetensorsFormat", "TestSupport"]),
   .testTarget(
     name: "TorchFormatTests",
     dependencies: ["TorchFormat", "PickleFormat", "ZipFormat", "TestSupport"]),
