@@ -54,7 +54,8 @@ internal import CKernels
     switch pass.mask.reach {
     case .everywhere: keyCount
     case .causal:
-      max(0, min(keyCount, keyCount - pass.queries.lengths[sequence] + queries.lowerBound + row + 1))
+      max(
+        0, min(keyCount, keyCount - pass.queries.lengths[sequence] + queries.lowerBound + row + 1))
     }
   }
 

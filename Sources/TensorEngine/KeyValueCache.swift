@@ -16,6 +16,10 @@ public final class KeyValueCache {
   private(set) var capacity: Int
   private var keys: TensorStorage
   private var values: TensorStorage
+  /// Rooms for a sequence that the storage has.
+  private var slotCount: Int
+  /// The room of each sequence, all different.
+  private var slots: [Int]
 
   /// An empty cache with room for `capacity` positions of each sequence.
   public init(
@@ -32,6 +36,8 @@ public final class KeyValueCache {
     layout = KeyValueLayout(heads: heads, headSize: headSize)
     lengths = Array(repeating: 0, count: sequences)
     self.capacity = max(KeyValueLayout.panelColumns, KeyValueLayout.rounded(capacity))
+    slotCount = sequences
+    slots = Array(0..<sequences)
     (keys, values) = try Self.storage(layout, sequences, self.capacity)
   }
 
@@ -50,9 +56,10 @@ public final class KeyValueCache {
   }
 
   /// Where one sequence's keys and values are.
-  func region(_ sequence: Int) -> KeyValueRegion {
-    KeyValueRegion(
-      layout, keys: keys, values: values, start: sequence * capacity, capacity: capacity)
+  func region(_ sequence: Int) -> KeyValueRegion { room(slots[sequence]) }
+
+  private func room(_ slot: Int) -> KeyValueRegion {
+    KeyValueRegion(layout, keys: keys, values: values, start: slot * capacity, capacity: capacity)
   }
 
   /// Adds keys and values to the end of each sequence: `batch.lengths[i]` rows to sequence `i`.
@@ -95,15 +102,34 @@ public final class KeyValueCache {
   }
 
   /// Lets sequence `i` go on with what sequence `sources[i]` has so far, as beam search needs it; there may be more or fewer
-  /// sequences afterwards. Throws `outOfRange` for a sequence that there is not.
+  /// sequences afterwards. Only what is needed twice is copied. Throws `outOfRange` for a sequence that there is not.
   public func reorder(_ sources: [Int]) throws(EngineError) {
     for source in sources where source < 0 || source >= lengths.count {
       throw EngineError(
         .outOfRange, "KeyValueCache.reorder", "sources",
         "expected below \(lengths.count), found \(source)")
     }
-    if sources == Array(lengths.indices) { return }
-    try rebuild(from: sources, capacity: capacity)
+    guard sources.count <= slotCount else {
+      try rebuild(from: sources, capacity: capacity)
+      return
+    }
+    var isKept = [Bool](repeating: false, count: slotCount)
+    for source in sources { isKept[slots[source]] = true }
+    var free = isKept.indices.filter { !isKept[$0] }
+    var reordered: [Int] = []
+    for source in sources {
+      let slot = slots[source]
+      if isKept[slot] {
+        // The first to go on with it keeps its place.
+        isKept[slot] = false
+        reordered.append(slot)
+      } else if let copy = free.popLast() {
+        room(slot).copy(lengths[source], to: room(copy))
+        reordered.append(copy)
+      }
+    }
+    lengths = sources.map { lengths[$0] }
+    slots = reordered
   }
 
   /// Forgets all positions, and keeps the room.
@@ -121,6 +147,8 @@ public final class KeyValueCache {
       old.copy(lengths[source], to: new)
     }
     lengths = sources.map { lengths[$0] }
+    slotCount = sources.count
+    slots = Array(sources.indices)
     self.capacity = rounded
     keys = newKeys
     values = newValues

@@ -35,8 +35,9 @@ struct KeyValueLayout: Sendable {
   /// A multiple of 32.
   let capacity: Int
 
-  init(_ layout: KeyValueLayout, keys: TensorStorage, values: TensorStorage, start: Int, capacity: Int)
-  {
+  init(
+    _ layout: KeyValueLayout, keys: TensorStorage, values: TensorStorage, start: Int, capacity: Int
+  ) {
     self.layout = layout
     let width = KeyValueLayout.panelColumns
     unsafe self.keys = unsafe keys.memory + start * layout.heads * layout.headSize

@@ -38,82 +38,60 @@ public struct PackedMatrix: Sendable {
     unsafe storage.memory + index * inputs * Self.panelColumns
   }
 
-  /// One matrix out of several with the same number of inputs, their outputs one after the other: queries, keys and values as
-  /// one product.
-  ///
-  /// Each part is a buffer of `outputs · inputs` numbers in the given layout. Throws if one has another size.
+  /// Packs a buffer of `outputs · inputs` numbers. Throws a mismatch for another count.
   public init(
-    inputs: Int, layout: Layout = .outputByInput,
-    joining parts: [(outputs: Int, values: UnsafeBufferPointer<Float>)],
-    in context: ExecutionContext
+    outputs: Int, inputs: Int, layout: Layout = .outputByInput,
+    _ values: UnsafeBufferPointer<Float>, in context: ExecutionContext
   ) throws(EngineError) {
     let name = "PackedMatrix"
-    var outputs = 0
-    for unsafe part in unsafe parts {
-      let count = try TensorStorage.count(unsafe part.outputs, inputs, name)
-      try expect(unsafe part.values.count, equals: count, name, "values", "numbers")
-      outputs += unsafe part.outputs
-    }
+    let count = try TensorStorage.count(outputs, inputs, name)
+    try expect(values.count, equals: count, name, "values", "numbers")
     let (padded, overflow) = outputs.addingReportingOverflow(Self.panelColumns - 1)
     guard !overflow else {
-      throw EngineError(.outOfMemory, name, "outputs", "\(outputs) are too many")
+      throw EngineError(.outOfMemory, name, "shape", "\(outputs) outputs are too many")
     }
     let capacity = try TensorStorage.count(
       padded / Self.panelColumns * Self.panelColumns, inputs, name)
     self.inputs = inputs
     self.outputs = outputs
     storage = try TensorStorage(capacity: capacity, name)
-    unsafe pack(parts, layout, in: context)
+    if let base = values.baseAddress { unsafe pack(base, layout, in: context) }
   }
 
-  /// One matrix out of an array of `outputs · inputs` numbers.
+  /// Packs an array of `outputs · inputs` numbers. Throws a mismatch for another count.
   public init(
     outputs: Int, inputs: Int, layout: Layout = .outputByInput, _ values: [Float],
     in context: ExecutionContext
   ) throws(EngineError) {
-    // Untyped closures would lose the error's type.
+    // A closure that throws an error of its own type would lose it here.
     let result = unsafe values.withUnsafeBufferPointer {
       (buffer) -> Result<PackedMatrix, EngineError> in
       do throws(EngineError) {
         return .success(
           try unsafe PackedMatrix(
-            inputs: inputs, layout: layout, joining: [(outputs, buffer)], in: context))
+            outputs: outputs, inputs: inputs, layout: layout, buffer, in: context))
       } catch {
         return .failure(error)
       }
     }
     self = try result.get()
   }
-}
 
-extension PackedMatrix {
   private func pack(
-    _ parts: [(outputs: Int, values: UnsafeBufferPointer<Float>)], _ layout: Layout,
-    in context: ExecutionContext
+    _ values: UnsafePointer<Float>, _ layout: Layout, in context: ExecutionContext
   ) {
     context.pool.run(panels) { index, _ in
       let panel = unsafe panel(index)
       let first = index * Self.panelColumns
-      let end = min(outputs, first + Self.panelColumns)
-      if end - first < Self.panelColumns {
+      let columns = min(Self.panelColumns, outputs - first)
+      if columns < Self.panelColumns {
         unsafe weighbridge_fill(panel, inputs * Self.panelColumns, 0)
       }
-      var start = 0
-      for unsafe part in unsafe parts {
-        let from = max(first, start)
-        let to = unsafe min(end, start + part.outputs)
-        if from < to, let values = unsafe part.values.baseAddress {
-          let skipped = from - start
-          switch layout {
-          case .outputByInput:
-            unsafe weighbridge_pack_panel(
-              values + skipped * inputs, 1, inputs, inputs, to - from, panel + (from - first))
-          case .inputByOutput:
-            unsafe weighbridge_pack_panel(
-              values + skipped, part.outputs, 1, inputs, to - from, panel + (from - first))
-          }
-        }
-        unsafe start += part.outputs
+      switch layout {
+      case .outputByInput:
+        unsafe weighbridge_pack_panel(values + first * inputs, 1, inputs, inputs, columns, panel)
+      case .inputByOutput:
+        unsafe weighbridge_pack_panel(values + first, outputs, 1, inputs, columns, panel)
       }
     }
   }

@@ -29,7 +29,8 @@ internal import CKernels
     let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
     guard !overflow else {
       throw EngineError(
-        .outOfMemory, operation, "shape", "[\(rows), \(columns)] has more numbers than can be counted")
+        .outOfMemory, operation, "shape",
+        "[\(rows), \(columns)] has more numbers than can be counted")
     }
     return count
   }

@@ -101,7 +101,8 @@ import Testing
     expect(.outOfRange, "gatherRows", "indices") {
       _ = try gatherRows(table, [UInt64.max], in: context)
     }
-    let packed = try PackedMatrix(outputs: 3, inputs: 2, [Float](repeating: 0, count: 6), in: context)
+    let packed = try PackedMatrix(
+      outputs: 3, inputs: 2, [Float](repeating: 0, count: 6), in: context)
     expect(.outOfRange, "embeddingSum", "lookups[0]") {
       _ = try embeddingSum([EmbeddingLookup(packed, [3])], in: context)
     }
