@@ -76,28 +76,34 @@ INLINE float largest_lane(vector value) {
   return largest;
 }
 
-// exp(x), within 1.1 units in the last place, results below the normal numbers included. ln 2 is taken off in two parts, the
-// first of which has so few digits that its multiples are exact; 2^n is multiplied in two steps, since n may go beyond what
-// one exponent holds.
-INLINE vector vector_exp(vector x) {
+// exp(x) = 2^n · result, with n = x / ln 2 rounded. ln 2 is taken off in two parts, the first of which has so few digits that
+// its multiples are exact.
+INLINE vector exp_of_remainder(vector x, integers *n) {
   const vector rounding = splat(12582912.0f);  // 1.5 · 2^23: adding it leaves an integer in the low bits
-  vector limited = at_least(at_most(x, 89.0f), -104.5f);
-  vector shifted = limited * 1.44269504f + rounding;
-  integers n = (integers)shifted - (integers)rounding;
+  vector shifted = x * 1.44269504f + rounding;
+  *n = (integers)shifted - (integers)rounding;
   vector whole = shifted - rounding;
-  vector r = limited - whole * 0.693359375f;
+  vector r = x - whole * 0.693359375f;
   r = r + whole * 2.12194440e-4f;
   vector p = r * 0.00138186989f + 0.00836871564f;
   p = p * r + 0.0416682921f;
   p = p * r + 0.166665211f;
   p = p * r + 0.49999994f;
   p = p * (r * r) + r;
-  p = p + 1.0f;
+  return p + 1.0f;
+}
+
+// exp(x), within 1.1 units in the last place, results below the normal numbers included: 2^n is multiplied in two steps, since
+// n may go beyond what one exponent holds.
+INLINE vector vector_exp(vector x) {
+  integers n;
+  vector p = exp_of_remainder(at_least(at_most(x, 89.0f), -104.5f), &n);
   integers half = n >> 1;
   return p * (vector)((half + 127) << 23) * (vector)((n - half + 127) << 23);
 }
 
-// erfc(t) = exp(t Q(t)) for 1 ≤ t, and for no t above 6 less than erfc(6) = 2e-17.
+// erfc(t) = exp(t Q(t)) for 1 ≤ t, and for no t above 6 less than erfc(6) = 2e-17. The exponent is within -39 and 0, where
+// exp needs none of its precautions.
 INLINE vector erfc_tail(vector t) {
   t = at_most(t, 6.0f);
   vector q = t * 9.63200478e-07f + -3.21676489e-05f;
@@ -107,7 +113,9 @@ INLINE vector erfc_tail(vector t) {
   q = q * t + -0.107478201f;
   q = q * t + -0.634420455f;
   q = q * t + -0.12882471f;
-  return vector_exp(q * t - t);
+  integers n;
+  vector p = exp_of_remainder(q * t - t, &n);
+  return p * (vector)((n + 127) << 23);
 }
 
 // erf(x) for |x| ≤ 1.
