@@ -28,7 +28,7 @@ public func attention(
   mask: AttentionMask = .none, probabilities: AttentionProbabilities = .discarded,
   in context: ExecutionContext
 ) throws(EngineError) -> AttentionResult {
-  guard heads > 0, query.columns % heads == 0 else {
+  guard heads > 0, heads <= KeyValueLayout.mostHeads, query.columns % heads == 0 else {
     throw EngineError(
       .mismatch, "attention", "heads", "\(query.columns) columns make no \(heads) heads")
   }

@@ -16,6 +16,9 @@ struct AttentionPass {
 
   static let depth = Int(WEIGHBRIDGE_BLOCK_DEPTH)
   static let blockStride = Int(WEIGHBRIDGE_BLOCK_STRIDE)
+  /// Blocks of queries of the longest sequence; a task is one block of one head.
+  private let blocks: Int
+  private let taskCount: Int
   /// Queries of a task, at most.
   private static let taskQueries = 56
 
@@ -26,6 +29,12 @@ struct AttentionPass {
   ) throws(EngineError) {
     try expect(query.rows, equals: queries.tokenCount, "attention", "query", "rows")
     try mask.check(queries, keys, heads: layout.heads)
+    blocks = Split(queries.lengths.max() ?? 0, atMost: Self.taskQueries).count
+    let (tasks, overflow) = (queries.count * layout.heads).multipliedReportingOverflow(by: blocks)
+    guard !overflow else {
+      throw EngineError(.outOfRange, "attention", "batch", "more queries than can be counted")
+    }
+    taskCount = tasks
     self.query = query
     self.queries = queries
     self.keys = keys
@@ -53,8 +62,7 @@ struct AttentionPass {
   }
 
   func run() {
-    let blocks = Split(queries.lengths.max() ?? 0, atMost: Self.taskQueries).count
-    context.pool.run(queries.count * layout.heads * blocks) { index, thread in
+    context.pool.run(taskCount) { index, thread in
       let (unit, block) = index.quotientAndRemainder(dividingBy: blocks)
       let (sequence, head) = unit.quotientAndRemainder(dividingBy: layout.heads)
       let first = block * Self.taskQueries

@@ -37,6 +37,8 @@ public final class ExecutionContext: Sendable {
 
   /// Runs a closure for ranges of `rows` rows of `columns` numbers, on all threads if there is enough to do.
   func forEachRows(_ rows: Int, columns: Int, _ body: (Range<Int>) -> Void) {
+    // Rows without numbers may be more than anybody wants to count to.
+    guard columns > 0 else { return }
     // About a thousand vectors each: less is not worth the way to another thread.
     let step = max(1, min(rows, 16_384 / max(1, columns)))
     let pieces = (rows + step - 1) / step

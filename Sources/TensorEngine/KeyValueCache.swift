@@ -27,7 +27,8 @@ public final class KeyValueCache {
   ) throws(EngineError) {
     let name = "KeyValueCache"
     _ = try TensorStorage.count(heads, headSize, name)
-    guard sequences >= 0, heads <= 1 << 20, headSize <= 1 << 20, capacity >= 0, capacity <= 1 << 40
+    guard sequences >= 0, sequences <= RaggedBatch.mostSequences, heads <= KeyValueLayout.mostHeads,
+      headSize <= 1 << 20, capacity >= 0, capacity <= 1 << 40
     else {
       throw EngineError(
         .outOfRange, name, "shape",

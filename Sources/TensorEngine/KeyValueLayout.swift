@@ -10,6 +10,8 @@ struct KeyValueLayout: Sendable {
   let headSize: Int
 
   static let panelColumns = PackedMatrix.panelColumns
+  /// More than any model has; heads without features would be free otherwise.
+  static let mostHeads = 1 << 20
 
   /// Panels of values of a head.
   var featurePanels: Int { (headSize + Self.panelColumns - 1) / Self.panelColumns }

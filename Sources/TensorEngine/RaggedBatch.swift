@@ -13,7 +13,7 @@ public struct RaggedBatch: Sendable, Hashable {
     var total = 0
     for length in lengths {
       let (sum, overflow) = total.addingReportingOverflow(length)
-      guard length >= 0, !overflow, sum <= Int.max / 64 else {
+      guard length >= 0, !overflow, sum <= TensorStorage.largestExtent else {
         throw EngineError(
           .outOfRange, "RaggedBatch", "lengths", "a sequence of \(length) tokens makes no batch")
       }
@@ -24,10 +24,15 @@ public struct RaggedBatch: Sendable, Hashable {
     self.starts = starts
   }
 
-  /// A batch of `count` sequences, all of the same length.
+  /// The most sequences that a batch is made of by their number alone: nothing is allocated for more.
+  static let mostSequences = 1 << 24
+
+  /// A batch of `count` sequences, all of the same length. Throws `outOfRange` for a number below 0 or above 2²⁴.
   public init(count: Int, length: Int) throws(EngineError) {
-    guard count >= 0 else {
-      throw EngineError(.outOfRange, "RaggedBatch", "count", "expected no negative, found \(count)")
+    guard count >= 0, count <= Self.mostSequences else {
+      throw EngineError(
+        .outOfRange, "RaggedBatch", "count",
+        "expected 0 to \(Self.mostSequences) sequences, found \(count)")
     }
     try self.init(lengths: Array(repeating: length, count: count))
   }

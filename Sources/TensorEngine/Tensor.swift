@@ -64,6 +64,7 @@ extension Tensor {
   /// The numbers in row-major order, as a copy.
   public var values: [Float] {
     var values: [Float] = []
+    guard columns > 0 else { return values }
     values.reserveCapacity(rows * columns)
     for row in 0..<rows {
       unsafe values.append(

@@ -20,6 +20,10 @@ internal import CKernels
 
   deinit { unsafe weighbridge_free(memory) }
 
+  /// More than any memory holds, and little enough that sums and small multiples of extents cannot overflow, even those of
+  /// tensors that have no numbers because their other extent is 0.
+  static let largestExtent = 1 << 48
+
   /// The product of two extents, both of which may come from a caller.
   static func count(_ rows: Int, _ columns: Int, _ operation: String) throws(EngineError) -> Int {
     guard rows >= 0, columns >= 0 else {
@@ -27,7 +31,7 @@ internal import CKernels
         .outOfRange, operation, "shape", "expected no negative extent, found [\(rows), \(columns)]")
     }
     let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
-    guard !overflow else {
+    guard !overflow, max(rows, columns) <= largestExtent else {
       throw EngineError(
         .outOfMemory, operation, "shape",
         "[\(rows), \(columns)] has more numbers than can be counted")

@@ -33,7 +33,9 @@ import Testing
   @Test("Tensors of impossible shapes, and views beyond a tensor")
   func tensors() throws {
     expect(.outOfRange, "Tensor", "shape") { _ = try Tensor(rows: -1, columns: 2, []) }
-    expect(.outOfMemory, "Tensor", "shape") { _ = try Tensor(rows: .max, columns: 2, []) }
+    for columns in [0, 2] {
+      expect(.outOfMemory, "Tensor", "shape") { _ = try Tensor(rows: .max, columns: columns, []) }
+    }
     expect(.mismatch, "Tensor", "values") { _ = try Tensor(rows: 2, columns: 2, [1, 2, 3]) }
     expect(.outOfMemory, "Tensor", "result") {
       _ = try unsafe Tensor(rows: 1 << 30, columns: 1 << 30) { _ in }
@@ -124,7 +126,9 @@ import Testing
   func attentions() throws {
     expect(.outOfRange, "RaggedBatch", "lengths") { _ = try RaggedBatch(lengths: [1, -1]) }
     expect(.outOfRange, "RaggedBatch", "lengths") { _ = try RaggedBatch(lengths: [.max, 1]) }
-    expect(.outOfRange, "RaggedBatch", "count") { _ = try RaggedBatch(count: -1, length: 1) }
+    for count in [-1, .max] {
+      expect(.outOfRange, "RaggedBatch", "count") { _ = try RaggedBatch(count: count, length: 0) }
+    }
     let batch = try RaggedBatch(lengths: [2, 3])
     let tokens = try zeros(5, 6)
     func run(
@@ -138,6 +142,8 @@ import Testing
     try run(tokens, tokens, tokens)
     expect(.mismatch, "attention", "heads") { try run(tokens, tokens, tokens, heads: 4) }
     expect(.mismatch, "attention", "heads") { try run(tokens, tokens, tokens, heads: 0) }
+    let nothing = try zeros(5, 0)
+    expect(.mismatch, "attention", "heads") { try run(nothing, nothing, nothing, heads: .max) }
     expect(.mismatch, "attention", "query") { try run(zeros(4, 6), tokens, tokens) }
     expect(.mismatch, "attention", "key") { try run(tokens, zeros(4, 6), tokens) }
     expect(.mismatch, "attention", "key") { try run(tokens, zeros(5, 4), tokens) }
@@ -163,6 +169,9 @@ import Testing
     }
     expect(.outOfRange, "KeyValueCache", "shape") {
       _ = try KeyValueCache(sequences: 1, heads: -2, headSize: 3)
+    }
+    expect(.outOfRange, "KeyValueCache", "shape") {
+      _ = try KeyValueCache(sequences: 1 << 40, heads: 2, headSize: 0)
     }
     let cache = try KeyValueCache(sequences: 2, heads: 2, headSize: 3)
     let batch = try RaggedBatch(lengths: [2, 3])
