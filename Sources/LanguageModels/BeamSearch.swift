@@ -1,0 +1,177 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+internal import CheckpointBytes
+
+/// Beam search (`_beam_search` of `generation/utils.py`, Transformers 5.23), step for step, in float32 as there.
+///
+/// Each prompt has `beamCount` running beams, and as many places for finished ones. A score that cannot win is 1e9 lower: that
+/// is the reference's way to rule a beam out, and ties between such scores decide nothing.
+struct BeamSearch<Decoder: TokenDecoder> {
+  /// A text and its score: the sum of log-probabilities, divided by a power of its length once it is finished.
+  private struct Beam {
+    var tokens: [Int]
+    var score: Float
+    var isFinished = false
+  }
+
+  /// A beam with one token more.
+  private struct Candidate {
+    var beam: Int
+    var token: Int
+    var score: Float
+    var isEnd = false
+  }
+
+  private let plan: GenerationPlan
+  private let padding: [Int]
+  private let ends: (_ tokens: [Int]) -> Bool
+  private var decoder: Decoder
+  private var sampler: TokenSampler
+  /// `[prompt][beam]`.
+  private var running: [[Beam]]
+  private var finished: [[Beam]]
+  private var canImprove: [Bool]
+  private var length: Int
+
+  private static var ruledOut: Float { -1e9 }
+
+  /// Takes a decoder that has each prompt `beamCount` times.
+  init(
+    _ decoder: Decoder, plan: GenerationPlan, prompts: [[Int]], padding: [Int],
+    ends: @escaping (_ tokens: [Int]) -> Bool
+  ) {
+    self.decoder = decoder
+    self.plan = plan
+    self.padding = padding
+    self.ends = ends
+    sampler = TokenSampler(seed: plan.seed)
+    // Only the first beam counts at first, or all would be the same.
+    running = prompts.map { prompt in
+      (0..<plan.beamCount).map { Beam(tokens: prompt, score: $0 == 0 ? 0 : Self.ruledOut) }
+    }
+    finished = prompts.map { prompt in
+      Array(repeating: Beam(tokens: prompt, score: Self.ruledOut), count: plan.beamCount)
+    }
+    canImprove = prompts.map { _ in true }
+    length = plan.promptLength
+  }
+
+  /// The best texts of each prompt, the best first, filled up to one length.
+  mutating func run() throws(CheckpointError) -> [[Int]] {
+    var scores = try decoder.begin()
+    while true {
+      var everyCandidateEnds = true
+      var origins: [Int] = []
+      for prompt in running.indices {
+        let candidates = candidates(of: prompt, scores)
+        everyCandidateEnds = everyCandidateEnds && candidates.allSatisfy(\.isEnd)
+        finish(candidates, of: prompt)
+        origins += goOn(candidates, of: prompt)
+      }
+      length += 1
+      for prompt in running.indices where canImprove[prompt] {
+        canImprove[prompt] = mayImprove(prompt)
+      }
+      let isFull =
+        plan.earlyStopping == .whenEnoughAreFinished
+        && finished.allSatisfy { $0.allSatisfy(\.isFinished) }
+      guard canImprove.contains(true), !isFull, !everyCandidateEnds else { break }
+      try decoder.reorder(origins)
+      scores = try decoder.advance(running.joined().map { $0.tokens[length - 1] })
+    }
+    return filledUp(finished.flatMap { $0.prefix(plan.returnedSequenceCount).map(\.tokens) })
+  }
+
+  /// The best continuations of a prompt's beams: enough that as many as there are beams do not end.
+  private mutating func candidates(of prompt: Int, _ scores: [Float]) -> [Candidate] {
+    let width = decoder.vocabularySize
+    var sums: [Float] = []
+    for (place, beam) in running[prompt].enumerated() {
+      let row = (prompt * plan.beamCount + place) * width
+      var logarithms = ScoreProcessor.logProbabilities(of: scores[row..<(row + width)])
+      plan.processor.apply(to: &logarithms, tokens: beam.tokens[...], padding: padding[prompt])
+      sums += logarithms.map { $0 + beam.score }
+    }
+    let wanted = max(2, 1 + plan.eosTokenIDs.count) * plan.beamCount
+    let places = plan.samples ? sampler.draw(wanted, from: sums) : Self.best(wanted, of: sums)
+    return places.map { place in
+      var candidate = Candidate(
+        beam: place / width, token: place % width, score: sums[place])
+      candidate.isEnd =
+        plan.eosTokenIDs.contains(candidate.token) || length + 1 >= plan.maxLength
+        || ends(running[prompt][candidate.beam].tokens + [candidate.token])
+      return candidate
+    }
+  }
+
+  /// Puts those of the best candidates that end among the finished beams, if they are better.
+  private mutating func finish(_ candidates: [Candidate], of prompt: Int) {
+    let isFull =
+      plan.earlyStopping == .whenEnoughAreFinished && finished[prompt].allSatisfy(\.isFinished)
+    let divisor = power(length + 1 - plan.promptLength)
+    let new = candidates.enumerated().map { place, candidate in
+      var beam = Beam(
+        tokens: running[prompt][candidate.beam].tokens + [candidate.token],
+        score: candidate.score / divisor)
+      beam.isFinished = candidate.isEnd && place < plan.beamCount
+      if isFull { beam.score += Self.ruledOut }
+      if !canImprove[prompt] { beam.score += Self.ruledOut }
+      if !beam.isFinished { beam.score += Self.ruledOut }
+      return beam
+    }
+    let all = finished[prompt] + new
+    finished[prompt] = Self.best(plan.beamCount, of: all.map(\.score)).map { all[$0] }
+  }
+
+  /// Goes on with the best candidates that do not end; returns which text each of them continues.
+  private mutating func goOn(_ candidates: [Candidate], of prompt: Int) -> [Int] {
+    let scores = candidates.map { $0.isEnd ? $0.score + Self.ruledOut : $0.score }
+    let chosen = Self.best(plan.beamCount, of: scores)
+    let beams = running[prompt]
+    running[prompt] = chosen.map { place in
+      Beam(
+        tokens: beams[candidates[place].beam].tokens + [candidates[place].token],
+        score: scores[place])
+    }
+    return chosen.map { prompt * plan.beamCount + candidates[$0].beam }
+  }
+
+  /// `_check_early_stop_heuristic`.
+  private func mayImprove(_ prompt: Int) -> Bool {
+    let best =
+      plan.earlyStopping == .never && plan.lengthPenalty > 0
+      ? plan.maxLength - plan.promptLength : length - plan.promptLength
+    let hope = running[prompt][0].score / power(best)
+    let worst = finished[prompt].map(\.score).min() ?? Self.ruledOut
+    return finished[prompt].contains { hope > ($0.isFinished ? worst : Self.ruledOut) }
+  }
+
+  private func power(_ length: Int) -> Float {
+    Float(pow(Double(length), plan.lengthPenalty))
+  }
+
+  private func filledUp(_ texts: [[Int]]) -> [[Int]] {
+    let longest = texts.map(\.count).max() ?? 0
+    // As there: a padding token of 0 counts as none.
+    let fill = plan.eosTokenIDs.first.map { end in
+      plan.padTokenID.flatMap { $0 == 0 ? nil : $0 } ?? end
+    }
+    return texts.map { $0 + Array(repeating: fill ?? -1, count: longest - $0.count) }
+  }
+
+  /// The places of the highest scores, the highest first; of equal ones the first.
+  private static func best(_ count: Int, of scores: [Float]) -> [Int] {
+    let wanted = min(count, scores.count)
+    var best: [Int] = []
+    for place in scores.indices {
+      if best.count == wanted, let last = best.last, !(scores[place] > scores[last]) { continue }
+      let position = best.firstIndex { scores[place] > scores[$0] } ?? best.count
+      best.insert(place, at: position)
+      if best.count > wanted { best.removeLast() }
+    }
+    return best
+  }
+}

@@ -1,0 +1,201 @@
+internal import CheckpointBytes
+
+/// Takes settings out of a `config.json`: typed, with the defaults of the reference's class, and nothing overlooked.
+///
+/// The rule for keys: what the reference's code reads is either read here, or refused unless it has the value at which it
+/// changes nothing (``refuseUnsupported()``). That list is complete, since the code reads a closed set of names
+/// (`modeling_bert.py`, `modeling_gpt2.py`, `modeling_roberta.py`, `modeling_utils.py`, `masking_utils.py`,
+/// `configuration_utils.py`, Transformers 5.23). Every other key becomes an attribute that nobody looks at there, so it
+/// cannot change a number and is accepted here.
+struct ConfigurationReader {
+  private let values: [ExactName: JSONValue]
+  private let file: String?
+
+  init(_ document: JSONValue, file: String?) throws(CheckpointError) {
+    guard let members = document.members else {
+      throw CheckpointError(
+        .malformed, CheckpointError.Site(file: file), "expected a JSON object with settings")
+    }
+    values = Dictionary(
+      members.map { ($0.key, $0.value) }, uniquingKeysWith: { _, last in last })
+    self.file = file
+  }
+
+  /// The value under a key; nil if the key is not there.
+  func value(_ key: ExactName) -> JSONValue? { values[key] }
+
+  /// The value under a key; nil if the key is not there or its value is null.
+  private func setValue(_ key: ExactName) -> JSONValue? {
+    let value = values[key]
+    return value == .null ? nil : value
+  }
+
+  /// An error about a key.
+  func failure(
+    _ kind: FailureKind, _ key: ExactName, _ problem: String, remedy: String? = nil
+  ) -> CheckpointError {
+    CheckpointError(
+      kind, CheckpointError.Site(file: file, field: key.string), problem, remedy: remedy)
+  }
+
+  private func wrongType(_ key: ExactName, _ expected: String) -> CheckpointError {
+    failure(.malformed, key, "expected \(expected), found \(shown(value(key) ?? .null))")
+  }
+
+  func optionalInteger(_ key: ExactName, default fallback: Int?) throws(CheckpointError) -> Int? {
+    guard let value = value(key) else { return fallback }
+    if value == .null { return nil }
+    guard let number = value.integer else { throw wrongType(key, "an integer or null") }
+    return number
+  }
+
+  func integer(_ key: ExactName, default fallback: Int) throws(CheckpointError) -> Int {
+    guard let value = value(key) else { return fallback }
+    guard let number = value.integer else { throw wrongType(key, "an integer") }
+    return number
+  }
+
+  /// A number above zero, of things that there are.
+  func count(_ key: ExactName, default fallback: Int) throws(CheckpointError) -> Int {
+    let number = try integer(key, default: fallback)
+    guard number > 0 else { throw failure(.malformed, key, "expected at least 1, found \(number)") }
+    return number
+  }
+
+  /// One integer, a list of them, or null, which is none.
+  func integers(_ key: ExactName, default fallback: [Int]) throws(CheckpointError) -> [Int] {
+    guard let value = value(key) else { return fallback }
+    if value == .null { return [] }
+    if let number = value.integer { return [number] }
+    guard let elements = value.elements else {
+      throw wrongType(key, "an integer, a list of integers or null")
+    }
+    return try elements.map { (element) throws(CheckpointError) in
+      guard let number = element.integer else { throw wrongType(key, "a list of integers") }
+      return number
+    }
+  }
+
+  func number(_ key: ExactName, default fallback: Double) throws(CheckpointError) -> Double {
+    guard let value = value(key) else { return fallback }
+    guard case .number(let number) = value, number.double.isFinite else {
+      throw wrongType(key, "a number")
+    }
+    return number.double
+  }
+
+  func optionalNumber(_ key: ExactName) throws(CheckpointError) -> Double? {
+    guard setValue(key) != nil else { return nil }
+    return try number(key, default: 0)
+  }
+
+  func optionalBoolean(_ key: ExactName) throws(CheckpointError) -> Bool? {
+    guard setValue(key) != nil else { return nil }
+    return try boolean(key, default: false)
+  }
+
+  func boolean(_ key: ExactName, default fallback: Bool) throws(CheckpointError) -> Bool {
+    guard let value = value(key) else { return fallback }
+    guard case .boolean(let truth) = value else { throw wrongType(key, "true or false") }
+    return truth
+  }
+
+  func optionalString(_ key: ExactName) throws(CheckpointError) -> String? {
+    guard let value = setValue(key) else { return nil }
+    guard let text = value.string else { throw wrongType(key, "a string") }
+    return text
+  }
+
+  func string(_ key: ExactName, default fallback: String) throws(CheckpointError) -> String {
+    guard let value = value(key) else { return fallback }
+    guard let text = value.string else { throw wrongType(key, "a string") }
+    return text
+  }
+
+  func strings(_ key: ExactName) throws(CheckpointError) -> [String] {
+    guard let value = setValue(key) else { return [] }
+    guard let elements = value.elements else { throw wrongType(key, "a list of strings") }
+    return try elements.map { (element) throws(CheckpointError) in
+      guard let text = element.string else { throw wrongType(key, "a list of strings") }
+      return text
+    }
+  }
+
+  /// Refuses a setting unless it has a value at which it changes nothing.
+  func require(
+    _ key: ExactName, oneOf allowed: [JSONValue], supported: String
+  ) throws(CheckpointError) {
+    guard let value = value(key), !allowed.contains(value) else { return }
+    throw failure(
+      .unsupported, key, "\(shown(value)) changes what the model computes",
+      remedy: "supported is \(supported)")
+  }
+
+  /// Refuses a setting unless it is null or the number at which it changes nothing.
+  func require(_ key: ExactName, equals neutral: Double) throws(CheckpointError) {
+    if case .number(let number)? = value(key), number.double == neutral { return }
+    try require(key, oneOf: [.null], supported: "\(neutral)")
+  }
+
+  private func shown(_ value: JSONValue) -> String {
+    singleLine(JSONWriter.text(value), limit: 60)
+  }
+}
+
+extension ConfigurationReader {
+  /// Refuses what the reference's code would act upon in every family, and this does not implement.
+  func refuseUnsupported() throws(CheckpointError) {
+    let no: [JSONValue] = [.boolean(false), .null]
+    try require("is_encoder_decoder", oneOf: no, supported: "false")
+    try require("add_cross_attention", oneOf: no, supported: "false")
+    try require("is_causal", oneOf: [.boolean(true), .null], supported: "true")
+    try require("quantization_config", oneOf: [.null], supported: "no quantization")
+    try require("per_layer_config", oneOf: [.null, .object([])], supported: "no such setting")
+    try require("fusion_config", oneOf: [.null], supported: "no such setting")
+    try require("pruned_heads", oneOf: [.null, .object([])], supported: "no pruned heads")
+    // Transformers 5 no longer reads it, but checkpoints with relative positions are still about.
+    try require(
+      "position_embedding_type", oneOf: [.string("absolute"), .null], supported: "\"absolute\"")
+  }
+
+  /// The names of the classes: `num_labels` counts `id2label` where that is there, and is 2 where neither is.
+  func labels() throws(CheckpointError) -> ClassLabels {
+    guard let table = setValue("id2label") else {
+      let count = try optionalInteger("num_labels", default: nil) ?? 2
+      guard count >= 0 else {
+        throw failure(.malformed, "num_labels", "expected a number of labels, found \(count)")
+      }
+      return ClassLabels(count: count, names: [:])
+    }
+    guard let members = table.members else { throw wrongType("id2label", "an object") }
+    var names: [Int: String] = [:]
+    for member in members {
+      guard let place = Int(member.key.string), let name = member.value.string else {
+        throw failure(
+          .malformed, "id2label",
+          "expected numbers and their names, found \(quoted(member.key.string)): "
+            + shown(member.value))
+      }
+      names[place] = name
+    }
+    return ClassLabels(count: names.count, names: names)
+  }
+
+  func problemType() throws(CheckpointError) -> ProblemType? {
+    guard let text = try optionalString("problem_type") else { return nil }
+    guard let problem = ProblemType(rawValue: text) else {
+      throw failure(
+        .malformed, "problem_type",
+        "expected one of \(ProblemType.allCases.map(\.rawValue).joined(separator: ", ")), "
+          + "found \(quoted(text))")
+    }
+    return problem
+  }
+
+  /// Refuses a configuration of another family.
+  func requireModelType(_ expected: String) throws(CheckpointError) {
+    guard let found = try optionalString("model_type"), found != expected else { return }
+    throw failure(
+      .mismatch, "model_type", "expected \(quoted(expected)), found \(quoted(found))")
+  }
+}

@@ -1,0 +1,70 @@
+internal import CheckpointBytes
+
+/// Settings with every default filled in, for prompts of one length (`generate` and `_prepare_generated_length` of
+/// `generation/utils.py`, Transformers 5.23).
+struct GenerationPlan {
+  let promptLength: Int
+  /// Of prompt and text.
+  let maxLength: Int
+  let eosTokenIDs: [Int]
+  let padTokenID: Int?
+  let beamCount: Int
+  let returnedSequenceCount: Int
+  let earlyStopping: GenerationSettings.EarlyStopping
+  let lengthPenalty: Double
+  let samples: Bool
+  let seed: UInt64
+  let processor: ScoreProcessor
+
+  init(
+    _ settings: GenerationSettings, promptLength: Int, positionCount: Int
+  ) throws(CheckpointError) {
+    try settings.check()
+    self.promptLength = promptLength
+    if let new = settings.maxNewTokens {
+      maxLength = try Self.sum(promptLength, new, "max_new_tokens")
+    } else {
+      maxLength = settings.maxLength ?? min(promptLength + 20, positionCount)
+    }
+    guard maxLength > promptLength else {
+      throw inputFailure(
+        .inconsistent, "max_length",
+        "the prompt has \(promptLength) tokens, prompt and text may have \(maxLength)",
+        remedy: "allow more new tokens")
+    }
+    var minLength = settings.minLength ?? 0
+    if let new = settings.minNewTokens {
+      minLength = try Self.sum(promptLength, new, "min_new_tokens")
+    }
+    eosTokenIDs = settings.eosTokenIDs ?? []
+    padTokenID = settings.padTokenID ?? eosTokenIDs.first
+    beamCount = settings.beamCount ?? 1
+    returnedSequenceCount = settings.returnedSequenceCount ?? 1
+    earlyStopping = settings.earlyStopping ?? .heuristically
+    lengthPenalty = settings.lengthPenalty ?? 1
+    samples = settings.samples ?? false
+    seed = settings.seed
+    var processor = ScoreProcessor()
+    processor.repetitionPenalty = Float(settings.repetitionPenalty ?? 1)
+    processor.noRepeatNGramSize = settings.noRepeatNGramSize ?? 0
+    processor.minLength = minLength
+    processor.minNewTokens = settings.minNewTokens ?? 0
+    processor.promptLength = promptLength
+    processor.eosTokenIDs = eosTokenIDs
+    if samples {
+      processor.sampling = ScoreProcessor.Sampling(
+        temperature: Float(settings.temperature ?? 1), topK: settings.topK ?? 50,
+        topP: settings.topP ?? 1,
+        leastKept: beamCount == 1 ? 1 : eosTokenIDs.isEmpty ? 2 : eosTokenIDs.count + 1)
+    }
+    self.processor = processor
+  }
+
+  private static func sum(
+    _ first: Int, _ second: Int, _ key: String
+  ) throws(CheckpointError) -> Int {
+    let (sum, overflow) = first.addingReportingOverflow(second)
+    guard !overflow else { throw inputFailure(.malformed, key, "\(second) tokens cannot be counted") }
+    return sum
+  }
+}

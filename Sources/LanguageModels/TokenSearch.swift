@@ -1,0 +1,69 @@
+internal import CheckpointBytes
+
+/// Greedy search and sampling (`_sample` of `generation/utils.py`, Transformers 5.23): every text goes on by itself.
+struct TokenSearch<Decoder: TokenDecoder> {
+  let plan: GenerationPlan
+  /// The number of padding tokens before each prompt.
+  let padding: [Int]
+  /// True for a text that is to end for the caller's reasons.
+  let ends: (_ tokens: [Int]) -> Bool
+  private(set) var texts: [[Int]]
+  private(set) var isFinished: [Bool]
+  private var decoder: Decoder
+  private var sampler: TokenSampler
+
+  init(
+    _ decoder: Decoder, plan: GenerationPlan, prompts: [[Int]], padding: [Int],
+    ends: @escaping (_ tokens: [Int]) -> Bool
+  ) {
+    self.decoder = decoder
+    self.plan = plan
+    self.padding = padding
+    self.ends = ends
+    texts = prompts
+    isFinished = Array(repeating: false, count: prompts.count)
+    sampler = TokenSampler(seed: plan.seed)
+  }
+
+  /// Chooses tokens until every text has ended, and hands out each step: one token for each text, padding where it has ended.
+  ///
+  /// - Parameter report: Called after each step; false stops the search.
+  mutating func run(
+    _ report: (_ tokens: [Int]) -> Bool = { _ in true }
+  ) throws(CheckpointError) {
+    var scores = try decoder.begin()
+    while true {
+      let tokens = choose(scores)
+      guard report(tokens), !isFinished.allSatisfy({ $0 }) else { return }
+      scores = try decoder.advance(tokens)
+    }
+  }
+
+  private mutating func choose(_ scores: [Float]) -> [Int] {
+    let width = decoder.vocabularySize
+    var chosen: [Int] = []
+    for text in texts.indices {
+      var token = plan.padTokenID ?? 0
+      if !isFinished[text] || plan.eosTokenIDs.isEmpty {
+        var row = Array(scores[(text * width)..<((text + 1) * width)])
+        plan.processor.apply(to: &row, tokens: texts[text][...], padding: padding[text])
+        token = plan.samples ? sampler.draw(from: row) : Self.best(of: row)
+      }
+      texts[text].append(token)
+      chosen.append(token)
+      if plan.eosTokenIDs.contains(token) || texts[text].count >= plan.maxLength
+        || ends(texts[text])
+      {
+        isFinished[text] = true
+      }
+    }
+    return chosen
+  }
+
+  /// The first of the highest scores.
+  static func best(of scores: [Float]) -> Int {
+    var best = 0
+    for index in scores.indices where scores[index] > scores[best] { best = index }
+    return best
+  }
+}
