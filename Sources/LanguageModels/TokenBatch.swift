@@ -7,11 +7,11 @@ struct TokenBatch {
   /// Their length.
   let length: Int
   /// Rows of the word embeddings, `[sequence, token]`.
-  let ids: [Int32]
+  let ids: [Int]
   /// Rows of the token type embeddings; nil if nothing is added.
-  let types: [Int32]?
+  let types: [Int]?
   /// Rows of the position embeddings.
-  let positions: [Int32]
+  let positions: [Int]
   /// Which tokens are to be seen; nil if all are.
   let isSeen: [Bool]?
 
@@ -29,7 +29,7 @@ struct TokenBatch {
   ///   - positionsAfterPadding: RoBERTa's padding token, from which its positions are counted; nil counts from 0.
   /// - Throws: `mismatch` for a shape, `inconsistent` for an index outside its table or an empty batch.
   init(
-    _ inputs: ModelInputs, tables: Tables, typesWithout: Int32?, positionsAfterPadding: Int?
+    _ inputs: ModelInputs, tables: Tables, typesWithout: Int?, positionsAfterPadding: Int?
   ) throws(CheckpointError) {
     let ids = inputs.inputIDs
     guard ids.dimensions.count >= 2 else {
@@ -83,20 +83,20 @@ struct TokenBatch {
 
   private static func rows(
     _ array: TokenArray, _ argument: String, below count: Int, _ table: String
-  ) throws(CheckpointError) -> [Int32] {
+  ) throws(CheckpointError) -> [Int] {
     if let place = array.elements.firstIndex(where: { $0 < 0 || $0 >= count }) {
       throw inputFailure(
         .inconsistent, argument + array.place(of: place),
         "\(array.elements[place]) is outside \(table) of \(count) rows")
     }
-    return array.elements.map { Int32(truncatingIfNeeded: $0) }
+    return array.elements
   }
 
   /// `create_position_ids_from_input_ids` of `modeling_roberta.py` if there is a padding token to count from.
   private static func counted(
     _ ids: TokenArray, _ positionCount: Int, after padding: Int?
-  ) throws(CheckpointError) -> [Int32] {
-    var positions: [Int32] = []
+  ) throws(CheckpointError) -> [Int] {
+    var positions: [Int] = []
     positions.reserveCapacity(ids.elements.count)
     for sequence in 0..<ids.sequenceCount {
       var next = (padding ?? -1) + 1
@@ -109,7 +109,7 @@ struct TokenBatch {
               + "\(positionCount) rows of them",
             remedy: "shorten the text")
         }
-        positions.append(Int32(truncatingIfNeeded: position))
+        positions.append(position)
         if token != padding { next += 1 }
       }
     }

@@ -1,0 +1,154 @@
+internal import CheckpointBytes
+internal import TensorEngine
+
+/// One run of a body: which rows there are, what they may see, and what is recorded on the way.
+///
+/// The tokens of all sequences are the rows of one matrix. With padding left out there are only the rows that are needed.
+final class ForwardPass {
+  let context: ExecutionContext
+  /// The embeddings' indices, one for each row.
+  let ids: [Int]
+  let types: [Int]?
+  let positions: [Int]
+  private(set) var hiddenStates: [Tensor] = []
+  private(set) var attentions: [[Tensor]] = []
+  private let extras: RunOptions.Extras
+  private let batch: RaggedBatch
+  private let mask: AttentionMask
+  /// The keys and values before the rows of this run, one cache for each layer; nil if there are none.
+  private let caches: [KeyValueCache]?
+  /// The rows that see nothing, where they are to be zeros.
+  private let blindRows: [Int]
+  /// For each place of the batch its row; nil if it is left out. No array if all places are rows.
+  private let rowOfPlace: [Int?]?
+
+  /// A run over a whole batch.
+  ///
+  /// - Parameter needed: The places whose rows the head takes, so that they are computed even where the mask hides them.
+  init(
+    _ tokens: TokenBatch, isCausal: Bool, options: RunOptions, needed: [Int],
+    in context: ExecutionContext
+  ) throws(CheckpointError) {
+    self.context = context
+    extras = options.extras
+    caches = nil
+    let places = Array(tokens.ids.indices)
+    var isSeen = tokens.isSeen
+    if options.padding == .skipped, let seen = tokens.isSeen {
+      guard !options.extras.contains(.attentions) else {
+        throw inputFailure(
+          .unsupported, "attentions", "they have a place for every position",
+          remedy: "compute padding too")
+      }
+      var isRow = seen
+      for place in needed { isRow[place] = true }
+      let kept = places.filter { isRow[$0] }
+      ids = kept.map { tokens.ids[$0] }
+      types = tokens.types.map { types in kept.map { types[$0] } }
+      positions = kept.map { tokens.positions[$0] }
+      isSeen = kept.map { seen[$0] }
+      var rows: [Int?] = Array(repeating: nil, count: places.count)
+      for (row, place) in kept.enumerated() { rows[place] = row }
+      rowOfPlace = rows
+      let lengths = (0..<tokens.sequenceCount).map { sequence in
+        isRow[(sequence * tokens.length)..<((sequence + 1) * tokens.length)].count { $0 }
+      }
+      batch = try engine { () throws(EngineError) in try RaggedBatch(lengths: lengths) }
+    } else {
+      ids = tokens.ids
+      types = tokens.types
+      positions = tokens.positions
+      rowOfPlace = nil
+      batch = try engine { () throws(EngineError) in
+        try RaggedBatch(count: tokens.sequenceCount, length: tokens.length)
+      }
+    }
+    mask = AttentionMask(isCausal ? .causal : .everywhere, keptKeys: isSeen)
+    let convention = options.blindRows ?? (extras.contains(.attentions) ? .average : .zero)
+    blindRows = convention == .average ? [] : Self.blindRows(batch, isSeen, isCausal)
+  }
+
+  /// A run over new tokens of sequences whose keys and values so far are in caches; `lengths` has the number for each.
+  init(
+    ids: [Int], types: [Int]?, positions: [Int], lengths: [Int], caches: [KeyValueCache],
+    in context: ExecutionContext
+  ) throws(EngineError) {
+    self.context = context
+    self.ids = ids
+    self.types = types
+    self.positions = positions
+    self.caches = caches
+    extras = []
+    batch = try RaggedBatch(lengths: lengths)
+    mask = .causal
+    blindRows = []
+    rowOfPlace = nil
+  }
+
+  private static func blindRows(
+    _ batch: RaggedBatch, _ isSeen: [Bool]?, _ isCausal: Bool
+  ) -> [Int] {
+    guard let isSeen else { return [] }
+    var blind: [Int] = []
+    for sequence in 0..<batch.count {
+      let rows = batch.starts[sequence]..<batch.starts[sequence + 1]
+      let first = rows.first { isSeen[$0] } ?? rows.upperBound
+      // Whoever sees anything sees the first that is seen, if that does not come later.
+      if first == rows.upperBound { blind += rows } else if isCausal { blind += rows.lowerBound..<first }
+    }
+    return blind
+  }
+
+  /// Attention over the columns of queries, keys and values beside each other, of one layer.
+  func attend(
+    _ qkv: Tensor, heads: Int, scale: Float, layer: Int
+  ) throws(EngineError) -> Tensor {
+    let width = qkv.columns / 3
+    let query = try qkv.columns(0..<width)
+    let key = try qkv.columns(width..<(2 * width))
+    let value = try qkv.columns((2 * width)..<(3 * width))
+    if let cache = caches?[layer] {
+      try cache.append(key: key, value: value, batch, in: context)
+      return try attention(query: query, cache, scale: scale, batch, in: context).output
+    }
+    let wantsAttentions = extras.contains(.attentions)
+    let result = try attention(
+      query: query, key: key, value: value, heads: heads, scale: scale, batch, mask: mask,
+      probabilities: wantsAttentions ? .returned : .discarded, in: context)
+    if wantsAttentions { attentions.append(result.probabilities) }
+    return try withZeros(in: blindRows, result.output)
+  }
+
+  private func withZeros(in rows: [Int], _ input: Tensor) throws(EngineError) -> Tensor {
+    if rows.isEmpty { return input }
+    var values = input.values
+    for row in rows {
+      for column in (row * input.columns)..<((row + 1) * input.columns) { values[column] = 0 }
+    }
+    return try Tensor(rows: input.rows, columns: input.columns, values)
+  }
+
+  /// Keeps a hidden state, if that is asked for.
+  func record(_ hidden: Tensor) {
+    if extras.contains(.hiddenStates) { hiddenStates.append(hidden) }
+  }
+
+  /// The rows of some places; all of them have one.
+  func rows(at places: [Int], of hidden: Tensor) throws(EngineError) -> Tensor {
+    try gatherRows(hidden, places.map { rowOfPlace?[$0] ?? $0 }, in: context)
+  }
+
+  /// A result with a row for every place, zeros where padding was left out.
+  func spread(_ result: Tensor) throws(EngineError) -> Tensor {
+    guard let rowOfPlace else { return result }
+    let values = result.values
+    var spread = [Float](repeating: 0, count: rowOfPlace.count * result.columns)
+    for (place, row) in rowOfPlace.enumerated() {
+      guard let row else { continue }
+      for column in 0..<result.columns {
+        spread[place * result.columns + column] = values[row * result.columns + column]
+      }
+    }
+    return try Tensor(rows: rowOfPlace.count, columns: result.columns, spread)
+  }
+}

@@ -1,0 +1,87 @@
+public import CheckpointBytes
+public import LayoutRules
+internal import TensorEngine
+internal import TensorValues
+public import WeightGraph
+
+/// A checkpoint's weights, bound to the parameters of one model: what a model is made from.
+///
+/// Binding touches no data. Every parameter that a model pulls is then there, has the right shape, and is read once.
+public struct ModelParameters<Configuration: ModelConfig>: Sendable {
+  /// The model's settings.
+  public let configuration: Configuration
+  /// What became of every name of the checkpoint and of the model.
+  public let report: LoadReport
+  /// The sizes that the weights have.
+  public let architecture: ModelArchitecture
+  let graph: WeightGraph
+  let aliases: [ExactName: ExactName]
+  let context: ExecutionContext
+  let nonFinite: LoadOptions.NonFinite
+
+  /// Binds a checkpoint in any known layout to a head's parameters.
+  ///
+  /// - Throws: `inconsistent` if it is no such model, if the settings contradict the weights, or a name is claimed twice;
+  ///   `notFound` for a parameter that is missing; `mismatch` for a shape; each with the name.
+  public init(
+    _ weights: WeightGraph, head: ModelHead, configuration: Configuration,
+    options: LoadOptions = LoadOptions()
+  ) throws(CheckpointError) {
+    let family = Configuration.family
+    let model = try RecognizedModel(weights, family: family, head: head)
+    let plan = try LoadPlan(weights, as: model)
+    let others = try Self.namesOfOtherHeads(weights)
+    try plan.report.check(mayIgnore: { others.contains($0) || options.mayIgnore($0) })
+    try configuration.check(model.architecture.sizes, report: plan.report)
+    self.configuration = configuration
+    report = plan.report
+    architecture = model.architecture
+    graph = plan.graph
+    aliases = plan.graph.aliases
+    context = try options.resolvedContext()
+    nonFinite = options.nonFinite
+  }
+
+  /// The names that the head which fits best uses: a checkpoint may hold more than the model that is wanted.
+  private static func namesOfOtherHeads(
+    _ weights: WeightGraph
+  ) throws(CheckpointError) -> Set<ExactName> {
+    let whole = try LoadPlan(weights, as: RecognizedModel(weights, family: Configuration.family))
+    return Set(whole.report.entries.filter { !$0.outcome.isProblem }.flatMap(\.stored))
+  }
+
+  /// The parameters of the body.
+  var body: ParameterScope {
+    let prefix = architecture.head == .base ? "" : Configuration.family.bodyPrefix
+    return ParameterScope(source: source, name: String(prefix.dropLast()))
+  }
+
+  /// All parameters, by their names under no prefix.
+  subscript(name: String) -> ParameterScope { ParameterScope(source: source, name: name) }
+
+  private var source: ParameterSource {
+    ParameterSource(graph: graph, aliases: aliases, context: context, nonFinite: nonFinite)
+  }
+}
+
+extension ModelConfig {
+  /// Refuses settings that are not those of the weights. ``LayoutRules/ModelConfiguration`` compares more, with the file.
+  fileprivate func check(_ sizes: ModelSizes, report: LoadReport) throws(CheckpointError) {
+    for (key, stated, found) in [
+      ("hidden_size", hiddenSize, sizes.hidden), ("num_hidden_layers", layerCount, sizes.layers),
+      ("vocab_size", vocabularySize, sizes.vocabulary),
+      ("max_position_embeddings", positionCount, sizes.positions),
+    ] where stated != found {
+      throw inputFailure(
+        .inconsistent, key, "the configuration says \(stated), the weights have \(found)")
+    }
+    guard tiesWordEmbeddings else {
+      if let entry = report.entries.first(where: { $0.outcome == .tied }) {
+        throw CheckpointError(
+          .notFound, CheckpointError.Site(), tensor: entry.parameters.first?.string,
+          "missing: \(entry.detail ?? "it is tied"), but tie_word_embeddings is false")
+      }
+      return
+    }
+  }
+}

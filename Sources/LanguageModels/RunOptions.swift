@@ -1,0 +1,52 @@
+/// What a run computes beside the head's results, and what it may leave out.
+public struct RunOptions: Sendable, Hashable {
+  /// Results beside those of the head.
+  public struct Extras: OptionSet, Sendable, Hashable {
+    /// The bits.
+    public let rawValue: Int
+
+    /// A set of its bits.
+    public init(rawValue: Int) { self.rawValue = rawValue }
+
+    /// `hidden_states.0`…: the sum of the embeddings, and what each layer gives; `[batch, sequence, hidden]`. The last is the
+    /// body's result, after GPT-2's `ln_f` too.
+    public static let hiddenStates = Extras(rawValue: 1)
+    /// `attentions.0`…: each layer's weights of keys, `[batch, heads, query, key]`.
+    public static let attentions = Extras(rawValue: 2)
+  }
+
+  /// What happens at positions that the mask hides.
+  public enum Padding: Sendable, Hashable {
+    /// They are computed like all others, as the reference does, so that every position can be compared with it.
+    case computed
+    /// They are left out, and are zeros in the results: a ragged batch costs what its real tokens cost. All other positions
+    /// are the same but for rounding.
+    case skipped
+  }
+
+  /// What attention gives where a token may see nothing, not even itself: in a sequence whose mask is all zeros, and for
+  /// padding on the left in causal models. Such positions carry no meaning, but the reference computes them.
+  public enum BlindRows: Sendable, Hashable {
+    /// Zeros, as with Transformers' default attention (`sdpa`).
+    case zero
+    /// The average of all values of the sequence, as with its `eager` attention, the only one that gives attentions.
+    case average
+  }
+
+  /// Results beside those of the head.
+  public var extras: Extras
+  /// What happens at positions that the mask hides.
+  public var padding: Padding
+  /// What attention gives where a token may see nothing; nil for what the reference does: the average if attentions are asked
+  /// for, zeros otherwise.
+  public var blindRows: BlindRows?
+
+  /// Makes options; those left out are the defaults.
+  public init(
+    extras: Extras = [], padding: Padding = .computed, blindRows: BlindRows? = nil
+  ) {
+    self.extras = extras
+    self.padding = padding
+    self.blindRows = blindRows
+  }
+}
