@@ -39,4 +39,10 @@ public struct ModelOutputs: Sendable {
   mutating func append(_ name: String, _ dimensions: [Int], _ parts: [Tensor]) {
     all.append(Output(name: name, dimensions: dimensions, parts: parts))
   }
+
+  /// Gives the last of some numbered results other extents of the same product.
+  mutating func reshapeLast(_ name: String, _ dimensions: [Int]) {
+    guard let place = all.lastIndex(where: { $0.name.hasPrefix(name + ".") }) else { return }
+    all[place] = Output(name: all[place].name, dimensions: dimensions, parts: all[place].parts)
+  }
 }

@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import OrderedCollections
 internal import Synchronization
 internal import TensorEngine
 internal import TensorValues
@@ -127,7 +128,7 @@ extension ParameterScope {
     let failure = Mutex<CheckpointError?>(nil)
     let values = unsafe [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
       // Every piece writes a part of its own.
-      nonisolated(unsafe) let target = unsafe UnsafeMutableRawBufferPointer(buffer)
+      nonisolated(unsafe) let target = UnsafeMutableRawBufferPointer(buffer)
       let pieces = (count + Self.pieceSize - 1) / Self.pieceSize
       source.context.pool.run(pieces) { piece, _ in
         let first = piece * Self.pieceSize
@@ -151,8 +152,8 @@ extension ParameterScope {
     _ bytes: UnsafeRawBufferPointer, from first: Int
   ) throws(CheckpointError) {
     guard source.nonFinite == .refused else { return }
-    for (index, bits) in unsafe bytes.bindMemory(to: UInt32.self).enumerated() {
-      let value = Float(bitPattern: bits)
+    for index in 0..<(bytes.count / 4) {
+      let value = unsafe bytes.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
       guard !value.isFinite else { continue }
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(), "element \(first + index) is \(value)")

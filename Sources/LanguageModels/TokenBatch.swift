@@ -2,6 +2,8 @@ internal import CheckpointBytes
 
 /// Inputs that a body can take as they are: every index is in its table's range, every array as long as the ids.
 struct TokenBatch {
+  /// The extents of the ids.
+  let dimensions: [Int]
   /// The number of sequences; choices count as sequences.
   let sequenceCount: Int
   /// Their length.
@@ -39,6 +41,7 @@ struct TokenBatch {
     guard !ids.elements.isEmpty else {
       throw inputFailure(.inconsistent, "input_ids", "extents \(ids.dimensions): there is no token")
     }
+    dimensions = ids.dimensions
     sequenceCount = ids.sequenceCount
     length = ids.length
     self.ids = try Self.rows(ids, "input_ids", below: tables.vocabulary, "the vocabulary")

@@ -8,8 +8,9 @@ protocol TokenDecoder {
   /// The scores of the token after each prompt, `[text, vocabulary]`.
   mutating func begin() throws(CheckpointError) -> [Float]
 
-  /// Appends a token to each text, and gives the scores of the next, `[text, vocabulary]`.
-  mutating func advance(_ tokens: [Int]) throws(CheckpointError) -> [Float]
+  /// Appends a token to each text, and gives the scores of the next, `[text, vocabulary]`. A text that is given none stays as
+  /// it is, and its scores mean nothing.
+  mutating func advance(_ tokens: [Int?]) throws(CheckpointError) -> [Float]
 
   /// Goes on with other texts: new text `i` is what text `origins[i]` is now.
   mutating func reorder(_ origins: [Int]) throws(CheckpointError)

@@ -35,8 +35,15 @@ struct TokenSearch<Decoder: TokenDecoder> {
     while true {
       let tokens = choose(scores)
       guard report(tokens), !isFinished.allSatisfy({ $0 }) else { return }
-      scores = try decoder.advance(tokens)
+      scores = try decoder.advance(
+        zip(texts.indices, tokens).map { text, token in isWanted(text) ? token : nil })
     }
+  }
+
+  /// False for a text that has ended, and goes on with padding only.
+  private func isWanted(_ text: Int) -> Bool {
+    // As there: without a token that ends texts, all go on until the last has ended.
+    !isFinished[text] || plan.eosTokenIDs.isEmpty
   }
 
   private mutating func choose(_ scores: [Float]) -> [Int] {
@@ -44,7 +51,7 @@ struct TokenSearch<Decoder: TokenDecoder> {
     var chosen: [Int] = []
     for text in texts.indices {
       var token = plan.padTokenID ?? 0
-      if !isFinished[text] || plan.eosTokenIDs.isEmpty {
+      if isWanted(text) {
         var row = Array(scores[(text * width)..<((text + 1) * width)])
         plan.processor.apply(to: &row, tokens: texts[text][...], padding: padding[text])
         token = plan.samples ? sampler.draw(from: row) : Self.best(of: row)

@@ -1,0 +1,93 @@
+public import CheckpointBytes
+public import LayoutRules
+public import TensorEngine
+public import WeightGraph
+
+/// A model with its weights, ready to run: one of Transformers' classes under its name there.
+///
+///     let model = try BertForMaskedLM(weights: graph, configuration: configuration)
+///     let outputs = try model(ModelInputs(inputIDs: TokenArray([[101, 103, 102]])))
+///
+/// A model does not change, and may be run by any number of tasks. Its results depend neither on the number of threads nor,
+/// but for padding, on what else is in the batch.
+public protocol LanguageModel: Sendable {
+  /// The settings of its family.
+  associatedtype Configuration: ModelConfig
+  /// What stands on the body.
+  static var head: ModelHead { get }
+  /// What was loaded.
+  var info: ModelInfo<Configuration> { get }
+
+  /// Takes the weights that it needs, and reads each once.
+  ///
+  /// - Throws: `unsupported` for a setting or an element type that is not implemented; what reading throws.
+  init(_ parameters: ModelParameters<Configuration>) throws(CheckpointError)
+
+  /// Runs the model once over whole sequences.
+  ///
+  /// - Throws: `mismatch` for arrays whose extents do not fit, `inconsistent` for an index outside its table or an empty batch,
+  ///   naming the argument and the place.
+  func run(_ inputs: ModelInputs, _ options: RunOptions) throws(CheckpointError) -> ModelOutputs
+}
+
+/// What a loaded model is.
+public struct ModelInfo<Configuration: ModelConfig>: Sendable {
+  /// The settings.
+  public let configuration: Configuration
+  /// The family, the head, and the sizes of the weights.
+  public let architecture: ModelArchitecture
+  /// What became of every name of the checkpoint and of the model.
+  public let report: LoadReport
+  /// What the model computes with.
+  public let context: ExecutionContext
+
+  init(_ parameters: ModelParameters<Configuration>) {
+    configuration = parameters.configuration
+    architecture = parameters.architecture
+    report = parameters.report
+    context = parameters.context
+  }
+}
+
+extension LanguageModel {
+  /// The class's name in Transformers.
+  public static var className: String { head.className(in: Configuration.family) ?? "" }
+
+  /// Binds a checkpoint's weights, in any known layout, and takes those that the model needs.
+  ///
+  /// What the checkpoint holds for another head of the family is left aside and is in the report; anything else that is
+  /// missing, unexpected or of another shape is an error.
+  /// - Throws: `inconsistent`, `notFound` or `mismatch`, naming the tensor, if the weights are not this model's; `unsupported`
+  ///   for a setting or an element type that is not implemented.
+  public init(
+    weights: WeightGraph, configuration: Configuration, options: LoadOptions = LoadOptions()
+  ) throws(CheckpointError) {
+    try self.init(
+      try ModelParameters(
+        weights, head: Self.head, configuration: configuration, options: options))
+  }
+
+  /// Runs the model once over whole sequences; see ``LanguageModel/run(_:_:)``.
+  public func callAsFunction(
+    _ inputs: ModelInputs, options: RunOptions = RunOptions()
+  ) throws(CheckpointError) -> ModelOutputs {
+    try run(inputs, options)
+  }
+
+  /// The settings.
+  public var configuration: Configuration { info.configuration }
+  /// What became of every name of the checkpoint and of the model.
+  public var report: LoadReport { info.report }
+}
+
+extension TokenBatch {
+  /// Refuses arrays of another rank: choices go to the classes that are made for them.
+  func require(rank: Int, in name: String) throws(CheckpointError) {
+    guard dimensions.count == rank else {
+      throw inputFailure(
+        .mismatch, "input_ids",
+        "\(name) takes \(rank == 3 ? "[batch, choices, sequence]" : "[batch, sequence]"), "
+          + "found extents \(dimensions)")
+    }
+  }
+}

@@ -1,0 +1,170 @@
+public import CheckpointBytes
+internal import LayoutRules
+internal import TensorEngine
+
+/// A causal language model as something that goes on with texts (`GenerationMixin`, Transformers 5.23).
+public struct TextGenerator: Sendable {
+  private let model: CachedDecoder.Model
+  private let tables: TokenBatch.Tables
+  private let typesWithout: Int?
+  /// Why the model cannot go on with texts, if so.
+  private let refusal: CheckpointError?
+
+  init<Configuration: ModelConfig>(
+    _ info: ModelInfo<Configuration>, typesWithout: Int?, scores: @escaping ScoreFunction
+  ) {
+    let sizes = info.architecture.sizes
+    let heads = info.configuration.headCount
+    model = CachedDecoder.Model(
+      context: info.context, layers: sizes.layers, heads: heads, headSize: sizes.hidden / heads,
+      vocabularySize: sizes.vocabulary, positionCount: sizes.positions, scores: scores)
+    let isGPT2 = Configuration.family == .gpt2
+    tables = TokenBatch.Tables(
+      vocabulary: sizes.vocabulary, positions: sizes.positions,
+      types: isGPT2 ? sizes.vocabulary : sizes.tokenTypes)
+    self.typesWithout = typesWithout
+    refusal =
+      info.configuration.isCausal
+      ? nil
+      : inputFailure(
+        .unsupported, "is_decoder", "false: a model that looks ahead cannot go on with a text",
+        remedy: "set is_decoder to true")
+  }
+
+  /// Texts that go on from prompts, with whatever ends or fills them.
+  ///
+  /// - Parameters:
+  ///   - inputs: `input_ids` `[batch, sequence]`, padded on the left, with an `attention_mask`. Without one it is taken from the
+  ///     padding token, unless that also ends texts. Positions are counted over what the mask shows, from 0: for RoBERTa too,
+  ///     unlike in a plain run, as the reference does.
+  ///   - ends: True if a text, prompt included, is to end for reasons of the caller's own.
+  /// - Returns: For each prompt as many texts as are asked for, the best first, prompts included, all of one length.
+  /// - Throws: `malformed` or `inconsistent` for settings and inputs that make no sense, and if a text outgrows the model's
+  ///   positions; `unsupported` if the model looks ahead.
+  public func generate(
+    _ inputs: ModelInputs, _ settings: GenerationSettings,
+    ends: (_ tokens: [Int]) -> Bool = { _ in false }
+  ) throws(CheckpointError) -> [[Int]] {
+    let start = try prepare(inputs, settings)
+    // The search ends before this function does.
+    return try withoutActuallyEscaping(ends) { (ends) throws(CheckpointError) in
+      if start.plan.beamCount > 1 {
+        var search = BeamSearch(
+          start.decoder, plan: start.plan, prompts: start.texts, padding: start.padding, ends: ends)
+        return try search.run()
+      }
+      var search = start.search(ends: ends)
+      try search.run()
+      return search.texts
+    }
+  }
+
+  /// The tokens of the texts as they are chosen, one for each text at a time; prompts are not repeated. A text that has ended
+  /// goes on with padding. Ends early if the consumer stops asking, or its task is cancelled.
+  ///
+  /// Not for beam search, which does not know its tokens before the end: the stream then throws `unsupported`.
+  public func stream(
+    _ inputs: ModelInputs, _ settings: GenerationSettings,
+    ends: @escaping @Sendable (_ tokens: [Int]) -> Bool = { _ in false }
+  ) -> AsyncThrowingStream<[Int], any Error> {
+    AsyncThrowingStream { continuation in
+      let task = Task.detached {
+        do {
+          let start = try prepare(inputs, settings)
+          guard start.plan.beamCount == 1 else {
+            throw inputFailure(
+              .unsupported, "num_beams", "\(start.plan.beamCount): beams are known at the end only")
+          }
+          var search = start.search(ends: ends)
+          try search.run { tokens in
+            continuation.yield(tokens)
+            return !Task.isCancelled
+          }
+          continuation.finish()
+        } catch {
+          continuation.finish(throwing: error)
+        }
+      }
+      continuation.onTermination = { _ in task.cancel() }
+    }
+  }
+}
+
+extension TextGenerator {
+  /// A search about to begin.
+  private struct Start {
+    let plan: GenerationPlan
+    let decoder: CachedDecoder
+    /// The prompts, padding included.
+    let texts: [[Int]]
+    let padding: [Int]
+
+    /// The search without beams, in which each text has a row of its own from the start.
+    func search(ends: @escaping (_ tokens: [Int]) -> Bool) -> TokenSearch<CachedDecoder> {
+      func repeated<Element>(_ elements: [Element]) -> [Element] {
+        elements.flatMap { Array(repeating: $0, count: plan.returnedSequenceCount) }
+      }
+      return TokenSearch(
+        decoder, plan: plan, prompts: repeated(texts), padding: repeated(padding), ends: ends)
+    }
+  }
+
+  private func prepare(
+    _ inputs: ModelInputs, _ settings: GenerationSettings
+  ) throws(CheckpointError) -> Start {
+    if let refusal { throw refusal }
+    let plan = try GenerationPlan(
+      settings, promptLength: inputs.inputIDs.length, positionCount: model.positionCount)
+    var inputs = inputs
+    if inputs.attentionMask == nil { inputs.attentionMask = try inferredMask(inputs.inputIDs, plan) }
+    let statesPositions = inputs.positionIDs != nil
+    if !statesPositions {
+      // Whatever the prompt's length: those of padding are not used.
+      inputs.positionIDs = try TokenArray(
+        dimensions: inputs.inputIDs.dimensions, elements: inputs.inputIDs.elements.map { _ in 0 })
+    }
+    let tokens = try TokenBatch(
+      inputs, tables: tables, typesWithout: typesWithout, positionsAfterPadding: nil)
+    try tokens.require(rank: 2, in: "generate")
+    var prompts: [Prompt] = []
+    var padding: [Int] = []
+    for (sequence, first) in tokens.firstPlaces.enumerated() {
+      let places = first..<(first + tokens.length)
+      let seen = places.filter { tokens.isSeen?[$0] ?? true }
+      guard seen.last == places.last else {
+        throw inputFailure(
+          .inconsistent, "attention_mask",
+          seen.isEmpty ? "text \(sequence) has no token" : "text \(sequence) ends with padding",
+          remedy: seen.isEmpty ? nil : "pad on the left")
+      }
+      guard statesPositions || seen.count <= model.positionCount else {
+        throw inputFailure(
+          .inconsistent, "input_ids",
+          "text \(sequence) has \(seen.count) tokens, the model \(model.positionCount) positions",
+          remedy: "shorten the text")
+      }
+      prompts.append(
+        Prompt(
+          ids: seen.map { tokens.ids[$0] }, types: tokens.types.map { types in seen.map { types[$0] } },
+          positions: statesPositions ? seen.map { tokens.positions[$0] } : Array(seen.indices)))
+      padding.append(tokens.isSeen == nil ? 0 : seen[0] - first)
+    }
+    let decoder = try CachedDecoder(
+      model, prompts,
+      copies: plan.beamCount > 1 ? plan.beamCount : plan.returnedSequenceCount)
+    return Start(
+      plan: plan, decoder: decoder, texts: tokens.firstPlaces.map { first in
+        Array(tokens.ids[first..<(first + tokens.length)])
+      }, padding: padding)
+  }
+
+  /// `_prepare_attention_mask_for_generation`: nil if everything is to be seen.
+  private func inferredMask(
+    _ ids: TokenArray, _ plan: GenerationPlan
+  ) throws(CheckpointError) -> TokenArray? {
+    guard let pad = plan.padTokenID, !plan.eosTokenIDs.contains(pad), ids.elements.contains(pad)
+    else { return nil }
+    return try TokenArray(
+      dimensions: ids.dimensions, elements: ids.elements.map { $0 == pad ? 0 : 1 })
+  }
+}

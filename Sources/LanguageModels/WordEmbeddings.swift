@@ -1,0 +1,46 @@
+internal import CheckpointBytes
+internal import TensorEngine
+
+/// Rows for tokens: a table of its own, or the rows of a language model's output matrix where both are one weight.
+enum WordEmbeddings: Sendable {
+  case table(Tensor)
+  case decoder(PackedMatrix)
+
+  /// The embeddings of some tokens.
+  func lookup(_ ids: [Int]) -> EmbeddingLookup {
+    switch self {
+    case .table(let table): EmbeddingLookup(table, ids)
+    case .decoder(let matrix): EmbeddingLookup(matrix, ids)
+    }
+  }
+}
+
+extension ModelParameters {
+  /// The word embeddings, packed once if the output matrix `decoder` (named `decoderName`) is the same weight.
+  func wordEmbeddings(
+    _ name: String, decoder: LinearWeights?, named decoderName: String
+  ) throws(CheckpointError) -> WordEmbeddings {
+    let scope = body[name]
+    if let decoder, isTied(scope.name + ".weight", decoderName + ".weight") {
+      return .decoder(decoder.matrix)
+    }
+    return .table(try scope.table())
+  }
+
+  private func isTied(_ first: String, _ second: String) -> Bool {
+    let names = [ExactName(first), ExactName(second)].map { aliases[$0] ?? $0 }
+    return names[0] == names[1]
+  }
+}
+
+extension ConfigurationReader {
+  /// The activation that Transformers knows by a name.
+  static func activation(_ name: String, key: String) throws(CheckpointError) -> Activation {
+    guard let activation = Activation(transformersName: name) else {
+      throw inputFailure(
+        .unsupported, key, "the activation \(quoted(name)) is not known",
+        remedy: "supported are \(Activation.transformersNames.joined(separator: ", "))")
+    }
+    return activation
+  }
+}
