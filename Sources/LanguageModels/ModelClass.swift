@@ -1,0 +1,74 @@
+public import CheckpointBytes
+internal import LayoutRules
+public import WeightGraph
+
+/// One of Transformers' classes, by its name.
+public struct ModelClass: Sendable {
+  /// The class's name in Transformers.
+  public var name: String { type.className }
+  /// The type of the models.
+  public let type: any LanguageModel.Type
+
+  /// The class of a name; nil if it is none of these.
+  public init?(named name: String) {
+    guard let type = Self.types.first(where: { $0.className == name }) else { return nil }
+    self.type = type
+  }
+
+  /// The first class that a configuration names (`architectures`), as `AutoModel…` take it.
+  ///
+  /// - Throws: `notFound` if it names none, `unsupported` if it is none of these.
+  public init(configuration: JSONValue, file: String? = nil) throws(CheckpointError) {
+    let reader = try ConfigurationReader(configuration, file: file)
+    let names = try reader.strings("architectures")
+    guard let first = names.first else {
+      throw reader.failure(
+        .notFound, "architectures", "the configuration names no class", remedy: "name the class")
+    }
+    guard let found = ModelClass(named: first) else {
+      throw reader.failure(
+        .unsupported, "architectures", "no class \(quoted(first)) here",
+        remedy: "there are \(Self.names.joined(separator: ", "))")
+    }
+    self = found
+  }
+
+  /// The names of all classes.
+  public static var names: [String] { types.map { $0.className } }
+
+  private static let types: [any LanguageModel.Type] = [
+    BertModel.self, BertForPreTraining.self, BertForMaskedLM.self, BertLMHeadModel.self,
+    BertForNextSentencePrediction.self, BertForSequenceClassification.self,
+    BertForTokenClassification.self, BertForQuestionAnswering.self, BertForMultipleChoice.self,
+    GPT2Model.self, GPT2LMHeadModel.self, GPT2DoubleHeadsModel.self,
+    GPT2ForSequenceClassification.self, GPT2ForTokenClassification.self,
+    GPT2ForQuestionAnswering.self,
+    RobertaModel.self, RobertaForMaskedLM.self, RobertaForCausalLM.self,
+    RobertaForSequenceClassification.self, RobertaForTokenClassification.self,
+    RobertaForQuestionAnswering.self, RobertaForMultipleChoice.self,
+  ]
+
+  /// Loads a model of the class from a checkpoint's weights and its `config.json`.
+  ///
+  /// - Throws: what ``ModelConfig/init(_:file:)`` and ``LanguageModel/init(weights:configuration:options:)`` throw.
+  public func load(
+    weights: WeightGraph, configuration: JSONValue, file: String? = nil,
+    options: LoadOptions = LoadOptions()
+  ) throws(CheckpointError) -> any LanguageModel {
+    try type.init(
+      weights: weights, document: configuration, file: file, options: options)
+  }
+}
+
+extension LanguageModel {
+  /// Binds a checkpoint's weights and takes those that the model needs; the settings are those of a `config.json`.
+  ///
+  /// - Throws: what ``ModelConfig/init(_:file:)`` and ``LanguageModel/init(weights:configuration:options:)`` throw.
+  public init(
+    weights: WeightGraph, document: JSONValue, file: String? = nil,
+    options: LoadOptions = LoadOptions()
+  ) throws(CheckpointError) {
+    try self.init(
+      weights: weights, configuration: try Configuration(document, file: file), options: options)
+  }
+}
