@@ -1,0 +1,208 @@
+import CheckpointBytes
+import LanguageModels
+import LayoutRules
+import TestSupport
+import Testing
+import WeightGraph
+
+/// One recorded run of the reference's `generate`.
+struct RecordedText: Sendable, CustomStringConvertible {
+  let family: ModelFamily
+  let className: String
+  let configuration: JSONValue
+  let document: JSONValue
+  let inputIDs: [[Int]]
+  let attentionMask: [[Int]]?
+  let sequences: [[Int]]
+
+  var description: String { "\(className) \(JSONWriter.text(document))" }
+
+  init(_ value: JSONValue) throws {
+    family = try #require(value["family"]?.string.flatMap { ModelFamily(rawValue: $0) })
+    className = try #require(value["class"]?.string)
+    configuration = try #require(value["configuration"])
+    document = try #require(value["settings"])
+    inputIDs = rows(value["input_ids"])
+    attentionMask = value["attention_mask"] == .null ? nil : rows(value["attention_mask"])
+    sequences = rows(value["sequences"])
+  }
+
+  static let all: [RecordedText] = {
+    (try? cases("generation.json").map { try RecordedText($0) }) ?? []
+  }()
+
+  static let searches = all.filter { $0.document["num_beams"] == nil }
+
+  /// The model.
+  func model() throws -> any CausalLanguageModel {
+    let file = family == .gpt2 ? "gpt2-generation" : nil
+    var graph = try weights(of: className, in: family, file: file)
+    if family == .gpt2 { graph = try graph.renamed { $0 == "lm_head.weight" ? nil : $0 } }
+    return try #require(
+      try load(className, configuration, graph) as? any CausalLanguageModel)
+  }
+
+  /// The recorded settings over those of the configuration, as `generate` puts them together.
+  func settings(_ model: any CausalLanguageModel) throws -> GenerationSettings {
+    var settings = try GenerationSettings(document)
+    let own = model.defaultSettings
+    if document["eos_token_id"] == nil { settings.eosTokenIDs = own.eosTokenIDs }
+    if settings.padTokenID == nil { settings.padTokenID = own.padTokenID }
+    return settings
+  }
+
+  func inputs() throws -> ModelInputs {
+    ModelInputs(
+      inputIDs: try TokenArray(inputIDs),
+      attentionMask: try attentionMask.map { try TokenArray($0) })
+  }
+}
+
+/// The numbers of a list of lists.
+func rows(_ value: JSONValue?) -> [[Int]] {
+  (value?.elements ?? []).map { ($0.elements ?? []).compactMap(\.integer) }
+}
+
+@Suite struct GenerationTests {
+  @Test("Texts are Transformers', token for token", arguments: RecordedText.all)
+  func reference(_ recorded: RecordedText) throws {
+    let model = try recorded.model()
+    let texts = try model.generate(try recorded.inputs(), try recorded.settings(model))
+    #expect(texts == recorded.sequences)
+  }
+
+  @Test("The fixtures have texts of 200 tokens, greedy and with beams")
+  func lengths() {
+    #expect(RecordedText.all.count == 23)
+    let long = RecordedText.all.filter { ($0.sequences.first?.count ?? 0) > 200 }
+    #expect(Set(long.map { $0.document["num_beams"] == nil }) == [true, false])
+  }
+
+  @Test("A stream has the tokens of the text, one step at a time", arguments: RecordedText.searches)
+  func stream(_ recorded: RecordedText) async throws {
+    let model = try recorded.model()
+    var texts = recorded.inputIDs
+    for try await tokens in model.stream(try recorded.inputs(), try recorded.settings(model)) {
+      for (text, token) in tokens.enumerated() { texts[text].append(token) }
+    }
+    #expect(texts == recorded.sequences)
+  }
+
+  @Test("A mask that is not stated is taken from the padding")
+  func inferredMask() throws {
+    let recorded = try #require(
+      RecordedText.searches.first { $0.attentionMask != nil && $0.family == .gpt2 })
+    let model = try recorded.model()
+    var inputs = try recorded.inputs()
+    inputs.attentionMask = nil
+    #expect(
+      try model.generate(inputs, try recorded.settings(model)) == recorded.sequences)
+  }
+
+  @Test("A prompt's text is the same alone and among others")
+  func batch() throws {
+    let recorded = try #require(
+      RecordedText.searches.first { $0.attentionMask != nil && $0.family == .gpt2 })
+    let model = try recorded.model()
+    let mask = try #require(recorded.attentionMask)
+    for row in recorded.inputIDs.indices {
+      let prompt = zip(recorded.inputIDs[row], mask[row]).filter { $0.1 == 1 }.map(\.0)
+      let text = try model.generate(
+        ModelInputs(inputIDs: try TokenArray([prompt])), try recorded.settings(model))
+      #expect(Array(text[0].dropFirst(prompt.count)) == Array(recorded.sequences[row].dropFirst(5)))
+    }
+  }
+
+  @Test("Texts end for the caller's reasons too")
+  func callersEnd() throws {
+    let recorded = try #require(RecordedText.searches.first)
+    let model = try recorded.model()
+    let texts = try model.generate(
+      try recorded.inputs(), try recorded.settings(model), ends: { $0.count >= 11 })
+    #expect(texts == recorded.sequences.map { Array($0.prefix(11)) })
+  }
+
+  @Test("Drawn texts depend on the seed alone")
+  func sampling() throws {
+    let recorded = try #require(RecordedText.searches.first)
+    let model = try recorded.model()
+    var settings = try recorded.settings(model)
+    settings.samples = true
+    settings.maxNewTokens = 20
+    settings.returnedSequenceCount = 3
+    settings.temperature = 1.5
+    settings.seed = 5
+    let first = try model.generate(try recorded.inputs(), settings)
+    #expect(first.count == 3)
+    #expect(Set(first).count == 3)
+    #expect(try model.generate(try recorded.inputs(), settings) == first)
+    settings.seed = 6
+    #expect(try model.generate(try recorded.inputs(), settings) != first)
+    settings.topK = 1
+    settings.returnedSequenceCount = 1
+    let greedy = try model.generate(try recorded.inputs(), settings)
+    #expect(greedy == recorded.sequences.map { Array($0.prefix(25)) })
+    settings.beamCount = 2
+    settings.topK = 50
+    let beams = try model.generate(try recorded.inputs(), settings)
+    #expect(try model.generate(try recorded.inputs(), settings) == beams)
+  }
+
+  @Test("Requests that make no sense are refused, and name what is wrong")
+  func refusals() throws {
+    let recorded = try #require(RecordedText.searches.first)
+    let model = try recorded.model()
+    let own = try recorded.settings(model)
+    func field(
+      _ inputs: ModelInputs? = nil, _ change: (inout GenerationSettings) -> Void
+    ) throws -> String? {
+      var settings = own
+      change(&settings)
+      let inputs = try inputs ?? recorded.inputs()
+      return failure { _ = try model.generate(inputs, settings) }?.site.field
+    }
+    #expect(try field { $0.temperature = 0 } == "temperature")
+    #expect(try field { $0.topP = 1.5 } == "top_p")
+    #expect(try field { $0.beamCount = 0 } == "num_beams")
+    #expect(try field { $0.repetitionPenalty = -1 } == "repetition_penalty")
+    #expect(try field { $0.returnedSequenceCount = 2 } == "num_return_sequences")
+    #expect(
+      try field {
+        $0.maxNewTokens = nil
+        $0.maxLength = 5
+      } == "max_length")
+    #expect(try field { $0.maxNewTokens = .max } == "max_new_tokens")
+    #expect(try field { $0.maxNewTokens = 300 } == "max_new_tokens")
+    let right = ModelInputs(
+      inputIDs: try TokenArray([[5, 60]]), attentionMask: try TokenArray([[1, 0]]))
+    #expect(try field(right) { _ in } == "attention_mask")
+    let empty = ModelInputs(inputIDs: try TokenArray([[]]))
+    #expect(try field(empty) { _ in } == "input_ids")
+    let outside = ModelInputs(inputIDs: try TokenArray([[3, 61]]))
+    #expect(try field(outside) { _ in } == "input_ids[0, 1]")
+  }
+
+  @Test("A model that looks ahead does not go on with texts")
+  func encoder() throws {
+    let recorded = try #require(RecordedText.all.first { $0.family == .bert })
+    guard case .object(let members) = recorded.configuration else { return }
+    let configuration = JSONValue.object(members.filter { $0.key != "is_decoder" })
+    let graph = try weights(of: "BertLMHeadModel", in: .bert)
+    let model = try BertLMHeadModel(weights: graph, document: configuration)
+    let inputs = try recorded.inputs()
+    let error = failure { _ = try model.generate(inputs) }
+    #expect(error?.kind == .unsupported)
+    #expect(error?.site.field == "is_decoder")
+  }
+
+  @Test("Beams have no stream")
+  func beamStream() async throws {
+    let recorded = try #require(RecordedText.searches.first)
+    let model = try recorded.model()
+    var settings = try recorded.settings(model)
+    settings.beamCount = 2
+    await #expect(throws: CheckpointError.self) {
+      for try await _ in model.stream(try recorded.inputs(), settings) {}
+    }
+  }
+}
