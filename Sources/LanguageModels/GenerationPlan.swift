@@ -52,10 +52,13 @@ struct GenerationPlan {
     processor.promptLength = promptLength
     processor.eosTokenIDs = eosTokenIDs
     if samples {
-      processor.sampling = ScoreProcessor.Sampling(
-        temperature: Float(settings.temperature ?? 1), topK: settings.topK ?? 50,
-        topP: settings.topP ?? 1,
-        leastKept: beamCount == 1 ? 1 : eosTokenIDs.isEmpty ? 2 : eosTokenIDs.count + 1)
+      var sampling = ScoreProcessor.Sampling()
+      sampling.temperature = Float(settings.temperature ?? 1)
+      sampling.topK = settings.topK ?? 50
+      sampling.topP = settings.topP ?? 1
+      // Beams need something to go on with beside the ends.
+      if beamCount > 1 { sampling.leastKept = max(2, eosTokenIDs.count + 1) }
+      processor.sampling = sampling
     }
     self.processor = processor
   }

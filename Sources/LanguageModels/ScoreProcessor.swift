@@ -6,32 +6,38 @@
 
 /// What is done to the scores of the next token before one is chosen (`generation/logits_process.py`, Transformers 5.23,
 /// in the order of `_get_logits_processor`). Arithmetic is in float32 as there, so that equal scores stay equal.
-struct ScoreProcessor {
-  var repetitionPenalty: Float = 1
-  var noRepeatNGramSize = 0
+package struct ScoreProcessor {
+  package var repetitionPenalty: Float = 1
+  package var noRepeatNGramSize = 0
   /// No end before the text with its prompt is so long, and before so many new tokens.
-  var minLength = 0
-  var minNewTokens = 0
-  var promptLength = 0
-  var eosTokenIDs: [Int] = []
+  package var minLength = 0
+  package var minNewTokens = 0
+  package var promptLength = 0
+  package var eosTokenIDs: [Int] = []
   /// Only where tokens are drawn.
-  var sampling: Sampling?
+  package var sampling: Sampling?
 
   /// What restricts the tokens that are drawn from.
-  struct Sampling {
-    var temperature: Float = 1
-    var topK = 0
-    var topP = 1.0
+  package struct Sampling {
+    package var temperature: Float = 1
+    package var topK = 0
+    package var topP = 1.0
     /// So many are never taken away.
-    var leastKept = 1
+    package var leastKept = 1
+
+    /// Draws from all tokens.
+    package init() {}
   }
+
+  /// Changes nothing.
+  package init() {}
 
   /// Changes the scores of one row.
   ///
   /// - Parameters:
   ///   - tokens: The text so far, prompt and padding included.
   ///   - padding: The number of tokens at the start that are no text, which repetition does not count.
-  func apply(to scores: inout [Float], tokens: ArraySlice<Int>, padding: Int) {
+  package func apply(to scores: inout [Float], tokens: ArraySlice<Int>, padding: Int) {
     if repetitionPenalty != 1 { penalizeRepetition(&scores, tokens.dropFirst(padding)) }
     if noRepeatNGramSize > 0 { banRepeatedNGrams(&scores, Array(tokens)) }
     if tokens.count < minLength || tokens.count - promptLength < minNewTokens {

@@ -1,0 +1,72 @@
+import CheckpointBytes
+import LanguageModels
+import Testing
+
+@Suite struct ScoreProcessorTests {
+  /// The numbers of a list of lists; null is minus infinity.
+  private func scores(_ value: JSONValue?) -> [[Float]] {
+    (value?.elements ?? []).map { row in
+      (row.elements ?? []).map { element in
+        guard case .number(let number) = element else { return -.infinity }
+        return Float(number.double)
+      }
+    }
+  }
+
+  private func processor(_ document: JSONValue) throws -> ScoreProcessor {
+    let settings = try GenerationSettings(document)
+    var processor = ScoreProcessor()
+    processor.repetitionPenalty = Float(settings.repetitionPenalty ?? 1)
+    processor.noRepeatNGramSize = settings.noRepeatNGramSize ?? 0
+    var sampling = ScoreProcessor.Sampling()
+    sampling.temperature = Float(settings.temperature ?? 1)
+    sampling.topK = settings.topK ?? 50
+    sampling.topP = settings.topP ?? 1
+    processor.sampling = sampling
+    return processor
+  }
+
+  @Test("Scores come out as Transformers' processors and warpers leave them")
+  func reference() throws {
+    let recorded = try cases("warpers.json")
+    #expect(recorded.count == 12)
+    for value in recorded {
+      let settings = try #require(value["settings"])
+      let processor = try processor(settings)
+      let ids = rows(value["input_ids"])
+      let expected = scores(value["processed"])
+      for (row, before) in scores(value["scores"]).enumerated() {
+        var after = before
+        processor.apply(to: &after, tokens: ids[row][...], padding: 0)
+        #expect(after == expected[row], "\(JSONWriter.text(settings)), row \(row)")
+        #expect(after != before || settings["top_k"] == .integer(50))
+      }
+    }
+  }
+
+  @Test("No end before the least length")
+  func leastLength() {
+    var processor = ScoreProcessor()
+    processor.eosTokenIDs = [1, 3]
+    processor.minLength = 4
+    processor.promptLength = 2
+    var scores: [Float] = [1, 2, 3, 4]
+    processor.apply(to: &scores, tokens: [0, 0, 0], padding: 0)
+    #expect(scores == [1, -.infinity, 3, -.infinity])
+    scores = [1, 2, 3, 4]
+    processor.apply(to: &scores, tokens: [0, 0, 0, 0], padding: 0)
+    #expect(scores == [1, 2, 3, 4])
+    processor.minNewTokens = 3
+    processor.apply(to: &scores, tokens: [0, 0, 0, 0], padding: 0)
+    #expect(scores == [1, -.infinity, 3, -.infinity])
+  }
+
+  @Test("Repetition does not count padding")
+  func padding() {
+    var processor = ScoreProcessor()
+    processor.repetitionPenalty = 2
+    var scores: [Float] = [4, 4, -4, 4]
+    processor.apply(to: &scores, tokens: [0, 1, 2], padding: 1)
+    #expect(scores == [4, 2, -8, 4])
+  }
+}
