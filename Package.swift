@@ -49,6 +49,11 @@ let libraries: [Target] = [
       "CheckpointBytes", "TensorValues", "PickleFormat", "ZipFormat", "SafetensorsFormat",
       "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", collections, crypto,
     ]),
+  .target(
+    name: "LanguageModels",
+    dependencies: [
+      "CheckpointBytes", "TensorValues", "WeightGraph", "TensorEngine", "LayoutRules", collections,
+    ]),
   // 5: what users import
   .target(
     name: "Weighbridge",
@@ -91,6 +96,12 @@ let tests: [Target] = [
   .testTarget(
     name: "CheckpointsTests",
     dependencies: ["Checkpoints", "LayoutRules", "TensorValues", "WeightGraph", "TestSupport"]),
+  .testTarget(
+    name: "LanguageModelsTests",
+    dependencies: [
+      "LanguageModels", "SafetensorsFormat", "WeightGraph", "LayoutRules", "TensorEngine",
+      "TestSupport", collections,
+    ]),
   .testTarget(name: "ToolCommandsTests", dependencies: ["ToolCommands", "TestSupport"]),
 ]
 

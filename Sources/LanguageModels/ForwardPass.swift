@@ -94,7 +94,11 @@ final class ForwardPass {
       let rows = batch.starts[sequence]..<batch.starts[sequence + 1]
       let first = rows.first { isSeen[$0] } ?? rows.upperBound
       // Whoever sees anything sees the first that is seen, if that does not come later.
-      if first == rows.upperBound { blind += rows } else if isCausal { blind += rows.lowerBound..<first }
+      if first == rows.upperBound {
+        blind += rows
+      } else if isCausal {
+        blind += rows.lowerBound..<first
+      }
     }
     return blind
   }

@@ -32,9 +32,10 @@ public struct GPT2DoubleHeadsModel: LanguageModel {
     lmHead = try parameters["lm_head"].linear()
     transformer = try GPT2Body(parameters, head: lmHead)
     summary = try parameters["multiple_choice_head.summary"].linear()
-    summaryActivation = try configuration.summaryActivation.map { (name) throws(CheckpointError) in
-      try ConfigurationReader.activation(name, key: "summary_activation")
-    } ?? .identity
+    summaryActivation =
+      try configuration.summaryActivation.map { (name) throws(CheckpointError) in
+        try ConfigurationReader.activation(name, key: "summary_activation")
+      } ?? .identity
   }
 
   /// See ``LanguageModel``.
@@ -94,7 +95,8 @@ public struct GPT2DoubleHeadsModel: LanguageModel {
   private func mean(of sets: [[Int]], _ result: BodyResult) throws(EngineError) -> Tensor {
     var sum = try result.pass.rows(at: sets[0], of: result.hidden)
     for places in sets.dropFirst() {
-      sum = try add(sum, try result.pass.rows(at: places, of: result.hidden), in: transformer.context)
+      sum = try add(
+        sum, try result.pass.rows(at: places, of: result.hidden), in: transformer.context)
     }
     guard sets.count > 1 else { return sum }
     return try scale(sum, by: 1 / Float(sets.count), in: transformer.context)

@@ -67,7 +67,9 @@ struct GenerationPlan {
     _ first: Int, _ second: Int, _ key: String
   ) throws(CheckpointError) -> Int {
     let (sum, overflow) = first.addingReportingOverflow(second)
-    guard !overflow else { throw inputFailure(.malformed, key, "\(second) tokens cannot be counted") }
+    guard !overflow else {
+      throw inputFailure(.malformed, key, "\(second) tokens cannot be counted")
+    }
     return sum
   }
 }

@@ -59,8 +59,9 @@ extension ConfigurationReader {
       "force_words_ids", "prompt_lookup_num_tokens", "assistant_early_exit", "dola_layers",
       "speculation_type", "assistant_ensemble_weight",
     ] { try require(key, oneOf: [.null], supported: "no such setting") }
-    for key: ExactName in ["renormalize_logits", "remove_invalid_values", "token_healing", "use_mtp"]
-    {
+    for key: ExactName in [
+      "renormalize_logits", "remove_invalid_values", "token_healing", "use_mtp",
+    ] {
       try require(key, oneOf: [.null, .boolean(false)], supported: "false")
     }
     for key: ExactName in [

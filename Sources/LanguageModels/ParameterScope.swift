@@ -134,7 +134,8 @@ extension ParameterScope {
         let first = piece * Self.pieceSize
         let end = min(count, first + Self.pieceSize)
         do throws(CheckpointError) {
-          let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: target[(first * 4)..<(end * 4)])
+          let bytes = unsafe UnsafeMutableRawBufferPointer(
+            rebasing: target[(first * 4)..<(end * 4)])
           try unsafe weight.read(at: first * 4, into: bytes)
           try unsafe check(UnsafeRawBufferPointer(bytes), from: first)
         } catch {

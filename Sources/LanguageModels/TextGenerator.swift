@@ -116,7 +116,9 @@ extension TextGenerator {
     let plan = try GenerationPlan(
       settings, promptLength: inputs.inputIDs.length, positionCount: model.positionCount)
     var inputs = inputs
-    if inputs.attentionMask == nil { inputs.attentionMask = try inferredMask(inputs.inputIDs, plan) }
+    if inputs.attentionMask == nil {
+      inputs.attentionMask = try inferredMask(inputs.inputIDs, plan)
+    }
     let statesPositions = inputs.positionIDs != nil
     if !statesPositions {
       // Whatever the prompt's length: those of padding are not used.
@@ -145,7 +147,8 @@ extension TextGenerator {
       }
       prompts.append(
         Prompt(
-          ids: seen.map { tokens.ids[$0] }, types: tokens.types.map { types in seen.map { types[$0] } },
+          ids: seen.map { tokens.ids[$0] },
+          types: tokens.types.map { types in seen.map { types[$0] } },
           positions: statesPositions ? seen.map { tokens.positions[$0] } : Array(seen.indices)))
       padding.append(tokens.isSeen == nil ? 0 : seen[0] - first)
     }
@@ -153,7 +156,8 @@ extension TextGenerator {
       model, prompts,
       copies: plan.beamCount > 1 ? plan.beamCount : plan.returnedSequenceCount)
     return Start(
-      plan: plan, decoder: decoder, texts: tokens.firstPlaces.map { first in
+      plan: plan, decoder: decoder,
+      texts: tokens.firstPlaces.map { first in
         Array(tokens.ids[first..<(first + tokens.length)])
       }, padding: padding)
   }
