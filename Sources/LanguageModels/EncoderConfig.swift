@@ -52,7 +52,7 @@ public struct EncoderConfig<Family: EncoderFamily>: ModelConfig {
 
   /// Reads `config.json`; see ``ModelConfig/init(_:file:)``.
   public init(_ document: JSONValue, file: String? = nil) throws(CheckpointError) {
-    let reader = try ConfigurationReader(document, file: file)
+    let reader = try SettingsReader(document, file: file)
     try reader.requireModelType(Family.family.rawValue)
     try reader.refuseUnsupported()
     architectures = try reader.strings("architectures")

@@ -23,7 +23,7 @@ struct EncoderLayer: Sendable {
     attentionDense = try layer["attention.output.dense"].linear()
     attentionNorm = try layer["attention.output.LayerNorm"].norm(epsilon: epsilon)
     intermediate = try layer["intermediate.dense"].linear()
-    activation = try ConfigurationReader.activation(configuration.activation, key: "hidden_act")
+    activation = try SettingsReader.activation(configuration.activation, key: "hidden_act")
     outputDense = try layer["output.dense"].linear()
     outputNorm = try layer["output.LayerNorm"].norm(epsilon: epsilon)
     heads = configuration.headCount

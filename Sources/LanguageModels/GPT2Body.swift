@@ -98,7 +98,7 @@ struct GPT2Block: Sendable {
     attnCProj = try block["attn.c_proj"].convolution()
     ln2 = try block["ln_2"].norm(epsilon: configuration.layerNormEpsilon)
     cFc = try block["mlp.c_fc"].convolution()
-    activation = try ConfigurationReader.activation(
+    activation = try SettingsReader.activation(
       configuration.activation, key: "activation_function")
     mlpCProj = try block["mlp.c_proj"].convolution()
     heads = configuration.headCount

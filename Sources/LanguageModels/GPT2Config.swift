@@ -72,7 +72,7 @@ public struct GPT2Config: ModelConfig {
 
   /// Reads `config.json`; see ``ModelConfig/init(_:file:)``.
   public init(_ document: JSONValue, file: String? = nil) throws(CheckpointError) {
-    let reader = try ConfigurationReader(document, file: file)
+    let reader = try SettingsReader(document, file: file)
     try reader.requireModelType("gpt2")
     try reader.refuseUnsupported()
     architectures = try reader.strings("architectures")

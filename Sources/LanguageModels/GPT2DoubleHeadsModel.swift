@@ -34,7 +34,7 @@ public struct GPT2DoubleHeadsModel: LanguageModel {
     summary = try parameters["multiple_choice_head.summary"].linear()
     summaryActivation =
       try configuration.summaryActivation.map { (name) throws(CheckpointError) in
-        try ConfigurationReader.activation(name, key: "summary_activation")
+        try SettingsReader.activation(name, key: "summary_activation")
       } ?? .identity
   }
 

@@ -7,7 +7,7 @@ extension GenerationSettings {
   ///   text and is not implemented, naming key and value.
   public init(_ document: JSONValue, file: String? = nil) throws(CheckpointError) {
     self.init()
-    let reader = try ConfigurationReader(document, file: file)
+    let reader = try SettingsReader(document, file: file)
     try reader.refuseUnsupportedGeneration()
     maxLength = try reader.optionalInteger("max_length", default: nil)
     maxNewTokens = try reader.optionalInteger("max_new_tokens", default: nil)
@@ -37,7 +37,7 @@ extension GenerationSettings {
   }
 }
 
-extension ConfigurationReader {
+extension SettingsReader {
   fileprivate func earlyStopping() throws(CheckpointError) -> GenerationSettings.EarlyStopping? {
     switch value("early_stopping") {
     case nil, .null?: return nil

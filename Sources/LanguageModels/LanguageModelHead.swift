@@ -23,7 +23,7 @@ struct LanguageModelHead: Sendable {
       let transform = parameters["cls.predictions.transform"]
       dense = try transform["dense"].linear()
       norm = try transform["LayerNorm"].norm(epsilon: configuration.layerNormEpsilon)
-      activation = try ConfigurationReader.activation(configuration.activation, key: "hidden_act")
+      activation = try SettingsReader.activation(configuration.activation, key: "hidden_act")
     }
     decoder = try parameters[Self.decoderName(in: Family.family)].linear()
   }

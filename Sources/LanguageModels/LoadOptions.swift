@@ -15,18 +15,22 @@ public struct LoadOptions: Sendable {
   public var context: ExecutionContext?
   /// What is done about weights that are infinite or no number. Looking for them costs a little time.
   public var nonFinite: NonFinite
-  /// True for a name of the checkpoint that is no parameter of the model and may be left aside. What belongs to another head
-  /// of the same family always may, and is in the report.
-  public var mayIgnore: @Sendable (ExactName) -> Bool
+  /// The names of the checkpoint that are no parameters of the model and may be left aside. What belongs to another head of
+  /// the same family always may, and is in the report.
+  public var mayIgnore: [NamePattern]
+  /// The parameters that become zeros where the checkpoint's layout has no place for them (``LayoutRules/FillPolicy``). Token
+  /// types that a layout does not have need no asking: it adds none, and adding zeros is the same.
+  public var fill: [NamePattern]
 
   /// Makes options; those left out are the defaults.
   public init(
-    context: ExecutionContext? = nil, nonFinite: NonFinite = .kept,
-    mayIgnore: @escaping @Sendable (ExactName) -> Bool = { _ in false }
+    context: ExecutionContext? = nil, nonFinite: NonFinite = .kept, mayIgnore: [NamePattern] = [],
+    fill: [NamePattern] = []
   ) {
     self.context = context
     self.nonFinite = nonFinite
     self.mayIgnore = mayIgnore
+    self.fill = fill
   }
 }
 

@@ -19,7 +19,7 @@ public struct ModelClass: Sendable {
   ///
   /// - Throws: `notFound` if it names none, `unsupported` if it is none of these.
   public init(configuration: JSONValue, file: String? = nil) throws(CheckpointError) {
-    let reader = try ConfigurationReader(configuration, file: file)
+    let reader = try SettingsReader(configuration, file: file)
     let names = try reader.strings("architectures")
     guard let first = names.first else {
       throw reader.failure(

@@ -1,5 +1,6 @@
 public import CheckpointBytes
 public import LayoutRules
+internal import OrderedCollections
 internal import TensorEngine
 internal import TensorValues
 public import WeightGraph
@@ -19,7 +20,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   let context: ExecutionContext
   let nonFinite: LoadOptions.NonFinite
 
-  /// Binds a checkpoint in any known layout to a head's parameters.
+  /// Binds a checkpoint in any known layout to a head's parameters. What the layout holds twice is compared.
   ///
   /// - Throws: `inconsistent` if it is no such model, if the settings contradict the weights, or a name is claimed twice;
   ///   `notFound` for a parameter that is missing; `mismatch` for a shape; each with the name.
@@ -27,11 +28,14 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
     _ weights: WeightGraph, head: ModelHead, configuration: Configuration,
     options: LoadOptions = LoadOptions()
   ) throws(CheckpointError) {
-    let family = Configuration.family
-    let model = try RecognizedModel(weights, family: family, head: head)
-    let plan = try LoadPlan(weights, as: model)
+    let model = try RecognizedModel(weights, family: Configuration.family, head: head)
+    let plan = try LoadPlan(
+      weights, as: model, fill: .zeros(for: options.fill + [Self.tokenTypes]))
     let others = try Self.namesOfOtherHeads(weights)
-    try plan.report.check(mayIgnore: { others.contains($0) || options.mayIgnore($0) })
+    try plan.report.check(mayIgnore: { name in
+      others.contains(name) || options.mayIgnore.contains { $0.matches(name) }
+    })
+    try plan.checkRepeats(in: weights)
     try configuration.check(model.architecture.sizes, report: plan.report)
     self.configuration = configuration
     report = plan.report
@@ -40,6 +44,10 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
     aliases = plan.graph.aliases
     context = try options.resolvedContext()
     nonFinite = options.nonFinite
+  }
+
+  private static var tokenTypes: NamePattern {
+    NamePattern("*embeddings.token_type_embeddings.weight")
   }
 
   /// The names that the head which fits best uses: a checkpoint may hold more than the model that is wanted.
@@ -82,6 +90,37 @@ extension ModelConfig {
           "missing: \(entry.detail ?? "it is tied"), but tie_word_embeddings is false")
       }
       return
+    }
+  }
+}
+
+extension LoadPlan {
+  /// Refuses copies of one weight that differ: TensorFlow's language models hold the embeddings twice.
+  fileprivate func checkRepeats(in checkpoint: WeightGraph) throws(CheckpointError) {
+    for pair in mustEqual {
+      guard let first = checkpoint.weights[pair.first], let second = checkpoint.weights[pair.second]
+      else { continue }
+      var offset = 0
+      while offset < first.byteCount {
+        // A whole number of elements of any type.
+        let count = min(1 << 20, first.byteCount - offset)
+        guard first.dtype == second.dtype, first.byteCount == second.byteCount,
+          try first.bytes(at: offset, count) == second.bytes(at: offset, count)
+        else {
+          throw CheckpointError(
+            .inconsistent, CheckpointError.Site(), tensor: pair.second.string,
+            "the layout repeats \(quoted(pair.first.string)) here, and the bytes differ")
+        }
+        offset += count
+      }
+    }
+  }
+}
+
+extension Weight {
+  fileprivate func bytes(at offset: Int, _ count: Int) throws(CheckpointError) -> [UInt8] {
+    try unsafe withNewBytes(count: count) { (buffer) throws(CheckpointError) in
+      try unsafe read(at: offset, into: buffer)
     }
   }
 }

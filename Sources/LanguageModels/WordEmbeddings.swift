@@ -33,7 +33,7 @@ extension ModelParameters {
   }
 }
 
-extension ConfigurationReader {
+extension SettingsReader {
   /// The activation that Transformers knows by a name.
   static func activation(_ name: String, key: String) throws(CheckpointError) -> Activation {
     guard let activation = Activation(transformersName: name) else {

@@ -144,7 +144,7 @@ import WeightGraph
     #expect(failure { _ = try logits(extended) }?.tensor == "bert.extra")
     _ = try BertForMaskedLM(
       weights: extended, document: recorded.configuration,
-      options: LoadOptions(mayIgnore: { $0 == "bert.extra" }))
+      options: LoadOptions(mayIgnore: [NamePattern("bert.ext*")]))
   }
 
   @Test("An output matrix of its own is used, and needed where the configuration unties it")

@@ -7,7 +7,7 @@ internal import CheckpointBytes
 /// (`modeling_bert.py`, `modeling_gpt2.py`, `modeling_roberta.py`, `modeling_utils.py`, `masking_utils.py`,
 /// `configuration_utils.py`, Transformers 5.23). Every other key becomes an attribute that nobody looks at there, so it
 /// cannot change a number and is accepted here.
-struct ConfigurationReader {
+struct SettingsReader {
   private let values: [ExactName: JSONValue]
   private let file: String?
 
@@ -142,7 +142,7 @@ struct ConfigurationReader {
   }
 }
 
-extension ConfigurationReader {
+extension SettingsReader {
   /// Refuses what the reference's code would act upon in every family, and this does not implement.
   func refuseUnsupported() throws(CheckpointError) {
     let no: [JSONValue] = [.boolean(false), .null]
