@@ -96,7 +96,7 @@ struct BeamSearch<Decoder: TokenDecoder> {
       sums += logarithms.map { $0 + beam.score }
     }
     let wanted = max(2, 1 + plan.eosTokenIDs.count) * plan.beamCount
-    let places = plan.samples ? sampler.draw(wanted, from: sums) : Self.best(wanted, of: sums)
+    let places = plan.samples ? sampler.draw(wanted, from: sums) : largestPlaces(wanted, of: sums)
     return places.map { place in
       var candidate = Candidate(
         beam: place / width, token: place % width, score: sums[place])
@@ -123,13 +123,13 @@ struct BeamSearch<Decoder: TokenDecoder> {
       return beam
     }
     let all = finished[prompt] + new
-    finished[prompt] = Self.best(plan.beamCount, of: all.map(\.score)).map { all[$0] }
+    finished[prompt] = largestPlaces(plan.beamCount, of: all.map(\.score)).map { all[$0] }
   }
 
   /// Goes on with the best candidates that do not end; returns which text each of them continues.
   private mutating func goOn(_ candidates: [Candidate], of prompt: Int) -> [Int] {
     let scores = candidates.map { $0.isEnd ? $0.score + Self.ruledOut : $0.score }
-    let chosen = Self.best(plan.beamCount, of: scores)
+    let chosen = largestPlaces(plan.beamCount, of: scores)
     let beams = running[prompt]
     running[prompt] = chosen.map { place in
       Beam(
@@ -160,18 +160,5 @@ struct BeamSearch<Decoder: TokenDecoder> {
       plan.padTokenID.flatMap { $0 == 0 ? nil : $0 } ?? end
     }
     return texts.map { $0 + Array(repeating: fill ?? -1, count: longest - $0.count) }
-  }
-
-  /// The places of the highest scores, the highest first; of equal ones the first.
-  private static func best(_ count: Int, of scores: [Float]) -> [Int] {
-    let wanted = min(count, scores.count)
-    var best: [Int] = []
-    for place in scores.indices {
-      if best.count == wanted, let last = best.last, !(scores[place] > scores[last]) { continue }
-      let position = best.firstIndex { scores[place] > scores[$0] } ?? best.count
-      best.insert(place, at: position)
-      if best.count > wanted { best.removeLast() }
-    }
-    return best
   }
 }

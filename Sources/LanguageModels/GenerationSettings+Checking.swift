@@ -1,6 +1,9 @@
 internal import CheckpointBytes
 
 extension GenerationSettings {
+  /// More texts or beams of one prompt than anybody wants: a number from a file never makes a longer list.
+  static let mostTexts = 4096
+
   /// Refuses values that have no meaning, as the reference does (`generation/configuration_utils.py` and
   /// `generation/logits_process.py`).
   func check() throws(CheckpointError) {
@@ -14,6 +17,13 @@ extension GenerationSettings {
       ("num_return_sequences", returnedSequenceCount),
     ] {
       if let value, value < 1 { throw refuse(key, value, "at least 1") }
+    }
+    for (key, value) in [("num_beams", beamCount), ("num_return_sequences", returnedSequenceCount)]
+    {
+      if let value, value > Self.mostTexts {
+        throw inputFailure(
+          .limitExceeded, key, "\(value), at most \(Self.mostTexts) are allowed")
+      }
     }
     for (key, value) in [
       ("min_length", minLength), ("min_new_tokens", minNewTokens), ("top_k", topK),

@@ -75,15 +75,16 @@ package struct ScoreProcessor {
 
   /// Takes away what is below the k-th best; what is equal to it stays.
   private static func keepBest(_ scores: inout [Float], _ count: Int) {
-    guard count < scores.count else { return }
-    let bound = scores.sorted(by: >)[count - 1]
+    guard count < scores.count, let last = largestPlaces(count, of: scores).last else { return }
+    let bound = scores[last]
     for token in scores.indices where scores[token] < bound { scores[token] = -.infinity }
   }
 
   /// Takes away the least probable tokens, as many as have 1 − p together.
   private static func keepMostProbable(_ scores: inout [Float], _ sampling: Sampling) {
-    // Sorted upwards and stably, as `torch.sort` has it on equal scores.
-    let order = scores.indices.sorted { (scores[$0], $0) < (scores[$1], $1) }
+    // Upwards, as there. What is already out has no probability.
+    let order = scores.indices.filter { scores[$0] > -.infinity }
+      .sorted { (scores[$0], $0) < (scores[$1], $1) }
     let probabilities = probabilities(of: order.map { scores[$0] })
     let bound = Float(1 - sampling.topP)
     var sum: Double = 0

@@ -54,7 +54,7 @@ struct TokenSearch<Decoder: TokenDecoder> {
       if isWanted(text) {
         var row = Array(scores[(text * width)..<((text + 1) * width)])
         plan.processor.apply(to: &row, tokens: texts[text][...], padding: padding[text])
-        token = plan.samples ? sampler.draw(from: row) : Self.best(of: row)
+        token = plan.samples ? sampler.draw(from: row) : largestPlaces(1, of: row).first ?? 0
       }
       texts[text].append(token)
       chosen.append(token)
@@ -65,12 +65,5 @@ struct TokenSearch<Decoder: TokenDecoder> {
       }
     }
     return chosen
-  }
-
-  /// The first of the highest scores.
-  static func best(of scores: [Float]) -> Int {
-    var best = 0
-    for index in scores.indices where scores[index] > scores[best] { best = index }
-    return best
   }
 }

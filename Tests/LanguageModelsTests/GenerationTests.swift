@@ -164,6 +164,7 @@ func rows(_ value: JSONValue?) -> [[Int]] {
     #expect(try field { $0.temperature = 0 } == "temperature")
     #expect(try field { $0.topP = 1.5 } == "top_p")
     #expect(try field { $0.beamCount = 0 } == "num_beams")
+    #expect(try field { $0.beamCount = .max } == "num_beams")
     #expect(try field { $0.repetitionPenalty = -1 } == "repetition_penalty")
     #expect(try field { $0.returnedSequenceCount = 2 } == "num_return_sequences")
     #expect(

@@ -1,0 +1,21 @@
+/// The places of the highest scores, the highest first; of equal ones the first.
+func largestPlaces(_ count: Int, of scores: [Float]) -> [Int] {
+  let wanted = min(count, scores.count)
+  var best: [Int] = []
+  best.reserveCapacity(wanted + 1)
+  for (place, score) in scores.enumerated() {
+    if best.count == wanted {
+      guard let last = best.last, score > scores[last] else { continue }
+      best.removeLast()
+    }
+    // After all that are at least as high.
+    var low = 0
+    var high = best.count
+    while low < high {
+      let middle = (low + high) / 2
+      if score > scores[best[middle]] { high = middle } else { low = middle + 1 }
+    }
+    best.insert(place, at: low)
+  }
+  return best
+}
