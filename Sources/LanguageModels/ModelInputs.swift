@@ -1,3 +1,5 @@
+public import CheckpointBytes
+
 /// What a model is given, under Transformers' names. All arrays are `[batch, sequence]`; for choices
 /// `[batch, choices, sequence]`.
 public struct ModelInputs: Sendable, Hashable {
@@ -26,4 +28,35 @@ public struct ModelInputs: Sendable, Hashable {
     self.positionIDs = positionIDs
     self.choiceTokenIDs = choiceTokenIDs
   }
+}
+
+extension ModelInputs {
+  /// Inputs by Transformers' names of the arguments: `input_ids`, `attention_mask`, `token_type_ids`, `position_ids`,
+  /// `mc_token_ids`.
+  ///
+  /// - Throws: `notFound` without `input_ids`, `unsupported` for any other argument, naming it.
+  public init(arguments: [String: TokenArray]) throws(CheckpointError) {
+    guard let inputIDs = arguments["input_ids"] else {
+      throw inputFailure(.notFound, "input_ids", "there is no such input")
+    }
+    self.init(inputIDs: inputIDs)
+    for (name, array) in arguments.sorted(by: { $0.key < $1.key }) {
+      switch name {
+      case "input_ids": break
+      case "attention_mask": attentionMask = array
+      case "token_type_ids": tokenTypeIDs = array
+      case "position_ids": positionIDs = array
+      case "mc_token_ids": choiceTokenIDs = array
+      default:
+        throw inputFailure(
+          .unsupported, name, "no model takes such an input",
+          remedy: "there are \(Self.argumentNames.joined(separator: ", "))")
+      }
+    }
+  }
+
+  /// The names of all inputs.
+  public static let argumentNames = [
+    "input_ids", "attention_mask", "token_type_ids", "position_ids", "mc_token_ids",
+  ]
 }

@@ -11,8 +11,8 @@ struct RecordedText: Sendable, CustomStringConvertible {
   let className: String
   let configuration: JSONValue
   let document: JSONValue
-  let inputIDs: [[Int]]
-  let attentionMask: [[Int]]?
+  /// By Transformers' names.
+  let arguments: [String: [[Int]]]
   let sequences: [[Int]]
 
   var description: String { "\(className) \(JSONWriter.text(document))" }
@@ -22,8 +22,9 @@ struct RecordedText: Sendable, CustomStringConvertible {
     className = try #require(value["class"]?.string)
     configuration = try #require(value["configuration"])
     document = try #require(value["settings"])
-    inputIDs = rows(value["input_ids"])
-    attentionMask = value["attention_mask"] == .null ? nil : rows(value["attention_mask"])
+    let members = try #require(value["inputs"]?.members)
+    arguments = Dictionary(
+      uniqueKeysWithValues: members.map { ($0.key.string, rows($0.value)) })
     sequences = rows(value["sequences"])
   }
 
@@ -52,9 +53,7 @@ struct RecordedText: Sendable, CustomStringConvertible {
   }
 
   func inputs() throws -> ModelInputs {
-    ModelInputs(
-      inputIDs: try TokenArray(inputIDs),
-      attentionMask: try attentionMask.map { try TokenArray($0) })
+    try ModelInputs(arguments: try arguments.mapValues { try TokenArray($0) })
   }
 }
 
@@ -73,7 +72,7 @@ func rows(_ value: JSONValue?) -> [[Int]] {
 
   @Test("The fixtures have texts of 200 tokens, greedy and with beams")
   func lengths() {
-    #expect(RecordedText.all.count == 23)
+    #expect(RecordedText.all.count == 29)
     let long = RecordedText.all.filter { ($0.sequences.first?.count ?? 0) > 200 }
     #expect(Set(long.map { $0.document["num_beams"] == nil }) == [true, false])
   }
@@ -81,7 +80,7 @@ func rows(_ value: JSONValue?) -> [[Int]] {
   @Test("A stream has the tokens of the text, one step at a time", arguments: RecordedText.searches)
   func stream(_ recorded: RecordedText) async throws {
     let model = try recorded.model()
-    var texts = recorded.inputIDs
+    var texts = try #require(recorded.arguments["input_ids"])
     for try await tokens in model.stream(try recorded.inputs(), try recorded.settings(model)) {
       for (text, token) in tokens.enumerated() { texts[text].append(token) }
     }
@@ -91,7 +90,7 @@ func rows(_ value: JSONValue?) -> [[Int]] {
   @Test("A mask that is not stated is taken from the padding")
   func inferredMask() throws {
     let recorded = try #require(
-      RecordedText.searches.first { $0.attentionMask != nil && $0.family == .gpt2 })
+      RecordedText.searches.first { $0.arguments["attention_mask"] != nil })
     let model = try recorded.model()
     var inputs = try recorded.inputs()
     inputs.attentionMask = nil
@@ -102,11 +101,12 @@ func rows(_ value: JSONValue?) -> [[Int]] {
   @Test("A prompt's text is the same alone and among others")
   func batch() throws {
     let recorded = try #require(
-      RecordedText.searches.first { $0.attentionMask != nil && $0.family == .gpt2 })
+      RecordedText.searches.first { $0.arguments["attention_mask"] != nil })
     let model = try recorded.model()
-    let mask = try #require(recorded.attentionMask)
-    for row in recorded.inputIDs.indices {
-      let prompt = zip(recorded.inputIDs[row], mask[row]).filter { $0.1 == 1 }.map(\.0)
+    let mask = try #require(recorded.arguments["attention_mask"])
+    let ids = try #require(recorded.arguments["input_ids"])
+    for row in ids.indices {
+      let prompt = zip(ids[row], mask[row]).filter { $0.1 == 1 }.map(\.0)
       let text = try model.generate(
         ModelInputs(inputIDs: try TokenArray([prompt])), try recorded.settings(model))
       #expect(Array(text[0].dropFirst(prompt.count)) == Array(recorded.sequences[row].dropFirst(5)))

@@ -95,6 +95,21 @@ import WeightGraph
     #expect(failure { _ = try TokenArray(dimensions: [-1], elements: []) } != nil)
   }
 
+  @Test("Arguments have Transformers' names, and no others")
+  func arguments() throws {
+    let ids = try TokenArray([[5, 6]])
+    let mask = try TokenArray([[1, 0]])
+    let inputs = try ModelInputs(arguments: ["input_ids": ids, "attention_mask": mask])
+    #expect(inputs == ModelInputs(inputIDs: ids, attentionMask: mask))
+    let missing = failure { _ = try ModelInputs(arguments: ["attention_mask": mask]) }
+    #expect(missing?.kind == .notFound)
+    let other = failure {
+      _ = try ModelInputs(arguments: ["input_ids": ids, "inputs_embeds": mask])
+    }
+    #expect(other?.kind == .unsupported)
+    #expect(other?.site.field == "inputs_embeds")
+  }
+
   @Test("Several texts need a padding token to be labelled by GPT-2")
   func labelsWithoutPadding() throws {
     let recorded = try #require(
