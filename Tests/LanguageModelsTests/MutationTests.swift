@@ -43,8 +43,8 @@ import WeightGraph
     ("GPT2Model", "0-right*", "scale_attn_weights", .boolean(false)),
     ("GPT2Model", "0-right*", "scale_attn_by_inverse_layer_idx", .boolean(true)),
     ("GPT2Model", "0-right*", "tie_last_hidden_states", .boolean(false)),
-    ("GPT2DoubleHeadsModel", "8-right", "summary_type", .string("last")),
-    ("GPT2DoubleHeadsModel", "8-right", "summary_activation", .string("tanh")),
+    ("GPT2DoubleHeadsModel", "8-short", "summary_type", .string("last")),
+    ("GPT2DoubleHeadsModel", "8-short", "summary_activation", .string("tanh")),
     ("GPT2ForSequenceClassification", "10-right", "pad_token_id", .integer(7)),
   ]
 
