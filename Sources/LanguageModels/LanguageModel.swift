@@ -41,7 +41,17 @@ public struct ModelInfo<Configuration: ModelConfig>: Sendable {
   /// What the model computes with.
   public let context: ExecutionContext
 
+  /// What is odd about the settings, a sentence each: what the reference warns of, and does.
+  public let remarks: [String]
+
   init(_ parameters: ModelParameters<Configuration>) {
+    switch (parameters.architecture.head, parameters.configuration.isCausal) {
+    case (.causalLM, false):
+      remarks = ["is_decoder is false: a token sees what follows it, and no text can be generated"]
+    case (.maskedLM, true):
+      remarks = ["is_decoder is true: a token does not see what follows it"]
+    default: remarks = []
+    }
     configuration = parameters.configuration
     architecture = parameters.architecture
     report = parameters.report

@@ -182,6 +182,17 @@ import WeightGraph
     #expect(error?.site.field == key)
   }
 
+  @Test("What the reference warns of is remarked")
+  func remarks() throws {
+    let decoding = try settings([JSONValue.Member("is_decoder", .boolean(true))])
+    #expect(
+      try BertForMaskedLM(weights: graph, document: recorded.configuration).info.remarks.isEmpty)
+    #expect(try BertForMaskedLM(weights: graph, document: decoding).info.remarks.count == 1)
+    #expect(try BertLMHeadModel(weights: graph, document: decoding).info.remarks.isEmpty)
+    #expect(
+      try BertLMHeadModel(weights: graph, document: recorded.configuration).info.remarks.count == 1)
+  }
+
   @Test("An activation that is not known is refused, and named")
   func activation() throws {
     let changed = try settings([JSONValue.Member("hidden_act", .string("gelu_from_tomorrow"))])
