@@ -35,6 +35,7 @@ let libraries: [Target] = [
   .target(name: "HDF5Format", dependencies: ["CheckpointBytes", "TensorValues", "CHDF5", "CZlib"]),
   .target(name: "WeightGraph", dependencies: ["CheckpointBytes", "TensorValues", collections]),
   .target(name: "TensorEngine", dependencies: ["CKernels"]),
+  .target(name: "Tokenizers", dependencies: ["CheckpointBytes"]),
   // 2: formats made of formats
   .target(
     name: "TorchFormat",
@@ -59,6 +60,7 @@ let libraries: [Target] = [
     name: "Weighbridge",
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "Checkpoints",
+      "Tokenizers",
     ]),
   // 6: the subcommands as testable types
   .target(name: "ToolCommands", dependencies: ["Weighbridge", argumentParser, collections]),
@@ -87,6 +89,8 @@ let tests: [Target] = [
     name: "WeightGraphTests", dependencies: ["WeightGraph", "TestSupport", collections]),
   .testTarget(
     name: "TensorEngineTests", dependencies: ["TensorEngine", "SafetensorsFormat", "TestSupport"]),
+  .testTarget(
+    name: "TokenizersTests", dependencies: ["Tokenizers", "CheckpointBytes", "TestSupport"]),
   .testTarget(
     name: "TorchFormatTests",
     dependencies: ["TorchFormat", "PickleFormat", "ZipFormat", "TestSupport"]),

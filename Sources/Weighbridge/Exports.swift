@@ -4,4 +4,5 @@
 @_exported public import Checkpoints
 @_exported public import LayoutRules
 @_exported public import TensorValues
+@_exported public import Tokenizers
 @_exported public import WeightGraph

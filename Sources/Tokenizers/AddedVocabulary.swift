@@ -1,0 +1,156 @@
+internal import CheckpointBytes
+
+/// The added tokens, and how they are found.
+struct AddedVocabulary: Sendable {
+  private struct Entry: Sendable {
+    var id: UInt32
+    var token: AddedToken
+    /// What decoding writes: the normalized content, for tokens that are looked for in normalized text.
+    var decoded: String
+  }
+
+  private var entries: [Entry] = []
+  private var placeOfContent: [ExactName: Int] = [:]
+  private var placeOfID: [UInt32: Int] = [:]
+  private var specialContents: Set<ExactName> = []
+  /// Tokens looked for in the text as it is, and in the normalized text; the values are places in `entries`.
+  private var plainTrie = ScalarTrie()
+  private var normalizedTrie = ScalarTrie()
+
+  /// A token that cannot be looked for: in its normalized form it is empty, or the same as another.
+  struct Conflict: Error {
+    var content: String
+  }
+
+  /// The added tokens by ascending id.
+  var tokens: [(id: UInt32, token: AddedToken)] {
+    entries.map { ($0.id, $0.token) }.sorted { $0.0 < $1.0 }
+  }
+
+  /// The id of an added token.
+  func id(of content: String) -> UInt32? {
+    placeOfContent[ExactName(content)].map { entries[$0].id }
+  }
+
+  /// The token with this id.
+  func token(withID id: UInt32) -> AddedToken? {
+    placeOfID[id].map { entries[$0].token }
+  }
+
+  /// The text that decoding writes for an id.
+  func decodedText(ofID id: UInt32) -> String? {
+    placeOfID[id].map { entries[$0].decoded }
+  }
+
+  /// True if decoding leaves this text out, when it leaves out special tokens.
+  func isSpecial(_ text: String) -> Bool {
+    specialContents.contains(ExactName(text))
+  }
+
+  /// How many added tokens are not among the model's.
+  func count(notIn vocabulary: Vocabulary) -> Int {
+    entries.count { vocabulary.index(of: $0.token.content) == nil }
+  }
+
+  /// Adds tokens. One that the model knows keeps the model's id; others get ids from the size of the vocabulary on. A token
+  /// that is there already takes the new properties.
+  mutating func add(_ tokens: [AddedToken], vocabulary: Vocabulary) {
+    let size = UInt32(truncatingIfNeeded: vocabulary.count)
+    var next = placeOfID.keys.max().map { $0 >= size || size == 0 ? $0 &+ 1 : size } ?? size
+    for token in tokens where !token.content.isEmpty {
+      let name = ExactName(token.content)
+      if token.isSpecial { specialContents.insert(name) }
+      if let place = placeOfContent[name] {
+        entries[place].token = token
+        continue
+      }
+      let known = vocabulary.index(of: token.content).map { vocabulary.ids[Int($0)] }
+      let id = known ?? next
+      if known == nil { next &+= 1 }
+      placeOfContent[name] = entries.count
+      placeOfID[id] = entries.count
+      entries.append(Entry(id: id, token: token, decoded: token.content))
+    }
+  }
+
+  /// Adds the special tokens that are not there yet.
+  mutating func add(_ special: SpecialTokens, vocabulary: Vocabulary) {
+    add(special.all.filter { id(of: $0.content) == nil }, vocabulary: vocabulary)
+  }
+
+  /// Makes the tokens ready to be found; to be called after the last addition.
+  mutating func prepare(normalizer: Normalizer?) throws(Conflict) {
+    plainTrie = ScalarTrie()
+    normalizedTrie = ScalarTrie()
+    for (place, entry) in entries.enumerated() {
+      let content = entry.token.content
+      var inserted: Bool
+      if entry.token.isNormalized {
+        let form = normalizer?.normalized(Array(content)).text ?? content
+        entries[place].decoded = form
+        inserted = normalizedTrie.insert(form.scalarValues, UInt32(place)) && !form.isEmpty
+      } else {
+        inserted = plainTrie.insert(content.scalarValues, UInt32(place))
+      }
+      guard inserted else { throw Conflict(content: content) }
+    }
+  }
+
+  /// Cuts out the tokens that are looked for in the text as it is, or else those looked for in the normalized text.
+  func extract(from text: inout PieceText, normalized: Bool, splitsSpecial: Bool) {
+    let trie = normalized ? normalizedTrie : plainTrie
+    guard !trie.isEmpty else { return }
+    text.split { source, pieces in
+      find(trie, in: source, splitsSpecial: splitsSpecial, &pieces)
+    }
+  }
+
+  /// Covers a text with the tokens found in it, leftmost longest, and what lies between.
+  private func find(
+    _ trie: ScalarTrie, in text: ArraySlice<AlignedScalar>, splitsSpecial: Bool,
+    _ pieces: inout [PieceText.Piece]
+  ) {
+    var done = text.startIndex
+    var position = text.startIndex
+    while position < text.endIndex {
+      guard trie.mayBegin(with: text[position].value),
+        let match = trie.longestMatch(in: text, from: position, at: ScalarTrie.root)
+      else {
+        position += 1
+        continue
+      }
+      var range = position..<match.end
+      // What is found and refused below is passed over all the same.
+      position = match.end
+      let entry = entries[Int(match.index)]
+      if splitsSpecial, isSpecial(entry.token.content) { continue }
+      if entry.token.isSingleWord, !standsAlone(range, in: text) { continue }
+      if entry.token.stripsLeft {
+        let start = text[..<range.lowerBound].lastIndex { !Self.isSpace($0) }.map { $0 + 1 }
+        let lower = max(start ?? text.startIndex, done)
+        // The token before may have taken this one along as white space.
+        guard lower < range.upperBound else { continue }
+        range = lower..<range.upperBound
+      }
+      if entry.token.stripsRight {
+        let end = text[range.upperBound...].firstIndex { !Self.isSpace($0) }
+        range = range.lowerBound..<(end ?? text.endIndex)
+      }
+      if done < range.lowerBound { pieces.append(done..<range.lowerBound) }
+      pieces.append(range, addedToken: entry.id)
+      done = range.upperBound
+    }
+    if done < text.endIndex { pieces.append(done..<text.endIndex) }
+  }
+
+  private func standsAlone(_ range: Range<Int>, in text: ArraySlice<AlignedScalar>) -> Bool {
+    func isWord(_ index: Int) -> Bool {
+      text.indices.contains(index) && ScalarClasses.of(text[index].value).contains(.word)
+    }
+    return !isWord(range.lowerBound - 1) && !isWord(range.upperBound)
+  }
+
+  private static func isSpace(_ scalar: AlignedScalar) -> Bool {
+    ScalarClasses.of(scalar.value).contains(.whitespace)
+  }
+}

@@ -1,0 +1,153 @@
+internal import CheckpointBytes
+
+extension Model {
+  /// Reads the member `model`. Old files leave its type out; then its members tell.
+  init(_ settings: Settings) throws(CheckpointError) {
+    let type = try settings.optionalString("type")
+    let isBytePair = type == nil ? settings.value("merges") != nil : type == "BPE"
+    if isBytePair {
+      self = .bytePair(try BytePairModel(settings))
+    } else if type == "WordPiece"
+      || type == nil && settings.value("max_input_chars_per_word") != nil
+    {
+      try settings.allowOnly([
+        "type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab",
+      ])
+      self = .wordPiece(
+        WordPieceModel(
+          vocabulary: try Vocabulary(settings),
+          unknownToken: try settings.string("unk_token"),
+          continuingPrefix: try settings.string("continuing_subword_prefix"),
+          longestWord: try settings.count("max_input_chars_per_word")))
+    } else {
+      throw settings.error(
+        .unsupported, "type",
+        type.map { "the model \(quoted($0)) is not supported, expected WordPiece or BPE" }
+          ?? "is missing")
+    }
+  }
+}
+
+extension Vocabulary {
+  /// Reads the member `vocab`: an object from token to id.
+  init(_ settings: Settings) throws(CheckpointError) {
+    guard let value = settings.value("vocab") else {
+      throw settings.error(.malformed, "vocab", "is missing")
+    }
+    guard let members = value.members else {
+      throw settings.error(.malformed, "vocab", "expected an object, found \(value.kindName)")
+    }
+    try self.init(members) { (problem, kind) in settings.error(kind, "vocab", problem) }
+  }
+
+  /// Takes tokens and ids from an object; `describe` makes an error of what is wrong.
+  init(
+    _ members: [JSONValue.Member],
+    describe: (_ problem: String, _ kind: FailureKind) -> CheckpointError
+  ) throws(CheckpointError) {
+    self.init()
+    for member in members {
+      guard let id = Settings.id(member.value) else {
+        throw describe(
+          "\(quoted(member.key.string)) has no id below 2^32, but \(member.value.kindName)",
+          .malformed)
+      }
+      do throws(Conflict) {
+        try add(member.key.string, id: id)
+      } catch {
+        throw describe(error.problem(with: member.key.string, id: id), .inconsistent)
+      }
+    }
+  }
+}
+
+extension Vocabulary.Conflict {
+  /// The conflict in words.
+  func problem(with token: String, id: UInt32) -> String {
+    switch self {
+    case .repeatedText: "the token \(quoted(token)) occurs twice"
+    case .repeatedID(let other):
+      "the tokens \(quoted(other)) and \(quoted(token)) have the id \(id)"
+    case .tooMany: "more than \(Int32.max) tokens"
+    }
+  }
+}
+
+extension BytePairModel {
+  fileprivate init(_ settings: Settings) throws(CheckpointError) {
+    try settings.allowOnly([
+      "type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
+      "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges",
+    ])
+    if let dropout = settings.value("dropout"), dropout.number != 0 {
+      throw settings.error(
+        .unsupported, "dropout", "merges dropped at random are not supported, expected null")
+    }
+    var own = Options()
+    own.unknownToken = try settings.optionalString("unk_token")
+    own.continuingPrefix = try settings.optionalString("continuing_subword_prefix") ?? ""
+    own.endOfWordSuffix = try settings.optionalString("end_of_word_suffix") ?? ""
+    own.fusesUnknown = try settings.boolean("fuse_unk", default: false)
+    own.fallsBackToBytes = try settings.boolean("byte_fallback", default: false)
+    own.ignoresMerges = try settings.boolean("ignore_merges", default: false)
+    if own.fallsBackToBytes, !own.continuingPrefix.isEmpty || !own.endOfWordSuffix.isEmpty {
+      throw settings.error(
+        .unsupported, "byte_fallback", "is not supported with a prefix or suffix of subwords")
+    }
+    let vocabulary = try Vocabulary(settings)
+    var merges = MergeTable(vocabulary: vocabulary, continuingPrefix: own.continuingPrefix)
+    for (index, element) in try settings.elements("merges").enumerated() {
+      if let line = element.string, line.utf8.starts(with: "#version".utf8) { continue }
+      let pair = element.string.map(MergeTable.parts) ?? element.elements?.compactMap(\.string)
+      guard let pair, pair.count == 2 else {
+        throw settings.error(.malformed, "merges[\(index)]", "expected two tokens")
+      }
+      do throws(MergeTable.UnknownToken) {
+        try merges.add(pair[0], pair[1])
+      } catch {
+        throw settings.error(
+          .inconsistent, "merges[\(index)]", "\(quoted(error.text)) is not in the vocabulary")
+      }
+    }
+    self.init(vocabulary: vocabulary, merges: merges.table, options: own)
+  }
+}
+
+/// Merges being collected, in their order.
+struct MergeTable {
+  /// A merge names or makes a token that the vocabulary does not have.
+  struct UnknownToken: Error {
+    var text: String
+  }
+
+  /// The merges so far.
+  private(set) var table = PairTable<BytePairModel.Merge>(
+    filler: BytePairModel.Merge(rank: 0, result: 0))
+  private var rank: UInt32 = 0
+  private let vocabulary: Vocabulary
+  private let prefixCount: Int
+
+  init(vocabulary: Vocabulary, continuingPrefix: String) {
+    self.vocabulary = vocabulary
+    prefixCount = continuingPrefix.unicodeScalars.count
+  }
+
+  /// The tokens that a line names, parted by single spaces.
+  static func parts(of line: String) -> [String] {
+    line.unicodeScalars.split(separator: " ", omittingEmptySubsequences: false).map { String($0) }
+  }
+
+  /// Adds the next merge. Of a pair that comes twice the last one counts, as in the reference.
+  mutating func add(_ first: String, _ second: String) throws(UnknownToken) {
+    func index(_ text: String) throws(UnknownToken) -> UInt32 {
+      guard let index = vocabulary.index(of: text) else { throw UnknownToken(text: text) }
+      return index
+    }
+    // The second token goes on without the prefix that says so.
+    let end = String(String.UnicodeScalarView(second.unicodeScalars.dropFirst(prefixCount)))
+    table.set(
+      try index(first), try index(second),
+      BytePairModel.Merge(rank: rank, result: try index(first + end)))
+    rank += 1
+  }
+}

@@ -1,0 +1,109 @@
+/// What kind of scalar something is, as the components of the reference library see it (tokenizers 0.23.3).
+///
+/// The library asks several sources, each of its own Unicode version: Rust's standard library for white space and
+/// numbers, the crate `unicode_categories` for punctuation, marks and control, `regex` for words, and Oniguruma for the
+/// letters and numbers of the GPT-2 pattern. Hence two properties for what looks like one.
+package struct ScalarClasses: OptionSet, Sendable {
+  package let rawValue: UInt16
+
+  package init(rawValue: UInt16) {
+    self.rawValue = rawValue
+  }
+
+  /// White space, for all of them.
+  package static let whitespace = ScalarClasses(rawValue: 1 << 0)
+  /// What `clean_text` of BertNormalizer removes: control, format, private use, NUL, U+FFFD.
+  package static let cleaned = ScalarClasses(rawValue: 1 << 1)
+  /// What `strip_accents` of BertNormalizer removes after decomposition: nonspacing marks.
+  package static let accent = ScalarClasses(rawValue: 1 << 2)
+  /// What the normalizer StripAccents removes: all marks.
+  package static let mark = ScalarClasses(rawValue: 1 << 3)
+  /// Punctuation of BertPreTokenizer and Punctuation.
+  package static let punctuation = ScalarClasses(rawValue: 1 << 4)
+  /// What Digits splits at.
+  package static let numeric = ScalarClasses(rawValue: 1 << 5)
+  /// `\w`: the words of Whitespace and of added tokens that are single words.
+  package static let word = ScalarClasses(rawValue: 1 << 6)
+  /// `\p{L}` of the GPT-2 pattern.
+  package static let letter = ScalarClasses(rawValue: 1 << 7)
+  /// `\p{N}` of the GPT-2 pattern.
+  package static let number = ScalarClasses(rawValue: 1 << 8)
+
+  /// A CJK ideograph in the ranges that BERT names (`is_chinese_char`, normalizers/bert.rs): not all of Unicode's, and
+  /// no Hangul or kana.
+  static func isIdeograph(_ scalar: UInt32) -> Bool {
+    switch scalar {
+    case 0x4E00...0x9FFF, 0x3400...0x4DBF, 0x20000...0x2A6DF, 0x2A700...0x2B73F, 0x2B740...0x2B81F,
+      0x2B920...0x2CEAF, 0xF900...0xFAFF, 0x2F800...0x2FA1F:
+      true
+    default: false
+    }
+  }
+
+  /// The classes of a scalar; none for what is no scalar.
+  package static func of(_ scalar: UInt32) -> ScalarClasses {
+    table.classes(of: scalar)
+  }
+
+  private static let table = ClassTable()
+}
+
+/// The classes of all scalars in blocks of 256, equal ones of one class kept once.
+private struct ClassTable: Sendable {
+  private var blockStarts: [UInt32] = []
+  private var flags: [UInt16] = []
+
+  init() {
+    var uniform: [UInt16: UInt32] = [:]
+    var block: [UInt16] = []
+    block.reserveCapacity(256)
+    var numbers = HexadecimalNumbers(UnicodeTables.classes)
+    while let count = numbers.next(), let value = numbers.next() {
+      let value = UInt16(truncatingIfNeeded: value)
+      var left = Int(count)
+      while left > 0 {
+        let taken = min(left, 256 - block.count)
+        block.append(contentsOf: repeatElement(value, count: taken))
+        left -= taken
+        guard block.count == 256 else { continue }
+        let isUniform = taken == 256
+        if isUniform, let start = uniform[value] {
+          blockStarts.append(start)
+        } else {
+          if isUniform { uniform[value] = UInt32(flags.count) }
+          blockStarts.append(UInt32(flags.count))
+          flags += block
+        }
+        block.removeAll(keepingCapacity: true)
+      }
+    }
+  }
+
+  func classes(of scalar: UInt32) -> ScalarClasses {
+    let block = Int(scalar >> 8)
+    guard block < blockStarts.count else { return [] }
+    return ScalarClasses(rawValue: flags[Int(blockStarts[block]) + Int(scalar & 0xFF)])
+  }
+}
+
+/// The numbers of a generated table: hexadecimal, between white space.
+struct HexadecimalNumbers: IteratorProtocol {
+  private var bytes: String.UTF8View.Iterator
+
+  init(_ text: String) {
+    bytes = text.utf8.makeIterator()
+  }
+
+  mutating func next() -> UInt32? {
+    var number: UInt32?
+    while let byte = bytes.next() {
+      guard byte > 0x20 else {
+        if number != nil { break }
+        continue
+      }
+      let digit = byte < UInt8(ascii: "a") ? byte &- UInt8(ascii: "0") : byte &- 87
+      number = (number ?? 0) << 4 | UInt32(digit)
+    }
+    return number
+  }
+}

@@ -1,0 +1,95 @@
+public import CheckpointBytes
+
+extension Tokenizer {
+  /// The text of tokens. Ids without a token are left out, as the reference leaves them out.
+  ///
+  /// - Parameters:
+  ///   - skipSpecialTokens: Leaves special tokens out.
+  ///   - cleanUp: Takes spaces out before punctuation and English contractions, as Transformers does after decoding. Nil
+  ///     does what `tokenizer_config.json` says, and nothing if it says nothing. Byte-pair text is never cleaned up:
+  ///     there the spaces are the text's own (Transformers 5.23, `_decode`).
+  public func decode(
+    _ ids: [Int], skipSpecialTokens: Bool = false, cleanUp: Bool? = nil
+  ) -> String {
+    var tokens: [[UInt8]] = []
+    tokens.reserveCapacity(ids.count)
+    for id in ids {
+      guard let token = token(withID: id), !(skipSpecialTokens && added.isSpecial(token)) else {
+        continue
+      }
+      tokens.append(Array(token.utf8))
+    }
+    var text: [UInt8]
+    if let decoder = parts.decoder {
+      text = Array(decoder.apply(to: tokens).joined())
+    } else {
+      text = Array(tokens.joined(separator: [0x20]))
+    }
+    if cleanUp ?? cleansUp, case .wordPiece = parts.model {
+      text = TextCleanUp.transformers.apply(to: text)
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  /// A decoder for tokens that come one at a time.
+  public func streamingDecoder(skipSpecialTokens: Bool = false) -> StreamingDecoder {
+    StreamingDecoder(self, skipSpecialTokens: skipSpecialTokens)
+  }
+}
+
+/// Decodes tokens as they are generated, and gives text only when it can no longer change: a scalar whose bytes come in
+/// several tokens appears when it is whole.
+///
+/// It follows `DecodeStream` of tokenizers 0.23.3.
+public struct StreamingDecoder: Sendable {
+  private let tokenizer: Tokenizer
+  private let skipSpecialTokens: Bool
+  /// The last tokens, from the first one that the next may depend on.
+  private var ids: [Int] = []
+  /// The text of the first `prefixCount` of them, which has been given already.
+  private var prefix = ""
+  private var prefixCount = 0
+
+  init(_ tokenizer: Tokenizer, skipSpecialTokens: Bool) {
+    self.tokenizer = tokenizer
+    self.skipSpecialTokens = skipSpecialTokens
+  }
+
+  private func decode() -> String {
+    tokenizer.decode(ids, skipSpecialTokens: skipSpecialTokens, cleanUp: false)
+  }
+
+  /// Takes the next token, and gives the text that is now certain; often a word, sometimes nothing.
+  ///
+  /// - Throws: `inconsistent` if the token changes text that was given before, as `<0xFF>` can after other bytes.
+  public mutating func append(_ id: Int) throws(CheckpointError) -> String {
+    ids.append(id)
+    let text = decode()
+    guard text.utf8.count > prefix.utf8.count, text.unicodeScalars.last != "\u{FFFD}" else {
+      return ""
+    }
+    let new = try rest(of: text)
+    let count = ids.count - prefixCount
+    ids.removeFirst(prefixCount)
+    prefix = decode()
+    prefixCount = count
+    return new
+  }
+
+  /// The text that was held back, incomplete as it is. The decoder starts anew.
+  public mutating func finish() throws(CheckpointError) -> String {
+    let text = decode()
+    let new = text.utf8.count > prefix.utf8.count ? try rest(of: text) : ""
+    self = StreamingDecoder(tokenizer, skipSpecialTokens: skipSpecialTokens)
+    return new
+  }
+
+  private func rest(of text: String) throws(CheckpointError) -> String {
+    guard text.utf8.starts(with: prefix.utf8) else {
+      throw CheckpointError(
+        .inconsistent, file: tokenizer.file, field: "decoder",
+        "a token has changed the text that was decoded before it")
+    }
+    return String(decoding: text.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
+  }
+}

@@ -1,0 +1,150 @@
+internal import CheckpointBytes
+
+/// A tokenizer: text to the ids of tokens, and back.
+///
+/// WordPiece as BERT uses it, and byte-level byte-pair encoding as GPT-2 and RoBERTa use it, with the components that
+/// `tokenizer.json` puts around them. Ids, offsets, masks and decoded text are those of tokenizers 0.23.3, and of
+/// Transformers 5.23 for what lies in a model's directory beside it.
+///
+/// A tokenizer is immutable and may be used from several threads at once.
+public struct Tokenizer: Sendable {
+  /// The greatest number of UTF-8 bytes that one text may have.
+  public static let greatestTextByteCount = 1 << 28
+  /// The greatest length that encodings are padded to.
+  public static let greatestPaddedLength = 1 << 24
+
+  let parts: TokenizerParts
+  let added: AddedVocabulary
+  /// What errors call the tokenizer: the path of its file.
+  let file: String
+  let workspaces = WorkspacePool()
+
+  /// The tokens that have a part to play. From a bare `tokenizer.json` only the unknown token is known.
+  public let specialTokens: SpecialTokens
+  /// The longest input that the model takes (`model_max_length`); nil if that is not said.
+  public let maximumLength: Int?
+  /// The truncation that `tokenizer.json` states. It is not applied unless ``EncodingOptions`` takes it up.
+  public let statedTruncation: Truncation?
+  /// The padding that `tokenizer.json` states. It is not applied unless ``EncodingOptions`` takes it up.
+  public let statedPadding: Padding?
+  /// The side where texts are cut off unless it is said otherwise (`truncation_side`).
+  public let truncationSide: TextSide
+  /// The side where padding is put unless it is said otherwise (`padding_side`).
+  public let paddingSide: TextSide
+  /// True if decoding cleans up spaces unless it is said otherwise (`clean_up_tokenization_spaces`).
+  public let cleansUp: Bool
+  /// True if special tokens are not looked for in texts unless it is said otherwise (`split_special_tokens`).
+  public let splitsSpecialTokens: Bool
+
+  /// Puts a tokenizer together.
+  ///
+  /// - Parameter addsSpecialTokens: Whether special tokens that are no added tokens yet become such.
+  init(
+    _ parts: TokenizerParts, setup: TokenizerSetup, addsSpecialTokens: Bool, file: String
+  ) throws(CheckpointError) {
+    self.parts = parts
+    self.file = file
+    specialTokens = setup.specialTokens
+    maximumLength = setup.maximumLength
+    statedTruncation = parts.truncation
+    statedPadding = parts.padding
+    truncationSide = setup.truncationSide
+    paddingSide = setup.paddingSide
+    cleansUp = setup.cleansUp
+    splitsSpecialTokens = setup.splitsSpecialTokens
+
+    var added = AddedVocabulary()
+    added.add(parts.addedTokens.map(\.token), vocabulary: parts.model.vocabulary)
+    for (token, id) in parts.addedTokens {
+      guard let id, let found = added.id(of: token.content), found != id else { continue }
+      throw CheckpointError(
+        .inconsistent, file: file, field: "added_tokens",
+        "\(quoted(token.content)) has the id \(id), expected \(found) by vocabulary and order")
+    }
+    if addsSpecialTokens {
+      added.add(setup.specialTokens, vocabulary: parts.model.vocabulary)
+    }
+    do throws(AddedVocabulary.Conflict) {
+      try added.prepare(normalizer: parts.normalizer)
+    } catch {
+      throw CheckpointError(
+        .inconsistent, file: file, field: "added_tokens",
+        "\(quoted(error.content)) is, normalized, empty or the same as another added token")
+    }
+    self.added = added
+  }
+}
+
+extension Tokenizer {
+  /// How many tokens the model knows, added tokens left out.
+  public var modelVocabularyCount: Int { parts.model.vocabulary.count }
+
+  /// How many tokens there are, added tokens included.
+  public var vocabularyCount: Int {
+    parts.model.vocabulary.count + added.count(notIn: parts.model.vocabulary)
+  }
+
+  /// The added tokens and their ids, by ascending id.
+  public var addedTokens: [(id: Int, token: AddedToken)] {
+    added.tokens.map { (Int($0.id), $0.token) }
+  }
+
+  /// The id of a token, compared by its scalars; nil if there is none.
+  public func id(of token: String) -> Int? {
+    if let id = added.id(of: token) { return Int(id) }
+    let vocabulary = parts.model.vocabulary
+    return vocabulary.index(of: token).map { Int(vocabulary.ids[Int($0)]) }
+  }
+
+  /// The token with an id; nil if there is none. As in the reference, an added token that is looked for in normalized
+  /// text is given in its normalized form.
+  public func token(withID id: Int) -> String? {
+    guard let id = UInt32(exactly: id) else { return nil }
+    if let text = added.decodedText(ofID: id) { return text }
+    let vocabulary = parts.model.vocabulary
+    return vocabulary.index(ofID: id).map { vocabulary.texts[Int($0)] }
+  }
+
+  /// The id of the token that plays a part; nil if no token does, or if it is in no vocabulary.
+  public func id(of role: SpecialTokens.Role) -> Int? {
+    specialTokens[role].flatMap { id(of: $0) }
+  }
+
+  /// The mask token's id.
+  public var maskTokenID: Int? { id(of: .mask) }
+  /// The padding token's id.
+  public var paddingTokenID: Int? { id(of: .padding) }
+  /// The id of the token that stands before a text and is classified.
+  public var classificationTokenID: Int? { id(of: .classification) }
+  /// The separator's id.
+  public var separatorTokenID: Int? { id(of: .separator) }
+  /// The id of the token for what is not in the vocabulary.
+  public var unknownTokenID: Int? { id(of: .unknown) }
+  /// The id of the token that begins a text.
+  public var beginningTokenID: Int? { id(of: .beginning) }
+  /// The id of the token that ends a text.
+  public var endTokenID: Int? { id(of: .end) }
+}
+
+/// The parts of a tokenizer, as `tokenizer.json` has them.
+struct TokenizerParts: Sendable {
+  var normalizer: Normalizer?
+  var preTokenizer: PreTokenizer?
+  var model: Model
+  var postProcessor: PostProcessor?
+  var decoder: Decoder?
+  /// The added tokens, with the ids that the files state for them.
+  var addedTokens: [(token: AddedToken, id: UInt32?)] = []
+  var truncation: Truncation?
+  var padding: Padding?
+}
+
+/// What a model's directory says of a tokenizer beside its parts (`tokenizer_config.json`).
+struct TokenizerSetup: Sendable {
+  var specialTokens = SpecialTokens()
+  var maximumLength: Int?
+  var truncationSide = TextSide.right
+  var paddingSide = TextSide.right
+  var cleansUp = false
+  var splitsSpecialTokens = false
+}

@@ -1,0 +1,129 @@
+/// How encodings are cut to a greatest length.
+public struct Truncation: Sendable, Hashable {
+  /// Which text is cut.
+  public enum Strategy: String, Sendable, CaseIterable {
+    /// Token by token the longer one, until both fit.
+    case longestFirst = "longest_first"
+    /// The first of a pair, or the only one.
+    case onlyFirst = "only_first"
+    /// The second of a pair.
+    case onlySecond = "only_second"
+  }
+
+  /// The greatest length, special tokens included.
+  public var maximumLength: Int
+  /// Which text is cut.
+  public var strategy: Strategy
+  /// The side where tokens are cut off.
+  public var side: TextSide
+  /// How many tokens each overflowing piece repeats of the one before it.
+  public var stride: Int
+
+  /// Cuts to a length, special tokens included.
+  public init(
+    maximumLength: Int, strategy: Strategy = .longestFirst, side: TextSide = .right, stride: Int = 0
+  ) {
+    self.maximumLength = maximumLength
+    self.strategy = strategy
+    self.side = side
+    self.stride = stride
+  }
+}
+
+/// An end of a sequence of tokens.
+public enum TextSide: String, Sendable, CaseIterable {
+  case left
+  case right
+}
+
+/// Why an encoding cannot be cut as asked.
+enum TruncationFailure: Error {
+  /// The length leaves no room: special tokens take this many.
+  case noRoom(specialTokens: Int)
+  /// The stride is not smaller than the room that is left.
+  case strideTooLong(room: Int)
+  /// The second text is to be cut, and there is none.
+  case noSecondText
+  /// Even without the text that is to be cut the rest is too long.
+  case textTooShort
+}
+
+extension Truncation {
+  /// Cuts one or two encodings before special tokens are put in (utils/truncation.rs).
+  ///
+  /// - Parameters:
+  ///   - added: How many special tokens will be put in.
+  ///   - addedToSingle: How many would be put into a single text; the stride must fit beside them.
+  func apply(
+    to first: inout Encoding, _ second: inout Encoding?, added: Int, addedToSingle: Int
+  ) throws(TruncationFailure) {
+    guard maximumLength >= added, stride >= 0 else { throw .noRoom(specialTokens: added) }
+    guard stride <= max(0, maximumLength - addedToSingle) else {
+      throw .strideTooLong(room: max(0, maximumLength - addedToSingle))
+    }
+    let room = maximumLength - added
+    guard room > 0 else {
+      try cut(&first, to: 0)
+      if second != nil { try cut(&second, to: 0) }
+      return
+    }
+    let total = first.count + (second?.count ?? 0)
+    guard total > room else { return }
+    switch strategy {
+    case .longestFirst:
+      guard let secondCount = second?.count else { return try cut(&first, to: room) }
+      let (firstRoom, secondRoom) = Self.share(room, first.count, secondCount)
+      try cut(&first, to: firstRoom)
+      try cut(&second, to: secondRoom)
+    case .onlyFirst:
+      guard first.count > total - room else { throw .textTooShort }
+      try cut(&first, to: first.count - (total - room))
+    case .onlySecond:
+      guard let count = second?.count else { throw .noSecondText }
+      guard count > total - room else { throw .textTooShort }
+      try cut(&second, to: count - (total - room))
+    }
+  }
+
+  /// The room that each of two texts gets: the shorter one all it needs if the longer can give way, otherwise half.
+  private static func share(_ room: Int, _ first: Int, _ second: Int) -> (Int, Int) {
+    let shorter = min(first, second)
+    let longer = shorter > room ? shorter : max(shorter, room - shorter)
+    let (small, large) =
+      shorter + longer > room ? (room / 2, room / 2 + room % 2) : (shorter, longer)
+    return first > second ? (large, small) : (small, large)
+  }
+
+  private func cut(_ encoding: inout Encoding?, to length: Int) throws(TruncationFailure) {
+    guard var cutEncoding = encoding else { return }
+    try cut(&cutEncoding, to: length)
+    encoding = cutEncoding
+  }
+
+  /// Keeps `length` tokens; the others overflow in pieces of that length.
+  private func cut(_ encoding: inout Encoding, to length: Int) throws(TruncationFailure) {
+    let count = encoding.count
+    guard length < count else { return }
+    guard length > 0 else {
+      let whole = encoding
+      encoding = Encoding()
+      encoding.overflowing = [whole]
+      return
+    }
+    guard stride < length else { throw .strideTooLong(room: length) }
+    var parts: [Encoding] = []
+    var offset = 0
+    var isComplete = false
+    while !isComplete {
+      let range =
+        side == .right
+        ? offset..<min(offset + length, count)
+        : max(0, count - offset - length)..<count - offset
+      parts.append(encoding.part(range))
+      isComplete = side == .right ? range.upperBound == count : range.lowerBound == 0
+      offset += length - stride
+    }
+    encoding = parts.removeFirst()
+    encoding.overflowing = parts
+  }
+}

@@ -1,0 +1,146 @@
+/// The tokens of a model: text to id and back.
+///
+/// Inside, a token is known by its index, which is dense; ids are what the file says, up to 2³² − 1 and with any gaps. Text
+/// is compared by scalars.
+struct Vocabulary: Sendable {
+  /// The text of each token, by index.
+  private(set) var texts: [String] = []
+  /// The id of each token, by index.
+  private(set) var ids: [UInt32] = []
+
+  private var indexOfID: [UInt32: UInt32] = [:]
+  private var trie = ScalarTrie()
+
+  /// How many tokens there are.
+  var count: Int { texts.count }
+
+  /// Why a token cannot be added.
+  enum Conflict: Error, Equatable {
+    /// The text is there already.
+    case repeatedText
+    /// Another token has the id.
+    case repeatedID(by: String)
+    /// More tokens than indices are kept for.
+    case tooMany
+  }
+
+  /// Adds a token.
+  mutating func add(_ text: String, id: UInt32) throws(Conflict) {
+    guard texts.count < Int(Int32.max) else { throw .tooMany }
+    let index = UInt32(texts.count)
+    if let other = indexOfID[id] { throw .repeatedID(by: texts[Int(other)]) }
+    guard trie.insert(text.unicodeScalars.lazy.map(\.value), index) else { throw .repeatedText }
+    indexOfID[id] = index
+    texts.append(text)
+    ids.append(id)
+  }
+
+  /// The index of the token with this text.
+  func index(of text: String) -> UInt32? {
+    trie.index(of: text.unicodeScalars.lazy.map(\.value))
+  }
+
+  /// The index of the token with these scalars.
+  func index(of scalars: some Sequence<UInt32>) -> UInt32? {
+    trie.index(of: scalars)
+  }
+
+  /// The index of the token with this id.
+  func index(ofID id: UInt32) -> UInt32? {
+    indexOfID[id]
+  }
+
+  /// Where texts that begin with `prefix` stand in the trie; nil if there are none.
+  func node(after prefix: some Sequence<UInt32>) -> UInt32? {
+    trie.node(after: prefix)
+  }
+
+  /// The longest token among texts that begin at `node` and go on as `text` does: its index, and where it ends.
+  @inline(__always)
+  func longestMatch(
+    in text: ArraySlice<AlignedScalar>, from start: Int, at node: UInt32
+  ) -> (index: UInt32, end: Int)? {
+    trie.longestMatch(in: text, from: start, at: node)
+  }
+}
+
+/// A trie over scalars, its edges in one hash table.
+struct ScalarTrie: Sendable {
+  /// The root.
+  static var root: UInt32 { 0 }
+  private static var nothing: UInt32 { .max }
+
+  private var edges = PairTable<UInt32>(filler: 0)
+  /// The index of the text that ends at each node.
+  private var ends: [UInt32] = [ScalarTrie.nothing]
+
+  /// The ASCII scalars that texts begin with, one bit each.
+  private var firstASCII: (UInt64, UInt64) = (0, 0)
+
+  /// True if a text may begin with this scalar: tells most of ASCII without a look into the table.
+  @inline(__always)
+  func mayBegin(with scalar: UInt32) -> Bool {
+    guard scalar < 0x80 else { return true }
+    let bits = scalar < 0x40 ? firstASCII.0 : firstASCII.1
+    return bits & (1 << UInt64(scalar & 0x3F)) != 0
+  }
+
+  /// True if there is no text in it.
+  var isEmpty: Bool { ends.count == 1 && ends[0] == Self.nothing }
+
+  /// Adds a text; false if it is there already.
+  mutating func insert(_ scalars: some Sequence<UInt32>, _ index: UInt32) -> Bool {
+    var node = Self.root
+    for scalar in scalars {
+      if node == Self.root {
+        if scalar < 0x40 {
+          firstASCII.0 |= 1 << UInt64(scalar)
+        } else if scalar < 0x80 {
+          firstASCII.1 |= 1 << UInt64(scalar & 0x3F)
+        }
+      }
+      if let next = edges[node, scalar] {
+        node = next
+      } else {
+        let next = UInt32(ends.count)
+        edges.set(node, scalar, next)
+        ends.append(Self.nothing)
+        node = next
+      }
+    }
+    guard ends[Int(node)] == Self.nothing else { return false }
+    ends[Int(node)] = index
+    return true
+  }
+
+  func node(after scalars: some Sequence<UInt32>) -> UInt32? {
+    var node = Self.root
+    for scalar in scalars {
+      guard let next = edges[node, scalar] else { return nil }
+      node = next
+    }
+    return node
+  }
+
+  func index(of scalars: some Sequence<UInt32>) -> UInt32? {
+    guard let node = node(after: scalars) else { return nil }
+    let end = ends[Int(node)]
+    return end == Self.nothing ? nil : end
+  }
+
+  @inline(__always)
+  func longestMatch(
+    in text: ArraySlice<AlignedScalar>, from start: Int, at node: UInt32
+  ) -> (index: UInt32, end: Int)? {
+    var node = node
+    var position = start
+    var match: (index: UInt32, end: Int)?
+    while position < text.endIndex, let next = edges[node, text[position].value] {
+      node = next
+      position += 1
+      let end = ends[Int(node)]
+      if end != Self.nothing { match = (end, position) }
+    }
+    return match
+  }
+}
