@@ -1,5 +1,5 @@
 /// Byte-pair encoding: the word's scalars, joined pair by pair in the order of the merges (models/bpe/model.rs).
-struct BytePairModel: Sendable {
+final class BytePairModel: WordTokenizing {
   /// A merge: how early it comes, and what it makes.
   struct Merge: Sendable {
     var rank: UInt32
@@ -46,12 +46,12 @@ struct BytePairModel: Sendable {
   }
 
   func tokenize(
-    _ word: ArraySlice<AlignedScalar>, workspace: inout Workspace,
-    _ body: (_ index: UInt32, _ range: Range<Int>) -> Void
+    _ word: ArraySlice<AlignedScalar>, in workspace: inout Workspace
   ) throws(ModelFailure) {
+    workspace.found.removeAll(keepingCapacity: true)
     let hash = WordCache.hash(word)
     if let parts = workspace.words.parts(of: word, hash: hash) {
-      return Self.place(parts, on: word, body)
+      return Self.place(parts, on: word, in: &workspace.found)
     }
     workspace.parts.removeAll(keepingCapacity: true)
     if options.ignoresMerges, let index = vocabulary.index(of: word.lazy.map(\.value)) {
@@ -62,15 +62,16 @@ struct BytePairModel: Sendable {
       workspace.symbols.merge(by: merges, into: &workspace.parts)
     }
     workspace.words.keep(word, hash: hash, parts: workspace.parts)
-    Self.place(workspace.parts[...], on: word, body)
+    Self.place(workspace.parts[...], on: word, in: &workspace.found)
   }
 
-  /// Hands on each token with the scalars that it covers. A token may end inside a scalar's bytes; it covers the whole.
+  /// Says which scalars each token covers. A token may end inside a scalar's bytes; it covers the whole.
   ///
   /// Where scalars have been left out, the tokens after them move to the front: so does the reference.
+  @inline(__always)
   private static func place(
     _ parts: ArraySlice<WordPart>, on word: ArraySlice<AlignedScalar>,
-    _ body: (_ index: UInt32, _ range: Range<Int>) -> Void
+    in found: inout [FoundToken]
   ) {
     var position = word.startIndex
     // Where the scalar at `position` begins, and where the next token does, in bytes.
@@ -87,7 +88,7 @@ struct BytePairModel: Sendable {
       let start = position
       partStart += Int(part.length)
       advance(toScalarWith: partStart - 1)
-      body(part.index, start..<min(position + 1, word.endIndex))
+      found.append(FoundToken(index: part.index, range: start..<min(position + 1, word.endIndex)))
     }
   }
 

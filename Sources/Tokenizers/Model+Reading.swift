@@ -74,7 +74,7 @@ extension Vocabulary.Conflict {
 }
 
 extension BytePairModel {
-  fileprivate init(_ settings: Settings) throws(CheckpointError) {
+  fileprivate convenience init(_ settings: Settings) throws(CheckpointError) {
     try settings.allowOnly([
       "type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
       "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges",

@@ -18,20 +18,16 @@ enum Model: Sendable {
     case .bytePair(let model): model.unknownToken
     }
   }
+}
 
-  /// Hands the tokens of a word to `body`: the token's index and the scalars it covers.
+/// What both kinds of models do. They are classes, so that a word costs no counting of references to what they hold.
+protocol WordTokenizing: AnyObject, Sendable {
+  /// Puts the tokens of a word into `workspace.found`.
   ///
   /// - Throws: `unknownTokenMissing` if one is needed and the vocabulary has none.
-  @inline(__always)
   func tokenize(
-    _ word: ArraySlice<AlignedScalar>, workspace: inout Workspace,
-    _ body: (_ index: UInt32, _ range: Range<Int>) -> Void
-  ) throws(ModelFailure) {
-    switch self {
-    case .wordPiece(let model): try model.tokenize(word, workspace: &workspace, body)
-    case .bytePair(let model): try model.tokenize(word, workspace: &workspace, body)
-    }
-  }
+    _ word: ArraySlice<AlignedScalar>, in workspace: inout Workspace
+  ) throws(ModelFailure)
 }
 
 /// Why a model cannot tokenize.
@@ -45,12 +41,22 @@ struct Workspace: Sendable {
   var words = WordCache()
   var symbols = SymbolBuffer()
   var parts: [WordPart] = []
+  /// The tokens of the last word.
+  var found: [FoundToken] = []
+}
+
+/// A token that a model has found in a word.
+struct FoundToken: Sendable {
+  /// The token's index in the vocabulary.
+  var index: UInt32
+  /// The scalars that it covers.
+  var range: Range<Int>
 }
 
 /// A token of a word.
 struct WordPart: Sendable {
   /// The token's index in the vocabulary.
   var index: UInt32
-  /// How much of the word it covers: scalars in WordPiece, bytes of its UTF-8 in byte-pair encoding.
+  /// How many bytes of the word's UTF-8 it covers.
   var length: UInt32
 }

@@ -1,6 +1,11 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 
 extension Normalizer {
+  /// Reads the JSON that describes one.
+  package init(json: JSONValue) throws(CheckpointError) {
+    try self.init(try Settings(json, path: "", file: "JSON"))
+  }
+
   /// Reads the object that describes a normalizer.
   init(_ settings: Settings) throws(CheckpointError) {
     let type = try settings.string("type")

@@ -1,7 +1,7 @@
 /// A normalizer of `tokenizer.json`: turns a piece of text into another, keeping what each scalar stands for.
 ///
 /// Named and defined by tokenizers 0.23.3, `src/normalizers/`.
-indirect enum Normalizer: Sendable {
+package indirect enum Normalizer: Sendable {
   case bert(BertNormalization)
   case unicode(UnicodeNormalization)
   case lowercase
@@ -48,6 +48,11 @@ indirect enum Normalizer: Sendable {
       }
       normalizers.last?.append(text[...], to: &result)
     }
+  }
+
+  /// The normalized form of a text.
+  package func normalized(_ text: String) -> String {
+    normalized(Array(text)).text
   }
 
   /// The normalized form of a text.
@@ -115,7 +120,7 @@ indirect enum Normalizer: Sendable {
 }
 
 /// The rules of BertNormalizer (normalizers/bert.rs), in the order in which it applies them.
-struct BertNormalization: Sendable {
+package struct BertNormalization: Sendable {
   /// Removes control characters and makes all white space plain spaces.
   var cleansText: Bool
   /// Puts spaces around ideographs, so that each becomes a word.

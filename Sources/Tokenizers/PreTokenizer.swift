@@ -1,7 +1,7 @@
 /// A pre-tokenizer of `tokenizer.json`: cuts text into the words that the model sees.
 ///
 /// Named and defined by tokenizers 0.23.3, `src/pre_tokenizers/`.
-indirect enum PreTokenizer: Sendable {
+package indirect enum PreTokenizer: Sendable {
   /// At white space, and around punctuation.
   case bert
   case byteLevel(addsPrefixSpace: Bool, usesPattern: Bool)
@@ -15,6 +15,13 @@ indirect enum PreTokenizer: Sendable {
   /// At one scalar, which is dropped.
   case delimiter(UInt32)
   case sequence([PreTokenizer])
+
+  /// The pieces of a text, as they are given to the model.
+  package func pieces(of text: String) -> [String] {
+    var pieces = PieceText(text)
+    apply(to: &pieces)
+    return pieces.pieces.map { pieces.scalars[$0.range].text }
+  }
 
   /// Cuts the text.
   func apply(to text: inout PieceText) {
@@ -124,7 +131,7 @@ indirect enum PreTokenizer: Sendable {
 }
 
 /// Spaces written as a scalar of their own, and words that begin with it (pre_tokenizers/metaspace.rs).
-struct Metaspace: Sendable {
+package struct Metaspace: Sendable {
   /// When a space is put before a text.
   enum Prepending: String, Sendable { case always, never, first }
 

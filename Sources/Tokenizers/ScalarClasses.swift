@@ -3,31 +3,31 @@
 /// The library asks several sources, each of its own Unicode version: Rust's standard library for white space and
 /// numbers, the crate `unicode_categories` for punctuation, marks and control, `regex` for words, and Oniguruma for the
 /// letters and numbers of the GPT-2 pattern. Hence two properties for what looks like one.
-package struct ScalarClasses: OptionSet, Sendable {
-  package let rawValue: UInt16
+struct ScalarClasses: OptionSet, Sendable {
+  let rawValue: UInt16
 
-  package init(rawValue: UInt16) {
+  init(rawValue: UInt16) {
     self.rawValue = rawValue
   }
 
   /// White space, for all of them.
-  package static let whitespace = ScalarClasses(rawValue: 1 << 0)
+  static let whitespace = ScalarClasses(rawValue: 1 << 0)
   /// What `clean_text` of BertNormalizer removes: control, format, private use, NUL, U+FFFD.
-  package static let cleaned = ScalarClasses(rawValue: 1 << 1)
+  static let cleaned = ScalarClasses(rawValue: 1 << 1)
   /// What `strip_accents` of BertNormalizer removes after decomposition: nonspacing marks.
-  package static let accent = ScalarClasses(rawValue: 1 << 2)
+  static let accent = ScalarClasses(rawValue: 1 << 2)
   /// What the normalizer StripAccents removes: all marks.
-  package static let mark = ScalarClasses(rawValue: 1 << 3)
+  static let mark = ScalarClasses(rawValue: 1 << 3)
   /// Punctuation of BertPreTokenizer and Punctuation.
-  package static let punctuation = ScalarClasses(rawValue: 1 << 4)
+  static let punctuation = ScalarClasses(rawValue: 1 << 4)
   /// What Digits splits at.
-  package static let numeric = ScalarClasses(rawValue: 1 << 5)
+  static let numeric = ScalarClasses(rawValue: 1 << 5)
   /// `\w`: the words of Whitespace and of added tokens that are single words.
-  package static let word = ScalarClasses(rawValue: 1 << 6)
+  static let word = ScalarClasses(rawValue: 1 << 6)
   /// `\p{L}` of the GPT-2 pattern.
-  package static let letter = ScalarClasses(rawValue: 1 << 7)
+  static let letter = ScalarClasses(rawValue: 1 << 7)
   /// `\p{N}` of the GPT-2 pattern.
-  package static let number = ScalarClasses(rawValue: 1 << 8)
+  static let number = ScalarClasses(rawValue: 1 << 8)
 
   /// A CJK ideograph in the ranges that BERT names (`is_chinese_char`, normalizers/bert.rs): not all of Unicode's, and
   /// no Hangul or kana.
@@ -41,7 +41,7 @@ package struct ScalarClasses: OptionSet, Sendable {
   }
 
   /// The classes of a scalar; none for what is no scalar.
-  package static func of(_ scalar: UInt32) -> ScalarClasses {
+  static func of(_ scalar: UInt32) -> ScalarClasses {
     table.classes(of: scalar)
   }
 

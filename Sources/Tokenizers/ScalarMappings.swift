@@ -1,9 +1,9 @@
 /// Lower case, decomposition, combining classes and composition of single scalars, as the reference library has them
 /// (Rust's `char::to_lowercase`; the crate unicode-normalization-alignments).
-package enum ScalarMappings {
+enum ScalarMappings {
   /// The lower case of a scalar: itself unless the table knows another. `body` gets each scalar of it.
   @inline(__always)
-  package static func forEachLowercase(of scalar: UInt32, _ body: (UInt32) -> Void) {
+  static func forEachLowercase(of scalar: UInt32, _ body: (UInt32) -> Void) {
     if scalar < 0x80 {
       body(0x41...0x5A ~= scalar ? scalar + 0x20 : scalar)
     } else if let mapped = lowercase[scalar] {
@@ -14,7 +14,7 @@ package enum ScalarMappings {
   }
 
   /// The full decomposition of a scalar: itself if it has none.
-  package static func forEachDecomposed(
+  static func forEachDecomposed(
     of scalar: UInt32, compatible: Bool, _ body: (UInt32) -> Void
   ) {
     guard scalar >= 0xA0 else { return body(scalar) }
@@ -30,12 +30,12 @@ package enum ScalarMappings {
   }
 
   /// The canonical combining class.
-  package static func combiningClass(of scalar: UInt32) -> UInt8 {
+  static func combiningClass(of scalar: UInt32) -> UInt8 {
     scalar < 0x300 ? 0 : combining[scalar, 0] ?? 0
   }
 
   /// The scalar that two compose to, if any.
-  package static func composed(_ first: UInt32, _ second: UInt32) -> UInt32? {
+  static func composed(_ first: UInt32, _ second: UInt32) -> UInt32? {
     HangulSyllable.composed(first, second) ?? composition[first, second]
   }
 

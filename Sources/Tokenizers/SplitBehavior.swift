@@ -1,5 +1,5 @@
 /// What becomes of the matches that text is cut at (`SplitDelimiterBehavior`, tokenizer/normalizer.rs).
-enum SplitBehavior: String, Sendable, CaseIterable {
+package enum SplitBehavior: String, Sendable, CaseIterable {
   case removed = "Removed"
   case isolated = "Isolated"
   case mergedWithPrevious = "MergedWithPrevious"

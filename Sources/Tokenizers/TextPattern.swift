@@ -1,7 +1,7 @@
 /// What Split and Replace look for: a literal, or one of the regular expressions that this package knows by hand.
 ///
 /// The reference takes any Oniguruma expression. Any other than these is refused when the file is read.
-enum TextPattern: Sendable {
+package enum TextPattern: Sendable {
   /// These scalars; never empty.
   case literal([UInt32])
   /// The pattern of GPT-2, see ``GPT2Words``.

@@ -179,26 +179,41 @@ extension Tokenizer {
     added.extract(from: &pieces, normalized: true, splitsSpecial: splitsSpecial)
     parts.preTokenizer?.apply(to: &pieces)
 
+    do throws(ModelFailure) {
+      var encoding: Encoding
+      switch parts.model {
+      case .wordPiece(let model):
+        encoding = try tokens(of: pieces, model, model.vocabulary, workspace: &workspace)
+      case .bytePair(let model):
+        encoding = try tokens(of: pieces, model, model.vocabulary, workspace: &workspace)
+      }
+      encoding.fillUp(typeID: typeID)
+      return encoding
+    } catch {
+      throw error.located(file: file)
+    }
+  }
+
+  private func tokens<Model: WordTokenizing>(
+    of text: PieceText, _ model: Model, _ vocabulary: Vocabulary, workspace: inout Workspace
+  ) throws(ModelFailure) -> Encoding {
+    let ids = vocabulary.ids
+    let texts = vocabulary.texts
     var encoding = Encoding()
-    encoding.reserveCapacity(pieces.pieces.count * 5 / 4 + 2)
-    let vocabulary = parts.model.vocabulary
-    for (word, piece) in pieces.pieces.enumerated() {
-      let scalars = pieces.scalars[piece.range]
+    encoding.reserveCapacity(text.pieces.count * 5 / 4 + 2)
+    for (word, piece) in text.pieces.enumerated() {
+      let scalars = text.scalars[piece.range]
       if let id = piece.addedToken {
         encoding.append(Int(id), scalars.text, Self.offsets(of: scalars), word: word)
         continue
       }
-      do throws(ModelFailure) {
-        try parts.model.tokenize(scalars, workspace: &workspace) { index, range in
-          encoding.append(
-            Int(vocabulary.ids[Int(index)]), vocabulary.texts[Int(index)],
-            Self.offsets(of: scalars[range]), word: word)
-        }
-      } catch {
-        throw error.located(file: file)
+      try model.tokenize(scalars, in: &workspace)
+      for token in workspace.found {
+        encoding.append(
+          Int(ids[Int(token.index)]), texts[Int(token.index)],
+          Self.offsets(of: scalars[token.range]), word: word)
       }
     }
-    encoding.fillUp(typeID: typeID)
     return encoding
   }
 

@@ -1,5 +1,5 @@
 /// The four normalization forms, aligned with the original as the reference aligns them.
-enum UnicodeNormalization: String, Sendable {
+package enum UnicodeNormalization: String, Sendable {
   case canonicalDecomposition = "NFD"
   case canonicalComposition = "NFC"
   case compatibilityDecomposition = "NFKD"

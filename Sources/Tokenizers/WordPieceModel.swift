@@ -1,5 +1,5 @@
 /// WordPiece: the longest token that fits, again and again (models/wordpiece/mod.rs).
-struct WordPieceModel: Sendable {
+final class WordPieceModel: WordTokenizing {
   let vocabulary: Vocabulary
   /// The token for a word that cannot be put together.
   let unknownToken: String
@@ -21,33 +21,26 @@ struct WordPieceModel: Sendable {
   }
 
   func tokenize(
-    _ word: ArraySlice<AlignedScalar>, workspace: inout Workspace,
-    _ body: (_ index: UInt32, _ range: Range<Int>) -> Void
+    _ word: ArraySlice<AlignedScalar>, in workspace: inout Workspace
   ) throws(ModelFailure) {
-    workspace.parts.removeAll(keepingCapacity: true)
-    if word.count <= longestWord, split(word, into: &workspace.parts) {
-      var start = word.startIndex
-      for part in workspace.parts {
-        let end = start + Int(part.length)
-        body(part.index, start..<end)
-        start = end
-      }
-    } else {
+    workspace.found.removeAll(keepingCapacity: true)
+    if word.count > longestWord || !split(word, into: &workspace.found) {
       guard let unknownIndex else { throw .unknownTokenMissing(unknownToken) }
-      body(unknownIndex, word.startIndex..<word.endIndex)
+      workspace.found.removeAll(keepingCapacity: true)
+      workspace.found.append(FoundToken(index: unknownIndex, range: word.indices))
     }
   }
 
   /// Puts a word together from the front; false if a rest is in no token.
   @inline(__always)
-  private func split(_ word: ArraySlice<AlignedScalar>, into parts: inout [WordPart]) -> Bool {
+  private func split(_ word: ArraySlice<AlignedScalar>, into found: inout [FoundToken]) -> Bool {
     var start = word.startIndex
     var node: UInt32? = ScalarTrie.root
     while start < word.endIndex {
       guard let place = node,
         let match = vocabulary.longestMatch(in: word, from: start, at: place)
       else { return false }
-      parts.append(WordPart(index: match.index, length: UInt32(match.end - start)))
+      found.append(FoundToken(index: match.index, range: start..<match.end))
       start = match.end
       node = continuingNode
     }

@@ -1,0 +1,185 @@
+import CheckpointBytes
+import Testing
+import TestSupport
+import Tokenizers
+
+/// What breaks a tokenizer file is refused with its kind and its place.
+@Suite struct RejectionTests {
+  private static let wordPiece =
+    ###""model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","###
+    + #""max_input_chars_per_word":100,"vocab":{"[UNK]":0,"a":1}}"#
+
+  private static let bytePair =
+    #""model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}"#
+
+  private func tokenizer(_ members: String) throws -> Tokenizer {
+    let json = try JSONValue(parsing: Array("{\(members)}".utf8), context: "JSON")
+    return try Tokenizer(json: json, file: "tokenizer.json")
+  }
+
+  private func expect(
+    _ kind: FailureKind, at field: String?, of members: String,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    #expect(
+      throws: CheckpointError(kind, file: "tokenizer.json", field: field, ""),
+      sourceLocation: sourceLocation
+    ) { try tokenizer(members) }
+  }
+
+  @Test func `the files that the refused ones differ from are read`() throws {
+    #expect(try tokenizer(Self.wordPiece).encode("a").ids == [1])
+    #expect(try tokenizer(Self.bytePair).encode("aab").ids == [0, 2])
+  }
+
+  @Test func `components that are not known are unsupported, and named by their place`() {
+    expect(
+      .unsupported, at: "normalizer.type",
+      of: #""normalizer":{"type":"Precompiled"},"# + Self.wordPiece)
+    expect(
+      .unsupported, at: "normalizer.normalizers[1].type",
+      of: #""normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Mystery"}]},"#
+        + Self.wordPiece)
+    expect(
+      .unsupported, at: "pre_tokenizer.type",
+      of: #""pre_tokenizer":{"type":"UnicodeScripts"},"# + Self.wordPiece)
+    expect(.unsupported, at: "decoder.type", of: #""decoder":{"type":"CTC"},"# + Self.wordPiece)
+    expect(
+      .unsupported, at: "post_processor.type",
+      of: #""post_processor":{"type":"X"},"# + Self.wordPiece)
+    expect(.unsupported, at: "model.type", of: #""model":{"type":"Unigram","vocab":[]}"#)
+  }
+
+  @Test func `settings that are not known are unsupported`() {
+    expect(
+      .unsupported, at: "normalizer.speed",
+      of: #""normalizer":{"type":"NFC","speed":1},"# + Self.wordPiece)
+    expect(.unsupported, at: "extra", of: #""extra":1,"# + Self.wordPiece)
+    expect(
+      .unsupported, at: "pre_tokenizer.pattern.Regex",
+      of:
+        #""pre_tokenizer":{"type":"Split","pattern":{"Regex":"[aeiou]"},"behavior":"Isolated","invert":false},"#
+        + Self.wordPiece)
+    expect(
+      .unsupported, at: "model.dropout",
+      of: #""model":{"type":"BPE","dropout":0.1,"vocab":{"a":0},"merges":[]}"#)
+    expect(.unsupported, at: "version", of: #""version":"2.0","# + Self.wordPiece)
+  }
+
+  @Test func `a vocabulary with an id twice is inconsistent, with a token without id malformed`() {
+    expect(
+      .inconsistent, at: "model.vocab",
+      of: #""model":{"type":"BPE","vocab":{"a":0,"b":0},"merges":[]}"#)
+    expect(
+      .malformed, at: "model.vocab", of: #""model":{"type":"BPE","vocab":{"a":-1},"merges":[]}"#)
+    expect(
+      .malformed, at: "model.vocab",
+      of: #""model":{"type":"BPE","vocab":{"a":4294967296},"merges":[]}"#)
+    expect(
+      .malformed, at: "model.vocab", of: #""model":{"type":"BPE","vocab":{"a":1.5},"merges":[]}"#)
+  }
+
+  @Test func `a merge of tokens that are not in the vocabulary is inconsistent`() {
+    expect(
+      .inconsistent, at: "model.merges[1]",
+      of: #""model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b","a x"]}"#)
+    expect(
+      .inconsistent, at: "model.merges[0]",
+      of: #""model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[["a","b"]]}"#)
+    expect(
+      .malformed, at: "model.merges[0]",
+      of: #""model":{"type":"BPE","vocab":{"a":0},"merges":["a  a"]}"#)
+  }
+
+  @Test func `an added token with another id than it gets is inconsistent`() {
+    expect(
+      .inconsistent, at: "added_tokens",
+      of: #""added_tokens":[{"id":7,"content":"<new>"}],"# + Self.wordPiece)
+    expect(
+      .malformed, at: "added_tokens[0].content",
+      of: #""added_tokens":[{"id":2,"content":7}],"# + Self.wordPiece)
+  }
+
+  @Test func `a template that names what is not there is refused`() {
+    expect(
+      .notFound, at: "post_processor.single[0].SpecialToken.id",
+      of:
+        #""post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"[CLS]","type_id":0}}],"#
+        + #""pair":[],"special_tokens":{}},"# + Self.wordPiece)
+    expect(
+      .malformed, at: "post_processor.single[0].Sequence.id",
+      of:
+        #""post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{"id":"B","type_id":0}}],"#
+        + #""pair":[],"special_tokens":{}},"# + Self.wordPiece)
+  }
+
+  @Test func `a word that needs the unknown token needs one in the vocabulary`() throws {
+    let tokenizer = try tokenizer(
+      ###""model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","###
+        + #""max_input_chars_per_word":100,"vocab":{"a":1}}"#)
+    #expect(try tokenizer.encode("a").ids == [1])
+    #expect(
+      throws: CheckpointError(.notFound, file: "tokenizer.json", field: "model.unk_token", "")
+    ) { try tokenizer.encode("b") }
+  }
+
+  @Test func `padding without a padding token, or to a huge length, is refused`() throws {
+    let tokenizer = try tokenizer(Self.wordPiece)
+    #expect(throws: CheckpointError(.notFound, file: "tokenizer.json", field: "pad_token", "")) {
+      try tokenizer.encode("a", options: EncodingOptions(padding: Padding()))
+    }
+    #expect(throws: CheckpointError(.limitExceeded, file: "tokenizer.json", field: "padding", "")) {
+      try tokenizer.encode("a", options: EncodingOptions(padding: Padding(.fixed(.max), id: 0)))
+    }
+  }
+
+  @Test func `every prefix of a tokenizer file is refused`() throws {
+    let bytes = try Fixture("tokenizers/bert-cased/tokenizer.json").bytes()
+    for count in 0..<bytes.count - 1 {
+      #expect(throws: ParseFailure.self) {
+        try JSONValue(parsing: Array(bytes[..<count]), context: "JSON")
+      }
+    }
+  }
+
+  @Test func `every value of a tokenizer file can be changed without a trap`() throws {
+    for name in ["bert-uncased", "gpt2", "roberta"] {
+      let value = try fixture("\(name)/tokenizer.json")
+      let others: [JSONValue] = [
+        .null, .integer(-1), .integer(1 << 40), .string(""), .array([]), .object([]),
+        .boolean(true),
+      ]
+      for path in paths(of: value) {
+        for other in others {
+          let changed = replacing(path[...], of: value, by: other)
+          guard let tokenizer = try? Tokenizer(json: changed, file: "changed") else { continue }
+          let encoding = try? tokenizer.encode("the Café's <mask> 12", pair: "[MASK]")
+          _ = tokenizer.decode(encoding?.ids ?? [])
+        }
+      }
+    }
+  }
+
+  /// The places of all values but those of large vocabularies, of which one stands for all.
+  private func paths(of value: JSONValue) -> [[Int]] {
+    let children = value.members?.map(\.value) ?? value.elements ?? []
+    return children.prefix(30).enumerated().flatMap { index, child in
+      [[index]] + paths(of: child).map { [index] + $0 }
+    }
+  }
+
+  private func replacing(
+    _ path: ArraySlice<Int>, of value: JSONValue, by other: JSONValue
+  ) -> JSONValue {
+    guard let index = path.first else { return other }
+    if var members = value.members {
+      let member = members[index]
+      members[index] = JSONValue.Member(
+        member.key, replacing(path.dropFirst(), of: member.value, by: other))
+      return .object(members)
+    }
+    var elements = value.elements ?? []
+    elements[index] = replacing(path.dropFirst(), of: elements[index], by: other)
+    return .array(elements)
+  }
+}
