@@ -27,6 +27,7 @@ def groups():
     import models
     import safetensors_cases
     import shards
+    import tokenizers_cases
     import torch_cases
 
     sources = {"safetensors": safetensors_cases, "torch": torch_cases, "hdf5": hdf5_cases, "keras": keras_cases}
@@ -40,6 +41,7 @@ def groups():
     yield "directories", directories.check
     yield "failures", failures.check
     yield "layouts", layouts.check
+    yield "tokenizers", tokenizers_cases.check
 
 
 def main():

@@ -101,5 +101,8 @@ struct WeighbridgeCommand: ParsableCommand {
       Exit codes: 0 done, 1 compared and different, 64 bad usage, 65 bad input, 74 input/output.
       """,
     version: "0.1.0",
-    subcommands: [InspectCommand.self, ConvertCommand.self, DiffCommand.self, ScanCommand.self])
+    subcommands: [
+      InspectCommand.self, ConvertCommand.self, DiffCommand.self, ScanCommand.self,
+      TokenizeCommand.self,
+    ])
 }

@@ -1,0 +1,97 @@
+import CheckpointBytes
+import TestSupport
+import Testing
+import ToolCommands
+
+@Suite("weighbridge tokenize")
+struct TokenizeCommandTests {
+  private let model = Fixtures.path("tokenizers/bert-uncased")
+
+  /// The strings of the fixture, and what the reference made of them.
+  private func fixture(_ name: String) throws -> [JSONValue] {
+    let bytes = try Fixture("tokenizers/\(name)").bytes()
+    return try #require(try JSONValue(parsing: bytes, context: name).elements)
+  }
+
+  @Test("Lines of JSON are answered with the reference's ids, offsets and text, line by line")
+  func lines() throws {
+    let directory = try TemporaryDirectory()
+    let strings = try fixture("strings.json")
+    let expected = try fixture("bert-uncased/expected.json")
+    let text = strings.map {
+      JSONWriter.text(.object([JSONValue.Member("text", $0), JSONValue.Member("pair", .null)]))
+    }
+    let input = try directory.write(Array(text.joined(separator: "\n").utf8), as: "in.jsonl")
+    let run = ToolRun(
+      "tokenize", model, "--input", input, "--output", directory.file("out.jsonl"))
+    #expect(run.code == 0 && run.output.isEmpty && run.error.isEmpty)
+    let file = try SourceFile(path: directory.file("out.jsonl"))
+    let lines = try file.bytes(at: 0, count: file.size).split(separator: 0x0A)
+    #expect(lines.count == strings.count)
+    for (line, answer) in zip(lines, expected) {
+      let found = try JSONValue(parsing: Array(line), context: "line")
+      let wanted = try #require(answer.elements)
+      #expect(found["ids"] == wanted[0])
+      #expect(found["offsets"]?.elements?.flatMap { $0.elements ?? [] } == wanted[1].elements)
+      #expect(found["decoded"].map(bytes) == bytes(wanted[4]))
+      #expect(found["decoded_skip"].map(bytes) == bytes(wanted[5]))
+      let count = wanted[0].elements?.count
+      #expect(found["type_ids"]?.elements?.count == count)
+      #expect(found["attention_mask"] == .array(Array(repeating: .integer(1), count: count ?? 0)))
+    }
+    #expect(ToolRun("tokenize", model, "--input", input).output.utf8.count == file.size)
+  }
+
+  private func bytes(_ value: JSONValue) -> [UInt8] { Array((value.string ?? "nothing").utf8) }
+
+  @Test("Texts are answered for people, or as the same lines with --json")
+  func texts() throws {
+    let run = ToolRun("tokenize", model, "the", "the the", "--decode")
+    #expect(run.code == 0)
+    let lines = run.output.split(separator: "\n").map(String.init)
+    #expect(lines.count == 6)
+    #expect(lines[1] == "tokens: [CLS] the [SEP]")
+    #expect(lines[2] == "decoded: [CLS] the [SEP]")
+    let json = ToolRun("tokenize", model, "the", "--json", "--no-special-tokens").output
+    #expect(json.hasPrefix(#"{"ids":["#) && json.hasSuffix("\"decoded_skip\":\"the\"}\n"))
+  }
+
+  @Test("A greatest length cuts, and padding fills up, as Transformers' arguments do")
+  func options() throws {
+    func ids(_ arguments: String...) throws -> [Int] {
+      let run = ToolRun(arguments: ["tokenize", model, "the the the the", "--json"] + arguments)
+      let value = try JSONValue(parsing: Array(run.output.utf8), context: "output")
+      return (value["ids"]?.elements ?? []).map { $0.integer ?? -1 }
+    }
+    let the = try ids("--no-special-tokens")[0]
+    #expect(try ids("--max-length", "4") == [2, the, the, 3])
+    #expect(
+      try ids("--max-length", "8", "--padding", "max_length") == [2, the, the, the, the, 3, 0, 0])
+    #expect(
+      try ids(
+        "--max-length", "4", "--padding", "max_length", "--truncation", "longest_first",
+        "--pad-to-multiple-of", "4", "--no-special-tokens") == [the, the, the, the])
+    #expect(
+      try ids(
+        "--padding", "longest", "--padding-side", "left", "--pad-to-multiple-of", "8",
+        "--pad-token-id", "9") == [9, 9, 2, the, the, the, the, 3])
+    // The model's own greatest length, 64.
+    #expect(try ids("--padding", "max_length").count == 64)
+  }
+
+  @Test("Bad usage ends with 64, bad input with 65 and the line, a missing file with 74")
+  func failures() throws {
+    let directory = try TemporaryDirectory()
+    #expect(ToolRun("tokenize", model).code == 64)
+    #expect(ToolRun("tokenize", model, "a", "--max-length", "-1").code == 64)
+    #expect(ToolRun("tokenize", model, "a", "b", "--pair", "c").code == 64)
+    #expect(ToolRun("tokenize", model, "a", "--padding", "always").code == 64)
+    let input = try directory.write(Array("{\"text\":\"a\"}\n{\"txt\":1}\n".utf8), as: "in.jsonl")
+    let run = ToolRun("tokenize", model, "--input", input)
+    #expect(run.code == 65 && run.error.contains("line 2"))
+    #expect(ToolRun("tokenize", directory.path, "a").code == 65)
+    #expect(ToolRun("tokenize", directory.file("none"), "a").code == 74)
+    #expect(ToolRun("tokenize", model, "--input", directory.file("none")).code == 74)
+    #expect(ToolRun("tokenize", model, "a", "--max-length", "1").code == 65)
+  }
+}
