@@ -47,7 +47,7 @@ struct DiffCommand: ToolCommand {
       left.graph, right.graph, configurations: (configuration(first), configuration(second)))
     let difference = try CheckpointDifference(
       names.first, names.second,
-      tolerance: CheckpointDifference.Tolerance(absolute: atol, relative: rtol),
+      tolerance: Tolerance(absolute: atol, relative: rtol),
       progress: bar.handler)
     bar.clear()
     let report = DifferenceReport(
