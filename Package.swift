@@ -55,13 +55,22 @@ let libraries: [Target] = [
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "TensorEngine", "LayoutRules", collections,
     ]),
+  // 4: models beside recorded references
+  .target(
+    name: "Verification",
+    dependencies: [
+      "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "LanguageModels",
+      collections,
+    ]),
   // 5: what users import
   .target(
     name: "Weighbridge",
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "Checkpoints",
       "Tokenizers",
+      "LanguageModels", "Verification",
     ]),
+  .target(name: "WeighbridgeTesting", dependencies: ["Weighbridge"]),
   // 6: the subcommands as testable types
   .target(name: "ToolCommands", dependencies: ["Weighbridge", argumentParser, collections]),
 ]
@@ -106,6 +115,14 @@ let tests: [Target] = [
       "LanguageModels", "SafetensorsFormat", "WeightGraph", "LayoutRules", "TensorEngine",
       "TestSupport", collections,
     ]),
+  .testTarget(
+    name: "VerificationTests",
+    dependencies: [
+      "Verification", "LanguageModels", "Checkpoints", "WeightGraph", "TestSupport", collections,
+    ]),
+  .testTarget(
+    name: "WeighbridgeTestingTests",
+    dependencies: ["WeighbridgeTesting", "Weighbridge", "TestSupport", collections]),
   .testTarget(name: "ToolCommandsTests", dependencies: ["ToolCommands", "TestSupport"]),
 ]
 
@@ -114,6 +131,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "Weighbridge", targets: ["Weighbridge"]),
+    .library(name: "WeighbridgeTesting", targets: ["WeighbridgeTesting"]),
     .executable(name: "weighbridge", targets: ["weighbridge-cli"]),
   ],
   dependencies: [

@@ -20,6 +20,7 @@ def groups():
     import conversions
     import directories
     import failures
+    import goldens
     import hdf5_cases
     import identities
     import keras_cases
@@ -38,6 +39,7 @@ def groups():
     yield "models", models.check
     yield "shards", shards.check
     yield "casts", casts.check
+    yield "goldens", goldens.check
     yield "directories", directories.check
     yield "failures", failures.check
     yield "layouts", layouts.check

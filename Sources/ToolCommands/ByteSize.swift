@@ -1,3 +1,5 @@
+internal import Weighbridge
+
 /// Sizes as people write them, in powers of 1000 as the rest of this field counts.
 enum ByteSize {
   private static let units = ["B", "KB", "MB", "GB", "TB", "PB"]
@@ -11,7 +13,8 @@ enum ByteSize {
       unit += 1
     }
     if unit == 0 { return "\(bytes) B" }
-    return fixed(value, digits: value < 9.995 ? 2 : value < 99.95 ? 1 : 0) + " " + units[unit]
+    return NumberText.fixed(value, digits: value < 9.995 ? 2 : value < 99.95 ? 1 : 0) + " "
+      + units[unit]
   }
 
   /// A count for people: `22.7 M`.
@@ -21,7 +24,7 @@ enum ByteSize {
       number < 1_000_000
       ? (Double(number) / 1e3, "K")
       : number < 1_000_000_000 ? (Double(number) / 1e6, "M") : (Double(number) / 1e9, "G")
-    return fixed(value, digits: value < 99.95 ? 1 : 0) + " " + unit
+    return NumberText.fixed(value, digits: value < 99.95 ? 1 : 0) + " " + unit
   }
 
   /// Reads `5GB`, `500MB`, `2GiB`, `1048576`: huggingface_hub's units (powers of 1000) and the binary ones.
@@ -37,43 +40,5 @@ enum ByteSize {
       value * Double(factor) >= 1
     else { return nil }
     return Int(value * Double(factor))
-  }
-
-  /// A number with a fixed count of decimals.
-  static func fixed(_ value: Double, digits: Int) -> String {
-    var scale = 1.0
-    for _ in 0..<digits { scale *= 10 }
-    let scaled = Int64((value * scale).rounded())
-    if digits == 0 { return String(scaled) }
-    let whole = scaled / Int64(scale)
-    let fraction = String(scaled % Int64(scale))
-    return "\(whole)." + String(repeating: "0", count: digits - fraction.count) + fraction
-  }
-
-  /// A small number for people: four significant digits.
-  static func significant(_ value: Double) -> String {
-    if value == 0 || !value.isFinite { return "\(value)" }
-    let magnitude = value.magnitude
-    if magnitude >= 1e-3, magnitude < 1e6 {
-      var digits = 3
-      var bound = 10.0
-      while magnitude >= bound, digits > 0 {
-        digits -= 1
-        bound *= 10
-      }
-      if magnitude < 1 { digits = magnitude < 0.01 ? 6 : magnitude < 0.1 ? 5 : 4 }
-      return (value < 0 ? "-" : "") + fixed(magnitude, digits: digits)
-    }
-    var exponent = 0
-    var mantissa = magnitude
-    while mantissa >= 9.9995 {
-      mantissa /= 10
-      exponent += 1
-    }
-    while mantissa < 0.99995 {
-      mantissa *= 10
-      exponent -= 1
-    }
-    return (value < 0 ? "-" : "") + fixed(mantissa, digits: 3) + "e\(exponent)"
   }
 }

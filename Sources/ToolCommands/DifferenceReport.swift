@@ -71,9 +71,9 @@ struct DifferenceReport {
       kinds.append("bytes")
     }
     return [
-      name, kinds.joined(separator: ", "), ByteSize.significant(values.maximumAbsolute),
-      ByteSize.significant(values.maximumRelative), values.maximumULPs.map(String.init) ?? "–",
-      values.cosine.map { ByteSize.fixed($0.magnitude, digits: 9) } ?? "–",
+      name, kinds.joined(separator: ", "), NumberText.significant(values.maximumAbsolute),
+      NumberText.significant(values.maximumRelative), values.maximumULPs.map(String.init) ?? "–",
+      values.cosine.map { NumberText.fixed($0, digits: 9) } ?? "–",
       "\(values.nanCounts.0) / \(values.nanCounts.1)",
       "[\(values.worstIndex)] \(values.worstValues.0) / \(values.worstValues.1)",
     ]

@@ -43,7 +43,7 @@ struct ReceiptReport {
         "  verified  \(tensors) tensors and \(ByteSize.text(bytes)) read back and compared: equal"
           + (receipt.casts.isEmpty ? ", bit for bit" : " to the cast of the source"))
     }
-    if !isDryRun { lines.append("  took     \(ByteSize.fixed(receipt.seconds, digits: 2)) s") }
+    if !isDryRun { lines.append("  took     \(NumberText.fixed(receipt.seconds, digits: 2)) s") }
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -64,7 +64,7 @@ struct ReceiptReport {
     return kinds.map { kind in
       var line = "\(kind.count) tensors from \(kind.from) to \(kind.to)"
       if let error = kind.error {
-        line += ", largest rounding error \(ByteSize.significant(error))"
+        line += ", largest rounding error \(NumberText.significant(error))"
         if error > 0 { line += " in \(singleLine(kind.worst))" }
       }
       if kind.overflowed > 0 {

@@ -102,7 +102,7 @@ struct WeighbridgeCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      InspectCommand.self, ConvertCommand.self, DiffCommand.self, ScanCommand.self,
-      TokenizeCommand.self,
+      InspectCommand.self, ConvertCommand.self, DiffCommand.self, VerifyCommand.self,
+      TokenizeCommand.self, ScanCommand.self,
     ])
 }

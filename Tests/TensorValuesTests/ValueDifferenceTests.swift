@@ -21,7 +21,9 @@ struct ValueDifferenceTests {
     #expect(found.cosine.map { abs($0 - 1) < 1e-15 } == true)
   }
 
-  @Test("A NaN or an infinity on one side is beyond every tolerance, also where an infinity is expected")
+  @Test(
+    "A NaN or an infinity on one side is beyond every tolerance, also where an infinity is expected"
+  )
   func notFinite() {
     let generous = Tolerance(absolute: 1e9, relative: 1)
     for (a, b) in [(Double.nan, 1.0), (1, .nan), (1, .infinity), (.infinity, -.infinity)] {

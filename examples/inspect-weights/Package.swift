@@ -13,7 +13,13 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "inspect-weights",
-      dependencies: [.product(name: "Weighbridge", package: "weighbridge")])
+      dependencies: [.product(name: "Weighbridge", package: "weighbridge")]),
+    .testTarget(
+      name: "ModelTests",
+      dependencies: [
+        .product(name: "Weighbridge", package: "weighbridge"),
+        .product(name: "WeighbridgeTesting", package: "weighbridge"),
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,101 @@
+public import CheckpointBytes
+internal import OrderedCollections
+internal import TensorValues
+internal import WeightGraph
+
+extension GoldenRecord {
+  /// The values of a recorded output, as they were recorded, in row-major order.
+  ///
+  /// - Throws: `notFound` for a name that was not recorded; what reading throws.
+  public func values(of name: ExactName) throws(CheckpointError) -> [Double] {
+    guard let weight = outputs[name] else {
+      throw CheckpointError(
+        .notFound, CheckpointError.Site(), tensor: name.string, "there is no such output")
+    }
+    let bytes = try packedBytes(of: weight, name)
+    var values: [Double] = []
+    unsafe bytes.withUnsafeBytes { unsafe weight.dtype.doubles($0, into: &values) }
+    return values
+  }
+
+  /// The values of an input in row-major order; nil if it was not recorded. A mask may be of booleans.
+  ///
+  /// - Throws: `malformed` for a number beyond 2⁵³; what reading throws.
+  public func integers(of name: ExactName) throws(CheckpointError) -> [Int]? {
+    guard let weight = inputs[name] else { return nil }
+    let bytes = try packedBytes(of: weight, name)
+    var values: [Double] = []
+    unsafe bytes.withUnsafeBytes { unsafe weight.dtype.doubles($0, into: &values) }
+    return try values.map { (value) throws(CheckpointError) in
+      // Doubles hold every whole number up to here; a token is far below.
+      guard value.magnitude <= 0x1p53, let number = Int(exactly: value) else {
+        throw CheckpointError(
+          .malformed, CheckpointError.Site(), tensor: name.string,
+          "\(value) is too large a number for an input")
+      }
+      return number
+    }
+  }
+
+  /// The recorded `attention_mask`; nil if there is none, or it hides nothing.
+  ///
+  /// - Throws: What reading it throws.
+  public func paddingMask() throws(CheckpointError) -> PaddingMask? {
+    guard let weight = inputs["attention_mask"], let mask = try integers(of: "attention_mask")
+    else { return nil }
+    return PaddingMask(dimensions: weight.shape.dimensions, mask: mask)
+  }
+
+  private func packedBytes(
+    of weight: Weight, _ name: ExactName
+  ) throws(CheckpointError) -> [UInt8] {
+    do {
+      return try unsafe withNewBytes(count: weight.byteCount) { (buffer) throws(CheckpointError) in
+        try unsafe weight.read(at: 0, into: buffer)
+      }
+    } catch {
+      throw error.about(name)
+    }
+  }
+}
+
+extension GoldenRecord.Origin {
+  /// Reads a record's metadata; without the key nothing is known.
+  ///
+  /// - Throws: `malformed` if the text is no JSON object, or a statement that matters is no text.
+  init(_ metadata: CheckpointMetadata, file: String?) throws(CheckpointError) {
+    self.init()
+    guard let text = metadata.entries?[Self.key] else { return }
+    let document = try locating(file: file ?? Self.key.string) { () throws(ParseFailure) in
+      try JSONValue(parsing: Array(text.utf8), context: Self.key.string)
+    }
+    guard let members = document.members else {
+      throw Self.malformed(file, "expected a JSON object")
+    }
+    statements = members
+    modelClass = try Self.text(document, "class", file)
+    attention = try Self.text(document, "attention", file)
+    if let name = try Self.text(document, "dtype", file) {
+      let types: [String: DType] = [
+        "float64": .f64, "float32": .f32, "float16": .f16, "bfloat16": .bf16,
+      ]
+      guard let type = types[name] else {
+        throw Self.malformed(file, "dtype \(quoted(name)) is not known")
+      }
+      dtype = type
+    }
+  }
+
+  private static func text(
+    _ document: JSONValue, _ key: ExactName, _ file: String?
+  ) throws(CheckpointError) -> String? {
+    guard let value = document[key], value != .null else { return nil }
+    guard let text = value.string else { throw malformed(file, "\(key) is no text") }
+    return text
+  }
+
+  private static func malformed(_ file: String?, _ problem: String) -> CheckpointError {
+    CheckpointError(
+      .malformed, CheckpointError.Site(file: file, field: key.string), problem)
+  }
+}

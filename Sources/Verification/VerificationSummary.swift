@@ -1,0 +1,123 @@
+internal import CheckpointBytes
+internal import TensorValues
+
+/// What people are told about a verification: the stage that diverges first on top, then what else differs.
+public struct VerificationSummary: Sendable {
+  private let report: VerificationReport
+  private let hasHiddenStates: Bool
+
+  /// The summary of a report.
+  public init(_ report: VerificationReport) {
+    self.report = report
+    hasHiddenStates = report.entries.contains { OutputStage(of: $0.name) == .embeddings }
+  }
+
+  /// A few lines without a table: for a failed test.
+  public var lines: [String] {
+    report.isEqual ? [equalLine] + rankingLines : differenceLines
+  }
+
+  private var compared: String {
+    "\(report.entries.count) outputs"
+      + (report.positions == .attended ? ", padding left out" : "")
+  }
+
+  private var equalLine: String {
+    let worst = report.entries.max {
+      ($0.values?.worstExcess ?? 0) < ($1.values?.worstExcess ?? 0)
+    }
+    guard let worst, let values = worst.values, values.differing > 0 else {
+      return "equal: \(compared), no value differs"
+    }
+    let share =
+      report.tolerance.isExact
+      ? "" : " (\(NumberText.significant(values.worstExcess * 100)) % of what is allowed)"
+    return "equal: \(compared) within the tolerance; \(label(worst)) is the worst, "
+      + "\(NumberText.significant(values.maximumAbsolute)) apart" + share
+  }
+
+  private var differenceLines: [String] {
+    var lines: [String] = []
+    if let first = report.firstDivergence {
+      lines.append("first to differ: \(label(first))")
+      lines += VerificationSummary.details(of: first).map { "  " + $0 }
+      let others = report.different.dropFirst().map { shown($0.name) }
+      if !others.isEmpty { lines.append("differ too: " + listed(others)) }
+      if !hasHiddenStates, OutputStage(of: first.name) >= .body {
+        lines.append("no hidden states were recorded, so that the layer cannot be named")
+      }
+    }
+    if !report.missing.isEmpty {
+      lines.append("recorded, not computed: " + listed(report.missing.map(shown)))
+    }
+    if !report.extra.isEmpty {
+      lines.append("computed, not recorded: " + listed(report.extra.map(shown)))
+    }
+    if !report.different.isEmpty, report.different.allSatisfy(\.isOnlyAtPadding) {
+      lines.append("all of it at positions that the attention mask hides, which carry no meaning")
+    }
+    return lines + rankingLines
+  }
+
+  /// How one tensor differs, in up to three lines: the worst place, the sums, what is allowed.
+  public static func details(of entry: TensorDifference) -> [String] {
+    guard let values = entry.values else {
+      return ["shape \(entry.foundShape), recorded was \(entry.shape)"]
+    }
+    let (found, expected) = values.worstValues
+    var worst = "at \(entry.worstPlace): \(short(found)) instead of \(short(expected))"
+    if !values.tolerance.isExact, values.worstExcess.isFinite {
+      worst += ", \(NumberText.significant(values.worstExcess)) times what is allowed"
+    }
+    var sums = [
+      "\(values.beyondTolerance) of \(entry.comparedCount) values beyond the tolerance",
+      "max abs \(NumberText.significant(values.maximumAbsolute))",
+      "max rel \(NumberText.significant(values.maximumRelative))",
+    ]
+    if let ulps = values.maximumULPs, ulps != .max { sums.append("\(ulps) ULPs") }
+    if let cosine = values.cosine { sums.append("cosine \(NumberText.fixed(cosine, digits: 9))") }
+    for (kind, counts) in [("NaN", values.nanCounts), ("infinite", values.infinityCounts)]
+    where counts != (0, 0) {
+      sums.append("\(kind): \(counts.0), recorded \(counts.1)")
+    }
+    guard !values.tolerance.isExact else { return [worst, sums.joined(separator: ", ")] }
+    return [
+      worst, sums.joined(separator: ", "),
+      "allowed is \(values.tolerance.absolute) + \(values.tolerance.relative) · max(|recorded|, "
+        + "\(NumberText.significant(values.scale)))",
+    ]
+  }
+
+  /// A value with the digits that its type needs: fewer if it is a float32 after all.
+  private static func short(_ value: Double) -> String {
+    Double(Float(value)) == value ? "\(Float(value))" : "\(value)"
+  }
+
+  private var rankingLines: [String] {
+    report.entries.compactMap { entry in
+      guard let ranking = entry.ranking, ranking.changedOrder > 0 else { return nil }
+      var line = "ranking in \(shown(entry.name)): "
+      if let row = ranking.firstRow {
+        line +=
+          "another first in \(ranking.changedFirst) of \(ranking.rowCount) rows, at "
+          + "\(row.place) \(row.found) instead of \(row.expected), which was recorded "
+          + "\(NumberText.significant(row.margin)) ahead; "
+      }
+      return line + "another order of the first \(ranking.depth) in \(ranking.changedOrder)"
+    }
+  }
+
+  /// `layer 1, encoder.layer.1 (hidden_states.2)`.
+  private func label(_ entry: TensorDifference) -> String {
+    let stage = OutputStage(of: entry.name).description
+    let module = report.module(of: entry).flatMap { $0 == stage ? nil : ", " + $0 } ?? ""
+    return "\(stage)\(module) (\(shown(entry.name)))"
+  }
+
+  private func shown(_ name: ExactName) -> String { singleLine(name.string) }
+
+  private func listed(_ names: [String]) -> String {
+    names.prefix(8).joined(separator: ", ")
+      + (names.count > 8 ? " and \(names.count - 8) more" : "")
+  }
+}

@@ -1,0 +1,74 @@
+public import CheckpointBytes
+public import LanguageModels
+internal import OrderedCollections
+public import TensorValues
+internal import WeightGraph
+
+/// Runs a model on what a recorded run was given, and compares what it computes with what was recorded.
+///
+/// The model computes what the record holds: hidden states and attentions if there are some in it. What only one of the two
+/// has is a difference.
+///
+/// - Parameters:
+///   - tolerance: What counts as equal; nil for the default of the type that the record was computed in
+///     (``Tolerance/standard(computedIn:)``).
+///   - positions: Which positions are compared; see ``ComparedPositions``.
+/// - Throws: What running the model and reading the record throw. A difference is no error.
+public func verify(
+  _ model: any LanguageModel, against golden: GoldenRecord, tolerance: Tolerance? = nil,
+  positions: ComparedPositions = .all
+) throws(CheckpointError) -> VerificationReport {
+  let outputs = try model(try golden.modelInputs(), options: golden.runOptions)
+  var computed: [VerificationReport.Output] = []
+  for output in outputs.all {
+    guard let shape = Shape(output.dimensions) else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(), tensor: output.name,
+        "extents \(output.dimensions) cannot be counted")
+    }
+    computed.append(
+      VerificationReport.Output(
+        name: ExactName(output.name), shape: shape, values: output.values))
+  }
+  return try VerificationReport(
+    computed: computed, golden: golden,
+    tolerance: tolerance ?? .standard(computedIn: golden.origin.dtype), positions: positions,
+    modules: ModuleNames(model))
+}
+
+extension GoldenRecord {
+  /// What the recorded model was given.
+  ///
+  /// - Throws: What reading throws.
+  public func modelInputs() throws(CheckpointError) -> ModelInputs {
+    guard let ids = try tokens("input_ids") else {
+      throw CheckpointError(
+        .notFound, CheckpointError.Site(), tensor: "input_ids", "it was not recorded")
+    }
+    return ModelInputs(
+      inputIDs: ids, attentionMask: try tokens("attention_mask"),
+      tokenTypeIDs: try tokens("token_type_ids"), positionIDs: try tokens("position_ids"),
+      choiceTokenIDs: try tokens("mc_token_ids"))
+  }
+
+  private func tokens(_ name: ExactName) throws(CheckpointError) -> TokenArray? {
+    guard let weight = inputs[name], let elements = try integers(of: name) else { return nil }
+    return try TokenArray(dimensions: weight.shape.dimensions, elements: elements)
+  }
+
+  /// What a run must compute to be compared with the record.
+  ///
+  /// Where a token sees nothing, Transformers' two ways of computing attention differ; the record says which it was. One
+  /// that does not is taken for what Transformers does by itself.
+  public var runOptions: RunOptions {
+    var options = RunOptions()
+    if hasHiddenStates { options.extras.insert(.hiddenStates) }
+    if hasAttentions { options.extras.insert(.attentions) }
+    switch origin.attention {
+    case "eager": options.blindRows = .average
+    case "sdpa": options.blindRows = .zero
+    default: break
+    }
+    return options
+  }
+}

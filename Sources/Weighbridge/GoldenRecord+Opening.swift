@@ -1,0 +1,33 @@
+public import CheckpointBytes
+internal import Checkpoints
+public import LanguageModels
+public import TensorValues
+public import Verification
+internal import WeightGraph
+
+extension GoldenRecord {
+  /// Opens a recorded run: what `scripts/record_golden.py` writes, or outputs and inputs in a file each.
+  ///
+  /// - Parameters:
+  ///   - path: The file of the outputs, of any format.
+  ///   - inputs: The file of the inputs, if they are not in the same one.
+  /// - Throws: What ``Checkpoint/open(_:options:)`` and ``init(_:inputs:file:)`` throw.
+  public init(opening path: String, inputs: String? = nil) throws(CheckpointError) {
+    let graph = try Checkpoint.open(path).graph
+    var other: WeightGraph?
+    if let inputs { other = try Checkpoint.open(inputs).graph }
+    try self.init(graph, inputs: other, file: path)
+  }
+}
+
+/// Runs a model on what a recorded run was given, and compares; see ``verify(_:against:tolerance:positions:)``.
+///
+/// - Parameter path: The record; see ``GoldenRecord/init(opening:inputs:)``.
+public func verify(
+  _ model: any LanguageModel, golden path: String, inputs: String? = nil,
+  tolerance: Tolerance? = nil, positions: ComparedPositions = .all
+) throws(CheckpointError) -> VerificationReport {
+  try verify(
+    model, against: try GoldenRecord(opening: path, inputs: inputs), tolerance: tolerance,
+    positions: positions)
+}

@@ -1,0 +1,38 @@
+public import Weighbridge
+
+/// Expects a model to compute what was recorded: runs it on the recorded inputs, and reports the first layer that differs.
+///
+///     @Test func ours() throws {
+///       let model = try loadLanguageModel(from: "models/ours")
+///       expectMatches(model, golden: "goldens/ours.safetensors")
+///     }
+///
+/// For tests of Swift Testing and of XCTest alike; a failure is reported at the caller's line.
+///
+/// - Parameters:
+///   - golden: The record, as `scripts/record_golden.py` writes it; see ``Weighbridge/GoldenRecord``.
+///   - inputs: The file of its inputs, if they are not in the same one.
+///   - tolerance: What counts as equal; nil for the default of the type that the record was computed in.
+///   - positions: Which positions are compared; all, unless stated.
+/// - Returns: True if the model matches.
+@discardableResult
+public func expectMatches(
+  _ model: any LanguageModel, golden: String, inputs: String? = nil,
+  tolerance: Tolerance? = nil, positions: ComparedPositions = .all,
+  fileID: StaticString = #fileID, filePath: StaticString = #filePath, line: Int = #line,
+  column: Int = #column
+) -> Bool {
+  let place = SourcePlace(fileID: fileID, filePath: filePath, line: line, column: column)
+  do throws(CheckpointError) {
+    let report = try verify(
+      model, golden: golden, inputs: inputs, tolerance: tolerance, positions: positions)
+    if report.isEqual { return true }
+    let lines = VerificationSummary(report).lines
+    recordIssue(
+      "\(type(of: model).className) differs from \(singleLine(golden)): "
+        + lines.joined(separator: "\n"), at: place)
+  } catch {
+    recordIssue("\(error)", at: place)
+  }
+  return false
+}

@@ -1,0 +1,111 @@
+"""What scripts/record_golden.py records of a Transformers model, the same model must compute here; a changed one must not."""
+
+import contextlib
+import importlib.util
+import io
+import json
+import pathlib
+import sys
+
+import torch
+import transformers
+
+from report import require
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LABELS = {"num_labels": 5}
+BERT = dict(
+    vocab_size=97, hidden_size=48, num_hidden_layers=3, num_attention_heads=4, intermediate_size=80,
+    max_position_embeddings=40)
+GPT2 = dict(vocab_size=97, n_embd=48, n_layer=3, n_head=4, n_inner=80, n_positions=40, pad_token_id=96)
+CLASSES = {
+    "BertModel": {}, "BertForPreTraining": {}, "BertForMaskedLM": {}, "BertLMHeadModel": {"is_decoder": True},
+    "BertForNextSentencePrediction": {}, "BertForSequenceClassification": LABELS, "BertForTokenClassification": LABELS,
+    "BertForQuestionAnswering": {}, "BertForMultipleChoice": {},
+    "RobertaModel": {}, "RobertaForMaskedLM": {}, "RobertaForCausalLM": {"is_decoder": True},
+    "RobertaForSequenceClassification": LABELS, "RobertaForTokenClassification": LABELS,
+    "RobertaForQuestionAnswering": {}, "RobertaForMultipleChoice": {},
+    "GPT2Model": {}, "GPT2LMHeadModel": {}, "GPT2DoubleHeadsModel": {}, "GPT2ForSequenceClassification": LABELS,
+    "GPT2ForTokenClassification": LABELS, "GPT2ForQuestionAnswering": {},
+}
+
+
+def check(report, tool, folder):
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    with report.group("recorded runs of Transformers models"):
+        for name, changes in CLASSES.items():
+            directory = folder / name
+            with report.check(f"{name}: equal to its record, with attentions and without; not with another activation"):
+                save(name, changes, directory)
+                check_class(tool, folder, directory)
+        for dtype in ("float32", "float16", "bfloat16"):
+            with report.check(f"recorded in {dtype}: equal within the default tolerance of that type"):
+                golden = record(folder / "BertForMaskedLM", folder / f"{dtype}.safetensors", "--dtype", dtype)
+                tool.expect(0, "verify", folder / "BertForMaskedLM", "--golden", golden)
+        with report.check("texts, and inputs of another record"):
+            check_inputs(tool, folder)
+
+
+def save(name, changes, directory):
+    if name.startswith("GPT2"):
+        config = transformers.GPT2Config(**GPT2 | changes)
+    elif name.startswith("Roberta"):
+        config = transformers.RobertaConfig(**BERT | {"type_vocab_size": 1} | changes)
+    else:
+        config = transformers.BertConfig(**BERT | changes)
+    torch.manual_seed(len(name))
+    model = getattr(transformers, name)(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            # Fresh biases are 0 and norms 1: mixed up, they would not be noticed.
+            parameter.add_(torch.randn_like(parameter) * 0.15)
+    model.save_pretrained(directory)
+
+
+def record(directory, path, *options):
+    """Runs scripts/record_golden.py in this process: its imports take seconds."""
+    location = importlib.util.spec_from_file_location("record_golden", ROOT / "scripts/record_golden.py")
+    script = importlib.util.module_from_spec(location)
+    location.loader.exec_module(script)
+    arguments = sys.argv
+    sys.argv = ["record_golden.py", str(directory), str(path), *map(str, options)]
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            script.main()
+    finally:
+        sys.argv = arguments
+    return path
+
+
+def check_class(tool, folder, directory):
+    golden = record(directory, folder / f"{directory.name}.safetensors", "--seed", 3)
+    tool.expect(0, "verify", directory, "--golden", golden)
+    attentive = record(directory, folder / f"{directory.name}.attentions.safetensors", "--attentions")
+    tool.expect(0, "verify", directory, "--golden", attentive)
+    other = folder / f"{directory.name}.other"
+    other.mkdir()
+    (other / "model.safetensors").symlink_to(directory / "model.safetensors")
+    config = json.loads((directory / "config.json").read_text())
+    config["activation_function" if "activation_function" in config else "hidden_act"] = "relu"
+    (other / "config.json").write_text(json.dumps(config))
+    found = json.loads(tool.expect(1, "verify", other, "--golden", golden, "--json").output)
+    require(found["first_divergence"]["name"], "hidden_states.1", "first divergence")
+
+
+def check_inputs(tool, folder):
+    directory = folder / "BertForMaskedLM"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "bridge", "weighs", "what", "crosses", "it"]
+    (directory / "vocab.txt").write_text("\n".join(words) + "\n")
+    transformers.BertTokenizer(str(directory / "vocab.txt")).save_pretrained(directory)
+    texts = record(directory, folder / "texts.safetensors", "--text", "a bridge weighs [MASK] crosses it", "what")
+    tool.expect(0, "verify", directory, "--golden", texts)
+    inputs, outputs = folder / "inputs.safetensors", folder / "outputs.safetensors"
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    tool.convert(texts, inputs, *(word for name in names for word in ("--include", name)))
+    tool.convert(texts, outputs, *(word for name in names for word in ("--exclude", name)))
+    tool.expect(0, "verify", directory, "--golden", outputs, "--inputs", inputs)
+    tool.expect(65, "verify", directory, "--golden", outputs)
+    again = record(directory, folder / "again.safetensors", "--inputs", inputs)
+    tool.expect(0, "verify", directory, "--golden", again)
