@@ -47,13 +47,15 @@ extension Checkpoint {
   ) throws(CheckpointError) -> Checkpoint {
     let names = try Directory.names(in: path)
     // Transformers' own order of preference (`modeling_utils.py`, 5.23), then what else a directory may hold.
-    let preferred = [
-      "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-      "pytorch_model.bin.index.json", "tf_model.h5",
-    ] + KerasPreset.backboneFiles
+    let preferred =
+      [
+        "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+        "pytorch_model.bin.index.json", "tf_model.h5",
+      ] + KerasPreset.backboneFiles
     if let name = preferred.first(where: names.contains) {
       let checkpoint = try open(Directory.join(path, name), options: options)
-      guard KerasPreset.backboneFiles.contains(name), names.contains(KerasPreset.taskDescription) else {
+      guard KerasPreset.backboneFiles.contains(name), names.contains(KerasPreset.taskDescription)
+      else {
         return checkpoint
       }
       return try KerasPreset.open(path, backbone: checkpoint, options: options)

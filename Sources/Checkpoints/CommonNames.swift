@@ -25,7 +25,7 @@ public struct CommonNames: Sendable {
     let names = Set(first.weights.keys)
     let hasSameNames =
       names.count == second.weights.count && second.weights.keys.allSatisfy(names.contains)
-    guard !hasSameNames, 
+    guard !hasSameNames,
       let left = try? RecognizedModel(first, configuration: configurations.first),
       let right = try? RecognizedModel(second, configuration: configurations.second),
       left.architecture.family == right.architecture.family

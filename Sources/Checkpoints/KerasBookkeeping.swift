@@ -19,7 +19,9 @@ enum KerasBookkeeping {
     var attributes: FactNames.Attributes = ["": root]
     for (layer, weights) in layers { attributes[ExactName(layer)] = list("weight_names", weights) }
     // Weights that belong to no layer; Keras writes the empty list as numbers.
-    attributes["top_level_model_weights"] = ["weight_names": .array(dtype: "F64", shape: [0], bytes: [])]
+    attributes["top_level_model_weights"] = [
+      "weight_names": .array(dtype: "F64", shape: [0], bytes: [])
+    ]
     return attributes
   }
 

@@ -53,7 +53,8 @@ extension ConfigurationDocument {
     if head.hasLabels, configuration.hasLabelNames {
       losses.append(
         SettingLoss(
-          setting: "the names of the labels (id2label)", key: nil, reason: "KerasHub has no place for them"))
+          setting: "the names of the labels (id2label)", key: nil,
+          reason: "KerasHub has no place for them"))
     }
   }
 

@@ -194,7 +194,7 @@ private final class WatchedZeros: ByteSource {
     #expect(try matrix.sliced(axis: 0, 1..<2).lineage == "model.bin: data/0 @ 64 + 12")
     #expect(
       try matrix.transposed([1, 0]).lineage
-        == "view [3, 2] with strides [1, 3] ← model.bin: data/0 @ 64")
+        == "transpose ← model.bin: data/0 @ 64")
     #expect(try matrix.cast(to: .bf16).lineage == "cast F32 to BF16 ← model.bin: data/0 @ 64")
     #expect(
       try Weight.concatenated([matrix, weight("b")], axis: 1).lineage
