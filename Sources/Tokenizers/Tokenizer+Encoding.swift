@@ -260,16 +260,21 @@ extension ModelFailure {
 
 extension TruncationFailure {
   fileprivate func located(file: String, _ truncation: Truncation) -> CheckpointError {
-    let problem =
-      switch self {
-      case .noRoom(let count):
-        "the length \(truncation.maximumLength) leaves no room for \(count) special tokens"
-      case .strideTooLong(let room):
-        "the stride \(truncation.stride) is not smaller than the room for text, \(room)"
-      case .noSecondText: "there is no second text that could be cut"
-      case .textTooShort:
+    var kind = FailureKind.inconsistent
+    let problem: String
+    switch self {
+    case .noRoom(let count):
+      problem = "the length \(truncation.maximumLength) leaves no room for \(count) special tokens"
+    case .strideTooLong(let room):
+      problem = "the stride \(truncation.stride) is not smaller than the room for text, \(room)"
+    case .noSecondText: problem = "there is no second text that could be cut"
+    case .textTooShort:
+      problem =
         "the text to be cut is too short to make the others fit \(truncation.maximumLength)"
-      }
-    return CheckpointError(.inconsistent, file: file, field: "truncation", problem)
+    case .tooMuchOverflow:
+      kind = .limitExceeded
+      problem = "the parts cut off have more than \(Tokenizer.greatestOverflow) tokens"
+    }
+    return CheckpointError(kind, file: file, field: "truncation", problem)
   }
 }

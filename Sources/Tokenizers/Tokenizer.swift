@@ -10,6 +10,9 @@ internal import CheckpointBytes
 public struct Tokenizer: Sendable {
   /// The greatest number of UTF-8 bytes that one text may have.
   public static let greatestTextByteCount = 1 << 28
+  /// The greatest number of tokens in all parts that are cut off one input: with a long stride, or from both texts of a
+  /// pair, they can be many times the input.
+  public static let greatestOverflow = 1 << 26
   /// The greatest length that encodings are padded to.
   public static let greatestPaddedLength = 1 << 24
 

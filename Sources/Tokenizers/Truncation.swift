@@ -46,6 +46,8 @@ enum TruncationFailure: Error {
   case noSecondText
   /// Even without the text that is to be cut the rest is too long.
   case textTooShort
+  /// The parts that are cut off would have more tokens than ``Tokenizer/greatestOverflow`` together.
+  case tooMuchOverflow
 }
 
 extension Truncation {
@@ -75,6 +77,7 @@ extension Truncation {
       let (firstRoom, secondRoom) = Self.share(room, first.count, secondCount)
       try cut(&first, to: firstRoom)
       try cut(&second, to: secondRoom)
+      try checkPairs(first, second)
     case .onlyFirst:
       guard first.count > total - room else { throw .textTooShort }
       try cut(&first, to: first.count - (total - room))
@@ -82,6 +85,15 @@ extension Truncation {
       guard let count = second?.count else { throw .noSecondText }
       guard count > total - room else { throw .textTooShort }
       try cut(&second, to: count - (total - room))
+    }
+  }
+
+  /// Fails if the parts of two texts, each with each, would be too many.
+  private func checkPairs(_ first: Encoding, _ second: Encoding?) throws(TruncationFailure) {
+    let pairs = (first.overflowing.count + 1).multipliedReportingOverflow(
+      by: (second?.overflowing.count ?? 0) + 1)
+    guard !pairs.overflow, pairs.partialValue <= Tokenizer.greatestOverflow / maximumLength else {
+      throw .tooMuchOverflow
     }
   }
 
@@ -111,6 +123,8 @@ extension Truncation {
       return
     }
     guard stride < length else { throw .strideTooLong(room: length) }
+    let partCount = (count - length) / (length - stride) + 2
+    guard partCount <= Tokenizer.greatestOverflow / length else { throw .tooMuchOverflow }
     var parts: [Encoding] = []
     var offset = 0
     var isComplete = false

@@ -133,6 +133,20 @@ import Tokenizers
     }
   }
 
+  @Test func `overflow of many times the text is refused before it is made`() throws {
+    let tokenizer = try tokenizer(Self.bytePair)
+    let error = CheckpointError(.limitExceeded, file: "tokenizer.json", field: "truncation", "")
+    let long = String(repeating: "a", count: 100_000)
+    #expect(throws: error) {
+      try tokenizer.encode(
+        long, options: EncodingOptions(truncation: Truncation(maximumLength: 1000, stride: 999)))
+    }
+    #expect(throws: error) {
+      try tokenizer.encode(
+        long, pair: long, options: EncodingOptions(truncation: Truncation(maximumLength: 4)))
+    }
+  }
+
   @Test func `every prefix of a tokenizer file is refused`() throws {
     let bytes = try Fixture("tokenizers/bert-cased/tokenizer.json").bytes()
     for count in 0..<bytes.count - 1 {

@@ -12,7 +12,9 @@ enum FuzzTarget: String, CaseIterable {
   case zip
   /// A checkpoint that opens can be listed, and its weights read whole or refused. HDF5 is left out.
   case checkpoint
-  /// The same for HDF5 alone: what it finds is mostly libhdf5's, which would hide everything else.
+  /// A tokenizer that can be read encodes any text, and decodes what it has encoded.
+  case tokenizer
+  /// The same as for a checkpoint, for HDF5 alone: what it finds is mostly libhdf5's, which would hide everything else.
   case hdf5
 
   /// Runs one input. A property that does not hold ends the process, which is how libFuzzer learns of it.
@@ -23,6 +25,7 @@ enum FuzzTarget: String, CaseIterable {
     case .pickle: fuzzPickle(bytes)
     case .zip: fuzzZip(bytes)
     case .checkpoint: if !isHDF5(bytes) { fuzzCheckpoint(bytes) }
+    case .tokenizer: fuzzTokenizer(bytes)
     case .hdf5: if isHDF5(bytes) { fuzzCheckpoint(bytes) }
     }
   }
