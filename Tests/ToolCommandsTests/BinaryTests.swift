@@ -56,11 +56,11 @@ struct BinaryTests {
       try run("diff", model, Fixtures.path("hazards/files/squares.safetensors")).code == 1)
   }
 
-  @Test("Help names the four commands and the exit codes")
+  @Test("Help names the commands and the exit codes")
   func help() throws {
     let help = try run("--help")
     #expect(help.code == 0)
-    for word in ["inspect", "convert", "diff", "scan", "Exit codes: 0 done"] {
+    for word in ["inspect", "convert", "diff", "scan", "tokenize", "Exit codes: 0 done"] {
       #expect(help.output.contains(word), "\(word)")
     }
     #expect(try run("help", "convert").output.contains("--max-shard-size"))
