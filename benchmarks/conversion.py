@@ -67,8 +67,8 @@ def conversions(tool, paths, out, rounds):
             copied = out / f"copied.{source}"
             commands = {
                 "cp": (["cp", paths[source], copied], copied),
-                "plain": ([tool, "convert", paths[source], destination, "--no-verify"], destination),
-                "verified": ([tool, "convert", paths[source], destination], destination),
+                "plain": ([tool, "convert", paths[source], destination, "--layout=flat", "--no-verify"], destination),
+                "verified": ([tool, "convert", paths[source], destination, "--layout=flat"], destination),
                 "python": ([sys.executable, checkpoints.PEER, paths[source], destination], destination)}
             runs = {name: [] for name in commands}
             for number in range(rounds + 1):
@@ -99,7 +99,7 @@ def memory(tool, paths, out):
         row = [source]
         for target in FORMATS:
             destination = out / f"converted.{target}"
-            row.append(f"{Run([tool, 'convert', paths[source], destination], removing=destination).megabytes:.0f} MB")
+            row.append(f"{Run([tool, 'convert', paths[source], destination, '--layout=flat'], removing=destination).megabytes:.0f} MB")
             destination.unlink()
         rows.append(row)
         print(" ".join(row), file=sys.stderr)
