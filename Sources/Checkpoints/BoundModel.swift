@@ -49,12 +49,13 @@ public struct BoundModel: Sendable {
     self.model = model
     self.configuration = configuration
     self.notes = notes
-    let plan = try LoadPlan(source, as: model, fill: .zeros(for: fill + Self.zeroByDefinition))
+    let plan = try LoadPlan(source, as: model, fill: .zeros(for: fill))
     if let pair = try source.unequal(plan.mustEqual).first {
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(), tensor: pair.second.string,
         "the layout repeats \(quoted(pair.first.string)) here, and the bytes differ")
     }
+    try source.checkStatedAliases(plan.report)
     untied = try plan.graph.unequal(plan.statedTies)
     if let configuration, configuration.statesTie, let pair = untied.first {
       throw CheckpointError(
@@ -97,12 +98,6 @@ public struct BoundModel: Sendable {
       family: found.family, head: found.head, sizes: sizes, hasPooler: found.hasPooler)
   }
 
-  /// Layouts without token types add none, which is what zeros do: nothing is made up.
-  private static let zeroByDefinition = [
-    NamePattern("embeddings.token_type_embeddings.weight"),
-    NamePattern("roberta.embeddings.token_type_embeddings.weight"),
-  ]
-
   /// The weights under the names that they have in a model with a head, whether this one has a head or is a body alone:
   /// what makes two checkpoints of one family comparable.
   ///
@@ -124,6 +119,33 @@ public struct BoundModel: Sendable {
       }
     }
     return result
+  }
+}
+
+extension WeightGraph {
+  /// Looks whether what a safetensors file's metadata says of tied weights is true (`safetensors.torch.save_model`, 0.8.0:
+  /// the left-out name is the key, the kept one the value). Where it is, opening the file has tied them.
+  fileprivate func checkStatedAliases(_ report: LoadReport) throws(CheckpointError) {
+    func refusal(_ name: ExactName, _ problem: String) -> CheckpointError {
+      CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "__metadata__"), tensor: name.string, problem)
+    }
+    let known = Set(report.entries.flatMap { $0.parameters + ($0.expected.map { [$0] } ?? []) })
+    var pairs: [EqualPair] = []
+    for (key, value) in facts.metadata.entries ?? [:] where key != "format" {
+      let kept = ExactName(value)
+      if weights[key] != nil && weights[kept] != nil {
+        pairs.append(EqualPair(first: kept, second: key))
+      } else if weights[key] == nil && weights[kept] == nil && known.contains(key) {
+        throw refusal(key, "it is stated to be \(quoted(value)), which is not there")
+      }
+    }
+    if let pair = try unequal(pairs).first {
+      var error = refusal(
+        pair.second, "it is stated to be \(quoted(pair.first.string)), and the bytes differ")
+      error.remedy = "--exclude \(quoted(pair.second.string)) leaves it out"
+      throw error
+    }
   }
 }
 

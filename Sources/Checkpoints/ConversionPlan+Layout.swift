@@ -87,11 +87,15 @@ extension WeightGraph {
     receipt: inout ConversionReceipt
   ) throws(CheckpointError) -> LaidOutWeights {
     try options.checkAllowances(model.report)
-    try model.report.check(Allowances(mayMiss: options.allowMissing))
+    try model.report.check(
+      mayMiss: { name in options.allowMissing.contains { $0.matches(name) } },
+      remedy: ConversionOptions.remedy)
     receipt.notes += model.notes
+    if case .likely(let doubt) = model.model.certainty { receipt.notes.append(doubt) }
     let plan = try SavePlan(
       model.graph, of: model.architecture(heads: options.attentionHeads), in: layout,
-      mayLose: options.allowLoss, mayMiss: options.allowMissing)
+      mayLose: options.allowLoss, mayMiss: options.allowMissing,
+      tied: layout == .transformers ? model.tied : [])
     if layout == .kerasHub, let configuration = model.configuration {
       // Whether the settings go along or not: in KerasHub the weights compute what its constants say.
       let preset = try KerasHubPreset(
@@ -135,22 +139,22 @@ extension WeightGraph {
       receipt.omissions.append(
         .init(item: rows + "parameter " + quoted(loss.name.string), reason: loss.reason))
     }
-    var graph = layout == .transformers ? try model.withoutTies(plan.graph) : plan.graph
+    var graph = plan.graph
     graph.facts = facts.relaidOut(layout, names: graph.weights.keys, receipt: &receipt)
     receipt.layout = ConversionReceipt.LayoutChange(
-      model: model.model, to: layout, report: model.report)
+      model: model.model, to: layout, report: model.report, written: plan.entries)
     return LaidOutWeights(graph: graph, model: model, layout: layout)
   }
 }
 
 extension BoundModel {
-  /// Transformers' files (5.23) hold a tied weight under the name that others are tied to, and under no other.
-  fileprivate func withoutTies(_ graph: WeightGraph) throws(CheckpointError) -> WeightGraph {
+  /// The parameters that are what they are tied to. Transformers' files (5.23) hold such a weight under the name that
+  /// others are tied to, and under no other.
+  fileprivate var tied: Set<ExactName> {
     let different = Set(untied.map(\.second))
-    let tied = Set(
+    return Set(
       model.architecture.parameters.filter { $0.tiedTo != nil && !different.contains($0.name) }
         .map(\.name))
-    return try graph.renamed { tied.contains($0) ? nil : $0 }
   }
 }
 
@@ -168,6 +172,26 @@ extension Layout {
 }
 
 extension ConversionOptions {
+  /// What helps against a problem, as a command line says it.
+  fileprivate static func remedy(_ entry: LoadReport.Entry) -> String? {
+    switch entry.outcome {
+    case .missing:
+      guard let parameter = entry.parameters.first else { return nil }
+      if entry.isFillable { return "--fill-zeros \(quoted(parameter.string)) puts zeros there" }
+      if let suggestion = entry.suggestion, let expected = entry.expected {
+        let rename = quoted(suggestion.string + "=>" + expected.string)
+        return "did you mean \(quoted(suggestion.string))? --rename \(rename) makes it so"
+      }
+      return "open all files of the checkpoint together, or leave it out with --allow-missing "
+        + quoted(parameter.string)
+    case .unexpected:
+      return entry.stored.first.map { "--exclude \(quoted($0.string)) leaves it out" }
+    case .claimedTwice:
+      return entry.stored.last.map { "--exclude \(quoted($0.string)) leaves one of them out" }
+    default: return nil
+    }
+  }
+
   /// Every pattern must allow something.
   fileprivate func checkAllowances(_ report: LoadReport) throws(CheckpointError) {
     let missing = report.entries.filter { $0.outcome == .missing }.flatMap(\.parameters)

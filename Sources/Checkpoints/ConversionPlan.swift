@@ -76,7 +76,7 @@ public struct ConversionPlan: Sendable {
     let companions = try Self.companions(
       of: source, named: sourcePath, as: laidOut, for: destination, options: options)
     receipt.omissions += companions.omissions
-    receipt.notes += companions.notes
+    receipt.notes += companions.notes.filter { [notes = receipt.notes] in !notes.contains($0) }
     self.source = source
     self.companions = companions
     self.graph = graph

@@ -27,6 +27,9 @@ public struct ConversionReceipt: Sendable {
     public let to: Layout
     /// What became of every name of the source and every parameter of the model.
     public let report: LoadReport
+    /// What became of every parameter of the model, and where every name that is written comes from
+    /// (``SavePlan/entries``).
+    public let written: [LoadReport.Entry]
   }
 
   /// Something that the destination does not hold.

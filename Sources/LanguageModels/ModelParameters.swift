@@ -29,8 +29,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
     options: LoadOptions = LoadOptions()
   ) throws(CheckpointError) {
     let model = try RecognizedModel(weights, family: Configuration.family, head: head)
-    let plan = try LoadPlan(
-      weights, as: model, fill: .zeros(for: options.fill + [Self.tokenTypes]))
+    let plan = try LoadPlan(weights, as: model, fill: .zeros(for: options.fill))
     let others = try Self.namesOfOtherHeads(weights)
     try plan.report.check(mayIgnore: { name in
       others.contains(name) || options.mayIgnore.contains { $0.matches(name) }
@@ -46,15 +45,18 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
     nonFinite = options.nonFinite
   }
 
-  private static var tokenTypes: NamePattern {
-    NamePattern("*embeddings.token_type_embeddings.weight")
-  }
-
   /// The names that the head which fits best uses: a checkpoint may hold more than the model that is wanted.
   private static func namesOfOtherHeads(
     _ weights: WeightGraph
   ) throws(CheckpointError) -> Set<ExactName> {
-    let whole = try LoadPlan(weights, as: RecognizedModel(weights, family: Configuration.family))
+    let whole: LoadPlan
+    do throws(CheckpointError) {
+      whole = try LoadPlan(weights, as: RecognizedModel(weights, family: Configuration.family))
+    } catch {
+      // The wanted head is whole; another one that contradicts the body has no names of its own.
+      guard error.kind == .mismatch else { throw error }
+      return []
+    }
     return Set(whole.report.entries.filter { !$0.outcome.isProblem }.flatMap(\.stored))
   }
 

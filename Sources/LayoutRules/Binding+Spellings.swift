@@ -3,7 +3,7 @@ internal import OrderedCollections
 internal import WeightGraph
 
 extension Binding {
-  /// Weights of layers that are there a second time, behind another prefix: of what would be unexpected otherwise.
+  /// Weights of the body that are there a second time, behind another prefix: of what would be unexpected otherwise.
   mutating func findSpellings(_ model: RecognizedModel, _ placements: [Placement]) {
     let places = entries.indices.filter { entries[$0].outcome == .unexpected }
     var bare = TemplateValues()
@@ -12,11 +12,12 @@ extension Binding {
     guard !places.isEmpty,
       let short = try? model.table.placements(of: model.architecture, bare)
     else { return }
-    var spellings: [ExactName: (stored: ExactName, layer: Int)] = [:]
-    for (placement, short) in zip(placements, short) where placement.rule.isPerLayer {
+    var spellings: [ExactName: (stored: ExactName, layer: Int?)] = [:]
+    for (placement, short) in zip(placements, short) where placement.rule.isOfBody {
       for (names, short) in zip(placement.foreign, short.foreign) {
         guard let stored = names.first(where: { checkpoint.weights[$0] != nil }) else { continue }
-        for name in short { spellings[name] = (stored, placement.layer) }
+        let layer = placement.rule.isPerLayer ? placement.layer : nil
+        for name in short { spellings[name] = (stored, layer) }
       }
     }
     var layers: Set<Int> = []
@@ -25,8 +26,8 @@ extension Binding {
         let found = name.ends.lazy.compactMap({ spellings[$0] }).first
       else { continue }
       entries[place].outcome = .claimedTwice
-      entries[place].detail = "it is there as \(quoted(found.stored.string)) too"
-      layers.insert(found.layer)
+      entries[place].detail = "it is \(quoted(found.stored.string)) too"
+      if let layer = found.layer { layers.insert(layer) }
     }
     if !layers.isEmpty {
       let numbers = folded(layers.sorted())

@@ -41,13 +41,16 @@ struct Binding {
     }
     if isTwice {
       entry.outcome = .claimedTwice
-      entry.detail = "one parameter under two names"
+      entry.detail =
+        entry.stored.map { quoted($0.string) }.joined(separator: " and ")
+        + " are one parameter"
     } else if weights.count < placement.foreign.count {
       let absent = placement.foreign.first { names in
         !names.contains { checkpoint.weights[$0] != nil }
       }
       if let expected = absent?.first {
         entry.detail = "expected \(quoted(expected.string)), \(placement.shape)"
+        entry.expected = expected
         for name in entry.parameters { pending[name] = (expected, placement.shape) }
       }
     } else if let wrong {
@@ -84,7 +87,7 @@ struct Binding {
       let parameters = try operation.reverted(
         weights, to: placement.canonical.map(\.shape), absent: absent)
       for (name, weight) in zip(entry.parameters, parameters) { bound[name] = weight }
-      entry.outcome = outcome(of: placement, stored: entry.stored)
+      entry.outcome = placement.outcome(isWriting: false, stored: entry.stored)
     } catch {
       entry.outcome = .misshaped
       entry.detail = error.description
@@ -97,16 +100,6 @@ struct Binding {
     }
     dimensions[0] = rows
     return Shape(dimensions).flatMap { try? Weight.zeros(weight.dtype, $0) }
-  }
-
-  private func outcome(of placement: Placement, stored: [ExactName]) -> LoadReport.Outcome {
-    let operation = placement.rule.operation
-    if operation.absentRows != nil { return .filled }
-    if placement.foreign.count > 1 { return .merged }
-    if placement.canonical.count > 1 { return .split }
-    if operation.isTransposed { return .transposed }
-    if operation.shape != nil { return .reshaped }
-    return stored == placement.canonical.map(\.name) ? .kept : .renamed
   }
 
   private mutating func bindRepeats(of placement: Placement, _ entry: LoadReport.Entry) {
@@ -162,15 +155,11 @@ struct Binding {
       var entry = LoadReport.Entry(
         outcome: .missing, stored: [], parameters: [parameter.name],
         detail: known[parameter.name]?.reason ?? "the layout has no place for it")
-      if known[parameter.name]?.zeros != nil {
-        if fill.covers(parameter.name), let dtype,
-          let weight = try? Weight.zeros(dtype, parameter.shape)
-        {
-          bound[parameter.name] = weight
-          entry.outcome = .filled
-        } else {
-          entry.isFillable = true
-        }
+      if known[parameter.name]?.zeros != nil, let dtype,
+        let weight = try? Weight.zeros(dtype, parameter.shape)
+      {
+        bound[parameter.name] = weight
+        entry.outcome = .filled
       }
       entries.append(entry)
     }
@@ -179,12 +168,13 @@ struct Binding {
   /// What is left of the checkpoint: known to be none of the model's, or unexpected.
   mutating func dropKnown(_ model: RecognizedModel) {
     let drops = Drops(model)
+    let others = model.namesOfOtherHeads
     for name in checkpoint.weights.keys where !used.contains(name) {
       let reason = drops.reason(for: name)
       entries.append(
         LoadReport.Entry(
           outcome: reason == nil ? .unexpected : .dropped, stored: [name], parameters: [],
-          detail: reason))
+          detail: reason ?? model.otherClasses(others[name] ?? [])))
     }
   }
 
@@ -195,6 +185,31 @@ struct Binding {
       for name in entry.parameters { places[name] = place }
     }
     return places
+  }
+}
+
+extension RecognizedModel {
+  /// The names that the layout has for heads which the model does not have.
+  fileprivate var namesOfOtherHeads: [ExactName: [ModelHead]] {
+    var found: [ExactName: [ModelHead]] = [:]
+    for head in architecture.family.heads where head != architecture.head {
+      let parameters = architecture.family.definition.heads[head]?.parameters ?? []
+      let texts = Set(parameters.map(\.name.text))
+      for rule in table.rules where rule.canonical.contains(where: { texts.contains($0.text) }) {
+        for name in rule.foreign.flatMap({ $0.names(values) }) {
+          found[name, default: []].append(head)
+        }
+      }
+    }
+    return found
+  }
+
+  /// What is wrong with a weight of other heads, in words; nil if it is of none.
+  fileprivate func otherClasses(_ heads: [ModelHead]) -> String? {
+    let names = heads.compactMap { $0.className(in: architecture.family) }
+    guard !names.isEmpty else { return nil }
+    return "it is of \(names.joined(separator: " or ")), and the model is "
+      + (architecture.head.className(in: architecture.family) ?? "another")
   }
 }
 

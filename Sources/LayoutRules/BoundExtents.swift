@@ -78,6 +78,12 @@ struct BoundExtents {
     }
   }
 
+  /// A size that a shape shows to be 0.
+  var empty: (extent: Extent, tensor: ExactName)? {
+    let empty = values.filter { $0.value.value == 0 }.map { ($0.key, $0.value.tensor) }
+    return empty.min { $0.1 < $1.1 }.map { (extent: $0.0, tensor: $0.1) }
+  }
+
   /// The sizes; what no shape has shown is 0.
   func sizes() -> ModelSizes {
     func value(_ extent: Extent) -> Int { values[extent]?.value ?? 0 }

@@ -1,6 +1,7 @@
 public import CheckpointBytes
 
-/// Which parameters become zeros where a layout has no place for them. Without being asked, none does.
+/// Which parameters become zeros in those rows that a layout does not hold. Without being asked, none does; what is
+/// zeros by definition, such as the token types of a layout without any, needs no asking.
 public struct FillPolicy: Sendable, Hashable {
   /// Nothing is filled.
   public static let nothing = FillPolicy(patterns: [])

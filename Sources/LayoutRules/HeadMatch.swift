@@ -25,10 +25,13 @@ struct HeadMatch {
   }
 
   /// The heads that fit, the best first.
+  ///
+  /// - Throws: `mismatch` if the shapes of the stated head are not those of the body; without one, if more of a head is
+  ///   there by its names than of any that fits.
   static func all(
     _ table: LayoutTable, _ values: TemplateValues,
-    _ shapes: OrderedDictionary<ExactName, Shape>, _ body: BoundExtents
-  ) -> [HeadMatch] {
+    _ shapes: OrderedDictionary<ExactName, Shape>, _ body: BoundExtents, stated: ModelHead?
+  ) throws(CheckpointError) -> [HeadMatch] {
     let definition = table.family.definition
     let hasPooler = definition.pooler.contains {
       table.isPresent($0, values: values, in: shapes)
@@ -36,6 +39,7 @@ struct HeadMatch {
     // Where a body has its own names inside a model with a head, they say which of the two it is.
     let isHeaded = values.body != table.bodies.bare
     var found: [HeadMatch] = []
+    var contradiction: (present: Int, error: CheckpointError)?
     for head in table.family.heads where table.heads?.contains(head) ?? true {
       if table.isHeadedByBody && !isHeaded && head != .base { continue }
       let own = definition.heads[head]?.parameters ?? []
@@ -44,13 +48,24 @@ struct HeadMatch {
       guard own.allSatisfy({ names.contains($0.name.text) || $0.tiedTo != nil }) else { continue }
       // A head with nothing of its own but a tie shows in no name.
       var sizes = body
-      guard (try? sizes.bind(own, table, values, shapes)) != nil else { continue }
+      do throws(CheckpointError) {
+        try sizes.bind(own, table, values, shapes)
+      } catch {
+        if head == stated { throw error }
+        if present.count > contradiction?.present ?? 0 { contradiction = (present.count, error) }
+        continue
+      }
       let agrees = head == .base || head.usesPooler(in: table.family) == hasPooler
       found.append(
         HeadMatch(
           head: head, sizes: sizes, present: present.count, hasItsPooler: agrees,
           isMeant: table.taskHeads.contains(head) || (isHeaded && head != .base),
           isNamed: table.names(head, in: values)))
+    }
+    if let contradiction, stated == nil,
+      !found.contains(where: { $0.present >= contradiction.present })
+    {
+      throw contradiction.error
     }
     if table.isHeadedByBody && isHeaded && found.count > 1 {
       found.removeAll { $0.head == .base }

@@ -22,7 +22,11 @@ struct LayerNumbers {
     }
     let there = Set(numbers)
     let missing = (0...last).filter { !there.contains($0) }
-    return ["layers \(folded(missing)) of 0…\(last) are missing"]
+    let isOne = missing.count == 1
+    return [
+      "\(isOne ? "layer" : "layers") \(folded(missing)) of 0…\(last) "
+        + (isOne ? "is missing" : "are missing")
+    ]
   }
 
   /// The number of a name's layer and what follows it, if the name begins so; as Keras counts, nothing stands for 0, and

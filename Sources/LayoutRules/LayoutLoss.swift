@@ -8,6 +8,6 @@ public struct LayoutLoss: Sendable, Hashable {
   public let rows: Range<Int>?
   /// Why, in words.
   public let reason: String
-  /// True if nothing is lost as long as all the elements are zeros: reading fills in zeros where that is asked for.
+  /// True if nothing is lost as long as all the elements are zeros: reading fills in zeros.
   public let isNothingIfZero: Bool
 }

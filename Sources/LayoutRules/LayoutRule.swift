@@ -30,6 +30,9 @@ package struct LayoutRule: Sendable {
   /// True if there is one weight for each layer.
   var isPerLayer: Bool { canonical.contains(where: \.isPerLayer) }
 
+  /// True if its weights lie under the body's prefix.
+  var isOfBody: Bool { foreign.contains { $0.text.contains("{body}") } }
+
   /// The extents of one weight in the layout, from those of one canonical weight.
   func extents(from canonical: [Extent]) -> [Extent] {
     if let shape = operation.shape { return shape }

@@ -59,7 +59,7 @@ extension LayoutTable {
 }
 
 extension AbsentParameter {
-  /// RoBERTa has one token type, which is added to every token: only as zeros it changes nothing, and as zeros
+  /// RoBERTa has one token type, which is added to every token: only as zeros, which is to add none, it changes nothing, and as zeros
   /// Transformers' own conversion adds it (`convert_roberta_original_pytorch_checkpoint_to_pytorch.py`, 4.41).
   static func tokenTypes(of program: String) -> AbsentParameter {
     AbsentParameter(

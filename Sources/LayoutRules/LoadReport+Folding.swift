@@ -8,15 +8,19 @@ extension LoadReport {
   /// The problems for people, folded likewise.
   public var problemLines: [String] { LoadReport.lines(problems) }
 
-  private static func lines(_ entries: [Entry]) -> [String] {
+  /// Entries for people, folded likewise.
+  ///
+  /// - Parameter isWriting: True if parameters become what is stored (``SavePlan/entries``).
+  public static func lines(_ entries: [Entry], isWriting: Bool = false) -> [String] {
     var order: [[String]] = []
     var numbers: [[String]: [Int]] = [:]
     for entry in entries {
       let stored = entry.stored.map { numbered($0) }
       let parameters = entry.parameters.map { numbered($0) }
+      let sides = [stored, parameters].map { $0.map(\.text).joined(separator: " + ") }
       let key = [
-        entry.outcome.rawValue, stored.map(\.text).joined(separator: " + "),
-        parameters.map(\.text).joined(separator: " + "), entry.detail ?? "",
+        entry.outcome.rawValue, sides[isWriting ? 1 : 0], sides[isWriting ? 0 : 1],
+        entry.detail ?? "",
         entry.suggestion.map { "did you mean " + quoted($0.string) + "?" } ?? "",
       ]
       if numbers[key] == nil { order.append(key) }

@@ -12,13 +12,15 @@ public struct LoadReport: Sendable {
     case split
     /// Several weights of the checkpoint are one parameter.
     case merged
+    /// Rows of it are left out, since the layout written does not hold them.
+    case sliced
     /// The checkpoint has no bytes of its own for it: it is another parameter.
     case tied
     /// The checkpoint holds the weight a second time; the caller compares the bytes.
     case repeated
     /// Known to be no parameter, with the reason.
     case dropped
-    /// The layout does not hold it, and zeros were asked for.
+    /// The layout does not hold it, or not whole: it is zeros by definition, or zeros were asked for.
     case filled
     case missing
     case unexpected
@@ -39,6 +41,8 @@ public struct LoadReport: Sendable {
     public var rule: String?
     /// The reason, or expected against found.
     public var detail: String?
+    /// Of what is missing, the name that was looked for first.
+    public var expected: ExactName?
     /// Of what is missing, the unexpected name of the same shape that is nearest.
     public var suggestion: ExactName?
     /// True of what is missing because the layout does not hold it, and is zeros where that is asked for
@@ -60,21 +64,14 @@ public struct LoadReport: Sendable {
 
   /// Throws the first problem that is not allowed, and says how many there are.
   ///
-  /// - Throws: `notFound` for a missing parameter, `mismatch` for a shape, `inconsistent` for the rest.
-  public func check(_ allowances: Allowances) throws(CheckpointError) {
-    try check(
-      mayMiss: { name in allowances.mayMiss.contains { $0.matches(name) } },
-      mayIgnore: { name in allowances.mayIgnore.contains { $0.matches(name) } })
-  }
-
-  /// Throws the first problem that is not allowed, and says how many there are.
-  ///
   /// - Parameters:
   ///   - mayMiss: The parameters that may be left out of the model.
   ///   - mayIgnore: The names of the checkpoint that may be left aside.
+  ///   - remedy: What helps against a problem, in the caller's own terms; by itself the name that may be meant.
   /// - Throws: `notFound` for a missing parameter, `mismatch` for a shape, `inconsistent` for the rest.
   public func check(
-    mayMiss: (ExactName) -> Bool = { _ in false }, mayIgnore: (ExactName) -> Bool = { _ in false }
+    mayMiss: (ExactName) -> Bool = { _ in false }, mayIgnore: (ExactName) -> Bool = { _ in false },
+    remedy: (Entry) -> String? = { $0.suggestion.map { "did you mean \(quoted($0.string))?" } }
   ) throws(CheckpointError) {
     let refused = problems.filter { entry in
       switch entry.outcome {
@@ -92,16 +89,14 @@ public struct LoadReport: Sendable {
       case .misshaped: .mismatch
       default: .inconsistent
       }
-    var problem = first.outcome.rawValue
+    var problem = first.outcome == .claimedTwice ? "there twice" : first.outcome.rawValue
     if let detail = first.detail { problem += ": " + detail }
     if !remarks.isEmpty { problem = remarks.joined(separator: "; ") + "; " + problem }
     if refused.count > 1 { problem += "; and \(refused.count - 1) more" }
     throw CheckpointError(
       kind, CheckpointError.Site(),
       tensor: (first.outcome == .missing ? first.parameters : first.stored).first?.string,
-      problem,
-      remedy: first.suggestion.map { "did you mean \(quoted($0.string))?" }
-        ?? (first.isFillable ? "--fill-zeros with its name puts zeros in its place" : nil))
+      problem, remedy: remedy(first))
   }
 }
 

@@ -15,6 +15,30 @@ struct Placement {
   let layer: Int
 }
 
+extension Placement {
+  /// What happens to the weights, read from the layout or written into it.
+  ///
+  /// - Parameter stored: The names in the layout.
+  func outcome(isWriting: Bool, stored: [ExactName]) -> LoadReport.Outcome {
+    let operation = rule.operation
+    if operation.absentRows != nil { return isWriting ? .sliced : .filled }
+    if foreign.count > 1 { return isWriting ? .split : .merged }
+    if canonical.count > 1 { return isWriting ? .merged : .split }
+    if operation.isTransposed { return .transposed }
+    if operation.shape != nil { return .reshaped }
+    return stored == canonical.map(\.name) ? .kept : .renamed
+  }
+
+  /// What becomes of the parameters on the way into the layout.
+  var entryOfWriting: LoadReport.Entry {
+    let names = foreign.map { $0[0] }
+    return LoadReport.Entry(
+      outcome: outcome(isWriting: true, stored: names), stored: names,
+      parameters: canonical.map(\.name), rule: rule.text,
+      detail: rule.operation.absentRows.map { "without rows 0…\($0.count - 1): \($0.reason)" })
+  }
+}
+
 extension LayoutTable {
   /// The rules filled in for one architecture. Rules for parameters that it does not have are left out.
   ///

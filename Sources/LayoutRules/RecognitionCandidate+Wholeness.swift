@@ -57,6 +57,11 @@ extension RecognitionCandidate {
 
   /// Looks that the shapes have shown every size of the body.
   func checkSizes(_ bound: BoundExtents, _ values: TemplateValues) throws(CheckpointError) {
+    if let empty = bound.empty {
+      throw CheckpointError(
+        .mismatch, CheckpointError.Site(), tensor: empty.tensor.string,
+        "its \(empty.extent) is 0, expected at least 1")
+    }
     let sizes = bound.sizes()
     for parameter in table.family.definition.body {
       guard let unknown = parameter.extents.first(where: { (sizes.value(of: $0) ?? 0) < 1 }),

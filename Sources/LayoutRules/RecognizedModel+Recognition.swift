@@ -37,7 +37,7 @@ extension RecognizedModel {
     }
     sizes.layers = layers.count
     try candidate.checkSizes(sizes, values)
-    let heads = HeadMatch.all(table, values, shapes, sizes)
+    let heads = try HeadMatch.all(table, values, shapes, sizes, stated: head)
     guard let best = head.map({ wanted in heads.first { $0.head == wanted } }) ?? heads.first
     else {
       throw refusal(

@@ -10,6 +10,10 @@ public struct SavePlan: Sendable {
   /// Canonical names that the layout holds as one: different bytes mean that it cannot hold this model.
   public let mustEqual: [EqualPair]
 
+  /// What becomes of every parameter: each is in one entry, and so is every name that is written. In these entries
+  /// ``LoadReport/Entry/stored`` is what is written, and `split` and `merged` are seen from the parameters.
+  public let entries: [LoadReport.Entry]
+
   /// What the layout does not hold of the model.
   public let losses: [LayoutLoss]
   /// Canonical names among the losses that have to be zeros, since their loss was not allowed: other values mean that
@@ -21,12 +25,13 @@ public struct SavePlan: Sendable {
   /// - Parameters:
   ///   - mayLose: The canonical names that may be left out, or left out in part.
   ///   - mayMiss: The canonical names that may be missing in `canonical`, and then are not in what is written.
+  ///   - tied: The canonical names of parameters that get no weight of their own, since they are what they are tied to.
   /// - Throws: `unsupported` if the layout has no such model, or, naming the tensor, does not hold what `mayLose` does not
   ///   cover; `notFound` for a parameter that is not in `canonical`; `mismatch` for one of another shape; `inconsistent`,
   ///   naming it, for a weight that is none of the model's, or that the layout has no place for.
   public init(
     _ canonical: WeightGraph, of architecture: ModelArchitecture, in layout: Layout,
-    mayLose: [NamePattern] = [], mayMiss: [NamePattern] = []
+    mayLose: [NamePattern] = [], mayMiss: [NamePattern] = [], tied: Set<ExactName> = []
   ) throws(CheckpointError) {
     let table = try Self.table(for: architecture, in: layout)
     let missing = try Self.check(canonical, against: architecture, mayMiss)
@@ -39,6 +44,7 @@ public struct SavePlan: Sendable {
     var unplaced = Set(architecture.parameters.map(\.name)).subtracting(missing)
     var losses: [LayoutLoss] = []
     var graph = WeightGraph()
+    var entries: [LoadReport.Entry] = []
     for placement in try table.placements(of: architecture, values) {
       let names = placement.canonical.map(\.name)
       if let lacking = names.first(where: missing.contains) {
@@ -48,6 +54,7 @@ public struct SavePlan: Sendable {
         }
         continue
       }
+      if tied.isSuperset(of: names) { continue }
       let operation = placement.rule.operation
       let weights: [Weight]
       do throws(TransformError) {
@@ -60,9 +67,14 @@ public struct SavePlan: Sendable {
       for (names, weight) in zip(placement.foreign, weights) {
         try graph.insert(weight, as: names[0])
       }
+      entries.append(placement.entryOfWriting)
       if isLanguageModel {
         for (names, weight) in zip(placement.repeats, weights) {
           try graph.insert(weight, as: names[0])
+          entries.append(
+            LoadReport.Entry(
+              outcome: .repeated, stored: [names[0]], parameters: [], rule: placement.rule.text,
+              detail: placement.canonical.first.map { "it is \(quoted($0.name.string)) too" }))
         }
       }
       if let rows = operation.absentRows {
@@ -74,14 +86,24 @@ public struct SavePlan: Sendable {
     }
     var pairs: [EqualPair] = []
     let absent = table.absentParameters(of: architecture)
+    for parameter in architecture.parameters where missing.contains(parameter.name) {
+      entries.append(LoadReport.Entry(outcome: .missing, stored: [], parameters: [parameter.name]))
+    }
     for parameter in architecture.parameters where unplaced.contains(parameter.name) {
+      var entry = LoadReport.Entry(outcome: .dropped, stored: [], parameters: [parameter.name])
+      defer { entries.append(entry) }
       if let known = absent[parameter.name] {
         losses.append(
           LayoutLoss(
             name: parameter.name, rows: nil, reason: known.reason,
             isNothingIfZero: known.zeros != nil))
+        entry.detail = known.reason
       } else if let target = parameter.tiedTo {
-        pairs.append(EqualPair(first: target, second: parameter.name))
+        if !tied.contains(parameter.name) {
+          pairs.append(EqualPair(first: target, second: parameter.name))
+        }
+        entry.outcome = .tied
+        entry.detail = "it is \(quoted(target.string))"
       } else {
         throw refusal(.inconsistent, parameter.name, "the layout has no place for it")
       }
@@ -95,6 +117,7 @@ public struct SavePlan: Sendable {
         remedy: "--allow-loss \(quoted(loss.name.string)) lets go of it")
     }
     self.graph = graph
+    self.entries = entries
     self.losses = losses
     mustEqual = pairs
     mustBeZero = refused.map(\.name)

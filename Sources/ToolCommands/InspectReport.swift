@@ -45,19 +45,28 @@ struct InspectReport {
         for name in tie.names { digestOfName[name] = text }
       }
     }
+    var configuration: ModelConfiguration?
+    var unreadable: [String] = []
     do throws(CheckpointError) {
-      let configuration = try ModelConfiguration(inDirectory: source)
+      do throws(CheckpointError) {
+        configuration = try ModelConfiguration(inDirectory: source)
+      } catch {
+        // Another kind of model is none that names could tell better; a faulty file leaves the names.
+        guard error.kind != .unsupported else { throw error }
+        unreadable = [error.description]
+      }
       let recognized = try RecognizedModel(checkpoint.graph, configuration: configuration)
       model = recognized
       recognitionFailure = nil
       do throws(CheckpointError) {
-        configurationNotes = try configuration?.check(against: recognized.architecture) ?? []
+        configurationNotes =
+          try configuration?.check(against: recognized.architecture) ?? unreadable
       } catch {
         configurationNotes = [error.description]
       }
     } catch {
       model = nil
-      configurationNotes = []
+      configurationNotes = unreadable
       // That nothing is known of the names is the rule for most checkpoints; contradictions are worth a line.
       recognitionFailure = error.kind == .notFound ? nil : error.description
     }

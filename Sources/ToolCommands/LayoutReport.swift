@@ -38,15 +38,12 @@ extension RecognizedModel {
 
 extension LoadReport {
   /// How often each outcome occurs: `51 renamed, 12 transposed`.
-  var summary: String {
+  static func summary(_ entries: [Entry]) -> String {
     Outcome.allCases.compactMap { outcome in
       let count = entries.count { $0.outcome == outcome }
       return count > 0 ? "\(count) \(outcome.rawValue)" : nil
     }.joined(separator: ", ")
   }
-
-  /// Every entry, for programs.
-  var json: JSONValue { LoadReport.json(entries) }
 
   /// Entries for programs.
   static func json(_ entries: [Entry]) -> JSONValue {
@@ -73,7 +70,8 @@ extension ConversionReceipt.LayoutChange {
       JSONValue.Member("from", .string(model.layout.rawValue)),
       JSONValue.Member("to", .string(to.rawValue)),
       JSONValue.Member("model", model.json),
-      JSONValue.Member("report", report.json),
+      JSONValue.Member("report", LoadReport.json(report.entries)),
+      JSONValue.Member("written", LoadReport.json(written)),
     ])
   }
 }

@@ -19,8 +19,14 @@ struct ReceiptReport {
     ]
     if let layout = receipt.layout {
       lines.append("  model    " + layout.model.description)
-      lines.append("  layout   \(layout.to.rawValue); the source's names: \(layout.report.summary)")
+      let isSame = layout.written.allSatisfy { $0.outcome == .kept || $0.outcome == .tied }
+      lines.append("  layout   \(layout.model.layout.rawValue) → \(layout.to.rawValue)")
+      lines.append("  read     " + LoadReport.summary(layout.report.entries))
       if isDryRun { lines += layout.report.lines.map { "             " + $0 } }
+      lines.append("  laid out " + LoadReport.summary(layout.written))
+      if isDryRun, !isSame {
+        lines += LoadReport.lines(layout.written, isWriting: true).map { "             " + $0 }
+      }
     }
     lines += ReceiptReport.list(
       "tied", receipt.ties.map { $0.map { singleLine($0.string) }.joined(separator: " = ") })
