@@ -16,13 +16,14 @@
 // MARK: Product
 
 // One tile. `rows` is a constant wherever this is inlined, so that all sums stay in registers. They go to the destination, in
-// the first-level cache, after every chain of WEIGHBRIDGE_CHAIN terms.
+// the first-level cache, after every chain of terms.
 INLINE void product_tile(
     const float *left, const float *panel, size_t depth, float *destination, size_t stride,
     size_t rows, int accumulates) {
+  const size_t chain = depth <= WEIGHBRIDGE_CHAIN ? WEIGHBRIDGE_SHORT_CHAIN : WEIGHBRIDGE_CHAIN;
   size_t k = 0;
   do {
-    const size_t end = depth - k < WEIGHBRIDGE_CHAIN ? depth : k + WEIGHBRIDGE_CHAIN;
+    const size_t end = depth - k < chain ? depth : k + chain;
     vector sums[TILE_ROWS][TILE_VECTORS];
     UNROLLED for (size_t row = 0; row < rows; row++)
       UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++) sums[row][part] = splat(0);
@@ -158,7 +159,9 @@ static void layer_norm(
     squares = difference * difference + squares;
   }
   for (size_t i = whole; i < count; i++) squares[i - whole] += (row[i] - mean) * (row[i] - mean);
-  const float factor = 1.0f / sqrtf(sum_of_lanes(squares) / (float)count + epsilon);
+  // In float64, for its rounding is common to the whole row, and does not average out in the sums that follow.
+  const float factor =
+      (float)(1.0 / sqrt((double)sum_of_lanes(squares) / (double)count + (double)epsilon));
   for (size_t i = 0; i < whole; i += LANES)
     store(destination + i, (load(row + i) - mean) * factor * load(weight + i) + load(bias + i));
   if (rest) {

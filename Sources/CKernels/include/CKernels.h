@@ -13,6 +13,9 @@
 // The longest chain of additions; a sum of more terms is added up from chains of this many. That fixes the order of every
 // sum, and halves the rounding of sums of 768 and 3072 terms against chains of 256, for 2 % of the time.
 #define WEIGHBRIDGE_CHAIN 64
+// Sums of no more terms than that are added up from chains of 16 instead: a chain of 64 would be all there is, and its rounding
+// is nearly twice that of four short ones. Such sums are the scores of a head, and small models.
+#define WEIGHBRIDGE_SHORT_CHAIN 16
 // The distance between the rows of a packed block of activations: 16 floats more than its depth, or all rows would fall
 // on the same few sets of the first-level cache.
 #define WEIGHBRIDGE_BLOCK_STRIDE (WEIGHBRIDGE_BLOCK_DEPTH + 16)
