@@ -7,17 +7,15 @@ less than what its parent took when it started it.
 import argparse
 import os
 import pathlib
-import platform
-import statistics
 import subprocess
 import sys
 import time
 
 import checkpoints
+import report
+from report import median, of, table
 
 FORMATS = ("safetensors", "pt", "h5")
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
-ROOT = checkpoints.HERE.parent
 
 
 class Run:
@@ -36,15 +34,6 @@ class Run:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             sys.exit(f"{' '.join(map(str, arguments))}: {process.stderr.read().decode()}")
-
-
-def of(ratios):
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
-
-
-def table(heading, rows):
-    lines = ["| " + " | ".join(heading) + " |", "|" + "|".join([" --- "] + [" --: "] * (len(heading) - 1)) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 
 
 def made(directory, name, *description):
@@ -79,7 +68,7 @@ def conversions(tool, paths, out, rounds):
                         runs[name].append(run)
             times = {name: [run.seconds for run in list_] for name, list_ in runs.items()}
             rows.append([
-                f"{source} → {target}", f"{statistics.median(times['cp']):.2f} s",
+                f"{source} → {target}", f"{median(times['cp']):.2f} s",
                 of([a / b for a, b in zip(times["plain"], times["cp"])]),
                 of([a / b for a, b in zip(times["verified"], times["cp"])]),
                 of([b / a for a, b in zip(times["plain"], times["python"])]),
@@ -117,17 +106,6 @@ def inspections(tool, paths, rounds):
     return table(["inspect", "milliseconds", "peak"], rows)
 
 
-def machine(directory):
-    def first(path, key):
-        lines = pathlib.Path(path).read_text().splitlines() if os.path.exists(path) else []
-        return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), "unknown")
-
-    file_system = subprocess.run(["stat", "-f", "-c", "%T", directory], capture_output=True, text=True).stdout.strip()
-    load = os.getloadavg()[0]
-    return (f"{os.cpu_count()} × {first('/proc/cpuinfo', 'model name')}, {first('/proc/meminfo', 'MemTotal')} of memory, "
-            f"{platform.system()} {platform.release()}, file system {file_system}; load before the start {load:.1f}")
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("tool")
@@ -138,7 +116,7 @@ def main():
     name, layers, large = ("quick", 1, 200_000_000) if options.quick else ("full", 12, 4_000_000_000)
     rounds = 2 if options.quick else options.rounds
     data = checkpoints.HERE / ".data" / name
-    described = machine(checkpoints.HERE)
+    described = report.machine(checkpoints.HERE)
     small = made(data, "bert", layers)
     big = made(data, "large", large)
     out = data / "out"
@@ -157,10 +135,7 @@ def main():
     result = "\n".join(parts)
     print(result)
     if options.write:
-        page = ROOT / "docs" / "performance.md"
-        text = page.read_text()
-        before, rest = text.split(BEGIN)
-        page.write_text(before + BEGIN + "\n\n" + result + "\n" + END + rest.split(END)[1])
+        report.write("results", result)
 
 
 if __name__ == "__main__":

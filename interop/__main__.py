@@ -16,10 +16,13 @@ from tool import Tool
 
 def groups():
     # Imported late: the reference libraries take seconds.
+    import accuracy
     import casts
     import conversions
     import directories
     import failures
+    import forward
+    import generation
     import goldens
     import hdf5_cases
     import identities
@@ -44,6 +47,9 @@ def groups():
     yield "failures", failures.check
     yield "layouts", layouts.check
     yield "tokenizers", tokenizers_cases.check
+    yield "forward", forward.check
+    yield "generate", generation.check
+    yield "accuracy", accuracy.check
 
 
 def main():

@@ -1,0 +1,172 @@
+"""Measures forward passes, generation and tokenizers against PyTorch, Transformers and `tokenizers`, and prints Markdown tables.
+
+    python models.py MODEL_TIMES [--quick] [--write] [--threads N] [--rounds N]
+
+The models have random weights: time does not depend on them. Both sides load once and are then asked in turn, so that a slow
+minute of the machine falls on both; a ratio is taken within one round. Before a number is believed, both sides must have
+computed the same. See benchmarks/run.
+"""
+
+import argparse
+import os
+import pathlib
+import random
+import subprocess
+import time
+
+import report
+
+HERE = pathlib.Path(__file__).resolve().parent
+FIXTURES = HERE.parent / "fixtures" / "tokenizers"
+PASSES = ((1, 128), (8, 128), (1, 512))
+
+
+class Ours:
+    """The Swift process. It may use as many processors as there are threads."""
+
+    def __init__(self, program, directory, threads):
+        self.process = subprocess.Popen(
+            [program, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:threads]))
+
+    def ask(self, *words):
+        print(*words, file=self.process.stdin, flush=True)
+        seconds, result = self.process.stdout.readline().split()
+        return float(seconds), float(result)
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def timed(compute):
+    start = time.perf_counter()
+    result = compute()
+    return time.perf_counter() - start, float(result)
+
+
+def compared(name, ours, theirs, rounds, tolerance=0.0):
+    """Times of both sides, in turn. Each rests before the other begins: threads that wait for work spin for a while."""
+    times = []
+    for number in range(rounds + 1):
+        pair = []
+        for side in (ours, theirs):
+            time.sleep(0.05)
+            pair.append(side())
+        if abs(pair[0][1] - pair[1][1]) > tolerance:
+            raise SystemExit(f"{name}: ours gives {pair[0][1]}, theirs {pair[1][1]}")
+        if number:  # the first round warms up
+            times.append((pair[0][0], pair[1][0]))
+    return times
+
+
+def row(name, times, unit, amount):
+    """`amount` of something a run, said as `amount` a second or as milliseconds."""
+    def cell(side):
+        seconds = report.median(pair[side] for pair in times)
+        return f"{seconds * 1000:.1f} {unit}" if unit == "ms" else f"{amount / seconds:.1f} {unit}"
+
+    return [name, cell(0), cell(1), report.of([ours / theirs for ours, theirs in times])]
+
+
+def saved(directory, model):
+    if not directory.exists():
+        model.save_pretrained(directory)
+    return directory
+
+
+def models(options, data):
+    import torch
+    import transformers
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    layers = 2 if options.quick else 12
+    rows = []
+
+    def measure(name, model, words, compute, unit="ms", amount=1, tolerance=0.0):
+        directory = saved(data / f"{type(model).__name__}-{layers}", model)
+        ours = Ours(options.program, directory, options.threads)
+        for label, arguments, run in words:
+            times = compared(label, lambda: ours.ask(*arguments), lambda: timed(lambda: compute(*run)), options.rounds, tolerance)
+            rows.append(row(f"{name}, {label}", times, unit, amount))
+        ours.end()
+
+    bert = transformers.BertForMaskedLM(transformers.BertConfig(num_hidden_layers=layers)).eval()
+
+    def forward(batch, length):
+        ids = (1000 + torch.arange(length)).repeat(batch, 1)
+        with torch.no_grad():
+            return bert(input_ids=ids).logits.flatten()[0]
+
+    measure("BERT-base with its masked language head", bert, [
+        (f"{batch} × {length}", ("forward", batch, length), (batch, length)) for batch, length in PASSES],
+        forward, tolerance=1e-3)
+    del bert
+
+    gpt2 = transformers.GPT2LMHeadModel(transformers.GPT2Config(n_layer=layers)).eval()
+    count = 10 if options.quick else 100
+    ids = 1000 + torch.arange(8)[None]
+
+    def generate():
+        with torch.no_grad():
+            return gpt2.generate(
+                ids, attention_mask=torch.ones_like(ids), max_new_tokens=count, min_new_tokens=count, do_sample=False,
+                eos_token_id=None, pad_token_id=0)[0, -1]
+
+    measure("GPT-2 124M", gpt2, [(f"{count} tokens, greedy", ("generate", count), ())], generate, "tokens/s", count)
+    return report.table(["float32", "ours", "PyTorch", "ours ÷ PyTorch"], rows)
+
+
+def tokenizers(options, data):
+    import tokenizers
+
+    corpus = data / "corpus.txt"
+    if not corpus.exists():
+        corpus.write_text("".join(sentences(20_000 if options.quick else 100_000)))
+    megabytes = corpus.stat().st_size / 1e6
+    lines = corpus.read_text().splitlines()
+    rows = []
+    for name in ("bert-uncased", "gpt2"):
+        reference = tokenizers.Tokenizer.from_file(str(FIXTURES / name / "tokenizer.json"))
+        ours = Ours(options.program, FIXTURES / name, options.threads)
+        times = compared(
+            name, lambda: ours.ask("encode", corpus),
+            lambda: timed(lambda: sum(len(encoding.ids) for encoding in reference.encode_batch(lines))), options.rounds)
+        rows.append(row(name, times, "MB/s", megabytes))
+        ours.end()
+    return report.table(["batches of lines", "ours", "`tokenizers`", "ours ÷ theirs (time)"], rows)
+
+
+def sentences(count):
+    """Lines of made-up words, the short ones often, as in a language."""
+    generator = random.Random(1)
+    words = ["".join(generator.choices("etaoinshrdlucmfwypvbgkjqxz", range(26, 0, -1), k=generator.randint(1, 10)))
+             for _ in range(20_000)]
+    weights = [1 / (rank + 1) for rank in range(len(words))]
+    for _ in range(count):
+        yield " ".join(generator.choices(words, weights, k=generator.randint(5, 25))).capitalize() + ".\n"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--rounds", type=int, default=9)
+    options = parser.parse_args()
+    os.environ["RAYON_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    data = HERE / ".data" / ("quick" if options.quick else "full")
+    data.mkdir(parents=True, exist_ok=True)
+    described = report.machine(HERE)
+    result = "\n".join([
+        f"Machine: {described}. {options.threads} threads on both sides, {options.rounds} rounds; median (least–most).\n",
+        models(options, data), tokenizers(options, data)])
+    print(result)
+    if options.write:
+        report.write("models", result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Tables of measurements, and their place in docs/performance.md. Standard library only: see conversion.py."""
+
+import os
+import pathlib
+import platform
+import subprocess
+from statistics import median
+
+PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+
+
+def of(ratios):
+    return f"{median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+
+
+def table(heading, rows):
+    lines = ["| " + " | ".join(heading) + " |", "|" + "|".join([" --- "] + [" --: "] * (len(heading) - 1)) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def machine(directory):
+    def first(path, key):
+        lines = pathlib.Path(path).read_text().splitlines() if os.path.exists(path) else []
+        return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), "unknown")
+
+    file_system = subprocess.run(["stat", "-f", "-c", "%T", directory], capture_output=True, text=True).stdout.strip()
+    load = os.getloadavg()[0]
+    return (f"{os.cpu_count()} × {first('/proc/cpuinfo', 'model name')}, {first('/proc/meminfo', 'MemTotal')} of memory, "
+            f"{platform.system()} {platform.release()}, file system {file_system}; load before the start {load:.1f}")
+
+
+def write(section, text):
+    """Puts a text between the marks of a section of the page."""
+    begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
+    before, rest = PAGE.read_text().split(begin)
+    PAGE.write_text(before + begin + "\n\n" + text + "\n" + end + rest.split(end)[1])

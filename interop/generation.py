@@ -1,0 +1,128 @@
+"""Texts beside live Transformers: greedy search and beam search, token for token.
+
+The models have weights large enough that texts vary for hundreds of tokens and the best tokens lie apart. Settings are given once
+as options and once in generation_config.json.
+"""
+
+import json
+
+import numpy
+import torch
+import transformers
+from safetensors.numpy import save_file
+
+from report import Mismatch, require, shortened
+from seeded import VOCABULARY, model_of
+
+LENGTH, PROMPT, SEEDS = 200, 7, 4
+# Attention sees the positions, and a position counts for more than a token: so the text does not run into a loop at once.
+SIZES = dict(width=48, layers=2, heads=4, positions=256, embeddings=0.5)
+ENDS = [17, 40, 83]
+SHORT = dict(max_new_tokens=60, eos_token_id=ENDS)
+LONG = dict(max_new_tokens=LENGTH, eos_token_id=None)
+SETTINGS = [
+    LONG,
+    LONG | dict(repetition_penalty=1.3),
+    LONG | dict(repetition_penalty=0.8, no_repeat_ngram_size=3),
+    LONG | dict(no_repeat_ngram_size=2),
+    SHORT,
+    SHORT | dict(eos_token_id=ENDS[0], pad_token_id=5),
+    LONG | dict(num_beams=3),
+    LONG | dict(num_beams=5, no_repeat_ngram_size=2, repetition_penalty=1.2),
+    SHORT | dict(num_beams=4, num_return_sequences=4, early_stopping=True),
+    SHORT | dict(num_beams=4, num_return_sequences=2, early_stopping="never", length_penalty=2.0),
+    SHORT | dict(num_beams=3, num_return_sequences=3, length_penalty=-1.0),
+    SHORT | dict(num_beams=2, length_penalty=0.0),
+]
+OPTIONS = {
+    "max_new_tokens": "--max-new-tokens", "num_beams": "--num-beams", "length_penalty": "--length-penalty",
+    "early_stopping": "--early-stopping", "num_return_sequences": "--num-return-sequences", "eos_token_id": "--eos-token-id",
+    "repetition_penalty": "--repetition-penalty", "no_repeat_ngram_size": "--no-repeat-ngram-size",
+    "pad_token_id": "--pad-token-id",
+}
+
+
+def check(report, tool, folder):
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    directories = {}
+    with report.group(f"generated texts, up to {LENGTH} tokens"):
+        for seed in range(SEEDS):
+            model = model_of("GPT2LMHeadModel", seed, **SIZES)
+            directories[seed] = directory = folder / f"{seed}"
+            model.save_pretrained(directory)
+            for number, settings in enumerate(SETTINGS):
+                # Beam search takes its time: each model has half of the settings.
+                if number % 2 == seed % 2:
+                    inputs = prompts(seed, batch=1 if number == 0 else 3)
+                    with report.check(f"model {seed}: {settings}"):
+                        check_texts(tool, folder, directory, model, inputs, settings)
+    with report.group("sampled texts"):
+        with report.check("the same seed gives the same text, another seed another, one token alone is the most likely"):
+            check_sampling(tool, directories[0])
+
+
+def prompts(seed, batch):
+    """Ragged, padded on the left."""
+    rng = numpy.random.default_rng(seed)
+    ids = rng.integers(3, VOCABULARY, (batch, PROMPT))
+    mask = (numpy.arange(PROMPT) >= numpy.array([0, 2, PROMPT - 1])[:batch, None]).astype(numpy.int64)
+    return {"input_ids": numpy.where(mask == 1, ids, 0), "attention_mask": mask}
+
+
+def check_texts(tool, folder, directory, model, inputs, settings):
+    expected = sequences_of(model, inputs, settings)
+    ended = settings["eos_token_id"] is not None
+    if not ended:
+        require(len(expected[0]), PROMPT + LENGTH, "tokens of the reference")
+    given = folder / "prompts.safetensors"
+    save_file({name: numpy.ascontiguousarray(array) for name, array in inputs.items()}, given)
+    ways = {"in generation_config.json": ([], settings)}
+    if not isinstance(settings["eos_token_id"], list):  # the option takes one
+        ways["as options"] = (options_of(settings), {})
+    for way, (options, written) in ways.items():
+        (directory / "generation_config.json").write_text(json.dumps(written))
+        found = sequences(tool, directory, "--inputs", given, *options)
+        if found != expected:
+            raise Mismatch(f"settings {way}: {first_difference(found, expected)}")
+
+
+def sequences_of(model, inputs, settings):
+    arguments = {name: torch.from_numpy(array) for name, array in inputs.items()}
+    # What a model was saved with must not come in.
+    model.generation_config = transformers.GenerationConfig(pad_token_id=0)
+    with torch.no_grad():
+        return model.generate(**arguments, **{"pad_token_id": 0} | settings, do_sample=False).tolist()
+
+
+def options_of(settings):
+    def text(value):
+        return "none" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+    return [f"{OPTIONS[name]}={text(value)}" for name, value in settings.items()]
+
+
+def sequences(tool, directory, *options):
+    return json.loads(tool.expect(0, "generate", directory, "--json", *options).output)["sequences"]
+
+
+def first_difference(found, expected):
+    if [len(row) for row in found] != [len(row) for row in expected]:
+        return f"lengths: expected {[len(row) for row in expected]}, found {[len(row) for row in found]}"
+    for row, (ours, theirs) in enumerate(zip(found, expected)):
+        for at, pair in enumerate(zip(ours, theirs)):
+            if pair[0] != pair[1]:
+                return (f"text {row}, token {at - PROMPT} of {len(theirs) - PROMPT}: expected {shortened(theirs[at:at + 8])}, "
+                        f"found {shortened(ours[at:at + 8])}")
+    return "another number of texts"
+
+
+def check_sampling(tool, directory):
+    (directory / "generation_config.json").unlink(missing_ok=True)
+    options = ("--input-ids=5,6,7", "--max-new-tokens=50", "--eos-token-id=none")
+    drawn = [sequences(tool, directory, *options, "--temperature=0.8", "--top-p=0.95", f"--seed={seed}") for seed in (1, 1, 2)]
+    require(drawn[1], drawn[0], "the text of the same seed")
+    require(drawn[2] == drawn[0], False, "another seed gives the same text")
+    greedy = sequences(tool, directory, *options)
+    require(sequences(tool, directory, *options, "--temperature=0.8", "--top-k=1"), greedy, "the text of --top-k 1")
