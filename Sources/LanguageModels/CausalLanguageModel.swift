@@ -11,14 +11,15 @@ public protocol CausalLanguageModel: LanguageModel {
 }
 
 extension CausalLanguageModel {
-  /// Texts that go on from prompts; see ``TextGenerator/generate(_:_:ends:)``.
+  /// Texts that go on from prompts; see ``TextGenerator/generate(_:_:ends:received:)``.
   ///
   /// - Parameter settings: nil for the defaults, with the configuration's special tokens.
   public func generate(
     _ inputs: ModelInputs, _ settings: GenerationSettings? = nil,
-    ends: (_ tokens: [Int]) -> Bool = { _ in false }
+    ends: (_ tokens: [Int]) -> Bool = { _ in false },
+    received: (_ tokens: [Int]) throws(CheckpointError) -> Void = { _ in }
   ) throws(CheckpointError) -> [[Int]] {
-    try generator.generate(inputs, settings ?? defaultSettings, ends: ends)
+    try generator.generate(inputs, settings ?? defaultSettings, ends: ends, received: received)
   }
 
   /// The tokens of the texts as they are chosen; see ``TextGenerator/stream(_:_:ends:)``.

@@ -88,6 +88,8 @@ extension LanguageModel {
   public var configuration: Configuration { info.configuration }
   /// What became of every name of the checkpoint and of the model.
   public var report: LoadReport { info.report }
+  /// What is odd about the settings, a sentence each; see ``ModelInfo/remarks``.
+  public var remarks: [String] { info.remarks }
 }
 
 extension TokenBatch {

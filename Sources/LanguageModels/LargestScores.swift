@@ -1,5 +1,5 @@
 /// The places of the highest scores, the highest first; of equal ones the first.
-func largestPlaces(_ count: Int, of scores: [Float]) -> [Int] {
+package func largestPlaces(_ count: Int, of scores: [Float]) -> [Int] {
   let wanted = min(count, scores.count)
   var best: [Int] = []
   best.reserveCapacity(wanted + 1)

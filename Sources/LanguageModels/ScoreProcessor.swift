@@ -96,7 +96,7 @@ package struct ScoreProcessor {
   }
 
   /// exp(score − max) / sum.
-  static func probabilities(of scores: [Float]) -> [Float] {
+  package static func probabilities(of scores: [Float]) -> [Float] {
     guard let most = scores.max(), most > -.infinity else { return scores.map { _ in 0 } }
     let powers = scores.map { expf($0 - most) }
     let sum = Float(powers.reduce(into: 0.0) { $0 += Double($1) })

@@ -38,12 +38,15 @@ public struct TextGenerator: Sendable {
   ///     padding token, unless that also ends texts. Positions are counted over what the mask shows, from 0: for RoBERTa too,
   ///     unlike in a plain run, as the reference does.
   ///   - ends: True if a text, prompt included, is to end for reasons of the caller's own.
+  ///   - received: Is given each step's tokens as they are chosen, one for each text, as ``stream(_:_:ends:)`` gives them.
+  ///     Never called by beam search, which does not know its tokens before the end.
   /// - Returns: For each prompt as many texts as are asked for, the best first, prompts included, all of one length.
   /// - Throws: `malformed` or `inconsistent` for settings and inputs that make no sense, and if a text outgrows the model's
   ///   positions; `unsupported` if the model looks ahead.
   public func generate(
     _ inputs: ModelInputs, _ settings: GenerationSettings,
-    ends: (_ tokens: [Int]) -> Bool = { _ in false }
+    ends: (_ tokens: [Int]) -> Bool = { _ in false },
+    received: (_ tokens: [Int]) throws(CheckpointError) -> Void = { _ in }
   ) throws(CheckpointError) -> [[Int]] {
     let start = try prepare(inputs, settings)
     // The search ends before this function does.
@@ -54,7 +57,10 @@ public struct TextGenerator: Sendable {
         return try search.run()
       }
       var search = start.search(ends: ends)
-      try search.run()
+      try search.run { (tokens) throws(CheckpointError) in
+        try received(tokens)
+        return true
+      }
       return search.texts
     }
   }

@@ -29,12 +29,12 @@ struct TokenSearch<Decoder: TokenDecoder> {
   ///
   /// - Parameter report: Called after each step; false stops the search.
   mutating func run(
-    _ report: (_ tokens: [Int]) -> Bool = { _ in true }
+    _ report: (_ tokens: [Int]) throws(CheckpointError) -> Bool = { _ in true }
   ) throws(CheckpointError) {
     var scores = try decoder.begin()
     while true {
       let tokens = choose(scores)
-      guard report(tokens), !isFinished.allSatisfy({ $0 }) else { return }
+      guard try report(tokens), !isFinished.allSatisfy({ $0 }) else { return }
       scores = try decoder.advance(
         zip(texts.indices, tokens).map { text, token in isWanted(text) ? token : nil })
     }

@@ -102,7 +102,8 @@ struct WeighbridgeCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      InspectCommand.self, ConvertCommand.self, DiffCommand.self, VerifyCommand.self,
-      TokenizeCommand.self, ScanCommand.self,
+      InspectCommand.self, ConvertCommand.self, DiffCommand.self, RunCommand.self,
+      VerifyCommand.self, TokenizeCommand.self, FillMaskCommand.self, ClassifyCommand.self,
+      EmbedCommand.self, GenerateCommand.self, ScanCommand.self,
     ])
 }

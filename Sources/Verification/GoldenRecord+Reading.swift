@@ -1,4 +1,5 @@
 public import CheckpointBytes
+internal import LanguageModels
 internal import OrderedCollections
 internal import TensorValues
 internal import WeightGraph
@@ -23,18 +24,7 @@ extension GoldenRecord {
   /// - Throws: `malformed` for a number beyond 2⁵³; what reading throws.
   public func integers(of name: ExactName) throws(CheckpointError) -> [Int]? {
     guard let weight = inputs[name] else { return nil }
-    let bytes = try packedBytes(of: weight, name)
-    var values: [Double] = []
-    unsafe bytes.withUnsafeBytes { unsafe weight.dtype.doubles($0, into: &values) }
-    return try values.map { (value) throws(CheckpointError) in
-      // Doubles hold every whole number up to here; a token is far below.
-      guard value.magnitude <= 0x1p53, let number = Int(exactly: value) else {
-        throw CheckpointError(
-          .malformed, CheckpointError.Site(), tensor: name.string,
-          "\(value) is too large a number for an input")
-      }
-      return number
-    }
+    return try TokenArray(weight, named: name).elements
   }
 
   /// The recorded `attention_mask`; nil if there is none, or it hides nothing.

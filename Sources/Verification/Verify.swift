@@ -52,8 +52,8 @@ extension GoldenRecord {
   }
 
   private func tokens(_ name: ExactName) throws(CheckpointError) -> TokenArray? {
-    guard let weight = inputs[name], let elements = try integers(of: name) else { return nil }
-    return try TokenArray(dimensions: weight.shape.dimensions, elements: elements)
+    guard let weight = inputs[name] else { return nil }
+    return try TokenArray(weight, named: name)
   }
 
   /// What a run must compute to be compared with the record.

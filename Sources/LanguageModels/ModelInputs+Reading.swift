@@ -1,0 +1,56 @@
+public import CheckpointBytes
+internal import OrderedCollections
+internal import TensorValues
+public import WeightGraph
+
+extension ModelInputs {
+  /// Inputs that a checkpoint holds under Transformers' names of the arguments, and nothing else.
+  ///
+  /// - Throws: `notFound` without `input_ids`, `unsupported` for any other name, what
+  ///   ``TokenArray/init(_:named:)`` throws.
+  public init(_ graph: WeightGraph) throws(CheckpointError) {
+    var arguments: [String: TokenArray] = [:]
+    for (name, weight) in graph.weights {
+      guard Self.argumentNames.contains(name.string) else {
+        throw CheckpointError(
+          .unsupported, CheckpointError.Site(), tensor: name.string,
+          "no model takes such an input",
+          remedy: "there are \(Self.argumentNames.joined(separator: ", "))")
+      }
+      arguments[name.string] = try TokenArray(weight, named: name)
+    }
+    try self.init(arguments: arguments)
+  }
+}
+
+extension TokenArray {
+  /// The values of a weight of any integer type; a mask may be of booleans.
+  ///
+  /// - Throws: `malformed`, naming the tensor, for another type or a number beyond 2⁵³; what reading throws.
+  public init(_ weight: Weight, named name: ExactName) throws(CheckpointError) {
+    func malformed(_ problem: String) -> CheckpointError {
+      CheckpointError(.malformed, CheckpointError.Site(), tensor: name.string, problem)
+    }
+    guard weight.dtype.category == .integer || weight.dtype == .bool else {
+      throw malformed("an input of type \(weight.dtype), expected whole numbers")
+    }
+    var values: [Double] = []
+    do throws(CheckpointError) {
+      let bytes = try unsafe withNewBytes(count: weight.byteCount) {
+        (buffer) throws(CheckpointError) in
+        try unsafe weight.read(at: 0, into: buffer)
+      }
+      unsafe bytes.withUnsafeBytes { unsafe weight.dtype.doubles($0, into: &values) }
+    } catch {
+      throw error.about(name)
+    }
+    let elements = try values.map { (value) throws(CheckpointError) in
+      // Doubles hold every whole number up to here; a token is far below.
+      guard value.magnitude <= 0x1p53, let number = Int(exactly: value) else {
+        throw malformed("\(value) is too large a number for an input")
+      }
+      return number
+    }
+    try self.init(dimensions: weight.shape.dimensions, elements: elements)
+  }
+}

@@ -1,0 +1,157 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+/// `weighbridge embed`: a vector for each text.
+struct EmbedCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "embed",
+    abstract: "Makes a vector of each text, as sentence-transformers does.",
+    discussion: """
+      How, the directory says (modules.json, 1_Pooling/config.json, sentence_bert_config.json); without these files it is \
+      the mean over all tokens. Texts that are too long are cut, with a note. For people, the cosine similarities of the \
+      texts are printed; lines of a file are answered by lines {"text", "embedding"}.
+
+      --output OUT.jsonl writes such lines, and OUT.safetensors a tensor `embeddings`, [texts, width].
+      """)
+
+  @OptionGroup var model: ModelArguments
+
+  @Argument(help: "The texts.")
+  var texts: [String] = []
+
+  @Option(help: "The tokens that count: mean, cls (default: what the directory says, else mean).")
+  var pooling: PoolingChoice?
+
+  @Flag(help: "Give vectors the length 1.")
+  var normalize = false
+
+  @Option(help: "A file of JSON lines {\"text\": …}, instead of TEXT.")
+  var input: String?
+
+  @Option(help: "The file to write: .jsonl or .safetensors.")
+  var output: String?
+
+  @Flag(help: "Print {\"embeddings\": [[…], …]}.")
+  var json = false
+
+  /// The tokens that count.
+  enum PoolingChoice: String, ExpressibleByArgument, CaseIterable {
+    case mean, cls
+
+    var pooling: EmbeddingSettings.Pooling { self == .mean ? .mean : .cls }
+  }
+
+  func validate() throws {
+    guard (input == nil) != texts.isEmpty else {
+      throw ValidationError("Give either TEXT or --input.")
+    }
+    if let output, !output.hasSuffix(".jsonl"), !output.hasSuffix(".safetensors") {
+      throw ValidationError("--output \(output): expected .jsonl or .safetensors")
+    }
+  }
+
+  mutating func run(on console: Console) throws -> ToolExit {
+    let source = try model.open(console)
+    var settings = EmbeddingSettings()
+    do throws(CheckpointError) {
+      settings = try EmbeddingSettings(source)
+    } catch {
+      // Whoever names the pooling does not need what cannot be read.
+      guard pooling != nil, error.kind == .unsupported else { throw error }
+      console.writeNote("only --pooling and --normalize count: \(error)")
+    }
+    settings.pooling = pooling?.pooling ?? settings.pooling
+    settings.normalizes = settings.normalizes || normalize
+    let embedder = try SentenceEmbedder(
+      try model.load(try source.modelClass(of: .base), of: source, console),
+      tokenizer: try source.tokenizer(), settings: settings)
+    let texts = try input.map { path throws(CheckpointError) in
+      try LineFile.inputs(path).map(\.text)
+    } ?? self.texts
+    let embeddings = try embedder.embed(texts)
+    if let first = embeddings.cut.first {
+      console.writeNote(
+        "\(embeddings.cut.count) of \(texts.count) texts were cut to \(embedder.maximumLength) tokens, "
+          + "the first is text \(first)")
+    }
+    try write(embeddings.vectors, of: texts, settings, to: console)
+    return .done
+  }
+
+  private func write(
+    _ vectors: [[Float]], of texts: [String], _ settings: EmbeddingSettings, to console: Console
+  ) throws {
+    if let output, output.hasSuffix(".safetensors") {
+      try Embeddings.write(vectors, to: output)
+    } else if let output {
+      let file = try OutputFile(path: output)
+      try file.write(Array(Embeddings.lines(vectors, of: texts).utf8), at: 0)
+      try file.commit()
+    } else if json {
+      let rows = JSONValue.array(vectors.map(Embeddings.json))
+      console.write(
+        JSONWriter.text(.object([JSONValue.Member("embeddings", rows)])) + "\n")
+    } else if input != nil {
+      console.write(Embeddings.lines(vectors, of: texts))
+    } else {
+      console.write(Embeddings.description(vectors, of: texts, settings))
+    }
+  }
+}
+
+/// How vectors are printed and written.
+private enum Embeddings {
+  static func json(_ vector: [Float]) -> JSONValue {
+    .array(vector.map { .double(Double($0)) })
+  }
+
+  /// JSON lines.
+  static func lines(_ vectors: [[Float]], of texts: [String]) -> String {
+    var writer = JSONWriter()
+    for (text, vector) in zip(texts, vectors) {
+      writer.write(
+        .object([
+          JSONValue.Member("text", .string(text)), JSONValue.Member("embedding", json(vector)),
+        ]))
+      writer.writeRaw("\n")
+    }
+    return String(decoding: writer.bytes, as: UTF8.self)
+  }
+
+  /// A safetensors file.
+  static func write(_ vectors: [[Float]], to path: String) throws(CheckpointError) {
+    try writeTensor(
+      Array(vectors.joined()), dimensions: [vectors.count, vectors.first?.count ?? 0],
+      named: "embeddings", to: path)
+  }
+
+  /// The beginning of each vector, and how close each two texts are.
+  static func description(
+    _ vectors: [[Float]], of texts: [String], _ settings: EmbeddingSettings
+  ) -> String {
+    let way = settings.pooling == .cls ? "the first token" : "the mean over tokens"
+    var lines = [
+      "\(vectors.first?.count ?? 0) numbers each: \(way)"
+        + (settings.normalizes ? ", of length 1" : "")
+    ]
+    for (place, (text, vector)) in zip(texts, vectors).enumerated() {
+      let start = vector.prefix(3).map { NumberText.fixed(Double($0), digits: 4) }
+      lines.append("\(place)  [\(start.joined(separator: ", ")), …]  \(singleLine(text))")
+    }
+    guard vectors.count > 1 else { return lines.joined(separator: "\n") + "\n" }
+    lines.append("cosine similarities")
+    for (place, first) in vectors.enumerated() {
+      let row = vectors.map { NumberText.fixed(cosine(first, $0), digits: 4) }
+      lines.append("\(place)  " + row.joined(separator: "  "))
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func cosine(_ first: [Float], _ second: [Float]) -> Double {
+    func product(_ left: [Float], _ right: [Float]) -> Double {
+      zip(left, right).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+    }
+    let lengths = (product(first, first) * product(second, second)).squareRoot()
+    return lengths > 0 ? product(first, second) / lengths : 0
+  }
+}

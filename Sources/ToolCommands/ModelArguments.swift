@@ -1,0 +1,55 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+/// The model that a command runs.
+struct ModelArguments: ParsableArguments {
+  @Argument(
+    help: ArgumentHelp(
+      "A model directory, or a file of weights with its config.json beside it.",
+      valueName: "model"))
+  var path: String
+
+  @OptionGroup var sourceOptions: SourceOptions
+
+  /// Opens the model's files; what is worth knowing goes to standard error.
+  func open(_ console: Console) throws(CheckpointError) -> ModelSource {
+    let source = try ModelSource(path, options: sourceOptions.openOptions)
+    for note in source.checkpoint.notes + source.notes { console.writeNote(note) }
+    return source
+  }
+
+  /// Loads the model of a class, or of the one that the configuration names.
+  func load(
+    _ className: String?, _ console: Console
+  ) throws(CheckpointError) -> any LanguageModel {
+    let source = try open(console)
+    return try load(try source.modelClass(named: className), of: source, console)
+  }
+
+  /// Loads a model from opened files.
+  func load(
+    _ modelClass: ModelClass, of source: ModelSource, _ console: Console
+  ) throws(CheckpointError) -> any LanguageModel {
+    let model = try source.load(modelClass.type)
+    for remark in model.remarks { console.writeNote(remark) }
+    return model
+  }
+}
+
+extension ModelArguments {
+  /// The error for a model that is not of the kind that a command needs.
+  func unsuitable(
+    _ model: any LanguageModel, _ source: ModelSource, _ problem: String
+  ) -> CheckpointError {
+    CheckpointError(
+      .unsupported, file: source.configurationFile, field: "model_type",
+      "\(type(of: model).className) \(problem)")
+  }
+}
+
+extension Console {
+  /// Prints a note to standard error.
+  func writeNote(_ text: String) {
+    writeError("note: \(singleLine(text, limit: 400))\n")
+  }
+}

@@ -1,0 +1,84 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+/// `weighbridge run`: what a model computes, as a file of tensors.
+struct RunCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Runs a model once, and writes what it computes as float32 tensors.",
+    discussion: """
+      Inputs are tensors of whole numbers under Transformers' names: input_ids, attention_mask, token_type_ids, \
+      position_ids, mc_token_ids. Outputs have its names too: last_hidden_state, logits, hidden_states.0, … With the file \
+      of the inputs, OUTPUT is a recorded run that `verify --golden OUTPUT --inputs INPUTS` compares other models with.
+      """)
+
+  @OptionGroup var model: ModelArguments
+
+  @Option(help: "A file with the inputs.")
+  var inputs: String
+
+  @Option(help: "The file to write; one that exists is replaced.")
+  var output: String
+
+  @Flag(help: "Write hidden_states.0 (the embeddings) to hidden_states.N too.")
+  var hiddenStates = false
+
+  @Flag(help: "Write attentions.0 … too.")
+  var attentions = false
+
+  @Option(help: "The class to run, by Transformers' name (default: that of the configuration).")
+  var architecture: String?
+
+  @Option(help: "How numbers are computed: float32.")
+  var precision: Precision = .float32
+
+  @Flag(help: "Print the class, and the outputs with their extents, as one JSON object.")
+  var json = false
+
+  /// How numbers are computed.
+  enum Precision: String, ExpressibleByArgument, CaseIterable {
+    case float32, high, bfloat16
+  }
+
+  mutating func run(on console: Console) throws -> ToolExit {
+    guard precision == .float32 else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(field: "precision"),
+        "\(precision.rawValue) is not implemented", remedy: "use --precision float32")
+    }
+    let loaded = try model.load(architecture, console)
+    var options = RunOptions()
+    if hiddenStates { options.extras.insert(.hiddenStates) }
+    if attentions { options.extras.insert(.attentions) }
+    let outputs = try loaded(try ModelInputs(opening: inputs), options: options)
+    try outputs.write(to: output, of: loaded, options: options)
+    console.write(json ? JSONWriter.text(report(loaded, outputs)) + "\n" : text(loaded, outputs))
+    return .done
+  }
+
+  private func text(_ loaded: any LanguageModel, _ outputs: ModelOutputs) -> String {
+    let width = outputs.all.map(\.name.count).max() ?? 0
+    let lines = outputs.all.map { output in
+      "  " + output.name + String(repeating: " ", count: width - output.name.count + 2)
+        + "\(output.dimensions)"
+    }
+    return
+      (["\(singleLine(model.path)): \(type(of: loaded).className), to \(singleLine(output))"]
+      + lines).joined(separator: "\n") + "\n"
+  }
+
+  private func report(_ loaded: any LanguageModel, _ outputs: ModelOutputs) -> JSONValue {
+    .object([
+      JSONValue.Member("class", .string(type(of: loaded).className)),
+      JSONValue.Member(
+        "outputs",
+        .array(
+          outputs.all.map { output in
+            .object([
+              JSONValue.Member("name", .string(output.name)),
+              JSONValue.Member("shape", .array(output.dimensions.map { .integer($0) })),
+            ])
+          })),
+    ])
+  }
+}

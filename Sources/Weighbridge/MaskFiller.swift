@@ -1,0 +1,73 @@
+public import CheckpointBytes
+public import LanguageModels
+public import Tokenizers
+
+/// A model that fills masks in texts: `BertForMaskedLM`, `RobertaForMaskedLM`.
+public protocol MaskFiller: LanguageModel {}
+
+extension EncoderForMaskedLM: MaskFiller {}
+
+/// A mask in a text, and what may stand there.
+public struct MaskedPlace: Sendable, Hashable {
+  /// A token for the mask.
+  public struct Proposal: Sendable, Hashable {
+    /// The token's id.
+    public let tokenID: Int
+    /// The token as text.
+    public let token: String
+    /// Its probability among all tokens of the vocabulary.
+    public let probability: Double
+    /// The text with the token in place of the mask. If there are several masks, the others stay, and special tokens too,
+    /// as in the reference's pipeline.
+    public let text: String
+  }
+
+  /// The place of the mask among the text's tokens.
+  public let position: Int
+  /// The most probable tokens, the best first.
+  public let proposals: [Proposal]
+}
+
+extension MaskFiller {
+  /// Fills the masks of a text as Transformers' pipeline `fill-mask` does (5.23).
+  ///
+  /// - Parameters:
+  ///   - text: A text with at least one mask, written as the tokenizer's mask token.
+  ///   - count: How many tokens are proposed for each mask.
+  /// - Returns: The masks in their order.
+  /// - Throws: `notFound` if the tokenizer has no mask token, or the text no mask; what encoding and running throw.
+  public func fillMasks(
+    _ text: String, tokenizer: Tokenizer, top count: Int = 5
+  ) throws(CheckpointError) -> [MaskedPlace] {
+    guard let mask = tokenizer.maskTokenID else {
+      throw CheckpointError(
+        .notFound, CheckpointError.Site(field: "mask_token"), "the tokenizer has no mask token")
+    }
+    let encoding = try tokenizer.encode(text)
+    let places = encoding.ids.indices.filter { encoding.ids[$0] == mask }
+    guard !places.isEmpty else {
+      throw CheckpointError(
+        .notFound, CheckpointError.Site(field: "text"),
+        "there is no mask in \(quoted(text))",
+        remedy: "write \(tokenizer.specialTokens[.mask] ?? "the mask token") where a token is missing")
+    }
+    guard let logits = try self(encoding).logits, let width = logits.dimensions.last else {
+      return []
+    }
+    let values = logits.values
+    return places.map { place in
+      let probabilities = ScoreProcessor.probabilities(
+        of: Array(values[(place * width)..<((place + 1) * width)]))
+      let proposals = largestPlaces(count, of: probabilities).map { token in
+        var ids = encoding.ids
+        ids[place] = token
+        ids.removeAll { $0 == tokenizer.paddingTokenID }
+        return MaskedPlace.Proposal(
+          tokenID: token, token: tokenizer.decode([token]),
+          probability: Double(probabilities[token]),
+          text: tokenizer.decode(ids, skipSpecialTokens: places.count == 1))
+      }
+      return MaskedPlace(position: place, proposals: proposals)
+    }
+  }
+}

@@ -1,0 +1,49 @@
+public import CheckpointBytes
+public import LanguageModels
+internal import LayoutRules
+public import Tokenizers
+
+extension LanguageModel {
+  /// True if texts have token types for this model: the tokenizers of the other families give none.
+  var takesTokenTypes: Bool { Configuration.family == .bert }
+
+  /// What encoded texts are for this model: ids, the mask where there is padding, and for BERT the token types, as
+  /// Transformers' tokenizers of the families give them (`model_input_names`, 5.23).
+  ///
+  /// - Throws: `mismatch` if the encodings differ in length, `inconsistent` if there is no token.
+  public func inputs(_ encodings: [Encoding]) throws(CheckpointError) -> ModelInputs {
+    guard encodings.contains(where: { !$0.ids.isEmpty }) else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "text"), "the text has no token",
+        remedy: "give a text that is not empty")
+    }
+    var inputs = ModelInputs(inputIDs: try TokenArray(encodings.map(\.ids)))
+    if encodings.contains(where: { $0.attentionMask.contains(0) }) {
+      inputs.attentionMask = try TokenArray(encodings.map(\.attentionMask))
+    }
+    if takesTokenTypes {
+      inputs.tokenTypeIDs = try TokenArray(encodings.map(\.typeIDs))
+    }
+    return inputs
+  }
+
+  /// Runs the model on an encoded text.
+  ///
+  ///     let outputs = try model(tokenizer.encode("Paris is the [MASK] of France."))
+  ///
+  /// - Throws: What ``inputs(_:)`` and ``LanguageModel/run(_:_:)`` throw.
+  public func callAsFunction(
+    _ encoding: Encoding, options: RunOptions = RunOptions()
+  ) throws(CheckpointError) -> ModelOutputs {
+    try run(inputs([encoding]), options)
+  }
+
+  /// Runs the model on encoded texts of one length: pad them when encoding.
+  ///
+  /// - Throws: What ``inputs(_:)`` and ``LanguageModel/run(_:_:)`` throw.
+  public func callAsFunction(
+    _ encodings: [Encoding], options: RunOptions = RunOptions()
+  ) throws(CheckpointError) -> ModelOutputs {
+    try run(inputs(encodings), options)
+  }
+}

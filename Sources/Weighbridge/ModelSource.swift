@@ -1,0 +1,189 @@
+public import CheckpointBytes
+public import Checkpoints
+public import LanguageModels
+public import LayoutRules
+public import Tokenizers
+
+/// A model as it lies on disk: its weights, its settings in Transformers' form, and the directory that holds them.
+///
+/// Whatever ``Checkpoint/open(_:options:)`` reads will do, in any layout, if a `config.json` lies beside the weights:
+/// Transformers' own, or that of a KerasHub preset, which is put into Transformers' form. Weights are not read yet.
+public struct ModelSource: Sendable {
+  /// The path that was given: a directory, a file or an index of shards.
+  public let path: String
+  /// The directory that the files lie in.
+  public let directory: String
+  /// The weights.
+  public let checkpoint: Checkpoint
+  /// The settings, as `config.json` of Transformers has them.
+  public let configuration: JSONValue
+  /// The path of the file that they come from.
+  public let configurationFile: String
+  /// What was assumed or cannot be had in Transformers' form, in words.
+  public let notes: [String]
+
+  private let settings: ModelConfiguration
+  private let limits: ReadLimits
+
+  /// Opens weights and settings.
+  ///
+  /// - Parameter path: A directory, or a file of weights with its configuration beside it.
+  /// - Throws: `notFound` without `config.json`; what ``Checkpoint/open(_:options:)`` and ``ModelConfiguration`` throw.
+  public init(
+    _ path: String, options: OpenOptions = OpenOptions()
+  ) throws(CheckpointError) {
+    self.path = path
+    limits = options.limits
+    checkpoint = try Checkpoint.open(path, options: options)
+    if try PathKind(path: path) == .directory {
+      directory = path
+    } else {
+      let parent = splitPath(path).directory
+      directory = parent.isEmpty ? "." : parent
+    }
+    configurationFile = Directory.join(directory, "config.json")
+    guard let bytes = try Self.bytes(configurationFile, limits) else {
+      throw CheckpointError(
+        .notFound, file: configurationFile,
+        "the settings of the model are not there, and weights alone do not run",
+        remedy:
+          "put the model's config.json there, or `weighbridge convert` the weights to a directory, which writes one"
+      )
+    }
+    let taskFile = Directory.join(directory, "task.json")
+    settings = try ModelConfiguration(
+      parsing: bytes, file: configurationFile,
+      task: try Self.bytes(taskFile, limits).map { (bytes: $0, file: taskFile) })
+    switch settings.convention {
+    case .transformers:
+      configuration = settings.document
+      notes = []
+    case .kerasHub:
+      (configuration, notes) = try Self.converted(path, checkpoint, settings, limits)
+    }
+  }
+
+  /// The settings that a conversion to Transformers would write.
+  private static func converted(
+    _ path: String, _ checkpoint: Checkpoint, _ settings: ModelConfiguration, _ limits: ReadLimits
+  ) throws(CheckpointError) -> (JSONValue, [String]) {
+    let model = try RecognizedModel(checkpoint.graph, configuration: settings)
+    let plan = try DirectoryCompanions(path, weights: checkpoint.files, limits: limits)
+      .plan(for: .transformers, of: model.architecture)
+    guard let file = plan.files.first(where: { $0.path == "config.json" }),
+      case .bytes(let bytes) = file.content
+    else {
+      throw CheckpointError(
+        .unsupported, file: settings.file, "the preset has no settings in Transformers' form")
+    }
+    let document = try locating(file: settings.file) { () throws(ParseFailure) in
+      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+    }
+    return (document, plan.losses.map { "\($0.setting): \($0.reason)" })
+  }
+
+  /// The bytes of a file within the limit for JSON documents; nil if it is not there.
+  private static func bytes(
+    _ path: String, _ limits: ReadLimits
+  ) throws(CheckpointError) -> [UInt8]? {
+    guard try PathKind(path: path) != .nothing else { return nil }
+    let file = try SourceFile(path: path)
+    guard file.size <= limits.jsonBytes else {
+      throw CheckpointError(
+        .limitExceeded, file: path, "\(file.size) bytes, at most \(limits.jsonBytes) are read")
+    }
+    return try file.bytes(at: 0, count: file.size)
+  }
+}
+
+extension ModelSource {
+  /// The JSON document in a file of the directory; nil if it is not there.
+  ///
+  /// - Parameter name: Its path in the directory: `generation_config.json`.
+  /// - Throws: `malformed` if it is no JSON, `limitExceeded` if it is too long, what reading throws.
+  public func document(_ name: String) throws(CheckpointError) -> JSONValue? {
+    let file = Directory.join(directory, name)
+    guard let bytes = try Self.bytes(file, limits) else { return nil }
+    return try locating(file: file) { () throws(ParseFailure) in
+      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+    }
+  }
+
+  /// A class by its name, or the first that the settings name, as Transformers' `AutoModel…` take it.
+  ///
+  /// - Throws: `unsupported` for a class that is not implemented, `notFound` if none is named.
+  public func modelClass(named name: String? = nil) throws(CheckpointError) -> ModelClass {
+    guard let name else {
+      return try ModelClass(configuration: configuration, file: configurationFile)
+    }
+    guard let found = ModelClass(named: name) else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(field: "architecture"),
+        "there is no class \(quoted(name)) here",
+        remedy: "there are \(ModelClass.names.joined(separator: ", "))")
+    }
+    return found
+  }
+
+  /// The family's class with a head, whatever class the settings name: as Transformers' `AutoModelFor…` take it.
+  ///
+  /// - Throws: `unsupported` if the family has no such class.
+  public func modelClass(of head: ModelHead) throws(CheckpointError) -> ModelClass {
+    guard let name = head.className(in: settings.family), let found = ModelClass(named: name)
+    else {
+      throw CheckpointError(
+        .unsupported, file: configurationFile, field: "model_type",
+        "\(settings.family.rawValue) has no model of the kind \(head.rawValue)")
+    }
+    return found
+  }
+
+  /// Loads a model of a class.
+  ///
+  /// - Throws: What ``LanguageModel/init(weights:document:file:options:)`` throws, with the path; `inconsistent` if the
+  ///   settings contradict the weights.
+  public func load<Model: LanguageModel>(
+    _ type: Model.Type, options: LoadOptions = LoadOptions()
+  ) throws(CheckpointError) -> Model {
+    do throws(CheckpointError) {
+      let model = try Model(
+        weights: checkpoint.graph, document: configuration, file: configurationFile,
+        options: options)
+      // Of another class than the settings name, they do not know the head's sizes.
+      if settings.convention == .transformers, settings.heads.first == Model.head {
+        try settings.check(against: model.info.architecture)
+      }
+      return model
+    } catch {
+      throw error.site.file == nil ? error.inFile(path) : error
+    }
+  }
+
+  /// The settings of `generation_config.json`; where it is not there those of `config.json`, with the model's special
+  /// tokens.
+  ///
+  /// - Throws: What ``GenerationSettings/init(_:file:)`` throws.
+  public func generationSettings(
+    for model: any CausalLanguageModel
+  ) throws(CheckpointError) -> GenerationSettings {
+    let name = "generation_config.json"
+    if let document = try document(name) {
+      return try GenerationSettings(document, file: Directory.join(directory, name))
+    }
+    var settings = try GenerationSettings(configuration, file: configurationFile)
+    let defaults = model.defaultSettings
+    settings.padTokenID = defaults.padTokenID
+    settings.bosTokenID = defaults.bosTokenID
+    settings.eosTokenIDs = defaults.eosTokenIDs
+    return settings
+  }
+}
+
+extension ModelSource {
+  /// The model's tokenizer.
+  ///
+  /// - Throws: What ``Tokenizer/load(from:family:)`` throws.
+  public func tokenizer() throws(CheckpointError) -> Tokenizer {
+    try Tokenizer.load(from: directory)
+  }
+}

@@ -1,0 +1,148 @@
+public import CheckpointBytes
+public import LanguageModels
+internal import LayoutRules
+public import Tokenizers
+
+/// A model that makes one vector of a text, as sentence-transformers (5) does.
+///
+///     let embedder = try SentenceEmbedder.load(from: "models/all-MiniLM-L6-v2")
+///     let vectors = try embedder.embed(["How heavy is it?", "What does it weigh?"]).vectors
+public struct SentenceEmbedder: Sendable {
+  /// Vectors of texts.
+  public struct Embeddings: Sendable, Hashable {
+    /// A vector for each text, in their order.
+    public var vectors: [[Float]] = []
+    /// The places of the texts that were too long and have been cut.
+    public var cut: [Int] = []
+  }
+
+  /// The body: `BertModel`, `RobertaModel` or `GPT2Model`.
+  public let model: any LanguageModel
+  /// The tokenizer.
+  public let tokenizer: Tokenizer
+  /// How vectors are made.
+  public let settings: EmbeddingSettings
+  /// The most tokens of a text.
+  public let maximumLength: Int
+
+  /// Puts an embedder together.
+  ///
+  /// - Throws: `unsupported` for a model that does not give `last_hidden_state`.
+  public init(
+    _ model: any LanguageModel, tokenizer: Tokenizer,
+    settings: EmbeddingSettings = EmbeddingSettings()
+  ) throws(CheckpointError) {
+    guard type(of: model).head == .base else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(field: "class"),
+        "\(type(of: model).className) gives no hidden state as its result",
+        remedy: "load BertModel, RobertaModel or GPT2Model")
+    }
+    self.model = model
+    self.tokenizer = tokenizer
+    self.settings = settings
+    maximumLength = [settings.maximumLength, tokenizer.maximumLength].compactMap { $0 }
+      .reduce(model.longestInput, min)
+  }
+
+  /// Loads model, tokenizer and settings of a directory; without sentence-transformers' files the mean over tokens is taken.
+  ///
+  /// - Throws: What ``ModelSource``, ``EmbeddingSettings/init(_:)`` and ``Tokenizer/load(from:family:)`` throw.
+  public static func load(from path: String) throws(CheckpointError) -> SentenceEmbedder {
+    let source = try ModelSource(path)
+    return try SentenceEmbedder(
+      try source.load(try source.modelClass(of: .base).type), tokenizer: try source.tokenizer(),
+      settings: try EmbeddingSettings(source))
+  }
+
+  /// The vectors of texts.
+  ///
+  /// - Throws: `inconsistent`, naming the text, for one without any token; what encoding and running throw.
+  public func embed(_ texts: [String]) throws(CheckpointError) -> Embeddings {
+    let options = EncodingOptions(
+      truncation: Truncation(maximumLength: maximumLength, side: tokenizer.truncationSide))
+    let encodings = try tokenizer.encodeBatch(
+      texts.map { TokenizerInput(settings.stripsTexts ? $0.stripped : $0) }, options: options)
+    if let place = encodings.firstIndex(where: { $0.ids.isEmpty }) {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "text \(place)"), "it has no token",
+        remedy: "give a text that is not empty")
+    }
+    var embeddings = Embeddings()
+    embeddings.cut = encodings.indices.filter { !encodings[$0].overflowing.isEmpty }
+    for start in stride(from: 0, to: encodings.count, by: Self.batchSize) {
+      let batch = encodings[start..<min(start + Self.batchSize, encodings.count)]
+      embeddings.vectors += try vectors(of: Array(batch))
+    }
+    return embeddings
+  }
+
+  /// Texts that are computed at once.
+  private static let batchSize = 16
+
+  private func vectors(of encodings: [Encoding]) throws(CheckpointError) -> [[Float]] {
+    let longest = encodings.map(\.count).max() ?? 0
+    func padded(
+      _ rows: [[Int]], with filling: Int
+    ) throws(CheckpointError) -> TokenArray {
+      try TokenArray(
+        rows.map { $0 + Array(repeating: filling, count: longest - $0.count) })
+    }
+    // Padding is not computed, so that its token does not matter.
+    var inputs = ModelInputs(
+      inputIDs: try padded(encodings.map(\.ids), with: tokenizer.paddingTokenID ?? 0))
+    inputs.attentionMask = try padded(
+      encodings.map { Array(repeating: 1, count: $0.count) }, with: 0)
+    if model.takesTokenTypes { inputs.tokenTypeIDs = try padded(encodings.map(\.typeIDs), with: 0) }
+    let outputs = try model(inputs, options: RunOptions(padding: .skipped))
+    guard let states = outputs.lastHiddenState, let width = states.dimensions.last else {
+      return []
+    }
+    let values = states.values
+    return encodings.enumerated().map { row, encoding in
+      let start = row * longest * width
+      return vector(
+        values[start..<(start + encoding.count * width)], width: width, count: encoding.count)
+    }
+  }
+
+  /// One vector of the states of a text's tokens, `[token, hidden]`.
+  private func vector(_ states: ArraySlice<Float>, width: Int, count: Int) -> [Float] {
+    var sums = [Double](repeating: 0, count: width)
+    let counted = settings.pooling == .cls ? 1 : count
+    for (place, value) in states.prefix(counted * width).enumerated() {
+      sums[place % width] += Double(value)
+    }
+    for index in sums.indices { sums[index] /= Double(counted) }
+    if settings.normalizes {
+      // `torch.nn.functional.normalize`.
+      let length = max(sums.reduce(0) { $0 + $1 * $1 }.squareRoot(), 1e-12)
+      for index in sums.indices { sums[index] /= length }
+    }
+    return sums.map { Float($0) }
+  }
+}
+
+extension LanguageModel {
+  /// The most tokens that a sequence may have.
+  fileprivate var longestInput: Int {
+    let positions = info.architecture.sizes.positions
+    guard Configuration.family == .roberta, let padding = configuration.padTokenID else {
+      return positions
+    }
+    return positions - padding - 1
+  }
+}
+
+extension String {
+  /// The text without white space at its ends, as Python's `str.strip` takes it away.
+  fileprivate var stripped: String {
+    func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+      scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
+    }
+    guard let first = unicodeScalars.firstIndex(where: { !isSpace($0) }),
+      let last = unicodeScalars.lastIndex(where: { !isSpace($0) })
+    else { return "" }
+    return String(unicodeScalars[first...last])
+  }
+}

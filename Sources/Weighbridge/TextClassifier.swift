@@ -1,0 +1,51 @@
+public import CheckpointBytes
+public import LanguageModels
+public import Tokenizers
+
+/// A model that labels texts: `BertForSequenceClassification`, `RobertaForSequenceClassification`,
+/// `GPT2ForSequenceClassification`.
+public protocol TextClassifier: LanguageModel {}
+
+extension BertForSequenceClassification: TextClassifier {}
+extension RobertaForSequenceClassification: TextClassifier {}
+extension GPT2ForSequenceClassification: TextClassifier {}
+
+/// A label, and how much of it is in a text.
+public struct LabelScore: Sendable, Hashable {
+  /// The label, by `id2label`.
+  public let label: String
+  /// Its probability; for a regression the number itself.
+  public let score: Double
+}
+
+extension TextClassifier {
+  /// What the classes' numbers are made into, as Transformers' pipeline `text-classification` has it (5.23): what the
+  /// configuration states, else the sigmoid of a single label and a softmax over several.
+  public var effectiveProblemType: ProblemType {
+    configuration.problemType
+      ?? (configuration.labels.count == 1
+        ? .multiLabelClassification : .singleLabelClassification)
+  }
+
+  /// Labels a text, or a pair of texts.
+  ///
+  /// - Returns: All labels, the highest first.
+  /// - Throws: What encoding and running throw.
+  public func classify(
+    _ text: String, pair: String? = nil, tokenizer: Tokenizer
+  ) throws(CheckpointError) -> [LabelScore] {
+    guard let logits = try self(try tokenizer.encode(text, pair: pair)).logits?.values else {
+      return []
+    }
+    let scores: [Float] =
+      switch effectiveProblemType {
+      case .regression: logits
+      case .singleLabelClassification: ScoreProcessor.probabilities(of: logits)
+      // The sigmoid is the first of two probabilities, where the other's score is 0.
+      case .multiLabelClassification: logits.map { ScoreProcessor.probabilities(of: [$0, 0])[0] }
+      }
+    return largestPlaces(scores.count, of: scores).map { row in
+      LabelScore(label: configuration.labels.name(of: row), score: Double(scores[row]))
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import CheckpointBytes
+import TestSupport
+import Testing
+import ToolCommands
+
+@Suite("weighbridge run")
+struct RunCommandTests {
+  private let model = Fixtures.path("tiny-bert")
+  private let golden = Fixtures.path("golden/tiny-bert.safetensors")
+  private let arguments = ["input_ids", "attention_mask", "token_type_ids"]
+
+  /// The inputs, or the outputs, of the recorded run in a file of their own.
+  private func part(_ option: String, _ name: String, in directory: TemporaryDirectory) -> String {
+    let path = directory.file(name)
+    let options = arguments.flatMap { [option, $0] }
+    #expect(ToolRun(arguments: ["convert", golden, path] + options).code == 0)
+    return path
+  }
+
+  @Test("Outputs are those that the reference recorded, under its names, and are a record with the inputs")
+  func outputs() throws {
+    let directory = try TemporaryDirectory()
+    let inputs = part("--include", "in.safetensors", in: directory)
+    let expected = part("--exclude", "expected.safetensors", in: directory)
+    let output = directory.file("out.safetensors")
+    let run = ToolRun(
+      "run", model, "--inputs", inputs, "--output", output, "--hidden-states", "--attentions")
+    #expect(run.code == 0 && run.error == "", "\(run.error)")
+    #expect(
+      run.output == """
+        \(model): BertForMaskedLM, to \(output)
+          hidden_states.0  [2, 6, 32]
+          attentions.0     [2, 2, 6, 6]
+          hidden_states.1  [2, 6, 32]
+          attentions.1     [2, 2, 6, 6]
+          hidden_states.2  [2, 6, 32]
+          logits           [2, 6, 101]
+
+        """, "\(run.output)")
+    let difference = ToolRun("diff", output, expected, "--rtol", "1e-5", "--atol", "1e-5")
+    #expect(difference.code == 0, "\(difference.output)")
+    let listing = try JSONValue(printed: ToolRun("inspect", output, "--json").output)
+    let types = Set((listing["tensors"]?.elements ?? []).map { $0["dtype"]?.string })
+    #expect(types == ["F32"])
+    #expect(ToolRun("verify", model, "--golden", output, "--inputs", inputs).code == 0)
+  }
+
+  @Test("Without options the head's outputs alone are written, and an existing file is replaced")
+  func plain() throws {
+    let directory = try TemporaryDirectory()
+    let inputs = part("--include", "in.safetensors", in: directory)
+    let output = try directory.write([1, 2, 3], as: "out.safetensors")
+    let run = ToolRun("run", model, "--inputs", inputs, "--output", output, "--json")
+    #expect(run.code == 0 && run.error == "")
+    #expect(
+      run.output
+        == #"{"class":"BertForMaskedLM","outputs":[{"name":"logits","shape":[2,6,101]}]}"# + "\n")
+    let other = ToolRun(
+      "run", model + "/model.safetensors", "--inputs", inputs, "--output", output,
+      "--architecture", "BertModel")
+    #expect(other.code == 0)
+    #expect(other.output.hasSuffix("\n  last_hidden_state  [2, 6, 32]\n"), "\(other.output)")
+  }
+
+  @Test("A checkpoint in TensorFlow's or KerasHub's layout gives the same bits")
+  func layouts() throws {
+    let directory = try TemporaryDirectory()
+    let inputs = part("--include", "in.safetensors", in: directory)
+    let outputs = ["a", "b", "c"].map { directory.file($0 + ".safetensors") }
+    var models = [model]
+    for (name, options) in [
+      ("tf", ["--format", "hdf5"]),
+      // Its head has constants of its own; the body does not, with these settings.
+      ("keras", ["--layout", "keras-hub", "--allow-loss", "*"]),
+    ] {
+      models.append(directory.file(name))
+      let converted = ToolRun(arguments: ["convert", model, models.last ?? ""] + options)
+      #expect(converted.code == 0, "\(converted.error)")
+    }
+    for (model, output) in zip(models, outputs) {
+      let run = ToolRun(
+        "run", model, "--inputs", inputs, "--output", output, "--architecture", "BertModel",
+        "--hidden-states")
+      #expect(run.code == 0, "\(run.error)")
+    }
+    #expect(ToolRun("diff", outputs[0], outputs[1]).code == 0)
+    // KerasHub's GELU is the approximation by tanh.
+    #expect(ToolRun("diff", outputs[0], outputs[2], "--atol", "1e-2").code == 0)
+  }
+
+  @Test("What cannot be run ends with an error of one line that says what and where")
+  func failures() throws {
+    let directory = try TemporaryDirectory()
+    let inputs = part("--include", "in.safetensors", in: directory)
+    let output = directory.file("out.safetensors")
+    let plain = ["run", model, "--inputs", inputs, "--output", output]
+    for (arguments, words) in [
+      (plain + ["--precision", "bfloat16"], ["precision", "bfloat16"]),
+      (plain + ["--architecture", "BertForAnything"], ["BertForAnything"]),
+      (plain + ["--architecture", "GPT2Model"], ["model_type", "gpt2"]),
+      (plain + ["--architecture", "BertForQuestionAnswering"], ["BertForQuestionAnswering"]),
+      (["run", model, "--inputs", golden, "--output", output], ["golden/tiny-bert", "attentions.0"]),
+      (["run", golden, "--inputs", inputs, "--output", output], ["config.json"]),
+    ] {
+      let run = ToolRun(arguments: arguments)
+      #expect(run.code == 65, "\(arguments)")
+      #expect(run.output == "" && run.error.split(separator: "\n").count == 1, "\(run.error)")
+      for word in words { #expect(run.error.contains(word), "\(run.error)") }
+    }
+    #expect(ToolRun("run", model, "--inputs", inputs, "--output", directory.path).code == 74)
+    #expect(ToolRun("run", model, "--inputs", "/absent", "--output", output).code == 74)
+    #expect(ToolRun("run", model, "--inputs", inputs).code == 64)
+    #expect(ToolRun(arguments: plain + ["--precision", "float7"]).code == 64)
+    #expect(try PathKind(path: output) == .nothing)
+  }
+}
