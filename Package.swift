@@ -123,7 +123,9 @@ let tests: [Target] = [
   .testTarget(
     name: "WeighbridgeTestingTests",
     dependencies: ["WeighbridgeTesting", "Weighbridge", "TestSupport", collections]),
-  .testTarget(name: "ToolCommandsTests", dependencies: ["ToolCommands", "TestSupport"]),
+  .testTarget(
+    name: "ToolCommandsTests",
+    dependencies: ["ToolCommands", "LayoutRules", "WeightGraph", "TestSupport", collections]),
 ]
 
 let package = Package(

@@ -21,6 +21,21 @@ extension WeightGraph {
       facts.metadata = .entries(["format": "pt"])
       receipt.notes.append("added the metadata format = pt, as PyTorch's own tools write it")
     }
+    leaveOutUntrueTies(&receipt)
+  }
+
+  /// Metadata that a reader would take for a tie of a weight that is not written (``adoptMetadata(_:file:)``).
+  private mutating func leaveOutUntrueTies(_ receipt: inout ConversionReceipt) {
+    guard var entries = facts.metadata.entries else { return }
+    for (key, value) in entries
+    where key != "format" && weights[key] == nil && weights[ExactName(value)] != nil {
+      entries[key] = nil
+      receipt.omissions.append(
+        ConversionReceipt.Omission(
+          item: "metadata \(quoted(key.string)) = \(quoted(value))",
+          reason: "it would tie a weight that is not there to one that is"))
+    }
+    facts.metadata = .entries(entries)
   }
 }
 

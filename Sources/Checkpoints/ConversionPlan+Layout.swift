@@ -43,10 +43,11 @@ extension WeightGraph {
         }
       }
     } catch {
-      let remedy =
-        error.remedy ?? "--layout flat keeps names and shapes as they are"
+      let flat = "--layout flat keeps names and shapes as they are"
       var described = error.inFile(file)
-      described.remedy = remedy
+      // Of a layout that nobody asked for, one may want to do without.
+      described.remedy =
+        error.remedy.map { options.layout == .automatic ? "\($0); or \(flat)" : $0 } ?? flat
       throw described
     }
   }
@@ -72,8 +73,15 @@ extension WeightGraph {
       }
       return nil
     }
-    if destination.format == .hdf5 { return .tensorFlow }
-    if model.layout != .transformers { return .transformers }
+    let layout: Layout = destination.format == .hdf5 ? .tensorFlow : .transformers
+    if model.hasUnusualWrapper {
+      // Another architecture may have the same names inside.
+      receipt.notes.append(
+        "names are kept as they are: they stand under \(quoted(model.wrapper)), which is no usual wrapper; --layout \(layout.rawValue) takes it off"
+      )
+      return nil
+    }
+    if layout == .tensorFlow || model.layout != .transformers { return layout }
     if model.wrapper.isEmpty { return nil }
     if destination.isDirectory { return .transformers }
     receipt.notes.append(
@@ -91,7 +99,10 @@ extension WeightGraph {
       mayMiss: { name in options.allowMissing.contains { $0.matches(name) } },
       remedy: ConversionOptions.remedy)
     receipt.notes += model.notes
-    if case .likely(let doubt) = model.model.certainty { receipt.notes.append(doubt) }
+    if model.model.hasUnusualWrapper {
+      receipt.notes.append(
+        "the names stand under \(quoted(model.model.wrapper)), which is no usual wrapper")
+    }
     let plan = try SavePlan(
       model.graph, of: model.architecture(heads: options.attentionHeads), in: layout,
       mayLose: options.allowLoss, mayMiss: options.allowMissing,

@@ -56,7 +56,8 @@ extension RecognizedModel {
     alternatives = others.filter { $0.isLike(best) }.map(\.head)
     isFamilyLikelyOnly = rival != nil
     certainty = Self.certainty(
-      table.family, rival: rival, best: best, others: others, wrapper: values.wrapper)
+      table.family, rival: rival, best: best, others: others,
+      wrapper: Self.isUsual(values.wrapper) ? nil : values.wrapper)
     remarks = layers.remarks
     self.table = table
     self.values = values
@@ -64,7 +65,7 @@ extension RecognizedModel {
 
   private static func certainty(
     _ family: ModelFamily, rival: ModelFamily?, best: HeadMatch, others: [HeadMatch],
-    wrapper: String
+    wrapper: String?
   ) -> Certainty {
     func names(_ heads: [HeadMatch]) -> String {
       heads.compactMap { $0.head.className(in: family) }.joined(separator: ", ")
@@ -81,11 +82,18 @@ extension RecognizedModel {
     if best.head != .base, !best.isNamed, !byPooler.isEmpty {
       reasons.append("\(names(byPooler)) differs in the pooler only")
     }
-    let strange = wrapper.split(separator: ".").filter { !knownWrappers.contains(String($0)) }
-    if !strange.isEmpty {
+    if let wrapper {
       reasons.append("the names stand under \(quoted(wrapper)), which is no usual wrapper")
     }
     return reasons.isEmpty ? .certain : .likely(reasons.joined(separator: "; "))
+  }
+
+  /// True if something stands before the names that neither training programs nor containers put there: another
+  /// architecture may have such names inside.
+  public var hasUnusualWrapper: Bool { !Self.isUsual(wrapper) }
+
+  private static func isUsual(_ wrapper: String) -> Bool {
+    wrapper.split(separator: ".").allSatisfy { knownWrappers.contains(String($0)) }
   }
 
   /// What training programs and containers put before names.

@@ -1,0 +1,316 @@
+import CheckpointBytes
+import LayoutRules
+import TestSupport
+import Testing
+import ToolCommands
+
+/// What is wrong with a model is said in one line, with the names concerned and a remedy that works.
+@Suite("weighbridge convert --layout, bad input")
+struct LayoutCommandTests {
+  private let embeddings = "bert.embeddings.word_embeddings.weight"
+
+  /// Converts to `tf_model.h5`; the message without `weighbridge: <source>: `.
+  private func refusal(
+    _ file: TensorFile, configuration: String? = nil, _ more: String...
+  ) throws -> String {
+    let directory = try TemporaryDirectory()
+    let source = try directory.write(file, configuration: configuration)
+    let run = ToolRun(
+      arguments: ["convert", source, directory.file("out.h5"), "--layout", "tf"] + more)
+    #expect(run.code == 65, "\(run.output)")
+    #expect(run.output.isEmpty)
+    #expect(run.error.utf8.count { $0 == UInt8(ascii: "\n") } == 1)
+    return String(run.error.dropLast()).replacing("weighbridge: \(source)", with: "")
+  }
+
+  /// True if the same conversion works with these options.
+  private func isRemedied(_ file: TensorFile, configuration: String? = nil, by options: String...)
+    throws -> Bool
+  {
+    let directory = try TemporaryDirectory()
+    let source = try directory.write(file, configuration: configuration)
+    let run = ToolRun(
+      arguments: ["convert", source, directory.file("out.h5"), "--layout", "tf"] + options)
+    #expect(run.code == 0, "\(run.error)")
+    return run.code == 0
+  }
+
+  @Test("Half a checkpoint: the names that are not there, with and without the embeddings")
+  func half() throws {
+    var file = try SmallModel(layers: 2).file
+    let last = "bert.encoder.layer.1.output.LayerNorm.bias"
+    file[last] = nil
+    #expect(
+      try refusal(file)
+        == ": tensor '\(last)': missing: expected '\(last)', [6] (not found); "
+        + "open all files of the checkpoint together, or leave it out with --allow-missing '\(last)'"
+    )
+    #expect(try isRemedied(file, by: "--allow-missing", last))
+    file.tensors.removeAll { $0.name.contains("embeddings") }
+    #expect(
+      try refusal(file)
+        == ": tensor '\(embeddings)': half a checkpoint: layers of bert in layout transformers are "
+        + "there, 'bert.encoder.layer.0.attention.self.query.weight' for one, but no word embeddings "
+        + "(not found); open all files of the checkpoint together")
+  }
+
+  @Test("Two families in one file")
+  func twoFamilies() throws {
+    var file = try SmallModel().file
+    file.tensors += try SmallModel(.gpt2, .causalLM).file.tensors
+    #expect(
+      try refusal(file)
+        == ": tensor 'transformer.wte.weight': two families, bert and gpt2: word embeddings lie at "
+        + "'\(embeddings)' too; take the names of one of them only")
+    #expect(try isRemedied(file, by: "--include", "bert.*", "--include", "cls.*"))
+  }
+
+  @Test("A head that the configuration does not name, and one that the weights do not have")
+  func otherHead() throws {
+    let model = try SmallModel()
+    var file = model.file
+    file.add("classifier.weight", [4, 6])
+    #expect(
+      try refusal(file, configuration: model.configuration())
+        == ": tensor 'classifier.weight': unexpected: it is of BertForSequenceClassification or "
+        + "BertForTokenClassification or BertForMultipleChoice, and the model is BertForMaskedLM; "
+        + "--exclude 'classifier.weight' leaves it out")
+    #expect(
+      try isRemedied(
+        file, configuration: model.configuration(), by: "--exclude", "classifier.weight"))
+    let other = try SmallModel(.bert, .sequenceClassification)
+    #expect(
+      try refusal(model.file, configuration: other.configuration())
+        == ": architectures: the configuration contradicts the weights: architectures "
+        + "BertForSequenceClassification, but the weights are of BertForMaskedLM; one of the two "
+        + "files is another model's, or weights are missing")
+  }
+
+  @Test("A vocabulary that disagrees with the embeddings, in the weights and in the configuration")
+  func vocabulary() throws {
+    let model = try SmallModel()
+    #expect(
+      try refusal(model.file, configuration: model.configuration(vocabulary: 12))
+        == ": vocab_size: the configuration contradicts the weights: vocab_size 12, but the weights "
+        + "have 11 word embeddings; one of the two files is another model's, or weights are missing"
+    )
+    var file = model.file
+    file[embeddings] = nil
+    file.add(embeddings, [12, 6])
+    #expect(
+      try refusal(file)
+        == ": tensor 'cls.predictions.bias': [11]: its vocabulary is 11, that of '\(embeddings)' is "
+        + "12; --layout flat keeps names and shapes as they are")
+  }
+
+  @Test("A dropped layer: first, middle, and the last, which only a configuration knows")
+  func droppedLayer() throws {
+    let model = try SmallModel(layers: 3)
+    for (layer, remark) in [
+      (0, "layers are numbered 1…2; expected 0…1"), (1, "layer 1 of 0…2 is missing"),
+    ] {
+      var file = model.file
+      file.tensors.removeAll { $0.name.contains(".layer.\(layer).") }
+      let name = "bert.encoder.layer.\(layer).attention.self.query.weight"
+      let message = try refusal(file)
+      #expect(
+        message.hasPrefix(
+          ": tensor '\(name)': \(remark); missing: expected '\(name)', [6, 6]; and 15 more"))
+    }
+    var file = model.file
+    file.tensors.removeAll { $0.name.contains(".layer.2.") }
+    #expect(
+      try refusal(file, configuration: model.configuration())
+        == ": num_hidden_layers: the configuration contradicts the weights: num_hidden_layers 3, but "
+        + "the weights have 2 layers; one of the two files is another model's, or weights are missing"
+    )
+  }
+
+  @Test("Layers counted from 1, a layer there twice, and a layer more than the configuration has")
+  func renumbered() throws {
+    let model = try SmallModel(layers: 2)
+    func renamed(_ change: (String) -> String) -> TensorFile {
+      var file = model.file
+      for place in file.tensors.indices {
+        file.tensors[place].name = change(file.tensors[place].name)
+      }
+      return file
+    }
+    let shifted = renamed {
+      $0.replacing(".layer.1.", with: ".layer.2.").replacing(".layer.0.", with: ".layer.1.")
+    }
+    #expect(try refusal(shifted).contains(": layers are numbered 1…2; expected 0…1; missing: "))
+    #expect(
+      try isRemedied(
+        shifted, by: "--rename", "*.layer.1.*=>*.layer.0.*", "--rename",
+        "*.layer.2.*=>*.layer.1.*"))
+    var twice = model.file
+    var repeated = model.file
+    for tensor in model.file.tensors where tensor.name.contains(".layer.1.") {
+      twice.tensors.append(.init("module." + tensor.name, tensor.shape, tensor.bytes))
+      let name = tensor.name.replacing(".layer.1.", with: ".layer.2.")
+      repeated.tensors.append(.init(name, tensor.shape, tensor.bytes))
+    }
+    let message = try refusal(twice)
+    #expect(
+      message.contains(": layer 1 is there under two spellings; there twice: it is 'bert.enc"))
+    #expect(try isRemedied(twice, by: "--exclude", "module.*"))
+    #expect(
+      try refusal(repeated, configuration: model.configuration())
+        == ": num_hidden_layers: the configuration contradicts the weights: num_hidden_layers 2, but "
+        + "the weights have 3 layers; one of the two files is another model's, or weights are missing"
+    )
+  }
+
+  @Test("A name twice under two spellings")
+  func twoSpellings() throws {
+    let name = "bert.embeddings.LayerNorm."
+    for (other, problem) in [
+      (name + "gamma", "'\(name)weight' and '\(name)gamma' are one parameter"),
+      ("embeddings.LayerNorm.weight", "it is '\(name)weight' too"),
+    ] {
+      var file = try SmallModel().file
+      file.add(other, [6])
+      let first = other.hasPrefix("bert") ? name + "weight" : other
+      #expect(
+        try refusal(file)
+          == ": tensor '\(first)': there twice: \(problem); "
+          + "--exclude '\(other)' leaves one of them out")
+      #expect(try isRemedied(file, by: "--exclude", other))
+    }
+  }
+
+  @Test("An extra name, a misspelt one, and two heads of one shape that changed places")
+  func names() throws {
+    let model = try SmallModel()
+    let extra = "bert.encoder.layer.1.adapter.weight"
+    var file = model.file
+    file.add(extra, [2, 2])
+    #expect(
+      try refusal(file) == ": tensor '\(extra)': unexpected; --exclude '\(extra)' leaves it out")
+    #expect(try isRemedied(file, by: "--exclude", extra))
+    let name = "bert.encoder.layer.1.output.dense.bias"
+    file = model.file
+    let place = try #require(file.tensors.firstIndex { $0.name == name })
+    file.tensors[place].name = "bert.encoder.layer.1.output.dense.bais"
+    let rename = "bert.encoder.layer.1.output.dense.bais=>\(name)"
+    #expect(
+      try refusal(file)
+        == ": tensor '\(name)': missing: expected '\(name)', [6]; and 1 more (not found); did you "
+        + "mean 'bert.encoder.layer.1.output.dense.bais'? --rename '\(rename)' makes it so")
+    #expect(try isRemedied(file, by: "--rename", rename))
+    file = model.file
+    let weight = "bert.encoder.layer.1.intermediate.dense.weight"
+    let turned = "bert.encoder.layer.1.output.dense.weight"
+    let places = try [weight, turned].map { name in
+      try #require(file.tensors.firstIndex { $0.name == name })
+    }
+    file.tensors[places[0]].name = turned
+    file.tensors[places[1]].name = weight
+    #expect(
+      try refusal(file)
+        == ": tensor '\(weight)': misshaped: expected [10, 6], found [6, 10]; and 1 more; "
+        + "--layout flat keeps names and shapes as they are")
+  }
+
+  @Test("A tie that is stated but not true: the configuration, the metadata, TensorFlow's copies")
+  func untrueTies() throws {
+    let model = try SmallModel(.gpt2, .causalLM, isUntied: true)
+    let stated = model.configuration(and: ", \"tie_word_embeddings\": true")
+    let directory = try TemporaryDirectory()
+    let source = try directory.write(model.file, configuration: stated)
+    let target = directory.file("new") + "/"
+    #expect(
+      ToolRun("convert", source, target, "--layout", "transformers").error
+        == "weighbridge: \(source): tensor 'lm_head.weight': \(source)/config.json ties it to "
+        + "'transformer.wte.weight', and the bytes differ; say \"tie_word_embeddings\": false there if "
+        + "the model is meant to be untied\n")
+    try directory.write(
+      model.file, configuration: model.configuration(and: ", \"tie_word_embeddings\": false"))
+    #expect(ToolRun("convert", source, target, "--layout", "transformers").code == 0)
+
+    var file = model.file
+    file.metadata = [("lm_head.weight", "transformer.wte.weight")]
+    #expect(
+      try refusal(file)
+        == ": tensor 'lm_head.weight': __metadata__: it is stated to be 'transformer.wte.weight', and "
+        + "the bytes differ; --exclude 'lm_head.weight' leaves it out")
+    #expect(try isRemedied(file, by: "--exclude", "lm_head.weight"))
+    file["lm_head.weight"] = nil
+    #expect(try isRemedied(file))
+    file.metadata = [("lm_head.weight", "transformer.nothing")]
+    #expect(
+      try refusal(file).hasPrefix(
+        ": tensor 'lm_head.weight': __metadata__: it is stated to be 'transformer.nothing', which is "
+          + "not there"))
+
+    var copies = try SmallModel().file(in: .tensorFlow)
+    let copy = "mlm___cls/tf_bert_for_masked_lm/bert/embeddings/word_embeddings/weight:0"
+    copies[copy]?.bytes[5] ^= 1
+    #expect(
+      try refusal(copies)
+        == ": tensor '\(copy)': the layout repeats "
+        + "'bert/tf_bert_for_masked_lm/bert/embeddings/word_embeddings/weight:0' here, and the bytes "
+        + "differ; --layout flat keeps names and shapes as they are")
+  }
+
+  @Test("A tie left out by name is left out of the metadata too, and the file is written")
+  func excludedTie() throws {
+    var file = try SmallModel(.gpt2, .causalLM, isUntied: true).file
+    file.metadata = [("lm_head.weight", "transformer.wte.weight")]
+    let directory = try TemporaryDirectory()
+    let source = try directory.write(file)
+    let run = ToolRun(
+      "convert", source, directory.file("out.safetensors"), "--exclude", "lm_head.weight")
+    #expect(run.code == 0, "\(run.error)")
+    #expect(
+      run.output.contains("left out metadata 'lm_head.weight' = 'transformer.wte.weight': it would")
+    )
+  }
+
+  @Test("A width that is 0, and heads that do not divide it")
+  func sizes() throws {
+    let model = try SmallModel()
+    var file = model.file
+    file[embeddings] = nil
+    file.add(embeddings, [0, 6])
+    #expect(
+      try refusal(file).hasPrefix(
+        ": tensor '\(embeddings)': its vocabulary is 0, expected at least 1"))
+    #expect(
+      try refusal(model.file, configuration: model.configuration(heads: 4)).contains(
+        "4 heads do not divide the width 6"))
+  }
+
+  @Test("Names that no terminal should see are escaped, and layers of any number refused")
+  func oddNames() throws {
+    var file = try SmallModel().file
+    file.add("evil\n\u{1b}[31m\u{0}name", [1])
+    #expect(
+      try refusal(file).hasPrefix(": tensor 'evil\\u{a}\\u{1b}[31m\\u{0}name': unexpected; "))
+    for number in ["999999999999", "99999", "9999", "00"] {
+      var file = try SmallModel().file
+      file.add("bert.encoder.layer.\(number).output.dense.bias", [6])
+      #expect(try refusal(file).contains(".\(number).output.dense.bias': unexpected; --exclude"))
+    }
+  }
+
+  @Test("An unusual wrapper is not taken off unasked, and a configuration that is broken is told")
+  func unasked() throws {
+    let model = try SmallModel()
+    var file = TensorFile()
+    file.tensors = model.file.tensors.map { .init("electra." + $0.name, $0.shape, $0.bytes) }
+    let directory = try TemporaryDirectory()
+    let source = try directory.write(file)
+    let run = ToolRun("convert", source, directory.file("a.h5"), "--json")
+    #expect(run.code == 0)
+    let receipt = try JSONValue(parsing: Array(run.output.utf8), context: "output")
+    #expect(receipt["layout"] == .null)
+    #expect(run.output.contains("they stand under 'electra.', which is no usual wrapper"))
+
+    try directory.write(model.file, configuration: model.configuration(heads: 4))
+    let listed = ToolRun("inspect", source)
+    #expect(listed.output.contains("model: BertForMaskedLM in layout transformers"))
+    #expect(listed.output.contains("4 heads do not divide the width 6"))
+  }
+}
