@@ -44,7 +44,8 @@ extension WeightGraph {
       }
     } catch {
       let flat = "--layout flat keeps names and shapes as they are"
-      var described = error.inFile(file)
+      // The configuration's errors name its own file.
+      var described = error.site.file == nil ? error.inFile(file) : error
       // Of a layout that nobody asked for, one may want to do without.
       described.remedy =
         error.remedy.map { options.layout == .automatic ? "\($0); or \(flat)" : $0 } ?? flat

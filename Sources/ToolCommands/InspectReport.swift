@@ -28,6 +28,8 @@ struct InspectReport {
   let plan: LoadPlan?
   /// The digest of the model, or of all weights, where digests were asked for.
   let modelDigest: ModelDigest?
+  /// Why that is the digest of all weights, though they are a model; nil if it is the model's.
+  let bindingFailure: String?
 
   init(
     _ checkpoint: Checkpoint, source: String, lineage: Bool, digests: Bool,
@@ -71,11 +73,21 @@ struct InspectReport {
       recognitionFailure = error.kind == .notFound ? nil : error.description
     }
     plan = model.flatMap { try? LoadPlan(checkpoint.graph, as: $0) }
+    var bound: BoundModel?
+    var failure: String?
+    if digests, let plan {
+      do throws(CheckpointError) {
+        try plan.report.check()
+        bound = try BoundModel(checkpoint.graph)
+      } catch {
+        failure = error.description
+      }
+    }
+    bindingFailure = failure
     modelDigest =
       digests
       ? try ModelDigest(
-        plan?.report.problems.isEmpty == true ? BoundModel(checkpoint.graph) : nil,
-        of: checkpoint.graph, known: digestOfName, progress: progress) : nil
+        bound, of: checkpoint.graph, known: digestOfName, progress: progress) : nil
     var aliases: [ExactName: ExactName] = [:]
     var links: [ExactName: [ExactName]] = [:]
     for tie in ties {
@@ -200,8 +212,9 @@ extension InspectReport {
       lines.append("model: " + model.description + (model.doubt == nil ? ", certain" : ", likely"))
       if let doubt = model.doubt { lines.append("  " + singleLine(doubt, limit: 400)) }
       lines += model.remarks.map { "  " + singleLine($0, limit: 400) }
-      if let sum = modelDigest { lines.append("model sha256 " + sum.text) }
-    } else if let sum = modelDigest {
+      if let sum = modelDigest, bindingFailure == nil { lines.append("model sha256 " + sum.text) }
+    }
+    if model == nil || bindingFailure != nil, let sum = modelDigest {
       lines.append("all tensors sha256 " + sum.text)
     }
     if !rows.isEmpty { lines += [""] + table }
@@ -260,6 +273,9 @@ extension InspectReport {
     let problems = plan?.report.problemLines ?? []
     lines += problems.prefix(20).map { "not as the model has it: " + $0 }
     if problems.count > 20 { lines.append("… and \(problems.count - 20) more (see --json)") }
+    if let bindingFailure {
+      lines.append("no digest of the model: " + singleLine(bindingFailure, limit: 400))
+    }
     lines += configurationNotes.map { "configuration: " + singleLine($0, limit: 400) }
     if let recognitionFailure {
       lines.append("no model recognised: " + singleLine(recognitionFailure, limit: 400))

@@ -81,7 +81,7 @@ struct LayoutCommandTests {
     let other = try SmallModel(.bert, .sequenceClassification)
     #expect(
       try refusal(model.file, configuration: other.configuration())
-        == ": architectures: the configuration contradicts the weights: architectures "
+        == "/config.json: architectures: the configuration contradicts the weights: architectures "
         + "BertForSequenceClassification, but the weights are of BertForMaskedLM; one of the two "
         + "files is another model's, or weights are missing")
   }
@@ -91,7 +91,7 @@ struct LayoutCommandTests {
     let model = try SmallModel()
     #expect(
       try refusal(model.file, configuration: model.configuration(vocabulary: 12))
-        == ": vocab_size: the configuration contradicts the weights: vocab_size 12, but the weights "
+        == "/config.json: vocab_size: the configuration contradicts the weights: vocab_size 12, but the weights "
         + "have 11 word embeddings; one of the two files is another model's, or weights are missing"
     )
     var file = model.file
@@ -121,7 +121,7 @@ struct LayoutCommandTests {
     file.tensors.removeAll { $0.name.contains(".layer.2.") }
     #expect(
       try refusal(file, configuration: model.configuration())
-        == ": num_hidden_layers: the configuration contradicts the weights: num_hidden_layers 3, but "
+        == "/config.json: num_hidden_layers: the configuration contradicts the weights: num_hidden_layers 3, but "
         + "the weights have 2 layers; one of the two files is another model's, or weights are missing"
     )
   }
@@ -157,7 +157,7 @@ struct LayoutCommandTests {
     #expect(try isRemedied(twice, by: "--exclude", "module.*"))
     #expect(
       try refusal(repeated, configuration: model.configuration())
-        == ": num_hidden_layers: the configuration contradicts the weights: num_hidden_layers 2, but "
+        == "/config.json: num_hidden_layers: the configuration contradicts the weights: num_hidden_layers 2, but "
         + "the weights have 3 layers; one of the two files is another model's, or weights are missing"
     )
   }
@@ -252,6 +252,10 @@ struct LayoutCommandTests {
         == ": tensor '\(copy)': the layout repeats "
         + "'bert/tf_bert_for_masked_lm/bert/embeddings/word_embeddings/weight:0' here, and the bytes "
         + "differ; --layout flat keeps names and shapes as they are")
+    // Looking at it is no refusal.
+    let listed = ToolRun("inspect", try directory.write(copies) + "/model.safetensors", "--digests")
+    #expect(listed.code == 0)
+    #expect(listed.output.contains("no digest of the model: tensor '\(copy)': the layout repeats "))
   }
 
   @Test("A tie left out by name is left out of the metadata too, and the file is written")
