@@ -20,9 +20,10 @@
 INLINE void product_tile(
     const float *left, const float *panel, size_t depth, float *destination, size_t stride,
     size_t rows, int accumulates) {
-  const size_t chain = depth <= WEIGHBRIDGE_CHAIN ? WEIGHBRIDGE_SHORT_CHAIN : WEIGHBRIDGE_CHAIN;
+  const size_t shorter = accumulates ? 0 : WEIGHBRIDGE_CHAIN;
   size_t k = 0;
   do {
+    const size_t chain = k < shorter ? WEIGHBRIDGE_SHORT_CHAIN : WEIGHBRIDGE_CHAIN;
     const size_t end = depth - k < chain ? depth : k + chain;
     vector sums[TILE_ROWS][TILE_VECTORS];
     UNROLLED for (size_t row = 0; row < rows; row++)

@@ -13,8 +13,9 @@
 // The longest chain of additions; a sum of more terms is added up from chains of this many. That fixes the order of every
 // sum, and halves the rounding of sums of 768 and 3072 terms against chains of 256, for 2 % of the time.
 #define WEIGHBRIDGE_CHAIN 64
-// Sums of no more terms than that are added up from chains of 16 instead: a chain of 64 would be all there is, and its rounding
-// is nearly twice that of four short ones. Such sums are the scores of a head, and small models.
+// The first so many terms of a sum are taken in chains of this many: there may be no others (scores of a head, small models),
+// and one chain of 64 has nearly twice the rounding of four of 16. It goes by the place in the sum, not by the number of
+// terms, for a row of attention must not depend on how many keys the rows beside it look at.
 #define WEIGHBRIDGE_SHORT_CHAIN 16
 // The distance between the rows of a packed block of activations: 16 floats more than its depth, or all rows would fall
 // on the same few sets of the first-level cache.

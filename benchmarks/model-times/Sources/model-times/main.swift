@@ -3,7 +3,7 @@
 // For each line of standard input one line of standard output: the seconds that it took, and a number by which the caller
 // sees that the same was computed.
 //
-//   forward BATCH LENGTH      one pass over tokens 1000, 1001, …; the first number of the output
+//   forward BATCH LENGTH      one pass over tokens 1000, 1001, …; the last number of the first output
 //   generate TOKENS           greedy, after the tokens 1000…1007; the last token
 //   encode PATH               every line of a file, as one batch; the number of tokens
 //
@@ -54,7 +54,7 @@ struct Subject {
   mutating func forward(_ batch: Int, _ length: Int) throws -> String {
     let model = try model()
     let inputs = try tokens(batch, length)
-    return try timed { Double(try model.run(inputs, RunOptions()).all.first?.values.first ?? .nan) }
+    return try timed { Double(try model.run(inputs, RunOptions()).all.first?.values.last ?? .nan) }
   }
 
   mutating func generate(_ count: Int) throws -> String {
