@@ -67,8 +67,7 @@ let libraries: [Target] = [
     name: "Weighbridge",
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "Checkpoints",
-      "Tokenizers",
-      "LanguageModels", "Verification",
+      "Tokenizers", "LanguageModels", "Verification", collections,
     ]),
   .target(name: "WeighbridgeTesting", dependencies: ["Weighbridge"]),
   // 6: the subcommands as testable types
@@ -120,6 +119,9 @@ let tests: [Target] = [
     dependencies: [
       "Verification", "LanguageModels", "Checkpoints", "WeightGraph", "TestSupport", collections,
     ]),
+  .testTarget(
+    name: "WeighbridgeTests",
+    dependencies: ["Weighbridge", "WeighbridgeTesting", "TestSupport"]),
   .testTarget(
     name: "WeighbridgeTestingTests",
     dependencies: ["WeighbridgeTesting", "Weighbridge", "TestSupport", collections]),

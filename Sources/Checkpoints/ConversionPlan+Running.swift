@@ -1,5 +1,6 @@
 public import CheckpointBytes
-internal import WeightGraph
+internal import OrderedCollections
+public import WeightGraph
 
 extension ConversionPlan {
   /// Writes the destination, opens what was written, compares it with the source, and only then puts it in place.
@@ -7,8 +8,13 @@ extension ConversionPlan {
   /// Every file is written beside its destination under a temporary name. If anything fails, nothing has changed: the
   /// temporary files are gone, and what stood at the destination still stands there. Shards are put in place one by one,
   /// the index last.
-  /// - Throws: `inputOutput`, what reading the source throws, `mismatch` if the comparison fails.
-  public func run(progress: ProgressHandler? = nil) throws(CheckpointError) -> ConversionReceipt {
+  /// - Parameter check: Is given the weights as they were written, read from the temporary files; what it throws ends the
+  ///   conversion like any failure.
+  /// - Throws: `inputOutput`, what reading the source throws, `mismatch` if the comparison fails, what `check` throws.
+  public func run(
+    progress: ProgressHandler? = nil,
+    checking check: ((_ written: WeightGraph) throws(CheckpointError) -> Void)? = nil
+  ) throws(CheckpointError) -> ConversionReceipt {
     let clock = ContinuousClock()
     let start = clock.now
     var receipt = receipt
@@ -18,6 +24,7 @@ extension ConversionPlan {
       if verifies {
         try verify(outputs, receipt: &receipt, progress)
       }
+      if let check { try check(written(outputs)) }
       let beside = try writeCompanions()
       receipt.files = []
       for output in outputs + beside {
@@ -54,6 +61,19 @@ extension ConversionPlan {
       outputs.append(output)
     }
     return outputs
+  }
+
+  /// The weights of all written files, as opening the destination gives them.
+  private func written(_ outputs: [OutputFile]) throws(CheckpointError) -> WeightGraph {
+    var graph = WeightGraph()
+    for (file, output) in zip(files, outputs) {
+      let part = try Checkpoint.open(output.reopen(), options: OpenOptions()).graph
+      graph.facts.metadata = part.facts.metadata
+      for (name, weight) in part.weights {
+        try graph.insert(weight, as: ExactName(file.prefix + name.string))
+      }
+    }
+    return graph
   }
 
   private func verify(

@@ -11,6 +11,8 @@ public struct ConversionPlan: Sendable {
     let path: String
     let ties: [Tie]
     let layout: any FileLayout
+    /// What the names in the file leave out.
+    let prefix: String
   }
 
   let source: Checkpoint
@@ -63,15 +65,15 @@ public struct ConversionPlan: Sendable {
     let isPreset = laidOut.layout == .kerasHub && destination.isDirectory
     let groups =
       isPreset
-      ? KerasPreset.files(of: ties).map { (destination.directory + $0.name, $0.ties) }
+      ? KerasPreset.files(of: ties).map { (destination.directory + $0.name, $0.ties, $0.prefix) }
       : shards.groups.enumerated().map {
-        (destination.filePath(shard: $0.offset, of: shards.count), $0.element)
+        (destination.filePath(shard: $0.offset, of: shards.count), $0.element, "")
       }
-    for (position, (path, ties)) in groups.enumerated() {
+    for (position, (path, ties, prefix)) in groups.enumerated() {
       let layout = try destination.format.layout(
         ties, facts: graph.facts, shard: position, of: groups.count, path: path,
         receipt: &receipt)
-      files.append(PlannedFile(path: path, ties: ties, layout: layout))
+      files.append(PlannedFile(path: path, ties: ties, layout: layout, prefix: prefix))
     }
     let companions = try Self.companions(
       of: source, named: sourcePath, as: laidOut, for: destination, options: options)

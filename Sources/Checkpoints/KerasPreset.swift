@@ -77,10 +77,13 @@ enum KerasPreset {
       notes: backbone.notes + (task?.notes ?? []))
   }
 
-  /// The weights of a task as the two files of a preset hold them; one file if they are a backbone alone.
-  static func files(of ties: [Tie]) -> [(name: String, ties: [Tie])] {
+  /// The weights of a task as the two files of a preset hold them; one file if they are a backbone alone. The prefix is what
+  /// the names in a file leave out.
+  static func files(of ties: [Tie]) -> [(name: String, ties: [Tie], prefix: String)] {
     let backbone = ties.filter { backbonePrefix(of: $0.names[0]) != nil }
-    guard !backbone.isEmpty else { return [(backboneFiles[0], ties)] }
+    guard let prefix = backbone.first.flatMap({ backbonePrefix(of: $0.names[0]) }) else {
+      return [(backboneFiles[0], ties, "")]
+    }
     let bare = backbone.map { tie in
       var bare = tie
       bare.names = tie.names.map { name in
@@ -89,7 +92,7 @@ enum KerasPreset {
       return bare
     }
     let task = ties.filter { backbonePrefix(of: $0.names[0]) == nil }
-    return [(backboneFiles[0], bare)] + (task.isEmpty ? [] : [(taskFile, task)])
+    return [(backboneFiles[0], bare, prefix)] + (task.isEmpty ? [] : [(taskFile, task, "")])
   }
 
   private static func backbonePrefix(of name: ExactName) -> String? {

@@ -15,11 +15,26 @@ extension Tokenizer {
   public static func load(
     from directory: String, family: TokenizerFamily? = nil
   ) throws(CheckpointError) -> Tokenizer {
-    let files = try TokenizerDirectory(directory)
+    try load(try TokenizerDirectory(directory), family: family)
+  }
+
+  /// Loads a tokenizer of files in memory, by their names; `directory` is what errors call their place.
+  ///
+  /// - Throws: What ``load(from:family:)`` throws.
+  public static func load(
+    from directory: String, contents: [String: [UInt8]], family: TokenizerFamily? = nil
+  ) throws(CheckpointError) -> Tokenizer {
+    try load(try TokenizerDirectory(directory, contents: contents), family: family)
+  }
+
+  private static func load(
+    _ files: TokenizerDirectory, family: TokenizerFamily?
+  ) throws(CheckpointError) -> Tokenizer {
     var stated = family
     if stated == nil { stated = try files.family() }
-    if let path = try files.file("tokenizer.json") {
-      var parts = try TokenizerParts(json: try JSONFile.read(path), file: path)
+    if try files.has("tokenizer.json") {
+      let path = files.file("tokenizer.json")
+      var parts = try TokenizerParts(json: try files.json("tokenizer.json"), file: path)
       if let stated, let configuration = files.configuration {
         try parts.adopt(configuration, of: stated)
       }

@@ -141,10 +141,13 @@ extension TextSide {
 enum JSONFile {
   /// Reads a file of limited size.
   static func read(_ path: String) throws(CheckpointError) -> JSONValue {
-    let limits = ReadLimits()
-    let bytes = try bytes(path, limits)
-    return try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+    try parse(try bytes(path), file: path)
+  }
+
+  /// Reads the content of a file.
+  static func parse(_ bytes: [UInt8], file: String) throws(CheckpointError) -> JSONValue {
+    try locating(file: file) { () throws(ParseFailure) in
+      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: ReadLimits().jsonDepth)
     }
   }
 

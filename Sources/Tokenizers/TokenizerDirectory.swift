@@ -11,32 +11,60 @@ struct TokenizerDirectory {
   private let addedTokens: Settings?
   /// `config.json`, the model's own
   private let modelConfiguration: Settings?
+  /// The files by their names, where they are not read from disk.
+  private let contents: [String: [UInt8]]?
 
-  init(_ path: String) throws(CheckpointError) {
-    guard try PathKind(path: path) == .directory else {
+  init(_ path: String, contents: [String: [UInt8]]? = nil) throws(CheckpointError) {
+    let kind = contents == nil ? try PathKind(path: path) : .directory
+    guard kind == .directory else {
       throw CheckpointError(
         .inputOutput, file: path, "is no directory",
         remedy: "give the directory that holds the tokenizer's files")
     }
     self.path = path
-    configuration = try Self.settings(path, "tokenizer_config.json")
-    specialTokensMap = try Self.settings(path, "special_tokens_map.json")
-    addedTokens = try Self.settings(path, "added_tokens.json")
-    modelConfiguration = try Self.settings(path, "config.json")
+    self.contents = contents
+    func settings(_ name: String) throws(CheckpointError) -> Settings? {
+      guard try Self.isThere(name, in: path, contents) else { return nil }
+      let file = Directory.join(path, name)
+      let document = try JSONFile.parse(try Self.bytes(name, in: path, contents), file: file)
+      return try Settings(document, path: "", file: file)
+    }
+    configuration = try settings("tokenizer_config.json")
+    specialTokensMap = try settings("special_tokens_map.json")
+    addedTokens = try settings("added_tokens.json")
+    modelConfiguration = try settings("config.json")
   }
 
-  private static func settings(
-    _ directory: String, _ name: String
-  ) throws(CheckpointError) -> Settings? {
-    let path = Directory.join(directory, name)
-    guard try PathKind(path: path) != .nothing else { return nil }
-    return try Settings(try JSONFile.read(path), path: "", file: path)
+  private static func isThere(
+    _ name: String, in directory: String, _ contents: [String: [UInt8]]?
+  ) throws(CheckpointError) -> Bool {
+    if let contents { return contents[name] != nil }
+    return try PathKind(path: Directory.join(directory, name)) != .nothing
   }
 
-  /// The path of a file, if it is there.
-  func file(_ name: String) throws(CheckpointError) -> String? {
-    let file = Directory.join(path, name)
-    return try PathKind(path: file) == .nothing ? nil : file
+  private static func bytes(
+    _ name: String, in directory: String, _ contents: [String: [UInt8]]?
+  ) throws(CheckpointError) -> [UInt8] {
+    if let contents { return contents[name] ?? [] }
+    return try JSONFile.bytes(Directory.join(directory, name))
+  }
+
+  /// True if a file is there.
+  func has(_ name: String) throws(CheckpointError) -> Bool {
+    try Self.isThere(name, in: path, contents)
+  }
+
+  /// The path of a file, for errors.
+  func file(_ name: String) -> String { Directory.join(path, name) }
+
+  /// The bytes of a file.
+  func bytes(_ name: String) throws(CheckpointError) -> [UInt8] {
+    try Self.bytes(name, in: path, contents)
+  }
+
+  /// The JSON document in a file.
+  func json(_ name: String) throws(CheckpointError) -> JSONValue {
+    try JSONFile.parse(try bytes(name), file: file(name))
   }
 
   /// The family that the files state: by the tokenizer's class, or else by the model's type.

@@ -5,36 +5,36 @@ internal import CheckpointBytes
 struct VocabularyFiles {
   private let files: TokenizerDirectory
   private let family: TokenizerFamily
-  private let vocabularyPath: String
-  private let mergesPath: String?
+  private let vocabularyName: String
+  private var vocabularyPath: String { files.file(vocabularyName) }
 
   init(_ files: TokenizerDirectory, family: TokenizerFamily?) throws(CheckpointError) {
     self.files = files
-    if let path = try files.file("vocab.txt"), family == nil || family == .bert {
+    if try files.has("vocab.txt"), family == nil || family == .bert {
       self.family = .bert
-      vocabularyPath = path
-      mergesPath = nil
+      vocabularyName = "vocab.txt"
       return
     }
-    guard let path = try files.file("vocab.json"), let merges = try files.file("merges.txt"),
-      family != .bert
-    else {
+    guard try files.has("vocab.json"), try files.has(Self.mergesName), family != .bert else {
       throw CheckpointError(
         .notFound, file: files.path,
         "holds no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt")
     }
-    vocabularyPath = path
-    mergesPath = merges
+    vocabularyName = "vocab.json"
     if let family {
       self.family = family
     } else {
-      self.family = try Self.family(of: path)
+      self.family = try Self.family(files.json(vocabularyName), files.file(vocabularyName))
     }
   }
 
+  private static let mergesName = "merges.txt"
+
   /// Which family a vocabulary of byte pairs belongs to, by the special tokens in it.
-  private static func family(of path: String) throws(CheckpointError) -> TokenizerFamily {
-    let names = Set((try JSONFile.read(path).members ?? []).map(\.key))
+  private static func family(
+    _ vocabulary: JSONValue, _ path: String
+  ) throws(CheckpointError) -> TokenizerFamily {
+    let names = Set((vocabulary.members ?? []).map(\.key))
     if names.isSuperset(of: ["<s>", "</s>", "<pad>", "<mask>"]) { return .roberta }
     if names.contains("<|endoftext|>"), !names.contains("<s>") { return .gpt2 }
     throw CheckpointError(
@@ -135,7 +135,7 @@ extension VocabularyFiles {
   private func lineVocabulary() throws(CheckpointError) -> Vocabulary {
     var tokens: [ExactName] = []
     var lastLine: [ExactName: Int] = [:]
-    for (line, text) in try lines(of: vocabularyPath).enumerated() {
+    for (line, text) in try lines(of: vocabularyName).enumerated() {
       let scalars = text.unicodeScalars
       let end = scalars.lastIndex { !ScalarClasses.of($0.value).contains(.whitespace) }
       let token = ExactName(end.map { String(scalars[...$0]) } ?? "")
@@ -156,7 +156,7 @@ extension VocabularyFiles {
   }
 
   private func jsonVocabulary() throws(CheckpointError) -> Vocabulary {
-    let value = try JSONFile.read(vocabularyPath)
+    let value = try files.json(vocabularyName)
     guard let members = value.members else {
       throw CheckpointError(
         .malformed, file: vocabularyPath, "expected an object, found \(value.kindName)")
@@ -169,11 +169,9 @@ extension VocabularyFiles {
   private func merges(
     of vocabulary: Vocabulary
   ) throws(CheckpointError) -> PairTable<BytePairModel.Merge> {
-    guard let mergesPath else {
-      return MergeTable(vocabulary: vocabulary, continuingPrefix: "").table
-    }
+    let mergesPath = files.file(Self.mergesName)
     var table = MergeTable(vocabulary: vocabulary, continuingPrefix: "")
-    for (line, text) in try lines(of: mergesPath).enumerated()
+    for (line, text) in try lines(of: Self.mergesName).enumerated()
     where !text.utf8.starts(with: "#version".utf8) {
       let parts = MergeTable.parts(of: text)
       guard parts.count == 2 else {
@@ -193,8 +191,9 @@ extension VocabularyFiles {
   }
 
   /// The lines of a text file, without what ends them.
-  private func lines(of path: String) throws(CheckpointError) -> [String] {
-    let bytes = try JSONFile.bytes(path)
+  private func lines(of name: String) throws(CheckpointError) -> [String] {
+    let path = files.file(name)
+    let bytes = try files.bytes(name)
     var lines: [String] = []
     var rest = bytes[...]
     while !rest.isEmpty {

@@ -68,6 +68,12 @@ struct ConvertCommand: ToolCommand {
   @Flag(help: "Do not open the result again and compare it with the source.")
   var noVerify = false
 
+  @Flag(
+    help:
+      "Run source and result on the same seeded tokens, and put the result in place only if outputs are equal."
+  )
+  var verifyForward = false
+
   @Flag(help: "Replace existing files.")
   var force = false
 
@@ -132,12 +138,21 @@ struct ConvertCommand: ToolCommand {
     let plan = try ConversionPlan(
       checkpoint, named: source, to: destination, options: conversionOptions())
     var receipt = plan.receipt
+    var forward: VerificationReport?
     if !dryRun {
       let bar = ProgressBar(console)
       defer { bar.clear() }
-      receipt = try plan.run(progress: bar.handler)
+      if verifyForward {
+        let model = try ModelSource(source, options: sourceOptions.openOptions)
+        let verified = try plan.runVerifyingForward(
+          model, options: conversionOptions(), progress: bar.handler)
+        receipt = verified.receipt
+        forward = verified.report
+      } else {
+        receipt = try plan.run(progress: bar.handler)
+      }
     }
-    let report = ReceiptReport(receipt, isDryRun: dryRun)
+    let report = ReceiptReport(receipt, forward: forward, isDryRun: dryRun)
     console.write(json ? JSONWriter.text(report.json) + "\n" : report.text)
     return .done
   }

@@ -65,9 +65,10 @@ struct EmbedCommand: ToolCommand {
     let embedder = try SentenceEmbedder(
       try model.load(try source.modelClass(of: .base), of: source, console),
       tokenizer: try source.tokenizer(), settings: settings)
-    let texts = try input.map { path throws(CheckpointError) in
-      try LineFile.inputs(path).map(\.text)
-    } ?? self.texts
+    let texts =
+      try input.map { path throws(CheckpointError) in
+        try LineFile.inputs(path).map(\.text)
+      } ?? self.texts
     let embeddings = try embedder.embed(texts)
     if let first = embeddings.cut.first {
       console.writeNote(

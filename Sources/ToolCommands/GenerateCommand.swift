@@ -5,7 +5,8 @@ internal import Weighbridge
 struct GenerateCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "generate",
-    abstract: "Goes on with a text: greedy, sampled or by beam search, as Transformers' generate does.",
+    abstract:
+      "Goes on with a text: greedy, sampled or by beam search, as Transformers' generate does.",
     discussion: """
       Settings come from generation_config.json where the model has one; options go before it. The most likely token is \
       taken unless --temperature, --top-k or --top-p is given (or the file says do_sample); --temperature 0 takes the most \

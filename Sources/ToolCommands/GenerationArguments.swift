@@ -34,7 +34,8 @@ struct GenerationArguments: ParsableArguments {
     }
   }
 
-  @Option(help: "The most tokens that a text gets beside the prompt; 20 unless the model says otherwise.")
+  @Option(
+    help: "The most tokens that a text gets beside the prompt; 20 unless the model says otherwise.")
   var maxNewTokens: Int?
 
   @Option(

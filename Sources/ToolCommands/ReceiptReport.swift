@@ -3,10 +3,13 @@ internal import Weighbridge
 /// What `convert` prints at its end.
 struct ReceiptReport {
   private let receipt: ConversionReceipt
+  /// What source and result compute, if that was compared.
+  private let forward: VerificationReport?
   private let isDryRun: Bool
 
-  init(_ receipt: ConversionReceipt, isDryRun: Bool) {
+  init(_ receipt: ConversionReceipt, forward: VerificationReport? = nil, isDryRun: Bool) {
     self.receipt = receipt
+    self.forward = forward
     self.isDryRun = isDryRun
   }
 
@@ -48,6 +51,11 @@ struct ReceiptReport {
       lines.append(
         "  verified  \(tensors) tensors and \(ByteSize.text(bytes)) read back and compared: equal"
           + (receipt.casts.isEmpty ? ", bit for bit" : " to the cast of the source"))
+    }
+    if let forward {
+      lines.append(
+        "  forward  source and result on the same tokens: "
+          + VerificationSummary(forward).lines.joined(separator: "; "))
     }
     if !isDryRun { lines.append("  took     \(NumberText.fixed(receipt.seconds, digits: 2)) s") }
     return lines.joined(separator: "\n") + "\n"
@@ -136,7 +144,18 @@ struct ReceiptReport {
           })),
       JSONValue.Member("notes", .array(receipt.notes.map { .string($0) })),
       JSONValue.Member("verified", verified),
+      JSONValue.Member("forward", forwardJSON),
       JSONValue.Member("seconds", .double(receipt.seconds)),
+    ])
+  }
+
+  private var forwardJSON: JSONValue {
+    guard let forward else { return .null }
+    let largest = forward.entries.compactMap(\.values?.maximumAbsolute).max()
+    return .object([
+      JSONValue.Member("equal", .boolean(forward.isEqual)),
+      JSONValue.Member("outputs", .integer(forward.entries.count)),
+      JSONValue.Member("largest_difference", .double(largest ?? 0)),
     ])
   }
 

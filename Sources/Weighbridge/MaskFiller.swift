@@ -49,7 +49,8 @@ extension MaskFiller {
       throw CheckpointError(
         .notFound, CheckpointError.Site(field: "text"),
         "there is no mask in \(quoted(text))",
-        remedy: "write \(tokenizer.specialTokens[.mask] ?? "the mask token") where a token is missing")
+        remedy:
+          "write \(tokenizer.specialTokens[.mask] ?? "the mask token") where a token is missing")
     }
     guard let logits = try self(encoding).logits, let width = logits.dimensions.last else {
       return []

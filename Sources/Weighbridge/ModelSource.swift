@@ -22,8 +22,10 @@ public struct ModelSource: Sendable {
   /// What was assumed or cannot be had in Transformers' form, in words.
   public let notes: [String]
 
-  private let settings: ModelConfiguration
-  private let limits: ReadLimits
+  let settings: ModelConfiguration
+  let limits: ReadLimits
+  /// The files of a KerasHub preset in Transformers' form; nil where they lie in the directory as they are.
+  private let files: CompanionPlan?
 
   /// Opens weights and settings.
   ///
@@ -32,17 +34,14 @@ public struct ModelSource: Sendable {
   public init(
     _ path: String, options: OpenOptions = OpenOptions()
   ) throws(CheckpointError) {
-    self.path = path
-    limits = options.limits
-    checkpoint = try Checkpoint.open(path, options: options)
-    if try PathKind(path: path) == .directory {
-      directory = path
-    } else {
+    let checkpoint = try Checkpoint.open(path, options: options)
+    var directory = path
+    if try PathKind(path: path) != .directory {
       let parent = splitPath(path).directory
       directory = parent.isEmpty ? "." : parent
     }
-    configurationFile = Directory.join(directory, "config.json")
-    guard let bytes = try Self.bytes(configurationFile, limits) else {
+    let configurationFile = Directory.join(directory, "config.json")
+    guard let bytes = try Self.bytes(configurationFile, options.limits) else {
       throw CheckpointError(
         .notFound, file: configurationFile,
         "the settings of the model are not there, and weights alone do not run",
@@ -51,39 +50,49 @@ public struct ModelSource: Sendable {
       )
     }
     let taskFile = Directory.join(directory, "task.json")
-    settings = try ModelConfiguration(
+    let settings = try ModelConfiguration(
       parsing: bytes, file: configurationFile,
-      task: try Self.bytes(taskFile, limits).map { (bytes: $0, file: taskFile) })
+      task: try Self.bytes(taskFile, options.limits).map { (bytes: $0, file: taskFile) })
+    let companions =
+      settings.convention == .kerasHub
+      ? try DirectoryCompanions(path, weights: checkpoint.files, limits: options.limits) : nil
+    try self.init(
+      path, directory: directory, checkpoint: checkpoint, settings: settings,
+      companions: companions, limits: options.limits)
+  }
+
+  /// Takes weights and settings that need not lie in files.
+  ///
+  /// - Parameter companions: Where the tokenizer of a KerasHub preset is, which tells the ids of special tokens.
+  init(
+    _ path: String, directory: String, checkpoint: Checkpoint, settings: ModelConfiguration,
+    companions: DirectoryCompanions?, limits: ReadLimits
+  ) throws(CheckpointError) {
+    self.path = path
+    self.directory = directory
+    self.checkpoint = checkpoint
+    self.settings = settings
+    self.limits = limits
+    configurationFile = settings.file
     switch settings.convention {
     case .transformers:
       configuration = settings.document
       notes = []
+      files = nil
     case .kerasHub:
-      (configuration, notes) = try Self.converted(path, checkpoint, settings, limits)
+      let model = try RecognizedModel(checkpoint.graph, configuration: settings)
+      let plan = try companions?.plan(for: .transformers, of: model.architecture)
+      let document = ConfigurationDocument.transformers(
+        for: model.architecture, from: settings)
+      configuration =
+        try plan?.document("config.json", in: directory, limits) ?? document.value
+      notes = document.losses.map { "\($0.setting): \($0.reason)" }
+      files = plan
     }
-  }
-
-  /// The settings that a conversion to Transformers would write.
-  private static func converted(
-    _ path: String, _ checkpoint: Checkpoint, _ settings: ModelConfiguration, _ limits: ReadLimits
-  ) throws(CheckpointError) -> (JSONValue, [String]) {
-    let model = try RecognizedModel(checkpoint.graph, configuration: settings)
-    let plan = try DirectoryCompanions(path, weights: checkpoint.files, limits: limits)
-      .plan(for: .transformers, of: model.architecture)
-    guard let file = plan.files.first(where: { $0.path == "config.json" }),
-      case .bytes(let bytes) = file.content
-    else {
-      throw CheckpointError(
-        .unsupported, file: settings.file, "the preset has no settings in Transformers' form")
-    }
-    let document = try locating(file: settings.file) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
-    }
-    return (document, plan.losses.map { "\($0.setting): \($0.reason)" })
   }
 
   /// The bytes of a file within the limit for JSON documents; nil if it is not there.
-  private static func bytes(
+  fileprivate static func bytes(
     _ path: String, _ limits: ReadLimits
   ) throws(CheckpointError) -> [UInt8]? {
     guard try PathKind(path: path) != .nothing else { return nil }
@@ -184,6 +193,42 @@ extension ModelSource {
   ///
   /// - Throws: What ``Tokenizer/load(from:family:)`` throws.
   public func tokenizer() throws(CheckpointError) -> Tokenizer {
-    try Tokenizer.load(from: directory)
+    guard let files else { return try Tokenizer.load(from: directory) }
+    var contents: [String: [UInt8]] = [:]
+    for file in files.files where Self.tokenizerFiles.contains(file.path) {
+      contents[file.path] = try file.bytes(limits)
+    }
+    return try Tokenizer.load(from: directory, contents: contents)
+  }
+
+  /// What a conversion writes for the tokenizer of a preset, and the settings that name its family.
+  private static let tokenizerFiles: Set<String> = [
+    "config.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt",
+  ]
+}
+
+extension CompanionPlan {
+  /// The JSON document that would be written to a file; nil if there is none.
+  func document(
+    _ path: String, in directory: String, _ limits: ReadLimits
+  ) throws(CheckpointError) -> JSONValue? {
+    guard let bytes = try bytes(path, limits) else { return nil }
+    return try locating(file: Directory.join(directory, path)) { () throws(ParseFailure) in
+      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+    }
+  }
+
+  /// The bytes of a file; nil if there is none.
+  func bytes(_ path: String, _ limits: ReadLimits) throws(CheckpointError) -> [UInt8]? {
+    try files.first { $0.path == path }?.bytes(limits)
+  }
+}
+
+extension CompanionFile {
+  fileprivate func bytes(_ limits: ReadLimits) throws(CheckpointError) -> [UInt8] {
+    switch content {
+    case .bytes(let bytes): return bytes
+    case .copy(let path, _): return try ModelSource.bytes(path, limits) ?? []
+    }
   }
 }

@@ -30,8 +30,10 @@ struct GenerateCommandTests {
 
   @Test("Tokens are those that Transformers gave, with the options of each recorded case")
   func recorded() throws {
-    let cases = try JSONValue(
-      parsing: Fixture("models/generation.json").bytes(), context: "cases").elements ?? []
+    let cases =
+      try JSONValue(
+        parsing: Fixture("models/generation.json").bytes(), context: "cases"
+      ).elements ?? []
     var count = 0
     for entry in cases where entry["class"]?.string == "GPT2LMHeadModel" {
       let inputs = try #require(entry["inputs"])
@@ -58,7 +60,8 @@ struct GenerateCommandTests {
     #expect(count >= 15)
   }
 
-  @Test("A text goes on as in Transformers; one is printed as it comes, several one after the other")
+  @Test(
+    "A text goes on as in Transformers; one is printed as it comes, several one after the other")
   func texts() throws {
     let model = try ModelFixture(task: "gpt2", tokenizer: "gpt2")
     let cases = try recordedAnswers("generate").elements ?? []
@@ -144,7 +147,8 @@ struct GenerateCommandTests {
       for word in words { #expect(run.error.contains(word), "\(run.error)") }
     }
     for arguments in [
-      ["generate", model.path, "a", "--input-ids", "1"], ["generate", model.path, "--input-ids", "x"],
+      ["generate", model.path, "a", "--input-ids", "1"],
+      ["generate", model.path, "--input-ids", "x"],
       ["generate", model.path, "a", "--early-stopping", "maybe"],
       ["generate", model.path, "a", "--eos-token-id", "no"],
     ] { #expect(ToolRun(arguments: arguments).code == 64, "\(arguments)") }

@@ -159,7 +159,8 @@ struct TextCommandTests {
     #expect(people.hasSuffix("cosine similarities\n0  1.0000  1.0000\n1  1.0000  1.0000\n"))
   }
 
-  @Test("What a model or a directory cannot do ends with an error of one line that says what and where")
+  @Test(
+    "What a model or a directory cannot do ends with an error of one line that says what and where")
   func failures() throws {
     let bert = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
     let classifier = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")

@@ -1,4 +1,4 @@
-// Opens a checkpoint of any format, lists its weights, and reads one of them.
+// Opens a checkpoint of any format, lists its weights, and reads one of them; a model that can run is run.
 
 import Weighbridge
 
@@ -15,8 +15,18 @@ func inspect(_ path: String) throws(CheckpointError) {
   print("mean of \(name): \(values.reduce(0, +) / Float(max(values.count, 1)))")
 }
 
+func run(_ path: String) throws(CheckpointError) {
+  let model = try loadLanguageModel(from: path)
+  let outputs = try model(ModelInputs(inputIDs: TokenArray([[1, 2, 3, 4]])))
+  for output in outputs.all {
+    print("\(type(of: model).className): \(output.name) \(output.dimensions)")
+  }
+}
+
+let path = CommandLine.arguments.dropFirst().first ?? "model.safetensors"
 do {
-  try inspect(CommandLine.arguments.dropFirst().first ?? "model.safetensors")
+  try inspect(path)
+  try run(path)
 } catch {
-  print("cannot open it: \(error)")
+  print("cannot go on: \(error)")
 }

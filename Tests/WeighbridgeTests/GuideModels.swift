@@ -1,0 +1,22 @@
+import TestSupport
+import Weighbridge
+
+/// What the readers of the guide have: models in directories.
+final class GuideModels {
+  private var directories: [TemporaryDirectory] = []
+
+  /// The path of a fixture.
+  func path(_ fixture: String) -> String { Fixtures.path(fixture) }
+
+  /// A directory with a model of `fixtures/tasks` and a tokenizer of `fixtures/tokenizers`.
+  func directory(_ task: String, _ tokenizer: String) throws -> String {
+    let directory = try TemporaryDirectory()
+    directories.append(directory)
+    for (fixture, name) in [
+      ("tasks/\(task).safetensors", "model.safetensors"), ("tasks/\(task).json", "config.json"),
+      ("tokenizers/\(tokenizer)/tokenizer.json", "tokenizer.json"),
+      ("tokenizers/\(tokenizer)/tokenizer_config.json", "tokenizer_config.json"),
+    ] { _ = try directory.write(try Fixture(fixture).bytes(), as: name) }
+    return directory.path
+  }
+}
