@@ -1,8 +1,8 @@
 """Measures forward passes, generation and tokenizers against PyTorch, Transformers and `tokenizers`, and prints Markdown tables.
 
-    python models.py MODEL_TIMES [--quick] [--write] [--threads N] [--rounds N]
+    python models.py PROGRAM [--quick] [--write] [--threads N] [--rounds N]
 
-The models have random weights: time does not depend on them. Both sides load once and are then asked in turn, so that a slow
+PROGRAM is that of model-times/. The models have random weights: time does not depend on them. Both sides load once and are then asked in turn, so that a slow
 minute of the machine falls on both; a ratio is taken within one round. Before a number is believed, both sides must have
 computed the same. See benchmarks/run.
 """
@@ -79,6 +79,7 @@ def models(options, data):
     import torch
     import transformers
 
+    transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     layers = 2 if options.quick else 12

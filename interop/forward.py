@@ -20,7 +20,6 @@ sys.path.append(str(ROOT / "interop" / "reference"))
 
 from cases import CASES, LENGTH, PADDING  # noqa: E402
 from frameworks import TOLERANCE, Frameworks  # noqa: E402
-import transformers_models  # noqa: E402
 
 
 def check(report, tool, folder):
@@ -41,10 +40,7 @@ def check(report, tool, folder):
             for format in ("transformers", "bin", *(["tensorflow"] if case.tensorflow else [])):
                 check_format(report, tool, home, case, model, format)
             if case.keras_hub:
-                # The same body computed with KerasHub's constants.
-                changed = loaded(case, home / "transformers.keras-hub")
-                transformers_models.as_keras_hub_computes(case, changed)
-                check_preset(report, tool, home, case, changed)
+                check_preset(report, tool, home, case)
 
 
 def loaded(case, directory):
@@ -83,12 +79,31 @@ def check_format(report, tool, home, case, model, format):
             require_close(found, expected)
 
 
-def check_preset(report, tool, home, case, model):
+def check_preset(report, tool, home, case):
+    """Beside the same weights in Transformers."""
+    model = loaded(case, home / "transformers.keras-hub")
+    preset = home / "keras-hub" / "preset"
+    if case.family == "roberta":
+        # KerasHub has no token types, and no rows for the positions of padding.
+        embeddings = getattr(model, "roberta", model).embeddings
+        with torch.no_grad():
+            embeddings.token_type_embeddings.weight.zero_()
+            embeddings.position_embeddings.weight[:2] = 0
+        with report.check(f"{case.name}: the preset is converted"):
+            tool.convert(preset, home / "filled", "--layout=transformers", "--fill-zeros=*position_embeddings.weight")
+        preset = home / "filled"
     for name, inputs, attentions in runs(case):
         with report.check(f"{case.name}, KerasHub preset, {name}"):
-            options = ["--attentions"] if attentions else []
-            found = run(tool, home, home / "keras-hub" / "preset", inputs, *options)
-            require_close(found, outputs_of(model, inputs, attentions))
+            found = run(tool, home, preset, inputs, *(["--attentions"] if attentions else []))
+            expected = outputs_of(model, inputs, attentions)
+            if case.name == "BertForPreTraining":
+                # Of its heads KerasHub keeps the masked language model. That one's activation and epsilon are constants
+                # there, which no configuration of Transformers expresses: it is computed with the model's own.
+                expected["logits"] = expected.pop("prediction_logits")
+                del expected["seq_relationship_logits"]
+            expected = {name: array for name, array in expected.items() if name in found or name != "pooler_output"}
+            require_same_names(found, expected)
+            require_close(found, expected)
 
 
 def require_close(found, expected):
