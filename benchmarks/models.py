@@ -2,9 +2,9 @@
 
     python models.py PROGRAM [--quick] [--write] [--threads N] [--rounds N]
 
-PROGRAM is that of model-times/. The models have random weights: time does not depend on them. Both sides load once and are then asked in turn, so that a slow
-minute of the machine falls on both; a ratio is taken within one round. Before a number is believed, both sides must have
-computed the same. See benchmarks/run.
+PROGRAM is that of model-times/. The models have random weights: time does not depend on them. Both sides load once and are then
+asked in turn, so that a slow minute of the machine falls on both; a ratio is taken within one round. Before a number is believed,
+both sides must have computed the same. See benchmarks/run.
 """
 
 import argparse

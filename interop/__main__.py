@@ -2,8 +2,9 @@
 
     python interop path/to/weighbridge [group …]
 
-What the libraries write, Weighbridge must read bit for bit; what Weighbridge writes, the libraries must load bit for
-bit, ties included; what Transformers computes, Weighbridge must compute within stated errors. Every group prints one line, every failure one more; the last line counts. Exit code 1 on a failure.
+What the libraries write, Weighbridge must read bit for bit; what Weighbridge writes, the libraries must load bit for bit, ties
+included; what Transformers computes, Weighbridge must compute within stated errors. Every group prints one line, every failure
+one more; the last line counts. Exit code 1 on a failure.
 """
 
 import pathlib
