@@ -61,12 +61,14 @@ import WeightGraph
     arguments: Layout.allCases, SeededGenerator.seeds)
   func damaged(layout: Layout, seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
+    var recognized = 0
     for family in ModelFamily.allCases {
       for head in family.heads {
         guard let graph = try? checkpoint(family, head, in: layout) else { continue }
         for round in 0..<4 {
           let damaged = try mutated(graph, using: &generator)
           guard let model = try? RecognizedModel(damaged) else { continue }
+          recognized += 1
           let text = "\(family) \(head) in \(layout), seed \(seed), round \(round)"
           let plan = try LoadPlan(damaged, as: model, fill: .zeros(for: anything))
           let stored = plan.report.entries.flatMap(\.stored)
@@ -90,5 +92,6 @@ import WeightGraph
         }
       }
     }
+    #expect(recognized > 0)
   }
 }
