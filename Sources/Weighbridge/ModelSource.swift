@@ -3,6 +3,7 @@ public import Checkpoints
 public import LanguageModels
 public import LayoutRules
 public import Tokenizers
+internal import WeightGraph
 
 /// A model as it lies on disk: its weights, its settings in Transformers' form, and the directory that holds them.
 ///
@@ -22,6 +23,8 @@ public struct ModelSource: Sendable {
   /// What was assumed or cannot be had in Transformers' form, in words.
   public let notes: [String]
 
+  /// The weights that models are loaded from: those of a preset under Transformers' names.
+  private let weights: WeightGraph
   let settings: ModelConfiguration
   let limits: ReadLimits
   /// The files of a KerasHub preset in Transformers' form; nil where they lie in the directory as they are.
@@ -76,14 +79,16 @@ public struct ModelSource: Sendable {
     configurationFile = settings.file
     switch settings.convention {
     case .transformers:
+      weights = checkpoint.graph
       configuration = settings.document
       notes = []
       files = nil
     case .kerasHub:
-      let model = try RecognizedModel(checkpoint.graph, configuration: settings)
-      let plan = try companions?.plan(for: .transformers, of: model.architecture)
-      let document = ConfigurationDocument.transformers(
-        for: model.architecture, from: settings)
+      let model = try BoundModel(checkpoint.graph, configuration: settings)
+      let architecture = try model.architecture()
+      let plan = try companions?.plan(for: .transformers, of: architecture)
+      let document = ConfigurationDocument.transformers(for: architecture, from: settings)
+      weights = model.graph
       configuration =
         try plan?.document("config.json", in: directory, limits) ?? document.value
       notes = document.losses.map { "\($0.setting): \($0.reason)" }
@@ -156,7 +161,7 @@ extension ModelSource {
   ) throws(CheckpointError) -> Model {
     do throws(CheckpointError) {
       let model = try Model(
-        weights: checkpoint.graph, document: configuration, file: configurationFile,
+        weights: weights, document: configuration, file: configurationFile,
         options: options)
       // Of another class than the settings name, they do not know the head's sizes.
       if settings.convention == .transformers, settings.heads.first == Model.head {

@@ -63,7 +63,7 @@ struct VerifyForwardTests {
     #expect(other.error.contains("layer 0"), "\(other.error)")
     #expect(try PathKind(path: directory.file("preset")) == .nothing)
 
-    let bare = Fixtures.path("conversions/F32.bin")
+    let bare = Fixtures.path("hazards/files/squares.safetensors")
     let unknown = ToolRun("convert", bare, directory.file("a.safetensors"), "--verify-forward")
     #expect(unknown.code == 65 && unknown.error.contains("config.json"), "\(unknown.error)")
     let part = ToolRun(
