@@ -107,6 +107,7 @@ struct GuideTests {
     for try await tokens in model.stream(inputs, settings) {
       print(try text.append(tokens[0]), terminator: "")
     }
+    print(try text.finish())
     _ = source
     _ = model
     _ = tokenizer
