@@ -69,10 +69,14 @@ def row(name, times, unit, amount):
     return [name, cell(0), cell(1), report.of([ours / theirs for ours, theirs in times])]
 
 
-def saved(directory, model):
-    if not directory.exists():
-        model.save_pretrained(directory)
-    return directory
+def made(data, class_, configuration):
+    """The directory of a model, made if need be, and the model as it lies there."""
+    directory = data / class_.__name__
+    if not (directory / "config.json").exists():
+        temporary = directory.with_name("part-" + directory.name)
+        class_(configuration).save_pretrained(temporary)
+        temporary.rename(directory)
+    return directory, class_.from_pretrained(directory).eval()
 
 
 def models(options, data):
@@ -85,27 +89,26 @@ def models(options, data):
     layers = 2 if options.quick else 12
     rows = []
 
-    def measure(name, model, words, compute, unit="ms", amount=1, tolerance=0.0):
-        directory = saved(data / f"{type(model).__name__}-{layers}", model)
+    def measure(name, directory, words, compute, unit="ms", amount=1, tolerance=0.0):
         ours = Ours(options.program, directory, options.threads)
         for label, arguments, run in words:
             times = compared(label, lambda: ours.ask(*arguments), lambda: timed(lambda: compute(*run)), options.rounds, tolerance)
             rows.append(row(f"{name}, {label}", times, unit, amount))
         ours.end()
 
-    bert = transformers.BertForMaskedLM(transformers.BertConfig(num_hidden_layers=layers)).eval()
+    directory, bert = made(data, transformers.BertForMaskedLM, transformers.BertConfig(num_hidden_layers=layers))
 
     def forward(batch, length):
         ids = (1000 + torch.arange(length)).repeat(batch, 1)
         with torch.no_grad():
             return bert(input_ids=ids).logits.flatten()[-1]
 
-    measure("BERT-base with its masked language head", bert, [
+    measure("BERT-base with its masked language head", directory, [
         (f"{batch} × {length}", ("forward", batch, length), (batch, length)) for batch, length in PASSES],
         forward, tolerance=1e-3)
     del bert
 
-    gpt2 = transformers.GPT2LMHeadModel(transformers.GPT2Config(n_layer=layers)).eval()
+    directory, gpt2 = made(data, transformers.GPT2LMHeadModel, transformers.GPT2Config(n_layer=layers))
     count = 10 if options.quick else 100
     ids = 1000 + torch.arange(8)[None]
 
@@ -115,7 +118,7 @@ def models(options, data):
                 ids, attention_mask=torch.ones_like(ids), max_new_tokens=count, min_new_tokens=count, do_sample=False,
                 eos_token_id=None, pad_token_id=0)[0, -1]
 
-    measure("GPT-2 124M", gpt2, [(f"{count} tokens, greedy", ("generate", count), ())], generate, "tokens/s", count)
+    measure("GPT-2 124M", directory, [(f"{count} tokens, greedy", ("generate", count), ())], generate, "tokens/s", count)
     return report.table(["float32", "ours", "PyTorch", "ours ÷ PyTorch"], rows)
 
 
