@@ -35,6 +35,15 @@ public struct LoadOptions: Sendable {
 }
 
 extension LoadOptions {
+  /// The defaults, with threads of the model's own. Results have the same bits for any number of them.
+  ///
+  /// - Parameter threads: Their number; less than one counts as one.
+  /// - Throws: `limitExceeded` if there is no memory for so many.
+  public init(threads: Int) throws(CheckpointError) {
+    self.init(
+      context: try engine { () throws(EngineError) in try ExecutionContext(threads: threads) })
+  }
+
   /// The threads of all models that were given none of their own: one for each processor.
   private static let shared: Result<ExecutionContext, EngineError> = {
     do throws(EngineError) {

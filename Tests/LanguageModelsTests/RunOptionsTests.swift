@@ -1,7 +1,6 @@
 import CheckpointBytes
 import LanguageModels
 import LayoutRules
-import TensorEngine
 import Testing
 import WeightGraph
 
@@ -95,8 +94,7 @@ import WeightGraph
     for recorded in RecordedCase.all where recorded.name.hasSuffix("-right*") {
       var found: [[Float]] = []
       for threads in [1, 2, 3, 5] {
-        let context = try ExecutionContext(threads: threads)
-        let model = try model(recorded, options: LoadOptions(context: context))
+        let model = try model(recorded, options: LoadOptions(threads: threads))
         found.append(
           try model.run(try recorded.modelInputs(), recorded.options).all.flatMap(\.values))
       }
