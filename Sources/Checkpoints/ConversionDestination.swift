@@ -79,7 +79,12 @@ struct ConversionDestination: Sendable {
         remedy: "leave out --max-shard-size, or write safetensors or PyTorch")
     }
     if allowed { return }
-    let paths = (0..<count).map { filePath(shard: $0, of: count) } + [wholePath, indexPath]
+    try Self.refuseExisting(
+      (0..<count).map { filePath(shard: $0, of: count) } + [wholePath, indexPath])
+  }
+
+  /// Refuses the first path at which something stands.
+  static func refuseExisting(_ paths: [String]) throws(CheckpointError) {
     for path in paths where try PathKind(path: path) != .nothing {
       throw CheckpointError(
         .inconsistent, file: path, "exists already", remedy: "use --force to replace it")

@@ -32,9 +32,9 @@ extension ConversionPlan {
         try output.commit()
         receipt.files.append((output.path, size))
       }
-      if let superseded = supersededPath, try PathKind(path: superseded) == .file {
-        try Directory.removeFile(superseded)
-        receipt.notes.append("removed \(superseded), which this conversion replaces")
+      for path in superseded where try PathKind(path: path) == .file {
+        try Directory.removeFile(path)
+        receipt.notes.append("removed \(path), which this conversion replaces")
       }
     } catch {
       removeMadeDirectories()

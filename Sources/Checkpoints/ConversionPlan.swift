@@ -20,7 +20,7 @@ public struct ConversionPlan: Sendable {
   let destination: ConversionDestination
   let files: [PlannedFile]
   /// What stood at the destination in another form and would be read instead of what is written now.
-  let supersededPath: String?
+  let superseded: [String]
   /// What goes beside the weights in a directory.
   let companions: CompanionPlan
   /// The text of the index, if there are shards.
@@ -69,6 +69,13 @@ public struct ConversionPlan: Sendable {
       : shards.groups.enumerated().map {
         (destination.filePath(shard: $0.offset, of: shards.count), $0.element, "")
       }
+    let others =
+      isPreset
+      ? KerasPreset.taskFiles(of: laidOut.model?.model.architecture.head).map {
+        destination.directory + $0
+      }
+      : [destination.supersededPath(shards: shards.count)]
+    if isPreset, !options.replacesExisting { try ConversionDestination.refuseExisting(others) }
     for (position, (path, ties, prefix)) in groups.enumerated() {
       let layout = try destination.format.layout(
         ties, facts: graph.facts, shard: position, of: groups.count, path: path,
@@ -85,7 +92,7 @@ public struct ConversionPlan: Sendable {
     self.destination = destination
     self.files = files
     self.verifies = options.verifies
-    supersededPath = isPreset ? nil : destination.supersededPath(shards: shards.count)
+    superseded = others.filter { path in !files.contains { $0.path == path } }
     index = shards.count > 1 ? destination.index(of: shards) : nil
     receipt.files = files.map { ($0.path, $0.layout.byteCount) }
     if let index { receipt.files.append((destination.indexPath, index.count)) }

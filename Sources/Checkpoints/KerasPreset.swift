@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import LayoutRules
 internal import OrderedCollections
 internal import WeightGraph
 
@@ -12,6 +13,10 @@ enum KerasPreset {
   static let taskFile = "task.weights.h5"
   /// The file that makes a preset one of a task; a task without weights of its own has no second file of weights.
   static let taskDescription = "task.json"
+  /// What must not stay from another preset: weights of a task, and, beside a backbone alone, its description.
+  static func taskFiles(of head: ModelHead?) -> [String] {
+    head == .base ? [taskFile, taskDescription] : [taskFile]
+  }
   /// The file that tells the class of the backbone.
   private static let configurationFile = "config.json"
 

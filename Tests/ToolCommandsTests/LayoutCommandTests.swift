@@ -317,4 +317,30 @@ struct LayoutCommandTests {
     #expect(listed.output.contains("model: BertForMaskedLM in layout transformers"))
     #expect(listed.output.contains("4 heads do not divide the width 6"))
   }
+
+  @Test(
+    "A preset never takes over another task's files: they are refused, or replaced with --force")
+  func presets() throws {
+    let directory = try TemporaryDirectory()
+    let body = try SmallModel(.bert, .base)
+    let source = try directory.write(body.file)
+    let preset = directory.file("preset")
+    try Directory.make(preset)
+    let stale = ["task.weights.h5", "task.json"].map { Directory.join(preset, $0) }
+    _ = try directory.write(Array("stale".utf8), as: "preset/task.weights.h5")
+    _ = try directory.write(Array("{}".utf8), as: "preset/task.json")
+    let arguments = [
+      "convert", Directory.join(source, "model.safetensors"), preset, "--layout", "keras-hub",
+      "--attention-heads", "3",
+    ]
+    let refused = ToolRun(arguments: arguments)
+    #expect(refused.code == 65)
+    #expect(refused.error.contains("preset/task.weights.h5: exists already"), "\(refused.error)")
+    #expect(try stale.allSatisfy { try PathKind(path: $0) == .file })
+
+    let forced = ToolRun(arguments: arguments + ["--force"])
+    #expect(forced.code == 0, "\(forced.error)")
+    #expect(try stale.allSatisfy { try PathKind(path: $0) == .nothing })
+    #expect(ToolRun("diff", source, preset).code == 0)
+  }
 }
