@@ -26,8 +26,7 @@ public struct BertForPreTraining: LanguageModel {
     _ inputs: ModelInputs, _ options: RunOptions
   ) throws(CheckpointError) -> ModelOutputs {
     let result = try bert.run(inputs, options, rank: 2, in: Self.className)
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    return try result.outputs { (outputs) throws(EngineError) in
       let scores = try predictions(result.hidden, in: bert.context)
       try result.append("prediction_logits", scores, to: &outputs)
       if let pooled = try bert.pooled(result) {
@@ -35,7 +34,6 @@ public struct BertForPreTraining: LanguageModel {
         outputs.append(
           "seq_relationship_logits", [relationship.rows, relationship.columns], [relationship])
       }
-      return outputs
     }
   }
 }
@@ -101,13 +99,11 @@ private struct PooledClassifier<Family: EncoderFamily>: Sendable {
     _ inputs: ModelInputs, _ options: RunOptions, name: String
   ) throws(CheckpointError) -> ModelOutputs {
     let result = try body.run(inputs, options, rank: 2, in: name)
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    return try result.outputs { (outputs) throws(EngineError) in
       if let pooled = try body.pooled(result) {
         let logits = try linear(pooled, classifier, in: body.context)
         outputs.append("logits", [logits.rows, logits.columns], [logits])
       }
-      return outputs
     }
   }
 }

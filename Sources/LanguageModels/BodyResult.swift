@@ -13,8 +13,18 @@ struct BodyResult {
     try pass.rows(at: tokens.firstPlaces, of: hidden)
   }
 
-  /// Outputs with the hidden states and attentions that were recorded. Choices count as sequences in them.
-  func outputs() throws(EngineError) -> ModelOutputs {
+  /// The hidden states and attentions that were recorded, and what a head adds. Choices count as sequences in them.
+  func outputs(
+    adding head: (inout ModelOutputs) throws(EngineError) -> Void
+  ) throws(CheckpointError) -> ModelOutputs {
+    try engine { () throws(EngineError) in
+      var outputs = try recorded()
+      try head(&outputs)
+      return outputs
+    }
+  }
+
+  private func recorded() throws(EngineError) -> ModelOutputs {
     var outputs = ModelOutputs()
     let extents = [tokens.sequenceCount, tokens.length]
     for (number, state) in pass.hiddenStates.enumerated() {

@@ -36,11 +36,9 @@ public struct EncoderForTokenClassification<Family: EncoderFamily>: LanguageMode
     _ inputs: ModelInputs, _ options: RunOptions
   ) throws(CheckpointError) -> ModelOutputs {
     let result = try body.run(inputs, options, rank: 2, in: Self.className)
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    return try result.outputs { (outputs) throws(EngineError) in
       let logits = try linear(result.hidden, classifier, in: body.context)
       try result.append("logits", logits, to: &outputs)
-      return outputs
     }
   }
 }
@@ -66,11 +64,9 @@ public struct EncoderForQuestionAnswering<Family: EncoderFamily>: LanguageModel 
     _ inputs: ModelInputs, _ options: RunOptions
   ) throws(CheckpointError) -> ModelOutputs {
     let result = try body.run(inputs, options, rank: 2, in: Self.className)
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    return try result.outputs { (outputs) throws(EngineError) in
       try result.appendSpans(
         try linear(result.hidden, qaOutputs, in: body.context), to: &outputs)
-      return outputs
     }
   }
 }
@@ -97,13 +93,11 @@ public struct EncoderForMultipleChoice<Family: EncoderFamily>: LanguageModel {
     _ inputs: ModelInputs, _ options: RunOptions
   ) throws(CheckpointError) -> ModelOutputs {
     let result = try body.run(inputs, options, rank: 3, in: Self.className)
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    return try result.outputs { (outputs) throws(EngineError) in
       if let pooled = try body.pooled(result) {
         let logits = try linear(pooled, classifier, in: body.context)
         outputs.append("logits", Array(result.tokens.dimensions.dropLast()), [logits])
       }
-      return outputs
     }
   }
 }

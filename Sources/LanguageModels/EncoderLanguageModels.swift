@@ -76,10 +76,8 @@ private struct EncoderWithScores<Family: EncoderFamily>: Sendable {
     _ inputs: ModelInputs, _ options: RunOptions, name: String
   ) throws(CheckpointError) -> ModelOutputs {
     let result = try body.run(inputs, options, rank: 2, in: name)
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    return try result.outputs { (outputs) throws(EngineError) in
       try result.append("logits", try head(result.hidden, in: body.context), to: &outputs)
-      return outputs
     }
   }
 

@@ -27,13 +27,11 @@ public struct EncoderModel<Family: EncoderFamily>: LanguageModel {
     _ inputs: ModelInputs, _ options: RunOptions
   ) throws(CheckpointError) -> ModelOutputs {
     let result = try body.run(inputs, options, rank: 2, in: Self.className)
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    return try result.outputs { (outputs) throws(EngineError) in
       try result.append("last_hidden_state", result.hidden, to: &outputs)
       if let pooled = try body.pooled(result) {
         outputs.append("pooler_output", [pooled.rows, pooled.columns], [pooled])
       }
-      return outputs
     }
   }
 }

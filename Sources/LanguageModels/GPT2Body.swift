@@ -50,6 +50,15 @@ struct GPT2Body: Sendable {
     return tokens
   }
 
+  /// Runs the body over whole sequences, `[batch, sequence]`.
+  func run(
+    _ inputs: ModelInputs, _ options: RunOptions, in name: String
+  ) throws(CheckpointError) -> BodyResult {
+    let tokens = try tokens(inputs)
+    try tokens.require(rank: 2, in: name)
+    return try run(tokens, options)
+  }
+
   /// Runs the body over whole sequences.
   ///
   /// - Parameter needed: The places whose rows the head takes.

@@ -46,8 +46,7 @@ public struct GPT2DoubleHeadsModel: LanguageModel {
     if tokens.dimensions.count != 2 { try tokens.require(rank: 3, in: Self.className) }
     let rows = try summaryRows(tokens, inputs.choiceTokenIDs)
     let result = try transformer.run(tokens, options, needed: Array(rows.sets.joined()))
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    return try result.outputs { (outputs) throws(EngineError) in
       outputs.reshapeLast("hidden_states", tokens.dimensions + [result.hidden.columns])
       let context = transformer.context
       let logits = try linear(result.hidden, lmHead, in: context)
@@ -55,7 +54,6 @@ public struct GPT2DoubleHeadsModel: LanguageModel {
       let mean = try mean(of: rows.sets, result)
       let choice = try linear(mean, summary, activation: summaryActivation, in: context)
       outputs.append("mc_logits", rows.dimensions, [choice])
-      return outputs
     }
   }
 

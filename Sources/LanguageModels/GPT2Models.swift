@@ -20,13 +20,9 @@ public struct GPT2Model: LanguageModel {
   public func run(
     _ inputs: ModelInputs, _ options: RunOptions
   ) throws(CheckpointError) -> ModelOutputs {
-    let tokens = try body.tokens(inputs)
-    try tokens.require(rank: 2, in: Self.className)
-    let result = try body.run(tokens, options)
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    let result = try body.run(inputs, options, in: Self.className)
+    return try result.outputs { (outputs) throws(EngineError) in
       try result.append("last_hidden_state", result.hidden, to: &outputs)
-      return outputs
     }
   }
 }
@@ -58,14 +54,10 @@ public struct GPT2LMHeadModel: CausalLanguageModel {
   public func run(
     _ inputs: ModelInputs, _ options: RunOptions
   ) throws(CheckpointError) -> ModelOutputs {
-    let tokens = try transformer.tokens(inputs)
-    try tokens.require(rank: 2, in: Self.className)
-    let result = try transformer.run(tokens, options)
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    let result = try transformer.run(inputs, options, in: Self.className)
+    return try result.outputs { (outputs) throws(EngineError) in
       let logits = try linear(result.hidden, lmHead, in: transformer.context)
       try result.append("logits", logits, to: &outputs)
-      return outputs
     }
   }
 }
@@ -90,14 +82,10 @@ public struct GPT2ForTokenClassification: LanguageModel {
   public func run(
     _ inputs: ModelInputs, _ options: RunOptions
   ) throws(CheckpointError) -> ModelOutputs {
-    let tokens = try transformer.tokens(inputs)
-    try tokens.require(rank: 2, in: Self.className)
-    let result = try transformer.run(tokens, options)
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    let result = try transformer.run(inputs, options, in: Self.className)
+    return try result.outputs { (outputs) throws(EngineError) in
       let logits = try linear(result.hidden, classifier, in: transformer.context)
       try result.append("logits", logits, to: &outputs)
-      return outputs
     }
   }
 }
@@ -123,14 +111,10 @@ public struct GPT2ForQuestionAnswering: LanguageModel {
   public func run(
     _ inputs: ModelInputs, _ options: RunOptions
   ) throws(CheckpointError) -> ModelOutputs {
-    let tokens = try transformer.tokens(inputs)
-    try tokens.require(rank: 2, in: Self.className)
-    let result = try transformer.run(tokens, options)
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    let result = try transformer.run(inputs, options, in: Self.className)
+    return try result.outputs { (outputs) throws(EngineError) in
       try result.appendSpans(
         try linear(result.hidden, qaOutputs, in: transformer.context), to: &outputs)
-      return outputs
     }
   }
 }
@@ -160,12 +144,10 @@ public struct GPT2ForSequenceClassification: LanguageModel {
     try tokens.require(rank: 2, in: Self.className)
     let places = try places(in: tokens)
     let result = try transformer.run(tokens, options, needed: places)
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    return try result.outputs { (outputs) throws(EngineError) in
       let chosen = try result.pass.rows(at: places, of: result.hidden)
       let logits = try linear(chosen, score, in: transformer.context)
       outputs.append("logits", [logits.rows, logits.columns], [logits])
-      return outputs
     }
   }
 

@@ -26,13 +26,11 @@ public struct RobertaForSequenceClassification: LanguageModel {
     _ inputs: ModelInputs, _ options: RunOptions
   ) throws(CheckpointError) -> ModelOutputs {
     let result = try roberta.run(inputs, options, rank: 2, in: Self.className)
-    return try engine { () throws(EngineError) in
-      var outputs = try result.outputs()
+    return try result.outputs { (outputs) throws(EngineError) in
       let context = roberta.context
       let features = try linear(try result.firstTokens(), dense, activation: .tanh, in: context)
       let logits = try linear(features, outProj, in: context)
       outputs.append("logits", [logits.rows, logits.columns], [logits])
-      return outputs
     }
   }
 }
