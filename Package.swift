@@ -87,6 +87,7 @@ let testSupport: [Target] = [
 ]
 
 let tests: [Target] = [
+  .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "TestSupport"]),
   .testTarget(name: "TensorValuesTests", dependencies: ["TensorValues", "TestSupport"]),
   .testTarget(name: "CheckpointBytesTests", dependencies: ["CheckpointBytes", "TestSupport"]),
   .testTarget(name: "PickleFormatTests", dependencies: ["PickleFormat", "TestSupport"]),

@@ -8,11 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+int weighbridge_memory_is_watched(void) {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+  return 1;
+#endif
+#endif
+  return 0;
+}
+
 float *weighbridge_allocate(size_t count) {
   // Room for one vector more, so that nothing is allocated with a size of 0.
   if (count > SIZE_MAX / sizeof(float) - 32) return NULL;
   void *memory = NULL;
-  const size_t bytes = (count * sizeof(float) + 127) / 64 * 64;
+  const size_t bytes = weighbridge_memory_is_watched()
+                           ? count * sizeof(float)
+                           : (count * sizeof(float) + 127) / 64 * 64;
   const size_t huge = 2 << 20;
   if (posix_memalign(&memory, bytes >= huge ? huge : 64, bytes) != 0) return NULL;
 #if defined(__linux__)

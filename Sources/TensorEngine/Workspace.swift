@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Synchronization
 
 /// Memory that goes round: a storage that no tensor refers to any more is the next operator's.
@@ -60,9 +61,12 @@ final class Workspace: Sendable {
   /// The number of storages held, in use or not.
   var storageCount: Int { state.withLock { $0.entries.count } }
 
+  /// Under the address sanitizer storages are exactly as large as asked for.
+  private static let isExact = weighbridge_memory_is_watched() != 0
+
   /// The smallest free storage that is large enough, unless it is more than twice too large.
   private static func bestFit(_ entries: inout [Entry], _ count: Int) -> Int? {
-    let most = count > Int.max / 4 ? Int.max : 2 * count + 4096
+    let most = isExact ? count : count > Int.max / 4 ? Int.max : 2 * count + 4096
     var best: Int?
     for index in entries.indices {
       let capacity = entries[index].storage.capacity
@@ -76,6 +80,6 @@ final class Workspace: Sendable {
   /// A little more than asked for, so that batches of nearly the same size share memory.
   private static func rounded(_ count: Int) -> Int {
     let (sum, overflow) = count.addingReportingOverflow(count / 8 + 1024)
-    return overflow ? count : sum
+    return overflow || isExact ? count : sum
   }
 }

@@ -81,6 +81,31 @@ import Testing
     }
   }
 
+  @Test(
+    "Sequences of every length and heads of every size up to 70 agree with float64",
+    arguments: 1...70)
+  func everySize(_ size: Int) throws {
+    var generator = SeededGenerator(seed: UInt64(size))
+    let batch = try RaggedBatch(lengths: Array(size % 2 == 0 ? 0...70 : 0...40))
+    let (query, key, value) = try (
+      generator.tensor(batch.tokenCount, size), generator.tensor(batch.tokenCount, size),
+      generator.tensor(batch.tokenCount, size)
+    )
+    let reach: AttentionMask.Reach = size % 3 == 0 ? .everywhere : .causal
+    let expected = (0..<batch.count).flatMap { sequence in
+      let range = batch.starts[sequence]..<batch.starts[sequence + 1]
+      return naive(query, key, value, heads: 1, scale: 0.5, range, range) {
+        reach == .everywhere || $1 <= $0
+      }.output
+    }
+    for context in Contexts.all {
+      let found = try attention(
+        query: query, key: key, value: value, heads: 1, scale: 0.5, batch,
+        mask: AttentionMask(reach), in: context)
+      #expect(largestDifference(found.output.values, expected) < 4e-6, "\(context.kernels)")
+    }
+  }
+
   @Test("Attention over a cache has the same bits as over all tokens at once")
   func cache() throws {
     var generator = SeededGenerator(seed: 3)

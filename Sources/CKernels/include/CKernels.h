@@ -111,6 +111,8 @@ void weighbridge_pack_block(
 
 // MARK: Memory
 
+// Whether the address sanitizer watches. Then nothing is allocated beyond what is asked for: it would hide what is read there.
+int weighbridge_memory_is_watched(void);
 // `count` floats at an address that is a multiple of 64, not initialised; null if there is no memory.
 float *_Nullable weighbridge_allocate(size_t count);
 void weighbridge_free(float *_Nullable memory);

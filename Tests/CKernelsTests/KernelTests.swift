@@ -1,0 +1,211 @@
+import CKernels
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The inner loops of every instruction set, called directly, at every size up to 70 and on memory that ends where they must
+/// end. What they compute is compared with the same in float64.
+@Suite struct KernelTests {
+  @safe private struct Kernels: CustomTestStringConvertible, @unchecked Sendable {
+    let table: weighbridge_kernels
+    let testDescription: String
+
+    static let all: [Kernels] = {
+      var all: [Kernels] = []
+      while let table = unsafe weighbridge_kernels_at(all.count) {
+        unsafe all.append(
+          Kernels(table: table.pointee, testDescription: String(cString: table.pointee.name)))
+      }
+      return all
+    }()
+  }
+
+  private static let stride = Int(WEIGHBRIDGE_BLOCK_DEPTH) + 16
+  private static let panel = Int(WEIGHBRIDGE_PANEL_COLUMNS)
+
+  private func floats(_ count: Int, _ generator: inout SeededGenerator) -> [Float] {
+    (0..<count).map { _ in Float.random(in: -1...1, using: &generator) }
+  }
+
+  /// Whether all numbers are within some roundings of what is expected.
+  private func isClose(_ found: [Float], _ expected: [Double], within roundings: Double) -> Bool {
+    found.count == expected.count
+      && zip(found, expected).allSatisfy {
+        abs(Double($0) - $1) <= roundings * 0x1p-24 * max(1, abs($1))
+      }
+  }
+
+  @Test("Products of tiles with every number of rows, terms and columns", arguments: Kernels.all)
+  private func products(_ kernels: Kernels) {
+    var generator = SeededGenerator(seed: 1)
+    for rows in unsafe 1...Int(kernels.table.tile_rows) {
+      for depth in 0...70 {
+        // The last row of a block ends with its last term.
+        let left = ExactBuffer(floats((rows - 1) * Self.stride + depth, &generator))
+        let panel = ExactBuffer(floats(depth * Self.panel, &generator))
+        defer { extendLifetime((left, panel)) }
+        let (factors, weights) = (left.values, panel.values)
+        for columns in depth % 2 == 0 ? [1, 15, 16, 17, 31, 32] : Array(1...32) {
+          let before = floats(rows * columns, &generator)
+          for accumulates in [false, true] {
+            let result = ExactBuffer(before)
+            unsafe kernels.table.product(
+              left.base, panel.base, depth, result.base, columns, rows, columns,
+              accumulates ? 1 : 0)
+            let expected = before.indices.map { index in
+              (0..<depth).reduce(accumulates ? Double(before[index]) : 0) { sum, k in
+                sum + Double(factors[index / columns * Self.stride + k])
+                  * Double(weights[k * Self.panel + index % columns])
+              }
+            }
+            #expect(
+              isClose(result.values, expected, within: 70), "[\(rows), \(depth)] · [\(columns)]")
+          }
+        }
+      }
+    }
+  }
+
+  @Test("Bias, activation and residual on every number of columns", arguments: Kernels.all)
+  private func finishing(_ kernels: Kernels) {
+    var generator = SeededGenerator(seed: 2)
+    for columns in 0...70 {
+      let (values, residual) = (
+        floats(3 * columns, &generator), floats(3 * columns, &generator)
+      )
+      let bias = floats(columns, &generator)
+      let (biasBuffer, residualBuffer) = (ExactBuffer(bias), ExactBuffer(residual))
+      defer { extendLifetime((biasBuffer, residualBuffer)) }
+      for activation in 0..<Int32(bitPattern: WEIGHBRIDGE_ACTIVATION_COUNT.rawValue) {
+        let result = ExactBuffer(values)
+        unsafe kernels.table.finish(
+          result.base, columns, 3, columns, biasBuffer.base, residualBuffer.base, columns,
+          activation)
+        if activation == Int32(bitPattern: WEIGHBRIDGE_IDENTITY.rawValue) {
+          let expected = values.indices.map {
+            Double(values[$0]) + Double(bias[$0 % max(1, columns)]) + Double(residual[$0])
+          }
+          #expect(isClose(result.values, expected, within: 4), "\(columns)")
+        } else {
+          // The same numbers one by one: what a number becomes does not depend on where it stands.
+          for index in values.indices {
+            let single = ExactBuffer([values[index]])
+            unsafe kernels.table.finish(
+              single.base, 1, 1, 1, biasBuffer.base + index % columns, residualBuffer.base + index,
+              1, activation)
+            #expect(single.values == [result.values[index]], "\(activation) \(columns)")
+          }
+        }
+      }
+    }
+  }
+
+  @Test("Layer norm, softmax, sums and scaling of rows of every length", arguments: Kernels.all)
+  private func rows(_ kernels: Kernels) {
+    var generator = SeededGenerator(seed: 3)
+    for count in 1...70 {
+      let row = floats(count, &generator)
+      let other = floats(count, &generator)
+      let third = floats(count, &generator)
+      let buffers = [row, other, third].map(ExactBuffer.init)
+      defer { extendLifetime(buffers) }
+      let result = ExactBuffer(row)
+      let numbers = row.map(Double.init)
+
+      unsafe kernels.table.layer_norm(
+        buffers[0].base, result.base, count, buffers[1].base, buffers[2].base, 0.01)
+      let mean = numbers.reduce(0, +) / Double(count)
+      let variance = numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count)
+      let normed = row.indices.map {
+        (numbers[$0] - mean) / (variance + 0.01).squareRoot() * Double(other[$0])
+          + Double(third[$0])
+      }
+      #expect(isClose(result.values, normed, within: 40), "layer norm of \(count)")
+
+      let sum = numbers.reduce(0) { $0 + exp($1) }
+      unsafe kernels.table.softmax(buffers[0].base, result.base, count, 0)
+      #expect(isClose(result.values, numbers.map { exp($0) / sum }, within: 8), "softmax \(count)")
+      unsafe kernels.table.softmax(buffers[0].base, result.base, count, 1)
+      #expect(
+        isClose(result.values, numbers.map { $0 - log(sum) }, within: 8), "its logarithm \(count)")
+
+      unsafe kernels.table.add(buffers[0].base, buffers[1].base, result.base, count)
+      #expect(result.values == zip(row, other).map { $0 + $1 }, "sums of \(count)")
+      unsafe kernels.table.scale(buffers[0].base, 0.37, result.base, count)
+      #expect(result.values == row.map { $0 * 0.37 }, "scaling of \(count)")
+    }
+  }
+
+  @Test("Rows of attention with every number of keys, permitted or not", arguments: Kernels.all)
+  private func attention(_ kernels: Kernels) {
+    var generator = SeededGenerator(seed: 4)
+    for count in 0...70 {
+      for permitted in 0...count {
+        let row = floats(count, &generator)
+        let term = floats(permitted, &generator)
+        let scores = ExactBuffer(row)
+        let terms = ExactBuffer(term)
+        defer { extendLifetime(terms) }
+        var (maximum, sum) = (-Float.infinity, Float(0))
+        let change = unsafe kernels.table.attention_row(
+          scores.base, count, permitted, 0.5, terms.base, terms.base, &maximum, &sum)
+        let exact = (0..<permitted).map { Double(row[$0]) * 0.5 + 2 * Double(term[$0]) }
+        let largest = exact.max() ?? -.infinity
+        let expected =
+          exact.map { exp($0 - largest) } + Array(repeating: 0, count: count - permitted)
+        #expect(isClose(scores.values, expected, within: 8), "\(permitted) of \(count)")
+        #expect(abs(Double(sum) - expected.reduce(0, +)) < 1e-4)
+        #expect(permitted == 0 || abs(Double(maximum) - largest) < 1e-6)
+        #expect(change == (permitted == 0 ? 1 : 0), "nothing was weighed before")
+      }
+    }
+  }
+
+  @Test("Panels and blocks of every size hold what was packed, in either order")
+  private func packing() {
+    var generator = SeededGenerator(seed: 5)
+    for depth in 0...70 {
+      for columns in 1...Self.panel {
+        let values = floats(depth * columns, &generator)
+        let source = ExactBuffer(values)
+        defer { extendLifetime(source) }
+        for (rowStride, columnStride) in [(columns, 1), (1, depth)] {
+          // The last row has no more columns than are packed.
+          let panel = ExactBuffer(
+            Array(repeating: 7, count: max(0, depth - 1) * Self.panel + min(depth, 1) * columns))
+          unsafe weighbridge_pack_panel(
+            source.base, rowStride, columnStride, depth, columns, panel.base)
+          let packed = panel.values
+          let isRight = (0..<depth).allSatisfy { k in
+            (0..<columns).allSatisfy { column in
+              packed[k * Self.panel + column] == values[k * rowStride + column * columnStride]
+            }
+          }
+          let isLeftAlone = packed.indices.allSatisfy {
+            $0 % Self.panel < columns || packed[$0] == 7
+          }
+          #expect(isRight && isLeftAlone, "\(depth) × \(columns)")
+        }
+      }
+      for rows in 1...14 {
+        let values = floats(rows * depth, &generator)
+        let source = ExactBuffer(values)
+        defer { extendLifetime(source) }
+        let block = ExactBuffer(Array(repeating: 7, count: (rows - 1) * Self.stride + depth))
+        unsafe weighbridge_pack_block(source.base, depth, rows, depth, block.base)
+        let packed = block.values
+        #expect(
+          packed.indices.allSatisfy {
+            packed[$0]
+              == ($0 % Self.stride < depth
+                ? values[$0 / Self.stride * depth + $0 % Self.stride] : 7)
+          })
+      }
+    }
+  }
+}
