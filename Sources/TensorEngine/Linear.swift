@@ -4,7 +4,8 @@ internal import CKernels
 ///
 /// `input` is `[rows, inputs]`, the result and `residual` are `[rows, outputs]`. Rows do not influence each other: a row's
 /// result has the same bits whatever stands beside it, and however many threads there are. Each sum runs over the inputs in
-/// order, in blocks of 256 that are added up, in float32 with fused multiply-add where the instruction set has it.
+/// order, in chains of 64 that are added up, in float32 with fused multiply-add where the instruction set has it
+/// (docs/engine.md, Numbers).
 ///
 /// Throws a mismatch if the shapes do not fit.
 public func linear(

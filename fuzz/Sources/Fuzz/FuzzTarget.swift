@@ -14,6 +14,8 @@ enum FuzzTarget: String, CaseIterable {
   case checkpoint
   /// A tokenizer that can be read encodes any text, and decodes what it has encoded.
   case tokenizer
+  /// Weights under any names with any settings are laid out, loaded and run, or refused.
+  case model
   /// The same as for a checkpoint, for HDF5 alone: what it finds is mostly libhdf5's, which would hide everything else.
   case hdf5
 
@@ -26,6 +28,7 @@ enum FuzzTarget: String, CaseIterable {
     case .zip: fuzzZip(bytes)
     case .checkpoint: if !isHDF5(bytes) { fuzzCheckpoint(bytes) }
     case .tokenizer: fuzzTokenizer(bytes)
+    case .model: fuzzModel(bytes)
     case .hdf5: if isHDF5(bytes) { fuzzCheckpoint(bytes) }
     }
   }

@@ -1,0 +1,76 @@
+import CheckpointBytes
+import Checkpoints
+import LanguageModels
+import LayoutRules
+
+/// A `config.json`, a NUL, and the header of a safetensors file, whose weights are zeros. The weights are laid out for every
+/// layout, and loaded as the class that the configuration names, and run.
+func fuzzModel(_ bytes: [UInt8]) {
+  let parts = bytes.split(separator: 0, maxSplits: 1, omittingEmptySubsequences: false)
+  guard let configuration = parts.first, let header = parts.last, parts.count == 2,
+    let path = ScratchFile.path(holding: weights(Array(header)))
+  else { return }
+  do throws(CheckpointError) {
+    let checkpoint = try Checkpoint.open(path)
+    for layout in LayoutChoice.all {
+      var options = ConversionOptions()
+      options.layout = layout
+      options.attentionHeads = 2
+      for destination in ["/dev/shm/absent.h5", "/dev/shm/absent/"] {
+        do throws(CheckpointError) {
+          _ = try ConversionPlan(checkpoint, named: path, to: destination, options: options)
+        } catch {
+          expectReadable(error)
+        }
+      }
+    }
+    do throws(CheckpointError) {
+      let settings = try ModelConfiguration(parsing: Array(configuration), file: "input")
+      _ = try BoundModel(checkpoint.graph, configuration: settings)
+    } catch {
+      expectReadable(error)
+    }
+    guard let document = try? JSONValue(parsing: Array(configuration), context: "input") else {
+      return
+    }
+    let model = try ModelClass(configuration: document).load(
+      weights: checkpoint.graph, configuration: document)
+    try run(model)
+  } catch {
+    expectReadable(error)
+  }
+}
+
+/// The file of a header: as many zeros as it claims, up to a megabyte.
+private func weights(_ header: [UInt8]) -> [UInt8] {
+  let tensors = try? JSONValue(parsing: header, context: "header").members
+  let end = (tensors ?? []).compactMap { $0.value["data_offsets"]?.elements?.last?.integer }.max()
+  let length = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) }
+  return length + header + [UInt8](repeating: 0, count: max(0, min(end ?? 0, 1 << 20)))
+}
+
+/// Runs a model on two short texts, and lets it go on with them if it can.
+private func run(_ model: any LanguageModel) throws(CheckpointError) {
+  let ids = try TokenArray([[0, 1, 1], [1, 0, 0]])
+  let mask = try TokenArray([[1, 1, 1], [0, 1, 1]])
+  let inputs = ModelInputs(inputIDs: ids, attentionMask: mask)
+  for padding in [RunOptions.Padding.computed, .skipped] {
+    do throws(CheckpointError) {
+      let outputs = try model.run(inputs, RunOptions(extras: .hiddenStates, padding: padding))
+      for output in outputs.all {
+        expect(
+          output.values.count == output.dimensions.reduce(1, *), "an output has its extents")
+      }
+    } catch {
+      expectReadable(error)
+    }
+  }
+  guard let model = model as? any CausalLanguageModel else { return }
+  for beams in [1, 2] {
+    var settings = model.defaultSettings
+    settings.maxNewTokens = 3
+    settings.beamCount = beams
+    let texts = try model.generate(inputs, settings)
+    expect(texts.count == 2 && texts.allSatisfy { $0.count >= 4 }, "every text goes on")
+  }
+}
