@@ -62,6 +62,8 @@ public struct ModelInfo<Configuration: ModelConfig>: Sendable {
 extension LanguageModel {
   /// The class's name in Transformers.
   public static var className: String { head.className(in: Configuration.family) ?? "" }
+  /// The family, for types whose settings are not known.
+  static var family: ModelFamily { Configuration.family }
 
   /// Binds a checkpoint's weights, in any known layout, and takes those that the model needs.
   ///

@@ -1,5 +1,5 @@
 public import CheckpointBytes
-internal import LayoutRules
+package import LayoutRules
 public import WeightGraph
 
 /// One of Transformers' classes, by its name.
@@ -28,13 +28,26 @@ public struct ModelClass: Sendable {
     guard let found = ModelClass(named: first) else {
       throw reader.failure(
         .unsupported, "architectures", "no class \(quoted(first)) here",
-        remedy: "there are \(Self.names.joined(separator: ", "))")
+        remedy: "supported are Transformers' classes of BERT, GPT-2 and RoBERTa")
     }
     self = found
   }
 
   /// The names of all classes.
   public static var names: [String] { types.map { $0.className } }
+
+  /// What helps against a name that is none of these: the one that was meant, if it is as good as that one, else those of the
+  /// family.
+  package static func remedy(for name: String, of family: ModelFamily) -> String {
+    let wanted = ExactName(name.lowercased())
+    let near = names.map { (name: $0, distance: ExactName($0.lowercased()).distance(to: wanted)) }
+      .min { $0.distance < $1.distance }
+    if let near, near.distance * 4 <= near.name.utf8.count {
+      return "did you mean \(near.name)?"
+    }
+    let own = types.filter { $0.family == family }.map { $0.className }
+    return "there are \(own.joined(separator: ", "))"
+  }
 
   private static let types: [any LanguageModel.Type] = [
     BertModel.self, BertForPreTraining.self, BertForMaskedLM.self, BertLMHeadModel.self,

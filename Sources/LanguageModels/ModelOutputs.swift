@@ -15,6 +15,40 @@ public struct ModelOutputs: Sendable {
     public var values: [Float] {
       parts.count == 1 ? parts[0].values : Array(parts.map(\.values).joined())
     }
+
+    /// The numbers cut along the last dimension: of `[batch, sequence, labels]` the labels of each token, one text after the
+    /// other.
+    public var rows: [[Float]] {
+      guard let width = dimensions.last, width > 0 else { return [] }
+      let values = values
+      return stride(from: 0, to: values.count, by: width).map {
+        Array(values[$0..<min($0 + width, values.count)])
+      }
+    }
+
+    /// The numbers along the last dimension at one place of the others: of `[batch, sequence, labels]` the labels of a
+    /// token is `row(text, token)`. Copies no more than these.
+    ///
+    /// - Returns: nil where there is no such place, or where the indices are not one less than the dimensions.
+    public func row(_ indices: Int...) -> [Float]? {
+      guard let width = dimensions.last, indices.count == dimensions.count - 1 else { return nil }
+      var place = 0
+      for (index, extent) in zip(indices, dimensions) {
+        guard (0..<extent).contains(index) else { return nil }
+        place = place * extent + index
+      }
+      var start = place * width
+      var row: [Float] = []
+      row.reserveCapacity(width)
+      for part in parts {
+        let count = part.rows * part.columns
+        for number in start..<max(start, min(start + width - row.count, count)) {
+          if let value = part[number / part.columns, number % part.columns] { row.append(value) }
+        }
+        start = max(0, start - count)
+      }
+      return row
+    }
   }
 
   /// The results: hidden states and attentions if they were asked for, then what the head gives.

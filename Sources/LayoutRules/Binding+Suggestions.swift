@@ -13,25 +13,8 @@ extension Binding {
       guard let name = entries[place].parameters.first, let wanted = pending[name] else { continue }
       let fitting = spare.filter { checkpoint.weights[$0]?.shape == wanted.shape }
       entries[place].suggestion = fitting.min {
-        distance($0, wanted.expected) < distance($1, wanted.expected)
+        $0.distance(to: wanted.expected) < $1.distance(to: wanted.expected)
       }
     }
   }
-}
-
-/// The number of single bytes to insert, remove or change, over the first 200 bytes of each name.
-private func distance(_ left: ExactName, _ right: ExactName) -> Int {
-  let first = Array(left.string.utf8.prefix(200))
-  let second = Array(right.string.utf8.prefix(200))
-  var row = Array(0...second.count)
-  for (index, byte) in first.enumerated() {
-    var diagonal = row[0]
-    row[0] = index + 1
-    for place in second.indices {
-      let changed = diagonal + (byte == second[place] ? 0 : 1)
-      diagonal = row[place + 1]
-      row[place + 1] = min(changed, row[place] + 1, diagonal + 1)
-    }
-  }
-  return row[second.count]
 }

@@ -61,8 +61,15 @@ extension Tokenizer {
     return batch.first ?? encoding
   }
 
-  /// Encodes many texts, several at a time. The answers come in the order of the inputs and do not depend on the number
-  /// of threads.
+  /// Encodes texts that stand alone, several at a time, as the batch of ``TokenizerInput`` does.
+  public func encodeBatch(
+    _ texts: [String], options: EncodingOptions = EncodingOptions()
+  ) throws(CheckpointError) -> [Encoding] {
+    try encodeBatch(texts.map { TokenizerInput($0) }, options: options)
+  }
+
+  /// Encodes many texts or pairs, several at a time. The answers come in the order of the inputs and do not depend on
+  /// the number of threads.
   ///
   /// - Throws: what ``encode(_:pair:options:)`` throws, for the first input that it throws for.
   public func encodeBatch(

@@ -1,3 +1,6 @@
+internal import Synchronization
+internal import Weighbridge
+
 #if canImport(Glibc)
   internal import Glibc
 #elseif canImport(Darwin)
@@ -23,8 +26,25 @@ public struct Console: Sendable {
 
   /// The process's standard output and standard error.
   public static let process = Console(
-    output: { writeAll($0, to: 1) }, error: { writeAll($0, to: 2) },
+    output: { text in
+      if let error = writeAll(text, to: 1) {
+        outputError.compareExchange(expected: 0, desired: error, ordering: .relaxed)
+      }
+    },
+    error: { _ = writeAll($0, to: 2) },
     showsProgress: isatty(2) == 1)
+
+  /// The first number of an error in writing to the process's standard output; 0 if all is written.
+  private static let outputError = Atomic<CInt>(0)
+
+  /// Throws if a result did not get to the process's standard output: a full disk must not look like success.
+  static func checkOutput() throws(CheckpointError) {
+    let error = outputError.load(ordering: .relaxed)
+    guard error != 0 else { return }
+    let reason = unsafe strerror(error).map { unsafe String(cString: $0) } ?? "error \(error)"
+    throw CheckpointError(
+      .inputOutput, CheckpointError.Site(field: "standard output"), "cannot be written: \(reason)")
+  }
 
   /// Prints to standard output.
   public func write(_ text: String) { output(text) }
@@ -33,19 +53,21 @@ public struct Console: Sendable {
   public func writeError(_ text: String) { error(text) }
 }
 
-/// Writes a whole text to a descriptor; what cannot be written (a closed pipe) is given up.
-private func writeAll(_ text: String, to descriptor: CInt) {
+/// Writes a whole text to a descriptor, and gives the number of the error if that is not possible. A pipe that nobody reads
+/// any more ends the process, as it ends all tools (SIGPIPE).
+private func writeAll(_ text: String, to descriptor: CInt) -> CInt? {
   var text = text
-  text.withUTF8 { buffer in
+  return text.withUTF8 { buffer in
     var done = 0
     while done < buffer.count, let start = buffer.baseAddress {
       let put = unsafe writeBytes(descriptor, start + done, buffer.count - done)
       if put < 0 {
         if errno == EINTR { continue }
-        return
+        return errno
       }
       done += put
     }
+    return nil
   }
 }
 

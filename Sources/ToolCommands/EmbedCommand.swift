@@ -142,17 +142,9 @@ private enum Embeddings {
     guard vectors.count > 1 else { return lines.joined(separator: "\n") + "\n" }
     lines.append("cosine similarities")
     for (place, first) in vectors.enumerated() {
-      let row = vectors.map { NumberText.fixed(cosine(first, $0), digits: 4) }
+      let row = vectors.map { NumberText.fixed(first.cosineSimilarity(to: $0), digits: 4) }
       lines.append("\(place)  " + row.joined(separator: "  "))
     }
     return lines.joined(separator: "\n") + "\n"
-  }
-
-  private static func cosine(_ first: [Float], _ second: [Float]) -> Double {
-    func product(_ left: [Float], _ right: [Float]) -> Double {
-      zip(left, right).reduce(0) { $0 + Double($1.0) * Double($1.1) }
-    }
-    let lengths = (product(first, first) * product(second, second)).squareRoot()
-    return lengths > 0 ? product(first, second) / lengths : 0
   }
 }

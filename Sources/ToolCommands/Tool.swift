@@ -15,7 +15,13 @@ public enum Tool {
   /// - Parameter arguments: the program's name, then its arguments.
   public static func runAndExit(_ arguments: [String]) -> Never {
     let sources = removeTemporaryFilesOnSignals()
-    let code = run(Array(arguments.dropFirst()), console: .process)
+    var code = run(Array(arguments.dropFirst()), console: .process)
+    do throws(CheckpointError) {
+      try Console.checkOutput()
+    } catch {
+      code = ToolExit(error.kind).rawValue
+      Console.process.writeError("weighbridge: \(error)\n")
+    }
     withExtendedLifetime(sources) {}
     exit(code)
   }

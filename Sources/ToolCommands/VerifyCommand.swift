@@ -13,8 +13,7 @@ struct VerifyCommand: ToolCommand {
       |a - b| <= atol + rtol · max(|b|, root mean square of the recorded tensor). Ends with exit code 1 if anything differs.
       """)
 
-  @Argument(help: "A directory as Transformers saves it, or a file with its config.json beside it.")
-  var model: String
+  @OptionGroup var model: ModelArguments
 
   @Option(help: "The recorded run.")
   var golden: String
@@ -45,8 +44,6 @@ struct VerifyCommand: ToolCommand {
   @Flag(help: "Print everything as one JSON object.")
   var json = false
 
-  @OptionGroup var sourceOptions: SourceOptions
-
   mutating func validate() throws {
     for value in [rtol, atol].compactMap({ $0 }) where !(value >= 0 && value.isFinite) {
       throw ValidationError("tolerances must be finite and not negative")
@@ -55,9 +52,7 @@ struct VerifyCommand: ToolCommand {
 
   mutating func run(on console: Console) throws -> ToolExit {
     let record = try GoldenRecord(opening: golden, inputs: inputs)
-    let loaded = try loadLanguageModel(
-      from: model, class: architecture ?? record.origin.modelClass,
-      opening: sourceOptions.openOptions)
+    let loaded = try model.load(architecture ?? record.origin.modelClass, console)
     var tolerance = Tolerance.standard(computedIn: record.origin.dtype)
     // One that is given alone stands alone, as with diff.
     if rtol != nil || atol != nil {
@@ -67,7 +62,7 @@ struct VerifyCommand: ToolCommand {
       loaded, against: record, tolerance: tolerance,
       positions: skipsPadding ? .attended : .all)
     let output = VerifyReport(
-      report, className: type(of: loaded).className, model: model, golden: golden)
+      report, className: type(of: loaded).className, model: model.path, golden: golden)
     console.write(json ? JSONWriter.text(output.json) + "\n" : output.text)
     return report.isEqual ? .done : .different
   }

@@ -134,7 +134,7 @@ extension ModelSource {
       throw CheckpointError(
         .unsupported, CheckpointError.Site(field: "architecture"),
         "there is no class \(quoted(name)) here",
-        remedy: "there are \(ModelClass.names.joined(separator: ", "))")
+        remedy: ModelClass.remedy(for: name, of: settings.family))
     }
     return found
   }

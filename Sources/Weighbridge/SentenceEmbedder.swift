@@ -1,4 +1,5 @@
 public import CheckpointBytes
+public import Checkpoints
 public import LanguageModels
 internal import LayoutRules
 public import Tokenizers
@@ -48,11 +49,14 @@ public struct SentenceEmbedder: Sendable {
   /// Loads model, tokenizer and settings of a directory; without sentence-transformers' files the mean over tokens is taken.
   ///
   /// - Throws: What ``ModelSource``, ``EmbeddingSettings/init(_:)`` and ``Tokenizer/load(from:family:)`` throw.
-  public static func load(from path: String) throws(CheckpointError) -> SentenceEmbedder {
-    let source = try ModelSource(path)
+  public static func load(
+    from path: String, options: LoadOptions = LoadOptions(),
+    opening openOptions: OpenOptions = OpenOptions()
+  ) throws(CheckpointError) -> SentenceEmbedder {
+    let source = try ModelSource(path, options: openOptions)
     return try SentenceEmbedder(
-      try source.load(try source.modelClass(of: .base).type), tokenizer: try source.tokenizer(),
-      settings: try EmbeddingSettings(source))
+      try source.load(try source.modelClass(of: .base).type, options: options),
+      tokenizer: try source.tokenizer(), settings: try EmbeddingSettings(source))
   }
 
   /// The vectors of texts.

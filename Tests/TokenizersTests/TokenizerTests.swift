@@ -18,7 +18,7 @@ import Tokenizers
       #expect(try tokenizer.encode(input.text, pair: input.pair) == encoding)
     }
     #expect(try tokenizer.encodeBatch(inputs) == batch)
-    #expect(try tokenizer.encodeBatch([]).isEmpty)
+    #expect(try tokenizer.encodeBatch([String]()).isEmpty)
   }
 
   @Test func `a batch is padded to its longest text`() throws {
