@@ -4,6 +4,8 @@
 @_exported public import Checkpoints
 @_exported public import LanguageModels
 @_exported public import LayoutRules
+// The names of a graph's weights are an ordered dictionary, whose members a client with `MemberImportVisibility` would not see.
+@_exported public import OrderedCollections
 @_exported public import TensorValues
 @_exported public import Tokenizers
 @_exported public import Verification

@@ -56,6 +56,25 @@ struct BinaryTests {
       try run("diff", model, Fixtures.path("hazards/files/squares.safetensors")).code == 1)
   }
 
+  #if os(Linux)
+    @Test("A result that cannot be written is no success")
+    func fullDisk() throws {
+      let process = Process()
+      process.executableURL = tool
+      process.arguments = ["inspect", Fixtures.path("tiny-bert/model.safetensors")]
+      process.standardOutput = FileHandle(forWritingAtPath: "/dev/full")
+      let error = Pipe()
+      process.standardError = error
+      try process.run()
+      let problem = error.fileHandleForReading.readDataToEndOfFile()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 74)
+      #expect(
+        String(decoding: problem, as: UTF8.self)
+          .hasPrefix("weighbridge: standard output: cannot be written: "))
+    }
+  #endif
+
   @Test("Help names the commands and the exit codes")
   func help() throws {
     let help = try run("--help")

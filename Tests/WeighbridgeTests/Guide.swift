@@ -24,14 +24,23 @@ struct GuideTests {
     _ = shape
   }
 
-  @Test("Several texts, several outputs (2)")
+  @Test("A model and its tokenizer (2)")
   func block2() async throws {
+    let directory = try guide.directory("bert-masked", "bert-uncased")
+    let options = try LoadOptions(threads: 2)   // models loaded with the same options share them
+    let model = try BertForMaskedLM.load(from: directory, options: options)
+    _ = options
+    _ = model
+  }
+
+  @Test("Several texts, several outputs (3)")
+  func block3() async throws {
     let directory = try guide.directory("bert-masked", "bert-uncased")
     let model = try BertModel.load(from: directory)
     let tokenizer = try Tokenizer.load(from: directory)
     let batch = try tokenizer.encodeBatch(
-      [TokenizerInput("How heavy is it?"), TokenizerInput("What does it weigh?", pair: "A tonne.")],
-      options: EncodingOptions(padding: Padding(.longest)))
+      ["How heavy is it?", "What does it weigh?"],
+      options: EncodingOptions(truncation: Truncation(maximumLength: 64), padding: Padding(.longest)))
     let outputs = try model(batch, options: RunOptions(extras: [.hiddenStates, .attentions]))
     for output in outputs.all { print(output.name, output.dimensions) }
     let first = outputs["hidden_states.0"]   // the embeddings
@@ -42,8 +51,8 @@ struct GuideTests {
     _ = first
   }
 
-  @Test("Several texts, several outputs (3)")
-  func block3() async throws {
+  @Test("Several texts, several outputs (4)")
+  func block4() async throws {
     let directory = try guide.directory("bert-masked", "bert-uncased")
     let model = try loadLanguageModel(from: directory)
     let ids = try TokenArray([[2, 57, 14, 99, 8, 3], [2, 40, 71, 3, 0, 0]])
@@ -55,8 +64,68 @@ struct GuideTests {
     _ = outputs
   }
 
-  @Test("Masks, labels, vectors (4)")
-  func block4() async throws {
+  @Test("Scores, row by row (5)")
+  func block5() async throws {
+    let directory = try guide.directory("gpt2", "gpt2")
+    let model = try GPT2LMHeadModel.load(from: directory)
+    let tokenizer = try Tokenizer.load(from: directory)
+    let encoding = try tokenizer.encode("the scale")
+    if let next = try model(encoding).logits?.row(0, encoding.count - 1)?.softmax() {
+      for token in next.topK(3) { print(next[token], tokenizer.decode([token])) }
+    }
+    _ = model
+    _ = tokenizer
+    _ = encoding
+  }
+
+  @Test("Scores, row by row (6)")
+  func block6() async throws {
+    let directory = try guide.directory("bert-tagger", "bert-uncased")
+    let model = try BertForTokenClassification.load(from: directory)
+    let tokenizer = try Tokenizer.load(from: directory)
+    let text = "Weigh the truck in Genoa."
+    let encoding = try tokenizer.encode(text)
+    for (token, row) in (try model(encoding).logits?.rows ?? []).enumerated() {
+      guard encoding.wordIDs[token] != nil, let label = row.argmax() else { continue }   // [CLS], [SEP]
+      print(
+        text[scalars: encoding.offsets[token]], model.configuration.labels.name(of: label),
+        row.softmax()[label])
+    }
+    _ = model
+    _ = tokenizer
+    _ = text
+    _ = encoding
+  }
+
+  @Test("Scores, row by row (7)")
+  func block7() async throws {
+    let directory = try guide.directory("bert-answerer", "bert-uncased")
+    let model = try BertForQuestionAnswering.load(from: directory)
+    let tokenizer = try Tokenizer.load(from: directory)
+    let context = "The scale shows forty tonnes."
+    let encoding = try tokenizer.encode("What does it show?", pair: context)
+    let outputs = try model(encoding)
+    if let starts = outputs["start_logits"]?.row(0), let ends = outputs["end_logits"]?.row(0) {
+      let tokens = encoding.sequenceIDs.indices.filter { encoding.sequenceIDs[$0] == 1 }
+      let spans = tokens.flatMap { first in
+        tokens.filter { first <= $0 && $0 < first + 15 }.map { first...$0 }
+      }
+      func score(_ span: ClosedRange<Int>) -> Float { starts[span.lowerBound] + ends[span.upperBound] }
+      if let best = spans.max(by: { score($0) < score($1) }) {
+        let offsets = encoding.offsets[best]
+        let place = (offsets.first?.lowerBound ?? 0)..<(offsets.last?.upperBound ?? 0)
+        print(context[scalars: place])
+      }
+    }
+    _ = model
+    _ = tokenizer
+    _ = context
+    _ = encoding
+    _ = outputs
+  }
+
+  @Test("Masks, labels, vectors (8)")
+  func block8() async throws {
     let directory = try guide.directory("bert-masked", "bert-uncased")
     let model = try BertForMaskedLM.load(from: directory)
     let tokenizer = try Tokenizer.load(from: directory)
@@ -67,8 +136,8 @@ struct GuideTests {
     _ = tokenizer
   }
 
-  @Test("Masks, labels, vectors (5)")
-  func block5() async throws {
+  @Test("Masks, labels, vectors (9)")
+  func block9() async throws {
     let directory = try guide.directory("bert-classifier", "bert-uncased")
     let model = try BertForSequenceClassification.load(from: directory)
     let tokenizer = try Tokenizer.load(from: directory)
@@ -79,17 +148,18 @@ struct GuideTests {
     _ = best
   }
 
-  @Test("Masks, labels, vectors (6)")
-  func block6() async throws {
+  @Test("Masks, labels, vectors (10)")
+  func block10() async throws {
     let directory = try guide.directory("bert-masked", "bert-uncased")
     let embedder = try SentenceEmbedder.load(from: directory)   // pooling as the directory says
     let vectors = try embedder.embed(["How heavy is it?", "What does it weigh?"]).vectors
+    print(vectors[0].cosineSimilarity(to: vectors[1]))
     _ = embedder
     _ = vectors
   }
 
-  @Test("Going on with a text (7)")
-  func block7() async throws {
+  @Test("Going on with a text (11)")
+  func block11() async throws {
     let directory = try guide.directory("gpt2", "gpt2")
     let source = try ModelSource(directory)
     let model = try source.load(GPT2LMHeadModel.self)
@@ -115,8 +185,26 @@ struct GuideTests {
     _ = texts
   }
 
-  @Test("When something is wrong (8)")
-  func block8() async throws {
+  @Test("Weights, and converting them (12)")
+  func block12() async throws {
+    let directory = try guide.directory("bert-masked", "bert-uncased"), destination = try guide.newPath("model.h5")
+    let checkpoint = try Checkpoint.open(directory)                // structure only, no tensor data
+    for (name, weight) in checkpoint.graph.weights { print(name, weight.dtype, weight.shape) }
+    let norm = checkpoint.graph.weights["bert.embeddings.LayerNorm.weight"]
+    let numbers = try norm?.floats()                               // [Float], row-major
+
+    let plan = try ConversionPlan(
+      checkpoint, named: directory, to: destination, options: ConversionOptions())
+    let receipt = try plan.run()                                   // what was carried, changed, left out, verified
+    _ = checkpoint
+    _ = norm
+    _ = numbers
+    _ = plan
+    _ = receipt
+  }
+
+  @Test("When something is wrong (13)")
+  func block13() async throws {
     let directory = try guide.directory("bert-masked", "bert-uncased")
     do {
       _ = try BertForQuestionAnswering.load(from: directory)
@@ -126,11 +214,12 @@ struct GuideTests {
     }
   }
 
-  @Test("In your tests (9)")
-  func block9() async throws {
+  @Test("In your tests (14)")
+  func block14() async throws {
     let directory = guide.path("tiny-bert"), golden = guide.path("golden/tiny-bert.safetensors")
     let model = try loadLanguageModel(from: directory)
     expectMatches(model, golden: golden)
+    expectClose([0.1 + 0.2, 1], [0.3, 1])   // a port of your own beside recorded numbers
     _ = model
   }
 }

@@ -1,12 +1,26 @@
 import TestSupport
 import Weighbridge
 
+extension GuideTests {
+  /// Stands before Swift's `print`: what the guide prints is made into text, and does not lie between the results of tests.
+  func print(_ items: Any..., terminator: String = "\n") {
+    _ = items.map { "\($0)" }.joined(separator: " ") + terminator
+  }
+}
+
 /// What the readers of the guide have: models in directories.
 final class GuideModels {
   private var directories: [TemporaryDirectory] = []
 
   /// The path of a fixture.
   func path(_ fixture: String) -> String { Fixtures.path(fixture) }
+
+  /// A path in a new directory, where nothing is yet.
+  func newPath(_ name: String) throws -> String {
+    let directory = try TemporaryDirectory()
+    directories.append(directory)
+    return directory.file(name)
+  }
 
   /// A directory with a model of `fixtures/tasks` and a tokenizer of `fixtures/tokenizers`.
   func directory(_ task: String, _ tokenizer: String) throws -> String {

@@ -63,6 +63,24 @@ struct LoadingTests {
     }
   }
 
+  @Test(
+    "A class name that is nearly right is answered with the right one, others with the family's")
+  func nearlyRightClass() throws {
+    let directory = try models.directory("bert-masked", "bert-uncased")
+    for (name, remedy) in [
+      ("BertForMaskLM", "did you mean BertForMaskedLM?"), ("bertmodel", "did you mean BertModel?"),
+      ("robertaForCausalLm", "did you mean RobertaForCausalLM?"),
+      ("T5Model", "there are BertModel, BertForPreTraining, "), ("", "there are BertModel, "),
+    ] {
+      let error = #expect(throws: CheckpointError.self) {
+        _ = try loadLanguageModel(from: directory, class: name)
+      }
+      #expect(error?.kind == .unsupported && error?.site.field == "architecture")
+      #expect(error?.remedy?.hasPrefix(remedy) == true, "\(error?.remedy ?? "")")
+      #expect(error?.remedy?.contains("GPT2") == false)
+    }
+  }
+
   @Test("Settings that contradict the weights are an error, whatever they contradict")
   func contradiction() throws {
     let directory = try TemporaryDirectory()

@@ -23,3 +23,8 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// Not needed, and to be expected of clients: `import Weighbridge` is enough with it too.
+for target in package.targets {
+  target.swiftSettings = [.enableUpcomingFeature("MemberImportVisibility")]
+}
