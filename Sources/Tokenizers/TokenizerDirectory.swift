@@ -18,7 +18,8 @@ struct TokenizerDirectory {
     let kind = contents == nil ? try PathKind(path: path) : .directory
     guard kind == .directory else {
       throw CheckpointError(
-        .inputOutput, file: path, "is no directory",
+        .inputOutput, file: path,
+        kind == .nothing ? "there is no such directory" : "is no directory",
         remedy: "give the directory that holds the tokenizer's files")
     }
     self.path = path

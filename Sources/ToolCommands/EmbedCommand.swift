@@ -19,7 +19,7 @@ struct EmbedCommand: ToolCommand {
   @Argument(help: "The texts.")
   var texts: [String] = []
 
-  @Option(help: "The tokens that count: mean, cls (default: what the directory says, else mean).")
+  @Option(help: "The tokens that count (default: what the directory says, else mean).")
   var pooling: PoolingChoice?
 
   @Flag(help: "Give vectors the length 1.")
@@ -28,7 +28,7 @@ struct EmbedCommand: ToolCommand {
   @Option(help: "A file of JSON lines {\"text\": …}, instead of TEXT.")
   var input: String?
 
-  @Option(help: "The file to write: .jsonl or .safetensors.")
+  @Option(help: "The file to write, .jsonl or .safetensors; one that exists is replaced.")
   var output: String?
 
   @Flag(help: "Print {\"embeddings\": [[…], …]}.")

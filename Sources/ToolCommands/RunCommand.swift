@@ -29,7 +29,7 @@ struct RunCommand: ToolCommand {
   @Option(help: "The class to run, by Transformers' name (default: that of the configuration).")
   var architecture: String?
 
-  @Option(help: "How numbers are computed: float32.")
+  @Option(help: "How numbers are computed; only float32 is implemented.")
   var precision: Precision = .float32
 
   @Flag(help: "Print the class, and the outputs with their extents, as one JSON object.")

@@ -26,7 +26,7 @@ struct TokenizeCommand: ToolCommand {
   @Option(help: "A file of JSON lines, instead of TEXT.")
   var input: String?
 
-  @Option(help: "Write the answers there, as JSON lines.")
+  @Option(help: "Write the answers there, as JSON lines; an existing file is replaced.")
   var output: String?
 
   @Flag(help: "Print the answers to TEXT as JSON lines.")

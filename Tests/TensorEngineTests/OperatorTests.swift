@@ -16,6 +16,11 @@ import Testing
     try ReferenceResults.tensor(seed, rows, columns, times: factor)
   }
 
+  @Test("Whatever instruction sets this machine has are tested")
+  func instructionSets() {
+    #expect(!Contexts.all.isEmpty && Contexts.all.count == KernelSet.available.count)
+  }
+
   @Test("Every activation is PyTorch's under Transformers' name", arguments: Contexts.all)
   func activations(_ context: ExecutionContext) throws {
     let values =
