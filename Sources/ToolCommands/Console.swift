@@ -28,7 +28,7 @@ public struct Console: Sendable {
   public static let process = Console(
     output: { text in
       if let error = writeAll(text, to: 1) {
-        outputError.compareExchange(expected: 0, desired: error, ordering: .relaxed)
+        _ = outputError.compareExchange(expected: 0, desired: error, ordering: .relaxed)
       }
     },
     error: { _ = writeAll($0, to: 2) },
