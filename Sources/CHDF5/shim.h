@@ -21,13 +21,16 @@ static inline int weighbridge_hdf5_start(void) {
   // opening failed half-way.
   H5dont_atexit();
   if (H5open() < 0) return -1;
-  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   if (H5PLset_loading_state(0) < 0) return -1;
   if (H5Lis_registered(H5L_TYPE_EXTERNAL) > 0 && H5Lunregister(H5L_TYPE_EXTERNAL) < 0) return -1;
   return 0;
 }
 
 // MARK: Errors
+
+// Keeps the library from printing its errors. Where it is built for threads, as Debian's is, each has a stack of errors and this
+// setting of its own: to be called on each thread.
+static inline void weighbridge_hdf5_be_silent(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
 
 typedef struct {
   char outermost[256];

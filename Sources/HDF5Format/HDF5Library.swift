@@ -22,6 +22,7 @@ enum HDF5Library {
         }
         isStarted = true
       }
+      weighbridge_hdf5_be_silent()
       do throws(CheckpointError) {
         return .success(try body())
       } catch {
