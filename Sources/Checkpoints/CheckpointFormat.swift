@@ -1,3 +1,4 @@
+internal import CheckpointBytes
 internal import LayoutRules
 
 /// The file formats that checkpoints are read from and written to.
@@ -20,6 +21,22 @@ public enum CheckpointFormat: String, Sendable, Hashable, CaseIterable {
     default: return nil
     }
   }
+
+  /// Whether a file of this name would be expected where a directory of the name would be a surprise: one of a format that
+  /// cannot be written, or a slip of the pen.
+  static func isMistaken(fileName: String) -> Bool {
+    let lowercase = fileName.lowercased()
+    guard let dot = lowercase.lastIndex(of: "."), dot != lowercase.startIndex else { return false }
+    let suffix = String(lowercase[lowercase.index(after: dot)...])
+    return unwritten.contains(suffix)
+      || ExactName(suffix).distance(to: ExactName(CheckpointFormat.safetensors.rawValue)) <= 2
+  }
+
+  private static let unwritten: Set<String> = [
+    "gguf", "hdf", "index", "json", "keras", "msgpack", "npy", "npz", "onnx", "pickle", "pkl",
+    "tar",
+    "tflite", "zip",
+  ]
 
   /// The name that Transformers, or KerasHub for its own layout, gives such a file in a model directory.
   func directoryFileName(_ layout: LayoutChoice) -> String {

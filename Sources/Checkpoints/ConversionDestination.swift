@@ -23,7 +23,8 @@ struct ConversionDestination: Sendable {
     let isFromDirectory = try PathKind(path: source) == .directory
     isDirectory =
       kind == .directory || name.isEmpty
-      || (kind == .nothing && named == nil && (format == nil || isFromDirectory))
+      || (kind == .nothing && named == nil && (format == nil || isFromDirectory)
+        && !CheckpointFormat.isMistaken(fileName: name))
     if isDirectory {
       self.format = format ?? layout.frameworkFormat ?? .safetensors
       directory = path.hasSuffix("/") ? path : path + "/"
@@ -34,7 +35,7 @@ struct ConversionDestination: Sendable {
         throw CheckpointError(
           .inconsistent, file: path, "the extension names no format",
           remedy:
-            "use .safetensors, .bin, .pt, .pth, .h5 or .hdf5, or say --format safetensors|pytorch|hdf5"
+            "use .safetensors, .bin, .pt, .pth, .h5 or .hdf5, or say --format safetensors|pytorch|hdf5; a directory ends with /"
         )
       }
       self.format = chosen

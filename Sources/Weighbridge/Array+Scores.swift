@@ -13,10 +13,10 @@ extension [Float] {
   /// more than `count`.
   public func topK(_ count: Int) -> [Int] { largestPlaces(Swift.max(0, count), of: self) }
 
-  /// The cosine of the angle between two vectors: 1 for the same direction, 0 for nothing in common. Also 0 if one of them is
-  /// zero, or if they have not the same number of elements.
+  /// The cosine of the angle between two vectors: 1 for the same direction, 0 for nothing in common, and 0 if one of them is
+  /// zero (`torch.nn.functional.cosine_similarity`). No number (NaN) if they have not as many elements.
   public func cosineSimilarity(to other: [Float]) -> Double {
-    guard count == other.count else { return 0 }
+    guard count == other.count else { return .nan }
     func product(_ left: [Float], _ right: [Float]) -> Double {
       zip(left, right).reduce(0) { $0 + Double($1.0) * Double($1.1) }
     }

@@ -35,6 +35,21 @@ struct ConvertCommandTests {
     #expect(try bytes(destination).count > 90_000)
   }
 
+  @Test("A mistyped or foreign extension makes no directory of that name, but for a slash")
+  func mistakenExtension() throws {
+    let directory = try TemporaryDirectory()
+    for name in ["model.safetensor", "model.safe-tensors", "MODEL.KERAS", "model.onnx"] {
+      let run = ToolRun("convert", model, directory.file(name))
+      #expect(run.code == 65)
+      #expect(run.error.contains("\(name): the extension names no format"), "\(run.error)")
+    }
+    for name in ["bert.v1", "model.onnx/", "model"] {
+      let run = ToolRun("convert", model, directory.file(name), "--layout", "flat")
+      #expect(run.code == 0, "\(run.error)")
+      #expect(try PathKind(path: directory.file(name)) == .directory)
+    }
+  }
+
   @Test("Converting a file onto itself keeps every byte of it")
   func ontoItself() throws {
     let directory = try TemporaryDirectory()
