@@ -39,6 +39,8 @@ public struct EncoderConfig<Family: EncoderFamily>: ModelConfig {
   public var isDecoder: Bool
   /// `tie_word_embeddings`.
   public var tiesWordEmbeddings: Bool
+  /// `.average` where `attn_implementation` is `eager`.
+  public var blindRows: RunOptions.BlindRows?
   /// `id2label`, or `num_labels`.
   public var labels: ClassLabels
   /// `problem_type`.
@@ -69,7 +71,9 @@ public struct EncoderConfig<Family: EncoderFamily>: ModelConfig {
     bosTokenID = try reader.optionalInteger("bos_token_id", default: Family.bosTokenID)
     eosTokenIDs = try reader.integers("eos_token_id", default: Family.eosTokenIDs)
     isDecoder = try reader.boolean("is_decoder", default: false)
+    try reader.requireCausality(isDecoder)
     tiesWordEmbeddings = try reader.boolean("tie_word_embeddings", default: true)
+    blindRows = try reader.blindRows()
     labels = try reader.labels()
     problemType = try reader.problemType()
     guard hiddenSize.isMultiple(of: headCount) else {

@@ -59,6 +59,8 @@ public struct GPT2Config: ModelConfig {
   public var normsLastHiddenState: Bool
   /// `use_cache`. Without it Transformers takes position ids that do not count up for packed sequences.
   public var usesCache: Bool
+  /// `.average` where `attn_implementation` is `eager`.
+  public var blindRows: RunOptions.BlindRows?
   /// `id2label`, or `num_labels`.
   public var labels: ClassLabels
   /// `problem_type`.
@@ -75,6 +77,7 @@ public struct GPT2Config: ModelConfig {
     let reader = try SettingsReader(document, file: file)
     try reader.requireModelType("gpt2")
     try reader.refuseUnsupported()
+    try reader.requireCausality(true)
     architectures = try reader.strings("architectures")
     vocabularySize = try reader.count("vocab_size", default: 50257)
     // `attribute_map`: where both names are there, the general one is set last.
@@ -115,6 +118,7 @@ public struct GPT2Config: ModelConfig {
     tiesWordEmbeddings = try reader.boolean("tie_word_embeddings", default: true)
     normsLastHiddenState = try reader.optionalBoolean("tie_last_hidden_states") ?? true
     usesCache = try reader.boolean("use_cache", default: true)
+    blindRows = try reader.blindRows()
     labels = try reader.labels()
     problemType = try reader.problemType()
     guard hiddenSize.isMultiple(of: headCount) else {

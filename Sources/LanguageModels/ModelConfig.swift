@@ -41,6 +41,9 @@ public protocol ModelConfig: Sendable, Hashable {
   var tiesWordEmbeddings: Bool { get }
   /// True if a token sees only itself and those before it.
   var isCausal: Bool { get }
+  /// What attention gives where a token may see nothing, if the settings ask for an implementation of it
+  /// (`attn_implementation`) that differs from the default's; nil otherwise.
+  var blindRows: RunOptions.BlindRows? { get }
 }
 
 /// The classes of a classifier.

@@ -41,6 +41,12 @@ public struct RunOptions: Sendable, Hashable {
   /// for, zeros otherwise.
   public var blindRows: BlindRows?
 
+  /// What attention gives where a token may see nothing: as these options say, else the configuration, else as the reference
+  /// does for what is asked for.
+  package func blindRows(of configuration: some ModelConfig) -> BlindRows {
+    blindRows ?? configuration.blindRows ?? (extras.contains(.attentions) ? .average : .zero)
+  }
+
   /// Makes options; those left out are the defaults.
   public init(
     extras: Extras = [], padding: Padding = .computed, blindRows: BlindRows? = nil

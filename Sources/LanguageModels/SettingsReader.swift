@@ -148,14 +148,38 @@ extension SettingsReader {
     let no: [JSONValue] = [.boolean(false), .null]
     try require("is_encoder_decoder", oneOf: no, supported: "false")
     try require("add_cross_attention", oneOf: no, supported: "false")
-    try require("is_causal", oneOf: [.boolean(true), .null], supported: "true")
     try require("quantization_config", oneOf: [.null], supported: "no quantization")
     try require("per_layer_config", oneOf: [.null, .object([])], supported: "no such setting")
-    try require("fusion_config", oneOf: [.null], supported: "no such setting")
+    try require("fusion_config", oneOf: [.null, .object([])], supported: "no such setting")
+    // The name of the file that the weights are taken from, instead of those that are looked for otherwise.
+    try require("transformers_weights", oneOf: [.null], supported: "no such setting")
     try require("pruned_heads", oneOf: [.null, .object([])], supported: "no pruned heads")
     // Transformers 5 no longer reads it, but checkpoints with relative positions are still about.
     try require(
       "position_embedding_type", oneOf: [.string("absolute"), .null], supported: "\"absolute\"")
+  }
+
+  /// Refuses an `is_causal` that is not what the model does anyway. It is no setting of these families, but the reference acts
+  /// upon it where it is there: false or null gives a causal model the mask of one that looks ahead
+  /// (`create_causal_mask` of `masking_utils.py`), and true makes a model that looks ahead causal, though only where its
+  /// mask hides nothing (`sdpa_attention_forward`).
+  func requireCausality(_ isCausal: Bool) throws(CheckpointError) {
+    try require(
+      "is_causal", oneOf: isCausal ? [.boolean(true)] : [.boolean(false), .null],
+      supported: "\(isCausal) for this model")
+  }
+
+  /// What attention gives where a token may see nothing: elsewhere the reference's implementations agree but for rounding.
+  /// It takes the name of one from the configuration too (`PreTrainedConfig.__post_init__`).
+  func blindRows() throws(CheckpointError) -> RunOptions.BlindRows? {
+    var isEager = false
+    for key: ExactName in ["attn_implementation", "_attn_implementation"] {
+      try require(
+        key, oneOf: [.null, .string("sdpa"), .string("eager")],
+        supported: "\"sdpa\" and \"eager\"")
+      if value(key) == .string("eager") { isEager = true }
+    }
+    return isEager ? .average : nil
   }
 
   /// The names of the classes: `num_labels` counts `id2label` where that is there, and is 2 where neither is.

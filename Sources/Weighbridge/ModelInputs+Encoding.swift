@@ -35,7 +35,7 @@ extension LanguageModel {
   public func callAsFunction(
     _ encoding: Encoding, options: RunOptions = RunOptions()
   ) throws(CheckpointError) -> ModelOutputs {
-    try run(inputs([encoding]), options)
+    try self(inputs([encoding]), options: options)
   }
 
   /// Runs the model on encoded texts of one length: pad them when encoding.
@@ -44,6 +44,6 @@ extension LanguageModel {
   public func callAsFunction(
     _ encodings: [Encoding], options: RunOptions = RunOptions()
   ) throws(CheckpointError) -> ModelOutputs {
-    try run(inputs(encodings), options)
+    try self(inputs(encodings), options: options)
   }
 }

@@ -23,7 +23,7 @@ extension ModelOutputs {
         as: ExactName(output.name))
     }
     // As `eager` and `sdpa` treat tokens that may see nothing.
-    let blindRows = options.blindRows ?? (options.extras.contains(.attentions) ? .average : .zero)
+    let blindRows = options.blindRows(of: model.configuration)
     let origin = JSONValue.object([
       JSONValue.Member("version", .integer(1)),
       JSONValue.Member("class", .string(type(of: model).className)),

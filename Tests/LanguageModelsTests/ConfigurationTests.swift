@@ -88,7 +88,7 @@ func document(_ text: String) throws -> JSONValue {
       (#"{"position_embedding_type": "relative_key"}"#, "position_embedding_type"),
       (#"{"add_cross_attention": true}"#, "add_cross_attention"),
       (#"{"is_encoder_decoder": true}"#, "is_encoder_decoder"),
-      (#"{"is_causal": false}"#, "is_causal"),
+      (#"{"transformers_weights": "other.safetensors"}"#, "transformers_weights"),
       (#"{"quantization_config": {"quant_method": "gptq"}}"#, "quantization_config"),
       (#"{"per_layer_config": {"0": {"hidden_act": "relu"}}}"#, "per_layer_config"),
       (#"{"pruned_heads": {"0": [1]}}"#, "pruned_heads"),
@@ -105,11 +105,49 @@ func document(_ text: String) throws -> JSONValue {
     }
   }
 
+  @Test("Another mask than the model's own is refused, even if a null asks for it")
+  func causality() throws {
+    func accepts<Configuration: ModelConfig>(
+      _ type: Configuration.Type, _ text: String
+    ) throws -> Bool {
+      let settings = try document(text)
+      let error = failure { _ = try Configuration(settings, file: nil) }
+      #expect(error == nil || error?.site.field == "is_causal" && error?.kind == .unsupported)
+      return error == nil
+    }
+    for (value, isCausal) in [("true", true), ("false", false), ("null", false)] {
+      let text = "{\"is_causal\": \(value)}"
+      let decoder = "{\"is_decoder\": true, \"is_causal\": \(value)}"
+      #expect(try accepts(GPT2Config.self, text) == isCausal)
+      #expect(try accepts(BertConfig.self, text) == !isCausal)
+      #expect(try accepts(RobertaConfig.self, text) == !isCausal)
+      #expect(try accepts(BertConfig.self, decoder) == isCausal)
+    }
+  }
+
+  @Test("The implementation of attention decides about tokens that may see nothing, and is known")
+  func attentionImplementation() throws {
+    for (text, blindRows) in [
+      ("{}", nil), (#"{"attn_implementation": "sdpa"}"#, nil),
+      (#"{"attn_implementation": "eager"}"#, .average),
+      (#"{"_attn_implementation": "eager", "attn_implementation": null}"#, .average),
+    ] as [(String, RunOptions.BlindRows?)] {
+      #expect(try BertConfig(document(text)).blindRows == blindRows)
+      #expect(try GPT2Config(document(text)).blindRows == blindRows)
+    }
+    for key in ["attn_implementation", "_attn_implementation"] {
+      let settings = try document("{\"\(key)\": \"flash_attention_2\"}")
+      #expect(failure { _ = try BertConfig(settings) }?.site.field == key)
+      #expect(failure { _ = try GPT2Config(settings) }?.kind == .unsupported)
+    }
+  }
+
   @Test(
     "What changes nothing is accepted",
     arguments: [
       #"{"position_embedding_type": "absolute", "pruned_heads": {}, "is_encoder_decoder": false}"#,
       #"{"transformers_version": "4.1", "gradient_checkpointing": false, "my_note": [1, {}]}"#,
+      #"{"fusion_config": {}, "per_layer_config": {}, "transformers_weights": null}"#,
       #"{"torch_dtype": "float16", "use_cache": false, "_name_or_path": "", "output_past": true}"#,
     ])
   func metadata(_ text: String) throws {
