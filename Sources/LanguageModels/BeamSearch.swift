@@ -66,7 +66,7 @@ struct BeamSearch<Decoder: TokenDecoder> {
       var everyCandidateEnds = true
       var origins: [Int] = []
       for prompt in running.indices {
-        let candidates = candidates(of: prompt, scores)
+        let candidates = try candidates(of: prompt, scores)
         everyCandidateEnds = everyCandidateEnds && candidates.allSatisfy(\.isEnd)
         finish(candidates, of: prompt)
         origins += goOn(candidates, of: prompt)
@@ -86,7 +86,9 @@ struct BeamSearch<Decoder: TokenDecoder> {
   }
 
   /// The best continuations of a prompt's beams: enough that as many as there are beams do not end.
-  private mutating func candidates(of prompt: Int, _ scores: [Float]) -> [Candidate] {
+  private mutating func candidates(
+    of prompt: Int, _ scores: [Float]
+  ) throws(CheckpointError) -> [Candidate] {
     let width = decoder.vocabularySize
     var sums: [Float] = []
     for (place, beam) in running[prompt].enumerated() {
@@ -96,7 +98,8 @@ struct BeamSearch<Decoder: TokenDecoder> {
       sums += logarithms.map { $0 + beam.score }
     }
     let wanted = max(2, 1 + plan.eosTokenIDs.count) * plan.beamCount
-    let places = plan.samples ? sampler.draw(wanted, from: sums) : largestPlaces(wanted, of: sums)
+    let places =
+      plan.samples ? try sampler.draw(wanted, from: sums) : largestPlaces(wanted, of: sums)
     return places.map { place in
       var candidate = Candidate(
         beam: place / width, token: place % width, score: sums[place])

@@ -27,10 +27,7 @@ struct EncoderBody<Family: EncoderFamily>: Sendable {
     context = parameters.context
     tables = TokenBatch.Tables(
       vocabulary: sizes.vocabulary, positions: sizes.positions, types: sizes.tokenTypes)
-    if Family.family == .roberta, configuration.padTokenID == nil {
-      throw inputFailure(
-        .unsupported, "pad_token_id", "null: RoBERTa counts its positions from the padding token")
-    }
+    try Self.check(configuration.padTokenID, vocabulary: sizes.vocabulary)
     words = try parameters.wordEmbeddings(
       "embeddings.word_embeddings", decoder: head?.decoder,
       named: LanguageModelHead.decoderName(in: Family.family))
@@ -41,6 +38,21 @@ struct EncoderBody<Family: EncoderFamily>: Sendable {
       try EncoderLayer(body["encoder.layer"][number], configuration)
     }
     pooler = parameters.architecture.hasPooler ? try body["pooler.dense"].linear() : nil
+  }
+
+  /// Refuses a padding token that the reference cannot be made with either (`padding_idx` of `torch.nn.Embedding`, where
+  /// negative numbers count from the end), or that RoBERTa cannot count its positions from.
+  private static func check(_ padding: Int?, vocabulary: Int) throws(CheckpointError) {
+    guard let padding else {
+      guard Family.family == .roberta else { return }
+      throw inputFailure(
+        .unsupported, "pad_token_id", "null: RoBERTa counts its positions from the padding token")
+    }
+    guard (-vocabulary..<vocabulary).contains(padding) else {
+      throw inputFailure(
+        .inconsistent, "pad_token_id",
+        "\(padding) is outside the vocabulary of \(vocabulary) rows")
+    }
   }
 
   /// Runs the body over whole sequences, in arrays of `rank` extents.

@@ -1,25 +1,29 @@
-/// Draws tokens. The generator is SplitMix64: short, and the same on every machine.
+internal import CheckpointBytes
+
+/// Draws tokens.
 struct TokenSampler {
-  private var state: UInt64
+  private var numbers: SeededNumbers
 
   init(seed: UInt64) {
-    state = seed
+    numbers = SeededNumbers(seed)
   }
 
   /// A number from 0 up to, but not, 1.
-  mutating func nextUnit() -> Double {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var bits = state
-    bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
-    bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
-    bits ^= bits >> 31
-    return Double(bits >> 11) * 0x1p-53
-  }
+  private mutating func nextUnit() -> Double { Double(numbers.next() >> 11) * 0x1p-53 }
 
-  /// An index, drawn with probability exp(score − max) / sum. If no score is above minus infinity, the first.
-  mutating func draw(from scores: [Float]) -> Int {
+  /// An index, drawn with probability exp(score − max) / sum.
+  ///
+  /// - Throws: `inconsistent` if that is no probability, since a score is no number or infinite, or all are ruled out:
+  ///   `torch.multinomial` refuses them too.
+  mutating func draw(from scores: [Float]) throws(CheckpointError) -> Int {
     let probabilities = ScoreProcessor.probabilities(of: scores)
     let total = probabilities.reduce(into: 0.0) { $0 += Double($1) }
+    guard total.isFinite, total > 0 else {
+      throw inputFailure(
+        .inconsistent, "do_sample",
+        "the scores of the next token are no probabilities: some are not finite, or every token is ruled out",
+        remedy: "a higher temperature, fewer rules or other weights")
+    }
     let bound = nextUnit() * total
     var sum = 0.0
     var last = 0
@@ -31,13 +35,22 @@ struct TokenSampler {
     return last
   }
 
-  /// So many different indices, drawn one after the other.
-  mutating func draw(_ count: Int, from scores: [Float]) -> [Int] {
+  /// So many different indices, drawn one after the other. Where fewer are possible the first others follow, as impossible
+  /// as they are: beam search needs its number.
+  ///
+  /// - Throws: As ``draw(from:)`` does, if not even one is possible.
+  mutating func draw(_ count: Int, from scores: [Float]) throws(CheckpointError) -> [Int] {
     var left = scores
-    return (0..<min(count, scores.count)).map { _ in
-      let index = draw(from: left)
+    var drawn: [Int] = []
+    while drawn.count < min(count, scores.count) {
+      if !drawn.isEmpty, !left.contains(where: { $0 > -.infinity }) {
+        let others = scores.indices.filter { !drawn.contains($0) }
+        return drawn + others.prefix(count - drawn.count)
+      }
+      let index = try draw(from: left)
       left[index] = -.infinity
-      return index
+      drawn.append(index)
     }
+    return drawn
   }
 }

@@ -33,7 +33,7 @@ struct TokenSearch<Decoder: TokenDecoder> {
   ) throws(CheckpointError) {
     var scores = try decoder.begin()
     while true {
-      let tokens = choose(scores)
+      let tokens = try choose(scores)
       guard try report(tokens), !isFinished.allSatisfy({ $0 }) else { return }
       scores = try decoder.advance(
         zip(texts.indices, tokens).map { text, token in isWanted(text) ? token : nil })
@@ -46,7 +46,7 @@ struct TokenSearch<Decoder: TokenDecoder> {
     !isFinished[text] || plan.eosTokenIDs.isEmpty
   }
 
-  private mutating func choose(_ scores: [Float]) -> [Int] {
+  private mutating func choose(_ scores: [Float]) throws(CheckpointError) -> [Int] {
     let width = decoder.vocabularySize
     var chosen: [Int] = []
     for text in texts.indices {
@@ -54,7 +54,7 @@ struct TokenSearch<Decoder: TokenDecoder> {
       if isWanted(text) {
         var row = Array(scores[(text * width)..<((text + 1) * width)])
         plan.processor.apply(to: &row, tokens: texts[text][...], padding: padding[text])
-        token = plan.samples ? sampler.draw(from: row) : largestPlaces(1, of: row).first ?? 0
+        token = plan.samples ? try sampler.draw(from: row) : largestPlaces(1, of: row).first ?? 0
       }
       texts[text].append(token)
       chosen.append(token)

@@ -108,14 +108,16 @@ extension LanguageModel {
   fileprivate func seededInputs(_ seed: UInt64) throws(CheckpointError) -> ModelInputs {
     let sizes = info.architecture.sizes
     let length = max(1, min(24, sizes.positions / 2))
-    let padding = configuration.padTokenID.flatMap { $0 < sizes.vocabulary ? $0 : nil }
+    let padding = configuration.padTokenID.flatMap {
+      (0..<sizes.vocabulary).contains($0) ? $0 : nil
+    }
     let rows = padding == nil ? 1 : 2
     let hasChoices = Self.head == .multipleChoice || Self.head == .doubleHeads
     let dimensions = hasChoices ? [rows, 2, length] : [rows, length]
     let count = dimensions.reduce(1, *)
     var generator = SeededNumbers(seed)
     func tokens(below bound: Int) -> [Int] {
-      (0..<count).map { _ in generator.next(below: bound) }
+      (0..<count).map { _ in Int(generator.next() % UInt64(bound)) }
     }
     var ids = tokens(below: sizes.vocabulary)
     var mask = [Int](repeating: 1, count: count)
@@ -166,20 +168,5 @@ extension Weight {
       try StoredTensor(
         source: MemoryBytes(bytes, origin: origin), dtype: .i64,
         layout: StridedLayout(packed: shape)))
-  }
-}
-
-/// SplitMix64: the same numbers on every machine.
-private struct SeededNumbers {
-  private var state: UInt64
-
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next(below bound: Int) -> Int {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var bits = state
-    bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
-    bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
-    return Int((bits ^ bits >> 31) % UInt64(bound))
   }
 }

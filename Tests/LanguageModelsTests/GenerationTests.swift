@@ -122,6 +122,34 @@ func rows(_ value: JSONValue?) -> [[Int]] {
     #expect(texts == recorded.sequences.map { Array($0.prefix(11)) })
   }
 
+  @Test("Scores that are no probabilities are not drawn from, as torch refuses them")
+  func noProbabilities() throws {
+    let recorded = try #require(RecordedText.searches.first)
+    let model = try recorded.model()
+    let inputs = try recorded.inputs()
+    var cold = try recorded.settings(model)
+    cold.samples = true
+    cold.maxNewTokens = 2
+    cold.temperature = 0x1p-1070
+    // Every token may come once only, and a text is to have more than there are.
+    var spent = cold
+    spent.temperature = 1
+    spent.noRepeatNGramSize = 1
+    spent.eosTokenIDs = []
+    spent.maxNewTokens = model.configuration.vocabularySize + 1
+    for settings in [cold, spent] {
+      let error = failure { _ = try model.generate(inputs, settings) }
+      #expect(error?.kind == .inconsistent)
+      #expect(error?.site == CheckpointError.Site(field: "do_sample"))
+    }
+    cold.beamCount = 2
+    #expect(failure { _ = try model.generate(inputs, cold) }?.site.field == "do_sample")
+    // Torch's argmax of scores that are all -inf is the first.
+    spent.samples = false
+    let texts = try model.generate(inputs, spent)
+    #expect(texts.allSatisfy { $0.last == 0 })
+  }
+
   @Test("Drawn texts depend on the seed alone")
   func sampling() throws {
     let recorded = try #require(RecordedText.searches.first)

@@ -51,6 +51,26 @@ import WeightGraph
     #expect(field(roberta, sixteen) == "input_ids")
   }
 
+  @Test("A padding token outside the vocabulary is refused at load, whatever its size")
+  func paddingToken() throws {
+    for name in ["BertModel", "RobertaModel"] {
+      let recorded = try #require(RecordedCase.all.first { $0.className == name })
+      let graph = try weights(of: name, in: recorded.family)
+      func error(_ padding: Int) -> CheckpointError? {
+        let members = (recorded.configuration.members ?? []).filter { $0.key != "pad_token_id" }
+        let configuration = JSONValue.object(
+          members + [JSONValue.Member("pad_token_id", .integer(padding))])
+        return failure { _ = try load(name, configuration, graph) }
+      }
+      for padding in [61, -62, .max, .min] {
+        #expect(error(padding)?.kind == .inconsistent)
+        #expect(error(padding)?.site.field == "pad_token_id")
+      }
+      // Negative numbers count from the end.
+      for padding in [0, 60, -1, -61] { #expect(error(padding) == nil) }
+    }
+  }
+
   @Test("Arrays whose extents do not fit are an error that names the argument")
   func extents() throws {
     let bert = try model(BertModel.self)
