@@ -52,7 +52,8 @@ extension GoldenRecord {
 extension GoldenRecord.Origin {
   /// Reads a record's metadata; without the key nothing is known.
   ///
-  /// - Throws: `malformed` if the text is no JSON object, or a statement that matters is no text.
+  /// - Throws: `malformed` if the text is no JSON object, or a statement that matters is no text; `unsupported` for another
+  ///   version of the format.
   init(_ metadata: CheckpointMetadata, file: String?) throws(CheckpointError) {
     self.init()
     guard let text = metadata.entries?[Self.key] else { return }
@@ -63,6 +64,12 @@ extension GoldenRecord.Origin {
       throw Self.malformed(file, "expected a JSON object")
     }
     statements = members
+    let version = document["version"] ?? .null
+    guard version == .null || version.integer == 1 else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(file: file, field: Self.key.string),
+        "version \(singleLine(JSONWriter.text(version), limit: 20)), only 1 is known")
+    }
     modelClass = try Self.text(document, "class", file)
     attention = try Self.text(document, "attention", file)
     if let name = try Self.text(document, "dtype", file) {

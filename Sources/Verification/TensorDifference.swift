@@ -73,16 +73,8 @@ public struct TensorDifference: Sendable {
     _ found: [Float], _ expected: [Double], _ runs: [Range<Int>], _ type: DType,
     _ tolerance: Tolerance
   ) -> ValueDifference {
-    var squares = 0.0
-    var count = 0
-    for run in runs {
-      for value in expected[run] where value.isFinite {
-        squares += value * value
-        count += 1
-      }
-    }
-    let scale = count == 0 ? 0 : (squares / Double(count)).squareRoot()
-    var difference = ValueDifference(.f32, type, tolerance: tolerance, scale: scale)
+    var difference = ValueDifference(
+      .f32, type, tolerance: tolerance, scale: rootMeanSquare(expected, runs))
     // In pieces: a second copy of the logits of a large vocabulary is not needed.
     let pieceLength = 1 << 16
     for run in runs {
@@ -92,6 +84,24 @@ public struct TensorDifference: Sendable {
       }
     }
     return difference
+  }
+
+  /// Of the finite values, without squares that overflow: an infinite scale would allow anything.
+  private static func rootMeanSquare(_ values: [Double], _ runs: [Range<Int>]) -> Double {
+    var largest = 0.0
+    for run in runs {
+      for value in values[run] where value.isFinite { largest = max(largest, value.magnitude) }
+    }
+    guard largest > 0 else { return 0 }
+    var squares = 0.0
+    var count = 0
+    for run in runs {
+      for value in values[run] where value.isFinite {
+        squares += (value / largest) * (value / largest)
+        count += 1
+      }
+    }
+    return largest * (squares / Double(count)).squareRoot()
   }
 }
 

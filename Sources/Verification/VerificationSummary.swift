@@ -18,7 +18,7 @@ public struct VerificationSummary: Sendable {
   }
 
   private var compared: String {
-    "\(report.entries.count) outputs"
+    "\(report.entries.count) \(report.entries.count == 1 ? "output" : "outputs")"
       + (report.positions == .attended ? ", padding left out" : "")
   }
 

@@ -95,6 +95,10 @@ struct GoldenRecordTests {
       #expect(throws: CheckpointError(.malformed, site, "")) { try origin(text) }
     }
     #expect(throws: CheckpointError.self) { try origin("{") }
+    #expect(try origin(#"{"version": 1}"#).modelClass == nil)
+    for text in [#"{"version": 2}"#, #"{"version": "1"}"#] {
+      #expect(throws: CheckpointError(.unsupported, site, "")) { try origin(text) }
+    }
   }
 
   @Test("Hidden states and attentions are computed if they were recorded, and attention as it was")

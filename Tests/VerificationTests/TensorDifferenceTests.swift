@@ -50,6 +50,16 @@ struct TensorDifferenceTests {
       try difference("x", [4], [0, 0, 0, 2.021], [0, 0, 0, 2], tolerance: tolerance).isDifferent)
   }
 
+  @Test("A record of huge values allows no more than any other")
+  func hugeScale() throws {
+    let tolerance = Tolerance(relative: 0.01)
+    let huge = try difference("x", [2], [1, 2], [1e300, -1e300], tolerance: tolerance)
+    #expect(huge.values?.scale == 1e300)
+    #expect(huge.values?.beyondTolerance == 2 && huge.isDifferent)
+    let tiny = try difference("x", [2], [1e-30, 0], [2e-200, 0], tolerance: tolerance)
+    #expect(tiny.isDifferent)
+  }
+
   @Test("One large value among many does not hide that the others differ")
   func outlier() throws {
     // As in trained GPT-2, where a few activations are a thousand times the others.
