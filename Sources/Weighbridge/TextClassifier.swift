@@ -20,11 +20,12 @@ public struct LabelScore: Sendable, Hashable {
 
 extension TextClassifier {
   /// What the classes' numbers are made into, as Transformers' pipeline `text-classification` has it (5.23): what the
-  /// configuration states, else the sigmoid of a single label and a softmax over several.
+  /// configuration states, else a softmax over several labels; the sigmoid of a single one in both cases, unless it is
+  /// for a regression.
   public var effectiveProblemType: ProblemType {
-    configuration.problemType
-      ?? (configuration.labels.count == 1
-        ? .multiLabelClassification : .singleLabelClassification)
+    let stated = configuration.problemType ?? .singleLabelClassification
+    return stated == .singleLabelClassification && configuration.labels.count == 1
+      ? .multiLabelClassification : stated
   }
 
   /// Labels a text, or a pair of texts.

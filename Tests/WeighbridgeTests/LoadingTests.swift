@@ -51,6 +51,29 @@ struct LoadingTests {
     #expect(types?.elements == pair.typeIDs && types?.elements.contains(1) == true)
   }
 
+  @Test("A single label has a sigmoid, even where the settings speak of one class of several")
+  func singleLabel() throws {
+    let directory = try models.directory("bert-classifier", "bert-uncased")
+    let source = try ModelSource(directory)
+    func problem(_ labels: String, _ type: String) throws -> ProblemType {
+      let changed = try JSONValue(
+        parsing: Array("{\"id2label\": \(labels), \"problem_type\": \(type)}".utf8),
+        context: "changes")
+      let kept = (source.configuration.members ?? []).filter { changed[$0.key] == nil }
+      return try BertForSequenceClassification(
+        weights: source.checkpoint.graph, document: .object(kept + (changed.members ?? []))
+      ).effectiveProblemType
+    }
+    // `TextClassificationPipeline.postprocess`.
+    let one = #"{"0": "a"}"#
+    let two = #"{"0": "a", "1": "b"}"#
+    #expect(try problem(one, "null") == .multiLabelClassification)
+    #expect(try problem(one, #""single_label_classification""#) == .multiLabelClassification)
+    #expect(try problem(one, #""regression""#) == .regression)
+    #expect(try problem(two, "null") == .singleLabelClassification)
+    #expect(try problem(two, #""multi_label_classification""#) == .multiLabelClassification)
+  }
+
   @Test("Without settings a checkpoint does not run, and the error says what is missing")
   func withoutSettings() throws {
     let directory = try TemporaryDirectory()
