@@ -65,38 +65,65 @@ struct EmbedCommand: ToolCommand {
     let embedder = try SentenceEmbedder(
       try model.load(try source.modelClass(of: .base), of: source, console),
       tokenizer: try source.tokenizer(), settings: settings)
-    let texts =
-      try input.map { path throws(CheckpointError) in
-        try LineFile.inputs(path).map(\.text)
-      } ?? self.texts
-    let embeddings = try embedder.embed(texts)
-    if let first = embeddings.cut.first {
+    let texts = try input.map(EmbedCommand.lines) ?? self.texts
+    let cut =
+      writesLines
+      ? try writeLines(of: texts, embedder, to: console)
+      : try writeAll(of: texts, embedder, to: console)
+    if let first = cut.first {
       console.writeNote(
-        "\(embeddings.cut.count) of \(texts.count) texts were cut to \(embedder.maximumLength) tokens, "
+        "\(cut.count) of \(texts.count) texts were cut to \(embedder.maximumLength) tokens, "
           + "the first is text \(first)")
     }
-    try write(embeddings.vectors, of: texts, settings, to: console)
     return .done
   }
 
-  private func write(
-    _ vectors: [[Float]], of texts: [String], _ settings: EmbeddingSettings, to console: Console
-  ) throws {
-    if let output, output.hasSuffix(".safetensors") {
+  /// The texts of a file.
+  private static func lines(_ path: String) throws(CheckpointError) -> [String] {
+    let inputs = try LineFile.inputs(path)
+    if let place = inputs.firstIndex(where: { $0.pair != nil }) {
+      throw CheckpointError(
+        .unsupported, file: path, field: "text \(place)", "a pair of texts has no vector here",
+        remedy: "give each text a line of its own, without \"pair\"")
+    }
+    return inputs.map(\.text)
+  }
+
+  private var writesLines: Bool { output?.hasSuffix(".jsonl") ?? (input != nil && !json) }
+
+  /// Writes each line as soon as it is known; returns the places of the texts that were cut.
+  private func writeLines(
+    of texts: [String], _ embedder: SentenceEmbedder, to console: Console
+  ) throws(CheckpointError) -> [Int] {
+    var file: OutputFile?
+    if let output { file = try OutputFile(path: output) }
+    var end = 0
+    let cut = try embedder.embed(texts) { (place, vector) throws(CheckpointError) in
+      let line = Embeddings.line(vector, of: texts[place])
+      guard let file else { return console.write(String(decoding: line, as: UTF8.self)) }
+      try file.write(line, at: end)
+      end += line.count
+    }
+    try file?.commit()
+    return cut
+  }
+
+  /// Writes what has all vectors in it; returns the places of the texts that were cut.
+  private func writeAll(
+    of texts: [String], _ embedder: SentenceEmbedder, to console: Console
+  ) throws(CheckpointError) -> [Int] {
+    let embeddings = try embedder.embed(texts)
+    let vectors = embeddings.vectors
+    if let output {
       try Embeddings.write(vectors, to: output)
-    } else if let output {
-      let file = try OutputFile(path: output)
-      try file.write(Array(Embeddings.lines(vectors, of: texts).utf8), at: 0)
-      try file.commit()
     } else if json {
       let rows = JSONValue.array(vectors.map(Embeddings.json))
       console.write(
         JSONWriter.text(.object([JSONValue.Member("embeddings", rows)])) + "\n")
-    } else if input != nil {
-      console.write(Embeddings.lines(vectors, of: texts))
     } else {
-      console.write(Embeddings.description(vectors, of: texts, settings))
+      console.write(Embeddings.description(vectors, of: texts, embedder.settings))
     }
+    return embeddings.cut
   }
 }
 
@@ -106,17 +133,15 @@ private enum Embeddings {
     .array(vector.map { .double(Double($0)) })
   }
 
-  /// JSON lines.
-  static func lines(_ vectors: [[Float]], of texts: [String]) -> String {
+  /// A line of JSON.
+  static func line(_ vector: [Float], of text: String) -> [UInt8] {
     var writer = JSONWriter()
-    for (text, vector) in zip(texts, vectors) {
-      writer.write(
-        .object([
-          JSONValue.Member("text", .string(text)), JSONValue.Member("embedding", json(vector)),
-        ]))
-      writer.writeRaw("\n")
-    }
-    return String(decoding: writer.bytes, as: UTF8.self)
+    writer.write(
+      .object([
+        JSONValue.Member("text", .string(text)), JSONValue.Member("embedding", json(vector)),
+      ]))
+    writer.writeRaw("\n")
+    return Array(writer.bytes)
   }
 
   /// A safetensors file.

@@ -26,7 +26,7 @@ public struct EmbeddingSettings: Sendable, Hashable {
 
 extension EmbeddingSettings {
   /// The settings of a directory as sentence-transformers (5) saves it: `modules.json`, the pooling's `config.json` and
-  /// `sentence_bert_config.json`. Of any other directory the defaults.
+  /// `sentence_bert_config.json` (or as it was called for RoBERTa). Of any other directory the defaults.
   ///
   /// - Throws: `unsupported`, naming file and key, for a module, a pooling or a setting that is not implemented;
   ///   `malformed` for values of the wrong type.
@@ -54,7 +54,10 @@ extension EmbeddingSettings {
           remedy: "supported are Transformer, Pooling and Normalize")
       }
     }
-    guard let file = try SettingsFile("sentence_bert_config.json", in: source) else { return }
+    try Self.refusePrompt(source)
+    var lengths = try SettingsFile("sentence_bert_config.json", in: source)
+    if lengths == nil { lengths = try SettingsFile("sentence_roberta_config.json", in: source) }
+    guard let file = lengths else { return }
     guard file.document["do_lower_case"] ?? .boolean(false) == .boolean(false) else {
       throw file.failure(
         .unsupported, "do_lower_case", "expected false", remedy: "let the tokenizer do it")
@@ -64,6 +67,20 @@ extension EmbeddingSettings {
       throw file.failure(.malformed, "max_seq_length", "expected a number above 0 or null")
     }
     maximumLength = number
+  }
+
+  /// Refuses a text that sentence-transformers would put before each text by itself.
+  private static func refusePrompt(_ source: ModelSource) throws(CheckpointError) {
+    guard let file = try SettingsFile("config_sentence_transformers.json", in: source),
+      let name = file.document["default_prompt_name"], name != .null
+    else { return }
+    let prompt = name.string.flatMap { file.document["prompts"]?[ExactName($0)]?.string }
+    guard prompt == "" else {
+      throw file.failure(
+        .unsupported, "default_prompt_name",
+        "\(singleLine(JSONWriter.text(name), limit: 60)) puts a prompt before each text",
+        remedy: "put it there yourself, and let the setting be null")
+    }
   }
 
   /// `sentence_transformers.models.Pooling`: one flag for each way, or its name.

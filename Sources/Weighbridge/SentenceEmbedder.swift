@@ -63,24 +63,46 @@ public struct SentenceEmbedder: Sendable {
   ///
   /// - Throws: `inconsistent`, naming the text, for one without any token; what encoding and running throw.
   public func embed(_ texts: [String]) throws(CheckpointError) -> Embeddings {
-    let options = EncodingOptions(
-      truncation: Truncation(maximumLength: maximumLength, side: tokenizer.truncationSide))
-    let encodings = try tokenizer.encodeBatch(
-      texts.map { TokenizerInput(settings.stripsTexts ? $0.stripped : $0) }, options: options)
-    if let place = encodings.firstIndex(where: { $0.ids.isEmpty }) {
-      throw CheckpointError(
-        .inconsistent, CheckpointError.Site(field: "text \(place)"), "it has no token",
-        remedy: "give a text that is not empty")
-    }
     var embeddings = Embeddings()
-    embeddings.cut = encodings.indices.filter { !encodings[$0].overflowing.isEmpty }
-    for start in stride(from: 0, to: encodings.count, by: Self.batchSize) {
-      let batch = encodings[start..<min(start + Self.batchSize, encodings.count)]
-      embeddings.vectors += try vectors(of: Array(batch))
-    }
+    embeddings.cut = try embed(texts) { embeddings.vectors.append($1) }
     return embeddings
   }
 
+  /// The vectors of texts, handed out in their order as they are computed: nothing is kept of a text that is done.
+  ///
+  /// - Parameter received: Is given the place of each text and its vector.
+  /// - Returns: The places of the texts that were too long and have been cut.
+  /// - Throws: `inconsistent`, naming the text, for one without any token; what encoding, running and `received` throw.
+  public func embed(
+    _ texts: [String],
+    received: (_ place: Int, _ vector: [Float]) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) -> [Int] {
+    let options = EncodingOptions(
+      truncation: Truncation(maximumLength: maximumLength, side: tokenizer.truncationSide))
+    var cut: [Int] = []
+    for first in stride(from: 0, to: texts.count, by: Self.encodedCount) {
+      let encodings = try tokenizer.encodeBatch(
+        texts[first..<min(first + Self.encodedCount, texts.count)].map {
+          TokenizerInput(settings.stripsTexts ? $0.stripped : $0)
+        }, options: options)
+      if let place = encodings.firstIndex(where: { $0.ids.isEmpty }) {
+        throw CheckpointError(
+          .inconsistent, CheckpointError.Site(field: "text \(first + place)"), "it has no token",
+          remedy: "give a text that is not empty")
+      }
+      cut += encodings.indices.filter { !encodings[$0].overflowing.isEmpty }.map { first + $0 }
+      for start in stride(from: 0, to: encodings.count, by: Self.batchSize) {
+        let batch = encodings[start..<min(start + Self.batchSize, encodings.count)]
+        for (place, vector) in try vectors(of: Array(batch)).enumerated() {
+          try received(first + start + place, vector)
+        }
+      }
+    }
+    return cut
+  }
+
+  /// Texts that are encoded at once: enough for all threads. An encoding takes several times the memory of its text.
+  private static let encodedCount = 1024
   /// Texts that are computed at once.
   private static let batchSize = 16
 

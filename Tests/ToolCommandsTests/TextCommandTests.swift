@@ -122,6 +122,32 @@ struct TextCommandTests {
     }
   }
 
+  @Test("Settings of sentence-transformers beside modules.json count, or are refused")
+  func sentenceTransformerSettings() throws {
+    let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    try model.writeSentenceTransformer(pooling: "mean", normalizes: false, length: 64)
+    let settings = "config_sentence_transformers.json"
+    for accepted in [
+      #"{"prompts": {"query": "weigh: "}, "default_prompt_name": null}"#,
+      #"{"prompts": {"query": ""}, "default_prompt_name": "query"}"#, "{}",
+    ] {
+      try model.write(accepted, as: settings)
+      #expect(ToolRun("embed", model.path, "a").code == 0)
+    }
+    try model.write(
+      #"{"prompts": {"query": "weigh: "}, "default_prompt_name": "query"}"#, as: settings)
+    let refused = ToolRun("embed", model.path, "a")
+    #expect(refused.code == 65)
+    #expect(refused.error.contains(settings) && refused.error.contains("default_prompt_name"))
+    try model.write("{}", as: settings)
+    // As it was called for RoBERTa; the general name goes first.
+    try model.write(#"{"max_seq_length": 5}"#, as: "sentence_roberta_config.json")
+    let long = "the scale of the scale of the scale"
+    #expect(ToolRun("embed", model.path, long).error == "")
+    try Directory.removeFile(model.file("sentence_bert_config.json"))
+    #expect(ToolRun("embed", model.path, long).error.contains("cut to 5 tokens"))
+  }
+
   @Test("Vectors of the length 1 on request, or because the directory says so")
   func normalize() throws {
     let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
@@ -154,6 +180,22 @@ struct TextCommandTests {
     let entry = try #require(listing["tensors"]?.elements?.first)
     #expect(entry["name"]?.string == "embeddings" && entry["dtype"]?.string == "F32")
     #expect(entry["shape"]?.elements?.map(\.integer) == [2, 12])
+    // More texts than are encoded at once.
+    let words = ["the scale", "a", "light", "balanced"]
+    let many = (0..<1100).map { words[$0 % 4] }
+    try model.write(many.map { "{\"text\":\"\($0)\"}\n" }.joined(), as: "many.jsonl")
+    let answers = ToolRun("embed", model.path, "--input", model.file("many.jsonl")).output
+      .split(separator: "\n")
+    #expect(answers.count == 1100)
+    for (place, answer) in answers.enumerated() {
+      #expect(answer.hasPrefix("{\"text\":\"\(many[place])\""))
+      #expect(answer == answers[place % 4])
+    }
+    try model.write(
+      "{\"text\":\"a\"}\n{\"text\":\"a\",\"pair\":\"b\"}\n", as: "pairs.jsonl")
+    let pairs = ToolRun("embed", model.path, "--input", model.file("pairs.jsonl"))
+    #expect(pairs.code == 65 && pairs.output == "")
+    #expect(pairs.error.contains("pairs.jsonl: text 1") && pairs.error.contains("pair"))
     let people = ToolRun("embed", model.path, "the scale", "the scale").output
     #expect(people.hasPrefix("12 numbers each: the mean over tokens\n0  ["))
     #expect(people.hasSuffix("cosine similarities\n0  1.0000  1.0000\n1  1.0000  1.0000\n"))
