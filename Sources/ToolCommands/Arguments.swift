@@ -45,3 +45,14 @@ struct SourceOptions: ParsableArguments {
     return options
   }
 }
+
+/// What becomes of parameters that a source's layout has no place for.
+struct FillingOptions: ParsableArguments {
+  @Option(
+    help: """
+      Make a parameter zeros where the source's layout does not hold it, if its name matches. Repeatable.
+      """)
+  var fillZeros: [String] = []
+
+  var patterns: [NamePattern] { fillZeros.map { NamePattern($0) } }
+}

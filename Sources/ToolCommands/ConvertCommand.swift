@@ -36,11 +36,7 @@ struct ConvertCommand: ToolCommand {
     help: "Let go of a parameter that the layout does not hold, if its name matches. Repeatable.")
   var allowLoss: [String] = []
 
-  @Option(
-    help: """
-      Make a parameter zeros where the source's layout does not hold it, if its name matches. Repeatable.
-      """)
-  var fillZeros: [String] = []
+  @OptionGroup var filling: FillingOptions
 
   @Option(
     help: "The number of attention heads, where neither weights nor a configuration tell it.")
@@ -104,7 +100,7 @@ struct ConvertCommand: ToolCommand {
     options.layout = choice
     options.allowMissing = allowMissing.map { NamePattern($0) }
     options.allowLoss = allowLoss.map { NamePattern($0) }
-    options.fillZeros = fillZeros.map { NamePattern($0) }
+    options.fillZeros = filling.patterns
     options.task = task
     options.attentionHeads = attentionHeads
     if let dtype {
@@ -143,7 +139,8 @@ struct ConvertCommand: ToolCommand {
       let bar = ProgressBar(console)
       defer { bar.clear() }
       if verifyForward {
-        let model = try ModelSource(source, options: sourceOptions.openOptions)
+        let model = try ModelSource(
+          source, options: sourceOptions.openOptions, fill: filling.patterns)
         let verified = try plan.runVerifyingForward(
           model, options: conversionOptions(), progress: bar.handler)
         receipt = verified.receipt

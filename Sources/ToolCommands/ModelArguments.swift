@@ -11,9 +11,15 @@ struct ModelArguments: ParsableArguments {
 
   @OptionGroup var sourceOptions: SourceOptions
 
+  @OptionGroup var filling: FillingOptions
+
+  @Flag(help: "Refuse weights that are infinite or no number; the first is named.")
+  var requireFinite = false
+
   /// Opens the model's files; what is worth knowing goes to standard error.
   func open(_ console: Console) throws(CheckpointError) -> ModelSource {
-    let source = try ModelSource(path, options: sourceOptions.openOptions)
+    let source = try ModelSource(
+      path, options: sourceOptions.openOptions, fill: filling.patterns)
     for note in source.checkpoint.notes + source.notes { console.writeNote(note) }
     return source
   }
@@ -30,7 +36,8 @@ struct ModelArguments: ParsableArguments {
   func load(
     _ modelClass: ModelClass, of source: ModelSource, _ console: Console
   ) throws(CheckpointError) -> any LanguageModel {
-    let model = try source.load(modelClass.type)
+    let model = try source.load(
+      modelClass.type, options: LoadOptions(nonFinite: requireFinite ? .refused : .kept))
     for remark in model.remarks { console.writeNote(remark) }
     return model
   }

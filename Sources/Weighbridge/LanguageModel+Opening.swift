@@ -13,7 +13,8 @@ extension LanguageModel {
     from path: String, options: LoadOptions = LoadOptions(),
     opening openOptions: OpenOptions = OpenOptions()
   ) throws(CheckpointError) -> Self {
-    try ModelSource(path, options: openOptions).load(Self.self, options: options)
+    try ModelSource(path, options: openOptions, fill: options.fill)
+      .load(Self.self, options: options)
   }
 }
 
@@ -28,6 +29,6 @@ public func loadLanguageModel(
   from path: String, class className: String? = nil, options: LoadOptions = LoadOptions(),
   opening openOptions: OpenOptions = OpenOptions()
 ) throws(CheckpointError) -> any LanguageModel {
-  let source = try ModelSource(path, options: openOptions)
+  let source = try ModelSource(path, options: openOptions, fill: options.fill)
   return try source.load(try source.modelClass(named: className).type, options: options)
 }

@@ -29,13 +29,20 @@ public struct ModelSource: Sendable {
   let limits: ReadLimits
   /// The files of a KerasHub preset in Transformers' form; nil where they lie in the directory as they are.
   private let files: CompanionPlan?
+  /// The parameters that become zeros where the layout does not hold them.
+  private let fill: [NamePattern]
+  /// What a KerasHub preset has no place for, and zeros were not asked for.
+  private let absences: [LoadReport.Entry]
 
   /// Opens weights and settings.
   ///
-  /// - Parameter path: A directory, or a file of weights with its configuration beside it.
+  /// - Parameters:
+  ///   - path: A directory, or a file of weights with its configuration beside it.
+  ///   - fill: The parameters that become zeros where the checkpoint's layout has no place for them, beside those of
+  ///     ``LoadOptions/fill``: a KerasHub preset is bound here already.
   /// - Throws: `notFound` without `config.json`; what ``Checkpoint/open(_:options:)`` and ``ModelConfiguration`` throw.
   public init(
-    _ path: String, options: OpenOptions = OpenOptions()
+    _ path: String, options: OpenOptions = OpenOptions(), fill: [NamePattern] = []
   ) throws(CheckpointError) {
     let checkpoint = try Checkpoint.open(path, options: options)
     var directory = path
@@ -61,7 +68,7 @@ public struct ModelSource: Sendable {
       ? try DirectoryCompanions(path, weights: checkpoint.files, limits: options.limits) : nil
     try self.init(
       path, directory: directory, checkpoint: checkpoint, settings: settings,
-      companions: companions, limits: options.limits)
+      companions: companions, limits: options.limits, fill: fill)
   }
 
   /// Takes weights and settings that need not lie in files.
@@ -69,13 +76,14 @@ public struct ModelSource: Sendable {
   /// - Parameter companions: Where the tokenizer of a KerasHub preset is, which tells the ids of special tokens.
   init(
     _ path: String, directory: String, checkpoint: Checkpoint, settings: ModelConfiguration,
-    companions: DirectoryCompanions?, limits: ReadLimits
+    companions: DirectoryCompanions?, limits: ReadLimits, fill: [NamePattern] = []
   ) throws(CheckpointError) {
     self.path = path
     self.directory = directory
     self.checkpoint = checkpoint
     self.settings = settings
     self.limits = limits
+    self.fill = fill
     configurationFile = settings.file
     switch settings.convention {
     case .transformers:
@@ -83,14 +91,16 @@ public struct ModelSource: Sendable {
       configuration = settings.document
       notes = []
       files = nil
+      absences = []
     case .kerasHub:
-      let model = try BoundModel(checkpoint.graph, configuration: settings)
+      let model = try BoundModel(checkpoint.graph, configuration: settings, fill: fill)
       let architecture = try model.architecture()
       let plan = try companions?.plan(for: .transformers, of: architecture)
       let document = ConfigurationDocument.transformers(for: architecture, from: settings)
       weights = model.graph
       configuration =
         try plan?.document("config.json", in: directory, limits) ?? document.value
+      absences = model.report.entries.filter(\.isFillable)
       notes = document.losses.map { "\($0.setting): \($0.reason)" }
       files = plan
     }
@@ -159,6 +169,8 @@ extension ModelSource {
   public func load<Model: LanguageModel>(
     _ type: Model.Type, options: LoadOptions = LoadOptions()
   ) throws(CheckpointError) -> Model {
+    var options = options
+    options.fill += fill
     do throws(CheckpointError) {
       let model = try Model(
         weights: weights, document: configuration, file: configurationFile,
@@ -169,8 +181,19 @@ extension ModelSource {
       }
       return model
     } catch {
-      throw error.site.file == nil ? error.inFile(path) : error
+      let explained = explained(error)
+      throw explained.site.file == nil ? explained.inFile(path) : explained
     }
+  }
+
+  /// The error for a parameter that is not there because a preset has no place for it: the reason and what can be done.
+  private func explained(_ error: CheckpointError) -> CheckpointError {
+    guard error.kind == .notFound, let name = error.tensor,
+      let entry = absences.first(where: { $0.parameters.contains(ExactName(name)) })
+    else { return error }
+    return CheckpointError(
+      .notFound, error.site, tensor: name, entry.detail ?? "the layout does not hold it",
+      remedy: "--fill-zeros \(quoted(name)) puts zeros there")
   }
 
   /// The settings of `generation_config.json`; where it is not there those of `config.json`, with the model's special

@@ -1,4 +1,5 @@
 import CheckpointBytes
+import LayoutRules
 import TestSupport
 import Testing
 import ToolCommands
@@ -89,6 +90,108 @@ struct RunCommandTests {
     // KerasHub's GELU is the approximation by tanh, which the preset's settings say.
     #expect(ToolRun("diff", outputs[0], outputs[2]).code == 1)
     #expect(ToolRun("diff", outputs[0], outputs[2], "--atol", "1e-2").code == 0)
+  }
+
+  @Test("Inputs that do not fit are an error of one line that names argument and place")
+  func badInputs() throws {
+    let directory = try TemporaryDirectory()
+    let small = try SmallModel(.gpt2, .sequenceClassification)
+    let labels = #", "num_labels": 4, "pad_token_id": null"#
+    let classifier = try directory.write(
+      small.file, configuration: small.configuration(and: labels))
+    for (model, inputs, words) in [
+      (self.model, #"{"input_ids": [[5, 101]]}"#, ["input_ids[0, 1]", "101"]),
+      (self.model, #"{"input_ids": [[-1]]}"#, ["input_ids[0, 0]", "-1"]),
+      (self.model, #"{"input_ids": [5, 6]}"#, ["input_ids", "[2]", "[batch, sequence]"]),
+      (self.model, #"{"input_ids": [[[5, 6]]]}"#, ["input_ids", "[1, 1, 2]"]),
+      (self.model, #"{"input_ids": []}"#, ["input_ids"]),
+      (self.model, #"{"input_ids": [[], []]}"#, ["input_ids", "[2, 0]", "no token"]),
+      (self.model, #"{"attention_mask": [[1]]}"#, ["in.safetensors", "input_ids"]),
+      (self.model, #"{"input_ids": [[5]], "labels": [[5]]}"#, ["in.safetensors", "labels"]),
+      (
+        self.model, #"{"input_ids": [[5, 6, 7]], "attention_mask": [[1, 1]]}"#,
+        ["attention_mask", "[1, 2]", "[1, 3]"]
+      ),
+      (
+        self.model, #"{"input_ids": [[5, 6]], "attention_mask": [[[1, 1]]]}"#,
+        ["attention_mask", "[1, 1, 2]", "[1, 2]"]
+      ),
+      (
+        self.model, #"{"input_ids": [[5, 6]], "attention_mask": [[1, 2]]}"#,
+        ["attention_mask[0, 1]", "2"]
+      ),
+      (
+        classifier,
+        #"{"input_ids": [[5, 6, 7], [8, 9, 0]], "attention_mask": [[1, 1, 1], [1, 1, 0]]}"#,
+        ["pad_token_id", "2 texts"]
+      ),
+      (classifier, #"{"input_ids": [[1, 2, 3, 4, 5, 6, 7, 8]]}"#, ["input_ids", "7 rows"]),
+    ] {
+      let tensors = integerTensors(try JSONValue(printed: inputs))
+      let file = try directory.write(tensors, as: "in.safetensors")
+      let output = directory.file("out.safetensors")
+      let run = ToolRun("run", model, "--inputs", file, "--output", output)
+      #expect(run.code == 65, "\(inputs)")
+      #expect(run.output == "" && run.error.split(separator: "\n").count == 1, "\(run.error)")
+      for word in words { #expect(run.error.contains(word), "\(run.error)") }
+      #expect(try PathKind(path: output) == .nothing)
+    }
+  }
+
+  @Test("Weights that are no number are run with, or refused and named on request")
+  func notFinite() throws {
+    let directory = try TemporaryDirectory()
+    var small = try SmallModel(.bert, .base, hasPooler: false)
+    let place = try #require(
+      small.file.tensors.firstIndex { $0.name == "encoder.layer.1.output.dense.bias" })
+    small.file.tensors[place].bytes.replaceSubrange(8..<12, with: [0, 0, 0xC0, 0x7F])
+    let model = try directory.write(small.file, configuration: small.configuration())
+    try Directory.makeAll(directory.file("inputs"))
+    let inputs = try directory.write(
+      integerTensors(try JSONValue(printed: #"{"input_ids": [[1, 2]]}"#)),
+      as: "inputs/in.safetensors")
+    let output = directory.file("inputs/out.safetensors")
+    let plain = ["run", model, "--inputs", inputs, "--output", output]
+    #expect(ToolRun(arguments: plain).code == 0)
+    let strict = ToolRun(arguments: plain + ["--require-finite"])
+    #expect(strict.code == 65)
+    #expect(strict.error.split(separator: "\n").count == 1)
+    for word in ["'encoder.layer.1.output.dense.bias'", "element 2", "nan"] {
+      #expect(strict.error.contains(word), "\(strict.error)")
+    }
+  }
+
+  @Test("A preset without the rows that Transformers never uses runs where zeros are asked for")
+  func fillZeros() throws {
+    let directory = try TemporaryDirectory()
+    let small = try SmallModel(.roberta, .base, zerosWhereUnused: true, hasPooler: false)
+    try Directory.makeAll(directory.file("model"))
+    _ = try directory.write(small.file.bytes, as: "model/model.safetensors")
+    let settings = small.configuration(
+      and: #", "layer_norm_eps": 1e-5, "hidden_act": "gelu_pytorch_tanh""#)
+    _ = try directory.write(Array(settings.utf8), as: "model/config.json")
+    let model = directory.file("model")
+    let preset = directory.file("preset")
+    let converted = ToolRun(
+      "convert", model, preset, "--layout", "keras-hub", "--allow-loss", "*")
+    #expect(converted.code == 0, "\(converted.error)")
+    let inputs = try directory.write(
+      integerTensors(try JSONValue(printed: #"{"input_ids": [[3, 4, 5]]}"#)), as: "in.safetensors")
+    func run(_ model: String, _ name: String, _ options: String...) -> ToolRun {
+      ToolRun(
+        arguments: ["run", model, "--inputs", inputs, "--output", directory.file(name)] + options)
+    }
+    #expect(run(model, "expected.safetensors").code == 0)
+    let refused = run(preset, "out.safetensors")
+    #expect(refused.code == 65)
+    for word in ["position_embeddings.weight", "--fill-zeros"] {
+      #expect(refused.error.contains(word), "\(refused.error)")
+    }
+    let filled = run(preset, "out.safetensors", "--fill-zeros", "*position_embeddings*")
+    #expect(filled.code == 0, "\(filled.error)")
+    let difference = ToolRun(
+      "diff", directory.file("out.safetensors"), directory.file("expected.safetensors"))
+    #expect(difference.code == 0, "\(difference.output)")
   }
 
   @Test("What cannot be run ends with an error of one line that says what and where")
