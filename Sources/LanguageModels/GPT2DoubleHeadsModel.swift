@@ -7,7 +7,7 @@ internal import TensorEngine
 /// `mc_logits`: the extents without the sequence's, for `summary_type` `cls_index`.
 ///
 /// The other types look along the second extent, whatever it is: for choices that is not the sequence, but the reference
-/// does it. Recorded hidden states count choices as sequences, but for the last.
+/// does it. Recorded hidden states count choices as sequences, but for the last, if that has gone through `ln_f`.
 public struct GPT2DoubleHeadsModel: LanguageModel {
   /// Scores of the next token, and a number for the choice.
   public static var head: ModelHead { .doubleHeads }
@@ -47,7 +47,10 @@ public struct GPT2DoubleHeadsModel: LanguageModel {
     let rows = try summaryRows(tokens, inputs.choiceTokenIDs)
     let result = try transformer.run(tokens, options, needed: Array(rows.sets.joined()))
     return try result.outputs { (outputs) throws(EngineError) in
-      outputs.reshapeLast("hidden_states", tokens.dimensions + [result.hidden.columns])
+      // What goes into `ln_f` is recorded before it gets the extents of the result.
+      if configuration.normsLastHiddenState {
+        outputs.reshapeLast("hidden_states", tokens.dimensions + [result.hidden.columns])
+      }
       let context = transformer.context
       let logits = try linear(result.hidden, lmHead, in: context)
       try result.append("logits", logits, to: &outputs)

@@ -115,4 +115,24 @@ import WeightGraph
       }
     }
   }
+
+  @Test("The last hidden state of choices has their extents, unless it is what goes into the norm")
+  func lastStateOfChoices() throws {
+    let name = "GPT2DoubleHeadsModel"
+    let recorded = try #require(RecordedCase.all.first { $0.className == name })
+    let inputs = ModelInputs(inputIDs: try TokenArray(choices: [[[5, 6, 7], [8, 9, 10]]]))
+    // The extents that Transformers 5.23 gives.
+    for (isNormed, extents) in [(true, [1, 2, 3]), (false, [2, 3])] {
+      let members = (recorded.configuration.members ?? []).filter {
+        $0.key != "tie_last_hidden_states"
+      }
+      let configuration = JSONValue.object(
+        members + [JSONValue.Member("tie_last_hidden_states", .boolean(isNormed))])
+      let model = try load(name, configuration, try weights(of: name, in: .gpt2))
+      let states = try model(inputs, options: RunOptions(extras: .hiddenStates))
+        .numbered("hidden_states")
+      #expect(states.last?.dimensions.dropLast().map { $0 } == extents)
+      #expect(states.first?.dimensions.dropLast().map { $0 } == [2, 3])
+    }
+  }
 }
