@@ -24,14 +24,15 @@ extension ModelInputs {
 }
 
 extension TokenArray {
-  /// The values of a weight of any integer type; a mask may be of booleans.
+  /// The values of a weight of any integer type; `attention_mask` may be of booleans.
   ///
   /// - Throws: `malformed`, naming the tensor, for another type or a number beyond 2⁵³; what reading throws.
   public init(_ weight: Weight, named name: ExactName) throws(CheckpointError) {
     func malformed(_ problem: String) -> CheckpointError {
       CheckpointError(.malformed, CheckpointError.Site(), tensor: name.string, problem)
     }
-    guard weight.dtype.category == .integer || weight.dtype == .bool else {
+    guard weight.dtype.category == .integer || weight.dtype == .bool && name == "attention_mask"
+    else {
       throw malformed("an input of type \(weight.dtype), expected whole numbers")
     }
     var values: [Double] = []

@@ -88,7 +88,8 @@ public struct GoldenRecord: Sendable {
   private mutating func insertInput(
     _ weight: Weight, _ name: ExactName, _ file: String?
   ) throws(CheckpointError) {
-    guard weight.dtype.category == .integer || weight.dtype == .bool else {
+    guard weight.dtype.category == .integer || weight.dtype == .bool && name == "attention_mask"
+    else {
       throw CheckpointError(
         .malformed, CheckpointError.Site(file: file), tensor: name.string,
         "an input of type \(weight.dtype), expected whole numbers")

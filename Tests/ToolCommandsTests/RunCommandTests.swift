@@ -138,6 +138,25 @@ struct RunCommandTests {
     }
   }
 
+  @Test("A mask may be of booleans, and nothing else may")
+  func booleans() throws {
+    let directory = try TemporaryDirectory()
+    func run(_ types: (String, String)) throws -> ToolRun {
+      let header = """
+        {"input_ids":{"dtype":"\(types.0)","shape":[1,2],"data_offsets":[0,2]},\
+        "attention_mask":{"dtype":"\(types.1)","shape":[1,2],"data_offsets":[2,4]}}
+        """
+      let length = (0..<8).map { UInt8(truncatingIfNeeded: header.utf8.count >> (8 * $0)) }
+      let inputs = try directory.write(length + Array(header.utf8) + [1, 1, 1, 1], as: "in")
+      return ToolRun(
+        "run", model, "--inputs", inputs, "--output", directory.file("out.safetensors"))
+    }
+    #expect(try run(("U8", "BOOL")).code == 0)
+    let refused = try run(("BOOL", "U8"))
+    #expect(refused.code == 65)
+    #expect(refused.error.contains("'input_ids'") && refused.error.contains("BOOL"))
+  }
+
   @Test("Weights that are no number are run with, or refused and named on request")
   func notFinite() throws {
     let directory = try TemporaryDirectory()
