@@ -31,6 +31,7 @@ def groups():
     import layouts
     import models
     import safetensors_cases
+    import settings
     import shards
     import tokenizers_cases
     import torch_cases
@@ -49,6 +50,7 @@ def groups():
     yield "layouts", layouts.check
     yield "tokenizers", tokenizers_cases.check
     yield "forward", forward.check
+    yield "settings", settings.check
     yield "generate", generation.check
     yield "accuracy", accuracy.check
 
