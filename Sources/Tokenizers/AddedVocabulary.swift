@@ -17,9 +17,10 @@ struct AddedVocabulary: Sendable {
   private var plainTrie = ScalarTrie()
   private var normalizedTrie = ScalarTrie()
 
-  /// A token that cannot be looked for: in its normalized form it is empty, or the same as another.
+  /// A token for which the reference has no certain meaning, and why.
   struct Conflict: Error {
     var content: String
+    var problem: String
   }
 
   /// The added tokens by ascending id.
@@ -84,6 +85,10 @@ struct AddedVocabulary: Sendable {
     normalizedTrie = ScalarTrie()
     for (place, entry) in entries.enumerated() {
       let content = entry.token.content
+      guard placeOfID[entry.id] == place else {
+        throw Conflict(
+          content: content, problem: "has the id \(entry.id), and so has another added token")
+      }
       var inserted: Bool
       if entry.token.isNormalized {
         let form = normalizer?.normalized(Array(content)).text ?? content
@@ -92,7 +97,11 @@ struct AddedVocabulary: Sendable {
       } else {
         inserted = plainTrie.insert(content.scalarValues, UInt32(place))
       }
-      guard inserted else { throw Conflict(content: content) }
+      guard inserted else {
+        throw Conflict(
+          content: content,
+          problem: "is, normalized, empty or the same as another added token")
+      }
     }
   }
 

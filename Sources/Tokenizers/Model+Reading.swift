@@ -125,11 +125,11 @@ struct MergeTable {
     filler: BytePairModel.Merge(rank: 0, result: 0))
   private var rank: UInt32 = 0
   private let vocabulary: Vocabulary
-  private let prefixCount: Int
+  private let prefixByteCount: Int
 
   init(vocabulary: Vocabulary, continuingPrefix: String) {
     self.vocabulary = vocabulary
-    prefixCount = continuingPrefix.unicodeScalars.count
+    prefixByteCount = continuingPrefix.utf8.count
   }
 
   /// The tokens that a line names, parted by single spaces.
@@ -143,8 +143,10 @@ struct MergeTable {
       guard let index = vocabulary.index(of: text) else { throw UnknownToken(text: text) }
       return index
     }
-    // The second token goes on without the prefix that says so.
-    let end = String(String.UnicodeScalarView(second.unicodeScalars.dropFirst(prefixCount)))
+    // The second token goes on without the prefix that says so. The reference takes as many bytes away, whichever they are.
+    guard second.utf8.count >= prefixByteCount,
+      let end = String(second.utf8.dropFirst(prefixByteCount))
+    else { throw UnknownToken(text: first + second) }
     table.set(
       try index(first), try index(second),
       BytePairModel.Merge(rank: rank, result: try index(first + end)))

@@ -18,13 +18,34 @@ public struct SpecialTokens: Sendable, Hashable {
     case mask = "mask_token"
   }
 
+  /// A token that plays a part which only its model knows, such as `image_token`.
+  struct Named: Sendable, Hashable {
+    var name: String
+    var token: AddedToken
+  }
+
   var roles: [Role: AddedToken] = [:]
-  /// Further special tokens, in their order (`additional_special_tokens`).
-  public internal(set) var additional: [AddedToken] = []
+  var named: [Named] = []
+  /// Those without a part (`extra_special_tokens`, formerly `additional_special_tokens`).
+  var listed: [AddedToken] = []
+
+  /// Further special tokens, in their order: those with a name of their own, then the others.
+  public var additional: [AddedToken] { named.map(\.token) + listed }
 
   /// The text of the token that plays a part.
   public subscript(role: Role) -> String? { roles[role]?.content }
 
-  /// All of them, in the order in which Transformers adds them to a vocabulary.
-  var all: [AddedToken] { Role.allCases.compactMap { roles[$0] } + additional }
+  /// All of them, each once, in the order in which Transformers adds them to a vocabulary. Of tokens with the same text and
+  /// other properties the last one counts.
+  var all: [AddedToken] {
+    var seen: Set<AddedToken> = []
+    return (Role.allCases.compactMap { roles[$0] } + additional).filter { seen.insert($0).inserted }
+  }
+
+  /// True if a token of this text has a name. Such a token is special, whatever a list of added tokens says of it.
+  func names(_ text: String) -> Bool {
+    (Array(roles.values) + named.map(\.token)).contains {
+      $0.content.utf8.elementsEqual(text.utf8)
+    }
+  }
 }

@@ -39,7 +39,8 @@ extension Tokenizer {
         try parts.adopt(configuration, of: stated)
       }
       var setup = try files.setup(fallback: stated)
-      parts.take(try files.statedTokens(special: setup.specialTokens))
+      parts.take(try files.statedTokens())
+      parts.mark(setup.specialTokens)
       setup.specialTokens.describe(by: parts.addedTokens.map(\.token))
       return try Tokenizer(parts, setup: setup, addsSpecialTokens: true, file: path)
     }
@@ -88,6 +89,13 @@ extension TokenizerParts {
       if let place { addedTokens[place].token = entry.token } else { addedTokens.append(entry) }
     }
   }
+
+  /// Makes added tokens special that have a name.
+  mutating func mark(_ special: SpecialTokens) {
+    for index in addedTokens.indices where special.names(addedTokens[index].token.content) {
+      addedTokens[index].token.isSpecial = true
+    }
+  }
 }
 
 extension SpecialTokens {
@@ -97,6 +105,7 @@ extension SpecialTokens {
       tokens.first { $0.content.utf8.elementsEqual(token.content.utf8) } ?? token
     }
     roles = roles.mapValues(described)
-    additional = additional.map(described)
+    for index in named.indices { named[index].token = described(named[index].token) }
+    listed = listed.map(described)
   }
 }

@@ -60,19 +60,22 @@ extension TokenizerParts {
 }
 
 extension AddedToken {
-  /// Reads an object that describes one.
-  init(_ settings: Settings, otherNames: Set<String> = []) throws(CheckpointError) {
+  /// Reads an object that describes one; `isSpecial` counts instead of what the object says.
+  init(
+    _ settings: Settings, otherNames: Set<String> = [], isSpecial: Bool? = nil
+  ) throws(CheckpointError) {
     try settings.allowOnly(
       otherNames.union([
         "content", "single_word", "lstrip", "rstrip", "normalized", "special", "__type",
       ]))
+    let saysSpecial = try settings.boolean("special", default: false)
     self.init(
       try settings.string("content"),
       isSingleWord: try settings.boolean("single_word", default: false),
       stripsLeft: try settings.boolean("lstrip", default: false),
       stripsRight: try settings.boolean("rstrip", default: false),
       isNormalized: try settings.optionalBoolean("normalized"),
-      isSpecial: try settings.boolean("special", default: false))
+      isSpecial: isSpecial ?? saysSpecial)
   }
 }
 

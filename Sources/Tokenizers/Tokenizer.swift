@@ -72,7 +72,7 @@ public struct Tokenizer: Sendable {
     } catch {
       throw CheckpointError(
         .inconsistent, file: file, field: "added_tokens",
-        "\(quoted(error.content)) is, normalized, empty or the same as another added token")
+        "\(quoted(error.content)) \(error.problem)")
     }
     self.added = added
   }

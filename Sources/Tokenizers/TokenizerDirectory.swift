@@ -6,7 +6,7 @@ struct TokenizerDirectory {
   /// `tokenizer_config.json`
   let configuration: Settings?
   /// `special_tokens_map.json`
-  private let specialTokensMap: Settings?
+  let specialTokensMap: Settings?
   /// `added_tokens.json`
   private let addedTokens: Settings?
   /// `config.json`, the model's own
@@ -80,9 +80,7 @@ struct TokenizerDirectory {
   }
 
   /// The tokens of `added_tokens_decoder`, or else of `added_tokens.json`, by ascending id.
-  func statedTokens(
-    special: SpecialTokens
-  ) throws(CheckpointError) -> [(token: AddedToken, id: UInt32?)] {
+  func statedTokens() throws(CheckpointError) -> [(token: AddedToken, id: UInt32?)] {
     var tokens: [(token: AddedToken, id: UInt32)] = []
     if let table = try configuration?.optionalObject("added_tokens_decoder") {
       for name in table.names {
@@ -92,7 +90,8 @@ struct TokenizerDirectory {
         tokens.append((try AddedToken(entry), id))
       }
     } else if let table = addedTokens {
-      let known = Set(special.all.map { ExactName($0.content) })
+      // The family's own tokens are not looked at here, nor does the reference.
+      let known = Set(try specialTokens(fallback: nil).all.map { ExactName($0.content) })
       for name in table.names {
         let isSpecial = known.contains(ExactName(name))
         tokens.append((AddedToken(name, isSpecial: isSpecial), try table.id(name)))
@@ -106,85 +105,16 @@ struct TokenizerDirectory {
   /// - Parameter fallback: The special tokens of the family.
   func setup(fallback: TokenizerFamily?) throws(CheckpointError) -> TokenizerSetup {
     var setup = TokenizerSetup()
-    setup.specialTokens.roles = fallback?.specialTokens ?? [:]
-    // `special_tokens_map.json` counts only beside a configuration that does not list the added tokens itself.
-    let listsTokens = configuration?.value("added_tokens_decoder") != nil
-    for settings in [configuration, listsTokens ? nil : specialTokensMap] {
-      guard let settings else { continue }
-      try read(settings, into: &setup.specialTokens)
-    }
-    if fallback == .roberta, setup.specialTokens.roles[.mask].map({ !$0.stripsLeft }) ?? false,
-      try statesPlainMask()
-    {
-      // Transformers up to 4 gives a mask that is stated as text the white space before it; 5 has lost that.
-      setup.specialTokens.roles[.mask]?.stripsLeft = true
-    }
+    setup.specialTokens = try specialTokens(fallback: fallback)
     guard let configuration else { return setup }
-    // Without a limit, Transformers writes 10³⁰.
-    setup.maximumLength = configuration.value("model_max_length")?.integer
+    // Old files say `max_len`. Without a limit, Transformers writes 10³⁰.
+    let lengthName = ["model_max_length", "max_len"].first { configuration.names.contains($0) }
+    setup.maximumLength = lengthName.flatMap { configuration.value($0)?.integer }
     setup.truncationSide = try configuration.choice(
       "truncation_side", TextSide.self, default: .right)
     setup.paddingSide = try configuration.choice("padding_side", TextSide.self, default: .right)
     setup.cleansUp = try configuration.boolean("clean_up_tokenization_spaces", default: false)
     setup.splitsSpecialTokens = try configuration.boolean("split_special_tokens", default: false)
     return setup
-  }
-
-  /// True if no file describes the mask token as an object with properties.
-  private func statesPlainMask() throws(CheckpointError) -> Bool {
-    let name = SpecialTokens.Role.mask.rawValue
-    return [configuration, specialTokensMap].allSatisfy { $0?.value(name)?.members == nil }
-      && configuration?.value("added_tokens_decoder") == nil
-  }
-
-  private func read(
-    _ settings: Settings, into tokens: inout SpecialTokens
-  ) throws(CheckpointError) {
-    for name in settings.names where name.hasSuffix("_token") {
-      guard let token = try Self.token(settings, name) else { continue }
-      if let role = SpecialTokens.Role(rawValue: name) {
-        tokens.roles[role] = token
-      } else {
-        tokens.additional.append(token)
-      }
-    }
-    for name in ["additional_special_tokens", "extra_special_tokens"] {
-      guard let value = settings.value(name) else { continue }
-      if value.members != nil, let table = try settings.optionalObject(name) {
-        for key in table.names {
-          if let token = try Self.token(table, key) { tokens.additional.append(token) }
-        }
-        continue
-      }
-      for (index, element) in try settings.elements(name).enumerated() {
-        let token: AddedToken
-        if let text = element.string {
-          token = AddedToken(text, isSpecial: true)
-        } else {
-          let place = "\(name)[\(index)]"
-          token = try Self.token(try Settings(element, path: place, file: settings.file))
-        }
-        if !tokens.additional.contains(where: { $0.content.utf8.elementsEqual(token.content.utf8) })
-        {
-          tokens.additional.append(token)
-        }
-      }
-    }
-  }
-
-  /// A token that is stated as text or as an object; nil if it is `null` or something else, as `add_bos_token` is.
-  private static func token(
-    _ settings: Settings, _ name: String
-  ) throws(CheckpointError) -> AddedToken? {
-    guard let value = settings.value(name) else { return nil }
-    if let text = value.string { return AddedToken(text, isSpecial: true) }
-    guard value.members != nil, let object = try settings.optionalObject(name) else { return nil }
-    return try token(object)
-  }
-
-  private static func token(_ settings: Settings) throws(CheckpointError) -> AddedToken {
-    var token = try AddedToken(settings)
-    token.isSpecial = true
-    return token
   }
 }

@@ -49,7 +49,8 @@ struct VocabularyFiles {
     case .bert: parts = try bert(setup.specialTokens)
     case .gpt2, .roberta: parts = try bytePair()
     }
-    parts.addedTokens = try files.statedTokens(special: setup.specialTokens)
+    parts.addedTokens = try files.statedTokens()
+    parts.mark(setup.specialTokens)
     setup.specialTokens.describe(by: parts.addedTokens.map(\.token))
     // The special tokens' ids are known once they are added.
     var added = AddedVocabulary()
@@ -63,6 +64,19 @@ struct VocabularyFiles {
     try files.configuration?.optionalBoolean(name) ?? fallback
   }
 
+  /// The text of a token that the family cannot do without.
+  private func stated(
+    _ role: SpecialTokens.Role, _ tokens: SpecialTokens
+  ) throws(CheckpointError) -> String {
+    guard let text = tokens[role] else { throw notStated(role) }
+    return text
+  }
+
+  private func notStated(_ role: SpecialTokens.Role) -> CheckpointError {
+    CheckpointError(
+      .notFound, file: vocabularyPath, field: role.rawValue, "the token is not stated")
+  }
+
   private func bert(_ special: SpecialTokens) throws(CheckpointError) -> TokenizerParts {
     TokenizerParts(
       normalizer: .bert(
@@ -74,7 +88,7 @@ struct VocabularyFiles {
       preTokenizer: .bert,
       model: .wordPiece(
         WordPieceModel(
-          vocabulary: try lineVocabulary(), unknownToken: special[.unknown] ?? "[UNK]",
+          vocabulary: try lineVocabulary(), unknownToken: try stated(.unknown, special),
           continuingPrefix: "##", longestWord: 100)),
       decoder: .wordPiece(prefix: Array("##".utf8), cleansUp: true))
   }
@@ -94,10 +108,8 @@ struct VocabularyFiles {
     _ tokens: SpecialTokens, _ added: AddedVocabulary
   ) throws(CheckpointError) -> PostProcessor {
     func special(_ role: SpecialTokens.Role) throws(CheckpointError) -> PostProcessor.Special {
-      guard let text = tokens[role], let id = added.id(of: text) else {
-        throw CheckpointError(
-          .notFound, file: vocabularyPath, field: role.rawValue, "the token is not stated")
-      }
+      let text = try stated(role, tokens)
+      guard let id = added.id(of: text) else { throw notStated(role) }
       return PostProcessor.Special(text: text, id: id)
     }
     switch family {
