@@ -11,6 +11,11 @@ enum Model: Sendable {
     }
   }
 
+  /// True for WordPiece.
+  var isWordPiece: Bool {
+    if case .wordPiece = self { true } else { false }
+  }
+
   /// The token for what is not in the vocabulary.
   var unknownToken: String? {
     switch self {

@@ -110,17 +110,22 @@ struct Settings {
     value.integer.flatMap { UInt32(exactly: $0) }
   }
 
+  /// One of an enumeration's names; nil if none is stated.
+  func optionalChoice<Choice: RawRepresentable>(
+    _ name: String, _ type: Choice.Type
+  ) throws(CheckpointError) -> Choice? where Choice.RawValue == String {
+    guard let text = try optionalString(name) else { return nil }
+    guard let choice = Choice(rawValue: text) else {
+      throw error(.unsupported, name, "\(quoted(text)) is not known")
+    }
+    return choice
+  }
+
   /// One of an enumeration's names.
   func choice<Choice: RawRepresentable>(
     _ name: String, _ type: Choice.Type, default fallback: Choice? = nil
   ) throws(CheckpointError) -> Choice where Choice.RawValue == String {
-    guard let text = try optionalString(name) else {
-      guard let fallback else { throw missing(name) }
-      return fallback
-    }
-    guard let choice = Choice(rawValue: text) else {
-      throw error(.unsupported, name, "\(quoted(text)) is not known")
-    }
+    guard let choice = try optionalChoice(name, type) ?? fallback else { throw missing(name) }
     return choice
   }
 

@@ -6,8 +6,9 @@ extension Tokenizer {
   /// - Parameters:
   ///   - skipSpecialTokens: Leaves special tokens out.
   ///   - cleanUp: Takes spaces out before punctuation and English contractions, as Transformers does after decoding. Nil
-  ///     does what `tokenizer_config.json` says, and nothing if it says nothing. Byte-pair text is never cleaned up:
-  ///     there the spaces are the text's own (Transformers 5.23, `_decode`).
+  ///     does what `tokenizer_config.json` says, and nothing if it says nothing. Byte-pair text is not cleaned up: there
+  ///     the spaces are the text's own (Transformers 5.23, `_decode`), unless `tokenizer_config.json` insists on it
+  ///     (`clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output`).
   public func decode(
     _ ids: [Int], skipSpecialTokens: Bool = false, cleanUp: Bool? = nil
   ) -> String {
@@ -25,7 +26,7 @@ extension Tokenizer {
     } else {
       text = Array(tokens.joined(separator: [0x20]))
     }
-    if cleanUp ?? cleansUp, case .wordPiece = parts.model {
+    if cleanUp ?? cleansUp, cleansBytePairs || parts.model.isWordPiece {
       text = TextCleanUp.transformers.apply(to: text)
     }
     return String(decoding: text, as: UTF8.self)

@@ -30,12 +30,15 @@ public struct Tokenizer: Sendable {
   public let statedTruncation: Truncation?
   /// The padding that `tokenizer.json` states. It is not applied unless ``EncodingOptions`` takes it up.
   public let statedPadding: Padding?
-  /// The side where texts are cut off unless it is said otherwise (`truncation_side`).
+  /// The side where texts are cut off unless it is said otherwise (`truncation_side`, or else that of
+  /// ``statedTruncation``).
   public let truncationSide: TextSide
-  /// The side where padding is put unless it is said otherwise (`padding_side`).
+  /// The side where padding is put unless it is said otherwise (`padding_side`, or else that of ``statedPadding``).
   public let paddingSide: TextSide
   /// True if decoding cleans up spaces unless it is said otherwise (`clean_up_tokenization_spaces`).
   public let cleansUp: Bool
+  /// True if byte-pair text is cleaned up as well.
+  let cleansBytePairs: Bool
   /// True if special tokens are not looked for in texts unless it is said otherwise (`split_special_tokens`).
   public let splitsSpecialTokens: Bool
 
@@ -51,9 +54,10 @@ public struct Tokenizer: Sendable {
     maximumLength = setup.maximumLength
     statedTruncation = parts.truncation
     statedPadding = parts.padding
-    truncationSide = setup.truncationSide
-    paddingSide = setup.paddingSide
+    truncationSide = setup.truncationSide ?? parts.truncation?.side ?? .right
+    paddingSide = setup.paddingSide ?? parts.padding?.side ?? .right
     cleansUp = setup.cleansUp
+    cleansBytePairs = setup.cleansBytePairs
     splitsSpecialTokens = setup.splitsSpecialTokens
 
     var added = AddedVocabulary()
@@ -146,8 +150,9 @@ struct TokenizerParts: Sendable {
 struct TokenizerSetup: Sendable {
   var specialTokens = SpecialTokens()
   var maximumLength: Int?
-  var truncationSide = TextSide.right
-  var paddingSide = TextSide.right
+  var truncationSide: TextSide?
+  var paddingSide: TextSide?
   var cleansUp = false
+  var cleansBytePairs = false
   var splitsSpecialTokens = false
 }

@@ -39,9 +39,10 @@ private enum ListName {
 }
 
 extension Settings {
-  /// True if further special tokens are stated here, be they none.
+  /// True if there is a list of further special tokens, be they none.
   fileprivate var listsSpecialTokens: Bool {
-    names.contains(ListName.extra) || names.contains(ListName.additional)
+    names.contains(ListName.extra)
+      ? value(ListName.extra)?.members == nil : names.contains(ListName.additional)
   }
 }
 

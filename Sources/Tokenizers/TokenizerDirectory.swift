@@ -110,10 +110,11 @@ struct TokenizerDirectory {
     // Old files say `max_len`. Without a limit, Transformers writes 10³⁰.
     let lengthName = ["model_max_length", "max_len"].first { configuration.names.contains($0) }
     setup.maximumLength = lengthName.flatMap { configuration.value($0)?.integer }
-    setup.truncationSide = try configuration.choice(
-      "truncation_side", TextSide.self, default: .right)
-    setup.paddingSide = try configuration.choice("padding_side", TextSide.self, default: .right)
+    setup.truncationSide = try configuration.optionalChoice("truncation_side", TextSide.self)
+    setup.paddingSide = try configuration.optionalChoice("padding_side", TextSide.self)
     setup.cleansUp = try configuration.boolean("clean_up_tokenization_spaces", default: false)
+    setup.cleansBytePairs = try configuration.boolean(
+      "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", default: false)
     setup.splitsSpecialTokens = try configuration.boolean("split_special_tokens", default: false)
     return setup
   }

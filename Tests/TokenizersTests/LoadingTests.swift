@@ -73,6 +73,110 @@ import Tokenizers
     #expect(try stated.encode("a <mask>").tokens == ["<s>", "a", "Ġ", "<mask>", "</s>"])
   }
 
+  @Test func `a role that is null has no token, and one that is no token is refused`() throws {
+    #expect(try load("gpt2-files", [:]).unknownTokenID == 0)
+    let without = try load("gpt2-files", ["tokenizer_config.json": #"{"unk_token":null}"#])
+    #expect(without.unknownTokenID == nil)
+    #expect(without.endTokenID == 0)
+    for (files, kind) in [
+      (["special_tokens_map.json": #"{"cls_token":null}"#], FailureKind.notFound),
+      (["tokenizer_config.json": #"{"cls_token":3}"#], .malformed),
+    ] {
+      #expect { try load("roberta-files", files) } throws: {
+        ($0 as? CheckpointError)?.kind == kind && ($0 as? CheckpointError)?.site.field == "cls_token"
+      }
+    }
+  }
+
+  @Test func `old names in tokenizer_config.json count where the new ones are missing`() throws {
+    func lists(_ members: String) throws -> [String] {
+      try load("gpt2-files", ["tokenizer_config.json": "{\(members)}"]).specialTokens.additional
+        .map(\.content)
+    }
+    let old = #""additional_special_tokens":["<x>","<y>"]"#
+    #expect(try lists(old) == ["<x>", "<y>"])
+    #expect(try lists(old + #","extra_special_tokens":[]"#) == ["<x>", "<y>"])
+    #expect(try lists(old + #","extra_special_tokens":["<z>"]"#) == ["<z>"])
+    #expect(try lists(old + #","extra_special_tokens":{"a_token":"<z>"}"#) == ["<z>", "<x>", "<y>"])
+
+    func length(_ members: String) throws -> Int? {
+      try load("gpt2-files", ["tokenizer_config.json": "{\(members)}"]).maximumLength
+    }
+    #expect(try length(#""max_len":33"#) == 33)
+    #expect(try length(#""max_len":33,"model_max_length":44"#) == 44)
+    #expect(try length(#""max_len":33,"model_max_length":null"#) == nil)
+  }
+
+  @Test func `special_tokens_map.json adds to what tokenizer_config.json states`() throws {
+    let tokenizer = try load(
+      "gpt2-files",
+      [
+        "tokenizer_config.json": #"{"pad_token":"<p>","own_token":"<o>","extra_special_tokens":["<x>"]}"#,
+        "special_tokens_map.json":
+          #"{"pad_token":"<q>","own_token":"<r>","extra_special_tokens":["<x>","<y>"],"additional_special_tokens":["<z>"]}"#,
+      ])
+    #expect(tokenizer.specialTokens[.padding] == "<q>")
+    #expect(tokenizer.specialTokens.additional.map(\.content) == ["<o>", "<x>", "<y>"])
+  }
+
+  @Test func `a token that has a name is special, whatever its description says`() throws {
+    let tokenizer = try load(
+      "gpt2-files",
+      [
+        "tokenizer_config.json": """
+        {"eos_token":"a","extra_special_tokens":[{"content":"<x>","__type":"AddedToken"}],
+         "added_tokens_decoder":{"\(try load("gpt2-files", [:]).id(of: "a") ?? -1)":{"content":"a"}}}
+        """
+      ])
+    let special = Dictionary(
+      uniqueKeysWithValues: tokenizer.addedTokens.map { ($0.token.content, $0.token.isSpecial) })
+    #expect(special == ["a": true, "<x>": false, "<|endoftext|>": true])
+  }
+
+  @Test func `of a token that plays two parts with other properties the last counts`() throws {
+    let tokenizer = try load(
+      "gpt2-files",
+      [
+        "special_tokens_map.json":
+          #"{"eos_token":{"content":"<|endoftext|>","rstrip":true},"unk_token":"<|endoftext|>"}"#
+      ])
+    #expect(tokenizer.addedTokens.map(\.token.stripsRight) == [true])
+  }
+
+  @Test func `sides are those of tokenizer.json where the configuration states none`() throws {
+    var members = try #require(try fixture("gpt2/tokenizer.json").members)
+    members.removeAll { $0.key == "truncation" || $0.key == "padding" }
+    let stated = """
+      {"truncation":{"direction":"Left","max_length":9,"strategy":"LongestFirst","stride":0},
+       "padding":{"strategy":"BatchLongest","direction":"Left","pad_to_multiple_of":null,"pad_id":0,
+       "pad_type_id":0,"pad_token":"a"}}
+      """
+    members += try #require(try JSONValue(parsing: Array(stated.utf8), context: "JSON").members)
+    let json = JSONWriter.text(.object(members))
+    let tokenizer = try load("gpt2", ["tokenizer.json": json])
+    #expect(tokenizer.truncationSide == .left)
+    #expect(tokenizer.paddingSide == .left)
+    let other = try load(
+      "gpt2",
+      [
+        "tokenizer.json": json,
+        "tokenizer_config.json": #"{"truncation_side":"right","padding_side":"right"}"#,
+      ])
+    #expect(other.truncationSide == .right)
+    #expect(other.paddingSide == .right)
+  }
+
+  @Test func `byte-pair text is cleaned up only where the configuration insists`() throws {
+    func decoded(_ members: String) throws -> String {
+      let tokenizer = try load("gpt2-files", ["tokenizer_config.json": "{\(members)}"])
+      return tokenizer.decode(try tokenizer.encode("a .").ids)
+    }
+    let cleans = #""clean_up_tokenization_spaces":true"#
+    #expect(try decoded(cleans) == "a .")
+    let insists = #","clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output":true"#
+    #expect(try decoded(cleans + insists) == "a.")
+  }
+
   @Test func `added tokens get the ids after the vocabulary, and other ids are refused`() throws {
     let count = try load("bert-uncased-files", [:]).vocabularyCount
     let tokenizer = try load(

@@ -66,6 +66,34 @@ import Tokenizers
     expect(.unsupported, at: "version", of: #""version":"2.0","# + Self.wordPiece)
   }
 
+  @Test func `added tokens of which the reference takes one by chance are inconsistent`() {
+    func added(_ tokens: String) -> String { #""added_tokens":[\#(tokens)],"# }
+    // Both are looked for as `ab`.
+    expect(
+      .inconsistent, at: "added_tokens",
+      of: added(
+        #"{"id":2,"content":"AB","normalized":true},{"id":3,"content":"Ab","normalized":true}"#)
+        + #""normalizer":{"type":"Lowercase"},"# + Self.wordPiece)
+    // `b` gets the id 2 after two tokens, which `a` has.
+    expect(
+      .inconsistent, at: "added_tokens",
+      of: added(#"{"id":2,"content":"b"},{"id":2,"content":"a"}"#)
+        + Self.wordPiece.replacing(#""a":1"#, with: #""a":2"#))
+  }
+
+  @Test func `a merge loses as many bytes of its second token as the prefix has`() throws {
+    func model(_ second: String, _ result: String) -> String {
+      ###""model":{"type":"BPE","continuing_subword_prefix":"##","###
+        + #""vocab":{"a":0,"\#(second)":1,"\#(result)":2},"merges":[["a","\#(second)"]]}"#
+    }
+    #expect(try tokenizer(model("##b", "ab")).vocabularyCount == 3)
+    // `ß` has two bytes, `東` three.
+    expect(.inconsistent, at: "model.merges[0]", of: model("ßc", "aßc"))
+    expect(.inconsistent, at: "model.merges[0]", of: model("b", "ab"))
+    expect(.inconsistent, at: "model.merges[0]", of: model("東", "a東"))
+    #expect(try tokenizer(model("ßc", "ac")).vocabularyCount == 3)
+  }
+
   @Test func `a vocabulary with an id twice is inconsistent, with a token without id malformed`() {
     expect(
       .inconsistent, at: "model.vocab",
