@@ -11,7 +11,7 @@ extension Decoder {
         prefix: Array(try settings.string("prefix").utf8), cleansUp: try settings.boolean("cleanup")
       )
     case "ByteLevel":
-      try settings.allowOnly(["type", "add_prefix_space", "trim_offsets", "use_regex"])
+      _ = try ByteLevel(settings)
       self = .byteLevel
     case "BPEDecoder":
       try settings.allowOnly(["type", "suffix"])

@@ -15,10 +15,10 @@ extension PostProcessor {
         trimming: try settings.boolean("trim_offsets")
           ? OffsetTrimming(addsPrefixSpace: try settings.boolean("add_prefix_space")) : nil)
     case "ByteLevel":
-      try settings.allowOnly(["type", "add_prefix_space", "trim_offsets", "use_regex"])
+      let level = try ByteLevel(settings)
       self = .byteLevel(
-        trimming: try settings.boolean("trim_offsets")
-          ? OffsetTrimming(addsPrefixSpace: try settings.boolean("add_prefix_space")) : nil)
+        trimming: level.trimsOffsets
+          ? OffsetTrimming(addsPrefixSpace: level.addsPrefixSpace) : nil)
     case "TemplateProcessing": self = .template(try Template(settings))
     case "Sequence":
       try settings.allowOnly(["type", "processors"])
@@ -84,6 +84,7 @@ extension Template {
     _ settings: Settings
   ) throws(CheckpointError) -> [PostProcessor.Special] {
     try settings.allowOnly(["id", "ids", "tokens"])
+    _ = try settings.string("id")
     let ids = try settings.elements("ids")
     let tokens = try settings.elements("tokens")
     guard ids.count == tokens.count else {

@@ -14,10 +14,8 @@ extension PreTokenizer {
       try settings.allowOnly(["type"])
       self = .bert
     case "ByteLevel":
-      try settings.allowOnly(["type", "add_prefix_space", "trim_offsets", "use_regex"])
-      self = .byteLevel(
-        addsPrefixSpace: try settings.boolean("add_prefix_space"),
-        usesPattern: try settings.boolean("use_regex", default: true))
+      let level = try ByteLevel(settings)
+      self = .byteLevel(addsPrefixSpace: level.addsPrefixSpace, usesPattern: level.usesPattern)
     case "Metaspace": self = .metaspace(try Metaspace(settings))
     case "Whitespace":
       try settings.allowOnly(["type"])
@@ -48,6 +46,21 @@ extension PreTokenizer {
     default:
       throw settings.error(.unsupported, "type", "the pre-tokenizer \(quoted(type)) is not known")
     }
+  }
+}
+
+/// The component ByteLevel, which the reference has as pre-tokenizer, post-processor and decoder with the same settings.
+struct ByteLevel {
+  let addsPrefixSpace: Bool
+  let trimsOffsets: Bool
+  let usesPattern: Bool
+
+  /// Reads the object that describes it.
+  init(_ settings: Settings) throws(CheckpointError) {
+    try settings.allowOnly(["type", "add_prefix_space", "trim_offsets", "use_regex"])
+    addsPrefixSpace = try settings.boolean("add_prefix_space")
+    trimsOffsets = try settings.boolean("trim_offsets")
+    usesPattern = try settings.boolean("use_regex", default: true)
   }
 }
 

@@ -12,7 +12,8 @@ struct Settings {
   init(_ value: JSONValue, path: String, file: String) throws(CheckpointError) {
     guard let members = value.members else {
       throw CheckpointError(
-        .malformed, file: file, field: path, "expected an object, found \(value.kindName)")
+        .malformed, file: file, field: path.isEmpty ? nil : path,
+        "expected an object, found \(value.kindName)")
     }
     self.members = members
     self.path = path
@@ -93,6 +94,14 @@ struct Settings {
     return number
   }
 
+  /// A greatest length. Transformers writes 10³⁰ where there is none; what no count reaches is nil here.
+  func optionalLength(_ name: String) throws(CheckpointError) -> Int? {
+    guard let value = value(name), let number = value.number else {
+      return try optionalCount(name)
+    }
+    return number >= 0x1p62 ? nil : try optionalCount(name)
+  }
+
   func count(_ name: String) throws(CheckpointError) -> Int {
     guard let number = try optionalCount(name) else { throw missing(name) }
     return number
@@ -166,7 +175,7 @@ extension JSONValue {
     case .object: "an object"
     case .array: "a list"
     case .string: "a string"
-    case .number(let number): "the number \(number.text)"
+    case .number(let number): "the number \(singleLine(number.text, limit: 40))"
     case .boolean: "true or false"
     case .null: "null"
     }

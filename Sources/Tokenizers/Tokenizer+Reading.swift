@@ -54,7 +54,11 @@ extension TokenizerParts {
     if let object = try settings.optionalObject("padding") { padding = try Padding(object) }
     guard settings.value("added_tokens") != nil else { return }
     for object in try settings.objects("added_tokens") {
-      addedTokens.append((try AddedToken(object, otherNames: ["id"]), try object.id("id")))
+      let id = try object.id("id")
+      for name in ["single_word", "lstrip", "rstrip", "normalized", "special"] {
+        _ = try object.boolean(name)
+      }
+      addedTokens.append((try AddedToken(object, otherNames: ["id"]), id))
     }
   }
 }

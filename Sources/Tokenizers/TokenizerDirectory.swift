@@ -107,9 +107,10 @@ struct TokenizerDirectory {
     var setup = TokenizerSetup()
     setup.specialTokens = try specialTokens(fallback: fallback)
     guard let configuration else { return setup }
-    // Old files say `max_len`. Without a limit, Transformers writes 10³⁰.
-    let lengthName = ["model_max_length", "max_len"].first { configuration.names.contains($0) }
-    setup.maximumLength = lengthName.flatMap { configuration.value($0)?.integer }
+    // Old files say `max_len`.
+    if let name = ["model_max_length", "max_len"].first(where: configuration.names.contains) {
+      setup.maximumLength = try configuration.optionalLength(name)
+    }
     setup.truncationSide = try configuration.optionalChoice("truncation_side", TextSide.self)
     setup.paddingSide = try configuration.optionalChoice("padding_side", TextSide.self)
     setup.cleansUp = try configuration.boolean("clean_up_tokenization_spaces", default: false)

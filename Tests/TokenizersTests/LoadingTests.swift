@@ -105,6 +105,16 @@ import Tokenizers
     #expect(try length(#""max_len":33"#) == 33)
     #expect(try length(#""max_len":33,"model_max_length":44"#) == 44)
     #expect(try length(#""max_len":33,"model_max_length":null"#) == nil)
+    #expect(try length(#""model_max_length":1000000000000000019884624838656"#) == nil)
+    #expect(try length(#""model_max_length":1e30"#) == nil)
+    for wrong in [#""512""#, "1.5", "-1", "[]"] {
+      #expect {
+        try length("\"model_max_length\":" + wrong)
+      } throws: {
+        ($0 as? CheckpointError)?.kind == .malformed
+          && ($0 as? CheckpointError)?.site.field == "model_max_length"
+      }
+    }
   }
 
   @Test func `special_tokens_map.json adds to what tokenizer_config.json states`() throws {

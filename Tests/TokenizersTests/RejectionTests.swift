@@ -67,18 +67,53 @@ import Tokenizers
   }
 
   @Test func `added tokens of which the reference takes one by chance are inconsistent`() {
-    func added(_ tokens: String) -> String { #""added_tokens":[\#(tokens)],"# }
     // Both are looked for as `ab`.
     expect(
       .inconsistent, at: "added_tokens",
-      of: added(
-        #"{"id":2,"content":"AB","normalized":true},{"id":3,"content":"Ab","normalized":true}"#)
-        + #""normalizer":{"type":"Lowercase"},"# + Self.wordPiece)
+      of: added((2, "AB"), (3, "Ab")) + #""normalizer":{"type":"Lowercase"},"# + Self.wordPiece)
     // `b` gets the id 2 after two tokens, which `a` has.
     expect(
       .inconsistent, at: "added_tokens",
-      of: added(#"{"id":2,"content":"b"},{"id":2,"content":"a"}"#)
-        + Self.wordPiece.replacing(#""a":1"#, with: #""a":2"#))
+      of: added((2, "b"), (2, "a")) + Self.wordPiece.replacing(#""a":1"#, with: #""a":2"#))
+  }
+
+  /// The member `added_tokens`.
+  private func added(_ tokens: (id: Int, content: String)...) -> String {
+    let objects = tokens.map {
+      #"{"id":\#($0.id),"content":"\#($0.content)","single_word":false,"lstrip":false,"#
+        + #""rstrip":false,"normalized":true,"special":false}"#
+    }
+    return #""added_tokens":["# + objects.joined(separator: ",") + "],"
+  }
+
+  @Test func `what the reference needs or knows the kind of is malformed otherwise`() {
+    for name in ["single_word", "lstrip", "rstrip", "normalized", "special"] {
+      let token = ["true", "false"].reduce(added((2, "b"))) {
+        $0.replacing("\"\(name)\":\($1)", with: "\"\(name)\":null")
+      }
+      expect(.malformed, at: "added_tokens[0].\(name)", of: token + Self.wordPiece)
+    }
+    let level = #"{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":1}"#
+    for part in ["pre_tokenizer", "post_processor", "decoder"] {
+      expect(.malformed, at: part + ".use_regex", of: "\"\(part)\":\(level)," + Self.bytePair)
+    }
+    expect(
+      .malformed, at: "post_processor.special_tokens.x.id",
+      of: #""post_processor":{"type":"TemplateProcessing","single":[],"pair":[],"#
+        + #""special_tokens":{"x":{"id":1,"ids":[1],"tokens":["x"]}}},"# + Self.wordPiece)
+  }
+
+  @Test func `an error without a field has no empty one, and a long number is cut`() throws {
+    let json = try JSONValue(parsing: Array(#""x""#.utf8), context: "JSON")
+    #expect(throws: CheckpointError(.malformed, file: "tokenizer.json", "")) {
+      try Tokenizer(json: json, file: "tokenizer.json")
+    }
+    let long = try JSONValue(
+      parsing: Array(#"{"model":\#(String(repeating: "1", count: 400))}"#.utf8), context: "JSON")
+    let error = #expect(throws: CheckpointError.self) {
+      try Tokenizer(json: long, file: "tokenizer.json")
+    }
+    #expect((error?.description.utf8.count ?? .max) < 150)
   }
 
   @Test func `a merge loses as many bytes of its second token as the prefix has`() throws {
@@ -122,10 +157,10 @@ import Tokenizers
   @Test func `an added token with another id than it gets is inconsistent`() {
     expect(
       .inconsistent, at: "added_tokens",
-      of: #""added_tokens":[{"id":7,"content":"<new>"}],"# + Self.wordPiece)
+      of: added((7, "<new>")) + Self.wordPiece)
     expect(
       .malformed, at: "added_tokens[0].content",
-      of: #""added_tokens":[{"id":2,"content":7}],"# + Self.wordPiece)
+      of: added((2, "b")).replacing(#""b""#, with: "7") + Self.wordPiece)
   }
 
   @Test func `a template that names what is not there is refused`() {
