@@ -11,7 +11,8 @@ extension TokenizerDirectory {
     if let configuration { try tokens.take(configuration: configuration) }
     // `special_tokens_map.json` counts only beside a configuration that does not list the added tokens itself.
     if let specialTokensMap, configuration?.value("added_tokens_decoder") == nil {
-      try tokens.take(map: specialTokensMap, listsTokens: configuration?.listsSpecialTokens ?? false)
+      try tokens.take(
+        map: specialTokensMap, listsTokens: configuration?.listsSpecialTokens ?? false)
     }
     if fallback == .roberta, statesPlainMask {
       // Transformers up to 4 gives a mask that is stated as text the white space before it; 5 has lost that.
@@ -121,7 +122,11 @@ extension SpecialTokens {
     var token = token
     token.isSpecial = true
     let place = named.firstIndex { $0.name.utf8.elementsEqual(name.utf8) }
-    if let place { named[place].token = token } else { named.append(Named(name: name, token: token)) }
+    if let place {
+      named[place].token = token
+    } else {
+      named.append(Named(name: name, token: token))
+    }
   }
 }
 

@@ -83,7 +83,8 @@ import Tokenizers
       (["tokenizer_config.json": #"{"cls_token":3}"#], .malformed),
     ] {
       #expect { try load("roberta-files", files) } throws: {
-        ($0 as? CheckpointError)?.kind == kind && ($0 as? CheckpointError)?.site.field == "cls_token"
+        ($0 as? CheckpointError)?.kind == kind
+          && ($0 as? CheckpointError)?.site.field == "cls_token"
       }
     }
   }
@@ -97,7 +98,8 @@ import Tokenizers
     #expect(try lists(old) == ["<x>", "<y>"])
     #expect(try lists(old + #","extra_special_tokens":[]"#) == ["<x>", "<y>"])
     #expect(try lists(old + #","extra_special_tokens":["<z>"]"#) == ["<z>"])
-    #expect(try lists(old + #","extra_special_tokens":{"a_token":"<z>"}"#) == ["<z>", "<x>", "<y>"])
+    #expect(
+      try lists(old + #","extra_special_tokens":{"a_token":"<z>"}"#) == ["<z>", "<x>", "<y>"])
 
     func length(_ members: String) throws -> Int? {
       try load("gpt2-files", ["tokenizer_config.json": "{\(members)}"]).maximumLength
@@ -121,7 +123,8 @@ import Tokenizers
     let tokenizer = try load(
       "gpt2-files",
       [
-        "tokenizer_config.json": #"{"pad_token":"<p>","own_token":"<o>","extra_special_tokens":["<x>"]}"#,
+        "tokenizer_config.json":
+          #"{"pad_token":"<p>","own_token":"<o>","extra_special_tokens":["<x>"]}"#,
         "special_tokens_map.json":
           #"{"pad_token":"<q>","own_token":"<r>","extra_special_tokens":["<x>","<y>"],"additional_special_tokens":["<z>"]}"#,
       ])
@@ -183,7 +186,8 @@ import Tokenizers
     }
     let cleans = #""clean_up_tokenization_spaces":true"#
     #expect(try decoded(cleans) == "a .")
-    let insists = #","clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output":true"#
+    let insists =
+      #","clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output":true"#
     #expect(try decoded(cleans + insists) == "a.")
   }
 
