@@ -42,7 +42,9 @@ public struct GPT2DoubleHeadsModel: LanguageModel {
   public func run(
     _ inputs: ModelInputs, _ options: RunOptions
   ) throws(CheckpointError) -> ModelOutputs {
-    let tokens = try transformer.tokens(inputs)
+    var shared = inputs
+    shared.choiceTokenIDs = nil
+    let tokens = try transformer.tokens(shared)
     if tokens.dimensions.count != 2 { try tokens.require(rank: 3, in: Self.className) }
     let rows = try summaryRows(tokens, inputs.choiceTokenIDs)
     let result = try transformer.run(tokens, options, needed: Array(rows.sets.joined()))

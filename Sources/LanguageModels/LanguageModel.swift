@@ -43,6 +43,7 @@ public struct ModelInfo<Configuration: ModelConfig>: Sendable {
 
   /// What is odd about the settings, a sentence each: what the reference warns of, and does.
   public let remarks: [String]
+  let generation: Result<GenerationSettings, CheckpointError>?
 
   init(_ parameters: ModelParameters<Configuration>) {
     switch (parameters.architecture.head, parameters.configuration.isCausal) {
@@ -56,6 +57,7 @@ public struct ModelInfo<Configuration: ModelConfig>: Sendable {
     architecture = parameters.architecture
     report = parameters.report
     context = parameters.context
+    generation = parameters.generation
   }
 }
 

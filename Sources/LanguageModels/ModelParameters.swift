@@ -19,6 +19,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   let aliases: [ExactName: ExactName]
   let context: ExecutionContext
   let nonFinite: LoadOptions.NonFinite
+  let generation: Result<GenerationSettings, CheckpointError>?
 
   /// Binds a checkpoint in any known layout to a head's parameters. What the layout holds twice is compared.
   ///
@@ -43,6 +44,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
     aliases = plan.graph.aliases
     context = try options.resolvedContext()
     nonFinite = options.nonFinite
+    generation = options.generation
   }
 
   /// The names that the head which fits best uses: a checkpoint may hold more than the model that is wanted.

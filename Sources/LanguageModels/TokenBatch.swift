@@ -29,7 +29,7 @@ struct TokenBatch {
   /// - Parameters:
   ///   - typesWithout: The type of every token if none are stated; nil adds nothing.
   ///   - positionsAfterPadding: RoBERTa's padding token, from which its positions are counted; nil counts from 0.
-  /// - Throws: `mismatch` for a shape, `inconsistent` for an index outside its table or an empty batch.
+  /// - Throws: `mismatch` for a shape, `unsupported` for `mc_token_ids`, which one head alone takes, `inconsistent` for an index outside its table or an empty batch.
   init(
     _ inputs: ModelInputs, tables: Tables, typesWithout: Int?, positionsAfterPadding: Int?
   ) throws(CheckpointError) {
@@ -40,6 +40,11 @@ struct TokenBatch {
     }
     guard !ids.elements.isEmpty else {
       throw inputFailure(.inconsistent, "input_ids", "extents \(ids.dimensions): there is no token")
+    }
+    guard inputs.choiceTokenIDs == nil else {
+      throw inputFailure(
+        .unsupported, "mc_token_ids", "only GPT2DoubleHeadsModel takes them",
+        remedy: "leave them out")
     }
     dimensions = ids.dimensions
     sequenceCount = ids.sequenceCount

@@ -44,7 +44,7 @@ struct GenerateCommand: ToolCommand {
     guard let causal = loaded as? any CausalLanguageModel else {
       throw model.unsuitable(loaded, source, "does not go on with texts")
     }
-    let chosen = try settings.applied(to: source.generationSettings(for: causal))
+    let chosen = try settings.applied(to: causal.defaultSettings)
     // Only texts need the tokenizer.
     let tokenizer = json && prompt == nil ? nil : try source.tokenizer()
     let start = try start(of: causal, chosen, tokenizer)

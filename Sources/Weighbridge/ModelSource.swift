@@ -171,6 +171,9 @@ extension ModelSource {
   ) throws(CheckpointError) -> Model {
     var options = options
     options.fill += fill
+    if Model.self is any CausalLanguageModel.Type {
+      options.generation = generation(Model.Configuration.self)
+    }
     do throws(CheckpointError) {
       let model = try Model(
         weights: weights, document: configuration, file: configurationFile,
@@ -197,22 +200,22 @@ extension ModelSource {
   }
 
   /// The settings of `generation_config.json`; where it is not there those of `config.json`, with the model's special
-  /// tokens.
-  ///
-  /// - Throws: What ``GenerationSettings/init(_:file:)`` throws.
-  public func generationSettings(
-    for model: any CausalLanguageModel
-  ) throws(CheckpointError) -> GenerationSettings {
+  /// tokens. What is wrong with them matters only to whoever generates text.
+  private func generation<Configuration: ModelConfig>(
+    _ type: Configuration.Type
+  ) -> Result<GenerationSettings, CheckpointError> {
     let name = "generation_config.json"
-    if let document = try document(name) {
-      return try GenerationSettings(document, file: Directory.join(directory, name))
+    do throws(CheckpointError) {
+      if let document = try document(name) {
+        return .success(
+          try GenerationSettings(document, file: Directory.join(directory, name)))
+      }
+      var settings = try GenerationSettings(configuration, file: configurationFile)
+      settings.take(specialTokensOf: try Configuration(configuration, file: configurationFile))
+      return .success(settings)
+    } catch {
+      return .failure(error)
     }
-    var settings = try GenerationSettings(configuration, file: configurationFile)
-    let defaults = model.defaultSettings
-    settings.padTokenID = defaults.padTokenID
-    settings.bosTokenID = defaults.bosTokenID
-    settings.eosTokenIDs = defaults.eosTokenIDs
-    return settings
   }
 }
 

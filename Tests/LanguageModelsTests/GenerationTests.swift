@@ -46,7 +46,7 @@ struct RecordedText: Sendable, CustomStringConvertible {
   /// The recorded settings over those of the configuration, as `generate` puts them together.
   func settings(_ model: any CausalLanguageModel) throws -> GenerationSettings {
     var settings = try GenerationSettings(document)
-    let own = model.defaultSettings
+    let own = try model.defaultSettings
     if document["eos_token_id"] == nil { settings.eosTokenIDs = own.eosTokenIDs }
     if settings.padTokenID == nil { settings.padTokenID = own.padTokenID }
     return settings

@@ -88,6 +88,7 @@ import WeightGraph
     #expect(
       field(bert, ModelInputs(inputIDs: try TokenArray(dimensions: [3], elements: [1, 2, 3])))
         == "input_ids")
+    #expect(field(bert, ModelInputs(inputIDs: ids, choiceTokenIDs: short)) == "mc_token_ids")
     let double = try model(GPT2DoubleHeadsModel.self)
     #expect(
       field(double, ModelInputs(inputIDs: ids, choiceTokenIDs: short)) == "mc_token_ids")

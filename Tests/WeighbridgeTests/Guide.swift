@@ -161,15 +161,14 @@ struct GuideTests {
   @Test("Going on with a text (11)")
   func block11() async throws {
     let directory = try guide.directory("gpt2", "gpt2")
-    let source = try ModelSource(directory)
-    let model = try source.load(GPT2LMHeadModel.self)
-    let tokenizer = try source.tokenizer()
+    let model = try GPT2LMHeadModel.load(from: directory)
+    let tokenizer = try Tokenizer.load(from: directory)
 
-    var settings = try source.generationSettings(for: model)   // generation_config.json
+    var settings = try model.defaultSettings         // generation_config.json
     settings.maxNewTokens = 12
     settings.beamCount = 3
     let inputs = try model.inputs([tokenizer.encode("the scale")])
-    let texts = try model.generate(inputs, settings)           // prompts included
+    let texts = try model.generate(inputs, settings)   // prompts included
     print(tokenizer.decode(texts[0], skipSpecialTokens: true))
 
     settings.beamCount = 1
@@ -178,7 +177,6 @@ struct GuideTests {
       print(try text.append(tokens[0]), terminator: "")
     }
     print(try text.finish())
-    _ = source
     _ = model
     _ = tokenizer
     _ = inputs

@@ -67,7 +67,7 @@ private func run(_ model: any LanguageModel) throws(CheckpointError) {
   }
   guard let model = model as? any CausalLanguageModel else { return }
   for beams in [1, 2] {
-    var settings = model.defaultSettings
+    var settings = try model.defaultSettings
     settings.maxNewTokens = 3
     settings.beamCount = beams
     let texts = try model.generate(inputs, settings)

@@ -59,7 +59,7 @@ struct Subject {
 
   mutating func generate(_ count: Int) throws -> String {
     guard let model = try model() as? any CausalLanguageModel else { throw UsageError() }
-    var settings = model.defaultSettings
+    var settings = try model.defaultSettings
     settings.maxNewTokens = count
     settings.eosTokenIDs = []
     let inputs = try tokens(1, 8)
