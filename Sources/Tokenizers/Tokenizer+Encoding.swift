@@ -42,7 +42,8 @@ public struct TokenizerInput: Sendable, Hashable {
 extension Tokenizer {
   /// Encodes a text, or a pair.
   ///
-  /// Takes time in proportion to the text, whatever it is. Padding to the longest has no effect on a single text.
+  /// Takes time in proportion to the text, unless an added token that is white space takes more of it along: such tokens
+  /// overlap, as in the reference, and their texts together grow with the square. Padding to the longest has no effect on a single text.
   /// - Throws: `notFound` if a word needs the unknown token, or padding a padding token, and there is none; `inconsistent`
   ///   if the text cannot be cut as asked; `limitExceeded` if a text is longer than ``greatestTextByteCount``.
   public func encode(
