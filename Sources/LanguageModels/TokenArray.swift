@@ -58,8 +58,8 @@ public struct TokenArray: Sendable, Hashable {
   /// The number of sequences: all extents but the last multiplied.
   public var sequenceCount: Int { length == 0 ? 0 : elements.count / length }
 
-  /// One sequence; its index is below ``sequenceCount``.
-  public func sequence(_ index: Int) -> ArraySlice<Int> {
+  /// One sequence; its index must be below ``sequenceCount``.
+  func sequence(_ index: Int) -> ArraySlice<Int> {
     elements[(index * length)..<((index + 1) * length)]
   }
 

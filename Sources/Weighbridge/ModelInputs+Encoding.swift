@@ -27,6 +27,29 @@ extension LanguageModel {
     return inputs
   }
 
+  /// What encoded choices are for a model that chooses among texts, `[batch, choices, sequence]`: of each example as many.
+  ///
+  ///     let choices = try tokenizer.encodeBatch([TokenizerInput(question, pair: "A tonne."), …], options: padded)
+  ///     let logits = try model(model.inputs(choices: [choices])).logits   // [1, choices]
+  ///
+  /// - Throws: What ``inputs(_:)`` throws; `mismatch` if examples differ in the number of choices.
+  public func inputs(choices: [[Encoding]]) throws(CheckpointError) -> ModelInputs {
+    var inputs = try inputs(Array(choices.joined()))
+    let extents = [choices.count, choices.first?.count ?? 0]
+    if let example = choices.firstIndex(where: { $0.count != extents[1] }) {
+      throw CheckpointError(
+        .mismatch, CheckpointError.Site(field: "choices"),
+        "example \(example) has \(choices[example].count), example 0 has \(extents[1])")
+    }
+    func folded(_ array: TokenArray) throws(CheckpointError) -> TokenArray {
+      try TokenArray(dimensions: extents + [array.length], elements: array.elements)
+    }
+    inputs.inputIDs = try folded(inputs.inputIDs)
+    if let mask = inputs.attentionMask { inputs.attentionMask = try folded(mask) }
+    if let types = inputs.tokenTypeIDs { inputs.tokenTypeIDs = try folded(types) }
+    return inputs
+  }
+
   /// Runs the model on an encoded text.
   ///
   ///     let outputs = try model(tokenizer.encode("Paris is the [MASK] of France."))

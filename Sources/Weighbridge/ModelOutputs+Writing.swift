@@ -39,7 +39,7 @@ extension ModelOutputs {
 /// says nothing.
 ///
 /// - Throws: `inconsistent` if there are not as many values as the extents say, `inputOutput` if the file cannot be written.
-public func writeTensor(
+package func writeTensor(
   _ values: [Float], dimensions: [Int], named name: ExactName, to path: String
 ) throws(CheckpointError) {
   var graph = WeightGraph()
