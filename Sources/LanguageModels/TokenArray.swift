@@ -59,7 +59,7 @@ public struct TokenArray: Sendable, Hashable {
   public var sequenceCount: Int { length == 0 ? 0 : elements.count / length }
 
   /// One sequence; its index must be below ``sequenceCount``.
-  func sequence(_ index: Int) -> ArraySlice<Int> {
+  package func sequence(_ index: Int) -> ArraySlice<Int> {
     elements[(index * length)..<((index + 1) * length)]
   }
 
