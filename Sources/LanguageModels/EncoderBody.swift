@@ -65,8 +65,7 @@ struct EncoderBody<Family: EncoderFamily>: Sendable {
     try tokens.require(rank: rank, in: name)
     // The first token stands for the sequence.
     let pass = try ForwardPass(
-      tokens, isCausal: configuration.isCausal, options: options,
-      needed: tokens.firstPlaces, in: context)
+      tokens, configuration, options: options, needed: tokens.firstPlaces, in: context)
     let hidden = try engine { () throws(EngineError) in try callAsFunction(pass) }
     return BodyResult(tokens: tokens, pass: pass, hidden: hidden)
   }

@@ -26,7 +26,7 @@ final class ForwardPass {
   ///
   /// - Parameter needed: The places whose rows the head takes, so that they are computed even where the mask hides them.
   init(
-    _ tokens: TokenBatch, isCausal: Bool, options: RunOptions, needed: [Int],
+    _ tokens: TokenBatch, _ configuration: some ModelConfig, options: RunOptions, needed: [Int],
     in context: ExecutionContext
   ) throws(CheckpointError) {
     self.context = context
@@ -63,9 +63,10 @@ final class ForwardPass {
         try RaggedBatch(count: tokens.sequenceCount, length: tokens.length)
       }
     }
-    mask = AttentionMask(isCausal ? .causal : .everywhere, keptKeys: isSeen)
-    let convention = options.blindRows ?? (extras.contains(.attentions) ? .average : .zero)
-    blindRows = convention == .average ? [] : Self.blindRows(batch, isSeen, isCausal)
+    mask = AttentionMask(configuration.isCausal ? .causal : .everywhere, keptKeys: isSeen)
+    blindRows =
+      options.blindRows(of: configuration) == .average
+      ? [] : Self.blindRows(batch, isSeen, configuration.isCausal)
   }
 
   /// A run over new tokens of sequences whose keys and values so far are in caches; `lengths` has the number for each.

@@ -66,7 +66,7 @@ struct GPT2Body: Sendable {
     _ tokens: TokenBatch, _ options: RunOptions, needed: [Int] = []
   ) throws(CheckpointError) -> BodyResult {
     let pass = try ForwardPass(
-      tokens, isCausal: true, options: options, needed: needed, in: context)
+      tokens, configuration, options: options, needed: needed, in: context)
     let hidden = try engine { () throws(EngineError) in try callAsFunction(pass) }
     return BodyResult(tokens: tokens, pass: pass, hidden: hidden)
   }

@@ -81,14 +81,11 @@ extension LanguageModel {
         weights, head: Self.head, configuration: configuration, options: options))
   }
 
-  /// Runs the model once over whole sequences; see ``LanguageModel/run(_:_:)``. What the options leave open about tokens that
-  /// may see nothing, the configuration may say.
+  /// Runs the model once over whole sequences; see ``LanguageModel/run(_:_:)``.
   public func callAsFunction(
     _ inputs: ModelInputs, options: RunOptions = RunOptions()
   ) throws(CheckpointError) -> ModelOutputs {
-    var options = options
-    options.blindRows = options.blindRows(of: configuration)
-    return try run(inputs, options)
+    try run(inputs, options)
   }
 
   /// The settings.

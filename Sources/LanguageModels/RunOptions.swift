@@ -37,8 +37,8 @@ public struct RunOptions: Sendable, Hashable {
   public var extras: Extras
   /// What happens at positions that the mask hides.
   public var padding: Padding
-  /// What attention gives where a token may see nothing; nil for what the reference does: the average if attentions are asked
-  /// for, zeros otherwise.
+  /// What attention gives where a token may see nothing; nil for what the reference does: what the configuration's
+  /// `attn_implementation` gives, else the average if attentions are asked for, zeros otherwise.
   public var blindRows: BlindRows?
 
   /// What attention gives where a token may see nothing: as these options say, else the configuration, else as the reference

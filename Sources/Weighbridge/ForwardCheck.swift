@@ -117,7 +117,7 @@ extension LanguageModel {
     let count = dimensions.reduce(1, *)
     var generator = SeededNumbers(seed)
     func tokens(below bound: Int) -> [Int] {
-      (0..<count).map { _ in Int(generator.next() % UInt64(bound)) }
+      (0..<count).map { _ in Int(generator.next() % UInt64(max(1, bound))) }
     }
     var ids = tokens(below: sizes.vocabulary)
     var mask = [Int](repeating: 1, count: count)
@@ -134,7 +134,7 @@ extension LanguageModel {
     inputs.attentionMask = try TokenArray(dimensions: dimensions, elements: mask)
     if takesTokenTypes {
       inputs.tokenTypeIDs = try TokenArray(
-        dimensions: dimensions, elements: tokens(below: max(1, sizes.tokenTypes)))
+        dimensions: dimensions, elements: tokens(below: sizes.tokenTypes))
     }
     return inputs
   }

@@ -53,7 +53,7 @@ public struct SentenceEmbedder: Sendable {
     from path: String, options: LoadOptions = LoadOptions(),
     opening openOptions: OpenOptions = OpenOptions()
   ) throws(CheckpointError) -> SentenceEmbedder {
-    let source = try ModelSource(path, options: openOptions)
+    let source = try ModelSource(path, options: openOptions, fill: options.fill)
     return try SentenceEmbedder(
       try source.load(try source.modelClass(of: .base).type, options: options),
       tokenizer: try source.tokenizer(), settings: try EmbeddingSettings(source))

@@ -174,6 +174,24 @@ struct LoadingTests {
     #expect(error?.kind == .inconsistent && error?.site.field == "intermediate_size")
   }
 
+  @Test("Zeros that a preset's layout needs can be asked for by whoever embeds texts, too")
+  func filledEmbedder() throws {
+    let files = try models.directory("roberta-masked", "roberta")
+    var options = ConversionOptions()
+    options.layout = .layout(.kerasHub)
+    options.allowLoss = [NamePattern("*")]
+    let target = try TemporaryDirectory()
+    let preset = target.file("preset")
+    _ = try ConversionPlan(Checkpoint.open(files), named: files, to: preset, options: options).run()
+    let error = #expect(throws: CheckpointError.self) {
+      _ = try SentenceEmbedder.load(from: preset)
+    }
+    #expect(error?.kind == .notFound && error?.tensor?.contains("position_embeddings") == true)
+    let filled = LoadOptions(fill: [NamePattern("*position_embeddings*")])
+    let embedder = try SentenceEmbedder.load(from: preset, options: filled)
+    #expect(try embedder.embed(["a scale"]).vectors.count == 1)
+  }
+
   @Test("A KerasHub preset has a tokenizer, which gives the ids of the source's")
   func preset() throws {
     let files = try models.directory("bert-classifier", "bert-uncased")
