@@ -133,16 +133,17 @@ struct FieldCaseTests {
       && zip(found.joined(), wanted.joined()).allSatisfy { abs($0 - $1) <= tolerance }
   }
 
+  /// Labels and scores of one text, in any order; a label can be a number.
   private static func agree(_ found: JSONValue, _ wanted: JSONValue, _ tolerance: Double) -> Bool {
-    let labels = found["labels"]?.elements ?? []
-    let wanted = wanted.dictionary
-    return labels.count == wanted.count
-      && labels.allSatisfy { label in
-        guard let score = wanted[ExactName(label["label"]?.string ?? "")]?.decimal else {
-          return false
-        }
-        return abs((label["score"]?.decimal ?? .nan) - score) <= tolerance
-      }
+    func scores(_ labels: JSONValue?) -> [String: Double] {
+      Dictionary(
+        (labels?.elements ?? []).map {
+          ($0["label"]?.string ?? "\($0["label"]?.integer ?? -1)", $0["score"]?.decimal ?? .nan)
+        }, uniquingKeysWith: { $1 })
+    }
+    let (found, wanted) = (scores(found["labels"]), scores(wanted))
+    return found.keys == wanted.keys
+      && wanted.allSatisfy { abs((found[$0] ?? .nan) - $1) <= tolerance }
   }
 
   /// The words of a line as a shell cuts it, double quotes and nothing else.
