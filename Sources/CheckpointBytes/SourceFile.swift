@@ -14,6 +14,10 @@ public final class SourceFile: Sendable {
   public let identity: FileIdentity
 
   let descriptor: CInt
+  /// Where this file begins in the one that it is a part of.
+  private let base: Int
+  /// The file that this one is a part of, which owns the descriptor.
+  private let whole: SourceFile?
 
   /// Opens a file. A file that stands for another (a temporary one) can be shown under that one's path.
   ///
@@ -47,10 +51,32 @@ public final class SourceFile: Sendable {
     self.size = status.size
     self.identity = FileIdentity(device: status.device, inode: status.inode)
     self.descriptor = descriptor
+    base = 0
+    whole = nil
+  }
+
+  /// A part of a file as a file of its own: an archive inside another. Its ``location`` leads to the whole file.
+  ///
+  /// - Throws: `truncated` if the file does not hold the range.
+  public init(
+    part range: Range<Int>, of whole: SourceFile, shownAs path: String
+  ) throws(CheckpointError) {
+    guard range.lowerBound >= 0, range.upperBound <= whole.size else {
+      throw CheckpointError(
+        .truncated, file: path, offset: range.lowerBound,
+        "expected \(range.count) bytes, the file has \(max(0, whole.size - range.lowerBound))")
+    }
+    self.path = path
+    location = whole.location
+    size = range.count
+    identity = whole.identity
+    descriptor = whole.descriptor
+    base = whole.base + range.lowerBound
+    self.whole = whole
   }
 
   deinit {
-    SystemCalls.close(descriptor)
+    if whole == nil { SystemCalls.close(descriptor) }
   }
 
   /// Fills a buffer with the bytes at `offset`.
@@ -60,12 +86,18 @@ public final class SourceFile: Sendable {
     at offset: Int, into destination: UnsafeMutableRawBufferPointer
   ) throws(CheckpointError) {
     guard var next = destination.baseAddress else { return }
+    // The system knows where a whole file ends, which may have become shorter; a part ends where it was cut.
+    guard whole == nil || (offset <= size && destination.count <= size - offset) else {
+      throw CheckpointError(
+        .truncated, file: path, offset: offset,
+        "the file ends here, expected \(destination.count - max(0, size - offset)) more bytes")
+    }
     var position = offset
     var left = destination.count
     while left > 0 {
       let got: Int
       do {
-        got = try unsafe SystemCalls.read(descriptor, at: position, into: next, count: left)
+        got = try unsafe SystemCalls.read(descriptor, at: base + position, into: next, count: left)
       } catch {
         throw CheckpointError(
           .inputOutput, file: path, offset: position, "cannot be read: \(error.reason)")

@@ -12,7 +12,9 @@ enum FileContent: Equatable {
     let prefix = try file.bytes(at: 0, count: min(file.size, 1024))
     if SafetensorsHeader.recognises(prefix: prefix, fileSize: file.size) {
       self = .safetensors
-    } else if try FileContent.hasHDF5Signature(file, prefix) {
+    } else if try FileContent.hasHDF5Signature(
+      FileBytes(file, at: 0, count: file.size), prefix)
+    {
       self = .hdf5
     } else if prefix.starts(with: [0x50, 0x4B]) {
       // "PK": whatever kind of record it begins with, the archive's end decides.
@@ -27,16 +29,16 @@ enum FileContent: Equatable {
   }
 
   /// HDF5 Format Specification 3.0, II.A: the superblock is at 0, 512, 1024, 2048…
-  private static func hasHDF5Signature(
-    _ file: SourceFile, _ prefix: [UInt8]
+  static func hasHDF5Signature(
+    _ source: any ByteSource, _ prefix: [UInt8]
   ) throws(CheckpointError) -> Bool {
     let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
     if prefix.starts(with: signature) { return true }
     // A user block is rare; files that begin like another format are not searched.
     if prefix.starts(with: [0x50, 0x4B]) || prefix.starts(with: [0x80]) { return false }
     var offset = 512
-    while offset <= file.size - 8, offset <= 1 << 30 {
-      if try file.bytes(at: offset, count: 8) == signature { return true }
+    while offset <= source.byteCount - 8, offset <= 1 << 30 {
+      if try source.bytes(at: offset, count: 8) == signature { return true }
       offset *= 2
     }
     return false
@@ -54,7 +56,7 @@ enum FileContent: Equatable {
 
   private static let unknown = "unknown content"
 
-  private static func describe(_ prefix: [UInt8]) -> String {
+  static func describe(_ prefix: [UInt8]) -> String {
     if prefix.isEmpty { return "an empty file" }
     let signatures: [(String, [UInt8])] = [
       ("a GGUF file", Array("GGUF".utf8)),

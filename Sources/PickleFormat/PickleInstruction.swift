@@ -20,7 +20,11 @@ struct PickleInstruction {
 
 extension PickleInstruction {
   /// Reads the next operation. Every length is compared with what is left before anything is done with it.
-  init(_ cursor: inout ByteCursor) throws(ParseFailure) {
+  ///
+  /// With `frameEnd` it is read as CPython's C version reads an operation that passes the end of its frame: the part of
+  /// the argument that the frame cuts is taken from behind the frame (`Modules/_pickle.c`, `_Unpickler_ReadImpl`: a new
+  /// read replaces what is left of the buffer).
+  init(_ cursor: inout ByteCursor, leaving frameEnd: Int? = nil) throws(ParseFailure) {
     let offset = cursor.offset
     let byte = try cursor.readByte("opcode")
     guard let opcode = Opcode(rawValue: byte) else {
@@ -29,38 +33,70 @@ extension PickleInstruction {
     }
     self.opcode = opcode
     self.offset = offset
+    let place = (end: frameEnd, name: opcode.name)
     switch opcode.layout {
     case .nothing: argument = .nothing
-    case .unsigned(let width):
-      argument = .unsigned(try PickleInstruction.readUnsigned(&cursor, width, opcode))
-    case .signed4:
-      argument = .integer(Int64(try cursor.read(Int32.self, .little, opcode.name)))
+    case .unsigned(let width): argument = .unsigned(try cursor.unsigned(width, place))
+    case .signed4: argument = .integer(Int64(try cursor.number(Int32.self, .little, place)))
     case .float8:
-      argument = .float(Double(bitPattern: try cursor.read(UInt64.self, .big, opcode.name)))
+      argument = .float(Double(bitPattern: try cursor.number(UInt64.self, .big, place)))
     case .counted(let width):
-      let count = try PickleInstruction.readUnsigned(&cursor, width, opcode)
-      argument = .bytes(try cursor.readBytes(counted: count, opcode.name))
+      let count = try cursor.unsigned(width, place)
+      argument = .bytes(try cursor.counted(count, place))
     case .signedCounted4:
-      let count = try cursor.read(Int32.self, .little, opcode.name)
+      let count = try cursor.number(Int32.self, .little, place)
       guard count >= 0 else {
         throw ParseFailure(.malformed, at: offset, opcode.name, "the length is negative (\(count))")
       }
-      argument = .bytes(try cursor.readBytes(counted: UInt64(count), opcode.name))
-    case .line: argument = .line(try cursor.readLine(opcode.name))
+      argument = .bytes(try cursor.counted(UInt64(count), place))
+    case .line: argument = .line(try cursor.line(place))
     case .twoLines:
-      let first = try cursor.readLine(opcode.name)
-      argument = .twoLines(first, try cursor.readLine(opcode.name))
+      let first = try cursor.line(place)
+      argument = .twoLines(first, try cursor.line(place))
+    }
+  }
+}
+
+/// The parts of an operation's argument. Each is told the operation's name and where the frame ends that a part it cuts is
+/// to be looked for behind, if so.
+extension ByteCursor {
+  fileprivate typealias Place = (end: Int?, name: String)
+
+  /// Goes to the end of the frame if the next so many bytes do not lie inside it.
+  private mutating func leaveFrame(_ place: Place, cutting count: UInt64) throws(ParseFailure) {
+    guard let end = place.end, offset < end, count > UInt64(end - offset) else { return }
+    try seek(to: end - base, place.name)
+  }
+
+  fileprivate mutating func number<Number: FixedWidthInteger & Sendable>(
+    _ type: Number.Type, _ order: ByteOrder, _ place: Place
+  ) throws(ParseFailure) -> Number {
+    try leaveFrame(place, cutting: UInt64(Number.bitWidth / 8))
+    return try read(type, order, place.name)
+  }
+
+  fileprivate mutating func unsigned(_ width: Int, _ place: Place) throws(ParseFailure) -> UInt64 {
+    switch width {
+    case 1: UInt64(try number(UInt8.self, .little, place))
+    case 2: UInt64(try number(UInt16.self, .little, place))
+    case 4: UInt64(try number(UInt32.self, .little, place))
+    default: try number(UInt64.self, .little, place)
     }
   }
 
-  private static func readUnsigned(
-    _ cursor: inout ByteCursor, _ width: Int, _ opcode: Opcode
-  ) throws(ParseFailure) -> UInt64 {
-    switch width {
-    case 1: UInt64(try cursor.readByte(opcode.name))
-    case 2: UInt64(try cursor.read(UInt16.self, .little, opcode.name))
-    case 4: UInt64(try cursor.read(UInt32.self, .little, opcode.name))
-    default: try cursor.read(UInt64.self, .little, opcode.name)
+  fileprivate mutating func counted(
+    _ count: UInt64, _ place: Place
+  ) throws(ParseFailure) -> ArraySlice<UInt8> {
+    try leaveFrame(place, cutting: count)
+    return try readBytes(counted: count, place.name)
+  }
+
+  fileprivate mutating func line(_ place: Place) throws(ParseFailure) -> ArraySlice<UInt8> {
+    if let end = place.end, offset < end,
+      !bytes[position..<min(end - base, self.end)].contains(0x0A)
+    {
+      try seek(to: end - base, place.name)
     }
+    return try readLine(place.name)
   }
 }

@@ -24,6 +24,7 @@ struct PickleMachine {
   var unhashableTuples: Set<PickleReference> = []
   /// `None`, `False`, `True` and `()` exist once.
   var constants: [PickleReference?] = [nil, nil, nil, nil]
+  private var frames = PickleFrames()
 
   init(policy: GlobalPolicy) {
     self.policy = policy
@@ -39,12 +40,8 @@ struct PickleMachine {
       let instruction = try PickleInstruction(&cursor)
       offset = instruction.offset
       opcode = instruction.opcode
+      try frames.take(instruction, endingAt: cursor.offset, remaining: cursor.remaining)
       guard opcode != .stop else { break }
-      if opcode == .frame, case .unsigned(let length) = instruction.argument,
-        length > UInt64(cursor.remaining)
-      {
-        throw failure(.truncated, "a frame of \(length) bytes, \(cursor.remaining) are left")
-      }
       try execute(instruction)
     }
     guard marks.isEmpty else { throw failure(.malformed, "a mark is still open") }

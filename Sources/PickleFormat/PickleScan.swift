@@ -35,18 +35,179 @@ public struct PickleScan: Sendable {
   public private(set) var findings: [Finding] = []
   /// Why the walk ended before `STOP`, if it did.
   public private(set) var failure: ParseFailure?
+  /// What Python would refuse or read in two ways, though the walk went on: at most one of the stack, the memo and the
+  /// values, and one of the frames.
+  public private(set) var faults: [ParseFailure] = []
   /// The offset of the first byte after the walk.
   public private(set) var end: Int
 
+  /// How many of the ways out of a frame are followed.
+  fileprivate static let detourLimit = 16
+  /// The most values that one may unfold to along all paths: as many as the reader visits (`ReadLimits.pickleVisits`)…
+  fileprivate static let expansionLimit: UInt64 = 4_000_000
+  /// … and so many times the operations of the pickle: a table that 100,000 entries share is no attack.
+  fileprivate static let expansionRatio: UInt64 = 1_000
+
   /// Walks one pickle; the cursor ends behind `STOP`, or where the walk had to end.
+  ///
+  /// Where an operation passes the end of its frame, what CPython's C version would run instead is walked too, and what
+  /// it names is among the findings.
   public init(walking cursor: inout ByteCursor) {
-    var walk = PickleWalk()
+    var main = PickleRoute(cursor)
+    var detours = main.follow()
+    cursor = main.cursor
+    end = cursor.offset
+    findings = main.walk.findings
+    failure = main.failure
+    faults = [main.walk.fault, main.frameFault, main.expansion].compactMap(\.self)
+    var known = Set(findings)
+    var followed = 0
+    while followed < PickleScan.detourLimit, let next = detours.popLast() {
+      followed += 1
+      var detour = next
+      detours += detour.follow()
+      findings += detour.walk.findings.filter { known.insert($0).inserted }
+    }
+  }
+}
+
+/// One way through the operations of a pickle.
+private struct PickleRoute {
+  private(set) var cursor: ByteCursor
+  private(set) var walk = PickleWalk()
+  private(set) var failure: ParseFailure?
+  private(set) var frameFault: ParseFailure?
+  private var frames = PickleFrames()
+  /// Where the frame ends that the next operation steps out of.
+  private var frameToLeave: Int?
+
+  init(_ cursor: ByteCursor) { self.cursor = cursor }
+
+  /// Goes on to the end; returns the ways on which CPython's C version leaves this one.
+  mutating func follow() -> [PickleRoute] {
+    var detours: [PickleRoute] = []
     do throws(ParseFailure) {
-      while try walk.step(&cursor) {}
+      while try step(&detours) {}
     } catch {
       failure = error
     }
-    findings = walk.findings
-    end = cursor.offset
+    return detours
+  }
+
+  private mutating func step(_ detours: inout [PickleRoute]) throws(ParseFailure) -> Bool {
+    let start = cursor
+    let instruction: PickleInstruction
+    do throws(ParseFailure) {
+      instruction = try PickleInstruction(&cursor, leaving: frameToLeave)
+    } catch {
+      // Read on behind the frame, it may be an operation.
+      if frames.contains(start.offset) { append(detourFrom: start, to: &detours) }
+      throw error
+    }
+    frameToLeave = nil
+    do throws(ParseFailure) {
+      try frames.take(instruction, endingAt: cursor.offset, remaining: cursor.remaining)
+    } catch {
+      frameFault = frameFault ?? error
+      if frames.contains(start.offset) {
+        // A frame within a frame: its bytes are read behind the one that is open.
+        let isNested = cursor.offset <= frames.end
+        append(detourFrom: isNested ? nil : start, to: &detours)
+      }
+      frames.leave()
+    }
+    return try walk.step(instruction)
+  }
+
+  /// The way that goes on behind the open frame: with the operation that the frame cuts, read from its opcode on, or
+  /// with whatever follows.
+  private func append(detourFrom start: ByteCursor?, to detours: inout [PickleRoute]) {
+    var detour = self
+    do throws(ParseFailure) {
+      if let start {
+        detour.cursor = start
+        detour.frameToLeave = frames.end
+      } else {
+        try detour.cursor.seek(to: frames.end - cursor.base, "FRAME")
+      }
+    } catch {
+      return
+    }
+    detour.frames.leave()
+    if detours.count < PickleScan.detourLimit { detours.append(detour) }
+  }
+
+  /// What a value of the pickle unfolds to, if that is out of all proportion to the pickle ("billion laughs").
+  var expansion: ParseFailure? {
+    let count = walk.largestCount
+    guard count > PickleScan.expansionLimit,
+      count / UInt64(max(1, walk.operationCount)) > PickleScan.expansionRatio
+    else { return nil }
+    return ParseFailure(
+      .limitExceeded, at: cursor.offset, "STOP",
+      "billion laughs: \(walk.operationCount) operations unfold to "
+        + (count == .max ? "more than 10^19" : "\(count)") + " values")
+  }
+}
+
+// MARK: Guesses
+
+extension PickleScan {
+  /// What bytes turn out to be that are guessed to be a pickle.
+  public enum Guess: Sendable, Hashable {
+    /// Python would end at an operation, and call nothing before.
+    case broken
+    /// The bytes end before the first operation that would tell.
+    case cut
+    /// Python would call something.
+    case calls
+    /// A whole pickle that calls nothing; it ends here.
+    case whole(end: Int)
+  }
+
+  /// Walks bytes that need not be a pickle, up to the first call or the first operation that Python would refuse. Text
+  /// has to be text here, numbers numbers and names identifiers, so that hardly any other bytes pass.
+  ///
+  /// - Parameters:
+  ///   - operations: The most operations; what was needed is taken off. A long line counts for several.
+  ///   - window: The most bytes.
+  public static func guess(
+    _ cursor: ByteCursor, operations: inout Int, window: Int = .max
+  ) -> Guess {
+    var whole = cursor
+    guard var cursor = try? whole.slice(min(window, cursor.remaining), "pickle") else {
+      return .broken
+    }
+    var walk = PickleWalk(isGuess: true)
+    while operations > 0 {
+      let before = cursor
+      let instruction: PickleInstruction
+      do throws(ParseFailure) {
+        instruction = try PickleInstruction(&cursor)
+      } catch {
+        operations -= 1 + before.lineCost / 256
+        return error.kind == .truncated ? .cut : .broken
+      }
+      operations -= 1 + (cursor.position - before.position) / 256
+      guard let goesOn = try? walk.step(instruction), walk.fault == nil else { return .broken }
+      if let last = walk.findings.last {
+        // Only what has a name can be called, and extension codes name nothing in most programs. Anything can be given
+        // a state of nothing.
+        if last.global == nil, last.use != .givenState { return .broken }
+        if last.global != nil, last.use != .named { return .calls }
+      }
+      if !goesOn { return .whole(end: cursor.offset) }
+    }
+    return .broken
+  }
+}
+
+extension ByteCursor {
+  /// How many bytes were looked at in vain for the end of a line.
+  fileprivate var lineCost: Int {
+    switch peekByte().flatMap(Opcode.init(rawValue:))?.layout {
+    case .line?, .twoLines?: remaining
+    default: 0
+    }
   }
 }

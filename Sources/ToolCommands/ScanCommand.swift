@@ -8,8 +8,9 @@ struct ScanCommand: ToolCommand {
     abstract:
       "Lists every global that the pickles of a file name, and what they would have called.",
     discussion: """
-      Opens everything, broken and forbidden files included, and runs nothing. Ends with exit code 0 if all globals are \
-      known as data, and 1 if any is unknown or dangerous, or if a pickle could not be read to its end.
+      Opens everything, broken and forbidden files and archives in archives included, and runs nothing. Looks for code \
+      beside pickles, too: in Keras configurations, and Python sources. Ends with exit code 0 if all was read and is known \
+      as data, and 1 if anything is unknown or dangerous, or was not looked into.
       """)
 
   @Argument(help: "A file, or a directory whose files are scanned.")
@@ -52,24 +53,37 @@ struct ScanReport {
     if !names.isEmpty {
       lines.append("  allowed: " + names.map { singleLine($0.string) }.joined(separator: ", "))
     }
-    for problem in scan.problems { lines.append("  not read: \(problem)") }
+    for problem in scan.problems {
+      lines.append("  \(ScanReport.heading(of: problem)): \(problem)")
+    }
     switch scan.verdict {
     case .allowed: lines.append("verdict: nothing but data")
-    case .unknown: lines.append("verdict: not known to be data only; weighbridge refuses the file")
-    case .dangerous: lines.append("verdict: dangerous; loading it with Python's pickle runs code")
+    case .unknown: lines.append("verdict: not known to be data only")
+    case .dangerous:
+      lines.append("verdict: dangerous; loading it as what it was made for runs code")
     }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func heading(of problem: CheckpointError) -> String {
+    switch problem.kind {
+    case .unsupported, .limitExceeded: "not looked into"
+    default: "not sound"
+    }
   }
 
   private func describe(_ finding: CheckpointScan.Finding) -> String {
     var place = finding.member.map { singleLine($0) + " " } ?? ""
     if scan.files.count > 1 { place = singleLine(finding.file) + " " + place }
     let what = singleLine(finding.rendering, limit: 300)
+    guard let offset = finding.offset else {
+      return "\(place.isEmpty ? "" : place + "holds ")\(what)"
+    }
     switch finding.use {
-    case "called": return "\(place)@ \(finding.offset): would have called \(what)"
-    case "instantiated": return "\(place)@ \(finding.offset): would have made \(what)"
-    case "givenState": return "\(place)@ \(finding.offset): would have given state to \(what)"
-    default: return "\(place)@ \(finding.offset): names \(what)"
+    case "called": return "\(place)@ \(offset): would have called \(what)"
+    case "instantiated": return "\(place)@ \(offset): would have made \(what)"
+    case "givenState": return "\(place)@ \(offset): would have given state to \(what)"
+    default: return "\(place)@ \(offset): names \(what)"
     }
   }
 
@@ -87,8 +101,8 @@ struct ScanReport {
             .object([
               JSONValue.Member("file", .string(finding.file)),
               JSONValue.Member("member", finding.member.map { .string($0) } ?? .null),
-              JSONValue.Member("offset", .integer(finding.offset)),
-              JSONValue.Member("opcode", .string(finding.opcode)),
+              JSONValue.Member("offset", finding.offset.map { .integer($0) } ?? .null),
+              JSONValue.Member("opcode", finding.opcode.map { .string($0) } ?? .null),
               JSONValue.Member("use", .string(finding.use)),
               JSONValue.Member("global", finding.global.map { .string($0) } ?? .null),
               JSONValue.Member("rendering", .string(finding.rendering)),

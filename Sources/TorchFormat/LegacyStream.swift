@@ -38,6 +38,22 @@ struct LegacyStream {
   }
 
   func read() throws(CheckpointError) -> TorchContent {
+    let storages = LegacyStorages()
+    let (object, stream) = try parts(storages)
+    guard stream.remaining == 0 else {
+      throw stream.failure(
+        .malformed, "storages", "\(stream.remaining) bytes follow the last storage")
+    }
+    let resolver = try ObjectResolver(
+      object, site: CheckpointError.Site(file: file.path), isInert: isInert, isScript: false,
+      persistent: storages)
+    return TorchContent(container: .legacyStream, resolver: resolver, pickles: [""])
+  }
+
+  /// The object pickle, its storages located, and the stream behind the last of them.
+  func parts(
+    _ storages: LegacyStorages
+  ) throws(CheckpointError) -> (object: PickleDocument, stream: PickleStream) {
     let policy = GlobalPolicy.checkpoint(isInert: isInert)
     var stream = PickleStream(file, 0..<file.size, limits: limits)
     try checkMagic(stream.pickle(policy), at: 0)
@@ -45,17 +61,9 @@ struct LegacyStream {
     try checkSystem(&stream, policy)
     let object = try stream.pickle(policy)
     let keys = try keys(&stream, policy)
-    let storages = LegacyStorages()
-    let site = CheckpointError.Site(file: file.path)
-    try storages.declare(object, site: site)
+    try storages.declare(object, site: CheckpointError.Site(file: file.path))
     try storages.locate(keys, in: &stream)
-    guard stream.remaining == 0 else {
-      throw stream.failure(
-        .malformed, "storages", "\(stream.remaining) bytes follow the last storage")
-    }
-    let resolver = try ObjectResolver(
-      object, site: site, isInert: isInert, isScript: false, persistent: storages)
-    return TorchContent(container: .legacyStream, resolver: resolver, pickles: [""])
+    return (object, stream)
   }
 
   private func checkMagic(

@@ -6,12 +6,15 @@ internal import PickleFormat
 struct PickleStream {
   private let file: SourceFile
   private let member: String?
-  private let end: Int
+  /// The part of the file.
+  let range: Range<Int>
   private let limit: Int
   /// The offset in the file of the next byte.
   private(set) var position: Int
   /// Subtracted from offsets of the file in failures: where the member begins.
   private let base: Int
+  /// Where in the file the pickles lay that were read.
+  private(set) var pickles: [Range<Int>] = []
 
   private static let firstWindow = 64 << 10
 
@@ -20,14 +23,14 @@ struct PickleStream {
   ) {
     self.file = file
     self.member = member
+    self.range = range
     position = range.lowerBound
     base = member == nil ? 0 : range.lowerBound
-    end = range.upperBound
     limit = limits.pickleBytes
   }
 
   /// The number of bytes left.
-  var remaining: Int { end - position }
+  var remaining: Int { range.upperBound - position }
 
   func failure(_ kind: FailureKind, _ field: String, _ problem: String) -> CheckpointError {
     CheckpointError(
@@ -42,6 +45,7 @@ struct PickleStream {
       var cursor = ByteCursor(try file.bytes(at: position, count: count), base: position - base)
       do {
         let document = try PickleDocument(parsing: &cursor, policy: policy)
+        pickles.append(position..<(position + cursor.position))
         position += cursor.position
         return document
       } catch {

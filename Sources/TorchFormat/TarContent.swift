@@ -37,11 +37,8 @@ struct TarContent {
       var system = try stream("sys_info")
       _ = try system.pickle(policy)
     }
-    var storages = try stream("storages")
     let objects = TarObjects(limits: limits)
-    try objects.readStorages(&storages, policy)
-    var tensors = try stream("tensors")
-    try objects.readTensors(&tensors, policy)
+    _ = try parts(objects)
     var pickle = try stream("pickle")
     let document = try pickle.pickle(policy)
     let site = CheckpointError.Site(file: archive.file.path, member: "pickle")
@@ -50,6 +47,18 @@ struct TarContent {
     return TorchContent(
       container: .tar, resolver: resolver,
       pickles: ["sys_info", "storages", "tensors", "pickle"])
+  }
+}
+
+extension TarContent {
+  /// Reads the storages and tensors; returns both streams behind the last of them.
+  func parts(_ objects: TarObjects) throws(CheckpointError) -> [PickleStream] {
+    let policy = GlobalPolicy.checkpoint(isInert: isInert)
+    var storages = try stream("storages")
+    try objects.readStorages(&storages, policy)
+    var tensors = try stream("tensors")
+    try objects.readTensors(&tensors, policy)
+    return [storages, tensors]
   }
 }
 

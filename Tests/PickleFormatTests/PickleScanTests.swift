@@ -86,6 +86,111 @@ struct PickleScanTests {
   }
 }
 
+@Suite("A scan notes what Python would refuse")
+struct PickleFaultTests {
+  private static let refused: [(bytes: [UInt8], opcode: String, offset: Int)] = [
+    (P.tuple, "TUPLE", 0),
+    (P.tuple2, "TUPLE2", 0),
+    (P.none ++ P.mark ++ P.tuple1, "TUPLE1", 2),
+    (P.get(3), "BINGET", 0),
+    (P.emptyDict ++ P.memoize ++ P.get(0) ++ P.none ++ P.setItem, "SETITEM", 5),
+    (P.emptySet ++ P.memoize ++ P.mark ++ P.get(0) ++ P.addItems, "ADDITEMS", 5),
+    (P.emptyList ++ P.tuple1 ++ P.memoize ++ P.mark ++ P.get(0) ++ P.frozenSet, "FROZENSET", 6),
+    ([], "STOP", 0),
+  ]
+
+  @Test(
+    "A mark, a value or a place of the memo that is not there, and what cannot be hashed",
+    arguments: refused.indices)
+  func faults(_ index: Int) {
+    let (bytes, opcode, offset) = PickleFaultTests.refused[index]
+    let scan = scan(bytes ++ P.stop)
+    #expect(scan.failure == nil && scan.faults.map(\.kind) == [.malformed])
+    #expect(scan.faults.first?.field == opcode && scan.faults.first?.offset == offset)
+  }
+
+  @Test("Lists and dictionaries that hold themselves are sound")
+  func cycles() {
+    let list = P.emptyList ++ P.memoize ++ P.get(0) ++ P.append
+    let dictionary = P.emptyDict ++ P.memoize ++ P.text("self") ++ P.get(0) ++ P.setItem
+    for bytes in [list, dictionary] { #expect(scan(bytes ++ P.stop).faults.isEmpty) }
+  }
+
+  @Test(
+    "Billion laughs are called by their name, of whatever containers",
+    arguments: [0x6C, 0x74, 0x91] as [UInt8])
+  func billionLaughs(_ container: UInt8) {
+    // MARK … TUPLE of ten times the value below, by DUP: 10^12 values.
+    var bytes = [UInt8](repeating: 0x28, count: 12) ++ P.integer(1)
+    for _ in 0..<12 {
+      bytes += [UInt8](repeating: 0x32, count: 9)
+      bytes.append(container)
+    }
+    let scan = scan(bytes ++ P.stop)
+    #expect(
+      scan.faults.contains { $0.kind == .limitExceeded && $0.problem.contains("billion laughs") })
+  }
+
+  @Test("What many share is no attack")
+  func shared() {
+    let shared = P.mark ++ P.integer(1) ++ P.integer(2) ++ P.tuple ++ P.memoize ++ P.pop
+    let bytes =
+      P.proto(4) ++ shared ++ P.emptyList ++ P.mark ++ (0..<50_000).flatMap { _ in P.get(0) }
+      ++ P.appends
+    #expect(scan(bytes ++ P.stop).faults.isEmpty)
+  }
+}
+
+@Suite("Frames")
+struct PickleFrameTests {
+  private static func frame(_ length: UInt8) -> [UInt8] { [0x95, length, 0, 0, 0, 0, 0, 0, 0] }
+
+  /// Operations of which a frame of so many bytes holds a part.
+  private static let cut: [(bytes: [UInt8], length: UInt8)] = [
+    ([0x42, 4, 0, 0, 0] + [1, 2, 3, 4], 5), ([0x42, 4, 0, 0, 0] + [1, 2, 3, 4], 2),
+    (P.text("hello"), 3), (P.global("os", "system"), 4), (P.global("os", "system"), 1),
+    (Array("Vhello\n".utf8), 3), ([0x4A, 7, 0, 0, 0], 2), (P.integer(7), 1),
+  ]
+
+  @Test("An operation that passes the end of its frame is malformed", arguments: cut.indices)
+  func passes(_ index: Int) {
+    let (bytes, length) = PickleFrameTests.cut[index]
+    let pickle = P.proto(4) ++ PickleFrameTests.frame(length) ++ bytes ++ P.stop
+    #expect(scan(pickle).faults.contains { $0.kind == .malformed && $0.offset == 11 })
+    var cursor = ByteCursor(pickle)
+    #expect {
+      try PickleDocument(parsing: &cursor, policy: .everything)
+    } throws: { error in
+      (error as? ParseFailure)?.kind == .malformed && (error as? ParseFailure)?.offset == 11
+    }
+  }
+
+  @Test("A frame within a frame is malformed, one behind another is not")
+  func nested() {
+    for (outer, isSound) in [(9, true), (10, false), (11, false)] as [(UInt8, Bool)] {
+      let pickle =
+        P.proto(4) ++ PickleFrameTests.frame(outer) ++ PickleFrameTests.frame(2) ++ P.none
+        ++ P.stop
+      #expect(scan(pickle).faults.isEmpty == isSound)
+      var cursor = ByteCursor(pickle)
+      let document = try? PickleDocument(parsing: &cursor, policy: .everything)
+      #expect((document != nil) == isSound)
+    }
+  }
+
+  @Test("What CPython's C version runs behind the frame is found")
+  func detour() {
+    // BINBYTES whose length the frame cuts: the C version takes the length from behind the frame, and finds a call.
+    let hidden = P.global("os", "system") ++ P.text("x") ++ P.tuple1 ++ P.reduce ++ P.stop
+    let count = UInt8(5 + hidden.count - 4)
+    let pickle =
+      P.proto(4) ++ PickleFrameTests.frame(2) ++ [0x42, count] + [0, 0, 0, 0] ++ hidden ++ P.stop
+    let scan = scan(pickle)
+    #expect(scan.findings.contains { $0.rendering == "os.system('x')" && $0.use == .called })
+    #expect(scan.faults.count == 1)
+  }
+}
+
 @Suite("Opcodes")
 struct OpcodeTests {
   @Test("Codes and names are pickletools' (CPython 3.11), all 68")

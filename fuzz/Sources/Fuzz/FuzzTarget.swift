@@ -12,6 +12,8 @@ enum FuzzTarget: String, CaseIterable {
   case zip
   /// A checkpoint that opens can be listed, and its weights read whole or refused. HDF5 is left out.
   case checkpoint
+  /// A scan of any file ends, and what it calls data has nothing unknown in it. HDF5 is left out.
+  case scan
   /// A tokenizer that can be read encodes any text, and decodes what it has encoded.
   case tokenizer
   /// Weights under any names with any settings are laid out, loaded and run, or refused.
@@ -27,6 +29,7 @@ enum FuzzTarget: String, CaseIterable {
     case .pickle: fuzzPickle(bytes)
     case .zip: fuzzZip(bytes)
     case .checkpoint: if !isHDF5(bytes) { fuzzCheckpoint(bytes) }
+    case .scan: if !isHDF5(bytes) { fuzzScan(bytes) }
     case .tokenizer: fuzzTokenizer(bytes)
     case .model: fuzzModel(bytes)
     case .hdf5: if isHDF5(bytes) { fuzzCheckpoint(bytes) }

@@ -15,6 +15,13 @@ func fuzzPickle(_ bytes: [UInt8]) {
     do throws(ParseFailure) {
       let document = try PickleDocument(parsing: &cursor, policy: policy)
       expect(document.root.position < document.count, "the root is one of the values")
+      expect(
+        scan.faults.allSatisfy { $0.kind == .limitExceeded },
+        "what the machine takes, the scan finds sound")
+      // An array of joblib's, or more than a scan lists.
+      guard scan.failure?.kind != .unsupported, scan.failure?.kind != .limitExceeded else {
+        continue
+      }
       expect(scan.failure == nil, "what the machine takes, the scan walks to its end")
       expect(scan.end == cursor.offset, "both end at the same byte")
     } catch {

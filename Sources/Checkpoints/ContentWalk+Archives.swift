@@ -1,0 +1,243 @@
+internal import CheckpointBytes
+internal import PickleFormat
+internal import TorchFormat
+internal import ZipFormat
+
+extension ContentWalk {
+  /// Examines the ZIP archives in a content, with what lies in front of them, between them and behind them; false if it
+  /// holds none.
+  mutating func examineArchives(
+    _ content: ScannedContent, _ prefix: [UInt8]
+  ) throws(CheckpointError) -> Bool {
+    var end = content.byteCount
+    var ranges: [Range<Int>] = []
+    while let location = try ZipLocation(in: content.source, before: end) {
+      ranges.append(location.range)
+      end = location.range.lowerBound
+      guard ranges.count < limits.tensorCount else { break }
+    }
+    guard let last = ranges.first else {
+      guard prefix.starts(with: [0x50, 0x4B, 3, 4]) else { return false }
+      add(
+        content.place.problem(
+          .truncated, field: "end of central directory", "no such record in the file"))
+      salvage(content)
+      return true
+    }
+    if end > 0 { pending.append(try content.part(0..<end)) }
+    for (range, next) in zip(
+      ranges.reversed(), ranges.reversed().dropFirst().map(\.lowerBound) + [last.upperBound])
+    {
+      try examineArchive(
+        range == 0..<content.byteCount ? content : content.part(range))
+      guard range.upperBound < next else { continue }
+      pending.append(try content.part(range.upperBound..<next))
+    }
+    if last.upperBound < content.byteCount {
+      pending.append(try content.part(last.upperBound..<content.byteCount))
+    }
+    return true
+  }
+
+  /// An archive that ends where a file of another format does: whatever looks for it from behind takes it for the file.
+  mutating func examineTrailingArchive(_ content: ScannedContent) throws(CheckpointError) {
+    guard let location = try ZipLocation(in: content.source, before: content.byteCount),
+      location.range.upperBound == content.byteCount
+    else { return }
+    pending.append(try content.part(location.range))
+  }
+
+  private mutating func examineArchive(_ content: ScannedContent) throws(CheckpointError) {
+    let archive: ZipArchive
+    do {
+      archive = try ZipArchive(content.file(), limits: limits)
+    } catch {
+      add(content.place.problem(error))
+      return salvage(content)
+    }
+    let kind = ArchiveKind(archive)
+    let storages = TorchStorages(archive, limits: limits)
+    for problem in storages.problems { add(content.place.problem(problem)) }
+    var isBroken = false
+    for member in archive.members where !storages.names.contains(member.name) {
+      if kind.isScriptSource(member.name.string) { continue }
+      do throws(CheckpointError) {
+        try examine(member, of: archive, in: content)
+      } catch {
+        add(content.place.problem(error))
+        isBroken = true
+      }
+    }
+    if isBroken { salvage(content) }
+  }
+
+  private mutating func examine(
+    _ member: ZipMember, of archive: ZipArchive, in content: ScannedContent
+  ) throws(CheckpointError) {
+    guard member.byteCount > 0 else { return }
+    let name = member.name.string
+    let place = content.place.inside(name)
+    if member.isStored {
+      let source = try archive.source(of: member)
+      // The checksum does not matter: programs that do not compare it see the same bytes.
+      guard let range = source.fileRange else {
+        _ = try archive.dataOffset(of: member)
+        return
+      }
+      pending.append(
+        content.member(name, try FileBytes(range.file, at: range.offset, count: range.count)))
+      return
+    }
+    guard let room = room(for: member.byteCount, at: place) else { return }
+    let start = try archive.dataOffset(of: member)
+    let packed = try FileBytes(archive.file, at: start, count: member.compressedByteCount)
+    // One byte more than announced shows a member that goes on.
+    let inflation = try Inflation(of: packed, at: 0, wrapper: .bare, limit: room + 1)
+    inflated += inflation.bytes.count
+    if !inflation.isWhole || inflation.bytes.count != member.byteCount
+      || inflation.inputByteCount != member.compressedByteCount
+    {
+      add(
+        place.problem(
+          .malformed, field: "deflate stream",
+          "expected \(member.byteCount) bytes, found \(inflation.bytes.count) before it ends or breaks"
+        ))
+    }
+    pending.append(content.member(name, MemoryBytes(inflation.bytes, origin: place.file)))
+  }
+
+  /// How many bytes may be inflated; nil, and a problem, if they are less than needed.
+  private mutating func room(for count: Int, at place: ScannedContent.Place) -> Int? {
+    let room = min(ContentWalk.contentBytes, ContentWalk.inflatedBytes - inflated)
+    guard count <= room else {
+      add(
+        place.problem(
+          .limitExceeded, "inflates to \(count) bytes, at most \(max(0, room)) more are looked into"
+        ))
+      return nil
+    }
+    return count
+  }
+
+  /// The members of a broken archive, as their own headers announce them.
+  private mutating func salvage(_ content: ScannedContent) {
+    do throws(CheckpointError) {
+      let count = min(content.byteCount, ContentWalk.contentBytes)
+      let bytes = try content.source.bytes(at: 0, count: count)
+      for member in ZipSalvage(bytes).members {
+        let range = member.range
+        if member.method == 8 {
+          let room = min(ContentWalk.contentBytes, max(0, ContentWalk.inflatedBytes - inflated))
+          let inflation = try Inflation(
+            of: content.source, at: range.lowerBound, wrapper: .bare, limit: room)
+          inflated += inflation.bytes.count
+          pending.append(
+            content.member(
+              member.name, MemoryBytes(inflation.bytes, origin: content.place.file),
+              isFragment: true))
+        }
+        // As it is, too: a method can be stated in one place and denied in another.
+        let stored = try content.part(range)
+        pending.append(content.member(member.name, stored.source, isFragment: true))
+      }
+    } catch {
+      add(content.place.problem(error))
+    }
+  }
+
+  // MARK: Tar
+
+  mutating func examineTar(_ content: ScannedContent) throws(CheckpointError) {
+    // The name of the first member can be the beginning of a pickle.
+    try guessBeginning(of: content)
+    let file = try content.file()
+    let listing = TarListing(file, limits: limits)
+    if let failure = listing.failure { add(content.place.problem(failure)) }
+    let names = Set(listing.entries.map { ExactName($0.name) })
+    let numbers =
+      names.isSuperset(of: ["storages", "tensors", "pickle"])
+      ? try? TorchNumbers(ofTar: file, limits: limits).parts : nil
+    for entry in listing.entries where !entry.range.isEmpty {
+      let part = try content.part(entry.range)
+      let member = content.member(entry.name, part.source)
+      if let part = numbers?.first(where: { $0.range == entry.range }) {
+        try examine([part], of: member, file)
+      } else {
+        pending.append(member)
+      }
+    }
+    if listing.failure != nil {
+      var rest = try content.part(listing.end..<content.byteCount)
+      rest.isFragment = true
+      pending.append(rest)
+    } else if listing.end < content.byteCount {
+      pending.append(try content.part(listing.end..<content.byteCount))
+    }
+  }
+
+  // MARK: Compressed streams
+
+  /// Inflates a gzip or zlib stream, as joblib and tar write them; false if it is none.
+  mutating func examineStream(
+    _ content: ScannedContent, _ prefix: [UInt8]
+  ) throws(CheckpointError) -> Bool {
+    let isGzip = prefix.starts(with: [0x1F, 0x8B, 8])
+    let isZlib =
+      prefix.count > 2 && prefix[0] == 0x78
+      && (Int(prefix[0]) << 8 | Int(prefix[1])).isMultiple(of: 31)
+    guard isGzip || isZlib else { return false }
+    let room = min(ContentWalk.contentBytes, max(0, ContentWalk.inflatedBytes - inflated))
+    let inflation = try Inflation(of: content.source, at: 0, wrapper: .detected, limit: room)
+    guard isGzip || !inflation.bytes.isEmpty else { return false }
+    inflated += inflation.bytes.count
+    let name = isGzip ? "gzip" : "zlib"
+    if inflation.isCut {
+      add(
+        content.place.problem(
+          .limitExceeded, "inflates to more than \(room) bytes; only these were looked into"))
+    } else if !inflation.isWhole {
+      // A text can begin so; then hardly anything comes out.
+      guard isGzip || inflation.bytes.count > 64 else { return false }
+      add(content.place.problem(.malformed, field: "\(name) stream", "ends early or is damaged"))
+    }
+    var inner = content.member(name, MemoryBytes(inflation.bytes, origin: content.place.file))
+    inner = ScannedContent(
+      inner.source, at: inner.place, name: ContentWalk.innerName(content.name), depth: inner.depth,
+      isFragment: inner.isFragment)
+    pending.append(inner)
+    if inflation.isWhole, inflation.inputByteCount < content.byteCount {
+      pending.append(try content.part(inflation.inputByteCount..<content.byteCount))
+    }
+    return true
+  }
+
+  /// The name without the ending that says that it is compressed.
+  private static func innerName(_ name: String?) -> String? {
+    guard let name else { return nil }
+    for ending in [".gz", ".z"] where name.lowercased().hasSuffix(ending) {
+      return String(name.dropLast(ending.count))
+    }
+    return name
+  }
+}
+
+/// What kind of archive it is, as far as sources in it are concerned.
+private struct ArchiveKind {
+  /// The folder of TorchScript sources, which are no Python: PyTorch compiles them in a language of its own that can
+  /// neither import nor open anything.
+  private let scriptFolder: String?
+
+  init(_ archive: ZipArchive) {
+    let root = archive.members.first.map { String($0.name.string.prefix { $0 != "/" }) + "/" } ?? ""
+    let isScript = ["data.pkl", "constants.pkl"].allSatisfy { archive[ExactName(root + $0)] != nil }
+    // What torch.package reads an archive by; its sources are Python.
+    let isPackage = archive[ExactName(root + ".data/extern_modules")] != nil
+    scriptFolder = isScript && !isPackage ? root + "code/" : nil
+  }
+
+  func isScriptSource(_ name: String) -> Bool {
+    guard let scriptFolder else { return false }
+    return name.utf8.starts(with: scriptFolder.utf8)
+      && name.utf8.reversed().starts(with: "yp.".utf8)
+  }
+}

@@ -1,0 +1,170 @@
+internal import CheckpointBytes
+internal import HDF5Format
+internal import PickleFormat
+internal import SafetensorsFormat
+internal import TorchFormat
+internal import ZipFormat
+
+/// A scan's way through one file: what it is, what lies in it, and so on inwards.
+///
+/// ```
+/// content ─► ZIP, tar ─► members         gzip, zlib ─► what comes out       HDF5 ─► attributes, bytes beside the data
+///         ─► pickles, legacy stream      .npy ─► header, pickle             JSON ─► Keras configuration
+///         ─► safetensors, text           anything else: searched for pickles, and said to be unknown
+/// ```
+///
+/// Every content is either understood to its last byte or among the problems. Whatever it is, what a program would do that
+/// takes it for a pickle is looked at, because names and signatures choose the loader, not the file.
+struct ContentWalk {
+  /// The deepest nesting of containers; real files have three (a `.keras` in a ZIP in a tar).
+  static let maximumDepth = 8
+  /// The most contents of one file: as many as the most members of an archive (`ReadLimits.tensorCount`), twice.
+  static let maximumContents = 2_000_000
+  /// The most bytes of one content that are brought into memory, other than of a pickle by name or signature.
+  static let contentBytes = 256 << 20
+  /// The most bytes that all inflated members and streams of a file come to.
+  static let inflatedBytes = 2 << 30
+  /// The most operations of guesses whether bytes are a pickle: a few seconds, and so much for each byte of the file. A
+  /// guess on other bytes ends after one or two, and one byte in fifty begins one.
+  static let guessOperations = (least: 4_000_000, bytesForOne: 16)
+
+  let limits: ReadLimits
+  var findings: [CheckpointScan.Finding] = []
+  var problems: [CheckpointError] = []
+  var pickleCount = 0
+
+  var pending: [ScannedContent] = []
+  var inflated = 0
+  var operations = 0
+  private var contentCount = 0
+  private var isSearchCut = false
+
+  init(limits: ReadLimits) { self.limits = limits }
+
+  /// Looks at a content and everything inside it.
+  mutating func run(on content: ScannedContent) {
+    pending = [content]
+    operations =
+      ContentWalk.guessOperations.least
+      + content.byteCount / ContentWalk.guessOperations.bytesForOne
+    while let next = pending.popLast() {
+      contentCount += 1
+      guard contentCount <= ContentWalk.maximumContents, next.depth <= ContentWalk.maximumDepth
+      else {
+        add(next.place.problem(.limitExceeded, "lies too deep or behind too many others"))
+        continue
+      }
+      // What is found inside is looked at before what comes behind.
+      let others = pending
+      pending = []
+      do throws(CheckpointError) {
+        try examine(next)
+      } catch {
+        add(next.place.problem(error))
+      }
+      pending = others + pending.reversed()
+    }
+  }
+
+  /// Notes a problem, once.
+  mutating func add(_ problem: CheckpointError) {
+    guard problems.last?.description != problem.description else { return }
+    problems.append(problem)
+  }
+
+  // MARK: What it is
+
+  private mutating func examine(_ content: ScannedContent) throws(CheckpointError) {
+    guard content.byteCount > 0 else { return }
+    let prefix = try content.prefix(1_024)
+    if prefix.starts(with: [0x50, 0x4B]), try examineArchives(content, prefix) { return }
+    if try FileContent.hasHDF5Signature(content.source, prefix) { return try examineHDF5(content) }
+    if TorchContainer.announced(by: prefix) == .tar { return try examineTar(content) }
+    if SafetensorsHeader.recognises(prefix: prefix, fileSize: content.byteCount) {
+      return try examineSafetensors(content)
+    }
+    if NumpyHeader.begins(prefix) { return try examineArray(content) }
+    if try examineStream(content, prefix) { return }
+    if TorchContainer.announced(by: prefix) == .legacyStream {
+      return try examineLegacyStream(content)
+    }
+    if ContentWalk.isPickle(prefix, name: content.name) { return try examinePickles(content) }
+    // Only what has no beginning of its own is an archive with something in front of it.
+    if try examineArchives(content, prefix) { return }
+    try examineRest(content, prefix)
+  }
+
+  private mutating func examineSafetensors(
+    _ content: ScannedContent
+  ) throws(CheckpointError) {
+    // Eight bytes of a length can be the beginning of a pickle, too.
+    try guessBeginning(of: content)
+    try examineTrailingArchive(content)
+    _ = try SafetensorsHeader(reading: content.file(), limits: limits)
+  }
+
+  /// What no signature tells: text, numbers of a storage that nothing refers to, files of other programs.
+  private mutating func examineRest(
+    _ content: ScannedContent, _ prefix: [UInt8]
+  ) throws(CheckpointError) {
+    let limit = ContentWalk.contentBytes
+    let bytes = try content.source.bytes(at: 0, count: min(limit, content.byteCount))
+    if try guessPickles(bytes, content) { return }
+    if bytes.count == content.byteCount {
+      if bytes.allSatisfy({ $0 == 0 }) { return }
+      if ContentWalk.isText(bytes) { return examineText(bytes, content) }
+    }
+    search(bytes, content)
+    guard !content.isFragment else { return }
+    add(
+      content.place.problem(
+        .unsupported, field: "content",
+        FileContent.describe(prefix) + (content.place.base > 0 ? " behind what was read" : "")))
+  }
+
+  private mutating func examineText(_ bytes: [UInt8], _ content: ScannedContent) {
+    if ContentWalk.isSource(content.name) {
+      return report(
+        code: "Python source, which whatever imports it runs", .unknown, at: content.place)
+    }
+    if examineJSON(bytes, content.place) { return }
+    search(bytes, content)
+  }
+
+  /// UTF-8 without control characters other than those of lines.
+  static func isText(_ bytes: [UInt8]) -> Bool {
+    bytes.allSatisfy {
+      $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 || $0 == 0x0A || $0 == 0x0C || $0 == 0x0D
+    }
+      && String(validating: bytes, as: UTF8.self) != nil
+  }
+
+  /// True for a file of Python source, by its name.
+  static func isSource(_ name: String?) -> Bool {
+    guard let name = name?.lowercased() else { return false }
+    return [".py", ".pyw", ".pyi", ".ipynb"].contains { name.hasSuffix($0) }
+  }
+
+  // MARK: Findings
+
+  /// Notes code that is no pickle.
+  mutating func report(
+    code: String, global: GlobalName? = nil, _ verdict: CheckpointScan.Verdict,
+    at place: ScannedContent.Place
+  ) {
+    findings.append(
+      CheckpointScan.Finding(
+        file: place.file, member: place.member, offset: nil, opcode: nil, use: "holdsCode",
+        global: global?.description, rendering: code, verdict: verdict))
+  }
+
+  /// Notes that guessing came to its end before the bytes did.
+  mutating func noteCutSearch(_ content: ScannedContent) {
+    guard !isSearchCut else { return }
+    isSearchCut = true
+    add(
+      content.place.problem(
+        .limitExceeded, field: "content", "holds too many beginnings of pickles to follow them all")
+    )
+  }
+}

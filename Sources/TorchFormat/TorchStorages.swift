@@ -1,0 +1,99 @@
+public import CheckpointBytes
+internal import PickleFormat
+public import ZipFormat
+
+/// Which members of a ZIP archive are numbers, because the archive itself says so. PyTorch copies them into memory and does
+/// nothing else with them, whatever their bytes look like.
+///
+/// ```
+/// <folder>/<name>.pkl        refers to    <folder>/<name>/<key>             torch.save, TorchScript's data and constants
+/// <root>/…/<name>.pkl                     <root>/.data/<key>.storage        torch.package
+/// <folder>/…_config.json                  <folder>/weight_<n>, tensor_<n>   torch.export, those without "use_pickle"
+/// ```
+public struct TorchStorages: Sendable {
+  /// The members' names.
+  public private(set) var names: Set<ExactName> = []
+  /// The pickles that could not be read as far as was needed.
+  public private(set) var problems: [CheckpointError] = []
+
+  /// Reads the pickles of an archive whose names end in `.pkl`, and what torch.export says of its weights.
+  public init(_ archive: ZipArchive, limits: ReadLimits = ReadLimits()) {
+    for member in archive.members {
+      do throws(CheckpointError) {
+        if TorchStorages.ends(member, ".pkl") { try addPickle(member, of: archive, limits) }
+        if TorchStorages.ends(member, "_config.json") {
+          try addWeights(member, of: archive, limits)
+        }
+      } catch {
+        problems.append(error)
+      }
+    }
+  }
+
+  private static func ends(_ member: ZipMember, _ ending: String) -> Bool {
+    member.name.string.utf8.reversed().starts(with: ending.utf8.reversed())
+  }
+
+  private static func isNumber(_ text: some StringProtocol) -> Bool {
+    !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
+  }
+
+  /// `{"config": {name: {"path_name": "weight_0", "use_pickle": false, …}}}` (`torch/export/pt2_archive`, torch 2.13).
+  private mutating func addWeights(
+    _ member: ZipMember, of archive: ZipArchive, _ limits: ReadLimits
+  ) throws(CheckpointError) {
+    let name = member.name.string
+    let folder = name.prefix(upTo: name.lastIndex(of: "/") ?? name.startIndex)
+    guard folder.hasSuffix("/data/weights") || folder.hasSuffix("/data/constants") else { return }
+    let bytes = try archive.bytes(of: member, limit: limits.jsonBytes)
+    let document = try locating(file: archive.file.path, member: name) {
+      () throws(ParseFailure) in
+      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+    }
+    guard case .object(let entries)? = document["config"] else { return }
+    for entry in entries {
+      guard case .boolean(false)? = entry.value["use_pickle"],
+        let path = entry.value["path_name"]?.string,
+        ["weight_", "tensor_"].contains(where: {
+          path.hasPrefix($0) && TorchStorages.isNumber(path.dropFirst($0.count))
+        })
+      else { continue }
+      names.insert(ExactName(folder + "/" + path))
+    }
+  }
+
+  private mutating func addPickle(
+    _ member: ZipMember, of archive: ZipArchive, _ limits: ReadLimits
+  ) throws(CheckpointError) {
+    let name = member.name.string
+    let bytes = try archive.bytes(
+      of: member,
+      limit: member.isStored
+        ? limits.pickleBytes : min(limits.pickleBytes, ZipContent.inflatedPickleBytes))
+    let document = try locating(file: archive.file.path, member: name) {
+      () throws(ParseFailure) in
+      var cursor = ByteCursor(bytes)
+      return try PickleDocument(parsing: &cursor, policy: .everything)
+    }
+    let folder = String(name.dropLast(4)) + "/"
+    let root = name.prefix { $0 != "/" } + "/.data/"
+    for reference in document.references {
+      guard case .persistent(let id) = document[reference],
+        case .tuple(let parts) = document[id], parts.count >= 5,
+        case .string("storage") = document[parts[0]],
+        let key = TorchStorages.key(parts[2], in: document)
+      else { continue }
+      names.insert(ExactName(folder + key))
+      names.insert(ExactName(root + key + ".storage"))
+    }
+  }
+
+  /// Keys are numbers. Others could name a member that another program takes for something else.
+  private static func key(_ reference: PickleReference, in document: PickleDocument) -> String? {
+    switch document[reference] {
+    case .integer(let number): String(number)
+    case .string(let text): isNumber(text) ? text : nil
+    default: nil
+    }
+  }
+}

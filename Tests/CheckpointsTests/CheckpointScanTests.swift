@@ -1,0 +1,238 @@
+import CheckpointBytes
+import Checkpoints
+import TestSupport
+import Testing
+
+private typealias P = PickleBytes
+
+private func scan(_ bytes: [UInt8], as name: String = "model.bin") throws -> CheckpointScan {
+  let directory = try TemporaryDirectory()
+  return try CheckpointScan(try directory.write(bytes, as: name))
+}
+
+/// `os.system('x')` in a protocol: with `GLOBAL` and as text below 4, with `STACK_GLOBAL` from 4 on.
+private func call(_ version: UInt8) -> [UInt8] {
+  let arguments =
+    version == 0 ? Array("(Vx\ntR.".utf8) : P.text("x") ++ P.tuple1 ++ P.reduce ++ P.stop
+  switch version {
+  case 0, 1: return P.global("os", "system") ++ arguments
+  case 2, 3: return P.proto(version) ++ P.global("os", "system") ++ arguments
+  default:
+    let names = P.text("os") ++ P.memoize ++ P.text("system") ++ P.memoize ++ P.stackGlobal
+    return P.proto(version) ++ names ++ arguments
+  }
+}
+
+/// A `.npy` file of a type.
+private func npy(_ descr: String, _ shape: String, _ body: [UInt8]) -> [UInt8] {
+  let header = Array("{'descr': \(descr), 'fortran_order': False, 'shape': \(shape), }\n".utf8)
+  return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.count), 0] + header + body
+}
+
+@Suite("A scan finds what would be called, wherever it lies")
+struct HiddenCallTests {
+  private static let noise: [UInt8] = (0..<500).map { UInt8(truncatingIfNeeded: $0 &* 73 &+ 19) }
+  private static let text = Array("A text with lines\nand (parentheses) and so on.\n".utf8)
+
+  /// The ways to put a pickle somewhere.
+  static let places: [(name: String, put: @Sendable ([UInt8]) -> [UInt8])] = [
+    ("alone", { $0 }),
+    ("behind other bytes", { noise + $0 }),
+    ("before other bytes", { $0 + noise }),
+    ("in a text", { text + $0 + text }),
+    ("a member", { storedArchive([("archive/weights.bin", $0)]) }),
+    ("behind other bytes of a member", { storedArchive([("a/b", noise + $0 + noise)]) }),
+    ("a member's text", { storedArchive([("a/README.md", text + $0)]) }),
+    ("an archive in an archive", { storedArchive([("a/b.zip", storedArchive([("c", $0)]))]) }),
+    ("before an archive", { $0 + storedArchive([("a/data.pkl", P.proto(2) ++ P.none ++ P.stop)]) }),
+    ("behind an archive", { storedArchive([("a/data.pkl", P.proto(2) ++ P.none ++ P.stop)]) + $0 }),
+    ("an array of objects", { npy("'|O'", "(1,)", $0) }),
+    ("an array of objects among numbers", { npy("[('a', '<i4'), ('b', 'O')]", "(1,)", $0) }),
+    ("behind an array", { npy("'<f4'", "(1,)", [0, 0, 128, 63] + $0) }),
+    ("an array in an archive", { storedArchive([("a.npy", npy("'|O'", "(1,)", $0))]) }),
+    (
+      "a storage that no pickle refers to",
+      {
+        storedArchive([("a/data.pkl", P.proto(2) ++ P.none ++ P.stop), ("a/data/0", $0)])
+      }
+    ),
+    ("an archive without its directory", { Array(storedArchive([("a/b", $0)]).dropLast(30)) }),
+    (
+      "a member said to be encrypted",
+      {
+        var archive = storedArchive([("a", $0)])
+        archive[6] = 1
+        archive[archive.count - 22 - 46 - 1 + 8] = 1
+        return archive
+      }
+    ),
+    ("a member that occurs twice", { storedArchive([("a", text), ("a", $0)]) }),
+  ]
+
+  @Test("in every protocol", arguments: places.map(\.name), [0, 1, 2, 3, 4, 5] as [UInt8])
+  func finds(_ place: String, _ version: UInt8) throws {
+    let put = try #require(HiddenCallTests.places.first { $0.name == place }?.put)
+    let scan = try scan(put(call(version)))
+    #expect(scan.verdict == .dangerous)
+    #expect(scan.findings.contains { $0.rendering == "os.system('x')" && $0.use == "called" })
+  }
+
+  @Test("A call in any of the five pickles of a legacy stream is dangerous")
+  func legacyStream() throws {
+    let magic = P.proto(2) ++ P.long([0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19])
+    let plain: [[UInt8]] = [
+      magic, P.proto(2) ++ [0x4D, 0xE9, 0x03], P.proto(2) ++ P.emptyDict, P.proto(2) ++ P.emptyDict,
+      P.proto(2) ++ P.emptyList,
+    ]
+    let sound = try scan(plain.flatMap { $0 + P.stop })
+    #expect(sound.verdict == .allowed && sound.pickleCount == 5)
+    for place in plain.indices {
+      var pickles = plain
+      pickles[place] = Array(call(2).dropLast())
+      #expect(try scan(pickles.flatMap { $0 + P.stop }).verdict == .dangerous)
+    }
+    let behind = try scan(plain.flatMap { $0 + P.stop } + call(0))
+    #expect(behind.verdict == .dangerous && behind.pickleCount == 6)
+  }
+
+  @Test("What comes before a break is found, and the break is told")
+  func broken() throws {
+    let cut = try scan(Array(call(2).dropLast()))
+    #expect(cut.verdict == .dangerous && cut.problems.map(\.kind) == [.truncated])
+  }
+
+  @Test("A global behind any number of others is found")
+  func many() throws {
+    let others = (0..<1_500).flatMap { _ in P.global("collections", "OrderedDict") ++ P.pop }
+    let scan = try scan(P.proto(2) ++ others ++ Array(call(2).dropFirst(2)))
+    #expect(scan.verdict == .dangerous)
+  }
+}
+
+@Suite("A scan of what runs nothing")
+struct SoundScanTests {
+  private static let fixtures = [
+    "dtypes.pt", "dtypes-legacy.pth", "views.pt", "nested-2.pt", "nested-3.pt", "nested-4.pt",
+    "nested-5.pt", "nested-legacy-5.pth", "numpy.pt", "numpy-5.pt", "module.pt",
+    "module-legacy.pth", "parameters.pt", "special.pt", "script.pt", "plain.pt", "deflated.pt",
+    "big-endian.pt", "old.tar",
+  ]
+
+  @Test("What PyTorch wrote is all known as data", arguments: fixtures)
+  func torch(_ file: String) throws {
+    let scan = try CheckpointScan(Fixtures.path("torch-checkpoints/\(file)"))
+    #expect(scan.verdict == .allowed && scan.problems.isEmpty && scan.pickleCount > 0)
+  }
+
+  @Test("Storages are numbers, whatever their bytes look like")
+  func storages() throws {
+    let id =
+      P.mark ++ P.text("storage") ++ P.global("torch", "ByteStorage") ++ P.text("0")
+      ++ P.text("cpu") ++ P.integer(30) ++ P.tuple ++ P.binPersID
+    let pickle = P.proto(2) ++ id ++ P.stop
+    for content in [call(0), call(2), call(4), [0x80, 2, 0, 0], Array("PK\u{3}\u{4}".utf8)] {
+      let scan = try scan(storedArchive([("a/data.pkl", pickle), ("a/data/0", content)]))
+      #expect(scan.verdict == .allowed && scan.pickleCount == 1)
+    }
+    // A key that is no number could name what another program takes for a file of its own.
+    let named =
+      P.mark ++ P.text("storage") ++ P.global("torch", "ByteStorage")
+      ++ P.text("inputs/model.pt") ++ P.text("cpu") ++ P.integer(30) ++ P.tuple ++ P.binPersID
+    let archive = storedArchive([
+      ("a/data.pkl", P.proto(2) ++ named ++ P.stop), ("a/data/inputs/model.pt", call(2)),
+    ])
+    #expect(try scan(archive).verdict == .dangerous)
+  }
+
+  @Test("Arrays of numbers, text and JSON are data")
+  func plain() throws {
+    let numbers = npy("'<f4'", "(2,)", [0x80, 2, 0, 0, 0x63, 0x28, 0x80, 4])
+    let mixed = npy(
+      "[('a', '<i4'), ('b', '|S3', (2,))]", "(1,)", [UInt8](repeating: 0x2E, count: 10))
+    for bytes in [
+      numbers, mixed, numbers + mixed, Array("cat\ndog\nimport\nos\n".utf8),
+      Array(#"{"a": [1]}"#.utf8), [],
+      storedArchive([("a.npy", numbers), ("README.md", Array("(see below)\n".utf8))]),
+    ] {
+      let scan = try scan(bytes, as: "a.dat")
+      #expect(scan.verdict == .allowed, "\(scan.problems)")
+    }
+  }
+
+  @Test("What is of no known kind is said not to be looked into")
+  func unknown() throws {
+    let image = [0x89] + Array("PNG\r\n\u{1A}\n".utf8) + [UInt8](repeating: 0xC3, count: 90)
+    for bytes in [
+      image, Array("7z".utf8) + [0xBC, 0xAF, 0x27, 0x1C, 0, 4], npy("'<f4'", "(2,)", [1]),
+    ] {
+      let scan = try scan(bytes)
+      #expect(scan.verdict == .unknown && scan.findings.isEmpty && scan.problems.count == 1)
+    }
+    let directory = try TemporaryDirectory()
+    _ = try directory.write(Array("{}".utf8), as: "config.json")
+    #expect(try CheckpointScan(directory.path).verdict == .allowed)
+    _ = try directory.write(image, as: "logo.png")
+    try Directory.make(directory.path + "/onnx")
+    let scan = try CheckpointScan(directory.path)
+    #expect(scan.verdict == .unknown && scan.files.count == 2 && scan.problems.count == 2)
+  }
+
+  @Test("A class that nobody knows is unknown, and so is a call of what is data by name only")
+  func globals() throws {
+    #expect(try scan(P.proto(2) ++ P.global("my", "Class") ++ P.stop).verdict == .unknown)
+    let list = P.global("builtins", "list")
+    #expect(try scan(P.proto(2) ++ list ++ P.stop).verdict == .allowed)
+    #expect(try scan(P.proto(2) ++ list ++ P.emptyTuple ++ P.reduce ++ P.stop).verdict == .unknown)
+    let metadata = P.global("torch.distributed.checkpoint.metadata", "Metadata")
+    #expect(
+      try scan(P.proto(2) ++ metadata ++ P.emptyTuple ++ P.newObj ++ P.stop).verdict == .allowed)
+    let other = P.global("torch.distributed.rpc", "rpc_sync")
+    #expect(try scan(P.proto(2) ++ other ++ P.stop).verdict == .dangerous)
+  }
+}
+
+@Suite("A scan finds code beside pickles")
+struct ConfiguredCodeTests {
+  static let configurations: [(json: String, verdict: CheckpointScan.Verdict)] = [
+    (#"{"class_name": "Dense", "module": "keras.layers", "config": {"units": 2}}"#, .allowed),
+    (#"{"class_name": "L2", "module": "keras.src.regularizers", "config": {}}"#, .allowed),
+    (#"{"class_name": "function", "module": "builtins", "config": "relu"}"#, .allowed),
+    (#"{"class_name": "Mine", "module": null, "registered_name": "Custom>Mine"}"#, .allowed),
+    (#"{"class_name": "Mine", "module": "my_layers", "registered_name": "Mine"}"#, .unknown),
+    (#"{"class_name": "get_file", "module": "keras.utils", "config": {}}"#, .unknown),
+    (#"{"class_name": "function", "module": "keras.src.utils", "config": "get_file"}"#, .unknown),
+    (#"{"class_name": "system", "module": "os", "config": {}}"#, .dangerous),
+    (#"{"class_name": "eval", "module": "builtins", "config": {}}"#, .dangerous),
+    (#"{"class_name": "__lambda__", "config": {"code": "4wEA"}}"#, .dangerous),
+    (
+      #"{"a": [{"class_name": "Lambda", "config": {"function": ["4wEA", null, null], "function_type": "lambda"}}]}"#,
+      .dangerous
+    ),
+    (
+      #"{"class_name": "Lambda", "config": {"function": "twice", "function_type": "function"}}"#,
+      .unknown
+    ),
+    (#"{"class_name": "TFOpLambda", "config": {"function": "io.write_file"}}"#, .unknown),
+    (#"{"class_name": "Lambda", "class_name": "Dense"}"#, .unknown),
+  ]
+
+  @Test("in a configuration of Keras", arguments: configurations.indices)
+  func keras(_ index: Int) throws {
+    let (json, verdict) = ConfiguredCodeTests.configurations[index]
+    let scan = try scan(storedArchive([("config.json", Array(json.utf8))]), as: "model.keras")
+    #expect(scan.verdict == verdict, "\(json) \(scan.findings) \(scan.problems)")
+  }
+
+  @Test("in sources of an archive that are Python, and not in those that are TorchScript")
+  func sources() throws {
+    let source = Array("import os\nos.system('true')\n".utf8)
+    #expect(try scan(storedArchive([("a/collections.py", source)])).verdict == .unknown)
+    let pickle = P.proto(2) ++ P.none ++ P.stop
+    let script = [
+      ("a/data.pkl", pickle), ("a/constants.pkl", pickle), ("a/code/__torch__.py", source),
+    ]
+    #expect(try scan(storedArchive(script)).verdict == .allowed)
+    let package = script + [("a/.data/extern_modules", Array("os\n".utf8))]
+    #expect(try scan(storedArchive(package)).verdict == .unknown)
+  }
+}
