@@ -48,7 +48,7 @@ let libraries: [Target] = [
     name: "Checkpoints",
     dependencies: [
       "CheckpointBytes", "TensorValues", "PickleFormat", "ZipFormat", "SafetensorsFormat",
-      "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", collections, crypto,
+      "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", "Tokenizers", collections, crypto,
     ]),
   .target(
     name: "LanguageModels",

@@ -8,6 +8,7 @@ import json
 import pathlib
 import random
 
+import tokenizer_classes
 import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -29,6 +30,7 @@ def check(report, tool, folder):
                     check_directory(tool, folder, directory, inputs)
         with report.check("cut and padded as Transformers does it"):
             check_options(tool, folder)
+    tokenizer_classes.check(report, tool, folder)
     with report.group(f"tokenizer.json, {CORPUS_SIZE} texts each, component by component"):
         corpus = list(texts(4000, seed=99))
         for name, tokenizer in trained(corpus):

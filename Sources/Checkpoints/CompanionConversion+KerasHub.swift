@@ -50,7 +50,8 @@ extension CompanionConversion {
       }
       return document
     } catch {
-      guard error.kind == .unsupported else { throw error }
+      // A preset without its tokenizer would be taken for one with the family's, which gives other ids.
+      guard error.kind == .unsupported, error.site.field != "tokenizer_class" else { throw error }
       plan.omit("the tokenizer", "KerasHub cannot have it: \(error)")
       return nil
     }

@@ -1,5 +1,6 @@
 internal import CheckpointBytes
 internal import LayoutRules
+internal import Tokenizers
 
 /// A WordPiece or byte-level BPE tokenizer by its parts, whichever files they were read from.
 struct TokenizerDescription: Sendable {
@@ -35,18 +36,34 @@ struct TokenizerDescription: Sendable {
     return needed.allSatisfy { known.contains(ExactName($0)) }
   }
 
-  /// Reads what Transformers and its tokenizers write: `tokenizer.json` if it is there, else the vocabulary files with
-  /// `tokenizer_config.json`.
+  /// Reads what Transformers and its tokenizers write: the vocabulary of `tokenizer.json` if it is there, else the
+  /// vocabulary files, and what the class puts around it; all of `tokenizer.json` if that counts as it stands.
   ///
   /// - Returns: nil if there is no tokenizer.
-  /// - Throws: `unsupported`, naming the field, for another kind of tokenizer; `malformed` for a broken file.
+  /// - Throws: `unsupported`, naming the field, for another kind of tokenizer; the field is `tokenizer_class` if it is one of
+  ///   another class than the family's. `malformed` for a broken file.
   static func read(
     _ directory: ModelDirectory, _ family: ModelFamily, _ limits: ReadLimits
   ) throws(CheckpointError) -> TokenizerDescription? {
-    if let document = try directory.json("tokenizer.json", limits) {
-      let reader = TokenizerReader(
-        file: Directory.join(directory.path, "tokenizer.json"), document: document)
+    let names = ["tokenizer.json", "vocab.txt", "vocab.json"]
+    guard names.contains(where: { directory[$0] != nil }) else { return nil }
+    let stated = try StatedTokenizer(in: directory.path)
+    let document = try directory.json("tokenizer.json", limits)
+    let reader = document.map {
+      TokenizerReader(file: Directory.join(directory.path, "tokenizer.json"), document: $0)
+    }
+    if stated.owner.name == TokenizerClass.file.name, let reader {
       return family == .bert ? try reader.wordPiece() : try reader.bytePair()
+    }
+    guard family.tokenizerClasses.contains(stated.owner.name) else {
+      throw CheckpointError(
+        .unsupported, file: directory.path, field: "tokenizer_class",
+        "\(quoted(stated.owner.name)) is not the tokenizer of \(family.rawValue)")
+    }
+    if let (role, text) = stated.otherToken {
+      throw CheckpointError(
+        .unsupported, file: directory.path, field: role,
+        "\(quoted(text)) is not the token of \(stated.owner.name)")
     }
     let settings = try directory.json("tokenizer_config.json", limits)
     func flag(_ key: ExactName, _ value: Bool) -> Bool {
@@ -55,26 +72,36 @@ struct TokenizerDescription: Sendable {
     }
     var result: TokenizerDescription
     if family == .bert {
-      guard let lines = try directory.lines("vocab.txt", limits) else { return nil }
-      result = TokenizerDescription(tokens: lines)
+      if let reader {
+        result = try reader.described(try reader.model("WordPiece"))
+      } else {
+        guard let lines = try directory.lines("vocab.txt", limits) else { return nil }
+        result = TokenizerDescription(tokens: lines)
+      }
       // `BertTokenizer` (5.23): lower case by default, and accents as the case goes.
       result.isLowercase = flag("do_lower_case", true)
       result.stripsAccents = flag("strip_accents", result.isLowercase)
       result.splitsIdeographs = flag("tokenize_chinese_chars", true)
     } else {
-      guard let vocabulary = try directory.json("vocab.json", limits),
-        let lines = try directory.lines("merges.txt", limits)
-      else { return nil }
-      let reader = TokenizerReader(
-        file: Directory.join(directory.path, "vocab.json"), document: vocabulary)
-      result = TokenizerDescription(tokens: try reader.tokens(vocabulary, and: []))
-      let merges = TokenizerReader(
-        file: Directory.join(directory.path, "merges.txt"), document: .null)
-      for line in lines where !line.hasPrefix("#version") && !line.isEmpty {
-        result.merges.append(try merges.pair(.string(line)))
+      if let reader {
+        result = try reader.described(try reader.model("BPE"))
+        result.merges = try reader.merges()
+      } else {
+        guard let vocabulary = try directory.json("vocab.json", limits),
+          let lines = try directory.lines("merges.txt", limits)
+        else { return nil }
+        let reader = TokenizerReader(
+          file: Directory.join(directory.path, "vocab.json"), document: vocabulary)
+        result = TokenizerDescription(tokens: try reader.tokens(vocabulary, and: []))
+        let merges = TokenizerReader(
+          file: Directory.join(directory.path, "merges.txt"), document: .null)
+        for line in lines where !line.hasPrefix("#version") && !line.isEmpty {
+          result.merges.append(try merges.pair(.string(line)))
+        }
       }
       result.addsPrefixSpace = flag("add_prefix_space", false)
     }
+    guard reader == nil else { return result }
     if let added = try directory.json("added_tokens.json", limits) {
       let reader = TokenizerReader(
         file: Directory.join(directory.path, "added_tokens.json"), document: added)
@@ -124,17 +151,24 @@ struct TokenizerReader {
       throw failure(.unsupported, "normalizer", "expected none")
     }
     var result = try described(model)
-    guard let merges = model["merges"]?.elements else {
-      throw failure(.malformed, "model.merges", "expected a list")
-    }
-    result.merges.reserveCapacity(merges.count)
-    for merge in merges { result.merges.append(try pair(merge)) }
+    result.merges = try merges()
     result.addsPrefixSpace =
       document["pre_tokenizer"]?["add_prefix_space"] == .boolean(true)
     return result
   }
 
-  private func model(_ type: String) throws(CheckpointError) -> JSONValue {
+  /// The pairs to merge, in order.
+  func merges() throws(CheckpointError) -> [(first: String, second: String)] {
+    guard let merges = document["model"]?["merges"]?.elements else {
+      throw failure(.malformed, "model.merges", "expected a list")
+    }
+    var pairs: [(first: String, second: String)] = []
+    pairs.reserveCapacity(merges.count)
+    for merge in merges { pairs.append(try pair(merge)) }
+    return pairs
+  }
+
+  func model(_ type: String) throws(CheckpointError) -> JSONValue {
     guard let model = document["model"], model.members != nil else {
       throw failure(.malformed, "model", "expected an object")
     }
@@ -145,7 +179,7 @@ struct TokenizerReader {
     return model
   }
 
-  private func described(_ model: JSONValue) throws(CheckpointError) -> TokenizerDescription {
+  func described(_ model: JSONValue) throws(CheckpointError) -> TokenizerDescription {
     guard let vocabulary = model["vocab"] else {
       throw failure(.malformed, "model.vocab", "the key is not there")
     }
@@ -246,6 +280,17 @@ struct TokenizerReader {
         throw failure(.unsupported, "added tokens", "no token has the id \(known + offset)")
       }
       result.tokens.append(name)
+    }
+  }
+}
+
+extension ModelFamily {
+  /// The classes whose tokenizers are the family's own.
+  fileprivate var tokenizerClasses: [String] {
+    switch self {
+    case .bert: [TokenizerClass.bert.name, "DistilBertTokenizer"]
+    case .gpt2: [TokenizerClass.gpt2.name]
+    case .roberta: [TokenizerClass.roberta.name]
     }
   }
 }

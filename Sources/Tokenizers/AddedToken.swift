@@ -8,8 +8,12 @@ public struct AddedToken: Sendable, Hashable {
   public var stripsLeft: Bool
   /// Takes the white space after it along.
   public var stripsRight: Bool
-  /// Looked for in the normalized text, in its own normalized form.
-  public var isNormalized: Bool
+  /// Looked for in the normalized text, in its own normalized form. Where it is not said, special tokens are not.
+  public var isNormalized: Bool {
+    get { statesNormalized ?? !isSpecial }
+    set { statesNormalized = newValue }
+  }
+  private var statesNormalized: Bool?
   /// A special token, left out by decoding on request.
   public var isSpecial: Bool
 
@@ -22,7 +26,7 @@ public struct AddedToken: Sendable, Hashable {
     self.isSingleWord = isSingleWord
     self.stripsLeft = stripsLeft
     self.stripsRight = stripsRight
-    self.isNormalized = isNormalized ?? !isSpecial
+    statesNormalized = isNormalized
     self.isSpecial = isSpecial
   }
 }

@@ -7,6 +7,8 @@ struct AddedVocabulary: Sendable {
     var token: AddedToken
     /// What decoding writes: the normalized content, for tokens that are looked for in normalized text.
     var decoded: String
+    /// True if the token has been normalized in any of its additions; that is what the reference's table of texts keeps.
+    var wasNormalized: Bool
   }
 
   private var entries: [Entry] = []
@@ -63,6 +65,7 @@ struct AddedVocabulary: Sendable {
       if token.isSpecial { specialContents.insert(name) }
       if let place = placeOfContent[name] {
         entries[place].token = token
+        entries[place].wasNormalized = entries[place].wasNormalized || token.isNormalized
         continue
       }
       let known = vocabulary.index(of: token.content).map { vocabulary.ids[Int($0)] }
@@ -70,7 +73,9 @@ struct AddedVocabulary: Sendable {
       if known == nil { next &+= 1 }
       placeOfContent[name] = entries.count
       placeOfID[id] = entries.count
-      entries.append(Entry(id: id, token: token, decoded: token.content))
+      entries.append(
+        Entry(
+          id: id, token: token, decoded: token.content, wasNormalized: token.isNormalized))
     }
   }
 
@@ -89,10 +94,13 @@ struct AddedVocabulary: Sendable {
         throw Conflict(
           content: content, problem: "has the id \(entry.id), and so has another added token")
       }
-      var inserted: Bool
-      if entry.token.isNormalized {
-        let form = normalizer?.normalized(Array(content)).text ?? content
+      let inserted: Bool
+      var form = content
+      if entry.wasNormalized {
+        form = normalizer?.normalized(Array(content)).text ?? content
         entries[place].decoded = form
+      }
+      if entry.token.isNormalized {
         inserted = normalizedTrie.insert(form.scalarValues, UInt32(place)) && !form.isEmpty
       } else {
         inserted = plainTrie.insert(content.scalarValues, UInt32(place))

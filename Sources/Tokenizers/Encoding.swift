@@ -19,6 +19,9 @@ public struct Encoding: Sendable, Equatable {
   /// What truncation cut off, in parts of their own, overlapping by the stride. The parts have none themselves.
   public internal(set) var overflowing: [Encoding] = []
 
+  /// Whether ``typeIDs`` are an input of models, as the tokenizer has it (``Tokenizer/givesTokenTypes``).
+  public internal(set) var givesTokenTypes: Bool?
+
   /// Where the tokens of each text lie, by text. If nothing is here, all tokens are of the first.
   var sequenceRanges: [Int: Range<Int>] = [:]
 

@@ -95,20 +95,7 @@ extension BytePairModel {
         .unsupported, "byte_fallback", "is not supported with a prefix or suffix of subwords")
     }
     let vocabulary = try Vocabulary(settings)
-    var merges = MergeTable(vocabulary: vocabulary, continuingPrefix: own.continuingPrefix)
-    for (index, element) in try settings.elements("merges").enumerated() {
-      if let line = element.string, line.utf8.starts(with: "#version".utf8) { continue }
-      let pair = element.string.map(MergeTable.parts) ?? element.elements?.compactMap(\.string)
-      guard let pair, pair.count == 2 else {
-        throw settings.error(.malformed, "merges[\(index)]", "expected two tokens")
-      }
-      do throws(MergeTable.UnknownToken) {
-        try merges.add(pair[0], pair[1])
-      } catch {
-        throw settings.error(
-          .inconsistent, "merges[\(index)]", "\(quoted(error.text)) is not in the vocabulary")
-      }
-    }
+    let merges = try MergeTable(settings, vocabulary, own.continuingPrefix)
     self.init(vocabulary: vocabulary, merges: merges.table, options: own)
   }
 }
@@ -130,6 +117,26 @@ struct MergeTable {
   init(vocabulary: Vocabulary, continuingPrefix: String) {
     self.vocabulary = vocabulary
     prefixByteCount = continuingPrefix.utf8.count
+  }
+
+  /// Reads the member `merges` of a model.
+  init(
+    _ settings: Settings, _ vocabulary: Vocabulary, _ continuingPrefix: String
+  ) throws(CheckpointError) {
+    self.init(vocabulary: vocabulary, continuingPrefix: continuingPrefix)
+    for (index, element) in try settings.elements("merges").enumerated() {
+      if let line = element.string, line.utf8.starts(with: "#version".utf8) { continue }
+      let pair = element.string.map(MergeTable.parts) ?? element.elements?.compactMap(\.string)
+      guard let pair, pair.count == 2 else {
+        throw settings.error(.malformed, "merges[\(index)]", "expected two tokens")
+      }
+      do throws(MergeTable.UnknownToken) {
+        try add(pair[0], pair[1])
+      } catch {
+        throw settings.error(
+          .inconsistent, "merges[\(index)]", "\(quoted(error.text)) is not in the vocabulary")
+      }
+    }
   }
 
   /// The tokens that a line names, parted by single spaces.

@@ -70,6 +70,7 @@ extension Encoding {
     var padding = Encoding(
       special: Array(repeating: (id: id, text: token), count: target - count), typeID: typeID)
     padding.attentionMask = Array(repeating: 0, count: padding.count)
+    padding.givesTokenTypes = givesTokenTypes
     let overflow = overflowing
     overflowing = []
     // Without ranges all tokens would be of the first text, and so the padding is for the reference.

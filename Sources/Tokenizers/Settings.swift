@@ -151,6 +151,16 @@ struct Settings {
     return elements
   }
 
+  /// The list of strings under a name; nil if there is none.
+  func optionalStrings(_ name: String) throws(CheckpointError) -> [String]? {
+    guard let value = value(name) else { return nil }
+    let strings = value.elements?.compactMap(\.string)
+    guard let strings, strings.count == value.elements?.count else {
+      throw wrongKind(name, "a list of strings", value)
+    }
+    return strings
+  }
+
   /// The list of objects under a name.
   func objects(_ name: String) throws(CheckpointError) -> [Settings] {
     let start = path.isEmpty ? name : path + "." + name

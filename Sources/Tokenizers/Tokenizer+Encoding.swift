@@ -40,15 +40,23 @@ public struct TokenizerInput: Sendable, Hashable {
 }
 
 extension Tokenizer {
-  /// Encodes a text, or a pair.
+  /// What is done to texts where no options are given: what a bare `tokenizer.json` states of truncation and padding, as
+  /// `Tokenizer.from_file` does it, and nothing for the tokenizer of a directory, as in Transformers.
+  public var usualOptions: EncodingOptions {
+    appliesStated
+      ? EncodingOptions(truncation: statedTruncation, padding: statedPadding) : EncodingOptions()
+  }
+
+  /// Encodes a text, or a pair. Without options ``usualOptions`` count.
   ///
   /// Takes time in proportion to the text, unless an added token that is white space takes more of it along: such tokens
   /// overlap, as in the reference, and their texts together grow with the square. Padding to the longest has no effect on a single text.
   /// - Throws: `notFound` if a word needs the unknown token, or padding a padding token, and there is none; `inconsistent`
   ///   if the text cannot be cut as asked; `limitExceeded` if a text is longer than ``greatestTextByteCount``.
   public func encode(
-    _ text: String, pair: String? = nil, options: EncodingOptions = EncodingOptions()
+    _ text: String, pair: String? = nil, options: EncodingOptions? = nil
   ) throws(CheckpointError) -> Encoding {
+    let options = options ?? usualOptions
     let padding = try options.padding.map { (padding) throws(CheckpointError) in
       try fillingIn(padding)
     }
@@ -64,7 +72,7 @@ extension Tokenizer {
 
   /// Encodes texts that stand alone, several at a time, as the batch of ``TokenizerInput`` does.
   public func encodeBatch(
-    _ texts: [String], options: EncodingOptions = EncodingOptions()
+    _ texts: [String], options: EncodingOptions? = nil
   ) throws(CheckpointError) -> [Encoding] {
     try encodeBatch(texts.map { TokenizerInput($0) }, options: options)
   }
@@ -74,8 +82,9 @@ extension Tokenizer {
   ///
   /// - Throws: what ``encode(_:pair:options:)`` throws, for the first input that it throws for.
   public func encodeBatch(
-    _ inputs: [TokenizerInput], options: EncodingOptions = EncodingOptions()
+    _ inputs: [TokenizerInput], options: EncodingOptions? = nil
   ) throws(CheckpointError) -> [Encoding] {
+    let options = options ?? usualOptions
     let padding = try options.padding.map { (padding) throws(CheckpointError) in
       try fillingIn(padding)
     }
@@ -157,11 +166,21 @@ extension Tokenizer {
         throw error.located(file: file, truncation)
       }
     }
-    let encodings = second.map { [first, $0] } ?? [first]
-    if let processor = parts.postProcessor {
-      return processor.process(encodings, addsSpecialTokens: options.addsSpecialTokens)
+    var result = surrounded(
+      second.map { [first, $0] } ?? [first], addsSpecialTokens: options.addsSpecialTokens)
+    result.givesTokenTypes = givesTokenTypes
+    for part in result.overflowing.indices {
+      result.overflowing[part].givesTokenTypes = givesTokenTypes
     }
-    guard encodings.count > 1 else { return first }
+    return result
+  }
+
+  /// One encoding of one or two, with what is put around them.
+  private func surrounded(_ encodings: [Encoding], addsSpecialTokens: Bool) -> Encoding {
+    if let processor = parts.postProcessor {
+      return processor.process(encodings, addsSpecialTokens: addsSpecialTokens)
+    }
+    guard encodings.count > 1 else { return encodings.first ?? Encoding() }
     return PostProcessor.joined(
       encodings.enumerated().map { sequence, encoding in
         var encoding = encoding

@@ -14,19 +14,25 @@ extension Tokenizer {
   ///
   /// - Throws: what ``init(contentsOf:)`` throws.
   public init(json: JSONValue, file: String) throws(CheckpointError) {
-    let parts = try TokenizerParts(json: json, file: file)
+    let parts = try TokenizerFile(json, path: file).parts()
     var setup = TokenizerSetup()
     if let unknown = parts.model.unknownToken, parts.model.vocabulary.index(of: unknown) != nil {
       setup.specialTokens.roles[.unknown] = AddedToken(unknown, isSpecial: true)
     }
-    try self.init(parts, setup: setup, addsSpecialTokens: false, file: file)
+    try self.init(parts, setup: setup, isBare: true, file: file)
   }
 }
 
-extension TokenizerParts {
-  /// Reads the content of a `tokenizer.json`.
-  init(json: JSONValue, file: String) throws(CheckpointError) {
-    let settings = try Settings(json, path: "", file: file)
+/// A `tokenizer.json`, of which each part is read when it is needed.
+struct TokenizerFile {
+  static let name = "tokenizer.json"
+
+  let path: String
+  private let settings: Settings
+
+  init(_ json: JSONValue, path: String) throws(CheckpointError) {
+    self.path = path
+    settings = try Settings(json, path: "", file: path)
     try settings.allowOnly([
       "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
       "post_processor", "decoder", "model",
@@ -34,32 +40,59 @@ extension TokenizerParts {
     if let version = try settings.optionalString("version"), version != "1.0" {
       throw settings.error(.unsupported, "version", "\(quoted(version)), expected '1.0'")
     }
+  }
+
+  func model() throws(CheckpointError) -> Settings {
     guard let model = try settings.optionalObject("model") else {
       throw settings.error(.malformed, "model", "is missing")
     }
-    self.model = try Model(model)
-    if let object = try settings.optionalObject("normalizer") {
-      normalizer = try Normalizer(object)
-    }
-    if let object = try settings.optionalObject("pre_tokenizer") {
-      preTokenizer = try PreTokenizer(object)
-    }
-    if let object = try settings.optionalObject("post_processor") {
-      postProcessor = try PostProcessor(object)
-    }
-    if let object = try settings.optionalObject("decoder") { decoder = try Decoder(object) }
-    if let object = try settings.optionalObject("truncation") {
-      truncation = try Truncation(object)
-    }
-    if let object = try settings.optionalObject("padding") { padding = try Padding(object) }
-    guard settings.value("added_tokens") != nil else { return }
+    return model
+  }
+
+  func postProcessor() throws(CheckpointError) -> PostProcessor? {
+    guard let object = try settings.optionalObject("post_processor") else { return nil }
+    return try PostProcessor(object)
+  }
+
+  func truncation() throws(CheckpointError) -> Truncation? {
+    guard let object = try settings.optionalObject("truncation") else { return nil }
+    return try Truncation(object)
+  }
+
+  func padding() throws(CheckpointError) -> Padding? {
+    guard let object = try settings.optionalObject("padding") else { return nil }
+    return try Padding(object)
+  }
+
+  /// The added tokens, with the ids that are stated for them.
+  func addedTokens() throws(CheckpointError) -> [(token: AddedToken, id: UInt32?)] {
+    guard settings.value("added_tokens") != nil else { return [] }
+    var tokens: [(token: AddedToken, id: UInt32?)] = []
     for object in try settings.objects("added_tokens") {
       let id = try object.id("id")
       for name in ["single_word", "lstrip", "rstrip", "normalized", "special"] {
         _ = try object.boolean(name)
       }
-      addedTokens.append((try AddedToken(object, otherNames: ["id"]), id))
+      tokens.append((try AddedToken(object, otherNames: ["id"]), id))
     }
+    return tokens
+  }
+
+  /// All parts as they stand.
+  func parts() throws(CheckpointError) -> TokenizerParts {
+    var parts = TokenizerParts(model: try Model(try model()))
+    if let object = try settings.optionalObject("normalizer") {
+      parts.normalizer = try Normalizer(object)
+    }
+    if let object = try settings.optionalObject("pre_tokenizer") {
+      parts.preTokenizer = try PreTokenizer(object)
+    }
+    parts.postProcessor = try postProcessor()
+    if let object = try settings.optionalObject("decoder") { parts.decoder = try Decoder(object) }
+    parts.truncation = try truncation()
+    parts.padding = try padding()
+    parts.addedTokens = try addedTokens()
+    return parts
   }
 }
 

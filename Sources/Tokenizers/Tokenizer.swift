@@ -21,20 +21,25 @@ public struct Tokenizer: Sendable {
   /// What errors call the tokenizer: the path of its file.
   let file: String
   let workspaces = WorkspacePool()
+  /// True if ``statedTruncation`` and ``statedPadding`` are applied where no options are given.
+  let appliesStated: Bool
 
   /// The tokens that have a part to play. From a bare `tokenizer.json` only the unknown token is known.
   public let specialTokens: SpecialTokens
   /// The longest input that the model takes (`model_max_length`); nil if that is not said.
   public let maximumLength: Int?
-  /// The truncation that `tokenizer.json` states. It is not applied unless ``EncodingOptions`` takes it up.
+  /// The truncation that `tokenizer.json` states; ``usualOptions`` say whether it is applied.
   public let statedTruncation: Truncation?
-  /// The padding that `tokenizer.json` states. It is not applied unless ``EncodingOptions`` takes it up.
+  /// The padding that `tokenizer.json` states; ``usualOptions`` say whether it is applied.
   public let statedPadding: Padding?
   /// The side where texts are cut off unless it is said otherwise (`truncation_side`, or else that of
   /// ``statedTruncation``).
   public let truncationSide: TextSide
   /// The side where padding is put unless it is said otherwise (`padding_side`, or else that of ``statedPadding``).
   public let paddingSide: TextSide
+  /// True if the inputs of models have token types (`model_input_names`); nil for a bare `tokenizer.json`, which does not
+  /// say it.
+  public let givesTokenTypes: Bool?
   /// True if decoding cleans up spaces unless it is said otherwise (`clean_up_tokenization_spaces`).
   public let cleansUp: Bool
   /// True if byte-pair text is cleaned up as well.
@@ -44,18 +49,21 @@ public struct Tokenizer: Sendable {
 
   /// Puts a tokenizer together.
   ///
-  /// - Parameter addsSpecialTokens: Whether special tokens that are no added tokens yet become such.
+  /// - Parameter isBare: Whether it is a `tokenizer.json` alone; the special tokens of a directory become added tokens where
+  ///   they are none, and truncation and padding are not applied.
   init(
-    _ parts: TokenizerParts, setup: TokenizerSetup, addsSpecialTokens: Bool, file: String
+    _ parts: TokenizerParts, setup: TokenizerSetup, isBare: Bool, file: String
   ) throws(CheckpointError) {
     self.parts = parts
     self.file = file
+    appliesStated = isBare
     specialTokens = setup.specialTokens
     maximumLength = setup.maximumLength
     statedTruncation = parts.truncation
     statedPadding = parts.padding
     truncationSide = setup.truncationSide ?? parts.truncation?.side ?? .right
     paddingSide = setup.paddingSide ?? parts.padding?.side ?? .right
+    givesTokenTypes = setup.givesTokenTypes
     cleansUp = setup.cleansUp
     cleansBytePairs = setup.cleansBytePairs
     splitsSpecialTokens = setup.splitsSpecialTokens
@@ -68,7 +76,7 @@ public struct Tokenizer: Sendable {
         .inconsistent, file: file, field: "added_tokens",
         "\(quoted(token.content)) has the id \(id), expected \(found) by vocabulary and order")
     }
-    if addsSpecialTokens {
+    if !isBare {
       added.add(setup.specialTokens, vocabulary: parts.model.vocabulary)
     }
     do throws(AddedVocabulary.Conflict) {
@@ -152,6 +160,7 @@ struct TokenizerSetup: Sendable {
   var maximumLength: Int?
   var truncationSide: TextSide?
   var paddingSide: TextSide?
+  var givesTokenTypes: Bool?
   var cleansUp = false
   var cleansBytePairs = false
   var splitsSpecialTokens = false

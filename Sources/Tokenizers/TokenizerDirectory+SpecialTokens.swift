@@ -4,31 +4,25 @@ extension TokenizerDirectory {
   /// The special tokens that the files state, put together as Transformers 5.23 does it (`_from_pretrained` and `__init__`
   /// in `tokenization_utils_base.py`).
   ///
-  /// - Parameter fallback: The family, whose own tokens count where the files name none.
-  func specialTokens(fallback: TokenizerFamily?) throws(CheckpointError) -> SpecialTokens {
+  /// - Parameters:
+  ///   - owner: The class, whose own tokens count where the files name none.
+  ///   - takesOldList: Whether the list that `special_tokens_map.json` has under its old name counts.
+  func specialTokens(
+    of owner: TokenizerClass?, takesOldList: Bool = true
+  ) throws(CheckpointError) -> SpecialTokens {
     var tokens = SpecialTokens()
-    tokens.roles = fallback?.specialTokens ?? [:]
-    if let configuration { try tokens.take(configuration: configuration) }
+    tokens.roles = owner?.specialTokens ?? [:]
+    if let configuration { try tokens.take(configuration: configuration, of: owner) }
     // `special_tokens_map.json` counts only beside a configuration that does not list the added tokens itself.
     if let specialTokensMap, configuration?.value("added_tokens_decoder") == nil {
       try tokens.take(
-        map: specialTokensMap, listsTokens: configuration?.listsSpecialTokens ?? false)
-    }
-    if fallback == .roberta, statesPlainMask {
-      // Transformers up to 4 gives a mask that is stated as text the white space before it; 5 has lost that.
-      tokens.roles[.mask]?.stripsLeft = true
+        map: specialTokensMap, of: owner,
+        listsTokens: !takesOldList || configuration?.listsSpecialTokens ?? false)
     }
     for index in tokens.listed.indices where tokens.names(tokens.listed[index].content) {
       tokens.listed[index].isSpecial = true
     }
     return tokens
-  }
-
-  /// True if no file describes the mask token as an object with properties.
-  private var statesPlainMask: Bool {
-    let name = SpecialTokens.Role.mask.rawValue
-    return [configuration, specialTokensMap].allSatisfy { $0?.value(name)?.members == nil }
-      && configuration?.value("added_tokens_decoder") == nil
   }
 }
 
@@ -49,9 +43,11 @@ extension Settings {
 
 extension SpecialTokens {
   /// Takes over what `tokenizer_config.json` states.
-  fileprivate mutating func take(configuration: Settings) throws(CheckpointError) {
+  fileprivate mutating func take(
+    configuration: Settings, of owner: TokenizerClass?
+  ) throws(CheckpointError) {
     for name in configuration.names where name.hasSuffix("_token") {
-      try take(name, of: configuration)
+      try take(name, of: configuration, owner)
     }
     // The old name counts where the new one lists nothing.
     try takeList(ListName.extra, of: configuration)
@@ -62,11 +58,11 @@ extension SpecialTokens {
   ///
   /// - Parameter listsTokens: Whether the configuration has stated further special tokens.
   fileprivate mutating func take(
-    map: Settings, listsTokens: Bool
+    map: Settings, of owner: TokenizerClass?, listsTokens: Bool
   ) throws(CheckpointError) {
     let known = Set(named.map { ExactName($0.name) })
     for name in map.names where name.hasSuffix("_token") && !known.contains(ExactName(name)) {
-      try take(name, of: map, isSpecial: true)
+      try take(name, of: map, owner, isSpecial: true)
     }
     try takeList(ListName.extra, of: map, isSpecial: true)
     if !listsTokens, !map.names.contains(ListName.extra) {
@@ -76,7 +72,7 @@ extension SpecialTokens {
 
   /// Takes over the token under a name, text or an object; a role whose token is `null` has none.
   private mutating func take(
-    _ name: String, of settings: Settings, isSpecial: Bool? = nil
+    _ name: String, of settings: Settings, _ owner: TokenizerClass?, isSpecial: Bool? = nil
   ) throws(CheckpointError) {
     let value = settings.value(name)
     let isToken = value?.string != nil || value?.members != nil
@@ -88,8 +84,12 @@ extension SpecialTokens {
     guard value == nil || isToken else {
       throw settings.error(.malformed, name, "expected a token as text or an object")
     }
-    roles[role] = value == nil ? nil : try AddedToken(settings, name, isSpecial: isSpecial)
-    roles[role]?.isSpecial = true
+    if let text = value?.string, let owner {
+      roles[role] = owner.token(text, in: role)
+    } else {
+      roles[role] = value == nil ? nil : try AddedToken(settings, name, isSpecial: isSpecial)
+      roles[role]?.isSpecial = true
+    }
   }
 
   /// Takes over a list of tokens, or tokens by their names.

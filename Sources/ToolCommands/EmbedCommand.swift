@@ -7,7 +7,7 @@ struct EmbedCommand: ToolCommand {
     commandName: "embed",
     abstract: "Makes a vector of each text, as sentence-transformers does.",
     discussion: """
-      How, the directory says (modules.json, 1_Pooling/config.json, sentence_bert_config.json); without these files it is \
+      How, the directory says (modules.json, 1_Pooling/config.json, sentence_*_config.json); without these files it is \
       the mean over all tokens. Texts that are too long are cut, with a note. For people, the cosine similarities of the \
       texts are printed; lines of a file are answered by lines {"text", "embedding"}.
 
@@ -51,15 +51,20 @@ struct EmbedCommand: ToolCommand {
   }
 
   mutating func run(on console: Console) throws -> ToolExit {
-    let source = try model.open(console)
     var settings = EmbeddingSettings()
+    var place = model.path
     do throws(CheckpointError) {
-      settings = try EmbeddingSettings(source)
+      let limits = model.sourceOptions.openOptions.limits
+      if let directory = try SentenceDirectory(place, limits) {
+        place = directory.modelPath
+        settings = try directory.settings()
+      }
     } catch {
       // Whoever names the pooling does not need what cannot be read.
       guard pooling != nil, error.kind == .unsupported else { throw error }
       console.writeNote("only --pooling and --normalize count: \(error)")
     }
+    let source = try model.open(console, at: place)
     settings.pooling = pooling?.pooling ?? settings.pooling
     settings.normalizes = settings.normalizes || normalize
     let embedder = try SentenceEmbedder(

@@ -73,7 +73,10 @@ struct GenerateCommand: ToolCommand {
     if let inputs { return try ModelInputs(opening: inputs) }
     if let inputIDs { return ModelInputs(inputIDs: try TokenArray([inputIDs.tokens])) }
     if let prompt, let tokenizer {
-      return try model.inputs([try tokenizer.encode(prompt)])
+      // The reference's pipeline passes no token types on, whatever the tokenizer gives.
+      var inputs = try model.inputs([try tokenizer.encode(prompt)])
+      inputs.tokenTypeIDs = nil
+      return inputs
     }
     guard let first = settings.bosTokenID else {
       throw CheckpointError(

@@ -17,9 +17,11 @@ struct ModelArguments: ParsableArguments {
   var requireFinite = false
 
   /// Opens the model's files; what is worth knowing goes to standard error.
-  func open(_ console: Console) throws(CheckpointError) -> ModelSource {
+  ///
+  /// - Parameter place: Where they lie, if it is another place than the one that was given.
+  func open(_ console: Console, at place: String? = nil) throws(CheckpointError) -> ModelSource {
     let source = try ModelSource(
-      path, options: sourceOptions.openOptions, fill: filling.patterns)
+      place ?? path, options: sourceOptions.openOptions, fill: filling.patterns)
     for note in source.checkpoint.notes + source.notes { console.writeNote(note) }
     return source
   }

@@ -7,7 +7,8 @@ struct TokenizeCommand: ToolCommand {
     commandName: "tokenize",
     abstract: "Turns texts into token ids, as Transformers does.",
     discussion: """
-      MODEL is a directory with tokenizer.json, vocab.txt, or vocab.json and merges.txt; or a tokenizer.json itself.
+      MODEL is a directory with tokenizer.json, vocab.txt, or vocab.json and merges.txt; or a tokenizer.json itself, which \
+      then cuts and fills up as it states, unless options say otherwise.
 
       Lines of the input are JSON objects {"text": …, "pair": …?}; each answer is a line {"ids", "offsets", "type_ids", \
       "attention_mask", "decoded", "decoded_skip"}, with offsets in Unicode scalars, and decoded_skip without special \
@@ -50,7 +51,7 @@ struct TokenizeCommand: ToolCommand {
     let tokenizer =
       try PathKind(path: model) == .file
       ? try Tokenizer(contentsOf: model) : try Tokenizer.load(from: model)
-    let options = try encoding.options(for: tokenizer)
+    let options = encoding.options(for: tokenizer)
     let inputs = try input.map(LineFile.inputs) ?? texts.map { TokenizerInput($0, pair: pair) }
     guard input != nil || output != nil || json else {
       for encoding in try tokenizer.encodeBatch(inputs, options: options) {
@@ -145,8 +146,8 @@ struct EncodingArguments: ParsableArguments {
   @Option(help: "The side where texts are cut; by default the tokenizer's own.")
   var truncationSide: SideChoice?
 
-  @Option(help: "What is filled up to.")
-  var padding: PaddingChoice = .none
+  @Option(help: "What is filled up to; by default nothing.")
+  var padding: PaddingChoice?
 
   @Option(help: "The side where padding is put; by default the tokenizer's own.")
   var paddingSide: SideChoice?
@@ -158,7 +159,7 @@ struct EncodingArguments: ParsableArguments {
   var padTokenID: Int?
 
   @Option(help: "How many tokens parts that are cut off have in common.")
-  var stride = 0
+  var stride: Int?
 
   func validate() throws {
     for (name, value) in [
@@ -169,30 +170,49 @@ struct EncodingArguments: ParsableArguments {
     }
   }
 
-  /// The options for a tokenizer. Without a length its model's own counts, and without that nothing is cut or filled up
-  /// to a maximum, as in Transformers.
-  func options(for tokenizer: Tokenizer) throws(CheckpointError) -> EncodingOptions {
-    var options = EncodingOptions(addsSpecialTokens: !noSpecialTokens)
-    let length = maxLength ?? tokenizer.maximumLength
-    let choice =
-      truncation ?? (maxLength != nil && padding == .none ? .longestFirst : TruncationChoice.none)
-    if let length, let strategy = Truncation.Strategy(rawValue: choice.rawValue) {
-      options.truncation = Truncation(
-        maximumLength: length, strategy: strategy,
-        side: truncationSide?.side ?? tokenizer.truncationSide, stride: stride)
-    }
-    let padded: Padding.Length? =
-      switch padding {
-      case .none: nil
-      case .longest: .longest
-      case .maximum: length.map { .fixed($0) }
+  /// The options for a tokenizer: its usual ones, and what is asked for. Without a length its model's own counts, and
+  /// without that nothing is cut or filled up to a maximum, as in Transformers.
+  func options(for tokenizer: Tokenizer) -> EncodingOptions {
+    var options = tokenizer.usualOptions
+    options.addsSpecialTokens = !noSpecialTokens
+    let length = maxLength ?? options.truncation?.maximumLength ?? tokenizer.maximumLength
+    let isPadded = padding.map { $0 != .none } ?? false
+    if let choice = truncation ?? (maxLength != nil && !isPadded ? .longestFirst : nil) {
+      let strategy = Truncation.Strategy(rawValue: choice.rawValue)
+      let overlap = options.truncation?.stride ?? 0
+      options.truncation = length.flatMap { length in
+        strategy.map {
+          Truncation(
+            maximumLength: length, strategy: $0, side: tokenizer.truncationSide, stride: overlap)
+        }
       }
-    if let padded {
-      options.padding = Padding(
-        padded, side: paddingSide?.side ?? tokenizer.paddingSide, multiple: padToMultipleOf,
-        id: padTokenID)
+    }
+    if let truncationSide { options.truncation?.side = truncationSide.side }
+    if let stride { options.truncation?.stride = stride }
+
+    let filling = options.padding ?? Padding(side: tokenizer.paddingSide)
+    switch padding {
+    case nil: break
+    case .some(.none): options.padding = nil
+    case .longest: options.padding = filling.filling(up: .longest)
+    case .maximum: options.padding = length.map { filling.filling(up: .fixed($0)) }
+    }
+    if let paddingSide { options.padding?.side = paddingSide.side }
+    if let padToMultipleOf { options.padding?.multiple = padToMultipleOf }
+    if let padTokenID {
+      options.padding?.id = padTokenID
+      options.padding?.token = nil
     }
     return options
+  }
+}
+
+extension Padding {
+  /// The same padding to another length.
+  fileprivate func filling(up length: Length) -> Padding {
+    var padding = self
+    padding.length = length
+    return padding
   }
 }
 

@@ -132,7 +132,7 @@ extension LanguageModel {
     }
     var inputs = ModelInputs(inputIDs: try TokenArray(dimensions: dimensions, elements: ids))
     inputs.attentionMask = try TokenArray(dimensions: dimensions, elements: mask)
-    if takesTokenTypes {
+    if takesTokenTypes(given: nil) {
       inputs.tokenTypeIDs = try TokenArray(
         dimensions: dimensions, elements: tokens(below: sizes.tokenTypes))
     }

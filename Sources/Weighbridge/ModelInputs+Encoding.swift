@@ -4,11 +4,14 @@ internal import LayoutRules
 public import Tokenizers
 
 extension LanguageModel {
-  /// True if texts have token types for this model: the tokenizers of the other families give none.
-  var takesTokenTypes: Bool { Configuration.family == .bert }
+  /// Whether token types are an input of this model for texts of a tokenizer. The tokenizer says it, as in Transformers
+  /// (`model_input_names`, 5.23); where it does not, being a bare `tokenizer.json`, BERT takes them.
+  ///
+  /// - Parameter given: ``Tokenizer/givesTokenTypes`` or ``Encoding/givesTokenTypes``.
+  func takesTokenTypes(given: Bool?) -> Bool { given ?? (Configuration.family == .bert) }
 
-  /// What encoded texts are for this model: ids, the mask where there is padding, and for BERT the token types, as
-  /// Transformers' tokenizers of the families give them (`model_input_names`, 5.23).
+  /// What encoded texts are for this model: ids, the mask where there is padding, and the token types if the tokenizer
+  /// gives them.
   ///
   /// - Throws: `mismatch` if the encodings differ in length, `inconsistent` if there is no token.
   public func inputs(_ encodings: [Encoding]) throws(CheckpointError) -> ModelInputs {
@@ -21,7 +24,7 @@ extension LanguageModel {
     if encodings.contains(where: { $0.attentionMask.contains(0) }) {
       inputs.attentionMask = try TokenArray(encodings.map(\.attentionMask))
     }
-    if takesTokenTypes {
+    if takesTokenTypes(given: encodings.first?.givesTokenTypes) {
       inputs.tokenTypeIDs = try TokenArray(encodings.map(\.typeIDs))
     }
     return inputs

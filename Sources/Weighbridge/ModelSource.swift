@@ -45,11 +45,7 @@ public struct ModelSource: Sendable {
     _ path: String, options: OpenOptions = OpenOptions(), fill: [NamePattern] = []
   ) throws(CheckpointError) {
     let checkpoint = try Checkpoint.open(path, options: options)
-    var directory = path
-    if try PathKind(path: path) != .directory {
-      let parent = splitPath(path).directory
-      directory = parent.isEmpty ? "." : parent
-    }
+    let directory = try Self.directory(of: path)
     let configurationFile = Directory.join(directory, "config.json")
     guard let bytes = try Self.bytes(configurationFile, options.limits) else {
       throw CheckpointError(
@@ -106,8 +102,15 @@ public struct ModelSource: Sendable {
     }
   }
 
+  /// The directory that a path names or lies in.
+  static func directory(of path: String) throws(CheckpointError) -> String {
+    guard try PathKind(path: path) != .directory else { return path }
+    let parent = splitPath(path).directory
+    return parent.isEmpty ? "." : parent
+  }
+
   /// The bytes of a file within the limit for JSON documents; nil if it is not there.
-  fileprivate static func bytes(
+  static func bytes(
     _ path: String, _ limits: ReadLimits
   ) throws(CheckpointError) -> [UInt8]? {
     guard try PathKind(path: path) != .nothing else { return nil }
@@ -222,7 +225,7 @@ extension ModelSource {
 extension ModelSource {
   /// The model's tokenizer.
   ///
-  /// - Throws: What ``Tokenizer/load(from:family:)`` throws.
+  /// - Throws: What ``Tokenizer/load(from:as:)`` throws.
   public func tokenizer() throws(CheckpointError) -> Tokenizer {
     guard let files else { return try Tokenizer.load(from: directory) }
     var contents: [String: [UInt8]] = [:]

@@ -4,7 +4,7 @@ public import LanguageModels
 internal import LayoutRules
 public import Tokenizers
 
-/// A model that makes one vector of a text, as sentence-transformers (5) does.
+/// A model that makes one vector of a text, as sentence-transformers (6) does.
 ///
 ///     let embedder = try SentenceEmbedder.load(from: "models/all-MiniLM-L6-v2")
 ///     let vectors = try embedder.embed(["How heavy is it?", "What does it weigh?"]).vectors
@@ -42,21 +42,25 @@ public struct SentenceEmbedder: Sendable {
     self.model = model
     self.tokenizer = tokenizer
     self.settings = settings
-    maximumLength = [settings.maximumLength, tokenizer.maximumLength].compactMap { $0 }
-      .reduce(model.longestInput, min)
+    let stated = settings.maximumLength ?? tokenizer.maximumLength
+    maximumLength = min(stated ?? model.longestInput, model.longestInput)
   }
 
   /// Loads model, tokenizer and settings of a directory; without sentence-transformers' files the mean over tokens is taken.
   ///
-  /// - Throws: What ``ModelSource``, ``EmbeddingSettings/init(_:)`` and ``Tokenizer/load(from:family:)`` throw.
+  /// The model may lie in a directory of its own, which `modules.json` names.
+  /// - Throws: What ``ModelSource``, ``EmbeddingSettings/init(_:)`` and ``Tokenizer/load(from:as:)`` throw.
   public static func load(
     from path: String, options: LoadOptions = LoadOptions(),
     opening openOptions: OpenOptions = OpenOptions()
   ) throws(CheckpointError) -> SentenceEmbedder {
-    let source = try ModelSource(path, options: openOptions, fill: options.fill)
+    let directory = try SentenceDirectory(path, openOptions.limits)
+    let source = try ModelSource(
+      directory?.modelPath ?? path, options: openOptions, fill: options.fill)
+    let settings = try directory?.settings()
     return try SentenceEmbedder(
       try source.load(try source.modelClass(of: .base).type, options: options),
-      tokenizer: try source.tokenizer(), settings: try EmbeddingSettings(source))
+      tokenizer: try source.tokenizer(), settings: settings ?? EmbeddingSettings())
   }
 
   /// The vectors of texts.
@@ -83,7 +87,7 @@ public struct SentenceEmbedder: Sendable {
     for first in stride(from: 0, to: texts.count, by: Self.encodedCount) {
       let encodings = try tokenizer.encodeBatch(
         texts[first..<min(first + Self.encodedCount, texts.count)].map {
-          TokenizerInput(settings.stripsTexts ? $0.stripped : $0)
+          TokenizerInput($0)
         }, options: options)
       if let place = encodings.firstIndex(where: { $0.ids.isEmpty }) {
         throw CheckpointError(
@@ -119,7 +123,9 @@ public struct SentenceEmbedder: Sendable {
       inputIDs: try padded(encodings.map(\.ids), with: tokenizer.paddingTokenID ?? 0))
     inputs.attentionMask = try padded(
       encodings.map { Array(repeating: 1, count: $0.count) }, with: 0)
-    if model.takesTokenTypes { inputs.tokenTypeIDs = try padded(encodings.map(\.typeIDs), with: 0) }
+    if model.takesTokenTypes(given: tokenizer.givesTokenTypes) {
+      inputs.tokenTypeIDs = try padded(encodings.map(\.typeIDs), with: 0)
+    }
     let outputs = try model(inputs, options: RunOptions(padding: .skipped))
     guard let states = outputs.lastHiddenState, let width = states.dimensions.last else {
       return []
@@ -157,18 +163,5 @@ extension LanguageModel {
       return positions
     }
     return positions - padding - 1
-  }
-}
-
-extension String {
-  /// The text without white space at its ends, as Python's `str.strip` takes it away.
-  fileprivate var stripped: String {
-    func isSpace(_ scalar: Unicode.Scalar) -> Bool {
-      scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
-    }
-    guard let first = unicodeScalars.firstIndex(where: { !isSpace($0) }),
-      let last = unicodeScalars.lastIndex(where: { !isSpace($0) })
-    else { return "" }
-    return String(unicodeScalars[first...last])
   }
 }

@@ -7,14 +7,14 @@ import Tokenizers
 @Suite struct LoadingTests {
   /// A directory with the fixture's files and others.
   private func load(
-    _ name: String, _ files: [String: String], family: TokenizerFamily? = nil
+    _ name: String, _ files: [String: String], as owner: TokenizerClass? = nil
   ) throws -> Tokenizer {
     let folder = try TemporaryDirectory()
     for file in try Directory.names(in: directory(name)) where file != "expected.json" {
       _ = try folder.write(Fixture("tokenizers/\(name)/\(file)").bytes(), as: file)
     }
     for (file, text) in files { _ = try folder.write(Array(text.utf8), as: file) }
-    return try Tokenizer.load(from: folder.path, family: family)
+    return try Tokenizer.load(from: folder.path, as: owner)
   }
 
   @Test func `a directory without a tokenizer is refused`() throws {
@@ -35,7 +35,9 @@ import Tokenizers
     #expect(try lowered.encode("THE").ids == cased.encode("the").ids)
   }
 
-  @Test func `truncation and padding of tokenizer.json are known and not applied`() throws {
+  @Test func `truncation and padding of tokenizer.json are known, and applied by the file alone`()
+    throws
+  {
     var json = try fixture("bert-uncased/tokenizer.json")
     var members = try #require(json.members)
     members.removeAll { $0.key == "truncation" || $0.key == "padding" }
@@ -61,16 +63,102 @@ import Tokenizers
     let asked = EncodingOptions(
       truncation: tokenizer.statedTruncation, padding: tokenizer.statedPadding)
     #expect(try tokenizer.encode("a", options: asked).count == 128)
+    // Alone, the file does what it says.
+    let bare = try Tokenizer(json: json, file: "tokenizer.json")
+    #expect(bare.usualOptions == asked)
+    #expect(try bare.encode("a").count == 128)
+    #expect(try bare.encodeBatch(["a"]).map(\.count) == [128])
+    #expect(try bare.encode("a", options: EncodingOptions()).count == 3)
   }
 
-  @Test func `a mask that is stated as text takes the space before it, as it did up to 4`() throws {
+  @Test func `a mask takes the space before it only where a file says so`() throws {
     let tokenizer = try load(
       "roberta-files", ["special_tokens_map.json": #"{"mask_token":"<mask>"}"#])
-    #expect(try tokenizer.encode("a <mask>").tokens == ["<s>", "a", " <mask>", "</s>"])
+    #expect(try tokenizer.encode("a <mask>").tokens == ["<s>", "a", "Ġ", "<mask>", "</s>"])
     let stated = try load(
       "roberta-files",
-      ["special_tokens_map.json": #"{"mask_token":{"content":"<mask>","lstrip":false}}"#])
-    #expect(try stated.encode("a <mask>").tokens == ["<s>", "a", "Ġ", "<mask>", "</s>"])
+      ["special_tokens_map.json": #"{"mask_token":{"content":"<mask>","lstrip":true}}"#])
+    #expect(try stated.encode("a <mask>").tokens == ["<s>", "a", " <mask>", "</s>"])
+  }
+
+  @Test func `the class puts its own around the vocabulary of tokenizer.json`() throws {
+    // Nothing is stated beside the class, so that its defaults count: lower case, no matter what tokenizer.json says.
+    let silent = try load(
+      "bert-cased", ["tokenizer_config.json": #"{"tokenizer_class":"BertTokenizer"}"#])
+    let cased = try load("bert-cased", [:])
+    #expect(try silent.encode("THE").ids == cased.encode("the").ids)
+    let whole = try load(
+      "bert-cased", ["tokenizer_config.json": #"{"tokenizer_class":"PreTrainedTokenizerFast"}"#])
+    #expect(try whole.encode("THE").ids == cased.encode("THE").ids)
+  }
+
+  @Test func `a class that is not known is an error that names it and its file`() throws {
+    for place in ["tokenizer_config.json", "config.json"] {
+      for name in ["BertJapaneseTokenizer", "CLIPTokenizer", "NoSuchTokenizer", "Fast", ""] {
+        let files = [
+          "config.json": #"{"model_type":"bert"}"#,
+          "tokenizer_config.json": "{}",
+        ].merging([place: #"{"model_type":"bert","tokenizer_class":"\#(name)"}"#]) { $1 }
+        #expect {
+          try load("bert-uncased-files", files)
+        } throws: {
+          let error = $0 as? CheckpointError
+          return error?.kind == .unsupported && error?.site.field == "tokenizer_class"
+            && error?.site.file?.hasSuffix("/" + place) == true
+            && "\($0)".contains("'\(name)'")
+        }
+      }
+    }
+    #expect {
+      try load("bert-uncased-files", ["config.json": #"{"model_type":"albert"}"#])
+    } throws: {
+      ($0 as? CheckpointError)?.kind == .unsupported && "\($0)".contains("'albert'")
+    }
+  }
+
+  @Test func `a class without its vocabulary is an error that names it`() throws {
+    for (name, files) in [
+      ("GPT2Tokenizer", "bert-uncased-files"), ("BertTokenizer", "gpt2-files"),
+      ("TokenizersBackend", "bert-uncased-files"),
+    ] {
+      #expect {
+        try load(files, ["tokenizer_config.json": #"{"tokenizer_class":"\#(name)"}"#])
+      } throws: {
+        ($0 as? CheckpointError)?.kind == .notFound && "\($0)".contains(name)
+      }
+    }
+  }
+
+  @Test func `every class has a name of its own and types of models of its own`() {
+    for (place, owner) in TokenizerClass.all.enumerated() {
+      for name in [owner.name] + owner.otherNames {
+        #expect(TokenizerClass(named: name)?.name == owner.name)
+      }
+      for other in TokenizerClass.all[(place + 1)...] {
+        #expect(Set(owner.modelTypes).isDisjoint(with: other.modelTypes))
+        #expect(
+          Set([owner.name] + owner.otherNames).isDisjoint(with: [other.name] + other.otherNames))
+      }
+    }
+    #expect(TokenizerClass(named: "RobertaTokenizerFast")?.name == "RobertaTokenizer")
+  }
+
+  @Test func `token types are the tokenizer's, as its class or model_input_names have it`() throws {
+    #expect(try load("bert-uncased", [:]).givesTokenTypes == true)
+    #expect(try load("gpt2", [:]).givesTokenTypes == false)
+    #expect(
+      try load(
+        "bert-uncased", ["tokenizer_config.json": #"{"tokenizer_class":"DistilBertTokenizer"}"#]
+      ).givesTokenTypes == false)
+    let stated = try load(
+      "gpt2",
+      [
+        "tokenizer_config.json":
+          #"{"tokenizer_class":"GPT2Tokenizer","model_input_names":["input_ids","token_type_ids"]}"#
+      ])
+    #expect(try stated.encode("a").givesTokenTypes == true)
+    let bare = try Tokenizer(contentsOf: directory("gpt2") + "/tokenizer.json")
+    #expect(try bare.encode("a").givesTokenTypes == nil)
   }
 
   @Test func `a role that is null has no token, and one that is no token is refused`() throws {
