@@ -70,7 +70,17 @@ extension VocabularySource {
   /// The tokens for WordPiece.
   func wordPieces() throws(CheckpointError) -> Vocabulary {
     guard let document else { return try lineVocabulary() }
-    return try Vocabulary(try document.model())
+    return try Vocabulary(try Self.known(try document.model()))
+  }
+
+  /// A model whose vocabulary has an id for each token.
+  private static func known(_ model: Settings) throws(CheckpointError) -> Settings {
+    guard let type = try model.optionalString("type"), !["WordPiece", "BPE"].contains(type) else {
+      return model
+    }
+    throw model.error(
+      .unsupported, "type",
+      "the model \(quoted(type)) is not supported, expected WordPiece or BPE")
   }
 
   /// The tokens and merges for byte-pair encoding. A `tokenizer.json` of another model has no merges.
@@ -81,7 +91,7 @@ extension VocabularySource {
       let vocabulary = try objectVocabulary()
       return (vocabulary, try mergeLines(of: vocabulary))
     }
-    let vocabulary = try Vocabulary(model)
+    let vocabulary = try Vocabulary(try Self.known(model))
     let hasMerges = model.value("merges") != nil
     let table = MergeTable(vocabulary: vocabulary, continuingPrefix: "")
     return (vocabulary, hasMerges ? try MergeTable(model, vocabulary, "").table : table.table)
