@@ -197,7 +197,7 @@ enum HDF5PackedType {
   }
 
   /// The types that HDF5 lacks and whose elements take whole bytes.
-  private static let opaqueTypes: Set<DType> = [
+  static let opaqueTypes: Set<DType> = [
     .bf16, .f8E4M3, .f8E5M2, .f8E4M3FNUZ, .f8E5M2FNUZ, .f8E8M0,
   ]
 

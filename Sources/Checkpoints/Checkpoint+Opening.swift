@@ -50,7 +50,7 @@ extension Checkpoint {
     let preferred =
       [
         "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-        "pytorch_model.bin.index.json", "tf_model.h5",
+        "pytorch_model.bin.index.json", "tf_model.h5", "tf_model.h5.index.json",
       ] + KerasPreset.backboneFiles
     if let name = preferred.first(where: names.contains) {
       let checkpoint = try open(Directory.join(path, name), options: options)
@@ -62,7 +62,7 @@ extension Checkpoint {
     }
     let indices = names.filter {
       $0.hasSuffix(".safetensors.index.json") || $0.hasSuffix(".bin.index.json")
-        || $0.hasSuffix(".weights.json")
+        || $0.hasSuffix(".h5.index.json") || $0.hasSuffix(".weights.json")
     }
     let files = names.filter { CheckpointFormat(fileName: $0) != nil || $0.hasSuffix(".keras") }
     let candidates = indices.isEmpty ? files : indices

@@ -25,7 +25,9 @@ extension Checkpoint {
     let graph =
       index.isKeras
       ? try mergeGroups(index, shards, file: file.path)
-      : try merge(index, shards, file: file.path)
+      : try merge(
+        index.inNamesOfShards(file: file.path) { shards[$0]?.graph.weights[$1] != nil }, shards,
+        file: file.path)
     return Checkpoint(
       format: first.format, container: first.container + ", \(shards.count) shards",
       files: [file.path] + shards.values.flatMap(\.files), graph: graph,

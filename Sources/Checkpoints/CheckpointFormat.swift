@@ -39,11 +39,15 @@ public enum CheckpointFormat: String, Sendable, Hashable, CaseIterable {
   ]
 
   /// The name that Transformers, or KerasHub for its own layout, gives such a file in a model directory.
-  func directoryFileName(_ layout: LayoutChoice) -> String {
-    switch self {
-    case .safetensors: "model.safetensors"
-    case .pytorch: "pytorch_model.bin"
-    case .hdf5: layout == .layout(.kerasHub) ? "model.weights.h5" : "tf_model.h5"
+  ///
+  /// - Parameter layout: That of the names in the file; nil for one that no framework reads.
+  func directoryFileName(_ layout: Layout?) -> String {
+    switch (self, layout) {
+    case (.safetensors, _): "model.safetensors"
+    case (.pytorch, _): "pytorch_model.bin"
+    case (.hdf5, .tensorFlow): "tf_model.h5"
+    case (.hdf5, .kerasHub): "model.weights.h5"
+    case (.hdf5, _): "model.h5"
     }
   }
 }

@@ -79,7 +79,9 @@ extension CompanionConversion {
     put(
       ConfigurationDocument.transformers(
         for: architecture, from: configuration, vocabulary: try kerasHubVocabulary()), into: &plan)
-    guard let document = try directory.json("tokenizer.json", limits) else { return }
+    guard let document = try directory.json("tokenizer.json", limits),
+      document["class_name"] != nil
+    else { return }
     let settings = document["config"]
     var members: [(String, JSONValue)] = []
     if family == .bert {

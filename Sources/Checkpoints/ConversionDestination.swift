@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import LayoutRules
 internal import TensorValues
 internal import WeightGraph
 
@@ -8,7 +9,7 @@ struct ConversionDestination: Sendable {
   /// The directory, with its slash; empty for the working directory.
   let directory: String
   /// The name of the file if there is one.
-  let fileName: String
+  private(set) var fileName: String
   /// True if the destination is a directory as Transformers saves it, with files beside the weights.
   let isDirectory: Bool
   /// True if the directory does not exist yet.
@@ -28,7 +29,7 @@ struct ConversionDestination: Sendable {
     if isDirectory {
       self.format = format ?? layout.frameworkFormat ?? .safetensors
       directory = path.hasSuffix("/") ? path : path + "/"
-      fileName = self.format.directoryFileName(layout)
+      fileName = self.format.directoryFileName(nil)
       makesDirectory = kind == .nothing
     } else {
       guard let chosen = format ?? named else {
@@ -43,6 +44,18 @@ struct ConversionDestination: Sendable {
       fileName = name
       makesDirectory = false
     }
+  }
+
+  /// Gives the file in a directory the name by which the layout's framework finds it.
+  ///
+  /// - Parameter layout: What is written; nil for names that are no known layout's.
+  mutating func name(for layout: Layout?) {
+    if isDirectory { fileName = format.directoryFileName(layout) }
+  }
+
+  /// True if Transformers looks for weights there: in a directory, or in a file of the name that it gives them.
+  var isReadByTransformers: Bool {
+    isDirectory || fileName == format.directoryFileName(.transformers)
   }
 
   /// The path of a file: the name itself, or as huggingface_hub names shards, `model-00001-of-00003.safetensors`.

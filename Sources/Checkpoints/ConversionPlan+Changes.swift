@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import LayoutRules
 internal import OrderedCollections
 internal import TensorValues
 internal import WeightGraph
@@ -83,5 +84,43 @@ extension WeightGraph {
     }
     receipt.casts = casts
     return graph
+  }
+
+  /// The weights in types that TensorFlow reads from HDF5, which has no bfloat16 and no 8-bit floats.
+  ///
+  /// - Parameter dtype: The type that float weights have afterwards, if it was one of those.
+  func widened(
+    for dtype: inout DType?, file: String, receipt: inout ConversionReceipt
+  ) throws(CheckpointError) -> WeightGraph {
+    var casts = receipt.casts
+    let known = Set(casts.map(\.name))
+    var types: Set<DType> = []
+    let graph = try mapWeights { (name, weight) throws(CheckpointError) in
+      guard HDF5PackedType.opaqueTypes.contains(weight.dtype) else { return weight }
+      do throws(TransformError) {
+        let cast = try weight.cast(to: .f32)
+        types.insert(weight.dtype)
+        if !known.contains(name) {
+          casts.append(ConversionReceipt.Cast(name: name, from: weight.dtype, to: .f32))
+        }
+        return cast
+      } catch {
+        throw CheckpointError(.unsupported, file: file, tensor: name.string, error.description)
+      }
+    }
+    if types.isEmpty { return self }
+    receipt.casts = casts
+    dtype = .f32
+    let names = types.map(\.rawValue).sorted().joined(separator: ", ")
+    receipt.notes.append(
+      "\(names) is written as F32, which holds every value of it: TensorFlow reads no such type from HDF5"
+    )
+    return graph
+  }
+
+  /// The layout whose framework reads these names as they are; nil if there is none.
+  var layoutAsItIs: Layout? {
+    guard let model = try? RecognizedModel(self), model.isAsWritten else { return nil }
+    return model.layout
   }
 }

@@ -72,7 +72,7 @@ extension Checkpoint {
   ) throws(CheckpointError) -> ModelArchitecture? {
     guard
       let model = try? RecognizedModel(graph, configuration: companions.configuration()),
-      model.layout == .transformers, model.wrapper.isEmpty,
+      model.layout == .transformers, model.isAsWritten,
       let plan = try? LoadPlan(graph, as: model), plan.report.problems.isEmpty
     else { return nil }
     return model.architecture

@@ -15,8 +15,8 @@ struct LaidOutWeights {
 extension WeightGraph {
   /// The weights in the layout that is asked for. Bytes are read only to compare what a layout holds twice.
   func laidOut(
-    _ options: ConversionOptions, for destination: ConversionDestination, file: String,
-    receipt: inout ConversionReceipt
+    _ options: ConversionOptions, from format: CheckpointFormat,
+    for destination: ConversionDestination, file: String, receipt: inout ConversionReceipt
   ) throws(CheckpointError) -> LaidOutWeights {
     let kept = LaidOutWeights(graph: self)
     do throws(CheckpointError) {
@@ -27,7 +27,8 @@ extension WeightGraph {
         let model = try bound(options, file: file)
         return try laidOut(model, in: layout, options, receipt: &receipt)
       case .automatic:
-        guard let layout = automaticLayout(for: destination, receipt: &receipt) else {
+        guard let layout = automaticLayout(from: format, for: destination, receipt: &receipt)
+        else {
           return kept
         }
         var laidOutReceipt = receipt
@@ -63,15 +64,18 @@ extension WeightGraph {
 
   /// The layout that nobody asked for by name; nil if names stay as they are.
   private func automaticLayout(
-    for destination: ConversionDestination, receipt: inout ConversionReceipt
+    from format: CheckpointFormat, for destination: ConversionDestination,
+    receipt: inout ConversionReceipt
   ) -> Layout? {
     let model: RecognizedModel
     do throws(CheckpointError) {
       model = try RecognizedModel(self)
     } catch {
-      if error.kind != .notFound {
-        receipt.notes.append("names are kept as they are: \(error.description)")
-      }
+      let reason =
+        error.kind == .notFound ? "they are no model's that is known" : error.description
+      receipt.notes.append(
+        "names are kept as they are: \(reason)"
+          + (destination.format.whatLoadsNothing(from: format).map { "; " + $0 } ?? ""))
       return nil
     }
     let layout: Layout = destination.format == .hdf5 ? .tensorFlow : .transformers
@@ -83,10 +87,13 @@ extension WeightGraph {
       return nil
     }
     if layout == .tensorFlow || model.layout != .transformers { return layout }
-    if model.wrapper.isEmpty { return nil }
-    if destination.isDirectory { return .transformers }
+    if model.wrapper.isEmpty && model.innerWrappers.isEmpty { return nil }
+    if destination.isReadByTransformers { return .transformers }
+    let inside = model.innerWrappers.map { quoted($0) }.joined(separator: ", ")
     receipt.notes.append(
-      "the names stand under \(quoted(model.wrapper)), which Transformers does not look into; --layout transformers takes it off"
+      (model.wrapper.isEmpty
+        ? "the names have \(inside) inside" : "the names stand under \(quoted(model.wrapper))")
+        + ", which Transformers does not look into; --layout transformers takes it off"
     )
     return nil
   }
@@ -98,7 +105,7 @@ extension WeightGraph {
     try options.checkAllowances(model.report)
     try model.report.check(
       mayMiss: { name in options.allowMissing.contains { $0.matches(name) } },
-      remedy: ConversionOptions.remedy)
+      remedy: { ConversionOptions.remedy($0, in: model.report) })
     receipt.notes += model.notes
     if model.model.hasUnusualWrapper {
       receipt.notes.append(
@@ -127,15 +134,12 @@ extension WeightGraph {
         "the layout \(layout.rawValue) holds it and \(quoted(pair.first.string)) as one weight, and they differ"
       )
     }
+    receipt.notes += model.report.notesOfFilled
     for entry in model.report.entries {
       switch entry.outcome {
       case .dropped:
         receipt.omissions += entry.stored.map {
           .init(item: "tensor " + quoted($0.string), reason: entry.detail ?? "no parameter")
-        }
-      case .filled:
-        receipt.notes += entry.parameters.map {
-          "\(quoted($0.string)) is zeros where the source has nothing: \(entry.detail ?? "")"
         }
       case .missing:
         receipt.omissions += entry.parameters.map {
@@ -183,9 +187,24 @@ extension Layout {
   }
 }
 
+extension CheckpointFormat {
+  /// What finds nothing in a file of this format by names that came from another one; nil where names serve alike.
+  fileprivate func whatLoadsNothing(from source: CheckpointFormat) -> String? {
+    switch (self, source == .hdf5) {
+    case (.hdf5, false):
+      "h5py reads them, but neither Keras nor Transformers' TensorFlow classes load a model by them"
+    case (.safetensors, true), (.pytorch, true):
+      "no module of torch has such names, so that neither load_state_dict nor Transformers loads them"
+    default: nil
+    }
+  }
+}
+
 extension ConversionOptions {
   /// What helps against a problem, as a command line says it.
-  fileprivate static func remedy(_ entry: LoadReport.Entry) -> String? {
+  fileprivate static func remedy(
+    _ entry: LoadReport.Entry, in report: LoadReport
+  ) -> String? {
     switch entry.outcome {
     case .missing:
       guard let parameter = entry.parameters.first else { return nil }
@@ -197,7 +216,10 @@ extension ConversionOptions {
       return "open all files of the checkpoint together, or leave it out with --allow-missing "
         + quoted(parameter.string)
     case .unexpected:
-      return entry.stored.first.map { "--exclude \(quoted($0.string)) leaves it out" }
+      guard let name = entry.stored.first else { return nil }
+      let pattern = report.pattern(ofUnexpected: name)
+      return
+        "--exclude \(quoted(pattern ?? name.string)) leaves \(pattern == nil ? "it" : "them") out"
     case .claimedTwice:
       return entry.stored.last.map { "--exclude \(quoted($0.string)) leaves one of them out" }
     default: return nil
@@ -213,6 +235,28 @@ extension ConversionOptions {
         "the pattern \(quoted(pattern.text)) of --allow-missing matches no missing parameter",
         remedy: "leave it out")
     }
+  }
+}
+
+extension LoadReport {
+  /// A pattern for an unexpected name and others that begin with the same component, where every name that does is
+  /// unexpected; nil if it would be for one name only.
+  fileprivate func pattern(ofUnexpected name: ExactName) -> String? {
+    let bytes = name.string.utf8
+    let borders = [UInt8(ascii: "/"), UInt8(ascii: ".")]
+    guard let border = borders.lazy.compactMap({ bytes.firstIndex(of: $0) }).first else {
+      return nil
+    }
+    let start = bytes[...border]
+    // The component is repeated in a pattern: a wildcard in it would stand for more.
+    guard !start.contains(where: { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") }) else {
+      return nil
+    }
+    let others = entries.filter { entry in
+      entry.stored.contains { $0.string.utf8.starts(with: start) }
+    }
+    guard others.count > 1, others.allSatisfy({ $0.outcome == .unexpected }) else { return nil }
+    return String(Substring(start)) + "*"
   }
 }
 

@@ -36,7 +36,7 @@ public struct ConversionPlan: Sendable {
   public init(
     _ source: Checkpoint, named sourcePath: String, to path: String, options: ConversionOptions
   ) throws(CheckpointError) {
-    let destination = try ConversionDestination(
+    var destination = try ConversionDestination(
       path: path, source: sourcePath, format: options.format, layout: options.layout)
     let sourceFormat = source.format.rawValue + " (\(source.container))"
     var receipt = ConversionReceipt(
@@ -45,9 +45,14 @@ public struct ConversionPlan: Sendable {
     var graph = try source.graph.selected(options, file: sourcePath, receipt: &receipt)
     graph = try graph.renamed(options.rename, file: sourcePath, receipt: &receipt)
     let laidOut = try graph.laidOut(
-      options, for: destination, file: sourcePath, receipt: &receipt)
+      options, from: source.format, for: destination, file: sourcePath, receipt: &receipt)
     graph = laidOut.graph
+    destination.name(for: laidOut.layout ?? graph.layoutAsItIs)
     graph = try graph.cast(to: options.dtype, file: sourcePath, receipt: &receipt)
+    var options = options
+    if laidOut.layout == .tensorFlow {
+      graph = try graph.widened(for: &options.dtype, file: sourcePath, receipt: &receipt)
+    }
     graph.prepareFacts(for: destination.format, from: source.format, receipt: &receipt)
 
     let ties = graph.ties

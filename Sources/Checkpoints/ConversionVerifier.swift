@@ -94,7 +94,7 @@ struct ConversionVerifier {
           try unsafe buffers.read(pair.expected, pair.written, chunk) {
             (expected, written) throws(CheckpointError) in
             try unsafe pair.compare(expected, written, at: chunk.lowerBound)
-            if case .cast(let original) = pair.expected.expression {
+            if let original = pair.expected.beforeCasts {
               let error = try unsafe RoundingError(
                 original, cast: written, pair.expected.dtype, chunk)
               errors.withLock { $0[pair.name, default: RoundingError()].merge(error) }
@@ -182,5 +182,15 @@ extension Weight {
     case .concatenated(let parts, _): parts.flatMap(\.sources)
     case .cast(let inner): inner.sources
     }
+  }
+}
+
+extension Weight {
+  /// What a cast weight was before; nil if it is none. Where the destination lacks the type that was asked for, there are
+  /// two casts, and what counts is what they did together.
+  fileprivate var beforeCasts: Weight? {
+    guard case .cast(var original) = expression else { return nil }
+    while case .cast(let inner) = original.expression { original = inner }
+    return original
   }
 }

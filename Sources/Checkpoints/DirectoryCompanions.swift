@@ -8,6 +8,8 @@ public import TensorValues
 /// byte for byte; what the destination's framework reads otherwise is put into its form.
 public struct DirectoryCompanions: Sendable {
   let directory: ModelDirectory?
+  /// The file of the weights that may hold a configuration of its own.
+  private let archive: String?
   let limits: ReadLimits
   /// Weights that were not read, links, hidden files: no destination gets them.
   let omissions: [ConversionReceipt.Omission]
@@ -26,6 +28,7 @@ public struct DirectoryCompanions: Sendable {
     limits: ReadLimits = ReadLimits()
   ) throws(CheckpointError) {
     self.limits = limits
+    archive = weights.first ?? source
     guard let source else {
       directory = nil
       omissions = []
@@ -42,10 +45,14 @@ public struct DirectoryCompanions: Sendable {
     omissions = directory.omissions.filter { !read.contains(ExactName($0.item)) }
   }
 
-  /// What `config.json` says, in either form, with KerasHub's `task.json`; nil if there is no such file.
+  /// What `config.json` says, in either form, with KerasHub's `task.json`; nil if there is no such file. A `.keras` archive
+  /// has its own inside, which counts if it is one of KerasHub's.
   ///
   /// - Throws: what ``ModelConfiguration`` throws: `unsupported` for another kind of model, `malformed`…
   public func configuration() throws(CheckpointError) -> ModelConfiguration? {
+    if let archive, let inside = try KerasArchive.configuration(in: archive, limits: limits) {
+      return inside
+    }
     guard let directory, let bytes = try directory.bytes("config.json", limits) else { return nil }
     let task = try directory.bytes("task.json", limits).map {
       (bytes: $0, file: Directory.join(directory.path, "task.json"))

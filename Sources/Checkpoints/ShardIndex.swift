@@ -1,11 +1,11 @@
 internal import CheckpointBytes
 internal import OrderedCollections
 
-/// An index of shards as Transformers writes it (`model.safetensors.index.json`, `pytorch_model.bin.index.json`), or as
-/// Keras does (`x.weights.json`, where a group maps to one file or several).
+/// An index of shards as Transformers writes it (`model.safetensors.index.json`, `pytorch_model.bin.index.json`,
+/// `tf_model.h5.index.json`), or as Keras does (`x.weights.json`, where a group maps to one file or several).
 struct ShardIndex {
   /// The shards' file names by tensor (or, for Keras, by group), in the order of the index.
-  let files: OrderedDictionary<ExactName, [String]>
+  private(set) var files: OrderedDictionary<ExactName, [String]>
   /// The shards, each once, in the order in which they are first named.
   let shards: OrderedSet<ExactName>
   /// True if the index maps groups, not tensors.
@@ -74,6 +74,35 @@ struct ShardIndex {
 }
 
 extension ShardIndex {
+  /// The index under the names that its shards have. Transformers' TensorFlow classes (4.41, `modeling_tf_utils.py`) list
+  /// variables by their whole names, `tf_bert_model/bert/…`, and leave the first component out in the shards.
+  ///
+  /// - Parameter holds: True if a shard holds a name.
+  /// - Throws: `inconsistent` if two names become one.
+  func inNamesOfShards(
+    file: String, _ holds: (_ shard: ExactName, _ name: ExactName) -> Bool
+  ) throws(CheckpointError) -> ShardIndex {
+    func short(_ name: ExactName) -> ExactName? {
+      guard let slash = name.string.utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }
+      return ExactName(String(name.string[name.string.utf8.index(after: slash)...]))
+    }
+    let isShort = files.allSatisfy { name, files in
+      let shard = ExactName(files[0])
+      return !holds(shard, name) && short(name).map { holds(shard, $0) } ?? false
+    }
+    guard isShort, !isKeras else { return self }
+    var index = self
+    index.files = [:]
+    for (name, shard) in files {
+      guard let short = short(name), index.files.updateValue(shard, forKey: short) == nil else {
+        throw CheckpointError(
+          .inconsistent, file: file, field: "weight_map", tensor: name.string,
+          "the index lists it twice but for its first component")
+      }
+    }
+    return index
+  }
+
   /// The text of an index, as huggingface_hub 2.4 writes it: two spaces a level, keys sorted, a final newline.
   static func text(
     shardOfTensor: [(name: ExactName, file: String)], totalSize: Int, totalParameters: Int

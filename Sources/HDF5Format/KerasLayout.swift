@@ -42,6 +42,8 @@ public struct KerasLayer: Sendable, Hashable {
 extension HDF5Description {
   /// The layout of the file. Every weight that a Keras 2 file lists must be there.
   ///
+  /// A shard of Transformers' TensorFlow classes (4.41, `tf_shard_checkpoint`) lists its weights themselves as layers.
+  ///
   /// Lists longer than an attribute can be are split over `layer_names0`, `layer_names1`… (`keras/src/legacy/saving/`
   /// `legacy_h5_format.py`, 3.15).
   ///
@@ -78,10 +80,15 @@ extension HDF5Description {
           "the layer is listed twice")
       }
       let path = root.string.isEmpty ? name : ExactName("\(root)/\(name)")
+      if let weight = datasetPaths[path] {
+        layers.append(
+          KerasLayer(name: name, weights: [KerasLayer.Weight(name: name, path: weight)]))
+        continue
+      }
       guard let index = groupIndices[path] else {
         throw CheckpointError(
           .notFound, file: file, member: path.string, field: "layer_names",
-          "the layer is listed and its group is not there")
+          "the layer is listed and is not there")
       }
       var weights: [KerasLayer.Weight] = []
       for weight in try groups[index].names("weight_names", file: file) ?? [] {

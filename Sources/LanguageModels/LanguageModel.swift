@@ -46,13 +46,16 @@ public struct ModelInfo<Configuration: ModelConfig>: Sendable {
   let generation: Result<GenerationSettings, CheckpointError>?
 
   init(_ parameters: ModelParameters<Configuration>) {
+    var remarks = parameters.report.notesOfFilled
     switch (parameters.architecture.head, parameters.configuration.isCausal) {
     case (.causalLM, false):
-      remarks = ["is_decoder is false: a token sees what follows it, and no text can be generated"]
+      remarks.append(
+        "is_decoder is false: a token sees what follows it, and no text can be generated")
     case (.maskedLM, true):
-      remarks = ["is_decoder is true: a token does not see what follows it"]
-    default: remarks = []
+      remarks.append("is_decoder is true: a token does not see what follows it")
+    default: break
     }
+    self.remarks = remarks
     configuration = parameters.configuration
     architecture = parameters.architecture
     report = parameters.report

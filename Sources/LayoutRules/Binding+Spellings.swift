@@ -15,7 +15,7 @@ extension Binding {
     var spellings: [ExactName: (stored: ExactName, layer: Int?)] = [:]
     for (placement, short) in zip(placements, short) where placement.rule.isOfBody {
       for (names, short) in zip(placement.foreign, short.foreign) {
-        guard let stored = names.first(where: { checkpoint.weights[$0] != nil }) else { continue }
+        guard let stored = names.lazy.compactMap(find).first else { continue }
         let layer = placement.rule.isPerLayer ? placement.layer : nil
         for name in short { spellings[name] = (stored, layer) }
       }
@@ -23,7 +23,7 @@ extension Binding {
     var layers: Set<Int> = []
     for place in places {
       guard let name = entries[place].stored.first,
-        let found = name.ends.lazy.compactMap({ spellings[$0] }).first
+        let found = (WrapperSegments.unwrapped(name) ?? name).ends.lazy.compactMap({ spellings[$0] }).first
       else { continue }
       entries[place].outcome = .claimedTwice
       entries[place].detail = "it is \(quoted(found.stored.string)) too"

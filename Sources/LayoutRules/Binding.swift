@@ -6,6 +6,7 @@ internal import WeightGraph
 /// The state of binding one checkpoint.
 struct Binding {
   let checkpoint: WeightGraph
+  let names: WrapperSegments
   let fill: FillPolicy
   var bound: [ExactName: Weight] = [:]
   var entries: [LoadReport.Entry] = []
@@ -16,9 +17,16 @@ struct Binding {
   var pending: [ExactName: (expected: ExactName, shape: Shape)] = [:]
   private var used: Set<ExactName> = []
 
-  init(_ checkpoint: WeightGraph, _ fill: FillPolicy) {
+  init(_ checkpoint: WeightGraph, _ names: WrapperSegments, _ fill: FillPolicy) {
     self.checkpoint = checkpoint
+    self.names = names
     self.fill = fill
+  }
+
+  /// The checkpoint's own name of one that a template gives; nil if it is not there.
+  func find(_ name: ExactName) -> ExactName? {
+    let stored = names.stored(name)
+    return checkpoint.weights[stored] == nil ? nil : stored
   }
 
   mutating func bind(_ placement: Placement) {
@@ -29,7 +37,7 @@ struct Binding {
     var wrong: String?
     var isTwice = false
     for names in placement.foreign {
-      let present = names.filter { checkpoint.weights[$0] != nil }
+      let present = names.compactMap(find)
       used.formUnion(present)
       entry.stored += present
       isTwice = isTwice || present.count > 1
@@ -46,7 +54,7 @@ struct Binding {
         + " are one parameter"
     } else if weights.count < placement.foreign.count {
       let absent = placement.foreign.first { names in
-        !names.contains { checkpoint.weights[$0] != nil }
+        !names.contains { find($0) != nil }
       }
       if let expected = absent?.first {
         entry.detail = "expected \(quoted(expected.string)), \(placement.shape)"
@@ -104,7 +112,9 @@ struct Binding {
 
   private mutating func bindRepeats(of placement: Placement, _ entry: LoadReport.Entry) {
     for name in placement.repeats.joined() {
-      guard let weight = checkpoint.weights[name], used.insert(name).inserted else { continue }
+      guard let name = find(name), let weight = checkpoint.weights[name],
+        used.insert(name).inserted
+      else { continue }
       var repeated = LoadReport.Entry(
         outcome: .repeated, stored: [name], parameters: [], rule: entry.rule)
       if weight.shape != placement.shape {
@@ -120,29 +130,35 @@ struct Binding {
     }
   }
 
-  /// A tied parameter without bytes of its own is the one it is tied to.
+  /// Of two tied parameters the one without bytes of its own is the other: files hold the bias of a language model's output
+  /// as the head's or as the decoder's.
   mutating func resolveTies(of architecture: ModelArchitecture) {
     let places = places()
     for parameter in architecture.parameters {
       guard let target = parameter.tiedTo else { continue }
-      if bound[parameter.name] != nil {
-        if bound[target] != nil {
-          statedTies.append(EqualPair(first: target, second: parameter.name))
-        }
-      } else if let weight = bound[target] {
-        var entry = LoadReport.Entry(
-          outcome: .tied, stored: [], parameters: [parameter.name],
-          detail: "it is \(quoted(target.string))")
-        if let place = places[parameter.name] {
-          guard entries[place].outcome == .missing else { continue }
-          entry.rule = entries[place].rule
-          entries[place] = entry
-        } else {
-          entries.append(entry)
-        }
-        bound[parameter.name] = weight
+      switch (bound[parameter.name], bound[target]) {
+      case (.some, .some): statedTies.append(EqualPair(first: target, second: parameter.name))
+      case (nil, let weight?): tie(parameter.name, to: target, weight, at: places[parameter.name])
+      case (let weight?, nil): tie(target, to: parameter.name, weight, at: places[target])
+      case (nil, nil): break
       }
     }
+  }
+
+  /// - Parameter place: Where in the entries the parameter is, if it is in one.
+  private mutating func tie(
+    _ name: ExactName, to target: ExactName, _ weight: Weight, at place: Int?
+  ) {
+    var entry = LoadReport.Entry(
+      outcome: .tied, stored: [], parameters: [name], detail: "it is \(quoted(target.string))")
+    if let place {
+      guard entries[place].outcome == .missing else { return }
+      entry.rule = entries[place].rule
+      entries[place] = entry
+    } else {
+      entries.append(entry)
+    }
+    bound[name] = weight
   }
 
   /// What no rule speaks of: the layout does not hold it.
@@ -170,11 +186,12 @@ struct Binding {
     let drops = Drops(model)
     let others = model.namesOfOtherHeads
     for name in checkpoint.weights.keys where !used.contains(name) {
-      let reason = drops.reason(for: name)
+      let bare = names.bare(name)
+      let reason = drops.reason(for: bare)
       entries.append(
         LoadReport.Entry(
           outcome: reason == nil ? .unexpected : .dropped, stored: [name], parameters: [],
-          detail: reason ?? model.otherClasses(others[name] ?? [])))
+          detail: reason ?? model.otherClasses(others[bare] ?? [])))
     }
   }
 
@@ -190,7 +207,7 @@ struct Binding {
 
 extension RecognizedModel {
   /// The names that the layout has for heads which the model does not have.
-  fileprivate var namesOfOtherHeads: [ExactName: [ModelHead]] {
+  var namesOfOtherHeads: [ExactName: [ModelHead]] {
     var found: [ExactName: [ModelHead]] = [:]
     for head in architecture.family.heads where head != architecture.head {
       let parameters = architecture.family.definition.heads[head]?.parameters ?? []

@@ -45,7 +45,13 @@ struct HeadMatch {
       let own = definition.heads[head]?.parameters ?? []
       let present = own.filter { table.isPresent($0, values: values, in: shapes) }
       let names = Set(present.map(\.name.text))
-      guard own.allSatisfy({ names.contains($0.name.text) || $0.tiedTo != nil }) else { continue }
+      // Of two that are tied either may be there: `decoder.bias` alone is the head's bias.
+      let tied = Set(present.compactMap(\.tiedTo?.text))
+      guard
+        own.allSatisfy({
+          names.contains($0.name.text) || $0.tiedTo != nil || tied.contains($0.name.text)
+        })
+      else { continue }
       // A head with nothing of its own but a tie shows in no name.
       var sizes = body
       do throws(CheckpointError) {
@@ -90,11 +96,14 @@ extension LayoutTable {
     }
   }
 
-  /// True if the scope is that of the head's class, or one that Keras has numbered: `tf_bert_model_1/`.
+  /// True if TensorFlow's names stand right under that of the head's class, or under one that Keras has numbered:
+  /// `tf_bert_model_1/`.
   func names(_ head: ModelHead, in values: TemplateValues) -> Bool {
-    guard hasScopes, !values.scope.isEmpty else { return false }
+    let models = values.wrapper + values.scope
+    guard layout == .tensorFlow, let last = models.utf8.split(separator: UInt8(ascii: "/")).last
+    else { return false }
     let own = Self.tensorFlowScope(of: head, in: family).dropLast()
-    let rest = values.scope.dropLast().utf8
+    let rest = last
     guard rest.starts(with: own.utf8) else { return false }
     let number = rest.dropFirst(own.utf8.count)
     return number.isEmpty

@@ -1,3 +1,5 @@
+internal import CheckpointBytes
+
 /// One line of a layout's table: canonical names, foreign names, and what happens between. One of the two sides is a
 /// single name.
 package struct LayoutRule: Sendable {
@@ -54,6 +56,16 @@ package struct LayoutRule: Sendable {
     ]
   }
 
+  /// GPT-2's Conv1D as TensorFlow has it: `[in, out]` on both sides, the bias a row.
+  static func row(
+    _ canonical: String, _ weight: String, _ bias: String, _ width: Extent
+  ) -> [LayoutRule] {
+    [
+      LayoutRule(canonical + ".weight", weight),
+      LayoutRule(canonical + ".bias", bias, LayoutOperation(shape: [.fixed(1), width])),
+    ]
+  }
+
   /// A weight and a bias that stay as they are.
   static func pair(_ canonical: String, _ weight: String, _ bias: String) -> [LayoutRule] {
     [
@@ -79,7 +91,19 @@ struct KnownExtra: Sendable {
       // torch and Lightning, fairseq, Keras 3
       "optimizer.*", "optimizer_state.*", "optimizer_states.*", "optimizer_state_dict.*",
       "last_optimizer_state.*", "optimizer/*",
+      // Keras 2, beside `model_weights`
+      "optimizer_weights/*",
     ].map { KnownExtra($0, "the state of an optimizer") }
+    // Keras 2.15 and 3
+    + [KnownExtra("metrics/*", "the state of a metric")]
+
+  private static let trainingPatterns = training.flatMap { $0.name.names(TemplateValues()) }
+    .map { NamePattern($0.string) }
+
+  /// True if a name is one of those that training leaves.
+  static func isOfTraining(_ name: ExactName) -> Bool {
+    trainingPatterns.contains { $0.matches(name) }
+  }
 }
 
 /// Parameters that a layout does not hold, with the reason.

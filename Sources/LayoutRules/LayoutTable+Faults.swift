@@ -9,7 +9,7 @@ extension LayoutTable {
     LayoutTable(
       layout: layout, family: family, rules: change(rules), heads: heads, taskHeads: taskHeads,
       needsPooler: needsPooler, absent: absent, drops: drops, bodies: bodies,
-      isHeadedByBody: isHeadedByBody, hasScopes: hasScopes)
+      isHeadedByBody: isHeadedByBody, hasScopes: hasScopes, wrapperEnd: wrapperEnd)
   }
 
   /// What is wrong with the table itself, each naming its rule: a rule that no parameter fits, a parameter that no rule

@@ -1,16 +1,48 @@
+internal import CheckpointBytes
+
 extension LayoutTable {
   /// `tf_model.h5` as Transformers 4.41 with TensorFlow 2.15 writes it, and as earlier versions did, which put the names
   /// of a whole model into a scope. Each name begins with its Keras layer. The decoder is never stored: it is tied.
-  static func tensorFlowEncoder(_ family: ModelFamily) -> LayoutTable {
-    let pooler = "\(family.rawValue)/{scope}\(family.rawValue)/pooler/dense/(kernel|bias):0"
-    return LayoutTable(
-      layout: .tensorFlow, family: family, rules: encoderRules(family),
-      drops: [KnownExtra(pooler, "this head does not use the pooler")], hasScopes: true)
+  ///
+  /// The same names without layer and scope are those of Transformers' shards and of its safetensors files (4.41,
+  /// `modeling_tf_utils.py`, `tf_shard_checkpoint`, `format_weight_name`), and behind the names of other models those of a
+  /// Keras model that holds the class as a layer. Keras 2.15 writes a third form (``kerasObjects(_:)``).
+  static func tensorFlow(_ family: ModelFamily) -> [LayoutTable] {
+    [TensorFlowForm.file, .names].map { table(family, $0) } + [kerasObjects(family)]
   }
 
-  static let tensorFlowGPT2 = LayoutTable(
-    layout: .tensorFlow, family: .gpt2, rules: gpt2Rules,
-    heads: [.base, .causalLM, .doubleHeads, .sequenceClassification], hasScopes: true)
+  /// What stands before TensorFlow's names.
+  private enum TensorFlowForm {
+    /// The Keras layer, and a scope.
+    case file
+    /// Nothing, or the names of models.
+    case names
+
+    /// What stands before a name of a Keras layer of the model.
+    func front(of layer: String) -> String {
+      switch self {
+      case .file: layer + "/{scope}"
+      case .names: ""
+      }
+    }
+  }
+
+  private static func table(_ family: ModelFamily, _ form: TensorFlowForm) -> LayoutTable {
+    let body = (family == .gpt2 ? "transformer" : family.rawValue)
+    let front = form.front(of: body) + body + "/"
+    let rules = family == .gpt2 ? gpt2Rules(front, form) : encoderRules(family, front, form)
+    return LayoutTable(
+      layout: .tensorFlow, family: family, rules: rules, heads: tensorFlowHeads(family),
+      drops: [
+        KnownExtra(front + "pooler/dense/(kernel|bias):0", "this head does not use the pooler")
+      ],
+      hasScopes: form == .file, wrapperEnd: UInt8(ascii: "/"))
+  }
+
+  /// The heads for which Transformers has a TensorFlow class; nil for all.
+  static func tensorFlowHeads(_ family: ModelFamily) -> Set<ModelHead>? {
+    family == .gpt2 ? [.base, .causalLM, .doubleHeads, .sequenceClassification] : nil
+  }
 
   /// What Keras makes of the model class's name: `tf_bert_for_masked_lm/`, `tfgpt2lm_head_model/`. It has to be there:
   /// Transformers 4.41 drops the first component of every name, whatever it is, so that names without a scope are all
@@ -38,15 +70,16 @@ extension LayoutTable {
     LayoutRule.pair(canonical, foreign + "/gamma:0", foreign + "/beta:0")
   }
 
-  /// The embeddings stand under the body's layer, and again under that of a language model's head.
-  private static func encoderRules(_ family: ModelFamily) -> [LayoutRule] {
-    let name = family.rawValue
-    let body = "\(name)/{scope}\(name)/"
-    let language = family == .bert ? "mlm___cls/{scope}\(name)/" : "lm_head/{scope}\(name)/"
+  /// The embeddings stand under the body's layer, and in a file again under that of a language model's head.
+  private static func encoderRules(
+    _ family: ModelFamily, _ body: String, _ form: TensorFlowForm
+  ) -> [LayoutRule] {
+    let language =
+      form.front(of: family == .bert ? "mlm___cls" : "lm_head") + family.rawValue + "/"
     func embedding(_ canonical: String, _ foreign: String) -> LayoutRule {
       LayoutRule(
         ["{body}embeddings." + canonical], [body + "embeddings/" + foreign],
-        repeats: [language + "embeddings/" + foreign])
+        repeats: form == .file ? [language + "embeddings/" + foreign] : [])
     }
     var rules = [
       embedding("word_embeddings.weight", "word_embeddings/(weight|embeddings):0"),
@@ -66,42 +99,40 @@ extension LayoutTable {
     rules += dense(layer + "output.dense", block + "output/dense")
     rules += norm(layer + "output.LayerNorm", block + "output/LayerNorm")
     rules += dense("{body}pooler.dense", body + "pooler/dense")
-    return rules + (family == .bert ? tensorFlowBERTHeads : tensorFlowRoBERTaHeads)
-      + tensorFlowClassifiers
+    return rules + (family == .bert ? bertHeads(form) : robertaHeads(form)) + classifiers(form)
   }
 
-  private static let tensorFlowBERTHeads: [LayoutRule] = {
-    let head = "mlm___cls/{scope}mlm___cls/predictions/"
+  private static func bertHeads(_ form: TensorFlowForm) -> [LayoutRule] {
+    let head = form.front(of: "mlm___cls") + "mlm___cls/predictions/"
     return [LayoutRule("cls.predictions.bias", head + "bias:0")]
       + dense("cls.predictions.transform.dense", head + "transform/dense")
       + norm("cls.predictions.transform.LayerNorm", head + "transform/LayerNorm")
-      + dense("cls.seq_relationship", "nsp___cls/{scope}nsp___cls/seq_relationship")
-  }()
+      + dense(
+        "cls.seq_relationship", form.front(of: "nsp___cls") + "nsp___cls/seq_relationship")
+  }
 
-  private static let tensorFlowRoBERTaHeads =
-    [LayoutRule("lm_head.bias", "lm_head/{scope}lm_head/bias:0")]
-    + dense("lm_head.dense", "lm_head/{scope}lm_head/dense")
-    + norm("lm_head.layer_norm", "lm_head/{scope}lm_head/layer_norm")
-    + dense("classifier.dense", "classifier/{scope}classifier/dense")
-    + dense("classifier.out_proj", "classifier/{scope}classifier/out_proj")
+  private static func robertaHeads(_ form: TensorFlowForm) -> [LayoutRule] {
+    let head = form.front(of: "lm_head") + "lm_head/"
+    let classifier = form.front(of: "classifier") + "classifier/"
+    return [LayoutRule("lm_head.bias", head + "bias:0")]
+      + dense("lm_head.dense", head + "dense") + norm("lm_head.layer_norm", head + "layer_norm")
+      + dense("classifier.dense", classifier + "dense")
+      + dense("classifier.out_proj", classifier + "out_proj")
+  }
 
-  private static let tensorFlowClassifiers =
-    dense("classifier", "classifier/{scope}classifier")
-    + dense("qa_outputs", "qa_outputs/{scope}qa_outputs")
+  private static func classifiers(_ form: TensorFlowForm) -> [LayoutRule] {
+    ["classifier", "qa_outputs"].flatMap { dense($0, form.front(of: $0) + $0) }
+  }
 
   /// GPT-2's Conv1D is `[in, out]` on both sides; its bias is a row.
-  private static let gpt2Rules: [LayoutRule] = {
-    let body = "transformer/{scope}transformer/"
+  private static func gpt2Rules(_ body: String, _ form: TensorFlowForm) -> [LayoutRule] {
     let layer = "{body}h.{layer}."
     let block = body + "h_._{layer}/"
     func convolution(_ canonical: String, _ foreign: String, _ width: Extent) -> [LayoutRule] {
-      [
-        LayoutRule(layer + canonical + ".weight", block + foreign + "/weight:0"),
-        LayoutRule(
-          layer + canonical + ".bias", block + foreign + "/bias:0",
-          LayoutOperation(shape: [.fixed(1), width])),
-      ]
+      LayoutRule.row(
+        layer + canonical, block + foreign + "/weight:0", block + foreign + "/bias:0", width)
     }
+    let choices = "multiple_choice_head"
     return [
       LayoutRule("{body}wte.weight", body + "wte/(embeddings|weight):0"),
       LayoutRule("{body}wpe.weight", body + "wpe/(embeddings|weight):0"),
@@ -112,10 +143,8 @@ extension LayoutTable {
       + convolution("mlp.c_fc", "mlp/c_fc", .intermediate)
       + convolution("mlp.c_proj", "mlp/c_proj", .hidden)
       + norm("{body}ln_f", body + "ln_f")
-      + dense(
-        "multiple_choice_head.summary",
-        "multiple_choice_head/{scope}multiple_choice_head/summary")
-      + [LayoutRule("score.weight", "score/{scope}score/kernel:0", .transposed)]
-      + tensorFlowClassifiers
-  }()
+      + dense(choices + ".summary", form.front(of: choices) + choices + "/summary")
+      + [LayoutRule("score.weight", form.front(of: "score") + "score/kernel:0", .transposed)]
+      + classifiers(form)
+  }
 }

@@ -38,6 +38,8 @@ package struct LayoutTable: Sendable {
   var isHeadedByBody = false
   /// True if the names of a whole model may stand in a scope of its own.
   var hasScopes = false
+  /// What ends a wrapper: models of Keras stand before TensorFlow's names as paths.
+  var wrapperEnd = UInt8(ascii: ".")
 
   /// The tables of a layout, the one to write first.
   static func tables(_ layout: Layout, _ family: ModelFamily) -> [LayoutTable] {

@@ -35,13 +35,14 @@ public struct LoadPlan: Sendable {
   public init(
     _ checkpoint: WeightGraph, as model: RecognizedModel, fill: FillPolicy = .nothing
   ) throws(CheckpointError) {
-    var binding = Binding(checkpoint, fill)
+    var binding = Binding(checkpoint, model.names, fill)
     let placements = try model.table.placements(of: model.architecture, model.values)
     for placement in placements { binding.bind(placement) }
     binding.resolveTies(of: model.architecture)
     binding.resolveAbsences(of: model)
     binding.dropKnown(model)
     binding.findSpellings(model, placements)
+    binding.explainParametrized(model)
     binding.suggest()
     var graph = WeightGraph()
     graph.facts.metadata = checkpoint.facts.metadata

@@ -45,6 +45,8 @@ public struct LoadReport: Sendable {
     public var expected: ExactName?
     /// Of what is missing, the unexpected name of the same shape that is nearest.
     public var suggestion: ExactName?
+    /// What helps, if that is known of the name itself and not the caller's choice.
+    public var remedy: String?
     /// True of what is missing because the layout does not hold it, and is zeros where that is asked for
     /// (``FillPolicy``).
     public var isFillable = false
@@ -60,6 +62,15 @@ public struct LoadReport: Sendable {
   /// The entries that keep a model from being loaded.
   public var problems: [Entry] {
     entries.filter { $0.outcome.isProblem }
+  }
+
+  /// What became zeros, a sentence for each parameter.
+  public var notesOfFilled: [String] {
+    entries.filter { $0.outcome == .filled }.flatMap { entry in
+      entry.parameters.map {
+        "\(quoted($0.string)) is zeros where the source has nothing: \(entry.detail ?? "")"
+      }
+    }
   }
 
   /// Throws the first problem that is not allowed, and says how many there are.
@@ -96,7 +107,7 @@ public struct LoadReport: Sendable {
     throw CheckpointError(
       kind, CheckpointError.Site(),
       tensor: (first.outcome == .missing ? first.parameters : first.stored).first?.string,
-      problem, remedy: remedy(first))
+      problem, remedy: first.remedy ?? remedy(first))
   }
 }
 

@@ -1,17 +1,25 @@
 internal import CheckpointBytes
 
 extension ModelConfiguration {
-  /// Reads KerasHub's form: a serialised backbone, and a task around it in a file of its own.
+  /// Reads KerasHub's form: a serialised backbone, and a task around it, in a file of its own as a preset has it, or in this
+  /// one, as Keras saves the task (`.keras`).
   ///
   /// Epsilon and activation are constants there (`bert_backbone.py`, `gpt2_backbone.py`, `roberta_backbone.py`, 0.32).
   init(
     kerasHub reader: ConfigurationReader, task: ConfigurationReader?
   ) throws(CheckpointError) {
+    let isTask = ModelFamily.allCases.contains { family in
+      let name = try? reader.string("class_name")
+      return family.heads.contains { name != nil && $0.kerasHubTask(in: family) == name }
+    }
+    let task = isTask ? reader : task
+    let reader = isTask ? try reader.object("config").object("backbone") : reader
     let name = try reader.string("class_name") ?? ""
     guard let family = ModelFamily.allCases.first(where: { $0.kerasHubBackbone == name }) else {
       throw reader.failure(
         .unsupported, "class_name",
-        "expected BertBackbone, GPT2Backbone or RobertaBackbone, found \(quoted(name))")
+        "expected BertBackbone, GPT2Backbone or RobertaBackbone, or a task of one, found \(quoted(name))"
+      )
     }
     let backbone = try reader.object("config")
     let positions = try backbone.size("max_sequence_length")

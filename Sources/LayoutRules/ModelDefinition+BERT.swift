@@ -30,7 +30,7 @@ extension ModelDefinition {
           "BertForQuestionAnswering",
           ParameterTemplate.linear("qa_outputs", .fixed(2), .hidden)),
       ],
-      tables: [.tensorFlowEncoder(.bert), .kerasHubBERT, .google])
+      tables: LayoutTable.tensorFlow(.bert) + [.kerasHubBERT, .google])
   }()
 
   // The body of BERT, which is RoBERTa's too but for the order.

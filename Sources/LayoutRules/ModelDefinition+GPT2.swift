@@ -34,6 +34,6 @@ extension ModelDefinition {
           "GPT2ForQuestionAnswering",
           ParameterTemplate.linear("qa_outputs", .fixed(2), .hidden)),
       ],
-      tables: [.tensorFlowGPT2, .kerasHubGPT2, .openAI])
+      tables: LayoutTable.tensorFlow(.gpt2) + [.kerasHubGPT2, .openAI])
   }()
 }

@@ -29,7 +29,7 @@ extension ModelDefinition {
           "RobertaForQuestionAnswering",
           ParameterTemplate.linear("qa_outputs", .fixed(2), .hidden)),
       ],
-      tables: [.tensorFlowEncoder(.roberta), .kerasHubRoBERTa] + LayoutTable.fairseq,
+      tables: LayoutTable.tensorFlow(.roberta) + [.kerasHubRoBERTa] + LayoutTable.fairseq,
       usualSizes: [.tokenTypes: 1])
   }()
 }

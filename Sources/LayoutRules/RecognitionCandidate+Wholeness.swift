@@ -56,7 +56,10 @@ extension RecognitionCandidate {
   }
 
   /// Looks that the shapes have shown every size of the body.
-  func checkSizes(_ bound: BoundExtents, _ values: TemplateValues) throws(CheckpointError) {
+  func checkSizes(
+    _ bound: BoundExtents, _ values: TemplateValues,
+    _ shapes: OrderedDictionary<ExactName, Shape>
+  ) throws(CheckpointError) {
     if let empty = bound.empty {
       throw CheckpointError(
         .mismatch, CheckpointError.Site(), tensor: empty.tensor.string,
@@ -69,8 +72,12 @@ extension RecognitionCandidate {
           rule.canonical.contains { $0.text == parameter.name.text }
         })
       else { continue }
+      let name = rule.foreign[0].names(values)[0]
+      if let explained = ParametrizedNames(shapes.keys)[name] {
+        throw Self.parametrized(name, explained)
+      }
       throw CheckpointError(
-        .notFound, CheckpointError.Site(), tensor: rule.foreign[0].names(values)[0].string,
+        .notFound, CheckpointError.Site(), tensor: name.string,
         "half a checkpoint: it is not there, and no other weight shows the size \(unknown)",
         remedy: "open all files of the checkpoint together")
     }
@@ -105,10 +112,22 @@ extension RecognitionCandidate {
       remedy: "state the task, or another head")
   }
 
+  private static func parametrized(
+    _ name: ExactName, _ explained: (reason: String, remedy: String)
+  ) -> CheckpointError {
+    CheckpointError(
+      .notFound, CheckpointError.Site(), tensor: name.string, explained.reason,
+      remedy: explained.remedy)
+  }
+
   /// Why there are no word embeddings: a part of a checkpoint, or nothing that is known.
   static func withoutAnchor(
     _ shapes: OrderedDictionary<ExactName, Shape>
   ) -> CheckpointError {
+    let parts = ParametrizedNames(shapes.keys)
+    if let name = parts.first(endingIn: anchorEnds), let explained = parts[name] {
+      return parametrized(name, explained)
+    }
     for table in tables {
       guard let template = table.rules.lazy.flatMap(\.foreign).first(where: \.isPerLayer) else {
         continue

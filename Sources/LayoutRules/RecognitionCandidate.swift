@@ -21,18 +21,30 @@ struct RecognitionCandidate {
     in shapes: OrderedDictionary<ExactName, Shape>
   ) throws(CheckpointError) -> [RecognitionCandidate] {
     var found: [RecognitionCandidate] = []
+    var anchors: Set<ExactName> = []
     for name in shapes.keys where anchorEnds.contains(where: { name.hasEnd($0) }) {
-      for table in tables { found += candidates(table, name, shapes) }
-      if let first = found.first, let other = found.first(where: { $0.anchor != first.anchor }) {
-        let families = [first.table.family, other.table.family]
-        throw CheckpointError(
-          .inconsistent, CheckpointError.Site(), tensor: other.anchor.string,
-          (families[0] == families[1]
-            ? "two models of family \(families[0])"
-            : "two families, \(families[0]) and \(families[1])")
-            + ": word embeddings lie at \(quoted(first.anchor.string)) too",
-          remedy: "take the names of one of them only")
-      }
+      // An optimizer's states have the names of what they are of.
+      if KnownExtra.isOfTraining(name) { continue }
+      let fitting = tables.flatMap { candidates($0, name, shapes) }
+      if !fitting.isEmpty { anchors.insert(name) }
+      found += fitting
+      // Of two one may repeat the other; three are more than one model.
+      if anchors.count > 2 { break }
+    }
+    let repeats = Set(
+      found.flatMap { candidate in
+        candidate.table.rules[0].repeats.flatMap { $0.names(candidate.values) }
+      })
+    found.removeAll { repeats.contains($0.anchor) }
+    if let first = found.first, let other = found.first(where: { $0.anchor != first.anchor }) {
+      let families = [first.table.family, other.table.family]
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(), tensor: other.anchor.string,
+        (families[0] == families[1]
+          ? "two models of family \(families[0])"
+          : "two families, \(families[0]) and \(families[1])")
+          + ": word embeddings lie at \(quoted(first.anchor.string)) too",
+        remedy: "take the names of one of them only")
     }
     if found.isEmpty { throw withoutAnchor(shapes) }
     return found
@@ -64,7 +76,7 @@ struct RecognitionCandidate {
   }
 
   /// The shortest ends of the names of word embeddings: what does not end so need not be looked at.
-  private static let anchorEnds: [[UInt8]] = {
+  static let anchorEnds: [[UInt8]] = {
     var ends: Set<[UInt8]> = []
     for table in tables {
       var values = TemplateValues()
@@ -85,9 +97,15 @@ struct RecognitionCandidate {
     for body in bodies {
       var values = TemplateValues()
       values.body = body
-      if table.hasScopes { values.scope = scope(of: name) }
-      for anchor in table.rules[0].foreign[0].names(values) {
-        guard let wrapper = name.wrapper(before: anchor) else { continue }
+      let template = table.rules[0].foreign[0]
+      if table.hasScopes {
+        guard let scope = scope(of: name, template, values) else { continue }
+        values.scope = scope
+      }
+      for anchor in template.names(values) {
+        guard let wrapper = name.wrapper(before: anchor, endingIn: table.wrapperEnd) else {
+          continue
+        }
         // The body's own prefix is no wrapper, and a scoped name is whole.
         let isBody = ModelFamily.allCases.contains { wrapper.hasSuffix($0.bodyPrefix) }
         if isBody && body.isEmpty && table.layout == .transformers { continue }
@@ -103,10 +121,21 @@ struct RecognitionCandidate {
     return found
   }
 
-  /// `tf_bert_model_1/` of `bert/tf_bert_model_1/bert/…`.
-  private static func scope(of name: ExactName) -> String {
-    let parts = name.string.split(separator: "/", maxSplits: 2)
-    return parts.count == 3 && parts[1].hasPrefix("tf") ? parts[1] + "/" : ""
+  /// `tf_bert_model_1/` of `bert/tf_bert_model_1/bert/…`; nil if the name is none of the template's, whatever the scope.
+  private static func scope(
+    of name: ExactName, _ template: NameTemplate, _ values: TemplateValues
+  ) -> String? {
+    guard let place = template.around("scope", values) else { return nil }
+    let bytes = name.string.utf8
+    for before in place.before where bytes.starts(with: before.utf8) {
+      for after in place.after.map({ Array($0.utf8) }) where name.hasEnd(after) {
+        let count = bytes.count - before.utf8.count - after.count
+        guard count >= 0 else { continue }
+        let scope = bytes.dropFirst(before.utf8.count).prefix(count)
+        if scope.isEmpty || scope.last == UInt8(ascii: "/") { return String(Substring(scope)) }
+      }
+    }
+    return nil
   }
 }
 
@@ -119,10 +148,10 @@ extension ExactName {
   }
 
   /// What stands before a name's end; nil if it does not end so, or not at the border of a component.
-  func wrapper(before end: ExactName) -> String? {
+  func wrapper(before end: ExactName, endingIn border: UInt8) -> String? {
     guard hasEnd(Array(end.string.utf8)) else { return nil }
     let front = string.utf8.dropLast(end.byteCount)
-    guard front.isEmpty || front.last == UInt8(ascii: ".") else { return nil }
+    guard front.isEmpty || front.last == border else { return nil }
     return String(Substring(front))
   }
 }

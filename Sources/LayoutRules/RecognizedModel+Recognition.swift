@@ -15,7 +15,8 @@ extension RecognizedModel {
   public init(
     _ graph: WeightGraph, family: ModelFamily? = nil, head: ModelHead? = nil, task: String? = nil
   ) throws(CheckpointError) {
-    let shapes = graph.weights.mapValues(\.shape)
+    let names = WrapperSegments(graph.weights.keys)
+    let shapes = names.shapes(graph.weights.mapValues(\.shape))
     let candidates = try RecognitionCandidate.all(in: shapes)
     let (candidate, rival) = RecognitionCandidate.best(of: candidates, stated: family, shapes)
     let table = candidate.table
@@ -36,7 +37,7 @@ extension RecognizedModel {
       if let zeros = parameter.zeros { sizes.assume(zeros, of: parameter.name) }
     }
     sizes.layers = layers.count
-    try candidate.checkSizes(sizes, values)
+    try candidate.checkSizes(sizes, values, shapes)
     let heads = try HeadMatch.all(table, values, shapes, sizes, stated: head)
     guard let best = head.map({ wanted in heads.first { $0.head == wanted } }) ?? heads.first
     else {
@@ -51,16 +52,18 @@ extension RecognizedModel {
         table.isPresent($0, values: values, in: shapes)
       })
     layout = table.layout
-    wrapper = values.wrapper
+    wrapper = names.wrapper(of: candidate.anchor, front: values.wrapper)
+    innerWrappers = names.inside(wrapper)
     let others = head == nil ? heads.filter { $0.head != best.head } : []
     alternatives = others.filter { $0.isLike(best) }.map(\.head)
     isFamilyLikelyOnly = rival != nil
     certainty = Self.certainty(
       table.family, rival: rival, best: best, others: others,
-      wrapper: Self.isUsual(values.wrapper) ? nil : values.wrapper)
+      wrapper: Self.isUsual(wrapper) ? nil : wrapper)
     remarks = layers.remarks
     self.table = table
     self.values = values
+    self.names = names
   }
 
   private static func certainty(
@@ -93,14 +96,15 @@ extension RecognizedModel {
   public var hasUnusualWrapper: Bool { !Self.isUsual(wrapper) }
 
   private static func isUsual(_ wrapper: String) -> Bool {
-    wrapper.split(separator: ".").allSatisfy { knownWrappers.contains(String($0)) }
+    wrapper.utf8.split(separator: UInt8(ascii: ".")).allSatisfy {
+      usualWrappers.contains(ExactName(String(Substring($0))))
+    }
   }
 
   /// What training programs and containers put before names.
-  private static let knownWrappers: Set = [
-    "module", "model", "_orig_mod", "bert_model", "student", "encoder", "net", "state_dict",
-    "model_state_dict",
-  ]
+  private static let usualWrappers = WrapperSegments.known.union([
+    "model", "bert_model", "student", "encoder", "net", "state_dict", "model_state_dict",
+  ])
 }
 
 private func refusal(_ tensor: ExactName?, _ problem: String) -> CheckpointError {

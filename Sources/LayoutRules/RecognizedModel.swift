@@ -16,6 +16,8 @@ public struct RecognizedModel: Sendable {
   public let layout: Layout
   /// What stands before every name and belongs to no layout, such as `module.`; mostly empty.
   public let wrapper: String
+  /// Components that wrapped parts of the model put inside the names, such as `_orig_mod`; mostly none.
+  public let innerWrappers: [String]
   /// Other heads that have the same parameters: names and shapes cannot tell them apart.
   public let alternatives: [ModelHead]
   /// True if nothing but the number of token types tells the family: BERT and RoBERTa share the names of their bodies.
@@ -27,12 +29,24 @@ public struct RecognizedModel: Sendable {
 
   let table: LayoutTable
   let values: TemplateValues
+  /// The names without wrappers, which `values` fills templates in for, and those of the checkpoint.
+  let names: WrapperSegments
+
+  /// True if the names are those that the layout's own framework writes: nothing stands before them or inside them, and of
+  /// several forms of the layout they have the first.
+  public var isAsWritten: Bool {
+    wrapper.isEmpty && innerWrappers.isEmpty
+      && LayoutTable.tables(layout, architecture.family).first?.rules.first?.text
+        == table.rules.first?.text
+  }
 
   /// One line for people: the class, the layout, what was stripped.
   public var description: String {
     let name = architecture.head.className(in: architecture.family) ?? ""
     return name + " in layout \(layout.rawValue)"
       + (wrapper.isEmpty ? "" : ", names under " + quoted(wrapper))
+      + (innerWrappers.isEmpty
+        ? "" : ", with " + innerWrappers.map { quoted($0) }.joined(separator: ", ") + " inside")
       + (alternatives.isEmpty
         ? ""
         : ", or "

@@ -70,6 +70,12 @@ struct ConvertCommand: ToolCommand {
   )
   var verifyForward = false
 
+  @Option(
+    help:
+      "The class that --verify-forward runs, by Transformers' name (default: that of the configuration)."
+  )
+  var architecture: String?
+
   @Flag(help: "Replace existing files.")
   var force = false
 
@@ -83,6 +89,9 @@ struct ConvertCommand: ToolCommand {
 
   mutating func validate() throws {
     _ = try conversionOptions()
+    if architecture != nil, !verifyForward {
+      throw ValidationError("--architecture is the class that --verify-forward runs: say both")
+    }
   }
 
   private func conversionOptions() throws -> ConversionOptions {
@@ -142,7 +151,7 @@ struct ConvertCommand: ToolCommand {
         let model = try ModelSource(
           source, options: sourceOptions.openOptions, fill: filling.patterns)
         let verified = try plan.runVerifyingForward(
-          model, options: conversionOptions(), progress: bar.handler)
+          model, options: conversionOptions(), class: architecture, progress: bar.handler)
         receipt = verified.receipt
         forward = verified.report
       } else {

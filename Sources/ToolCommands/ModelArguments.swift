@@ -21,7 +21,8 @@ struct ModelArguments: ParsableArguments {
   /// - Parameter place: Where they lie, if it is another place than the one that was given.
   func open(_ console: Console, at place: String? = nil) throws(CheckpointError) -> ModelSource {
     let source = try ModelSource(
-      place ?? path, options: sourceOptions.openOptions, fill: filling.patterns)
+      place ?? path, options: sourceOptions.openOptions,
+      fill: filling.patterns.isEmpty ? LoadOptions.everything : filling.patterns)
     for note in source.checkpoint.notes + source.notes { console.writeNote(note) }
     return source
   }

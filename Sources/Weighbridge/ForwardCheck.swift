@@ -16,11 +16,15 @@ public struct ForwardCheck: Sendable {
   /// Runs the source once: two sequences of tokens, one of them shorter if the model has a padding token, hidden states
   /// included.
   ///
-  /// - Parameter seed: What the tokens are drawn from.
+  /// - Parameters:
+  ///   - className: One of ``ModelClass/names``; the first that the settings name if nil.
+  ///   - seed: What the tokens are drawn from.
   /// - Throws: What ``ModelSource/modelClass(named:)`` and ``ModelSource/load(_:options:)`` throw: `unsupported` or `notFound`
   ///   for what is no model that runs.
-  public init(_ source: ModelSource, seed: UInt64 = 0) throws(CheckpointError) {
-    modelClass = try source.modelClass()
+  public init(
+    _ source: ModelSource, class className: String? = nil, seed: UInt64 = 0
+  ) throws(CheckpointError) {
+    modelClass = try source.modelClass(named: className)
     let model = try source.load(modelClass.type)
     let inputs = try model.seededInputs(seed)
     var graph = WeightGraph()
@@ -53,11 +57,13 @@ extension ConversionPlan {
   /// - Parameters:
   ///   - source: The checkpoint that is converted, with its settings.
   ///   - options: Those that the plan was made with.
+  ///   - className: The class to run; the first that the settings name if nil.
   /// - Throws: `mismatch` if outputs differ, naming the first; what ``ForwardCheck`` and ``run(progress:checking:)`` throw.
   public func runVerifyingForward(
-    _ source: ModelSource, options: ConversionOptions, progress: ProgressHandler? = nil
+    _ source: ModelSource, options: ConversionOptions, class className: String? = nil,
+    progress: ProgressHandler? = nil
   ) throws(CheckpointError) -> (receipt: ConversionReceipt, report: VerificationReport) {
-    let check = try ForwardCheck(source)
+    let check = try ForwardCheck(source, class: className)
     let settings = try source.settings(converted: receipt, options)
     let tolerance =
       receipt.casts.isEmpty ? Tolerance() : Tolerance.standard(computedIn: options.dtype)

@@ -42,12 +42,15 @@ public struct ModelSource: Sendable {
   ///     ``LoadOptions/fill``: a KerasHub preset is bound here already.
   /// - Throws: `notFound` without `config.json`; what ``Checkpoint/open(_:options:)`` and ``ModelConfiguration`` throw.
   public init(
-    _ path: String, options: OpenOptions = OpenOptions(), fill: [NamePattern] = []
+    _ path: String, options: OpenOptions = OpenOptions(),
+    fill: [NamePattern] = LoadOptions.everything
   ) throws(CheckpointError) {
     let checkpoint = try Checkpoint.open(path, options: options)
     let directory = try Self.directory(of: path)
-    let configurationFile = Directory.join(directory, "config.json")
-    guard let bytes = try Self.bytes(configurationFile, options.limits) else {
+    let companions = try DirectoryCompanions(
+      path, weights: checkpoint.files, limits: options.limits)
+    guard let settings = try companions.configuration() else {
+      let configurationFile = Directory.join(directory, "config.json")
       throw CheckpointError(
         .notFound, file: configurationFile,
         "the settings of the model are not there, and weights alone do not run",
@@ -55,16 +58,10 @@ public struct ModelSource: Sendable {
           "put the model's config.json there, or `weighbridge convert` the weights to a directory, which writes one"
       )
     }
-    let taskFile = Directory.join(directory, "task.json")
-    let settings = try ModelConfiguration(
-      parsing: bytes, file: configurationFile,
-      task: try Self.bytes(taskFile, options.limits).map { (bytes: $0, file: taskFile) })
-    let companions =
-      settings.convention == .kerasHub
-      ? try DirectoryCompanions(path, weights: checkpoint.files, limits: options.limits) : nil
     try self.init(
       path, directory: directory, checkpoint: checkpoint, settings: settings,
-      companions: companions, limits: options.limits, fill: fill)
+      companions: settings.convention == .kerasHub ? companions : nil, limits: options.limits,
+      fill: fill)
   }
 
   /// Takes weights and settings that need not lie in files.
@@ -72,7 +69,8 @@ public struct ModelSource: Sendable {
   /// - Parameter companions: Where the tokenizer of a KerasHub preset is, which tells the ids of special tokens.
   init(
     _ path: String, directory: String, checkpoint: Checkpoint, settings: ModelConfiguration,
-    companions: DirectoryCompanions?, limits: ReadLimits, fill: [NamePattern] = []
+    companions: DirectoryCompanions?, limits: ReadLimits,
+    fill: [NamePattern] = LoadOptions.everything
   ) throws(CheckpointError) {
     self.path = path
     self.directory = directory
@@ -97,7 +95,8 @@ public struct ModelSource: Sendable {
       configuration =
         try plan?.document("config.json", in: directory, limits) ?? document.value
       absences = model.report.entries.filter(\.isFillable)
-      notes = document.losses.map { "\($0.setting): \($0.reason)" }
+      notes =
+        document.losses.map { "\($0.setting): \($0.reason)" } + model.report.notesOfFilled
       files = plan
     }
   }

@@ -1,0 +1,89 @@
+internal import CheckpointBytes
+
+/// A name that torch gives a part of what a module's parameter is computed from: of a pruned, weight-normed or
+/// spectral-normed one, or of one with a parametrization of its own. No such part is the parameter.
+struct ParametrizedName {
+  /// How torch makes one tensor of the parts.
+  enum Kind {
+    /// `weight_orig` and `weight_mask` (`torch/nn/utils/prune.py`), or `weight_orig` with `weight_u` and `weight_v`
+    /// (`torch/nn/utils/spectral_norm.py`).
+    case original
+    /// `weight_g` and `weight_v` (`torch/nn/utils/weight_norm.py`).
+    case direction
+    /// `parametrizations.weight.original`, `….original0`, `….0.base` (`torch/nn/utils/parametrize.py`, 2.13).
+    case parametrization
+  }
+
+  /// The name of the module's parameter: `….query.weight`.
+  let parameter: ExactName
+  let kind: Kind
+
+  /// Reads a name; nil if it is none of a part.
+  init?(_ name: ExactName) {
+    let segments = name.string.utf8.split(
+      separator: UInt8(ascii: "."), omittingEmptySubsequences: false
+    ).map { String(Substring($0)) }
+    if let place = segments.lastIndex(where: { ExactName($0) == "parametrizations" }),
+      place + 2 < segments.count
+    {
+      parameter = ExactName(
+        (segments[..<place] + [segments[place + 1]]).joined(separator: "."))
+      kind = .parametrization
+      return
+    }
+    let bytes = name.string.utf8
+    for (end, kind) in Self.ends where bytes.count > end.utf8.count && name.hasEnd(Array(end.utf8))
+    {
+      parameter = ExactName(String(Substring(bytes.dropLast(end.utf8.count))))
+      self.kind = kind
+      return
+    }
+    return nil
+  }
+
+  private static let ends: [(String, Kind)] = [
+    ("_orig", .original), ("_mask", .original), ("_u", .original), ("_g", .direction),
+    ("_v", .direction),
+  ]
+}
+
+/// The parameters of which a checkpoint holds parts instead.
+struct ParametrizedNames {
+  private var parts: [ExactName: [ExactName]] = [:]
+  private var kinds: [ExactName: ParametrizedName.Kind] = [:]
+
+  init(_ names: some Sequence<ExactName>) {
+    for name in names {
+      guard let part = ParametrizedName(name) else { continue }
+      parts[part.parameter, default: []].append(name)
+      // With `weight_orig` beside it, `weight_v` is a vector of a spectral norm.
+      if kinds[part.parameter] != .original { kinds[part.parameter] = part.kind }
+    }
+  }
+
+  /// Why a parameter is not there, and what helps; nil if it is simply missing.
+  subscript(parameter: ExactName) -> (reason: String, remedy: String)? {
+    guard let parts = parts[parameter], let kind = kinds[parameter] else { return nil }
+    let shown = parts.prefix(3).map { quoted($0.string) }.joined(separator: ", ")
+    let leaf = String(parameter.string.split(separator: ".").last ?? "weight")
+    let call =
+      switch kind {
+      case .original:
+        parts.contains { $0.string.utf8.suffix(5).elementsEqual("_mask".utf8) }
+          ? "torch.nn.utils.prune.remove(module, \"\(leaf)\")"
+          : "torch.nn.utils.remove_spectral_norm(module, \"\(leaf)\")"
+      case .direction: "torch.nn.utils.remove_weight_norm(module, \"\(leaf)\")"
+      case .parametrization:
+        "torch.nn.utils.parametrize.remove_parametrizations(module, \"\(leaf)\")"
+      }
+    return (
+      "the module is parametrised: its \(leaf) is computed from \(shown), and is none of them",
+      "\(call) makes one tensor of them, before the model is saved"
+    )
+  }
+
+  /// The first parameter whose name ends so, of those that there are parts of.
+  func first(endingIn ends: [[UInt8]]) -> ExactName? {
+    parts.keys.filter { name in ends.contains { name.hasEnd($0) } }.min()
+  }
+}
