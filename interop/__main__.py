@@ -18,6 +18,7 @@ from tool import Tool
 def groups():
     # Imported late: the reference libraries take seconds.
     import accuracy
+    import attributes
     import casts
     import conversions
     import directories
@@ -40,6 +41,7 @@ def groups():
     for name, source in sources.items():
         yield name, lambda report, tool, folder, name=name, source=source: conversions.check(
             report, tool, folder, name, source)
+    yield "attributes", attributes.check
     yield "identities", identities.check
     yield "models", models.check
     yield "shards", shards.check

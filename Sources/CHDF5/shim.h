@@ -52,6 +52,15 @@ static inline void weighbridge_hdf5_take_error(weighbridge_hdf5_error *text) {
   H5Eclear2(H5E_DEFAULT);
 }
 
+// What the library says of its last failure is forgotten with the next call, that which closes something included. The
+// failure to be put back after such a call; negative if there is none.
+static inline hid_t weighbridge_hdf5_pending_error(void) {
+  return H5Eget_num(H5E_DEFAULT) > 0 ? H5Eget_current_stack() : -1;
+}
+static inline void weighbridge_hdf5_put_back_error(hid_t pending) {
+  if (pending >= 0) H5Eset_current_stack(pending);
+}
+
 // Forgets a failure that is none.
 static inline void weighbridge_hdf5_forget_error(void) { H5Eclear2(H5E_DEFAULT); }
 
@@ -93,7 +102,8 @@ static inline int weighbridge_hdf5_object(hid_t object, int *type, uint64_t *add
   return 0;
 }
 
-typedef int (*weighbridge_hdf5_link_visitor)(const char *name, int type, void *context);
+// `address` is that of the object a hard link leads to, as `weighbridge_hdf5_object` gives it.
+typedef int (*weighbridge_hdf5_link_visitor)(const char *name, int type, uint64_t address, void *context);
 
 typedef struct {
   weighbridge_hdf5_link_visitor visit;
@@ -104,7 +114,15 @@ static inline herr_t weighbridge_hdf5_visit_link(hid_t group, const char *name, 
                                                  void *context) {
   (void)group;
   weighbridge_hdf5_link_visit *visit = (weighbridge_hdf5_link_visit *)context;
-  return visit->visit(name, (int)information->type, visit->context);
+  uint64_t address = 0;
+  if (information->type == H5L_TYPE_HARD) {
+#if H5_VERSION_GE(1, 12, 0)
+    memcpy(&address, &information->u.token, sizeof address);
+#else
+    address = information->u.address;
+#endif
+  }
+  return visit->visit(name, (int)information->type, address, visit->context);
 }
 
 // Calls `visit` with every link of a group in the order in which they are stored, until it returns non-zero. Any other
@@ -184,7 +202,9 @@ static inline int weighbridge_hdf5_visit_chunks(hid_t dataset, uint64_t count, w
     else
       result = visit(offset, filter_mask, address, size, context);
   }
+  hid_t pending = weighbridge_hdf5_pending_error();
   H5Sclose(space);
+  weighbridge_hdf5_put_back_error(pending);
   return result;
 #endif
 }
@@ -194,7 +214,9 @@ static inline int weighbridge_hdf5_chunk_count(hid_t dataset, uint64_t *count) {
   hid_t space = H5Dget_space(dataset);
   if (space < 0) return -1;
   int result = H5Dget_num_chunks(dataset, space, &found);
+  hid_t pending = weighbridge_hdf5_pending_error();
   H5Sclose(space);
+  weighbridge_hdf5_put_back_error(pending);
   *count = found;
   return result;
 }
@@ -279,7 +301,15 @@ static inline int weighbridge_hdf5_read_all(hid_t dataset, hid_t type, void *buf
 
 static inline int weighbridge_hdf5_is_variable_length_string(hid_t type) { return H5Tis_variable_str(type) > 0; }
 
-// A variable-length string type in memory, of the character set of `type`.
+// A string type of a length, or of variable length.
+static inline hid_t weighbridge_hdf5_string(size_t size, H5T_str_t padding, H5T_cset_t set) {
+  hid_t copy = H5Tcopy(H5T_C_S1);
+  if (copy < 0) return copy;
+  H5Tset_size(copy, size);
+  H5Tset_strpad(copy, padding);
+  H5Tset_cset(copy, set);
+  return copy;
+}
 static inline hid_t weighbridge_hdf5_variable_length_string(H5T_cset_t set) {
   hid_t copy = H5Tcopy(H5T_C_S1);
   if (copy < 0) return copy;
@@ -306,6 +336,15 @@ static inline hid_t weighbridge_hdf5_integer(int size, int is_signed) {
     case 8: return H5Tcopy(is_signed ? H5T_STD_I64LE : H5T_STD_U64LE);
     default: return -1;
   }
+}
+
+// bfloat16, little-endian, as a number.
+static inline hid_t weighbridge_hdf5_bfloat16(void) {
+  hid_t copy = H5Tcopy(H5T_IEEE_F32LE);
+  if (copy < 0) return copy;
+  H5Tset_fields(copy, 15, 7, 8, 0, 7);
+  H5Tset_size(copy, 2);
+  return copy;
 }
 
 // A copy of a little-endian IEEE 754 type of 2, 4 or 8 bytes.

@@ -74,10 +74,17 @@ extension CheckpointError {
   }
 }
 
-extension CheckpointError: Equatable {
+extension CheckpointError: Hashable {
   /// Equal in kind, site and tensor; the wording is free to change.
   public static func == (left: CheckpointError, right: CheckpointError) -> Bool {
     left.kind == right.kind && left.site == right.site && left.tensor == right.tensor
+  }
+
+  /// Of kind, site and tensor.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(kind)
+    hasher.combine(site)
+    hasher.combine(tensor)
   }
 }
 

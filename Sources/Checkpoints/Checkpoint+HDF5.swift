@@ -12,11 +12,13 @@ extension Checkpoint {
   ) throws(CheckpointError) -> Checkpoint {
     let description = try HDF5Description(file, limits: options.limits)
     let layout = try description.kerasLayout(file: file.path)
+    let refused = description.listedRefusal(in: layout)?.reason
+    if let refused, !options.takesIncomplete { throw refused }
     var reader = HDF5GraphReader(description, file)
     let graph = try reader.graph()
     return Checkpoint(
       format: .hdf5, container: layout.words, files: [file.path], graph: graph,
-      links: reader.links, notes: reader.notes)
+      links: reader.links, notes: reader.notes, incompleteness: refused)
   }
 }
 
@@ -44,6 +46,12 @@ private struct HDF5GraphReader {
     graph.facts.metadata = names.metadata
     graph.facts.tree = names.tree
     for dataset in description.datasets { try insert(dataset, into: &graph) }
+    for refusal in description.refusals {
+      for path in [refusal.path] + refusal.otherPaths {
+        graph.facts.others.append(
+          OtherObject(name: names.name(of: path), refusal: refusal.reason))
+      }
+    }
     addAttributes(to: &graph)
     return graph
   }
@@ -79,16 +87,15 @@ private struct HDF5GraphReader {
       + description.groups.flatMap { [$0.path] + $0.otherPaths }
     for path in paths {
       var parent = path
-      while let next = parent.parentPath, occupied.insert(next).inserted { parent = next }
+      while let next = parent.parent, occupied.insert(next).inserted { parent = next }
     }
     for group in description.groups {
-      let kept =
-        group.path.string.isEmpty
-        ? group.attributes.filter { !names.consumes($0) } : group.attributes
-      if !kept.isEmpty || (!occupied.contains(group.path) && !group.path.string.isEmpty) {
-        graph.facts.attributes[group.path] = OrderedDictionary(
-          kept.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+      let isRoot = group.path.string.isEmpty
+      let kept = isRoot ? group.attributes.filter { !names.consumes($0) } : group.attributes
+      if !kept.isEmpty || (!occupied.contains(group.path) && !isRoot) {
+        graph.facts.attributes[group.path] = .firstOfEach(kept.map { ($0.name, $0.value) })
       }
+      addTypes(of: group.attributes, at: group.path, to: &graph)
       if let other = group.otherPaths.first {
         notes.append(
           "the group \(quoted(other.string)) is another link to \(quoted(group.path.string)) and is listed there only"
@@ -98,19 +105,26 @@ private struct HDF5GraphReader {
     for dataset in description.datasets {
       let kept = dataset.attributes.filter { !HDF5PackedType.consumes($0, of: dataset) }
       if !kept.isEmpty {
-        graph.facts.attributes[dataset.path] = OrderedDictionary(
-          kept.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+        graph.facts.attributes[dataset.path] = .firstOfEach(kept.map { ($0.name, $0.value) })
       }
+      addTypes(of: kept, at: dataset.path, to: &graph)
     }
+  }
+
+  private func addTypes(
+    of attributes: [HDF5Attribute], at path: ExactName, to graph: inout WeightGraph
+  ) {
+    let types = attributes.compactMap { attribute in
+      attribute.type.map { (attribute.name, $0.inert) }
+    }
+    if !types.isEmpty { graph.facts.attributeTypes[path] = .firstOfEach(types) }
   }
 }
 
-extension ExactName {
-  /// The path of the group that holds this one; nil for the root.
-  fileprivate var parentPath: ExactName? {
-    if string.isEmpty { return nil }
-    guard let slash = string.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
-    return ExactName(String(string[..<slash]))
+extension OrderedDictionary {
+  /// The pairs, and of those with one key the first.
+  fileprivate static func firstOfEach(_ pairs: [(Key, Value)]) -> Self {
+    Self(pairs, uniquingKeysWith: { first, _ in first })
   }
 }
 

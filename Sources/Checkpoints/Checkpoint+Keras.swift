@@ -21,7 +21,8 @@ extension Checkpoint {
     }
     return Checkpoint(
       format: .hdf5, container: "keras archive, " + inner.container, files: [file.path],
-      graph: inner.graph, links: inner.links, notes: inner.notes)
+      graph: inner.graph, links: inner.links, notes: inner.notes,
+      incompleteness: inner.incompleteness)
   }
 
   /// The member of a `.keras` archive that holds the weights.

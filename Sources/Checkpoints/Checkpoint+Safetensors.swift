@@ -41,6 +41,8 @@ extension WeightGraph {
         facts.tree = try FactNames.decodeTree(value, file: file)
       } else if key == FactNames.attributes {
         facts.attributes = try FactNames.decodeAttributes(value, file: file)
+      } else if key == FactNames.attributeTypes {
+        facts.attributeTypes = try FactNames.decodeAttributes(value, file: file)
       } else if key != "format", weights[key] == nil, let kept = weights[ExactName(value)] {
         // Not "format": every file of Transformers has it, and its value may be the name of a tensor.
         try insert(kept, as: key)
@@ -48,6 +50,8 @@ extension WeightGraph {
         metadata[key] = value
       }
     }
-    facts.metadata = .entries(metadata)
+    // Metadata of nothing but this package's own facts was none before they came.
+    let isNone = metadata.isEmpty && entries.contains { FactNames.inMetadata.contains($0.key) }
+    facts.metadata = isNone ? .absent : .entries(metadata)
   }
 }

@@ -31,7 +31,8 @@ extension Checkpoint {
     return Checkpoint(
       format: first.format, container: first.container + ", \(shards.count) shards",
       files: [file.path] + shards.values.flatMap(\.files), graph: graph,
-      notes: shards.values.flatMap(\.notes))
+      notes: shards.values.flatMap(\.notes),
+      incompleteness: shards.values.lazy.compactMap(\.incompleteness).first)
   }
 
   private static func openShard(
@@ -130,6 +131,9 @@ extension WeightGraph {
     if let merged { facts.metadata = .entries(merged) }
     for shard in shards {
       facts.attributes.merge(shard.attributes) { first, second in
+        first.merging(second) { first, _ in first }
+      }
+      facts.attributeTypes.merge(shard.attributeTypes) { first, second in
         first.merging(second) { first, _ in first }
       }
       facts.others += shard.others

@@ -16,11 +16,14 @@ public struct Checkpoint: Sendable {
   public let links: Set<ExactName>
   /// What a user should know about how the checkpoint was opened.
   public let notes: [String]
+  /// Why the checkpoint is not whole by its own lists: a weight that they name was refused. Nil unless
+  /// ``OpenOptions/takesIncomplete`` was asked for.
+  public let incompleteness: CheckpointError?
 
   /// A checkpoint of its parts: what opening gives, or one that was made in memory and has no files.
   public init(
     format: CheckpointFormat, container: String, files: [String] = [], graph: WeightGraph,
-    links: Set<ExactName> = [], notes: [String] = []
+    links: Set<ExactName> = [], notes: [String] = [], incompleteness: CheckpointError? = nil
   ) {
     self.format = format
     self.container = container
@@ -28,6 +31,7 @@ public struct Checkpoint: Sendable {
     self.graph = graph
     self.links = links
     self.notes = notes
+    self.incompleteness = incompleteness
   }
 }
 
@@ -37,6 +41,9 @@ public struct OpenOptions: Sendable {
   public var limits = ReadLimits()
   /// True if pickles may name globals outside the allow-list: the objects are kept as inert values, nothing is called.
   public var keepsUnknownObjects = false
+  /// True if a checkpoint opens of which a weight is refused that its own lists name, to be looked at or carried without
+  /// that weight (``Checkpoint/incompleteness``). Weights that are listed and not there at all are refused in any case.
+  public var takesIncomplete = false
 
   /// The default options: strict.
   public init() {}

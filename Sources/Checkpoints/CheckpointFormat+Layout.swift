@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import HDF5Format
 internal import OrderedCollections
 internal import TensorValues
 internal import WeightGraph
@@ -6,7 +7,7 @@ internal import WeightGraph
 extension WeightGraph {
   /// Fits what is beside the weights to the format to be written, and lists what has no place in it.
   mutating func prepareFacts(
-    for format: CheckpointFormat, from source: CheckpointFormat, receipt: inout ConversionReceipt
+    for format: CheckpointFormat, from source: Checkpoint, receipt: inout ConversionReceipt
   ) {
     if format != .pytorch, let tree = facts.tree, tree.holdsOnlyModuleVersions {
       // Nothing but the order of names and torch's own bookkeeping of module versions, which no other reader knows.
@@ -16,20 +17,45 @@ extension WeightGraph {
           item: "attribute _metadata",
           reason: "versions of torch modules, read by torch's load_state_dict alone"))
     }
-    if format != .pytorch, source == .pytorch, case .unstated = facts.metadata {
+    if format != .pytorch, source.format == .pytorch, case .unstated = facts.metadata {
       // What every reader of such files expects; `save_pretrained` writes it too.
       facts.metadata = .entries(["format": "pt"])
       receipt.notes.append("added the metadata format = pt, as PyTorch's own tools write it")
     }
-    leaveOutUntrueTies(&receipt)
+    leaveOutMarkers(&receipt)
+    if format == .safetensors { moveUntrueTies(source, &receipt) }
   }
 
-  /// Metadata that a reader would take for a tie of a weight that is not written (``adoptMetadata(_:file:)``).
-  private mutating func leaveOutUntrueTies(_ receipt: inout ConversionReceipt) {
+  /// Attributes whose value has no form as inert data, which only stood for it.
+  private mutating func leaveOutMarkers(_ receipt: inout ConversionReceipt) {
+    for (path, values) in facts.attributes {
+      facts.attributes[path] = values.filter { name, value in
+        guard let reason = HDF5Attribute.missingValue(value) else { return true }
+        receipt.omissions.append(
+          ConversionReceipt.Omission(
+            item: name.string.isEmpty
+              ? "attributes of \(quoted("/" + path.string))"
+              : "attribute \(quoted(name.string)) of \(quoted("/" + path.string))",
+            reason: reason))
+        return false
+      }
+    }
+  }
+
+  /// Metadata that a reader would take for a tie of a weight that is not written (``adoptMetadata(_:file:)``). If it spoke
+  /// of a weight that the source has, it has nothing to say any more. Otherwise it only happens to be the name of one, and
+  /// goes where HDF5 attributes go: as one of the root it comes back.
+  private mutating func moveUntrueTies(
+    _ source: Checkpoint, _ receipt: inout ConversionReceipt
+  ) {
     guard var entries = facts.metadata.entries else { return }
     for (key, value) in entries
     where key != "format" && weights[key] == nil && weights[ExactName(value)] != nil {
       entries[key] = nil
+      guard source.graph.weights[key] != nil else {
+        facts.attributes["", default: [:]][key] = .string(value)
+        continue
+      }
       receipt.omissions.append(
         ConversionReceipt.Omission(
           item: "metadata \(quoted(key.string)) = \(quoted(value))",
@@ -75,6 +101,10 @@ extension CheckpointFacts {
     if !attributes.isEmpty {
       entries = entries ?? [:]
       entries?[FactNames.attributes] = FactNames.encodeAttributes(attributes)
+    }
+    if !attributeTypes.isEmpty {
+      entries = entries ?? [:]
+      entries?[FactNames.attributeTypes] = FactNames.encodeAttributes(attributeTypes)
     }
     return entries
   }

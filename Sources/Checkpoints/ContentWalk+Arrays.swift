@@ -43,6 +43,7 @@ extension ContentWalk {
       add(content.place.problem(error))
       return search(try content.prefix(ContentWalk.contentBytes), content)
     }
+    for refusal in description.refusals { add(content.place.problem(refusal.reason)) }
     for group in description.groups { examine(group.attributes, of: group.path, content.place) }
     var numbers: [Range<Int>] = []
     for dataset in description.datasets {

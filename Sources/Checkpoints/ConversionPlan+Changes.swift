@@ -29,10 +29,13 @@ extension WeightGraph {
       }
     }
     if let other = facts.others.first(where: { reason($0.name) == nil }) {
-      throw CheckpointError(
-        .unsupported, file: file, tensor: other.name.string,
-        "\(other.description) cannot be carried as it is",
-        remedy: "leave it out with --exclude \(quoted(other.name.string))")
+      var error =
+        other.refusal?.about(other.name)
+        ?? CheckpointError(
+          .unsupported, file: file, tensor: other.name.string,
+          "\(other.description) cannot be carried as it is")
+      error.remedy = "leave it out with --exclude \(quoted(other.name.string))"
+      throw error
     }
     var graph = try renamed { reason($0) == nil ? $0 : nil }
     graph.facts.others = []

@@ -289,6 +289,8 @@ extension CheckpointFacts {
     default: break
     }
     facts.metadata = entries.isEmpty ? .absent : .entries(entries)
+    let types = attributeTypes[""]?.filter { entries[$0.key] != nil } ?? [:]
+    if !types.isEmpty { facts.attributeTypes[""] = types }
     return facts
   }
 }

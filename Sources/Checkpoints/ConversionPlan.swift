@@ -53,7 +53,7 @@ public struct ConversionPlan: Sendable {
     if laidOut.layout == .tensorFlow {
       graph = try graph.widened(for: &options.dtype, file: sourcePath, receipt: &receipt)
     }
-    graph.prepareFacts(for: destination.format, from: source.format, receipt: &receipt)
+    graph.prepareFacts(for: destination.format, from: source, receipt: &receipt)
 
     let ties = graph.ties
     receipt.tensorCount = graph.weights.count

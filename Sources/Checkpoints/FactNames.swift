@@ -8,6 +8,8 @@ enum FactNames {
   static let tree: ExactName = "weighbridge.tree"
   /// Metadata key: HDF5 attributes by path, as JSON.
   static let attributes: ExactName = "weighbridge.attributes"
+  /// Metadata key: how those are stored where their values do not say it, in the same form.
+  static let attributeTypes: ExactName = "weighbridge.attribute_types"
   /// HDF5 attribute: metadata that HDF5's text attributes cannot hold, as JSON.
   static let metadata: ExactName = "weighbridge.metadata"
   /// HDF5 attribute: what stands between the components of names where it is not `/`.
@@ -19,6 +21,9 @@ enum FactNames {
   /// HDF5 attributes of a data set of bytes: the dtype and shape of the elements packed in it.
   static let dtype: ExactName = "weighbridge.dtype"
   static let shape: ExactName = "weighbridge.shape"
+
+  /// The keys by which facts stand in metadata.
+  static let inMetadata: Set<ExactName> = [tree, attributes, attributeTypes]
 
   static func decodeTree(_ text: String, file: String) throws(CheckpointError) -> InertValue {
     try locating(file: file, member: tree.string) { () throws(ParseFailure) in

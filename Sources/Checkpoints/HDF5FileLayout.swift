@@ -19,7 +19,10 @@ struct HDF5FileLayout: FileLayout {
     let pathOfName = Dictionary(uniqueKeysWithValues: zip(allNames, names.paths))
     func objectPath(_ name: ExactName) -> ExactName { ExactName(pathOfName[name] ?? name.string) }
 
-    var attributes = HDF5FileLayout.writable(facts.attributes, &receipt)
+    let paths = names.paths.map { ExactName($0) }
+    var attributes = HDF5FileLayout.writable(
+      KerasBookkeeping.trimmed(facts.attributes, toPaths: paths, &receipt), facts.attributeTypes,
+      &receipt)
     var root = HDF5FileLayout.rootAttributes(facts, names, attributes.removeValue(forKey: ""))
     if allNames.count > ties.count {
       root.append(HDF5Attribute(FactNames.ties, .string("hard links")))
@@ -28,9 +31,7 @@ struct HDF5FileLayout: FileLayout {
     plan.groups = [HDF5Plan.Group(path: "", attributes: root)]
     for tie in ties {
       let path = objectPath(tie.names[0])
-      let own = (attributes.removeValue(forKey: path) ?? [:]).map {
-        HDF5Attribute($0.key, $0.value)
-      }
+      let own = attributes.removeValue(forKey: path) ?? []
       plan.datasets.append(HDF5FileLayout.dataset(tie.weight, path: path, attributes: own))
       if tie.weight.dtype.byteWidth == nil {
         receipt.notes.append(
@@ -49,25 +50,34 @@ struct HDF5FileLayout: FileLayout {
             item: "attributes of " + quoted(path.string), reason: "a tensor stands in their place"))
         continue
       }
-      plan.groups.append(
-        HDF5Plan.Group(path: path, attributes: values.map { HDF5Attribute($0.key, $0.value) }))
+      plan.groups.append(HDF5Plan.Group(path: path, attributes: values))
     }
     self.plan = plan
   }
 
+  /// An attribute of a value and what is known of its type.
+  private static func attribute(
+    _ name: ExactName, _ value: InertValue, _ types: OrderedDictionary<ExactName, InertValue>?
+  ) -> HDF5Attribute {
+    HDF5Attribute(name, value, type: types?[name].flatMap { HDF5AttributeType($0) })
+  }
+
   /// The attributes that HDF5 has a form for; the others are listed.
   private static func writable(
-    _ attributes: FactNames.Attributes, _ receipt: inout ConversionReceipt
-  ) -> FactNames.Attributes {
-    var result: FactNames.Attributes = [:]
+    _ attributes: FactNames.Attributes, _ types: FactNames.Attributes,
+    _ receipt: inout ConversionReceipt
+  ) -> OrderedDictionary<ExactName, [HDF5Attribute]> {
+    var result: OrderedDictionary<ExactName, [HDF5Attribute]> = [:]
     for (path, values) in attributes {
-      result[path] = values.filter { name, value in
-        if HDF5Attribute(name, value).isWritable { return true }
+      let types = types[path]
+      result[path] = values.compactMap { name, value in
+        let attribute = attribute(name, value, types)
+        if attribute.isWritable { return attribute }
         receipt.omissions.append(
           ConversionReceipt.Omission(
             item: "attribute \(quoted(name.string)) of \(quoted("/" + path.string))",
             reason: "neither text nor numbers that fit an attribute"))
-        return false
+        return nil
       }
     }
     return result
@@ -96,7 +106,7 @@ struct HDF5FileLayout: FileLayout {
 
   private static func rootAttributes(
     _ facts: CheckpointFacts, _ names: HDF5Names,
-    _ others: OrderedDictionary<ExactName, InertValue>?
+    _ others: [HDF5Attribute]?
   ) -> [HDF5Attribute] {
     var attributes: [HDF5Attribute] = []
     func add(_ name: ExactName, _ text: String) {
@@ -110,12 +120,13 @@ struct HDF5FileLayout: FileLayout {
             && others?[key] == nil && !key.string.hasPrefix("weighbridge.")
         }
       if isPlain {
-        for (key, value) in entries { add(key, value) }
+        let types = facts.attributeTypes[""]
+        attributes += entries.map { attribute($0.key, .string($0.value), types) }
       } else {
         add(FactNames.metadata, jsonText(entries))
       }
     }
-    for (name, value) in others ?? [:] { attributes.append(HDF5Attribute(name, value)) }
+    attributes += others ?? []
     if let tree = facts.tree { add(FactNames.tree, JSONWriter.text(tree.json)) }
     // The separator matters only where a path has two components.
     if names.separator != UInt8(ascii: "/"), names.paths.contains(where: { $0.utf8.contains(0x2F) })

@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import HDF5Format
 internal import OrderedCollections
 
 /// The attributes by which Keras 2 finds the weights of an HDF5 file (`keras/src/saving/legacy/hdf5_format.py`, 2.15).
@@ -43,10 +44,49 @@ enum KerasBookkeeping {
   /// The texts of one attribute: each takes 16 of the 64 KB that an object header has.
   private static let mostTexts = 3_900
 
+  /// The attributes without the names in Keras' lists that lead to nothing that is written: weights that were left out or
+  /// renamed. A list that names what is not there makes a file that Keras and this package refuse.
+  static func trimmed(
+    _ attributes: FactNames.Attributes, toPaths paths: [ExactName],
+    _ receipt: inout ConversionReceipt
+  ) -> FactNames.Attributes {
+    let isList = { (name: ExactName) in ["layer_names", "weight_names"].contains(stem(of: name)) }
+    guard attributes.values.contains(where: { $0.keys.contains(where: isList) }) else {
+      return attributes
+    }
+    var objects = Set(paths)
+    for path in paths + attributes.keys {
+      var path = path
+      while let parent = path.parent, objects.insert(parent).inserted { path = parent }
+    }
+    objects.formUnion(attributes.keys)
+    var result = attributes
+    for (path, values) in attributes {
+      for (name, value) in values where isList(name) {
+        guard case .list(let texts) = value else { continue }
+        let kept = texts.filter { text in
+          guard case .string(let text) = text else { return true }
+          return objects.contains(
+            path.string.isEmpty ? ExactName(text) : ExactName("\(path)/\(text)"))
+        }
+        if kept.count == texts.count { continue }
+        result[path]?[name] = .list(kept)
+        receipt.notes.append(
+          "the attribute \(quoted(name.string)) of \(quoted("/" + path.string)) keeps \(kept.count) of "
+            + "\(texts.count) names: the others lead to nothing that is written")
+      }
+    }
+    return result
+  }
+
+  private static func stem(of name: ExactName) -> String {
+    var digits = name.string.utf8[...]
+    while let last = digits.last, (0x30...0x39).contains(last) { digits.removeLast() }
+    return String(decoding: digits, as: UTF8.self)
+  }
+
   /// True for an attribute that only says how Keras or Weighbridge laid the file out.
   static func isBookkeeping(_ name: ExactName) -> Bool {
-    let stem = name.string.reversed().drop { $0.isASCII && $0.isNumber }.reversed()
-    return ["layer_names", "weight_names", "backend", "keras_version", "name"]
-      .contains(String(stem))
+    ["layer_names", "weight_names", "backend", "keras_version", "name"].contains(stem(of: name))
   }
 }

@@ -72,14 +72,18 @@ enum KerasPreset {
     for (path, values) in backbone.graph.facts.attributes {
       graph.facts.attributes[ExactName(prefix + path.string)] = values
     }
+    for (path, types) in backbone.graph.facts.attributeTypes {
+      graph.facts.attributeTypes[ExactName(prefix + path.string)] = types
+    }
     graph.facts.others += backbone.graph.facts.others.map {
-      OtherObject(name: ExactName(prefix + $0.name.string), description: $0.description)
+      $0.renamed(ExactName(prefix + $0.name.string))
     }
     return Checkpoint(
       format: .hdf5, container: "keras preset", files: backbone.files + (task?.files ?? []),
       graph: graph,
       links: (task?.links ?? []).union(backbone.links.map { ExactName(prefix + $0.string) }),
-      notes: backbone.notes + (task?.notes ?? []))
+      notes: backbone.notes + (task?.notes ?? []),
+      incompleteness: backbone.incompleteness ?? task?.incompleteness)
   }
 
   /// The weights of a task as the two files of a preset hold them; one file if they are a backbone alone. The prefix is what

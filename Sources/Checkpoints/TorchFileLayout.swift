@@ -56,6 +56,7 @@ struct TorchFileLayout: FileLayout {
 enum TorchFacts {
   private static let metadata: ExactName = "__metadata__"
   private static let hdf5Attributes: ExactName = "__attributes__"
+  private static let attributeTypes: ExactName = "__attribute_types__"
 
   /// The attributes to write. Metadata that any safetensors file made of a PyTorch checkpoint has goes without saying.
   static func attributes(of facts: CheckpointFacts) -> [(String, InertValue)] {
@@ -71,6 +72,10 @@ enum TorchFacts {
     if !facts.attributes.isEmpty {
       attributes.append(
         (hdf5Attributes.string, .string(FactNames.encodeAttributes(facts.attributes))))
+    }
+    if !facts.attributeTypes.isEmpty {
+      attributes.append(
+        (attributeTypes.string, .string(FactNames.encodeAttributes(facts.attributeTypes))))
     }
     return attributes
   }
@@ -101,6 +106,8 @@ enum TorchFacts {
         }
       case (hdf5Attributes, .string(let text)):
         facts.attributes = try FactNames.decodeAttributes(text, file: file)
+      case (attributeTypes, .string(let text)):
+        facts.attributeTypes = try FactNames.decodeAttributes(text, file: file)
       case (ExactName(TorchArchivePlan.dtypesAttribute), let value): dtypes = value
       default: rest.append(entry)
       }

@@ -91,3 +91,12 @@ extension HDF5ElementType: CustomStringConvertible {
     }
   }
 }
+
+extension ExactName {
+  /// The path of the group that holds what is at this path; nil for the root, whose path is empty.
+  public var parent: ExactName? {
+    if string.isEmpty { return nil }
+    guard let slash = string.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
+    return ExactName(String(string[..<slash]))
+  }
+}

@@ -8,27 +8,33 @@ public import CheckpointBytes
 /// ```
 ///
 /// libhdf5 reads the structure, and nothing else: the elements are read from the file by this package, with every place
-/// compared with the file's size. Only hard links are followed; a file with soft, external or user-defined links,
-/// external storage or virtual data sets is refused.
+/// compared with the file's size. Only hard links are followed. What leads elsewhere (soft, external and user-defined
+/// links, external storage, virtual data sets) and what is damaged is refused by itself: ``refusals`` lists it, and the
+/// rest of the file is described.
 public struct HDF5Description: Sendable, Hashable {
   /// The groups in the order in which they were met; the first is the root, whose path is empty.
   public internal(set) var groups: [HDF5Group] = []
   /// The data sets in the order in which they were met.
   public internal(set) var datasets: [HDF5Dataset] = []
+  /// The links and objects that were not read, in the order in which they were met.
+  public internal(set) var refusals: [HDF5Refusal] = []
 
   /// Reads the structure of a file.
   ///
-  /// - Throws: `malformed` or `truncated` with libhdf5's words, `forbidden` if the file points outside of itself or
-  ///   through soft links, `limitExceeded` if it holds more than `limits` allow or announces far more bytes than it
-  ///   stores.
+  /// - Throws: `malformed` or `truncated` with libhdf5's words if the file or its root cannot be read, `limitExceeded` if
+  ///   it holds more objects, or deeper groups, than `limits` allow.
   public init(_ file: SourceFile, limits: ReadLimits = ReadLimits()) throws(CheckpointError) {
     do {
       self = try HDF5Library.describe(path: file.location, fileSize: file.size, limits: limits)
     } catch {
       throw error.inFile(file.path)
     }
+    // The library was given the place of a copy, perhaps.
+    for index in refusals.indices {
+      refusals[index].reason = refusals[index].reason.inFile(file.path)
+    }
     nameOpaqueTypes()
-    try checkExpansion(file, limits)
+    refuseExpansion(file, limits)
   }
 
   init() {}
@@ -54,18 +60,56 @@ public struct HDF5Group: Sendable, Hashable {
   public let attributes: [HDF5Attribute]
 }
 
+/// A link or an object that is not read. It does not keep anything else in the file from being read.
+public struct HDF5Refusal: Sendable, Hashable {
+  /// The path by which it was met first, without a leading slash. What lies below it is not known.
+  public let path: ExactName
+  /// Further hard links to the same object.
+  public internal(set) var otherPaths: [ExactName] = []
+  /// Why: `forbidden` for what leads out of the file or through soft links, `truncated`, `malformed` or `unsupported`
+  /// with the reader's words for what cannot be read, `limitExceeded`.
+  public internal(set) var reason: CheckpointError
+
+  /// Makes a refusal.
+  public init(path: ExactName, reason: CheckpointError) {
+    self.path = path
+    self.reason = reason
+  }
+}
+
 /// A named value on a group or a data set.
 public struct HDF5Attribute: Sendable, Hashable {
   /// The name.
   public let name: ExactName
-  /// The value: strings as text, numbers as numbers, arrays as packed little-endian numbers. What has no such form
-  /// (references, compounds) is an object named `hdf5.` and its class.
+  /// The value: strings as text, numbers as numbers, arrays as packed little-endian numbers; none for a null dataspace.
+  /// What has no such form (references, compounds) is an object named `hdf5.` and its class.
   public let value: InertValue
+  /// How it is stored, where the value does not say it: by itself, text is UTF-8 of variable length, an integer is `I64`,
+  /// a number `F64`, and an array is of its own type, little-endian.
+  public let type: HDF5AttributeType?
 
   /// Makes an attribute.
-  public init(_ name: ExactName, _ value: InertValue) {
+  public init(_ name: ExactName, _ value: InertValue, type: HDF5AttributeType? = nil) {
     self.name = name
     self.value = value
+    self.type = type
+  }
+
+  /// What stands for a value that has no form as inert data, with the reason if it is not the type alone.
+  static func marker(_ kind: String, _ reason: String? = nil) -> InertValue {
+    .object(.init(type: markerPrefix + kind, arguments: reason.map { [.string($0)] } ?? []))
+  }
+
+  private static let markerPrefix = "hdf5."
+
+  /// What a value that is only a marker stands for, in words; nil for a value.
+  public static func missingValue(_ value: InertValue) -> String? {
+    guard case .object(let object) = value, object.type.utf8.starts(with: markerPrefix.utf8) else {
+      return nil
+    }
+    let kind = String(object.type.dropFirst(markerPrefix.count))
+    if case .string(let reason)? = object.arguments.first { return "\(kind): \(reason)" }
+    return "its type is \(kind), which is not carried"
   }
 }
 
@@ -80,31 +124,47 @@ extension [HDF5Attribute] {
 
 extension HDF5Description {
   /// Elements that are not stored as they are (chunks left out, compressed) may be more than the bytes behind them, but
-  /// not without bound: a file of a kilobyte can announce exabytes of fill values.
-  private func checkExpansion(_ file: SourceFile, _ limits: ReadLimits) throws(CheckpointError) {
-    var announced = 0
+  /// not without bound: a file of a kilobyte can announce exabytes of fill values. The data sets with which the bound is
+  /// passed are refused.
+  private mutating func refuseExpansion(_ file: SourceFile, _ limits: ReadLimits) {
     var stored = 0
-    for dataset in datasets {
-      switch dataset.storage {
-      case .contiguous, .compact: continue
-      case .unallocated: break
-      case .chunked(let chunks):
-        for chunk in chunks.chunks {
-          stored = stored.addingReportingOverflow(chunk.byteCount).partialValue
-        }
-      }
+    for case .chunked(let chunks) in datasets.lazy.map(\.storage) {
+      // Each lies in the file; no more than the whole of it counts.
+      for chunk in chunks.chunks { stored = min(file.size, stored + chunk.byteCount) }
+    }
+    let (ratio, isBeyond) = stored.multipliedReportingOverflow(by: limits.inflateRatio)
+    let most =
+      isBeyond || ratio > Int.max - Self.expansionSlack ? Int.max : ratio + Self.expansionSlack
+    var announced = 0
+    datasets.removeAll { dataset in
+      guard dataset.isExpanded else { return false }
       let (sum, overflow) = announced.addingReportingOverflow(dataset.byteCount)
-      announced = overflow ? Int.max : sum
-      let (most, mostOverflow) = min(stored, file.size)
-        .multipliedReportingOverflow(by: limits.inflateRatio)
-      guard mostOverflow || announced <= most || announced - most <= Self.expansionSlack else {
-        throw CheckpointError(
-          .limitExceeded, file: file.path, tensor: dataset.path.string,
-          "the data sets announce \(announced) bytes out of \(min(stored, file.size)) stored")
+      if !overflow, sum <= most {
+        announced = sum
+        return false
       }
+      var refusal = HDF5Refusal(
+        path: dataset.path,
+        reason: CheckpointError(
+          .limitExceeded, file: file.path, member: dataset.path.string,
+          tensor: dataset.path.string,
+          "the data sets announce \(overflow ? Int.max : sum) bytes out of \(stored) stored"))
+      refusal.otherPaths = dataset.otherPaths
+      refusals.append(refusal)
+      return true
     }
   }
 
   /// Small models made of fill values are legal; they fit this.
   private static let expansionSlack = 64 << 20
+}
+
+extension HDF5Dataset {
+  /// True if more elements may be announced than bytes are stored.
+  fileprivate var isExpanded: Bool {
+    switch storage {
+    case .contiguous, .compact: false
+    case .unallocated, .chunked: true
+    }
+  }
 }

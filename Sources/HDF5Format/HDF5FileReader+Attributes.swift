@@ -3,21 +3,32 @@ internal import CheckpointBytes
 internal import TensorValues
 
 extension HDF5FileReader {
-  /// The attributes of an object, in the order in which they are stored.
-  func attributes(
-    of object: HDF5Handle, _ count: UInt64, at path: ExactName
-  ) throws(CheckpointError) -> [HDF5Attribute] {
+  /// The attributes of an object, in the order in which they are stored. One that cannot be read does not make the
+  /// data sets unreadable: it is kept as a marker with the reason, and whoever needs its value finds none. If the library
+  /// stumbles over the list itself, one marker without a name stands for all of them.
+  func attributes(of object: HDF5Handle, _ count: UInt64, at path: ExactName) -> [HDF5Attribute] {
     if count == 0 { return [] }
-    var attributes: [HDF5Attribute] = []
-    for name in try attributeNames(of: object, at: path) {
-      guard let attribute = HDF5Handle.attribute(unsafe H5Aopen(object.identifier, name, 0)) else {
-        attributes.append(
-          HDF5Attribute(ExactName(name), unreadable(HDF5Library.takeError())))
-        continue
-      }
-      attributes.append(HDF5Attribute(ExactName(name), value(of: attribute, named: name, at: path)))
+    let names: [String]
+    do throws(CheckpointError) {
+      names = try attributeNames(of: object, at: path)
+    } catch {
+      return [HDF5Attribute("", unreadable("\(count) attributes, \(error.problem)"))]
     }
-    return attributes
+    return names.map { name in
+      guard let attribute = HDF5Handle.attribute(unsafe H5Aopen(object.identifier, name, 0)) else {
+        return HDF5Attribute(
+          ExactName(name), unreadable(HDF5FileReader.described(HDF5Library.takeError()).words))
+      }
+      do throws(CheckpointError) {
+        return try self.attribute(attribute, named: name, at: path)
+      } catch {
+        return HDF5Attribute(ExactName(name), unreadable(error.problem))
+      }
+    }
+  }
+
+  private func unreadable(_ reason: String) -> InertValue {
+    HDF5Attribute.marker("unreadable", reason)
   }
 
   private func attributeNames(
@@ -48,48 +59,34 @@ extension HDF5FileReader {
     init(limit: Int) { self.limit = limit }
   }
 
-  /// An attribute that cannot be read does not make the data sets unreadable: it is kept as what it is, with the reason,
-  /// and whoever needs its value finds none.
-  private func unreadable(_ reason: String) -> InertValue {
-    .object(.init(type: "hdf5.unreadable", arguments: [.string(reason)]))
-  }
-
-  private func value(
-    of attribute: HDF5Handle, named name: String, at path: ExactName
-  ) -> InertValue {
-    do throws(CheckpointError) {
-      return try readableValue(of: attribute, named: name, at: path)
-    } catch {
-      return unreadable(error.problem)
-    }
-  }
-
-  private func readableValue(
-    of attribute: HDF5Handle, named name: String, at path: ExactName
-  ) throws(CheckpointError) -> InertValue {
+  private func attribute(
+    _ attribute: HDF5Handle, named name: String, at path: ExactName
+  ) throws(CheckpointError) -> HDF5Attribute {
     let field = "attribute \(quoted(name))"
     guard let type = HDF5Handle.datatype(H5Aget_type(attribute.identifier)),
       let space = HDF5Handle.dataspace(H5Aget_space(attribute.identifier))
     else { throw failure(.malformed, path, field) }
-    guard let shape = try extents(of: space, at: path, field) else { return .none }
-    let size = H5Tget_size(type.identifier)
-    let (byteCount, overflow) = shape.elementCount.multipliedReportingOverflow(by: size)
-    guard !overflow, size > 0, byteCount <= limits.attributeBytes else {
-      throw failure(
-        .limitExceeded, path, field, "has more than \(limits.attributeBytes) bytes")
+    guard let elementType = HDF5AttributeType(type.identifier) else {
+      return HDF5Attribute(ExactName(name), HDF5Attribute.marker(className(type.identifier)))
     }
-    if H5Tget_class(type.identifier) == H5T_STRING {
-      let strings =
-        weighbridge_hdf5_is_variable_length_string(type.identifier) != 0
-        ? try variableStrings(attribute, type, space, shape, at: path, field)
-        : try fixedStrings(attribute, type, shape, size, at: path, field)
-      return nested(strings, shape)
+    var form = HDF5AttributeForm(type: elementType, shape: nil, elements: .packed([]))
+    if case .text(let text) = elementType, text.byteCount == nil { form.elements = .texts([]) }
+    form.shape = try extents(of: space, at: path, field)
+    if let shape = form.shape {
+      let size = H5Tget_size(type.identifier)
+      let (byteCount, overflow) = shape.elementCount.multipliedReportingOverflow(by: size)
+      guard !overflow, size > 0, byteCount <= limits.attributeBytes else {
+        throw failure(
+          .limitExceeded, path, field, "has more than \(limits.attributeBytes) bytes")
+      }
+      form.elements =
+        if case .texts = form.elements {
+          .texts(try variableStrings(attribute, type, space, shape, at: path, field))
+        } else {
+          .packed(try raw(attribute, type, byteCount, at: path, field))
+        }
     }
-    guard case .number(let dtype, let order) = HDF5ElementType(type.identifier) else {
-      return .object(.init(type: "hdf5.\(className(type.identifier))"))
-    }
-    let bytes = try raw(attribute, type, byteCount, at: path, field)
-    return number(dtype, order, shape, bytes)
+    return HDF5Attribute(ExactName(name), form)
   }
 
   private func className(_ type: hid_t) -> String {
@@ -146,28 +143,10 @@ extension HDF5FileReader {
 // MARK: Strings
 
 extension HDF5FileReader {
-  /// Strings of equal length, cut as their padding says (HDF5 specification IV.A.2.d, class 3).
-  private func fixedStrings(
-    _ attribute: HDF5Handle, _ type: HDF5Handle, _ shape: Shape, _ size: Int, at path: ExactName,
-    _ field: String
-  ) throws(CheckpointError) -> [InertValue] {
-    let bytes = try raw(attribute, type, shape.elementCount * size, at: path, field)
-    let padding = H5Tget_strpad(type.identifier)
-    return (0..<shape.elementCount).map { index in
-      var text = bytes[(index * size)..<((index + 1) * size)]
-      switch padding {
-      case H5T_STR_NULLPAD: while text.last == 0 { text.removeLast() }
-      case H5T_STR_SPACEPAD: while text.last == 0x20 { text.removeLast() }
-      default: text = text.prefix { $0 != 0 }
-      }
-      return textValue(text)
-    }
-  }
-
   private func variableStrings(
     _ attribute: HDF5Handle, _ type: HDF5Handle, _ space: HDF5Handle, _ shape: Shape,
     at path: ExactName, _ field: String
-  ) throws(CheckpointError) -> [InertValue] {
+  ) throws(CheckpointError) -> [[UInt8]] {
     guard shape.elementCount > 0 else { return [] }
     guard
       let memory = HDF5Handle.datatype(
@@ -178,11 +157,11 @@ extension HDF5FileReader {
       throw failure(.malformed, path, field)
     }
     defer { unsafe weighbridge_hdf5_reclaim(memory.identifier, space.identifier, &pointers) }
-    var values: [InertValue] = []
+    var texts: [[UInt8]] = []
     var total = 0
     for index in 0..<shape.elementCount {
       guard let pointer = unsafe pointers[index] else {
-        values.append(.string(""))
+        texts.append([])
         continue
       }
       let text = unsafe UnsafeRawBufferPointer(start: pointer, count: strlen(pointer))
@@ -190,57 +169,8 @@ extension HDF5FileReader {
       guard total <= limits.attributeBytes else {
         throw failure(.limitExceeded, path, field, "has more than \(limits.attributeBytes) bytes")
       }
-      values.append(unsafe textValue(Array(text)[...]))
+      texts.append(unsafe Array(text))
     }
-    return values
-  }
-
-  /// Text if it is UTF-8, bytes otherwise.
-  private func textValue(_ bytes: ArraySlice<UInt8>) -> InertValue {
-    String(validating: bytes, as: UTF8.self).map { .string($0) } ?? .bytes(Array(bytes))
-  }
-
-  /// One value for a scalar, lists of lists for an array.
-  private func nested(_ values: [InertValue], _ shape: Shape) -> InertValue {
-    guard shape.rank > 0 else { return values.first ?? .none }
-    guard shape.elementCount > 0 else { return .list([]) }
-    var values = values
-    for extent in shape.dimensions.dropFirst().reversed() {
-      values = stride(from: 0, to: values.count, by: extent).map {
-        .list(Array(values[$0..<($0 + extent)]))
-      }
-    }
-    return .list(values)
-  }
-}
-
-// MARK: Numbers
-
-extension HDF5FileReader {
-  private func number(
-    _ dtype: DType, _ order: ByteOrder, _ shape: Shape, _ stored: [UInt8]
-  ) -> InertValue {
-    var bytes = stored
-    if order == .big, let width = dtype.componentByteWidth {
-      for start in stride(from: 0, to: bytes.count, by: width) {
-        bytes[start..<(start + width)].reverse()
-      }
-    }
-    guard shape.rank == 0 else {
-      return .array(dtype: dtype.rawValue, shape: shape.dimensions, bytes: bytes)
-    }
-    let bits = bytes.prefix(8).reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
-    switch dtype {
-    case .bool where bits <= 1: return .boolean(bits == 1)
-    case .u8, .u16, .u32: return .integer(Int64(bits))
-    case .u64: return Int64(exactly: bits).map { .integer($0) } ?? .bigInteger(bytes + [0])
-    case .i8: return .integer(Int64(Int8(truncatingIfNeeded: bits)))
-    case .i16: return .integer(Int64(Int16(truncatingIfNeeded: bits)))
-    case .i32: return .integer(Int64(Int32(truncatingIfNeeded: bits)))
-    case .i64: return .integer(Int64(bitPattern: bits))
-    case .f32: return .float(Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits))))
-    case .f64: return .float(Double(bitPattern: bits))
-    default: return .array(dtype: dtype.rawValue, shape: [], bytes: bytes)
-    }
+    return texts
   }
 }

@@ -9,9 +9,10 @@ extension HDF5FileReader {
   ) throws(CheckpointError) -> HDF5Storage {
     var extents = [hsize_t](repeating: 0, count: Int(H5S_MAX_RANK))
     // A chunk rank other than the data set's makes the library divide by zero later.
-    guard unsafe H5Pget_chunk(creation.identifier, H5S_MAX_RANK, &extents) == shape.rank,
-      shape.rank > 0
-    else {
+    let rank = unsafe H5Pget_chunk(creation.identifier, H5S_MAX_RANK, &extents)
+    guard rank == shape.rank, shape.rank > 0 else {
+      // Where no chunk was ever stored there is nothing to find by it, and all elements are the fill value.
+      if rank > 0, H5Dget_storage_size(object.identifier) == 0 { return .unallocated }
       throw failure(.malformed, path, "chunk shape", "its rank is not the data set's")
     }
     guard let chunkShape = Shape(extents.prefix(shape.rank).map { Int(clamping: $0) }),

@@ -103,14 +103,24 @@ extension HDF5ElementType {
     else { return .unsupported("enumeration") }
     let integer = integer(base.identifier, H5Tget_size(base.identifier))
     guard case .number(.i8, let order) = integer, H5Tget_nmembers(type) == 2 else { return integer }
-    var values: [String: Int8] = [:]
-    for index in 0..<(2 as UInt32) {
-      var value: Int8 = -1
-      guard unsafe H5Tget_member_value(type, index, &value) >= 0 else { return integer }
-      values[memberName(type, index)] = value
-    }
     // As h5py writes numpy's bool.
-    return values == ["FALSE": 0, "TRUE": 1] ? .number(.bool, order) : integer
+    let boolean: Set = [HDF5AttributeType.Member("FALSE", 0), HDF5AttributeType.Member("TRUE", 1)]
+    return members(type, .i8, order).map(Set.init) == boolean ? .number(.bool, order) : integer
+  }
+
+  /// The names of an enumeration over integers of a type; nil if they cannot be had.
+  fileprivate static func members(
+    _ type: hid_t, _ dtype: DType, _ order: ByteOrder
+  ) -> [HDF5AttributeType.Member]? {
+    guard let width = dtype.byteWidth, width == H5Tget_size(type) else { return nil }
+    var members: [HDF5AttributeType.Member] = []
+    for index in 0..<UInt32(clamping: H5Tget_nmembers(type)) {
+      var bytes = [UInt8](repeating: 0, count: width)
+      guard unsafe H5Tget_member_value(type, index, &bytes) >= 0 else { return nil }
+      if order == .big { bytes.reverse() }
+      members.append(HDF5AttributeType.Member(memberName(type, index), dtype.integer(bytes)))
+    }
+    return members
   }
 
   private static func compound(_ type: hid_t, _ size: Int) -> HDF5ElementType {
@@ -141,5 +151,45 @@ extension HDF5ElementType {
     guard let tag = unsafe H5Tget_tag(type) else { return "" }
     defer { _ = unsafe H5free_memory(tag) }
     return unsafe String(validatingCString: tag) ?? ""
+  }
+}
+
+extension HDF5AttributeType {
+  /// What a datatype of the library is, as far as attributes of it are carried; nil for any other.
+  init?(_ type: hid_t) {
+    switch H5Tget_class(type) {
+    case H5T_STRING:
+      let isVariable = weighbridge_hdf5_is_variable_length_string(type) != 0
+      let padding: Text.Padding =
+        switch H5Tget_strpad(type) {
+        case H5T_STR_NULLPAD: .nullPadded
+        case H5T_STR_SPACEPAD: .spacePadded
+        default: .nullTerminated
+        }
+      self = .text(
+        Text(
+          isUTF8: H5Tget_cset(type) == H5T_CSET_UTF8,
+          byteCount: isVariable ? nil : H5Tget_size(type),
+          padding: isVariable ? .nullTerminated : padding))
+    case H5T_INTEGER, H5T_FLOAT, H5T_ENUM, H5T_COMPOUND:
+      guard case .number(let dtype, let order) = HDF5ElementType(type) else { return nil }
+      guard H5Tget_class(type) == H5T_ENUM, dtype != .bool else {
+        self = .number(dtype, order)
+        return
+      }
+      guard let members = HDF5ElementType.members(type, dtype, order) else { return nil }
+      self = .enumeration(dtype, order, members: members)
+    default: return nil
+    }
+  }
+}
+
+extension DType {
+  /// The integer of little-endian bytes; of unsigned 64 bits the bit pattern.
+  fileprivate func integer(_ bytes: [UInt8]) -> Int64 {
+    let bits = bytes.reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+    let unused = UInt64(64 - bitWidth)
+    return self == .i8 || self == .i16 || self == .i32
+      ? Int64(bitPattern: bits << unused) >> Int64(unused) : Int64(bitPattern: bits)
   }
 }

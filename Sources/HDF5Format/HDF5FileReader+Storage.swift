@@ -7,6 +7,20 @@ extension HDF5FileReader {
   func dataset(
     _ object: HDF5Handle, attributes count: UInt64, at path: ExactName
   ) throws(CheckpointError) -> HDF5Dataset {
+    // What has a place in this file lies in no other, passes through no filter and needs no fill value: the list of
+    // properties, which is slow to get, has nothing to add.
+    let address = contiguousAddress(object)
+    var creation: HDF5Handle?
+    var layout = H5D_CONTIGUOUS
+    if address == nil {
+      guard let list = HDF5Handle.properties(H5Dget_create_plist(object.identifier)) else {
+        throw failure(.malformed, path, "data set")
+      }
+      creation = list
+      layout = H5Pget_layout(list.identifier)
+      // Before anything else is asked: for the extents of a virtual data set the library opens other files.
+      try checkOrigin(layout, list, at: path)
+    }
     guard let type = HDF5Handle.datatype(H5Dget_type(object.identifier)),
       let space = HDF5Handle.dataspace(H5Dget_space(object.identifier))
     else { throw failure(.malformed, path, "data set") }
@@ -23,29 +37,20 @@ extension HDF5FileReader {
       throw failure(
         .malformed, path, "dataspace", "\(shape) elements of \(size) bytes do not fit 64 bits")
     }
-    let isReadable = if case .unsupported = elementType { false } else { true }
-    let storage: HDF5Storage
+    var storage = HDF5Storage.unallocated
     var fillValue: [UInt8]?
-    if isReadable, let known = try contiguous(object, byteCount, at: path) {
-      // What has a place in this file lies in no other, passes through no filter and needs no fill value: the list of
-      // properties, which is slow to get, has nothing to add.
-      storage = known
-    } else {
-      guard let creation = HDF5Handle.properties(H5Dget_create_plist(object.identifier)) else {
-        throw failure(.malformed, path, "data set")
-      }
-      let layout = H5Pget_layout(creation.identifier)
-      try checkOrigin(layout, creation, at: path)
+    if case .unsupported = elementType {
       // What will not be read is not looked at further, with a library that may stumble.
-      storage =
-        isReadable
-        ? try self.storage(object, layout, creation, type, shape, size, byteCount, at: path)
-        : .unallocated
-      fillValue = try self.fillValue(creation, type, size, elementType, at: path)
+      byteCount = 0
+    } else if let address {
+      storage = try contiguous(object, address, byteCount, at: path)
+    } else if let creation {
+      storage = try self.storage(
+        object, layout, creation, type, shape, size, byteCount, at: path)
+      fillValue = try self.fillValue(creation, type, size, at: path)
     }
-    if !isReadable { byteCount = 0 }
     return HDF5Dataset(
-      path: path, attributes: try attributes(of: object, count, at: path),
+      path: path, attributes: attributes(of: object, count, at: path),
       elementType: elementType, elementByteCount: size, shape: shape, storage: storage,
       fillValue: fillValue, byteCount: byteCount)
   }
@@ -80,19 +85,23 @@ extension HDF5FileReader {
     }
   }
 
-  /// Where contiguous elements lie; nil if the layout is another, nothing was allocated, or other files hold the
+  /// Where contiguous elements begin; nil if the layout is another, nothing was allocated, or other files hold the
   /// elements: for all of these `H5Dget_offset` gives no address.
-  private func contiguous(
-    _ object: HDF5Handle, _ byteCount: Int, at path: ExactName
-  ) throws(CheckpointError) -> HDF5Storage? {
+  private func contiguousAddress(_ object: HDF5Handle) -> haddr_t? {
     let address = H5Dget_offset(object.identifier)
     // The library adds the user block even to "nowhere".
-    if weighbridge_hdf5_is_undefined(address &- haddr_t(userBlock)) != 0
-      || weighbridge_hdf5_is_undefined(address) != 0
+    if weighbridge_hdf5_is_undefined(address &- haddr_t(userBlock)) == 0,
+      weighbridge_hdf5_is_undefined(address) == 0
     {
-      weighbridge_hdf5_forget_error()
-      return nil
+      return address
     }
+    weighbridge_hdf5_forget_error()
+    return nil
+  }
+
+  private func contiguous(
+    _ object: HDF5Handle, _ address: haddr_t, _ byteCount: Int, at path: ExactName
+  ) throws(CheckpointError) -> HDF5Storage {
     if byteCount == 0 { return .contiguous(offset: 0, count: 0) }
     let stored = H5Dget_storage_size(object.identifier)
     // Files whose sizes have an unusual width make the library say 0; what counts is the file's end.
@@ -129,10 +138,8 @@ extension HDF5FileReader {
 
   /// The element that stands for what was never written.
   private func fillValue(
-    _ creation: HDF5Handle, _ type: HDF5Handle, _ size: Int, _ elementType: HDF5ElementType,
-    at path: ExactName
+    _ creation: HDF5Handle, _ type: HDF5Handle, _ size: Int, at path: ExactName
   ) throws(CheckpointError) -> [UInt8]? {
-    if case .unsupported = elementType { return nil }
     var status = H5D_FILL_VALUE_ERROR
     guard unsafe H5Pfill_value_defined(creation.identifier, &status) >= 0 else {
       throw failure(.malformed, path, "fill value")

@@ -16,7 +16,7 @@ final class HDF5FileReader {
   private var pathBytes = 0
 
   private enum Place {
-    case group(Int), dataset(Int), other
+    case group(Int), dataset(Int), refusal(Int), other
   }
 
   /// Opens a file for reading.
@@ -25,15 +25,9 @@ final class HDF5FileReader {
     self.fileSize = fileSize
     self.limits = limits
     let access = HDF5Handle.properties(weighbridge_hdf5_file_access())
-    // Closing the property list forgets the failure, so it has to live until that is taken.
-    let (opened, words) = withExtendedLifetime(access) { () -> (HDF5Handle?, String) in
-      guard let access else { return (nil, HDF5Library.takeError()) }
-      let file = HDF5Handle.file(unsafe H5Fopen(path, 0, access.identifier))
-      return (file, file == nil ? HDF5Library.takeError() : "")
-    }
-    guard let file = opened else {
-      throw CheckpointError(
-        HDF5FileReader.kind(of: words), file: path, "libhdf5 cannot open it: \(words)")
+    guard let access, let file = HDF5Handle.file(unsafe H5Fopen(path, 0, access.identifier)) else {
+      let (kind, words) = HDF5FileReader.described(HDF5Library.takeError())
+      throw CheckpointError(kind, file: path, "libhdf5 cannot open it: \(words)")
     }
     self.file = file
     var block: hsize_t = 0
@@ -50,18 +44,26 @@ final class HDF5FileReader {
   func failure(
     _ kind: FailureKind, _ member: ExactName, _ field: String? = nil, _ problem: String? = nil
   ) -> CheckpointError {
-    let words = problem ?? HDF5Library.takeError()
+    var (kind, words) = (kind, problem ?? "")
+    if problem == nil {
+      let described = HDF5FileReader.described(HDF5Library.takeError())
+      words = described.words
+      if kind == .malformed { kind = described.kind }
+    }
     return CheckpointError(
-      problem == nil && kind == .malformed ? HDF5FileReader.kind(of: words) : kind, file: path,
-      member: member.string.isEmpty ? "/" : member.string, field: field, words)
+      kind, file: path, member: member.string.isEmpty ? "/" : member.string, field: field, words)
   }
 
-  /// The kind of a failure in the library's words. A version number that it does not know is most likely one that a
-  /// newer library wrote.
-  private static func kind(of words: String) -> FailureKind {
-    if words.contains("truncated") { return .truncated }
-    let isNew = words.contains("bad version number") || words.contains("bad superblock version")
-    return isNew ? .unsupported : .malformed
+  /// The kind of a failure in the library's words, and what to say of it. A version number that it does not know is most
+  /// likely one that a newer library wrote.
+  static func described(_ words: String) -> (kind: FailureKind, words: String) {
+    if words.contains("truncated") { return (.truncated, words) }
+    guard ["bad version number", "bad superblock version"].contains(where: words.contains) else {
+      return (.malformed, words)
+    }
+    return (
+      .unsupported, "\(HDF5Library.name) cannot read what a newer version of HDF5 wrote: \(words)"
+    )
   }
 
   // MARK: Walking
@@ -76,15 +78,20 @@ final class HDF5FileReader {
   private struct Link {
     let name: String
     let type: H5L_type_t
+    /// The address of what a hard link leads to.
+    let address: UInt64
   }
 
-  /// Collects every object that hard links lead to, depth first, in the order of names.
+  /// Collects every object that hard links lead to, depth first, in the order of names. What cannot be read or leads
+  /// elsewhere is refused and passed by; only a root that cannot be read leaves nothing.
   func describe() throws(CheckpointError) -> HDF5Description {
     guard let root = HDF5Handle.object(unsafe H5Oopen(file.identifier, "/", 0)) else {
       throw failure(.malformed, "", "root group")
     }
-    var frames: [Frame] = []
-    if let frame = try visit(root, path: "") { frames.append(frame) }
+    guard let top = try visit(root, path: "") else {
+      throw failure(.malformed, "", "root group", "it is no group")
+    }
+    var frames = [top]
     while let last = frames.indices.last {
       guard let link = frames[last].links.popFirst() else {
         frames.removeLast()
@@ -92,22 +99,48 @@ final class HDF5FileReader {
       }
       let parent = frames[last].path.string
       let path = ExactName(parent.isEmpty ? link.name : "\(parent)/\(link.name)")
-      try check(link, path: path, in: frames[last].group)
-      guard
-        let object = HDF5Handle.object(unsafe H5Oopen(frames[last].group.identifier, link.name, 0))
-      else { throw failure(.malformed, path, "object header") }
-      guard let frame = try visit(object, path: path) else { continue }
-      guard frames.count <= limits.groupDepth else {
+      try count(path)
+      if let frame = follow(link, from: frames[last].group, as: path) { frames.append(frame) }
+      guard frames.count <= limits.groupDepth + 1 else {
         throw failure(
           .limitExceeded, path, nil, "groups lie deeper than \(limits.groupDepth) levels")
       }
-      frames.append(frame)
     }
     return description
   }
 
-  /// Describes an object that is met for the first time; notes the path of one that is met again. Returns the links to
-  /// follow if it is a new group.
+  /// Describes what a link leads to, or refuses it. Returns the links to follow if it is a new group.
+  private func follow(_ link: Link, from group: HDF5Handle, as path: ExactName) -> Frame? {
+    if let reason = refusal(of: link, path: path, in: group) {
+      description.refusals.append(HDF5Refusal(path: path, reason: reason))
+      return nil
+    }
+    if wasMet(link.address, at: path) { return nil }
+    do throws(CheckpointError) {
+      guard let object = HDF5Handle.object(unsafe H5Oopen(group.identifier, link.name, 0)) else {
+        throw failure(.malformed, path, "object header")
+      }
+      return try visit(object, path: path)
+    } catch {
+      places[link.address] = .refusal(description.refusals.count)
+      description.refusals.append(HDF5Refusal(path: path, reason: error))
+      return nil
+    }
+  }
+
+  /// True if the object at an address is known; the path is then a further one of it.
+  private func wasMet(_ address: UInt64, at path: ExactName) -> Bool {
+    switch places[address] {
+    case .group(let index): description.groups[index].otherPaths.append(path)
+    case .dataset(let index): description.datasets[index].otherPaths.append(path)
+    case .refusal(let index): description.refusals[index].otherPaths.append(path)
+    case .other: break
+    case nil: return false
+    }
+    return true
+  }
+
+  /// Describes an object that is met for the first time. Returns the links to follow if it is a group.
   private func visit(_ object: HDF5Handle, path: ExactName) throws(CheckpointError) -> Frame? {
     var type: CInt = 0
     var address: UInt64 = 0
@@ -115,26 +148,17 @@ final class HDF5FileReader {
     guard unsafe weighbridge_hdf5_object(object.identifier, &type, &address, &count) >= 0 else {
       throw failure(.malformed, path, "object header")
     }
-    try self.count(path)
-    switch places[address] {
-    case .group(let index):
-      description.groups[index].otherPaths.append(path)
-      return nil
-    case .dataset(let index):
-      description.datasets[index].otherPaths.append(path)
-      return nil
-    case .other: return nil
-    case nil: break
-    }
     switch H5O_type_t(type) {
     case H5O_TYPE_GROUP:
+      let links = try links(of: object, at: path)
       places[address] = .group(description.groups.count)
       description.groups.append(
-        HDF5Group(path: path, attributes: try attributes(of: object, count, at: path)))
-      return Frame(group: object, path: path, links: try links(of: object, at: path)[...])
+        HDF5Group(path: path, attributes: attributes(of: object, count, at: path)))
+      return Frame(group: object, path: path, links: links[...])
     case H5O_TYPE_DATASET:
+      let dataset = try dataset(object, attributes: count, at: path)
       places[address] = .dataset(description.datasets.count)
-      description.datasets.append(try dataset(object, attributes: count, at: path))
+      description.datasets.append(dataset)
     case H5O_TYPE_NAMED_DATATYPE:
       // A type that others share: it is described where it is used.
       places[address] = .other
@@ -146,7 +170,8 @@ final class HDF5FileReader {
 
   private func count(_ path: ExactName) throws(CheckpointError) {
     pathBytes += path.byteCount
-    let known = description.groups.count + description.datasets.count
+    let known =
+      description.groups.count + description.datasets.count + description.refusals.count
     guard path.byteCount <= limits.nameBytes, known < limits.objectCount,
       description.datasets.count <= limits.tensorCount, pathBytes <= limits.jsonBytes
     else {
@@ -163,7 +188,7 @@ final class HDF5FileReader {
     let result = unsafe withUnsafeMutablePointer(to: &collected) { pointer in
       unsafe weighbridge_hdf5_visit_links(
         group.identifier,
-        { name, type, context in
+        { name, type, address, context in
           guard let name = unsafe name,
             let collected = unsafe context?.assumingMemoryBound(to: CollectedLinks.self)
           else { return 1 }
@@ -177,7 +202,8 @@ final class HDF5FileReader {
             unsafe collected.pointee.problem = (.malformed, "has a link whose name is not UTF-8")
             return 1
           }
-          unsafe collected.pointee.links.append(Link(name: name, type: H5L_type_t(type)))
+          unsafe collected.pointee.links.append(
+            Link(name: name, type: H5L_type_t(type), address: address))
           return 0
         }, pointer)
     }
@@ -195,26 +221,26 @@ final class HDF5FileReader {
   }
 
   /// Only hard links with a name of one component are followed.
-  private func check(
-    _ link: Link, path: ExactName, in group: HDF5Handle
-  ) throws(CheckpointError) {
+  private func refusal(
+    of link: Link, path: ExactName, in group: HDF5Handle
+  ) -> CheckpointError? {
     guard !link.name.isEmpty, link.name != ".", !link.name.utf8.contains(UInt8(ascii: "/")) else {
-      throw failure(.malformed, path, "link name", "the link name \(quoted(link.name)) is a path")
+      return failure(.malformed, path, "link name", "the link name \(quoted(link.name)) is a path")
     }
-    if link.type == H5L_TYPE_HARD { return }
+    if link.type == H5L_TYPE_HARD { return nil }
     let kind =
       link.type == H5L_TYPE_SOFT
       ? "a soft link"
-      : link.type == H5L_TYPE_EXTERNAL
-        ? "an external link" : "a user-defined link"
+      : link.type == H5L_TYPE_EXTERNAL ? "an external link" : "a user-defined link"
     let target = value(of: link, in: group).map { " to \($0)" } ?? ""
-    throw failure(.forbidden, path, "link", "is \(kind)\(target); only hard links are followed")
+    return failure(.forbidden, path, "link", "is \(kind)\(target); only hard links are followed")
   }
 
   /// Where a soft or external link points, quoted.
   private func value(of link: Link, in group: HDF5Handle) -> String? {
     let size = unsafe weighbridge_hdf5_link_value_size(group.identifier, link.name)
     guard size > 0, size <= limits.nameBytes else { return nil }
+    guard link.type == H5L_TYPE_SOFT || link.type == H5L_TYPE_EXTERNAL else { return nil }
     var buffer = [UInt8](repeating: 0, count: Int(size))
     let result = unsafe buffer.withUnsafeMutableBytes {
       unsafe H5Lget_val(group.identifier, link.name, $0.baseAddress, Int(size), 0)

@@ -6,138 +6,106 @@ extension HDF5FileWriter {
   /// What an object header takes in one message (64 KiB), less the attribute's own description.
   static let mostBytes = 64_000
 
-  /// Writes an attribute: text as variable-length UTF-8, as h5py writes `str`, numbers as 64-bit scalars, arrays as
-  /// they are.
+  /// Writes an attribute as its value and its type say (``HDF5Attribute/type``).
   func write(
     _ attribute: HDF5Attribute, to object: HDF5Handle, at path: ExactName
   ) throws(CheckpointError) {
     let field = "attribute \(quoted(attribute.name.string))"
-    guard !attribute.name.string.isEmpty, !attribute.name.string.utf8.contains(0) else {
+    guard attribute.hasWritableName else {
       throw failure(.inconsistent, path, field, "an attribute needs a name without NUL")
     }
-    switch attribute.value {
-    case .string(let text):
-      try write([text], .scalar, attribute.name, object, path, field)
-    case .list(let elements):
-      let texts = elements.compactMap { if case .string(let text) = $0 { text } else { nil } }
-      guard texts.count == elements.count, let shape = Shape([texts.count]) else {
-        throw failure(.unsupported, path, field, "only lists of strings can be written")
-      }
-      try write(texts, shape, attribute.name, object, path, field)
-    case .integer(let value):
-      try write(value.littleEndian, .i64, attribute.name, object, path, field)
-    case .bigInteger(let bytes) where bytes.count == 9 && bytes.last == 0:
-      try write(Array(bytes.dropLast()), .u64, .scalar, attribute.name, object, path, field)
-    case .float(let value):
-      try write(value.bitPattern.littleEndian, .f64, attribute.name, object, path, field)
-    case .boolean(let value):
-      try write(value ? 1 : 0 as UInt8, .bool, attribute.name, object, path, field)
-    case .array(let name, let dimensions, let bytes):
-      guard let dtype = DType(rawValue: name), let shape = Shape(dimensions),
-        dtype.byteCount(elementCount: shape.elementCount) == bytes.count
-      else {
-        throw failure(.inconsistent, path, field, "the array's bytes are not those of its shape")
-      }
-      try write(bytes, dtype, shape, attribute.name, object, path, field)
-    default:
-      throw failure(.unsupported, path, field, "only text, numbers and arrays can be written")
-    }
-  }
-
-  private func write(
-    _ value: some FixedWidthInteger, _ dtype: DType, _ name: ExactName, _ object: HDF5Handle,
-    _ path: ExactName, _ field: String
-  ) throws(CheckpointError) {
-    let bytes = unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
-    try write(bytes, dtype, .scalar, name, object, path, field)
-  }
-
-  private func write(
-    _ bytes: [UInt8], _ dtype: DType, _ shape: Shape, _ name: ExactName, _ object: HDF5Handle,
-    _ path: ExactName, _ field: String
-  ) throws(CheckpointError) {
-    guard bytes.count <= Self.mostBytes else {
+    guard let form = attribute.form, form.isStorable else {
       throw failure(
-        .limitExceeded, path, field, "\(bytes.count) bytes, at most \(Self.mostBytes) fit")
+        .unsupported, path, field,
+        "only text without NUL, numbers and arrays of them can be written")
     }
-    guard let type = HDF5Handle.stored(dtype, .little) else {
-      throw failure(.unsupported, path, field, "HDF5 has no form for elements of type \(dtype)")
-    }
-    guard let attribute = try make(name, type, shape, object) else {
-      throw failure(.inputOutput, path, field)
-    }
-    if bytes.isEmpty { return }
-    // The type in memory is the type in the file: nothing is converted.
-    guard unsafe H5Awrite(attribute.identifier, type.identifier, bytes) >= 0 else {
-      throw failure(.inputOutput, path, field)
-    }
-  }
-
-  private func write(
-    _ texts: [String], _ shape: Shape, _ name: ExactName, _ object: HDF5Handle, _ path: ExactName,
-    _ field: String
-  ) throws(CheckpointError) {
-    // A reference into the file's global heap takes 16 bytes.
-    guard texts.count <= Self.mostBytes / 16 else {
+    guard form.headerByteCount <= Self.mostBytes else {
       throw failure(
         .limitExceeded, path, field,
-        "\(texts.count) strings, at most \(Self.mostBytes / 16) fit one attribute")
+        "\(form.headerByteCount) bytes, at most \(Self.mostBytes) fit")
     }
-    guard texts.allSatisfy({ !$0.utf8.contains(0) }) else {
-      throw failure(.unsupported, path, field, "text with NUL cannot be written")
-    }
-    guard
-      let type = HDF5Handle.datatype(weighbridge_hdf5_variable_length_string(H5T_CSET_UTF8)),
-      let attribute = try make(name, type, shape, object)
+    let name = attribute.name.string
+    guard let type = HDF5Handle.stored(form.type),
+      let space = form.shape.map(HDF5Handle.dataspace) ?? .dataspace(H5Screate(H5S_NULL)),
+      let attribute = HDF5Handle.attribute(
+        unsafe H5Acreate2(object.identifier, name, type.identifier, space.identifier, 0, 0))
     else { throw failure(.inputOutput, path, field) }
-    if texts.isEmpty { return }
+    // The type in memory is the type in the file: nothing is converted.
+    switch form.elements {
+    case .packed(let bytes):
+      if bytes.isEmpty { break }
+      guard unsafe H5Awrite(attribute.identifier, type.identifier, bytes) >= 0 else {
+        throw failure(.inputOutput, path, field)
+      }
+    case .texts(let texts):
+      guard texts.isEmpty || write(texts, attribute, type) else {
+        throw failure(.inputOutput, path, field)
+      }
+    }
+  }
+
+  private func write(_ texts: [[UInt8]], _ attribute: HDF5Handle, _ type: HDF5Handle) -> Bool {
     // One block of text, every string ended by NUL, and the places where they begin.
     var block: [CChar] = []
     var starts: [Int] = []
     for text in texts {
       starts.append(block.count)
-      block += text.utf8.map { CChar(bitPattern: $0) } + [0]
+      block += text.map { CChar(bitPattern: $0) } + [0]
     }
-    let result = unsafe block.withUnsafeBufferPointer { block in
-      let pointers = unsafe starts.map { start in unsafe block.baseAddress.map { unsafe $0 + start }
+    return unsafe block.withUnsafeBufferPointer { block in
+      let pointers = unsafe starts.map { start in
+        unsafe block.baseAddress.map { unsafe $0 + start }
       }
-      return unsafe H5Awrite(attribute.identifier, type.identifier, pointers)
+      return unsafe H5Awrite(attribute.identifier, type.identifier, pointers) >= 0
     }
-    guard result >= 0 else { throw failure(.inputOutput, path, field) }
-  }
-
-  private func make(
-    _ name: ExactName, _ type: HDF5Handle, _ shape: Shape, _ object: HDF5Handle
-  ) throws(CheckpointError) -> HDF5Handle? {
-    guard let space = HDF5Handle.dataspace(shape) else { return nil }
-    return .attribute(
-      unsafe H5Acreate2(
-        object.identifier, name.string, type.identifier, space.identifier, 0, 0))
   }
 }
 
 extension HDF5Attribute {
-  /// True if the attribute can be written: text without NUL, lists of such, numbers, booleans and arrays of them, as much
-  /// of it as an object header takes.
+  /// True if the attribute can be written: text, numbers, booleans and arrays of them, as much as an object header takes.
   public var isWritable: Bool {
-    func isText(_ value: InertValue) -> Bool {
-      if case .string(let text) = value { return !text.utf8.contains(0) }
-      return false
-    }
-    guard !name.string.isEmpty, !name.string.utf8.contains(0) else { return false }
-    switch value {
-    case .string: return isText(value)
-    case .list(let elements):
-      return elements.allSatisfy(isText) && elements.count <= HDF5FileWriter.mostBytes / 16
-    case .integer, .float, .boolean: return true
-    case .bigInteger(let bytes): return bytes.count == 9 && bytes.last == 0
-    case .array(let dtype, _, let bytes):
-      guard bytes.count <= HDF5FileWriter.mostBytes, let dtype = DType(rawValue: dtype) else {
-        return false
+    guard hasWritableName, let form else { return false }
+    return form.isStorable && form.headerByteCount <= HDF5FileWriter.mostBytes
+  }
+
+  fileprivate var hasWritableName: Bool {
+    !name.string.isEmpty && !name.string.utf8.contains(0)
+  }
+}
+
+extension HDF5AttributeForm {
+  /// True if HDF5 has a type for the elements.
+  fileprivate var isStorable: Bool {
+    if let shape, shape.rank > 32 { return false }
+    switch type {
+    case .text: return true
+    case .enumeration(let dtype, _, let members):
+      let names = Set(members.map { ExactName($0.name) })
+      let values = Set(members.map { $0.value << Int64(64 - dtype.bitWidth) })
+      return dtype.category == .integer && names.count == members.count
+        && values.count == members.count && !members.isEmpty
+        && members.allSatisfy { !$0.name.isEmpty && !$0.name.utf8.contains(0) }
+    case .number(let dtype, _):
+      switch dtype.category {
+      case .boolean, .integer, .complex: return true
+      case .real: return [.f16, .bf16, .f32, .f64].contains(dtype)
       }
-      return HDF5Handle.stored(dtype, .little) != nil
-    default: return false
     }
+  }
+
+  /// About what the attribute takes in an object header.
+  fileprivate var headerByteCount: Int {
+    let content: Int =
+      switch elements {
+      case .packed(let bytes): bytes.count
+      // A reference into the file's global heap.
+      case .texts(let texts): 16 * texts.count
+      }
+    guard case .enumeration(_, _, let members) = type else {
+      guard case .text(let text) = type else { return content }
+      return max(content, text.byteCount ?? 0)
+    }
+    return content + members.reduce(0) { $0 + $1.name.utf8.count + 16 }
   }
 }
 
@@ -147,6 +115,38 @@ extension HDF5Handle {
     guard shape.rank > 0 else { return .dataspace(H5Screate(H5S_SCALAR)) }
     let extents = shape.dimensions.map { hsize_t($0) }
     return .dataspace(unsafe H5Screate_simple(CInt(clamping: extents.count), extents, nil))
+  }
+
+  /// The datatype of an attribute's elements; nil if there is none.
+  static func stored(_ type: HDF5AttributeType) -> HDF5Handle? {
+    switch type {
+    case .number(.bf16, let order): return ordered(weighbridge_hdf5_bfloat16(), order)
+    case .number(let dtype, let order): return stored(dtype, order)
+    case .text(let text):
+      let set = text.isUTF8 ? H5T_CSET_UTF8 : H5T_CSET_ASCII
+      guard let byteCount = text.byteCount else {
+        return .datatype(weighbridge_hdf5_variable_length_string(set))
+      }
+      let padding: H5T_str_t =
+        switch text.padding {
+        case .nullTerminated: H5T_STR_NULLTERM
+        case .nullPadded: H5T_STR_NULLPAD
+        case .spacePadded: H5T_STR_SPACEPAD
+        }
+      return .datatype(weighbridge_hdf5_string(byteCount, padding, set))
+    case .enumeration(let dtype, let order, let members):
+      guard let base = stored(dtype, order), let width = dtype.byteWidth,
+        let type = HDF5Handle.datatype(H5Tenum_create(base.identifier))
+      else { return nil }
+      for member in members {
+        var bytes = unsafe withUnsafeBytes(of: member.value.littleEndian) {
+          unsafe Array($0.prefix(width))
+        }
+        if order == .big { bytes.reverse() }
+        guard unsafe H5Tenum_insert(type.identifier, member.name, bytes) >= 0 else { return nil }
+      }
+      return type
+    }
   }
 
   /// The datatype that elements are stored as; nil if there is none.

@@ -3,11 +3,50 @@ internal import CheckpointBytes
 internal import TensorValues
 
 /// Makes the structure of one file through libhdf5. Only ever used under the library's lock.
+///
+/// Groups, links and data sets are many and small: everything that they have in common is made once, and an object is made
+/// in its own group, which stays open, instead of by its path from the root.
 final class HDF5FileWriter {
   let path: String
   private let file: HDF5Handle
+  private let settings: Settings
   private var taken: Set<ExactName> = [""]
   private var objects: Set<ExactName> = []
+  /// The groups from the root to where the last object was made.
+  private var open: [(name: String, group: HDF5Handle)] = []
+  private var types: [DType: [ByteOrder: HDF5Handle]] = [:]
+
+  /// How objects and links are made.
+  private struct Settings {
+    let group: HDF5Handle
+    let dataset: HDF5Handle
+    let link: HDF5Handle
+    let linkInUTF8: HDF5Handle
+
+    init?() {
+      guard let group = HDF5Handle.properties(weighbridge_hdf5_group_creation()),
+        let dataset = HDF5Handle.properties(weighbridge_hdf5_dataset_creation()),
+        let link = HDF5Handle.properties(weighbridge_hdf5_link_creation()),
+        let linkInUTF8 = HDF5Handle.properties(weighbridge_hdf5_link_creation()),
+        H5Pset_obj_track_times(group.identifier, false) >= 0,
+        H5Pset_layout(dataset.identifier, H5D_CONTIGUOUS) >= 0,
+        H5Pset_alloc_time(dataset.identifier, H5D_ALLOC_TIME_EARLY) >= 0,
+        H5Pset_fill_time(dataset.identifier, H5D_FILL_TIME_NEVER) >= 0,
+        H5Pset_obj_track_times(dataset.identifier, false) >= 0,
+        H5Pset_char_encoding(linkInUTF8.identifier, H5T_CSET_UTF8) >= 0
+      else { return nil }
+      self.group = group
+      self.dataset = dataset
+      self.link = link
+      self.linkInUTF8 = linkInUTF8
+    }
+
+    /// Link names are marked as UTF-8 only where they have to be: the mark needs groups of the newer form, which old
+    /// readers do not know. h5py does the same, and for the whole path, groups on the way included.
+    func link(to path: String) -> HDF5Handle {
+      path.utf8.allSatisfy { $0 < 0x80 } ? link : linkInUTF8
+    }
+  }
 
   /// Creates the file, or empties it.
   init(path: String) throws(CheckpointError) {
@@ -18,6 +57,7 @@ final class HDF5FileWriter {
       H5Pset_alignment(access.identifier, 512, 64) >= 0,
       // Small data would otherwise be gathered in blocks of 2 KiB, gaps included.
       H5Pset_small_data_block_size(access.identifier, 0) >= 0,
+      let settings = Settings(),
       let file = HDF5Handle.file(
         unsafe H5Fcreate(path, 2, creation.identifier, access.identifier))
     else {
@@ -25,6 +65,7 @@ final class HDF5FileWriter {
         .inputOutput, file: path, "libhdf5 cannot create it: \(HDF5Library.takeError())")
     }
     self.file = file
+    self.settings = settings
   }
 
   func failure(
@@ -38,19 +79,16 @@ final class HDF5FileWriter {
   /// Makes everything of a plan; returns where the data of the data sets goes.
   func write(_ plan: HDF5Plan) throws(CheckpointError) -> [Int] {
     for group in plan.groups {
-      try makeGroups(to: group.path)
+      let object = try self.group(components(group.path))
       guard objects.insert(group.path).inserted else {
         throw failure(.inconsistent, group.path, nil, "the plan names the group twice")
       }
-      guard
-        let object = HDF5Handle.object(
-          unsafe H5Oopen(file.identifier, group.path.string.isEmpty ? "/" : group.path.string, 0))
-      else { throw failure(.inputOutput, group.path) }
       for attribute in group.attributes { try write(attribute, to: object, at: group.path) }
     }
     var offsets: [Int] = []
     for dataset in plan.datasets { offsets.append(try make(dataset)) }
     for link in plan.hardLinks { try make(link) }
+    open = []
     guard H5Fflush(file.identifier, H5F_SCOPE_LOCAL) >= 0 else {
       throw failure(.inputOutput, "")
     }
@@ -70,64 +108,64 @@ final class HDF5FileWriter {
     return components
   }
 
-  private func makeGroups(to path: ExactName) throws(CheckpointError) {
-    var current = ""
-    for component in try components(path) {
+  /// The group of a path, made if it is not there.
+  private func group(_ components: some Collection<String>) throws(CheckpointError) -> HDF5Handle {
+    let known = zip(open, components).prefix { $0.0.name == $0.1 }.count
+    open.removeLast(open.count - known)
+    var parent = open.last?.group ?? file
+    var current = open.map(\.name).joined(separator: "/")
+    for component in components.dropFirst(known) {
       current += current.isEmpty ? component : "/" + component
-      guard taken.insert(ExactName(current)).inserted else { continue }
-      guard let properties = HDF5Handle.properties(weighbridge_hdf5_group_creation()),
-        H5Pset_obj_track_times(properties.identifier, false) >= 0,
-        let links = try linkProperties(current),
-        HDF5Handle.object(
-          unsafe H5Gcreate2(
-            file.identifier, current, links.identifier, properties.identifier, 0)) != nil
-      else { throw failure(.inputOutput, ExactName(current)) }
+      let identifier =
+        taken.insert(ExactName(current)).inserted
+        ? unsafe H5Gcreate2(
+          parent.identifier, component, settings.link(to: current).identifier,
+          settings.group.identifier, 0)
+        : unsafe H5Gopen2(parent.identifier, component, 0)
+      guard let group = HDF5Handle.object(identifier) else {
+        throw failure(.inputOutput, ExactName(current))
+      }
+      open.append((component, group))
+      parent = group
     }
+    return parent
   }
 
-  private func parent(of path: ExactName) throws(CheckpointError) -> ExactName {
-    ExactName(try components(path).dropLast().joined(separator: "/"))
+  /// Takes a path for a new object; returns the group to make it in and its name there.
+  private func take(
+    _ path: ExactName
+  ) throws(CheckpointError) -> (parent: HDF5Handle, name: String) {
+    let components = try components(path)
+    let parent = try group(components.dropLast())
+    guard let name = components.last, taken.insert(path).inserted else {
+      throw failure(
+        .inconsistent, path, nil,
+        components.isEmpty ? "is no path of an HDF5 object" : "the plan uses the path twice")
+    }
+    return (parent, name)
   }
 
-  /// Link names are marked as UTF-8 only where they have to be: the mark needs groups of the newer form, which old
-  /// readers do not know. h5py does the same.
-  private func linkProperties(_ path: String) throws(CheckpointError) -> HDF5Handle? {
-    guard let properties = HDF5Handle.properties(weighbridge_hdf5_link_creation()) else {
-      return nil
-    }
-    if !path.utf8.allSatisfy({ $0 < 0x80 }) {
-      guard H5Pset_char_encoding(properties.identifier, H5T_CSET_UTF8) >= 0 else { return nil }
-    }
-    return properties
-  }
-
-  private func take(_ path: ExactName) throws(CheckpointError) {
-    try makeGroups(to: parent(of: path))
-    guard taken.insert(path).inserted else {
-      throw failure(.inconsistent, path, nil, "the plan uses the path twice")
-    }
+  private func type(_ dtype: DType, _ order: ByteOrder) -> HDF5Handle? {
+    if let known = types[dtype]?[order] { return known }
+    let type = HDF5Handle.stored(dtype, order)
+    types[dtype, default: [:]][order] = type
+    return type
   }
 
   // MARK: Objects
 
   private func make(_ dataset: HDF5Plan.Dataset) throws(CheckpointError) -> Int {
-    try take(dataset.path)
-    guard let type = HDF5Handle.stored(dataset.dtype, dataset.byteOrder) else {
+    let (parent, name) = try take(dataset.path)
+    guard let type = type(dataset.dtype, dataset.byteOrder) else {
       throw failure(
         .unsupported, dataset.path, nil,
         "HDF5 has no form for elements of type \(dataset.dtype) (\(dataset.byteOrder)-endian)")
     }
     guard let space = HDF5Handle.dataspace(dataset.shape),
-      let properties = HDF5Handle.properties(weighbridge_hdf5_dataset_creation()),
-      H5Pset_layout(properties.identifier, H5D_CONTIGUOUS) >= 0,
-      H5Pset_alloc_time(properties.identifier, H5D_ALLOC_TIME_EARLY) >= 0,
-      H5Pset_fill_time(properties.identifier, H5D_FILL_TIME_NEVER) >= 0,
-      H5Pset_obj_track_times(properties.identifier, false) >= 0,
-      let links = try linkProperties(dataset.path.string),
       let object = HDF5Handle.object(
         unsafe H5Dcreate2(
-          file.identifier, dataset.path.string, type.identifier, space.identifier,
-          links.identifier, properties.identifier, 0))
+          parent.identifier, name, type.identifier, space.identifier,
+          settings.link(to: dataset.path.string).identifier, settings.dataset.identifier, 0))
     else { throw failure(.inputOutput, dataset.path) }
     var attributes = dataset.attributes
     if let name = DType.opaqueNames.first(where: { $0.0 == dataset.dtype })?.1,
@@ -149,11 +187,12 @@ final class HDF5FileWriter {
       throw failure(
         .inconsistent, link.path, nil, "the plan has nothing at \(quoted(link.target.string))")
     }
-    try take(link.path)
+    let (parent, name) = try take(link.path)
     let target = link.target.string.isEmpty ? "/" : link.target.string
-    guard let links = try linkProperties(link.path.string),
+    guard
       unsafe H5Lcreate_hard(
-        file.identifier, target, file.identifier, link.path.string, links.identifier, 0) >= 0
+        file.identifier, target, parent.identifier, name,
+        settings.link(to: link.path.string).identifier, 0) >= 0
     else { throw failure(.inputOutput, link.path) }
   }
 }

@@ -52,6 +52,13 @@ enum HDF5Library {
     return outermost == innermost ? outermost : "\(outermost): \(innermost)"
   }
 
+  /// The library that is installed: `libhdf5 1.10.8`.
+  static let name: String = {
+    var (major, minor, release): (UInt32, UInt32, UInt32) = (0, 0, 0)
+    guard unsafe H5get_libversion(&major, &minor, &release) >= 0 else { return "libhdf5" }
+    return "libhdf5 \(major).\(minor).\(release)"
+  }()
+
   private static func terminated(_ buffer: UnsafeRawBufferPointer) -> String {
     let bytes = unsafe Array(buffer)
     return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
@@ -70,7 +77,12 @@ final class HDF5Handle {
     self.close = close
   }
 
-  deinit { close(identifier) }
+  /// Closing is a call like any other, after which the library would not know what failed before.
+  deinit {
+    let pending = weighbridge_hdf5_pending_error()
+    close(identifier)
+    weighbridge_hdf5_put_back_error(pending)
+  }
 
   static func datatype(_ identifier: hid_t) -> HDF5Handle? {
     HDF5Handle(identifier) { _ = H5Tclose($0) }

@@ -7,7 +7,7 @@ extension HDF5Description {
   /// Gives opaque elements the type that the file says they have.
   ///
   /// Keras 3 writes bfloat16 as two opaque bytes with an attribute `dtype` (`keras/src/saving/saving_lib.py`, 3.15);
-  /// its legacy `.h5` writer leaves the attribute out.
+  /// its legacy `.h5` writer and Keras 2.15's writer of the same layout leave the attribute out.
   mutating func nameOpaqueTypes() {
     let isKeras = groups.prefix(1).contains {
       $0.attributes["keras_version"] != nil || $0.attributes["layer_names"] != nil
@@ -18,7 +18,7 @@ extension HDF5Description {
       case .string(let name)?:
         guard let dtype = DType(named: name), dtype.byteWidth == byteCount else { continue }
         datasets[index].elementType = .number(dtype, .little)
-      case nil where isKeras && byteCount == 2:
+      case nil where byteCount == 2 && (isKeras || datasets[index].isKerasVariable):
         datasets[index].elementType = .number(.bf16, .little)
       default: continue
       }

@@ -139,7 +139,9 @@ struct ConvertCommand: ToolCommand {
   }
 
   mutating func run(on console: Console) throws -> ToolExit {
-    let checkpoint = try Checkpoint.open(source, options: sourceOptions.openOptions)
+    var options = sourceOptions.openOptions
+    options.takesIncomplete = true
+    let checkpoint = try Checkpoint.open(source, options: options)
     let plan = try ConversionPlan(
       checkpoint, named: source, to: destination, options: conversionOptions())
     var receipt = plan.receipt

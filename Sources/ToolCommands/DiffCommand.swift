@@ -41,6 +41,12 @@ struct DiffCommand: ToolCommand {
   mutating func run(on console: Console) throws -> ToolExit {
     let left = try Checkpoint.open(first, options: sourceOptions.openOptions)
     let right = try Checkpoint.open(second, options: sourceOptions.openOptions)
+    // What was not read cannot be called equal.
+    for checkpoint in [left, right] {
+      if let refusal = checkpoint.graph.facts.others.lazy.compactMap(\.refusal).first {
+        throw refusal
+      }
+    }
     let bar = ProgressBar(console)
     defer { bar.clear() }
     let names = try CommonNames(

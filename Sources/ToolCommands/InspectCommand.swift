@@ -21,13 +21,17 @@ struct InspectCommand: ToolCommand {
   @OptionGroup var sourceOptions: SourceOptions
 
   mutating func run(on console: Console) throws -> ToolExit {
-    let checkpoint = try Checkpoint.open(source, options: sourceOptions.openOptions)
+    var options = sourceOptions.openOptions
+    options.takesIncomplete = true
+    let checkpoint = try Checkpoint.open(source, options: options)
     let bar = ProgressBar(console)
     defer { bar.clear() }
     let report = try InspectReport(
       checkpoint, source: source, lineage: lineage, digests: digests, progress: bar.handler)
     bar.clear()
     console.write(json ? JSONWriter.text(report.json, style: .compact) + "\n" : report.text)
+    // All there is to see has been shown; that the checkpoint is not whole is an answer all the same.
+    if let incompleteness = checkpoint.incompleteness { throw incompleteness }
     return .done
   }
 }

@@ -146,10 +146,13 @@ extension InspectReport {
           "others",
           .array(
             facts.others.map { other in
-              .object([
-                JSONValue.Member("name", .string(other.name.string)),
-                JSONValue.Member("description", .string(other.description)),
-              ])
+              .object(
+                [
+                  JSONValue.Member("name", .string(other.name.string)),
+                  JSONValue.Member("description", .string(other.description)),
+                ]
+                  + (other.refusal.map { [JSONValue.Member("refused", .string($0.kind.rawValue))] }
+                    ?? []))
             })))
     }
     if let tree = facts.tree { members.append(JSONValue.Member("tree", tree.json)) }
@@ -253,7 +256,8 @@ extension InspectReport {
       lines.append("tied: " + tie.names.map { singleLine($0.string) }.joined(separator: " = "))
     }
     for other in facts.others {
-      lines.append("not a dense tensor: \(singleLine(other.name.string)): \(other.description)")
+      let what = other.refusal == nil ? "not a dense tensor" : "refused"
+      lines.append("\(what): \(singleLine(other.name.string)): \(other.description)")
     }
     for (key, value) in facts.metadata.entries ?? [:] {
       lines.append("metadata: \(singleLine(key.string)) = \(singleLine(value))")

@@ -11,7 +11,11 @@ public struct CheckpointFacts: Sendable {
   /// Attributes of HDF5 groups and data sets, by path; the root's path is empty. Groups without attributes are listed too.
   public var attributes: OrderedDictionary<ExactName, OrderedDictionary<ExactName, InertValue>> =
     [:]
-  /// What is there and is no dense tensor: quantised, sparse, text…
+  /// How attributes are stored, where their values do not say it (``HDF5Format/HDF5AttributeType``, as inert data); of the
+  /// metadata entries that were text attributes of the root too, under the empty path.
+  public var attributeTypes:
+    OrderedDictionary<ExactName, OrderedDictionary<ExactName, InertValue>> = [:]
+  /// What is there and is no dense tensor: quantised, sparse, text, or refused…
   public var others: [OtherObject] = []
 
   /// No facts.
@@ -40,10 +44,35 @@ public struct OtherObject: Sendable, Hashable {
   public let name: ExactName
   /// What it is, for people.
   public let description: String
+  /// Why it was not read, if it was refused; nil for what is something else than a tensor.
+  public let refusal: CheckpointError?
 
   /// Makes an entry.
   public init(name: ExactName, description: String) {
     self.name = name
     self.description = description
+    refusal = nil
+  }
+
+  /// Makes an entry for what was refused.
+  public init(name: ExactName, refusal: CheckpointError) {
+    self.name = name
+    self.refusal = refusal
+    var reason = refusal
+    reason.site.file = nil
+    reason.site.member = nil
+    reason.tensor = nil
+    description = reason.description
+  }
+
+  /// The entry under another name.
+  public func renamed(_ name: ExactName) -> OtherObject {
+    OtherObject(name, description, refusal)
+  }
+
+  private init(_ name: ExactName, _ description: String, _ refusal: CheckpointError?) {
+    self.name = name
+    self.description = description
+    self.refusal = refusal
   }
 }

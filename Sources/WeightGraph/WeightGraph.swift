@@ -36,7 +36,8 @@ public struct WeightGraph: Sendable {
   }
 
   /// The graph with other names, in the same order; a weight given no name is left out. The checkpoint's
-  /// structure follows where it can; see ``InertValue/renamingWeights(_:)``.
+  /// structure follows where it can (``InertValue/renamingWeights(_:)``), and attributes that stand under the name of a
+  /// weight follow it.
   ///
   /// - Throws: `inconsistent`, naming both, if two weights get one name.
   public func renamed(
@@ -56,11 +57,24 @@ public struct WeightGraph: Sendable {
       try graph.insert(weight, as: renamed)
     }
     graph.facts.tree = facts.tree.flatMap { $0.renamingWeights(newName) }
+    let newPath = { [weights] path in weights[path] == nil ? path : newName(path) }
+    graph.facts.attributes = facts.attributes.renamingKeys(newPath)
+    graph.facts.attributeTypes = facts.attributeTypes.renamingKeys(newPath)
     return graph
   }
 
   /// The sum of the bytes of all weights, tied ones counted once.
   public var storedByteCount: Int {
     ties.reduce(into: 0) { $0 += $1.weight.byteCount }
+  }
+}
+
+extension OrderedDictionary {
+  /// The same values under other keys, in the same order; a value given no key is left out. Of two values with one key the
+  /// first stays.
+  fileprivate func renamingKeys(_ newKey: (Key) -> Key?) -> Self {
+    Self(
+      compactMap { pair in newKey(pair.key).map { ($0, pair.value) } },
+      uniquingKeysWith: { first, _ in first })
   }
 }

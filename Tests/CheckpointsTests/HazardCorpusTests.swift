@@ -16,6 +16,8 @@ struct HazardCorpusTests {
     let refusal: FailureKind?
     let tensors: Set<Expectation>
     let ties: Set<Set<String>>
+    /// What is refused by itself while the rest opens: the kind by name.
+    let refused: [String: FailureKind]
     let testDescription: String
   }
 
@@ -66,6 +68,10 @@ struct HazardCorpusTests {
     for tensor in Set(found).subtracting(hazard.tensors) { Issue.record("not expected: \(tensor)") }
     let ties = Set(graph.ties.filter { $0.names.count > 1 }.map { Set($0.names.map(\.string)) })
     #expect(ties == hazard.ties)
+    let refused = graph.facts.others.compactMap { other in
+      other.refusal.map { (other.name.string, $0.kind) }
+    }
+    #expect(Dictionary(refused, uniquingKeysWith: { $1 }) == hazard.refused)
   }
 }
 
@@ -73,6 +79,10 @@ extension HazardCorpusTests.Case {
   init(_ json: JSONValue) {
     file = json["file"]?.string ?? ""
     testDescription = file
+    refused = Dictionary(
+      uniqueKeysWithValues: (json["refused"]?.members ?? []).compactMap { member in
+        (member.value.string).flatMap(FailureKind.init(rawValue:)).map { (member.key.string, $0) }
+      })
     refusal = (json["kind"]?.string).flatMap(FailureKind.init(rawValue:))
     tensors = Set(
       (json["tensors"]?.elements ?? []).map { tensor in

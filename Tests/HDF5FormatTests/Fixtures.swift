@@ -8,6 +8,12 @@ func fixture(_ name: String, file: String = #filePath) -> String {
   return "/\(root)/fixtures/hdf5/\(name)"
 }
 
+/// The path of a file under `fixtures/cases`.
+func cases(_ name: String, file: String = #filePath) -> String {
+  let root = file.split(separator: "/").dropLast(3).joined(separator: "/")
+  return "/\(root)/fixtures/cases/\(name)"
+}
+
 /// A fixture and its description.
 struct Described {
   let file: SourceFile

@@ -83,21 +83,58 @@ import Testing
 
 @Suite struct HDF5RefusalTests {
   @Test(
-    "What leads out of the file or through soft links is refused by name",
+    "What leads out of the file or through soft links is refused by itself",
     arguments: [
       ("soft-link.h5", "soft"), ("external-link.h5", "external"), ("external-storage.h5", "x"),
       ("virtual.h5", "x"),
     ])
   func refusesWaysOut(_ name: String, _ member: String) throws {
-    let error = try openingFailure(name)
-    #expect(error?.kind == .forbidden)
-    #expect(error?.site.member == member)
+    let refusals = try Described(name).description.refusals
+    #expect(refusals.map(\.path) == [ExactName(member)])
+    #expect(refusals.first?.reason.kind == .forbidden)
+    #expect(refusals.first?.reason.site.member == member)
+    #expect(refusals.first?.reason.site.file == fixture(name))
   }
 
   @Test func `Data sets that announce far more than the file stores are refused`() throws {
-    let error = try openingFailure("bomb.h5")
-    #expect(error?.kind == .limitExceeded)
-    #expect(error?.tensor == "x")
+    let refusals = try Described("bomb.h5").description.refusals
+    #expect(refusals.map(\.reason.kind) == [.limitExceeded])
+    #expect(refusals.first?.reason.tensor == "x")
+  }
+
+  /// What `fixtures/hdf5/make.py` puts into one file, beside data that h5py reads.
+  @Test func `Whatever is refused, each for its reason, the rest is described`() throws {
+    let file = try Described("refusals.h5")
+    #expect(file.description.datasets.map(\.path) == ["group/inner/w"])
+    #expect(file.description.datasets.first?.otherPaths == ["w"])
+    #expect(try file.bytes("w") == [0, 0, 0, 0, 0, 0, 128, 63, 0, 0, 0, 64])
+    #expect(file.description.groups.map(\.path) == ["", "group", "group/inner"])
+    let kinds = Dictionary(
+      uniqueKeysWithValues: file.description.refusals.map { ($0.path, $0.reason.kind) })
+    #expect(
+      kinds == [
+        "again": .forbidden, "group/soft": .forbidden, "group/dangling": .forbidden,
+        "group/outside": .forbidden, "group/virtual": .forbidden, "bomb": .limitExceeded,
+        "chunked": .malformed, "header": .malformed,
+      ])
+    let reasons = Dictionary(
+      uniqueKeysWithValues: file.description.refusals.map { ($0.path, $0.reason.problem) })
+    #expect(reasons["group/soft"] == "is a soft link to '/w'; only hard links are followed")
+    // In libhdf5's words, as h5py gives them.
+    #expect(reasons["chunked"]?.contains("addr overflow, addr = ") == true)
+    #expect(reasons["header"]?.contains("bad object header version number") == true)
+    let elsewhere = file.description.refusals.first { $0.path == "again" }
+    #expect(elsewhere?.otherPaths == ["group/stored elsewhere"])
+  }
+
+  @Test func `A file of whose structures all are newer opens and says why nothing is in it`() throws
+  {
+    let file = try Described(path: cases("formats/messages/latest.h5"))
+    #expect(file.description.datasets.isEmpty || file.description.refusals.isEmpty)
+    for refusal in file.description.refusals {
+      #expect(refusal.reason.kind == .unsupported)
+      #expect(refusal.reason.problem.contains("cannot read what a newer version of HDF5 wrote"))
+    }
   }
 
   @Test func `Depth and number of objects are limited`() throws {
@@ -109,7 +146,9 @@ import Testing
     #expect(try openingFailure("types.h5", limits: limits)?.kind == .limitExceeded)
     limits = ReadLimits()
     limits.chunkBytes = 23
-    #expect(try openingFailure("chunks.h5", limits: limits)?.kind == .limitExceeded)
+    let refusals = try Described(path: fixture("chunks.h5"), limits: limits).description.refusals
+    #expect(!refusals.isEmpty)
+    #expect(refusals.allSatisfy { $0.reason.kind == .limitExceeded })
   }
 
   @Test func `Attributes beyond the limit are kept without their value`() throws {

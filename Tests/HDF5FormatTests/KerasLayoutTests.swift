@@ -28,6 +28,16 @@ import Testing
     #expect(error?.site.member == "model_weights/dense")
   }
 
+  @Test func `A list of the optimizer that leads nowhere is one that its writer broke off`() throws
+  {
+    let path = cases("formats/keras-optimizer-list/broken-off.h5")
+    let description = try Described(path: path).description
+    let error = #expect(throws: CheckpointError.self) { try description.kerasLayout(file: path) }
+    #expect(error?.kind == .notFound)
+    #expect(error?.site.member == "optimizer_weights")
+    #expect(error?.problem.contains("with 3 more of 8: 'adafactor/bias'") == true)
+  }
+
   @Test func `Keras 3 and other files are told apart`() throws {
     #expect(try layout("keras3.weights.h5") == .keras3)
     #expect(try layout("types.h5") == .plain)
@@ -41,5 +51,8 @@ import Testing
       named.description.dataset("layers/dense/vars/0")?.elementType == .number(.bf16, .little))
     #expect(
       unnamed.description.dataset("dense/dense/bias:0")?.elementType == .number(.bf16, .little))
+    let older = try Described(path: cases("formats/keras215-bfloat16/bf16.weights.h5"))
+    #expect(
+      older.description.dataset("layers/dense/vars/0")?.elementType == .number(.bf16, .little))
   }
 }
