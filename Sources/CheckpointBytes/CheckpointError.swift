@@ -97,7 +97,7 @@ extension ParseFailure {
       kind,
       CheckpointError.Site(
         file: file, member: member, offset: offset.map { $0 + base }, field: field),
-      tensor: self.tensor ?? tensor, problem)
+      tensor: self.tensor ?? tensor, problem, remedy: remedy)
   }
 }
 

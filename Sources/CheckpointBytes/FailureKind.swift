@@ -34,17 +34,20 @@ public struct ParseFailure: Error, Sendable {
   public var tensor: String?
   /// What is wrong: expected against found.
   public var problem: String
+  /// What the user can do about it.
+  public var remedy: String?
 
   /// Makes a failure of its parts.
   public init(
     _ kind: FailureKind, at offset: Int? = nil, _ field: String, tensor: String? = nil,
-    _ problem: String
+    _ problem: String, remedy: String? = nil
   ) {
     self.kind = kind
     self.offset = offset
     self.field = field
     self.tensor = tensor
     self.problem = problem
+    self.remedy = remedy
   }
 }
 

@@ -1,7 +1,7 @@
 /// A value found beside the weights, kept as data: never called, never run, comparable and printable.
 ///
 /// It can hold whatever a pickle, an HDF5 attribute or a metadata field can hold, objects of unknown classes included.
-public indirect enum InertValue: Sendable, Hashable {
+public enum InertValue: Sendable, Hashable {
   /// A key and its value.
   public struct Entry: Sendable, Hashable {
     /// The key: usually a string, but Python dictionaries take any value.
@@ -57,13 +57,13 @@ public indirect enum InertValue: Sendable, Hashable {
   case set([InertValue])
   case frozenSet([InertValue])
   case dictionary([Entry])
-  case object(Object)
+  indirect case object(Object)
   /// A class or function named and not used: `torch.float32`, `torch.per_channel_affine`.
   case global(String)
   /// Where a weight stood in the structure: the weight's name.
   case weight(ExactName)
   /// Packed numbers: the dtype's name, the shape, and the little-endian bytes (HDF5 attributes, small numpy arrays).
-  case array(dtype: String, shape: [Int], bytes: [UInt8])
+  indirect case array(dtype: String, shape: [Int], bytes: [UInt8])
 }
 
 extension InertValue {

@@ -14,8 +14,11 @@ extension Checkpoint {
   public static func open(
     _ path: String, options: OpenOptions = OpenOptions()
   ) throws(CheckpointError) -> Checkpoint {
-    if try PathKind(path: path) == .directory {
-      return try openDirectory(path, options: options)
+    switch try PathKind(path: path) {
+    case .directory: return try openDirectory(path, options: options)
+    case .nothing where try ForeignContent.isTensorFlowPrefix(path):
+      throw ForeignContent.tensorFlowCheckpoint.failure(path)
+    default: break
     }
     return try open(SourceFile(path: path), options: options)
   }
@@ -33,12 +36,10 @@ extension Checkpoint {
       if archive[kerasWeights] != nil {
         return try openKerasArchive(archive, file, options: options)
       }
+      if let foreign = ForeignContent(archive: archive) { throw foreign.failure(file.path) }
       return try openTorch(file, options: options)
     case .json: return try openIndex(file, options: options)
-    case .other(let description):
-      throw CheckpointError(
-        .unsupported, file: file.path, offset: 0, field: "content",
-        "expected a safetensors, PyTorch or HDF5 checkpoint, found \(description)")
+    case .other(let foreign): throw foreign.failure(file.path)
     }
   }
 
@@ -67,6 +68,7 @@ extension Checkpoint {
     let files = names.filter { CheckpointFormat(fileName: $0) != nil || $0.hasSuffix(".keras") }
     let candidates = indices.isEmpty ? files : indices
     guard let name = candidates.first else {
+      if let foreign = ForeignContent(directory: names) { throw foreign.failure(path) }
       throw CheckpointError(
         .notFound, file: path, "the directory holds no checkpoint",
         remedy: "expected model.safetensors, pytorch_model.bin, tf_model.h5 or an index of shards")

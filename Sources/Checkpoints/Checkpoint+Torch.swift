@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import OrderedCollections
 internal import TensorValues
 internal import TorchFormat
 internal import WeightGraph
@@ -13,14 +14,11 @@ extension Checkpoint {
     var graph = WeightGraph()
     let (facts, dtypes) = try TorchFacts.extract(from: torch.tree, file: file.path)
     graph.facts = facts
+    var packedViews = PackedViews()
     for tensor in torch.tensors {
       var weight: Weight
       do throws(CheckpointError) {
-        weight = Weight(
-          try StoredTensor(
-            source: tensor.storage.source, dtype: tensor.dtype, layout: tensor.layout,
-            byteOrder: tensor.storage.byteOrder, isConjugated: tensor.isConjugated,
-            isNegated: tensor.isNegated))
+        weight = try packedViews.weight(of: tensor)
         if let dtypes {
           weight = try TorchFacts.restored(weight, tensor.name, dtypes, file: file.path)
         }
@@ -30,11 +28,98 @@ extension Checkpoint {
       try graph.insert(weight, as: tensor.name)
     }
     graph.facts.others = torch.specialTensors.map {
-      OtherObject(name: $0.name, description: $0.description)
+      OtherObject(
+        name: $0.name, description: $0.description, isOutsideState: $0.isOutsideState)
     }
+    graph.adopt(torch.tensorAttributes)
     if graph.facts.tree?.isFlatListOfWeights == true { graph.facts.tree = nil }
     return Checkpoint(
-      format: .pytorch, container: torch.container.words, files: [file.path], graph: graph)
+      format: .pytorch, container: torch.container.words, files: [file.path], graph: graph,
+      notes: notes(on: torch.tensors))
+  }
+
+  /// What a tensor was beside its numbers, which no other format says.
+  private static func notes(on tensors: [TorchTensor]) -> [String] {
+    var notes: [String] = []
+    var examples: OrderedDictionary<ExactName, (name: ExactName, count: Int)> = [:]
+    for tensor in tensors {
+      guard let className = tensor.className.map({ ExactName($0) }) else { continue }
+      examples[className, default: (tensor.name, 0)].count += 1
+    }
+    for (className, example) in examples {
+      let others = example.count - 1
+      notes.append(
+        "\(quoted(example.name.string))"
+          + (others == 0 ? "" : " and \(others) more are") + (others == 0 ? " is" : "")
+          + " of the class \(singleLine(className.string)): the numbers are read, the class is not kept"
+      )
+    }
+    let trained = tensors.count(where: \.isTrained)
+    if trained > 0 {
+      notes.append(
+        (trained == 1
+          ? "1 tensor is a parameter or requires" : "\(trained) tensors are parameters or require")
+          + " gradients, which is not kept: a state dict has plain tensors")
+    }
+    return notes
+  }
+}
+
+/// Makes weights of tensors. A view into elements that share bytes is gathered byte by byte; views that are one and the
+/// same stay one weight, so that they are still ties.
+private struct PackedViews {
+  private struct Key: Hashable {
+    let storage: ObjectIdentifier
+    let layout: StridedLayout
+  }
+
+  private var weights: [Key: Weight] = [:]
+
+  mutating func weight(of tensor: TorchTensor) throws(CheckpointError) -> Weight {
+    let layout = tensor.layout
+    let isShared = tensor.dtype.byteWidth == nil
+    guard isShared, !(layout.isPacked && layout.offset == 0) else {
+      let weight = Weight(
+        try StoredTensor(
+          source: tensor.storage.source, dtype: tensor.dtype,
+          layout: isShared ? StridedLayout(packed: tensor.shape) : layout,
+          byteOrder: tensor.storage.byteOrder, isConjugated: tensor.isConjugated,
+          isNegated: tensor.isNegated))
+      guard let conversion = tensor.conversion else { return weight }
+      do throws(TransformError) {
+        return try weight.cast(to: conversion)
+      } catch {
+        throw CheckpointError(.unsupported, CheckpointError.Site(), error.description)
+      }
+    }
+    let key = Key(storage: ObjectIdentifier(tensor.storage), layout: layout)
+    if let weight = weights[key] { return weight }
+    let bytes = Weight(
+      try StoredTensor(source: tensor.storage.source, dtype: .u8, layout: layout))
+    do throws(TransformError) {
+      let weight = try bytes.reinterpreted(as: tensor.dtype, tensor.shape)
+      weights[key] = weight
+      return weight
+    } catch {
+      throw CheckpointError(.unsupported, CheckpointError.Site(), error.description)
+    }
+  }
+}
+
+extension WeightGraph {
+  /// Takes over what tensors were given as attributes of their own, as attributes of the paths that the tensors have in
+  /// HDF5.
+  fileprivate mutating func adopt(_ attributes: [TorchTensorAttributes]) {
+    guard !attributes.isEmpty else { return }
+    let paths = HDF5Names.paths(of: weights.keys)
+    for attributes in attributes {
+      guard let path = paths[attributes.name] else { continue }
+      for (name, value) in attributes.values {
+        // Tensors are there under names of their own.
+        guard let value = value.renamingWeights({ _ in nil }) else { continue }
+        facts.attributes[path, default: [:]][ExactName(name)] = value
+      }
+    }
   }
 }
 

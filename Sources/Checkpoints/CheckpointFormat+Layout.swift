@@ -23,7 +23,31 @@ extension WeightGraph {
       receipt.notes.append("added the metadata format = pt, as PyTorch's own tools write it")
     }
     leaveOutMarkers(&receipt)
+    if source.format == .pytorch, !facts.attributes.isEmpty { noteAttributes(format, &receipt) }
     if format == .safetensors { moveUntrueTies(source, &receipt) }
+  }
+
+  /// Says which tensors had attributes of their own, one line for all that had the same.
+  private func noteAttributes(_ format: CheckpointFormat, _ receipt: inout ConversionReceipt) {
+    let paths = HDF5Names.paths(of: weights.keys)
+    var tensors: OrderedDictionary<[ExactName], [ExactName]> = [:]
+    for name in weights.keys {
+      guard let values = paths[name].flatMap({ facts.attributes[$0] }) else { continue }
+      tensors[values.keys.sorted(), default: []].append(name)
+    }
+    let place =
+      switch format {
+      case .safetensors: "in the metadata \(FactNames.attributes)"
+      case .pytorch: "in the attribute \(TorchFacts.hdf5Attributes) of the whole"
+      case .hdf5: "as attributes"
+      }
+    for (attributes, tensors) in tensors {
+      let attributes = attributes.map { singleLine($0.string) }.joined(separator: ", ")
+      let others = tensors.count > 1 ? " and of \(tensors.count - 1) more" : ""
+      receipt.notes.append(
+        "attributes of the tensor \(quoted(tensors[0].string))\(others), \(attributes): kept \(place)"
+      )
+    }
   }
 
   /// Attributes whose value has no form as inert data, which only stood for it.

@@ -15,12 +15,18 @@ extension WeightGraph {
       throw CheckpointError(
         .inconsistent, file: file, "the pattern \(quoted(pattern.text)) matches no tensor")
     }
-    func reason(_ name: ExactName) -> String? {
+    func asked(_ name: ExactName) -> String? {
       if let pattern = options.exclude.first(where: { $0.matches(name) }) {
         return "matches --exclude \(pattern.text)"
       }
       let isIncluded = options.include.isEmpty || options.include.contains { $0.matches(name) }
       return isIncluded ? nil : "matches no --include"
+    }
+    // What is left out goes with its parts: a nested tensor's values and offsets are tensors with names of their own.
+    let wholes = Set(
+      facts.others.lazy.filter { !$0.isOutsideState && asked($0.name) != nil }.map(\.name))
+    func reason(_ name: ExactName) -> String? {
+      asked(name) ?? name.enclosing(in: wholes).map { "is a part of \(quoted($0.string))" }
     }
     for name in names {
       if let reason = reason(name) {
@@ -28,17 +34,46 @@ extension WeightGraph {
           ConversionReceipt.Omission(item: "tensor " + quoted(name.string), reason: reason))
       }
     }
-    if let other = facts.others.first(where: { reason($0.name) == nil }) {
+    let rest = facts.others.filter { reason($0.name) == nil }
+    receipt.omissions += rest.filter(\.isOutsideState).map {
+      ConversionReceipt.Omission(
+        item: "tensor " + quoted($0.name.string), reason: $0.description)
+    }
+    let refused = rest.filter { !$0.isOutsideState }
+    if let other = refused.first {
+      let options = refused.prefix(8).map { "--exclude \(quoted($0.name.string))" }
       var error =
         other.refusal?.about(other.name)
         ?? CheckpointError(
           .unsupported, file: file, tensor: other.name.string,
           "\(other.description) cannot be carried as it is")
-      error.remedy = "leave it out with --exclude \(quoted(other.name.string))"
+      error.remedy =
+        (refused.count == 1 ? "leave it out with " : "leave such tensors out with ")
+        + options.joined(separator: " ")
+        + (refused.count > options.count ? " and so on: inspect lists all \(refused.count)" : "")
       throw error
     }
     var graph = try renamed { reason($0) == nil ? $0 : nil }
+      .movingAttributes(from: weights.keys) { reason($0) == nil ? $0 : nil }
     graph.facts.others = []
+    return graph
+  }
+
+  /// The graph, with the attributes of tensors under the paths of their new names; those of tensors that are gone go, too.
+  fileprivate func movingAttributes(
+    from old: some Collection<ExactName>, _ newName: (ExactName) -> ExactName?
+  ) -> WeightGraph {
+    guard !facts.attributes.isEmpty else { return self }
+    let paths = HDF5Names.paths(of: old)
+    let newPaths = HDF5Names.paths(of: weights.keys)
+    var moves: [ExactName: ExactName?] = [:]
+    for (name, path) in paths { moves[path] = newName(name).flatMap { newPaths[$0] } }
+    var graph = self
+    graph.facts.attributes = [:]
+    for (path, values) in facts.attributes {
+      guard let newPath = moves[path] ?? path else { continue }
+      graph.facts.attributes[newPath, default: [:]].merge(values) { first, _ in first }
+    }
     return graph
   }
 
@@ -64,6 +99,7 @@ extension WeightGraph {
     }
     do {
       return try renamed { newNames[$0] ?? $0 }
+        .movingAttributes(from: weights.keys) { newNames[$0] ?? $0 }
     } catch {
       throw error.inFile(file)
     }
@@ -125,5 +161,18 @@ extension WeightGraph {
   var layoutAsItIs: Layout? {
     guard let model = try? RecognizedModel(self), model.isAsWritten else { return nil }
     return model.layout
+  }
+}
+
+extension ExactName {
+  /// The shortest of these names that this one lies below.
+  fileprivate func enclosing(in names: Set<ExactName>) -> ExactName? {
+    guard !names.isEmpty else { return nil }
+    let bytes = string.utf8
+    for index in bytes.indices where bytes[index] == UInt8(ascii: ".") {
+      let name = ExactName(String(string[..<index]))
+      if names.contains(name) { return name }
+    }
+    return nil
   }
 }

@@ -31,7 +31,15 @@ struct HDF5FileLayout: FileLayout {
     plan.groups = [HDF5Plan.Group(path: "", attributes: root)]
     for tie in ties {
       let path = objectPath(tie.names[0])
-      let own = attributes.removeValue(forKey: path) ?? []
+      var own = attributes.removeValue(forKey: path) ?? []
+      for alias in tie.names.dropFirst().map(objectPath) {
+        // One data set has one set of attributes: those of its other names join it where they say the same.
+        guard let others = attributes[alias],
+          others.allSatisfy({ other in own.allSatisfy { $0.name != other.name || $0 == other } })
+        else { continue }
+        own += others.filter { !own.contains($0) }
+        attributes[alias] = nil
+      }
       plan.datasets.append(HDF5FileLayout.dataset(tie.weight, path: path, attributes: own))
       if tie.weight.dtype.byteWidth == nil {
         receipt.notes.append(

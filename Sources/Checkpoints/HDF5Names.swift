@@ -46,6 +46,13 @@ struct HDF5Names {
     self.exceptions = exceptions
   }
 
+  /// The path of each of these names.
+  static func paths(of names: some Collection<ExactName>) -> [ExactName: ExactName] {
+    let names = Array(names)
+    let paths = HDF5Names(names).paths
+    return Dictionary(uniqueKeysWithValues: zip(names, paths.lazy.map { ExactName($0) }))
+  }
+
   /// The name of a path, by what the root's attributes say.
   static func name(
     ofPath path: ExactName, separator: UInt8,

@@ -55,7 +55,7 @@ struct TorchFileLayout: FileLayout {
 /// Facts as attributes of a state dict, which is an `OrderedDict` and can have some (`_metadata` is torch's own).
 enum TorchFacts {
   private static let metadata: ExactName = "__metadata__"
-  private static let hdf5Attributes: ExactName = "__attributes__"
+  static let hdf5Attributes: ExactName = "__attributes__"
   private static let attributeTypes: ExactName = "__attribute_types__"
 
   /// The attributes to write. Metadata that any safetensors file made of a PyTorch checkpoint has goes without saying.

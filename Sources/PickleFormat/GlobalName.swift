@@ -26,13 +26,17 @@ public struct GlobalPolicy: Sendable {
   private let isAllowed: @Sendable (GlobalName) -> Bool
   /// True if the result of a call that was not made may stand where a pickle calls something (`getattr(…)(…)`).
   public let allowsCallsOfObjects: Bool
+  /// What the user can do where a global is refused.
+  public let remedy: String?
 
   /// A policy that asks a function.
   public init(
-    allowsCallsOfObjects: Bool = false, allows: @escaping @Sendable (GlobalName) -> Bool
+    allowsCallsOfObjects: Bool = false, remedy: String? = nil,
+    allows: @escaping @Sendable (GlobalName) -> Bool
   ) {
     isAllowed = allows
     self.allowsCallsOfObjects = allowsCallsOfObjects
+    self.remedy = remedy
   }
 
   /// Nothing is refused: whatever is named is kept as a name.

@@ -2,23 +2,81 @@ internal import CheckpointBytes
 
 extension PickleMachine {
   mutating func pushTuple(_ elements: [PickleReference]) throws(ParseFailure) {
+    guard !elements.isEmpty else {
+      // There is one empty tuple.
+      let empty = 259
+      if constants[empty] >= 0 { return try pushAgain(PickleReference(Int(constants[empty]))) }
+      constants[empty] = Int32(truncatingIfNeeded: document.slots.count)
+      return try push(.tuple, store(elements))
+    }
     let isHashable = elements.allSatisfy(isHashable)
-    try push(.tuple(elements))
-    if !isHashable, let tuple = stack.last { unhashableTuples.insert(tuple) }
+    try push(isHashable ? .tuple : .unhashableTuple, store(elements))
   }
 
   mutating func pushFrozenSet() throws(ParseFailure) {
     let elements = try popToMark()
     try requireHashable(elements, "a member of a set")
-    try push(.frozenSet(elements))
+    try push(.frozenSet, store(elements))
+  }
+
+  mutating func pushList(
+    _ kind: PickleSlot.Kind, _ elements: [PickleReference]
+  ) throws(ParseFailure) {
+    try push(kind, PickleSlot.nothing)
+    if let last = stack.last { try append(elements, to: last) }
+  }
+
+  mutating func pushDictionary(_ elements: [PickleReference]) throws(ParseFailure) {
+    try requireEntries(elements)
+    try pushList(.dictionary, elements)
+  }
+
+  mutating func pushPersistent(_ id: PickleReference) throws(ParseFailure) {
+    try push(.persistent, id.index)
+  }
+
+  /// Puts what never changes into the pool: the place where it begins.
+  mutating func store(_ elements: [PickleReference]) throws(ParseFailure) -> Int32 {
+    let start = document.tuples.count
+    guard start + elements.count <= 2 * PickleMachine.maximumTupleElements else {
+      throw failure(
+        .limitExceeded, "tuples of more than \(PickleMachine.maximumTupleElements) elements in all")
+    }
+    document.tuples.append(Int32(truncatingIfNeeded: elements.count))
+    for element in elements { document.tuples.append(element.index) }
+    return Int32(truncatingIfNeeded: start)
+  }
+
+  /// Elements that join a list of the pool.
+  mutating func append(
+    _ elements: [PickleReference], toList list: inout Int32
+  ) throws(ParseFailure) {
+    guard !elements.isEmpty else { return }
+    let (count, limit) = (document.lists.elementCount, PickleMachine.maximumElements)
+    guard elements.count <= limit - count else {
+      throw failure(.limitExceeded, "containers of more than \(limit) elements in all")
+    }
+    if list < 0 { list = document.lists.make() }
+    document.lists.append(elements, to: list)
+  }
+
+  private mutating func append(
+    _ elements: [PickleReference], to target: PickleReference
+  ) throws(ParseFailure) {
+    let slot = document.slots[target.position]
+    var list = slot.list
+    try append(elements, toList: &list)
+    guard list != slot.list else { return }
+    document.slots[target.position] = PickleSlot(slot.kind, at: slot.position, list)
   }
 
   /// True if Python could hash the value. Of an object that cannot be known: it passes.
   private func isHashable(_ reference: PickleReference) -> Bool {
-    switch document[reference] {
-    case .list, .set, .dictionary, .byteArray: false
-    case .tuple: !unhashableTuples.contains(reference)
-    default: true
+    let slot = document.slots[reference.position]
+    switch slot.kind {
+    case .list, .set, .dictionary, .unhashableTuple: return false
+    case .atom: return document.bytes[slot.position] != Opcode.byteArray8.rawValue
+    default: return true
     }
   }
 
@@ -30,16 +88,14 @@ extension PickleMachine {
     }
   }
 
-  /// Keys and values in turn as entries.
-  func entries(of references: [PickleReference]) throws(ParseFailure) -> [PickleValue.Entry] {
+  /// Keys and values must come in turn, and keys be hashable.
+  private func requireEntries(_ references: [PickleReference]) throws(ParseFailure) {
     guard references.count.isMultiple(of: 2) else {
       throw failure(.malformed, "a key without a value")
     }
-    let entries = stride(from: 0, to: references.count, by: 2).map {
-      PickleValue.Entry(key: references[$0], value: references[$0 + 1])
+    for index in stride(from: 0, to: references.count, by: 2) {
+      try requireHashable(CollectionOfOne(references[index]), "a key")
     }
-    try requireHashable(entries.lazy.map(\.key), "a key")
-    return entries
   }
 
   /// `APPEND(S)`, `ADDITEMS`, `SETITEM(S)`: takes the values and hands them to the container below.
@@ -51,45 +107,28 @@ extension PickleMachine {
     default: added = try popToMark()
     }
     let target = try peek()
-    switch (document[target], opcode) {
-    case (.list, .append), (.list, .appends), (.set, .addItems):
-      if opcode == .addItems { try requireHashable(added, "a member of a set") }
-      document.values[target.position].append(added)
-    case (.dictionary, .setItem), (.dictionary, .setItems):
-      document.values[target.position].append(try entries(of: added))
-    case (.object(let object), .setItem), (.object(let object), .setItems):
-      document.objects[Int(object.index)].items.append(contentsOf: try entries(of: added))
-    case (.object(let object), .append), (.object(let object), .appends):
-      document.objects[Int(object.index)].elements.append(contentsOf: added)
+    let slot = document.slots[target.position]
+    let isItems = opcode == .setItem || opcode == .setItems
+    switch (slot.kind, opcode) {
+    case (.list, .append), (.list, .appends): try append(added, to: target)
+    case (.set, .addItems):
+      try requireHashable(added, "a member of a set")
+      try append(added, to: target)
+    case (.dictionary, _) where isItems:
+      try requireEntries(added)
+      try append(added, to: target)
+    case (.object, _) where isItems:
+      try requireEntries(added)
+      var record = document.objects[Int(slot.content)]
+      try append(added, toList: &record.items)
+      document.objects[Int(slot.content)] = record
+    case (.object, .append), (.object, .appends):
+      var record = document.objects[Int(slot.content)]
+      try append(added, toList: &record.elements)
+      document.objects[Int(slot.content)] = record
     default:
       throw failure(.malformed, "cannot be applied to \(document.kind(of: target))")
     }
-  }
-}
-
-extension PickleValue {
-  /// Appends to a list or a set in place.
-  fileprivate mutating func append(_ added: [PickleReference]) {
-    switch self {
-    case .list(var elements):
-      // The payload has one owner while it grows; otherwise every append would copy the list.
-      self = .none
-      elements.append(contentsOf: added)
-      self = .list(elements)
-    case .set(var elements):
-      self = .none
-      elements.append(contentsOf: added)
-      self = .set(elements)
-    default: break
-    }
-  }
-
-  /// Appends to a dictionary in place.
-  fileprivate mutating func append(_ added: [Entry]) {
-    guard case .dictionary(var entries) = self else { return }
-    self = .none
-    entries.append(contentsOf: added)
-    self = .dictionary(entries)
   }
 }
 

@@ -4,13 +4,13 @@ extension PickleMachine {
   /// Names a global, if the policy lets it.
   mutating func pushGlobal(_ global: GlobalName) throws(ParseFailure) {
     guard policy.allows(global) else {
-      throw failure(
+      var failure = failure(
         .forbidden, "the pickle names \(quoted(global.description)), which is not known as data")
+      failure.remedy = policy.remedy
+      throw failure
     }
-    let place = PickleValue.GlobalReference(
-      index: Int32(truncatingIfNeeded: document.globals.count))
     document.globals.append(global)
-    try push(.global(place))
+    try push(.global, Int32(truncatingIfNeeded: document.globals.count - 1))
   }
 
   mutating func pushStackGlobal() throws(ParseFailure) {
@@ -35,7 +35,7 @@ extension PickleMachine {
     guard opcode == .inst else { return try pushGlobal(GlobalName(module, name)) }
     let arguments = try popToMark()
     try pushGlobal(GlobalName(module, name))
-    try pushObject(.instance, pop(), arguments: arguments)
+    try pushObject(.instance, pop(), arguments: store(arguments))
   }
 
   /// `REDUCE`, `NEWOBJ`, `NEWOBJ_EX` and `OBJ`.
@@ -45,30 +45,34 @@ extension PickleMachine {
       guard let callable = parts.first else {
         throw failure(.malformed, "expected a class, found none")
       }
-      return try pushObject(.instance, callable, arguments: Array(parts.dropFirst()))
+      return try pushObject(.instance, callable, arguments: store(Array(parts.dropFirst())))
     }
     let parts = try popLast(opcode == .newObjEx ? 3 : 2)
-    guard case .tuple(let arguments) = document[parts[1]] else {
+    let arguments = document.slots[parts[1].position]
+    guard arguments.kind == .tuple || arguments.kind == .unhashableTuple else {
       throw failure(
         .malformed, "expected a tuple of arguments, found \(document.kind(of: parts[1]))")
     }
-    var keywords: [PickleValue.Entry] = []
+    var keywords: Int32 = -1
     if opcode == .newObjEx {
-      guard case .dictionary(let entries) = document[parts[2]] else {
+      let given = document.slots[parts[2].position]
+      guard given.kind == .dictionary else {
         throw failure(
           .malformed, "expected a dictionary of arguments, found \(document.kind(of: parts[2]))")
       }
-      keywords = entries
+      // As they are now: the dictionary may still grow.
+      try append(document.lists.elements(of: given.list), toList: &keywords)
     }
     try pushObject(
-      opcode == .reduce ? .call : .instance, parts[0], arguments: arguments, keywords: keywords)
+      opcode == .reduce ? .call : .instance, parts[0], arguments: arguments.content,
+      keywords: keywords)
   }
 
   private mutating func pushObject(
-    _ origin: PickleObject.Origin, _ callable: PickleReference, arguments: [PickleReference],
-    keywords: [PickleValue.Entry] = []
+    _ origin: PickleObject.Origin, _ callable: PickleReference, arguments: Int32,
+    keywords: Int32 = -1
   ) throws(ParseFailure) {
-    switch document[callable] {
+    switch document.slots[callable.position].kind {
     case .global: break
     // A class that a legacy file stores beside its source (`('module', class, file, source)`).
     case .persistent: break
@@ -77,23 +81,28 @@ extension PickleMachine {
       throw failure(
         .malformed, "expected a class or function, found \(document.kind(of: callable))")
     }
-    let place = PickleValue.ObjectReference(
-      index: Int32(truncatingIfNeeded: document.objects.count))
+    guard document.objects.count < PickleMachine.maximumObjects else {
+      throw failure(.limitExceeded, "more than \(PickleMachine.maximumObjects) objects")
+    }
     document.objects.append(
-      PickleObject(origin: origin, callable: callable, arguments: arguments, keywords: keywords))
-    try push(.object(place))
+      ObjectRecord(
+        isCall: origin == .call, callable: callable, arguments: arguments, keywords: keywords))
+    try push(.object, Int32(truncatingIfNeeded: document.objects.count - 1))
   }
 
   /// `BUILD`: the state belongs to the object below it, which can have one only.
   mutating func giveState() throws(ParseFailure) {
     let state = try pop()
     let target = try peek()
-    guard case .object(let object) = document[target] else {
+    let slot = document.slots[target.position]
+    guard slot.kind == .object else {
       throw failure(.malformed, "cannot be applied to \(document.kind(of: target))")
     }
-    guard document.objects[Int(object.index)].state == nil else {
+    var record = document.objects[Int(slot.content)]
+    guard record.state == nil else {
       throw failure(.malformed, "an object is given a state twice")
     }
-    document.objects[Int(object.index)].state = state
+    record.state = state
+    document.objects[Int(slot.content)] = record
   }
 }

@@ -2,23 +2,29 @@ internal import CheckpointBytes
 
 extension PickleMachine {
   /// Makes a value and puts it on the stack.
-  mutating func push(_ value: PickleValue) throws(ParseFailure) {
-    guard document.values.count < PickleMachine.maximumValues else {
-      throw failure(.limitExceeded, "more than \(PickleMachine.maximumValues) values")
+  mutating func push(_ kind: PickleSlot.Kind, _ content: Int32 = 0) throws(ParseFailure) {
+    let position = offset - document.base
+    guard document.slots.count < PickleMachine.maximumValues, position < PickleSlot.limit else {
+      throw failure(
+        .limitExceeded, "more than \(PickleMachine.maximumValues) values, or 1 GiB before them")
     }
-    stack.append(PickleReference(document.values.count))
-    document.values.append(value)
-    document.offsets.append(offset)
+    try pushAgain(PickleReference(document.slots.count))
+    document.slots.append(PickleSlot(kind, at: position, content))
   }
 
-  mutating func pushConstant(_ constant: Int, _ value: PickleValue) throws(ParseFailure) {
-    if let reference = constants[constant] { return try pushAgain(reference) }
-    constants[constant] = PickleReference(document.values.count)
-    try push(value)
+  /// A value that exists once: a number below 256, or one of the four behind them.
+  mutating func pushConstant(_ constant: Int) throws(ParseFailure) {
+    if constants[constant] >= 0 { return try pushAgain(PickleReference(Int(constants[constant]))) }
+    constants[constant] = Int32(truncatingIfNeeded: document.slots.count)
+    try push(.atom)
   }
 
   /// Puts a value that exists on the stack.
   mutating func pushAgain(_ reference: PickleReference) throws(ParseFailure) {
+    guard stack.count < PickleMachine.maximumStack else {
+      throw failure(
+        .limitExceeded, "more than \(PickleMachine.maximumStack) values on the stack")
+    }
     stack.append(reference)
   }
 
@@ -60,19 +66,26 @@ extension PickleMachine {
 
   mutating func remember(_ place: UInt64) throws(ParseFailure) {
     let reference = try peek()
-    if place == UInt64(memo.count) {
-      memo.append(reference)
-      if !sparseMemo.isEmpty { sparseMemo[place] = nil }
-    } else if place < UInt64(memo.count) {
-      memo[Int(truncatingIfNeeded: place)] = reference
+    if place < UInt64(memo.count) {
+      let index = Int(truncatingIfNeeded: place)
+      if memo[index] < 0, sparseMemo.removeValue(forKey: place) == nil { memoCount += 1 }
+      memo[index] = reference.index
+    } else if place <= UInt64(2 * memoCount + PickleMachine.memoGap) {
+      while UInt64(memo.count) < place { memo.append(-1) }
+      memo.append(reference.index)
+      if sparseMemo.removeValue(forKey: place) == nil { memoCount += 1 }
     } else {
-      sparseMemo[place] = reference
+      if sparseMemo.updateValue(reference, forKey: place) == nil { memoCount += 1 }
+      guard sparseMemo.count <= PickleMachine.maximumSparseMemo else {
+        throw failure(.limitExceeded, "the places of the memo lie too far apart")
+      }
     }
   }
 
   mutating func recall(_ place: UInt64) throws(ParseFailure) {
-    if place < UInt64(memo.count) {
-      try pushAgain(memo[Int(truncatingIfNeeded: place)])
+    if place < UInt64(memo.count), case let index = memo[Int(truncatingIfNeeded: place)], index >= 0
+    {
+      try pushAgain(PickleReference(Int(index)))
     } else if let reference = sparseMemo[place] {
       try pushAgain(reference)
     } else {

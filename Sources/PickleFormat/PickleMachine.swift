@@ -5,11 +5,25 @@ public import CheckpointBytes
 /// Stricter than Python's: operations apply to the types they are meant for (CVE-2026-24747 came of `SETITEMS` on a
 /// tensor), keys must be hashable, `STOP` must find one value and no open mark, and a global is checked when it is named.
 struct PickleMachine {
-  /// The most values of one pickle: bounds memory at about 40 bytes a value, whatever a compressed member unfolds to.
+  /// The most values of one pickle: at 8 bytes a value, 320 MB, whatever a compressed member unfolds to.
   static let maximumValues = 40_000_000
+  /// The most elements of lists, sets and dictionaries together, keys and values each counted: twice what a walk of the
+  /// values may visit (``ReadLimits/pickleVisits``). A byte of a pickle can be an element.
+  static let maximumElements = 8_000_000
+  /// The most elements of tuples, arguments of calls among them: a state dict has about 25 for each of 10⁶ tensors.
+  static let maximumTupleElements = 40_000_000
+  /// The most values on the stack. Python's pickler puts batches of 1,000 there, TorchScript's a whole list.
+  static let maximumStack = 8_000_000
+  /// The most objects: a state dict has two or three for each of 10⁶ tensors.
+  static let maximumObjects = 4_000_000
+  /// How far places of the memo may run ahead of the number of places that are taken: Python 2 begins with 1, and
+  /// `pickletools.optimize` leaves gaps. What lies further is kept apart.
+  static let memoGap = 1_024
+  /// The most places that are kept apart: no pickler leaves such gaps.
+  static let maximumSparseMemo = 65_536
 
   let policy: GlobalPolicy
-  var document = PickleDocument(root: PickleReference(0))
+  var document: PickleDocument
   /// The operation being carried out: failures carry its place.
   var offset = 0
   var opcode = Opcode.stop
@@ -17,17 +31,19 @@ struct PickleMachine {
   var stack: [PickleReference] = []
   /// How many values lay on the stack when each open mark was set.
   var marks: [Int] = []
-  /// The memo: places below `memo.count` in order, others (legal, never written by Python) apart.
-  var memo: [PickleReference] = []
+  /// The memo by place; -1 where nothing was put.
+  var memo = PagedArray<Int32>()
+  /// What was put at places far beyond the others.
   var sparseMemo: [UInt64: PickleReference] = [:]
-  /// Tuples that hold something unhashable.
-  var unhashableTuples: Set<PickleReference> = []
-  /// `None`, `False`, `True` and `()` exist once.
-  var constants: [PickleReference?] = [nil, nil, nil, nil]
   private var frames = PickleFrames()
+  /// The number of places that are taken.
+  var memoCount = 0
+  /// Small numbers exist once, and so do `None`, `False`, `True` and `()`, behind them; -1 until they are made.
+  var constants = [Int32](repeating: -1, count: 256 + 4)
 
-  init(policy: GlobalPolicy) {
+  init(policy: GlobalPolicy, bytes: [UInt8], base: Int) {
     self.policy = policy
+    document = PickleDocument(bytes: bytes, base: base)
   }
 
   func failure(_ kind: FailureKind, _ problem: String) -> ParseFailure {
@@ -54,13 +70,17 @@ struct PickleMachine {
   private mutating func execute(_ instruction: PickleInstruction) throws(ParseFailure) {
     switch instruction.argument {
     case .nothing: try executeBare()
-    case .integer(let value):
+    case .integer:
       guard opcode == .binInt else { throw extensionFailure }
-      try push(.integer(value))
+      try push(.atom)
     case .unsigned(let value): try execute(number: value)
-    case .float(let value): try push(.float(value))
-    case .bytes(let bytes): try execute(bytes: bytes)
-    case .line(let line): try execute(line: line)
+    case .float: try push(.atom)
+    case .bytes:
+      guard instruction.atom != nil else {
+        throw failure(.malformed, "the text is not valid UTF-8")
+      }
+      try push(.atom)
+    case .line(let line): try execute(instruction, line: line)
     case .twoLines(let module, let name): try execute(module: module, name: name)
     }
   }
@@ -71,30 +91,30 @@ struct PickleMachine {
 
   private mutating func executeBare() throws(ParseFailure) {
     switch opcode {
-    case .none: try pushConstant(0, .none)
-    case .newFalse: try pushConstant(1, .boolean(false))
-    case .newTrue: try pushConstant(2, .boolean(true))
-    case .emptyTuple: try pushConstant(3, .tuple([]))
-    case .emptyList: try push(.list([]))
-    case .emptyDict: try push(.dictionary([]))
-    case .emptySet: try push(.set([]))
-    case .list: try push(.list([PickleReference](popToMark())))
-    case .tuple: try pushTuple([PickleReference](popToMark()))
+    case .none: try pushConstant(256)
+    case .newFalse: try pushConstant(257)
+    case .newTrue: try pushConstant(258)
+    case .emptyTuple: try pushTuple([])
+    case .emptyList: try push(.list, PickleSlot.nothing)
+    case .emptyDict: try push(.dictionary, PickleSlot.nothing)
+    case .emptySet: try push(.set, PickleSlot.nothing)
+    case .list: try pushList(.list, popToMark())
+    case .tuple: try pushTuple(popToMark())
     case .tuple1: try pushTuple(popLast(1))
     case .tuple2: try pushTuple(popLast(2))
     case .tuple3: try pushTuple(popLast(3))
     case .frozenSet: try pushFrozenSet()
-    case .dict: try push(.dictionary(entries(of: popToMark())))
+    case .dict: try pushDictionary(popToMark())
     case .append, .appends, .addItems, .setItem, .setItems: try extend()
     case .mark: marks.append(stack.count)
     case .pop: try popOrUnmark()
     case .popMark: _ = try popToMark()
     case .dup: try pushAgain(peek())
-    case .memoize: try remember(UInt64(memo.count + sparseMemo.count))
+    case .memoize: try remember(UInt64(memoCount))
     case .stackGlobal: try pushStackGlobal()
     case .reduce, .newObj, .newObjEx, .obj: try pushObject()
     case .build: try giveState()
-    case .binPersID: try push(.persistent(pop()))
+    case .binPersID: try pushPersistent(pop())
     case .nextBuffer, .readonlyBuffer:
       throw failure(.forbidden, "buffers outside the pickle cannot be in a file")
     default: throw failure(.malformed, "the operation needs an argument")
@@ -103,7 +123,8 @@ struct PickleMachine {
 
   private mutating func execute(number value: UInt64) throws(ParseFailure) {
     switch opcode {
-    case .binInt1, .binInt2: try push(.integer(Int64(truncatingIfNeeded: value)))
+    case .binInt1: try pushConstant(Int(truncatingIfNeeded: value))
+    case .binInt2: try push(.atom)
     case .binGet, .longBinGet: try recall(value)
     case .binPut, .longBinPut: try remember(value)
     case .ext1, .ext2: throw extensionFailure
@@ -114,52 +135,24 @@ struct PickleMachine {
     }
   }
 
-  private mutating func execute(bytes: ArraySlice<UInt8>) throws(ParseFailure) {
+  private mutating func execute(
+    _ instruction: PickleInstruction, line: ArraySlice<UInt8>
+  ) throws(ParseFailure) {
     switch opcode {
-    case .long1, .long4: try push(PickleText.integer(littleEndian: bytes))
-    case .binString, .shortBinString: try push(byteString(bytes))
-    case .byteArray8: try push(.byteArray([UInt8](bytes)))
-    case .binBytes, .shortBinBytes, .binBytes8: try push(.bytes([UInt8](bytes)))
-    default:
-      guard let text = String(validating: bytes, as: UTF8.self) else {
-        throw failure(.malformed, "the text is not valid UTF-8")
-      }
-      try push(.string(text))
+    case .get: return try recall(memoPlace(line))
+    case .put: return try remember(memoPlace(line))
+    default: break
     }
-  }
-
-  /// A byte string of Python 2, which was text or data: text if it is UTF-8, otherwise bytes. No encoding is guessed,
-  /// and both ways the bytes can be had back.
-  private func byteString(_ bytes: some Sequence<UInt8> & Collection) -> PickleValue {
-    String(validating: bytes, as: UTF8.self).map(PickleValue.string) ?? .bytes([UInt8](bytes))
-  }
-
-  private mutating func execute(line: ArraySlice<UInt8>) throws(ParseFailure) {
-    switch opcode {
-    case .int:
-      // Protocol 0 writes booleans so.
-      if line.elementsEqual("00".utf8) { return try pushConstant(1, .boolean(false)) }
-      if line.elementsEqual("01".utf8) { return try pushConstant(2, .boolean(true)) }
-      try push(line: PickleText.integer(line))
-    case .long:
-      let digits = line.last == UInt8(ascii: "L") ? line.dropLast() : line
-      try push(line: PickleText.integer(digits))
-    case .float: try push(line: PickleText.float(line).map(PickleValue.float))
-    case .string: try push(line: PickleText.quotedBytes(line).map(byteString))
-    case .unicode: try push(line: PickleText.rawUnicodeEscape(line).map(PickleValue.string))
-    case .persID:
-      try push(line: PickleText.ascii(line).map(PickleValue.string))
-      try push(.persistent(pop()))
-    case .get: try recall(memoPlace(line))
-    default: try remember(memoPlace(line))
-    }
-  }
-
-  private mutating func push(line value: PickleValue?) throws(ParseFailure) {
-    guard let value else {
+    guard let value = instruction.atom else {
       throw failure(.malformed, "the line does not spell a value of its type")
     }
-    try push(value)
+    switch (opcode, value) {
+    case (_, .boolean(let value)): try pushConstant(value ? 258 : 257)
+    case (.persID, _):
+      try push(.atom)
+      try pushPersistent(pop())
+    default: try push(.atom)
+    }
   }
 
   private func memoPlace(_ line: ArraySlice<UInt8>) throws(ParseFailure) -> UInt64 {
@@ -177,7 +170,7 @@ extension PickleDocument {
   /// - Throws: `truncated`, `malformed`, `limitExceeded`, `unsupported` (a later protocol), or `forbidden` (a global that
   ///   the policy refuses, an extension code, an out-of-band buffer), each with the offset of the operation.
   public init(parsing cursor: inout ByteCursor, policy: GlobalPolicy) throws(ParseFailure) {
-    var machine = PickleMachine(policy: policy)
+    var machine = PickleMachine(policy: policy, bytes: cursor.bytes, base: cursor.base)
     try machine.run(&cursor)
     self = machine.document
   }

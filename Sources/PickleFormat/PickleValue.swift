@@ -77,57 +77,9 @@ public struct PickleObject: Sendable {
   /// The keyword arguments (`NEWOBJ_EX`).
   public let keywords: [PickleValue.Entry]
   /// The items set on it.
-  public internal(set) var items: [PickleValue.Entry] = []
+  public let items: [PickleValue.Entry]
   /// The elements appended to it, or added as to a set.
-  public internal(set) var elements: [PickleReference] = []
+  public let elements: [PickleReference]
   /// The state given to it by `BUILD`.
-  public internal(set) var state: PickleReference?
-}
-
-/// The values that a pickle describes, in one flat list. Nothing was called, imported or looked up.
-public struct PickleDocument: Sendable {
-  /// The value that the pickle stands for.
-  public internal(set) var root: PickleReference
-  /// The highest protocol that the pickle announces; 0 if it announces none.
-  public internal(set) var protocolVersion = 0
-  var values: [PickleValue] = []
-  var offsets: [Int] = []
-  var objects: [PickleObject] = []
-  var globals: [GlobalName] = []
-
-  /// The number of values.
-  public var count: Int { values.count }
-
-  /// The value at a place.
-  public subscript(reference: PickleReference) -> PickleValue { values[reference.position] }
-
-  /// The places of all values, in the order in which they were made.
-  public var references: some Sequence<PickleReference> {
-    (0..<values.count).lazy.map(PickleReference.init)
-  }
-
-  /// The object at a place.
-  public subscript(reference: PickleValue.ObjectReference) -> PickleObject {
-    objects[Int(reference.index)]
-  }
-
-  /// The global at a place.
-  public subscript(reference: PickleValue.GlobalReference) -> GlobalName {
-    globals[Int(reference.index)]
-  }
-
-  /// The offset of the opcode that made a value; of the first one for `None`, `True`, `False` and `()`.
-  public func offset(of reference: PickleReference) -> Int { offsets[reference.position] }
-
-  /// The global at a place, if there is one.
-  public func global(_ reference: PickleReference) -> GlobalName? {
-    guard case .global(let place) = self[reference] else { return nil }
-    return self[place]
-  }
-
-  /// The object at a place, if there is one.
-  public func object(_ reference: PickleReference) -> PickleObject? {
-    guard case .object(let place) = self[reference] else { return nil }
-    return self[place]
-  }
+  public let state: PickleReference?
 }

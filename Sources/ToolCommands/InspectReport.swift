@@ -256,7 +256,9 @@ extension InspectReport {
       lines.append("tied: " + tie.names.map { singleLine($0.string) }.joined(separator: " = "))
     }
     for other in facts.others {
-      let what = other.refusal == nil ? "not a dense tensor" : "refused"
+      let what =
+        other.isOutsideState
+        ? "not in the state" : other.refusal == nil ? "not a dense tensor" : "refused"
       lines.append("\(what): \(singleLine(other.name.string)): \(other.description)")
     }
     for (key, value) in facts.metadata.entries ?? [:] {

@@ -41,7 +41,8 @@ extension AllowedGlobals {
       .attributes),
     Group(
       "torch.nn.modules.linear",
-      "Bilinear Identity LazyLinear Linear NonDynamicallyQuantizableLinear", .attributes),
+      "Bilinear Identity LazyLinear Linear NonDynamicallyQuantizableLinear _LinearWithBias",
+      .attributes),
     Group(
       "torch.nn.modules.loss",
       "BCELoss BCEWithLogitsLoss CTCLoss CosineEmbeddingLoss CrossEntropyLoss "
@@ -51,7 +52,7 @@ extension AllowedGlobals {
         + "SmoothL1Loss SoftMarginLoss TripletMarginLoss TripletMarginWithDistanceLoss _Loss "
         + "_WeightedLoss",
       .attributes),
-    Group("torch.nn.modules.module", "Module", .attributes),
+    Group("torch.nn.modules.module", "Module _WrappedHook", .attributes),
     Group(
       "torch.nn.modules.normalization",
       "CrossMapLRN2d GroupNorm LayerNorm LocalResponseNorm RMSNorm", .attributes),
@@ -83,6 +84,19 @@ extension AllowedGlobals {
     Group(
       "torch.nn.modules.upsampling", "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
       .attributes),
+    // What computes a weight out of others before each call, kept among a module's hooks.
+    Group("torch.nn.utils.weight_norm", "WeightNorm", .attributes),
+    Group(
+      "torch.nn.utils.spectral_norm",
+      "SpectralNorm SpectralNormStateDictHook SpectralNormLoadStateDictPreHook", .attributes),
+    Group(
+      "torch.nn.utils.prune",
+      "CustomFromMask Identity L1Unstructured LnStructured PruningContainer RandomStructured "
+        + "RandomUnstructured",
+      .attributes),
+    // `_backend` of every module pickled by torch 0.3 to 1.2: a table of functions that torch keeps "for historical
+    // pickle deserialization" (`torch/nn/backends/thnn.py`, 2.13), called without arguments.
+    Group("torch.nn.backends.thnn", "_get_thnn_function_backend", .attributes),
     Group("torch.nn.parallel.data_parallel", "DataParallel", .attributes),
     Group("torch.nn.parallel.distributed", "DistributedDataParallel", .attributes),
     Group("torch.nn.functional", "relu gelu silu elu tanh sigmoid softmax", .named),

@@ -49,11 +49,18 @@ enum AllowedGlobals {
   /// What the reader makes of a global; nil if a checkpoint may not name it.
   static func role(of global: GlobalName) -> GlobalRole? { table[global] }
 
+  /// The way out where a global is refused.
+  static let remedy =
+    "--inert opens the file without running anything and keeps such objects as names; scan lists "
+    + "what it names"
+
   /// The policy for pickles of checkpoints.
-  static let policy = GlobalPolicy { table[$0] != nil }
+  static let policy = GlobalPolicy(remedy: remedy) { table[$0] != nil }
 
   /// The policy for TorchScript archives. Their classes live in `__torch__`, which no Python can import.
-  static let scriptPolicy = GlobalPolicy { table[$0] != nil || isScriptClass($0) }
+  static let scriptPolicy = GlobalPolicy(remedy: remedy) {
+    table[$0] != nil || isScriptClass($0)
+  }
 
   /// True for a class that a TorchScript archive defines itself.
   static func isScriptClass(_ global: GlobalName) -> Bool {
@@ -136,6 +143,25 @@ extension AllowedGlobals {
     } + [
       Group("numpy", "dtype", .numpy(.dtype)),
       Group("numpy", "ndarray", .numpy(.array)),
+      // Its own subclasses, whose arrays are put together as any other: named, and never called (`memmap` would open a
+      // file). NumPy 1 and 2 name the modules differently.
+      Group("numpy", "memmap matrix recarray chararray", .numpy(.array)),
+      Group("numpy.matrixlib.defmatrix", "matrix", .numpy(.array)),
+      Group("numpy.core.memmap", "memmap", .numpy(.array)),
+      Group("numpy.core.records", "recarray", .numpy(.array)),
+      Group("numpy.core.defchararray", "chararray", .numpy(.array)),
+      Group("numpy.rec", "recarray", .numpy(.array)),
+      Group("numpy.char", "chararray", .numpy(.array)),
+      Group("numpy", "record", .named),
+      Group("numpy.rec", "record", .named),
+      Group("numpy.core.records", "record", .named),
+      // Types of numbers that numpy lacks (package ml_dtypes), as arguments of `numpy.dtype`.
+      Group(
+        "ml_dtypes",
+        "bfloat16 float8_e3m4 float8_e4m3 float8_e4m3b11fnuz float8_e4m3fn float8_e4m3fnuz "
+          + "float8_e5m2 float8_e5m2fnuz float8_e8m0fnu float6_e2m3fn float6_e3m2fn float4_e2m1fn "
+          + "int1 int2 int4 uint1 uint2 uint4",
+        .named),
       Group("numpy", "bool_ float16 float32 float64 int8 int16 int32 int64 uint8", .named),
       Group(
         "numpy.random._pickle", "__randomstate_ctor __bit_generator_ctor __generator_ctor",

@@ -16,7 +16,10 @@ public enum GlobalVerdict: String, Sendable, Hashable, CaseIterable {
       return
     }
     switch AllowedGlobals.role(of: global) {
-    case .named?, .storage?, .dtype?: self = finding.use == .named ? .allowed : .unknown
+    case .named?, .storage?, .dtype?, .numpy(.array)?:
+      self =
+        finding.use == .named
+        ? .allowed : DangerousGlobals.contains(global) ? .dangerous : .unknown
     case .some: self = .allowed
     case nil:
       let isData =

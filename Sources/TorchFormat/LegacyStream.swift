@@ -41,8 +41,12 @@ struct LegacyStream {
     let storages = LegacyStorages()
     let (object, stream) = try parts(storages)
     guard stream.remaining == 0 else {
-      throw stream.failure(
-        .malformed, "storages", "\(stream.remaining) bytes follow the last storage")
+      var failure = stream.failure(
+        .malformed, "storages",
+        "\(stream.remaining) bytes lie behind the last storage, which may be of another file")
+      failure.remedy =
+        "the first \(stream.position) bytes are the checkpoint: head -c \(stream.position)"
+      throw failure
     }
     let resolver = try ObjectResolver(
       object, site: CheckpointError.Site(file: file.path), isInert: isInert, isScript: false,
@@ -161,7 +165,7 @@ final class LegacyStorages: PersistentObjects {
     _ document: PickleDocument, site: CheckpointError.Site
   ) throws(CheckpointError) {
     for reference in document.references {
-      guard case .persistent(let id) = document[reference], module(id, in: document) == nil else {
+      guard let id = document.persistentID(reference), module(id, in: document) == nil else {
         continue
       }
       let identifier = try identifier(id, in: document, site: site)

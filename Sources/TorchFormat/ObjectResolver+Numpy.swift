@@ -28,19 +28,43 @@ extension ObjectResolver {
   }
 
   /// `_reconstruct(numpy.ndarray, (0,), b'b')` with the state (version, shape, dtype, Fortran order, data).
+  ///
+  /// Another class than numpy's own, where unknown objects are kept, may have a state of another form: such an object is
+  /// kept as it is.
   private func reconstructedArray(
     _ call: PickleCall, _ object: PickleObject
   ) throws(CheckpointError) -> Resolved {
     try requireCount(call, 3...3)
-    guard let type = document.global(call.arguments[0]),
-      case .numpy(.array)? = AllowedGlobals.role(of: type)
-    else { throw wrongArgument(call, "class", "numpy.ndarray", call.arguments[0]) }
-    guard let state = object.state, case .tuple(let parts) = document[state],
+    guard let type = document.global(call.arguments[0]) else {
+      throw wrongArgument(call, "class", "numpy.ndarray", call.arguments[0])
+    }
+    guard case .numpy(.array)? = AllowedGlobals.role(of: type) else {
+      guard isInert else {
+        throw wrongArgument(call, "class", "numpy.ndarray", call.arguments[0])
+      }
+      return (try? array(call, type, object.state)) ?? kept(call)
+    }
+    return try array(call, type, object.state)
+  }
+
+  /// The array that a state of numpy's own form describes.
+  private func array(
+    _ call: PickleCall, _ type: GlobalName, _ state: PickleReference?
+  ) throws(CheckpointError) -> Resolved {
+    guard let state, case .tuple(let parts) = document[state],
       parts.count == 5, case .boolean(let isFortran) = document[parts[3]]
     else {
       throw failure(.malformed, at: call.reference, call.type, "the array has no state")
     }
-    return try array(call, shape: parts[1], dtype: parts[2], isFortran: isFortran, data: parts[4])
+    return try array(
+      call, type.description, shape: parts[1], dtype: parts[2], isFortran: isFortran,
+      data: parts[4])
+  }
+
+  /// What is no array of numbers: text, dates, records, objects.
+  private func kept(_ call: PickleCall) -> Resolved {
+    let type = call.arguments.first.flatMap(document.global)?.description ?? "numpy.ndarray"
+    return .object(ResolvedObject(type: type, arguments: call.arguments, items: []))
   }
 
   /// `_frombuffer(data, dtype, shape, order)`, written by protocol 5.
@@ -50,23 +74,19 @@ extension ObjectResolver {
       throw wrongArgument(call, "order", "'C' or 'F'", call.arguments[3])
     }
     return try array(
-      call, shape: call.arguments[2], dtype: call.arguments[1], isFortran: order == "F",
-      data: call.arguments[0])
+      call, "numpy.ndarray", shape: call.arguments[2], dtype: call.arguments[1],
+      isFortran: order == "F", data: call.arguments[0])
   }
 
   private func array(
-    _ call: PickleCall, shape: PickleReference, dtype: PickleReference, isFortran: Bool,
-    data: PickleReference
+    _ call: PickleCall, _ className: String, shape: PickleReference, dtype: PickleReference,
+    isFortran: Bool, data: PickleReference
   ) throws(CheckpointError) -> Resolved {
     let sizes = try extents(call, at: shape, "shape")
     guard let shape = Shape(sizes) else {
       throw failure(.malformed, at: call.reference, call.type, "shape \(sizes) is too large")
     }
-    guard let type = try numpyDType(call, dtype) else {
-      // Text, dates, records, objects: kept as they are.
-      let arguments = document.object(call.reference)?.arguments ?? []
-      return .object(ResolvedObject(type: "numpy.ndarray", arguments: arguments, items: []))
-    }
+    guard let type = try numpyDType(call, dtype) else { return kept(call) }
     guard let bytes = bytes(of: data) else { throw wrongArgument(call, "data", "bytes", data) }
     guard type.dtype.byteCount(elementCount: shape.elementCount) == bytes.count else {
       throw failure(
@@ -85,19 +105,30 @@ extension ObjectResolver {
     let storage = TorchStorage(
       key: "numpy@\(offset)", dtype: type.dtype, byteOrder: type.byteOrder,
       source: MemoryBytes(bytes, origin: origin.joined(separator: ": ")))
-    return .tensor(TensorValue(dtype: type.dtype, storage: storage, layout: layout))
+    var tensor = TensorValue(dtype: type.dtype, storage: storage, layout: layout)
+    if className != "numpy.ndarray" { tensor.className = className }
+    return .tensor(tensor)
   }
 
-  /// `numpy.dtype('f4', False, True)` with the state (3, '<', None, None, None, -1, -1, 0). Nil for types that are no plain
-  /// numbers.
+  /// `numpy.dtype('f4', False, True)` with the state (3, '<', None, None, None, -1, -1, 0); types of other packages stand
+  /// there as their classes, `ml_dtypes.bfloat16`. Nil for types that are no plain numbers.
   private func numpyDType(
     _ call: PickleCall, _ reference: PickleReference
   ) throws(CheckpointError) -> NumpyDType? {
     guard let object = document.object(reference),
       let name = document.global(object.callable),
-      case .numpy(.dtype)? = AllowedGlobals.role(of: name),
-      object.arguments.count == 3, case .string(let code) = document[object.arguments[0]]
-    else { throw wrongArgument(call, "dtype", "a numpy.dtype", reference) }
+      case .numpy(.dtype)? = AllowedGlobals.role(of: name), object.arguments.count == 3
+    else {
+      // A type that another package makes, `numpy._core._internal._convert_to_stringdtype_kwargs(…)`.
+      if isInert, document.object(reference) != nil { return nil }
+      throw wrongArgument(call, "dtype", "a numpy.dtype", reference)
+    }
+    let code: String
+    switch document[object.arguments[0]] {
+    case .string(let text): code = text
+    case .global(let place): code = document[place].description
+    default: throw wrongArgument(call, "dtype", "a numpy.dtype", reference)
+    }
     guard let dtype = NumpyDType.codes[code] else { return nil }
     guard let state = object.state, case .tuple(let parts) = document[state], parts.count >= 5,
       case .string(let order) = document[parts[1]]
@@ -133,10 +164,14 @@ extension ObjectResolver {
 }
 
 extension NumpyDType {
-  /// numpy's codes of plain numbers: a kind and a size in bytes.
+  /// numpy's codes of plain numbers, a kind and a size in bytes, and the classes of ml_dtypes whose elements are the
+  /// numbers of a type of ours.
   static let codes: [String: DType] = [
     "b1": .bool, "i1": .i8, "i2": .i16, "i4": .i32, "i8": .i64, "u1": .u8, "u2": .u16, "u4": .u32,
     "u8": .u64, "f2": .f16, "f4": .f32, "f8": .f64, "c8": .c64, "c16": .c128,
+    "ml_dtypes.bfloat16": .bf16, "ml_dtypes.float8_e4m3fn": .f8E4M3,
+    "ml_dtypes.float8_e4m3fnuz": .f8E4M3FNUZ, "ml_dtypes.float8_e5m2": .f8E5M2,
+    "ml_dtypes.float8_e5m2fnuz": .f8E5M2FNUZ, "ml_dtypes.float8_e8m0fnu": .f8E8M0,
   ]
 
   /// One number as a value; half precision stays an array of one, because not every Swift has the type.

@@ -34,21 +34,23 @@ extension ObjectResolver {
   private func rebuildTensorV2(_ call: PickleCall) throws(CheckpointError) -> Resolved {
     try requireCount(call, 6...7)
     let storage = try storage(call, 0)
-    try requireBoolean(call, 4, "requires_grad")
+    let isTrained = try boolean(call, 4, "requires_grad")
     try requireHooks(call, 5)
     return try view(
-      call, of: storage, dtype: nil, metadata: call.arguments.count > 6 ? call.arguments[6] : nil)
+      call, of: storage, dtype: nil, metadata: call.arguments.count > 6 ? call.arguments[6] : nil
+    ).trained(isTrained)
   }
 
   /// `_rebuild_tensor_v3(storage, …, backward_hooks, dtype, metadata=None)`: the type is no longer the storage's.
   private func rebuildTensorV3(_ call: PickleCall) throws(CheckpointError) -> Resolved {
     try requireCount(call, 7...8)
     let storage = try storage(call, 0)
-    try requireBoolean(call, 4, "requires_grad")
+    let isTrained = try boolean(call, 4, "requires_grad")
     try requireHooks(call, 5)
     return try view(
       call, of: storage, dtype: try dtype(call, 6),
-      metadata: call.arguments.count > 7 ? call.arguments[7] : nil)
+      metadata: call.arguments.count > 7 ? call.arguments[7] : nil
+    ).trained(isTrained)
   }
 
   /// A tensor over a storage: offset, size and stride are arguments 1 to 3. The view must lie inside the storage.
@@ -98,9 +100,10 @@ extension ObjectResolver {
     _ call: PickleCall, hasState: Bool
   ) throws(CheckpointError) -> Resolved {
     try requireCount(call, hasState ? 4...4 : 3...3)
-    try requireBoolean(call, 1, "requires_grad")
+    _ = try boolean(call, 1, "requires_grad")
     try requireHooks(call, 2)
     return try withState(call, self[call.arguments[0]], hasState ? call.arguments[3] : nil)
+      .trained(true)
   }
 
   private func withState(
@@ -127,8 +130,8 @@ extension ObjectResolver {
     guard let type = document.global(call.arguments[1]) else {
       throw wrongArgument(call, "type", "a class of tensors", call.arguments[1])
     }
-    if case .tensorClass? = AllowedGlobals.role(of: type) {
-    } else if !isInert {
+    let isKnown = if case .tensorClass? = AllowedGlobals.role(of: type) { true } else { false }
+    guard isKnown || isInert else {
       throw wrongArgument(call, "type", "a class of tensors", call.arguments[1])
     }
     guard case .tuple(let arguments) = document[call.arguments[2]] else {
@@ -136,7 +139,14 @@ extension ObjectResolver {
     }
     let inner = PickleCall(
       type: name.description, arguments: arguments, reference: call.reference)
-    return try withState(call, try rebuild(function, inner), call.arguments[3])
+    var result = try withState(call, try rebuild(function, inner), call.arguments[3])
+    if !["Tensor", "Parameter", "Buffer"].contains(type.name.string) || !isKnown,
+      case .tensor(var tensor) = result
+    {
+      tensor.className = type.description
+      result = .tensor(tensor)
+    }
+    return result.trained(OldTensor.isParameter(type) && type.name != "Buffer")
   }
 
   /// `_rebuild_device_tensor_from_numpy(data, dtype, device, requires_grad)` and its twin over a tensor: data that was
@@ -144,16 +154,31 @@ extension ObjectResolver {
   private func rebuildOnDevice(_ call: PickleCall) throws(CheckpointError) -> Resolved {
     try requireCount(call, 4...4)
     let dtype = try dtype(call, 1)
-    try requireBoolean(call, 3, "requires_grad")
-    guard case .tensor(let tensor)? = self[call.arguments[0]] else {
+    let isTrained = try boolean(call, 3, "requires_grad")
+    guard case .tensor(var tensor)? = self[call.arguments[0]] else {
       throw wrongArgument(call, "data", "an array or a tensor", call.arguments[0])
     }
-    guard tensor.dtype == dtype.dtype else {
+    guard tensor.dtype != dtype.dtype else { return Resolved.tensor(tensor).trained(isTrained) }
+    // numpy has no bfloat16: torch stores such numbers as float32, which hold them exactly, and converts when it loads
+    // (`torch/_tensor.py`, `_reduce_ex_internal`, 2.13).
+    guard let target = dtype.dtype, target.category == .real, tensor.dtype.category == .real,
+      dtype.packing == 1
+    else {
       return .special(
         SpecialValue(
           description:
-            "\(dtype.name) \(tensor.layout.shape), stored as \(tensor.dtype) to be converted"))
+            "\(dtype.name) \(tensor.shape), stored as \(tensor.dtype) to be converted"))
     }
+    tensor.conversion = target
+    return Resolved.tensor(tensor).trained(isTrained)
+  }
+}
+
+extension Resolved {
+  /// The same, marked if it is a tensor that is trained.
+  fileprivate func trained(_ isTrained: Bool) -> Resolved {
+    guard isTrained, case .tensor(var tensor) = self else { return self }
+    tensor.isTrained = true
     return .tensor(tensor)
   }
 }

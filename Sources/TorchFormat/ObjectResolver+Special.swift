@@ -19,7 +19,7 @@ extension ObjectResolver {
   func rebuildQuantised(_ call: PickleCall) throws(CheckpointError) -> Resolved {
     try requireCount(call, 7...7)
     let storage = try storage(call, 0)
-    try requireBoolean(call, 5, "requires_grad")
+    _ = try boolean(call, 5, "requires_grad")
     try requireHooks(call, 6)
     // Checks the geometry as for any tensor.
     _ = try view(call, of: storage, dtype: nil, metadata: nil)
@@ -58,7 +58,7 @@ extension ObjectResolver {
   private func elementCount(_ reference: PickleReference) -> Int? {
     switch (document[reference], self[reference]) {
     case (.list(let elements), _): elements.count
-    case (_, .tensor(let tensor)?): tensor.layout.shape.elementCount
+    case (_, .tensor(let tensor)?): tensor.shape.elementCount
     default: nil
     }
   }
@@ -88,7 +88,7 @@ extension ObjectResolver {
       throw wrongArgument(call, "values", "a tensor", data[valuesIndex])
     }
     let shape = try shape(call, try extents(call, at: data[valuesIndex + 1], "size"))
-    let count = values.layout.shape.dimensions.first ?? 0
+    let count = values.shape.dimensions.first ?? 0
     let dtype = TorchDType.all.first { $0.dtype == values.dtype }?.name ?? values.dtype.rawValue
     return .special(
       SpecialValue(
@@ -107,11 +107,11 @@ extension ObjectResolver {
       }
       parts.append(part)
     }
-    let count = parts[1].layout.shape.dimensions.first ?? 0
+    let count = parts[1].shape.dimensions.first ?? 0
     return .special(
       SpecialValue(
         description:
-          "nested \(parts[0].dtype), \(count) tensors, \(parts[0].layout.shape.elementCount) elements"
+          "nested \(parts[0].dtype), \(count) tensors, \(parts[0].shape.elementCount) elements"
       ))
   }
 
@@ -121,7 +121,7 @@ extension ObjectResolver {
     let dtype = try dtype(call, 0)
     let shape = try shape(call, try extents(call, 1, "size"))
     _ = try extents(call, 2, "stride")
-    try requireBoolean(call, 3, "requires_grad")
+    _ = try boolean(call, 3, "requires_grad")
     return .special(SpecialValue(description: "meta \(dtype.name) \(shape), no data"))
   }
 
@@ -135,7 +135,7 @@ extension ObjectResolver {
     let dtype = try dtype(call, 1)
     let shape = try shape(call, try extents(call, 2, "size"))
     _ = try extents(call, 3, "stride")
-    try requireBoolean(call, 7, "requires_grad")
+    _ = try boolean(call, 7, "requires_grad")
     return .special(
       SpecialValue(description: "wrapper \(singleLine(type.description)) \(dtype.name) \(shape)"))
   }
@@ -175,8 +175,9 @@ extension ObjectResolver {
     if OldTensor.isParameter(name) {
       let data = object.arguments.first ?? (state?.count == 5 ? state?.first : nil)
       if let data, object.state == nil || state?.count == 3 || state?.count == 5,
-        case .tensor(let tensor)? = self[data]
+        case .tensor(var tensor)? = self[data]
       {
+        tensor.isTrained = true
         return .tensor(tensor)
       }
     } else if object.arguments.isEmpty, let state, state.count == 4 {

@@ -83,8 +83,8 @@ extension ObjectResolver {
     }
     if case .attributes? = AllowedGlobals.role(of: name) {
     } else if !isInert {
-      throw failure(
-        .forbidden, at: call.reference, call.type,
+      throw forbidden(
+        at: call.reference,
         "\(quoted(name.description)) is not known as a class of plain attributes")
     }
     return .object(ResolvedObject(type: name.description, arguments: [], items: []))

@@ -3,7 +3,9 @@ internal import PickleFormat
 internal import TensorValues
 
 /// What a persistent id or an object of a pickle turned out to be.
-enum Resolved {
+///
+/// Boxed, because most of the many objects of a pickle are the small ones.
+indirect enum Resolved {
   case storage(StorageView)
   /// A class named through a persistent id (whole modules in legacy files).
   case classReference(GlobalName)
@@ -32,10 +34,21 @@ struct TensorValue {
   let dtype: DType
   let storage: TorchStorage
   let layout: StridedLayout
+  /// How many elements of the type lie in each element that the layout counts.
+  var packing = 1
   var isConjugated = false
   var isNegated = false
+  /// The type that the stored numbers are to be converted to, where the file says so.
+  var conversion: DType?
+  /// The class, if it is none of torch's or numpy's own for plain numbers.
+  var className: String?
+  /// True for a `torch.nn.Parameter`, and for what requires a gradient.
+  var isTrained = false
   /// The attributes given to the tensor, which may hold other tensors.
   var state: PickleReference?
+
+  /// The extents, in elements of the type.
+  var shape: Shape { layout.shape.unpacked(by: packing) ?? layout.shape }
 }
 
 /// Something like a tensor that has no name yet.
@@ -89,6 +102,8 @@ struct ObjectResolver {
   let isScript: Bool
 
   private(set) var resolved: [PickleReference: Resolved] = [:]
+  /// The names of classes in words: one text for all objects of a class.
+  private var descriptions: [GlobalName: String] = [:]
 
   init(
     _ document: PickleDocument, site: CheckpointError.Site, isInert: Bool, isScript: Bool,
@@ -99,7 +114,7 @@ struct ObjectResolver {
     self.isInert = isInert
     self.isScript = isScript
     for reference in document.references {
-      if case .persistent(let id) = document[reference] {
+      if let id = document.persistentID(reference) {
         resolved[reference] = try persistent.resolve(id, for: self)
       }
     }
@@ -117,6 +132,13 @@ struct ObjectResolver {
     return CheckpointError(kind, site, problem)
   }
 
+  /// A refusal that does not stand where unknown objects are kept.
+  func forbidden(at reference: PickleReference, _ problem: String) -> CheckpointError {
+    var error = failure(.forbidden, at: reference, "object", problem)
+    error.remedy = AllowedGlobals.remedy
+    return error
+  }
+
   /// Objects in the order in which they were made, so that arguments come before what they are given to. Tensors of
   /// the first versions of PyTorch get their content as a state, which comes later: they wait for the end, parameters
   /// over them for the very end.
@@ -128,7 +150,8 @@ struct ObjectResolver {
       let name = try className(of: object, at: reference)
       let role = try role(of: name, at: reference)
       guard case .tensorClass = role else {
-        resolved[reference] = try resolve(object, name, role, at: reference)
+        let type = description(of: name)
+        resolved[reference] = try resolve(object, type, role, at: reference)
         continue
       }
       if OldTensor.isParameter(name) {
@@ -142,6 +165,13 @@ struct ObjectResolver {
       let name = try className(of: object, at: reference)
       resolved[reference] = try oldTensor(object, name, at: reference)
     }
+  }
+
+  private mutating func description(of name: GlobalName?) -> String {
+    guard let name else { return "?" }
+    if let text = descriptions[name] { return text }
+    descriptions[name] = name.description
+    return name.description
   }
 
   /// The name of an object's class or function; nil for the result of a call that was called again.
@@ -163,23 +193,20 @@ struct ObjectResolver {
     guard let name else { return .attributes }
     if let role = AllowedGlobals.role(of: name) { return role }
     guard isInert || (isScript && AllowedGlobals.isScriptClass(name)) else {
-      throw failure(
-        .forbidden, at: reference, "object", "\(quoted(name.description)) is not known as data")
+      throw forbidden(at: reference, "\(quoted(name.description)) is not known as data")
     }
     return .attributes
   }
 
   private func resolve(
-    _ object: PickleObject, _ name: GlobalName?, _ role: GlobalRole, at reference: PickleReference
+    _ object: PickleObject, _ type: String, _ role: GlobalRole, at reference: PickleReference
   ) throws(CheckpointError) -> Resolved {
-    let type = name?.description ?? "?"
     let call = PickleCall(type: type, arguments: object.arguments, reference: reference)
     switch role {
     case .named, .storage, .dtype, .numpy(.array):
       guard isInert else {
-        throw failure(
-          .forbidden, at: reference, "object",
-          "\(quoted(type)) is known as a name, and the pickle calls it")
+        throw forbidden(
+          at: reference, "\(quoted(type)) is known as a name, and the pickle calls it")
       }
       return .object(
         ResolvedObject(type: type, arguments: object.arguments, items: object.items))
@@ -253,12 +280,13 @@ extension ObjectResolver {
     return Int(value)
   }
 
-  func requireBoolean(
+  func boolean(
     _ call: PickleCall, _ index: Int, _ name: String
-  ) throws(CheckpointError) {
-    guard case .boolean = document[call.arguments[index]] else {
+  ) throws(CheckpointError) -> Bool {
+    guard case .boolean(let value) = document[call.arguments[index]] else {
       throw wrongArgument(call, name, "a Boolean", call.arguments[index])
     }
+    return value
   }
 
   /// Sizes or strides: a tuple or list of integers, or a `torch.Size`; none negative.

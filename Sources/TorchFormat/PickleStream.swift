@@ -55,7 +55,7 @@ struct PickleStream {
         guard count < limit else {
           throw failure(.limitExceeded, "pickle", "has more than \(limit) bytes")
         }
-        window *= 8
+        window *= 2
       }
     }
   }

@@ -10,6 +10,9 @@ struct TorchDType: Sendable, Hashable {
   let byteWidth: Int
   /// How many elements of ``dtype`` lie in one element of this type: 2 for `float4_e2m1fn_x2`.
   var packing = 1
+  /// How many elements share a byte of a storage: 2 for `quint4x2`, 4 for `quint2x4`. Their sizes and strides count the
+  /// elements, the storages the bytes.
+  var sharing = 1
 }
 
 extension TorchDType {
@@ -46,8 +49,8 @@ extension TorchDType {
     TorchDType(name: "qint8", dtype: nil, byteWidth: 1),
     TorchDType(name: "quint8", dtype: nil, byteWidth: 1),
     TorchDType(name: "qint32", dtype: nil, byteWidth: 4),
-    TorchDType(name: "quint4x2", dtype: nil, byteWidth: 1),
-    TorchDType(name: "quint2x4", dtype: nil, byteWidth: 1),
+    TorchDType(name: "quint4x2", dtype: nil, byteWidth: 1, sharing: 2),
+    TorchDType(name: "quint2x4", dtype: nil, byteWidth: 1, sharing: 4),
   ]
 
   /// Opaque bits, and integers of fewer than 8 bits.

@@ -2,20 +2,25 @@ internal import CheckpointBytes
 
 /// The members of a tar archive and where they lie in the file. Nothing is extracted, and names are never paths.
 ///
-/// Regular members only: links, devices and directories are refused, as PyTorch never wrote any.
+/// Regular members only: links, devices and directories are passed over and noted, as PyTorch never wrote any.
 struct TarArchive {
   let file: SourceFile
   /// The members' bytes, by name.
   private(set) var members: [ExactName: Range<Int>] = [:]
+  /// The first member that is no regular file.
+  private(set) var irregularity: CheckpointError?
 
   init(_ file: SourceFile, limits: ReadLimits) throws(CheckpointError) {
     self.file = file
     let listing = TarListing(file, limits: limits)
     for entry in listing.entries {
       guard entry.isRegular else {
-        throw listing.failure(
-          .unsupported, entry.offset,
-          "member \(quoted(entry.name)) is no regular file (type \(entry.type))")
+        irregularity =
+          irregularity
+          ?? listing.failure(
+            .unsupported, entry.offset,
+            "member \(quoted(entry.name)) is no regular file (type \(entry.type))")
+        continue
       }
       try add(entry, listing, limits)
     }

@@ -20,6 +20,23 @@ struct TarContent {
     self.limits = limits
     self.isInert = isInert
     archive = try TarArchive(file, limits: limits)
+    guard
+      archive.members["storages"] != nil || archive.members["tensors"] != nil
+        || archive.members["pickle"] != nil
+    else {
+      let names = archive.members.keys.sorted()
+      let inner = names.first(where: TarContent.isCheckpoint) ?? names.first
+      throw CheckpointError(
+        .unsupported, file: file.path, offset: 0, field: "content",
+        "is a tar archive, and none that PyTorch wrote"
+          + (inner.map { "; it holds \(quoted($0.string))" } ?? "; it is empty"),
+        remedy: inner == nil ? nil : "extract it with tar and open what is in it")
+    }
+    if let irregularity = archive.irregularity { throw irregularity }
+  }
+
+  private static func isCheckpoint(_ name: ExactName) -> Bool {
+    [".ckpt", ".pt", ".pth", ".bin", ".safetensors", ".h5"].contains { name.string.hasSuffix($0) }
   }
 
   private func stream(_ name: String) throws(CheckpointError) -> PickleStream {

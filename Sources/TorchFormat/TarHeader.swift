@@ -35,6 +35,14 @@ struct TarHeader {
     type = block[156]
   }
 
+  /// True if eleven octal digits cannot state a size and this header states none, or the largest that it can: another
+  /// header has it.
+  func hasNoRoom(for size: Int) -> Bool {
+    size > TarHeader.largestSize && (self.size == 0 || self.size == TarHeader.largestSize)
+  }
+
+  private static let largestSize = 0o777_7777_7777
+
   /// True if a file may begin with such a block.
   static func isPlausible(_ prefix: [UInt8]) -> Bool {
     guard prefix.count >= blockSize else { return false }

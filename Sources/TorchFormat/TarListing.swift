@@ -1,7 +1,10 @@
 public import CheckpointBytes
 
 /// What the headers of a tar archive say, one after another, as far as they can be read: members of all types, and those
-/// whose names occur twice. Extended headers (pax `x` and `g`, GNU `L`) are read for names and sizes.
+/// whose names occur twice.
+///
+/// Extended headers (pax `x` and `g`, GNU `L`) are read for names and sizes. A size in one stands where the member's own
+/// header has no room for it: where it says another size, two readers see two archives (CVE-2025-62518), and the list ends.
 public struct TarListing: Sendable {
   /// A member.
   public struct Entry: Sendable {
@@ -56,7 +59,14 @@ public struct TarListing: Sendable {
       }
       let start = position + TarHeader.blockSize
       // A size in an extended header is the next member's, not that of another extended header before it.
-      let size = TarListing.isExtended(header.type) ? header.size : longSize ?? header.size
+      let isExtended = TarListing.isExtended(header.type)
+      let size = isExtended ? header.size : longSize ?? header.size
+      guard isExtended || size == header.size || header.hasNoRoom(for: size) else {
+        throw failure(
+          .inconsistent, position,
+          "member \(quoted(header.name)) has \(header.size) bytes, and \(size) by its extended header"
+        )
+      }
       guard size <= file.size - start else {
         throw failure(
           .truncated, position,
@@ -69,9 +79,14 @@ public struct TarListing: Sendable {
       case UInt8(ascii: "x"):
         for (key, value) in try records(start, size, at: position) {
           if key == "path" { longName = value }
-          if key == "size" { longSize = Int(value).flatMap { $0 >= 0 ? $0 : nil } }
+          if key == "size" { longSize = try decimal(value, at: position) }
         }
-      case UInt8(ascii: "g"): break
+      case UInt8(ascii: "g"):
+        // A name or size for all members would make them one.
+        for (key, _) in try records(start, size, at: position)
+        where ["path", "size", "linkpath"].contains(key) {
+          throw failure(.unsupported, position, "a global header states \(quoted(key))")
+        }
       default:
         guard entries.count < limits.tensorCount else {
           throw failure(.limitExceeded, position, "more than \(limits.tensorCount) members")
@@ -98,6 +113,13 @@ public struct TarListing: Sendable {
 
   private static func isExtended(_ type: UInt8) -> Bool {
     [UInt8(ascii: "x"), UInt8(ascii: "g"), UInt8(ascii: "L")].contains(type)
+  }
+
+  private func decimal(_ text: String, at offset: Int) throws(CheckpointError) -> Int {
+    guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+      let number = Int(text)
+    else { throw failure(.malformed, offset, "the size \(quoted(text)) is not a number") }
+    return number
   }
 
   func failure(

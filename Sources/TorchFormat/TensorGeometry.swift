@@ -24,7 +24,9 @@ struct TensorGeometry {
       throw Fault(
         problem: "size \(sizes), stride \(strides), offset \(offset) describe no tensor")
     }
-    let (needed, overflow) = layout.end.multipliedReportingOverflow(by: dtype.byteWidth)
+    // Whole bytes; a packed row of few bits each begins with a byte of its own, so that it may be some more.
+    let units = layout.end / dtype.sharing + (layout.end.isMultiple(of: dtype.sharing) ? 0 : 1)
+    let (needed, overflow) = units.multipliedReportingOverflow(by: dtype.byteWidth)
     // Cannot overflow: the storage's size in bytes was compared with the file's.
     let available = view.count * view.type.element.byteWidth
     guard !overflow, needed <= available else {
@@ -32,17 +34,18 @@ struct TensorGeometry {
         problem: "the tensor \(shape) with strides \(strides) at \(offset) needs \(layout.end) "
           + "elements of \(dtype.name), the storage has \(available) bytes")
     }
-    guard let element = dtype.dtype, let placed = place(layout, in: view, dtype) else {
+    guard let element = dtype.dtype, let placed = place(layout, in: view, dtype),
+      shape.unpacked(by: dtype.packing) != nil
+    else {
       return .special(SpecialValue(description: "\(dtype.name) \(shape)"))
     }
     return .tensor(
       TensorValue(
-        dtype: element, storage: view.storage, layout: placed, isConjugated: isConjugated,
-        isNegated: isNegated))
+        dtype: element, storage: view.storage, layout: placed, packing: dtype.packing,
+        isConjugated: isConjugated, isNegated: isNegated))
   }
 
-  /// A layout in elements of PyTorch's type as one in elements of ours, counted from the beginning of the storage; nil
-  /// if no layout expresses it.
+  /// A layout counted from the beginning of the storage; nil if no layout expresses it.
   private func place(
     _ layout: StridedLayout, in view: StorageView, _ dtype: TorchDType
   ) -> StridedLayout? {
@@ -51,30 +54,18 @@ struct TensorGeometry {
     guard start.isMultiple(of: dtype.byteWidth) else { return nil }
     let (offset, overflow) = layout.offset.addingReportingOverflow(start / dtype.byteWidth)
     guard !overflow else { return nil }
-    guard dtype.packing > 1 else {
-      return StridedLayout(shape: layout.shape, strides: layout.strides, offset: offset)
-    }
-    return unpacked(layout, offset: offset, dtype.packing)
+    return StridedLayout(shape: layout.shape, strides: layout.strides, offset: offset)
   }
+}
 
-  /// Elements that hold several of ours each: the last dimension grows, which its stride has to allow.
-  private func unpacked(
-    _ layout: StridedLayout, offset: Int, _ packing: Int
-  ) -> StridedLayout? {
-    guard let last = layout.shape.dimensions.last, let step = layout.strides.last,
-      step == 1 || last <= 1
+extension Shape {
+  /// The shape of elements of which so many lie in each element of this one: the last dimension grows. Nil for a single
+  /// element, which has no dimension, and for what is too large.
+  func unpacked(by packing: Int) -> Shape? {
+    guard packing > 1 else { return self }
+    guard let last = dimensions.last,
+      case let (extent, overflow) = last.multipliedReportingOverflow(by: packing), !overflow
     else { return nil }
-    var numbers = layout.strides + [last, offset]
-    for index in numbers.indices {
-      let (product, overflow) = numbers[index].multipliedReportingOverflow(by: packing)
-      guard !overflow else { return nil }
-      numbers[index] = product
-    }
-    let rank = layout.shape.rank
-    numbers[rank - 1] = 1
-    let dimensions = layout.shape.dimensions.dropLast() + [numbers[rank]]
-    return Shape(Array(dimensions)).flatMap {
-      StridedLayout(shape: $0, strides: Array(numbers[..<rank]), offset: numbers[rank + 1])
-    }
+    return Shape(dimensions.dropLast() + [extent])
   }
 }

@@ -14,6 +14,8 @@ public struct TorchCheckpoint: Sendable {
   public let tensors: [TorchTensor]
   /// What is like a tensor and is no plain view of numbers.
   public let specialTensors: [TorchSpecialTensor]
+  /// What tensors were given as attributes of their own.
+  public let tensorAttributes: [TorchTensorAttributes]
   /// The members of the container that were read as pickles; empty names for the pickles of a legacy stream.
   public let pickles: [String]
 
@@ -39,20 +41,53 @@ public struct TorchCheckpoint: Sendable {
       throw CheckpointError(
         .malformed, file: file.path,
         TorchContainer.looksLikePickle(prefix)
-          ? "is a pickle, but not one of PyTorch's containers (ZIP, legacy stream, tar)"
+          ? "is a pickle, and none of PyTorch's containers (ZIP, legacy stream, tar)"
           : "is no PyTorch checkpoint: it begins as neither ZIP, legacy stream nor tar")
     }
     var walk = TreeWalk(content.resolver, limits: limits)
     tree = try walk.run()
     container = content.container
-    tensors = walk.tensors
-    specialTensors = walk.specialTensors
     pickles = content.pickles
+    tensorAttributes = walk.tensorAttributes
+    let constants = try TorchCheckpoint.constants(content, besides: walk.tensors, limits: limits)
+    if walk.tensors.isEmpty {
+      // A frozen module: all that it has are constants.
+      tensors = constants
+      specialTensors = walk.specialTensors
+    } else {
+      tensors = walk.tensors
+      specialTensors =
+        walk.specialTensors
+        + constants.map {
+          TorchSpecialTensor(
+            name: $0.name,
+            description:
+              "\($0.dtype) \($0.shape), a constant of the program, not in its state dict",
+            isOutsideState: true)
+        }
+    }
     guard inert || !tensors.isEmpty || !specialTensors.isEmpty || tree.isEmptyContainer else {
       throw CheckpointError(
         .notFound, content.resolver.site, "the file holds no tensors",
-        remedy: "open it as inert values to see what it holds")
+        remedy: "--inert shows what else it holds")
     }
+  }
+}
+
+extension TorchCheckpoint {
+  /// The tensors among a TorchScript program's constants, `constants.0` and so on: the weights of a frozen module, and
+  /// tensors that tracing met. `state_dict()` does not have them.
+  private static func constants(
+    _ content: TorchContent, besides tensors: [TorchTensor], limits: ReadLimits
+  ) throws(CheckpointError) -> [TorchTensor] {
+    guard let resolver = content.constants else { return [] }
+    var path = "constants"
+    while tensors.contains(where: { $0.name.string.utf8.starts(with: (path + ".").utf8) }) {
+      path = "_" + path
+    }
+    var walk = TreeWalk(resolver, below: .named(path), limits: limits)
+    _ = try walk.run()
+    return walk.tensors
   }
 }
 
@@ -60,6 +95,8 @@ public struct TorchCheckpoint: Sendable {
 struct TorchContent {
   let container: TorchContainer
   let resolver: ObjectResolver
+  /// The constants of a TorchScript program.
+  var constants: ObjectResolver?
   let pickles: [String]
 }
 

@@ -26,14 +26,33 @@ public struct TorchTensor: Sendable {
   public let name: ExactName
   /// The type of the elements.
   public let dtype: DType
+  /// The extents, in elements of ``dtype``.
+  public let shape: Shape
   /// The bytes it is a view of.
   public let storage: TorchStorage
-  /// Where its elements lie in the storage, in elements of ``dtype``; the view lies inside the storage.
+  /// Where its elements lie in the storage, in elements of ``dtype``; in bytes for types whose elements share bytes: each
+  /// byte holds two of the last dimension's (`float4_e2m1fn_x2`). The view lies inside the storage.
   public let layout: StridedLayout
   /// True if the stored numbers are the complex conjugates of the values.
   public let isConjugated: Bool
   /// True if the stored numbers are the negatives of the values.
   public let isNegated: Bool
+  /// The type that the stored numbers are to be converted to when they are loaded; nil for ``dtype``. TPUs' `bfloat16` is
+  /// stored as `float32`.
+  public let conversion: DType?
+  /// The class of the tensor or array, if it is none for plain numbers: `numpy.matrix`, a subclass of `torch.Tensor`.
+  public let className: String?
+  /// True for a `torch.nn.Parameter`, and for what requires a gradient.
+  public let isTrained: Bool
+}
+
+/// What a tensor was given as attributes of its own: `parameter.partition_dim = 0`.
+public struct TorchTensorAttributes: Sendable {
+  /// The tensor's name.
+  public let name: ExactName
+  /// The attributes, by name. Tensors among them are tensors of the checkpoint, with names of their own, and are not
+  /// repeated; in lists and dictionaries they stand as `.weight`.
+  public let values: [(name: String, value: InertValue)]
 }
 
 /// Something like a tensor that is no plain view of numbers: quantised, sparse, nested, on the `meta` device, of a type
@@ -43,4 +62,6 @@ public struct TorchSpecialTensor: Sendable {
   public let name: ExactName
   /// What it is: `sparse_coo float32 [3, 4], 2 values`.
   public let description: String
+  /// True for a plain tensor that is no part of the state: what the `state_dict()` of the saved module leaves out.
+  public let isOutsideState: Bool
 }

@@ -7,21 +7,16 @@ enum TreeStep {
   case stay
   /// A key or an index.
   case key(String)
-  /// A key that cannot be part of a name, and what it is.
-  case unnameable(String)
 }
 
 /// Where a value stands.
 enum TreePath: CustomStringConvertible {
   case root
   case named(String)
-  case unnameable(String)
 
   func extended(by step: TreeStep) -> TreePath {
     switch (self, step) {
     case (_, .stay): self
-    case (.unnameable, _): self
-    case (_, .unnameable(let key)): .unnameable(key)
     case (.root, .key(let key)): .named(key)
     case (.named(let path), .key(let key)): .named(path + "." + key)
     }
@@ -31,7 +26,6 @@ enum TreePath: CustomStringConvertible {
     switch self {
     case .root: ""
     case .named(let path): path
-    case .unnameable(let key): "…" + key
     }
   }
 }
@@ -64,72 +58,133 @@ struct FinishedValue {
   let height: Int
 }
 
+/// A run of children, which are made when they are visited: those of a large dictionary would take many times its memory.
+struct TreePart {
+  enum Content {
+    /// Elements, named by their index.
+    case indexed([PickleReference])
+    /// Keys and values, named by their key.
+    case entries([PickleValue.Entry])
+    /// Children that know their names; keys and values in turn if they are entries.
+    case made([TreeChild], areEntries: Bool)
+  }
+
+  let content: Content
+  let scope: TreeScope
+
+  var count: Int {
+    switch content {
+    case .indexed(let elements): elements.count
+    case .entries(let entries): 2 * entries.count
+    case .made(let children, _): children.count
+    }
+  }
+
+  /// True if the children are keys and values in turn.
+  var areEntries: Bool {
+    switch content {
+    case .indexed: false
+    case .entries: true
+    case .made(_, let areEntries): areEntries
+    }
+  }
+}
+
 /// A container while its children are visited.
 struct TreeFrame {
-  /// What the children make up, in the order in which they are visited.
+  /// What the children make up.
   enum Form {
-    case list, tuple, set, frozenSet
-    /// Keys and values in turn.
-    case dictionary
-    /// Arguments, keyword entries, items, elements, state.
-    case object(
-      type: String, arguments: Int, keywords: Int, items: Int, elements: Int, hasState: Bool)
+    case list, tuple, set, frozenSet, dictionary
+    /// Values are arguments, elements and the state; entries are keywords and items.
+    case object(type: String, arguments: Int, hasState: Bool)
     /// The attributes of a tensor, whose own value is known.
     case tensor(InertValue)
   }
 
   let reference: PickleReference
   let form: Form
-  let children: [TreeChild]
   let path: TreePath
   /// The number of visits when the frame was opened.
   let visitsBefore: Int
-  var next = 0
-  var results: [InertValue] = []
   /// True if a tensor or a reference to an enclosing value lies below: the value depends on the path.
   var mustBeRevisited = false
   var height = 1
+  /// The values of the children so far, in the order of the visit.
+  private(set) var values: [InertValue] = []
+
+  private let parts: [TreePart]
+  /// The next child: its part, and its place there.
+  private var part = 0
+  private var next = 0
+  private var key: InertValue?
+  /// The entries of each part that has some.
+  private var entries: [[InertValue.Entry]] = []
 
   init(
-    reference: PickleReference, form: Form, children: [TreeChild], path: TreePath, visitsBefore: Int
+    reference: PickleReference, form: Form, parts: [TreePart], path: TreePath, visitsBefore: Int
   ) {
     self.reference = reference
     self.form = form
-    self.children = children
+    self.parts = parts
     self.path = path
     self.visitsBefore = visitsBefore
-    results.reserveCapacity(children.count)
+    values.reserveCapacity(parts.reduce(0) { $0 + ($1.areEntries ? 0 : $1.count) })
+    skipFinishedParts()
+  }
+
+  private mutating func skipFinishedParts() {
+    while part < parts.count {
+      if next == 0, parts[part].areEntries {
+        var list: [InertValue.Entry] = []
+        list.reserveCapacity(parts[part].count / 2)
+        entries.append(list)
+      }
+      guard next == parts[part].count else { return }
+      part += 1
+      next = 0
+    }
+  }
+
+  /// The child to visit next; nil if all have been.
+  func child(_ layout: TreeLayout) -> TreeChild? {
+    part < parts.count ? layout.child(next, of: parts[part]) : nil
+  }
+
+  /// Takes the value of the child that was visited.
+  mutating func add(_ value: InertValue) {
+    guard part < parts.count else { return }
+    if !parts[part].areEntries {
+      values.append(value)
+    } else if let key {
+      entries[entries.count - 1].append(InertValue.Entry(key, value))
+      self.key = nil
+    } else {
+      key = value
+    }
+    next += 1
+    skipFinishedParts()
   }
 
   /// The container's value, once all children have theirs.
   func assembled() -> InertValue {
     switch form {
-    case .list: return .list(results)
-    case .tuple: return .tuple(results)
-    case .set: return .set(results)
-    case .frozenSet: return .frozenSet(results)
-    case .dictionary: return .dictionary(TreeFrame.entries(results[...]))
+    case .list: return .list(values)
+    case .tuple: return .tuple(values)
+    case .set: return .set(values)
+    case .frozenSet: return .frozenSet(values)
+    case .dictionary: return .dictionary(entries.first ?? [])
+    // The attributes are kept apart, by the tensor's name.
     case .tensor(let value): return value
-    case .object(let type, let arguments, let keywords, let items, let elements, let hasState):
-      var rest = results[...]
-      var object = InertValue.Object(type: type, arguments: Array(rest.prefix(arguments)))
-      rest = rest.dropFirst(arguments)
+    case .object(let type, let arguments, let hasState):
+      var object = InertValue.Object(type: type, arguments: Array(values.prefix(arguments)))
       // Keyword arguments come last, as one dictionary.
-      let keywordEntries = TreeFrame.entries(rest.prefix(2 * keywords))
-      if !keywordEntries.isEmpty { object.arguments.append(.dictionary(keywordEntries)) }
-      rest = rest.dropFirst(2 * keywords)
-      object.items = TreeFrame.entries(rest.prefix(2 * items))
-      rest = rest.dropFirst(2 * items)
-      object.elements = Array(rest.prefix(elements))
-      object.state = hasState ? rest.last : nil
+      if let keywords = entries.first, !keywords.isEmpty {
+        object.arguments.append(.dictionary(keywords))
+      }
+      object.items = entries.last ?? []
+      object.elements = Array(values.dropFirst(arguments).dropLast(hasState ? 1 : 0))
+      object.state = hasState ? values.last : nil
       return .object(object)
-    }
-  }
-
-  private static func entries(_ values: ArraySlice<InertValue>) -> [InertValue.Entry] {
-    let values = Array(values)
-    return stride(from: 0, to: values.count - 1, by: 2).map {
-      InertValue.Entry(values[$0], values[$0 + 1])
     }
   }
 }
@@ -144,54 +199,54 @@ struct TreeLayout {
 
   private var document: PickleDocument { resolver.document }
 
-  func indexed(_ elements: [PickleReference], _ scope: TreeScope) -> [TreeChild] {
-    elements.enumerated().map {
-      TreeChild(reference: $0.element, step: .key(String($0.offset)), scope: scope)
+  func indexed(_ elements: [PickleReference], _ scope: TreeScope) -> TreePart {
+    TreePart(content: .indexed(elements), scope: scope)
+  }
+
+  func entries(_ entries: [PickleValue.Entry], _ scope: TreeScope) -> TreePart {
+    TreePart(content: .entries(entries), scope: scope)
+  }
+
+  /// A child of a part.
+  func child(_ index: Int, of part: TreePart) -> TreeChild {
+    switch part.content {
+    case .indexed(let elements):
+      TreeChild(reference: elements[index], step: .key(String(index)), scope: part.scope)
+    case .entries(let entries): entry(index, of: entries, part.scope)
+    case .made(let children, _): children[index]
     }
   }
 
-  func entries(_ entries: [PickleValue.Entry], _ scope: TreeScope) -> [TreeChild] {
-    var children: [TreeChild] = []
-    children.reserveCapacity(2 * entries.count)
-    for entry in entries {
-      children.append(
-        TreeChild(reference: entry.key, step: .unnameable("the key of a dictionary"), scope: scope))
-      let step = step(entry.key)
-      var valueScope = scope
-      if case .buffers(let temporary) = scope {
-        valueScope = .inside
-        if case .key(let key) = step, temporary.contains(ExactName(key)) {
-          valueScope = .outside("a buffer that its module does not save")
-        }
-      }
-      children.append(TreeChild(reference: entry.value, step: step, scope: valueScope))
+  private func entry(
+    _ index: Int, of entries: [PickleValue.Entry], _ scope: TreeScope
+  ) -> TreeChild {
+    let place = index / 2
+    let entry = entries[place]
+    guard !index.isMultiple(of: 2) else {
+      return TreeChild(reference: entry.key, step: .key("<key \(place)>"), scope: scope)
     }
-    return children
-  }
-
-  /// A key as a part of a name, as Python's `str` would write it.
-  private func step(_ key: PickleReference) -> TreeStep {
-    switch document[key] {
-    case .string(let text): .key(text)
-    case .integer(let value): .key(String(value))
-    case .boolean(let value): .key(value ? "True" : "False")
-    case .none: .key("None")
-    case .float(let value): .key("\(value)")
-    case .global(let place): .key(document[place].description)
-    default: .unnameable("a key that is \(document.kind(of: key))")
+    // A key without a text of its own, a tensor or an object, is named by its place.
+    let name = PythonText.key(entry.key, resolver) ?? "<\(place)>"
+    var valueScope = scope
+    if case .buffers(let temporary) = scope {
+      valueScope =
+        temporary.contains(ExactName(name))
+        ? .outside("a buffer that its module does not save") : .inside
     }
+    return TreeChild(reference: entry.value, step: .key(name), scope: valueScope)
   }
 
   // MARK: State
 
   /// The state of an object, one child. Attributes continue the object's path; so do the parameters, buffers and
   /// children of a module (`torch.nn.Module.state_dict`), whose other attributes are not part of its state dict.
-  func state(_ state: PickleReference, _ scope: TreeScope) -> [TreeChild] {
-    [TreeChild(reference: state, step: .stay, scope: scope, isState: true)]
+  func state(_ state: PickleReference, _ scope: TreeScope) -> TreePart {
+    let child = TreeChild(reference: state, step: .stay, scope: scope, isState: true)
+    return TreePart(content: .made([child], areEntries: false), scope: scope)
   }
 
   /// A state of two dictionaries, attributes and slots; nil if it is another tuple.
-  func slots(_ parts: [PickleReference], _ scope: TreeScope) -> [TreeChild]? {
+  func slots(_ parts: [PickleReference], _ scope: TreeScope) -> TreePart? {
     let isPair =
       parts.count == 2
       && parts.allSatisfy {
@@ -201,11 +256,14 @@ struct TreeLayout {
         }
       }
     guard isPair else { return nil }
-    return parts.map { TreeChild(reference: $0, step: .stay, scope: scope, isState: true) }
+    let children = parts.map {
+      TreeChild(reference: $0, step: .stay, scope: scope, isState: true)
+    }
+    return TreePart(content: .made(children, areEntries: false), scope: scope)
   }
 
   /// The children of a module's state, or nil if this dictionary is not one.
-  func module(_ entries: [PickleValue.Entry], _ scope: TreeScope) -> [TreeChild]? {
+  func module(_ entries: [PickleValue.Entry], _ scope: TreeScope) -> TreePart? {
     var parts: [String: PickleReference] = [:]
     for entry in entries {
       guard case .string(let key) = document[entry.key] else { return nil }
@@ -216,9 +274,9 @@ struct TreeLayout {
       [parameters, buffers, children].allSatisfy(isDictionary)
     else { return nil }
     let temporary = parts["_non_persistent_buffers_set"].map(texts) ?? []
-    return entries.flatMap { entry -> [TreeChild] in
+    let made = entries.flatMap { entry -> [TreeChild] in
       let key = TreeChild(
-        reference: entry.key, step: .unnameable("the name of an attribute"), scope: scope)
+        reference: entry.key, step: .stay, scope: scope)
       guard case .string(let name) = document[entry.key] else { return [] }
       var step = TreeStep.stay
       var valueScope = scope
@@ -232,6 +290,7 @@ struct TreeLayout {
       }
       return [key, TreeChild(reference: entry.value, step: step, scope: valueScope)]
     }
+    return TreePart(content: .made(made, areEntries: true), scope: scope)
   }
 
   private func isDictionary(_ reference: PickleReference) -> Bool {

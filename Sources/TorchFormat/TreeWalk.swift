@@ -23,6 +23,9 @@ struct TreeWalk {
   private static let visitsOfAValue = (free: 100_000, each: 64)
   private static let tensorsOfAValue = (free: 10_000, each: 16)
 
+  /// How many values a container has to hold to be remembered.
+  private static let rememberedVisits = 4
+
   let resolver: ObjectResolver
   let limits: ReadLimits
   private let maximumVisits: Int
@@ -30,6 +33,7 @@ struct TreeWalk {
 
   private(set) var tensors: [TorchTensor] = []
   private(set) var specialTensors: [TorchSpecialTensor] = []
+  private(set) var tensorAttributes: [TorchTensorAttributes] = []
   /// Tensors outside any state dict: reported unless they are also inside one (`_flat_weights` of an LSTM).
   private var attributes: [(reference: PickleReference, name: ExactName, description: String)] = []
   private var names: [ExactName: PickleReference] = [:]
@@ -44,11 +48,15 @@ struct TreeWalk {
   /// Containers without tensors, done.
   private var finished: [PickleReference: FinishedValue] = [:]
 
-  init(_ resolver: ObjectResolver, limits: ReadLimits) {
+  private let root: TreePath
+
+  /// A walk whose names begin with a path.
+  init(_ resolver: ObjectResolver, below root: TreePath = .root, limits: ReadLimits) {
     self.resolver = resolver
+    self.root = root
     self.limits = limits
-    // A pickle has at most 40 million values.
-    let values = resolver.document.count
+    // At most some 130 million: the pickle machine's limits.
+    let values = resolver.document.size
     maximumVisits = min(
       limits.pickleVisits, TreeWalk.visitsOfAValue.free + TreeWalk.visitsOfAValue.each * values)
     maximumTensors = min(
@@ -62,27 +70,24 @@ struct TreeWalk {
     let value = try walk()
     let inside = Set(names.values)
     specialTensors += attributes.lazy.filter { !inside.contains($0.reference) }.map {
-      TorchSpecialTensor(name: $0.name, description: $0.description)
+      TorchSpecialTensor(name: $0.name, description: $0.description, isOutsideState: true)
     }
     return value
   }
 
   private mutating func walk() throws(CheckpointError) -> InertValue {
     let root = TreeChild(reference: document.root, step: .stay, scope: .inside)
-    if let value = try enter(root, path: .root) { return value }
+    if let value = try enter(root, path: self.root) { return value }
+    let layout = TreeLayout(resolver)
     while let last = frames.indices.last {
       // In place: a copy of the frame would make every result copy the ones before it.
-      let next = frames[last].next
-      guard next < frames[last].children.count else {
+      guard let child = frames[last].child(layout) else {
         let value = finish(frames.removeLast())
         guard let parent = frames.indices.last else { return value }
-        frames[parent].results.append(value)
+        frames[parent].add(value)
         continue
       }
-      frames[last].next = next + 1
-      if let value = try enter(frames[last].children[next], path: frames[last].path) {
-        frames[last].results.append(value)
-      }
+      if let value = try enter(child, path: frames[last].path) { frames[last].add(value) }
     }
     throw CheckpointError(.malformed, resolver.site, "the pickle holds nothing")
   }
@@ -91,7 +96,14 @@ struct TreeWalk {
   private mutating func finish(_ frame: TreeFrame) -> InertValue {
     open.remove(frame.reference)
     let value = frame.assembled()
-    if !frame.mustBeRevisited {
+    if case .tensor(.weight(let name)) = frame.form, let state = frame.values.first {
+      let values = state.plainAttributes
+      if !values.isEmpty {
+        tensorAttributes.append(TorchTensorAttributes(name: name, values: values))
+      }
+    }
+    // What is small is as soon made again.
+    if !frame.mustBeRevisited, visits - frame.visitsBefore >= TreeWalk.rememberedVisits {
       finished[frame.reference] = FinishedValue(
         value: value, visits: visits - frame.visitsBefore, height: frame.height)
     }
@@ -154,7 +166,8 @@ struct TreeWalk {
   }
 
   private func leaf(_ reference: PickleReference) -> InertValue? {
-    switch document[reference] {
+    guard document.isAtom(reference) else { return nil }
+    return switch document[reference] {
     case .none: .some(.none)
     case .boolean(let value): .boolean(value)
     case .integer(let value): .integer(value)
@@ -195,13 +208,13 @@ struct TreeWalk {
 
   /// Opens a frame, whose children are visited next.
   private mutating func open(
-    _ reference: PickleReference, _ form: TreeFrame.Form, _ children: [TreeChild], _ path: TreePath
+    _ reference: PickleReference, _ form: TreeFrame.Form, _ parts: [TreePart], _ path: TreePath
   ) throws(CheckpointError) -> InertValue? {
     try requireDepth(frames.count + 1, at: reference)
     open.insert(reference)
     frames.append(
       TreeFrame(
-        reference: reference, form: form, children: children, path: path, visitsBefore: visits))
+        reference: reference, form: form, parts: parts, path: path, visitsBefore: visits))
     return nil
   }
 
@@ -212,19 +225,19 @@ struct TreeWalk {
     let layout = TreeLayout(resolver)
     switch document[reference] {
     case .list(let elements):
-      return try open(reference, .list, layout.indexed(elements, child.scope), path)
+      return try open(reference, .list, [layout.indexed(elements, child.scope)], path)
     case .tuple(let elements):
-      let children = child.isState ? layout.slots(elements, child.scope) : nil
+      let slots = child.isState ? layout.slots(elements, child.scope) : nil
       return try open(
-        reference, .tuple, children ?? layout.indexed(elements, child.scope), path)
+        reference, .tuple, [slots ?? layout.indexed(elements, child.scope)], path)
     case .set(let elements):
-      return try open(reference, .set, layout.indexed(elements, child.scope), path)
+      return try open(reference, .set, [layout.indexed(elements, child.scope)], path)
     case .frozenSet(let elements):
-      return try open(reference, .frozenSet, layout.indexed(elements, child.scope), path)
+      return try open(reference, .frozenSet, [layout.indexed(elements, child.scope)], path)
     case .dictionary(let entries):
-      let children = child.isState ? layout.module(entries, child.scope) : nil
+      let module = child.isState ? layout.module(entries, child.scope) : nil
       return try open(
-        reference, .dictionary, children ?? layout.entries(entries, child.scope), path)
+        reference, .dictionary, [module ?? layout.entries(entries, child.scope)], path)
     default:
       throw resolver.failure(
         .malformed, at: reference, "structure",
@@ -240,22 +253,23 @@ struct TreeWalk {
     let source = document.object(child.reference)
     switch object.form {
     case .set:
-      return try open(child.reference, .set, layout.indexed(object.arguments, child.scope), path)
+      return try open(
+        child.reference, .set, [layout.indexed(object.arguments, child.scope)], path)
     case .frozenSet:
       return try open(
-        child.reference, .frozenSet, layout.indexed(object.arguments, child.scope), path)
+        child.reference, .frozenSet, [layout.indexed(object.arguments, child.scope)], path)
     case .object: break
     }
-    var children = layout.indexed(object.arguments, child.scope)
-    let keywords = source?.keywords ?? []
-    children += layout.entries(keywords + object.items, child.scope)
-    children += layout.indexed(source?.elements ?? [], child.scope)
-    if let state = source?.state { children += layout.state(state, child.scope) }
+    var parts = [
+      layout.indexed(object.arguments, child.scope),
+      layout.entries(source?.keywords ?? [], child.scope),
+      layout.entries(object.items, child.scope),
+      layout.indexed(source?.elements ?? [], child.scope),
+    ]
+    if let state = source?.state { parts.append(layout.state(state, child.scope)) }
     let form = TreeFrame.Form.object(
-      type: object.type, arguments: object.arguments.count, keywords: keywords.count,
-      items: object.items.count, elements: source?.elements.count ?? 0,
-      hasState: source?.state != nil)
-    return try open(child.reference, form, children, path)
+      type: object.type, arguments: object.arguments.count, hasState: source?.state != nil)
+    return try open(child.reference, form, parts, path)
   }
 
   // MARK: Tensors
@@ -264,10 +278,14 @@ struct TreeWalk {
     _ tensor: TensorValue, _ child: TreeChild, _ path: TreePath
   ) throws(CheckpointError) -> InertValue? {
     markRevisit()
-    let name = try tensorName(path, at: child.reference)
+    let name = ExactName(path.description)
     if case .outside(let why) = child.scope {
       try countName(name, at: child.reference)
-      attributes.append((child.reference, name, "\(tensor.dtype) \(tensor.layout.shape), \(why)"))
+      let description = "\(tensor.dtype) \(tensor.shape), \(why)"
+      attributes.append((child.reference, name, description))
+      let value = InertValue.object(
+        InertValue.Object(type: description, arguments: [.string(name.string)]))
+      return try enterState(tensor.state, of: value, child, path)
     } else {
       if let other = names.updateValue(child.reference, forKey: name) {
         var failure = resolver.failure(
@@ -280,8 +298,10 @@ struct TreeWalk {
       try countBytes(tensor, name, at: child.reference)
       tensors.append(
         TorchTensor(
-          name: name, dtype: tensor.dtype, storage: tensor.storage, layout: tensor.layout,
-          isConjugated: tensor.isConjugated, isNegated: tensor.isNegated))
+          name: name, dtype: tensor.dtype, shape: tensor.shape, storage: tensor.storage,
+          layout: tensor.layout,
+          isConjugated: tensor.isConjugated, isNegated: tensor.isNegated,
+          conversion: tensor.conversion, className: tensor.className, isTrained: tensor.isTrained))
     }
     return try enterState(tensor.state, of: .weight(name), child, path)
   }
@@ -290,8 +310,15 @@ struct TreeWalk {
     _ special: SpecialValue, _ child: TreeChild, _ path: TreePath
   ) throws(CheckpointError) -> InertValue? {
     markRevisit()
-    let name = try tensorName(path, at: child.reference)
-    try add(special: name, special.description, at: child.reference)
+    let name = ExactName(path.description)
+    try countName(name, at: child.reference)
+    if case .outside(let why) = child.scope {
+      attributes.append((child.reference, name, special.description + ", " + why))
+    } else {
+      names[name] = names[name] ?? child.reference
+      specialTensors.append(
+        TorchSpecialTensor(name: name, description: special.description, isOutsideState: false))
+    }
     let value = InertValue.object(
       InertValue.Object(type: special.description, arguments: [.string(name.string)]))
     return try enterState(special.state, of: value, child, path)
@@ -317,30 +344,10 @@ struct TreeWalk {
     _ state: PickleReference?, of value: InertValue, _ child: TreeChild, _ path: TreePath
   ) throws(CheckpointError) -> InertValue? {
     guard let state else { return value }
-    let children = TreeLayout(resolver).state(state, child.scope)
-    _ = try open(child.reference, .tensor(value), children, path)
+    let part = TreeLayout(resolver).state(state, child.scope)
+    _ = try open(child.reference, .tensor(value), [part], path)
     markRevisit()
     return nil
-  }
-
-  private mutating func add(
-    special name: ExactName, _ description: String, at reference: PickleReference
-  ) throws(CheckpointError) {
-    try countName(name, at: reference)
-    specialTensors.append(TorchSpecialTensor(name: name, description: description))
-  }
-
-  private func tensorName(
-    _ path: TreePath, at reference: PickleReference
-  ) throws(CheckpointError) -> ExactName {
-    switch path {
-    case .root: return ""
-    case .named(let name): return ExactName(name)
-    case .unnameable(let key):
-      throw resolver.failure(
-        .unsupported, at: reference, "structure",
-        "a tensor lies under \(key), which cannot be part of a name")
-    }
   }
 
   private mutating func countName(
@@ -366,7 +373,7 @@ struct TreeWalk {
     }
     let permitted = storedBytes.multipliedReportingOverflow(by: TreeWalk.viewsOfAByte)
     let viewed = viewedBytes.addingReportingOverflow(
-      tensor.dtype.byteCount(elementCount: tensor.layout.shape.elementCount) ?? Int.max)
+      tensor.dtype.byteCount(elementCount: tensor.shape.elementCount) ?? Int.max)
     guard !viewed.overflow,
       permitted.overflow || viewed.partialValue <= TreeWalk.viewedBytes
         || viewed.partialValue - TreeWalk.viewedBytes <= permitted.partialValue
@@ -379,5 +386,23 @@ struct TreeWalk {
       throw failure
     }
     viewedBytes = viewed.partialValue
+  }
+}
+
+extension InertValue {
+  /// The attributes in an object's state, a dictionary or two (attributes and slots), without the tensors among them.
+  fileprivate var plainAttributes: [(name: String, value: InertValue)] {
+    switch self {
+    case .none: return []
+    case .dictionary(let entries):
+      return entries.compactMap { entry in
+        guard case .string(let name) = entry.key else { return nil }
+        if case .weight = entry.value { return nil }
+        return (name, entry.value)
+      }
+    case .tuple(let parts) where parts.count == 2:
+      return parts.flatMap(\.plainAttributes)
+    default: return [("state", self)]
+    }
   }
 }

@@ -9,7 +9,7 @@ internal import ZipFormat
 /// <root>/byteorder    "little" or "big"; absent before torch 2.1, and little then
 /// <root>/data/<key>   the bytes of one storage each
 /// <root>/version      a number; absent in no file that PyTorch wrote
-/// <root>/constants.pkl, <root>/code/…   TorchScript only
+/// <root>/constants.pkl, <root>/constants/<key>, <root>/code/…   TorchScript only
 /// ```
 ///
 /// There is exactly one top directory. Other members are not looked at.
@@ -36,6 +36,28 @@ struct ZipContent {
     try checkVersion(root)
     let isScript = archive[ExactName(root + "constants.pkl")] != nil
     let name = root + "data.pkl"
+    func objects(
+      _ name: String, storagesIn folder: String
+    ) throws(CheckpointError) -> ObjectResolver {
+      let document = try pickle(name, isScript: isScript)
+      let site = CheckpointError.Site(file: file.path, member: name)
+      let storages = ZipStorages(archive, folder: root + folder, byteOrder: order)
+      return try ObjectResolver(
+        document, site: site, isInert: isInert, isScript: isScript, persistent: storages)
+    }
+    let resolver = try objects(name, storagesIn: "data/")
+    guard isScript else {
+      return TorchContent(container: .zip, resolver: resolver, pickles: [name])
+    }
+    let constants = root + "constants.pkl"
+    return TorchContent(
+      container: .torchScript, resolver: resolver,
+      constants: try objects(constants, storagesIn: "constants/"), pickles: [name, constants])
+  }
+
+  private func pickle(
+    _ name: String, isScript: Bool
+  ) throws(CheckpointError) -> PickleDocument {
     guard let member = archive[ExactName(name)] else {
       throw CheckpointError(.notFound, file: file.path, member: name, "there is no such member")
     }
@@ -43,7 +65,7 @@ struct ZipContent {
       of: member,
       limit: member.isStored
         ? limits.pickleBytes : min(limits.pickleBytes, ZipContent.inflatedPickleBytes))
-    let document = try locating(file: file.path, member: name) { () throws(ParseFailure) in
+    return try locating(file: file.path, member: name) { () throws(ParseFailure) in
       var cursor = ByteCursor(bytes)
       let policy = GlobalPolicy.checkpoint(isInert: isInert, isScript: isScript)
       let document = try PickleDocument(parsing: &cursor, policy: policy)
@@ -53,12 +75,6 @@ struct ZipContent {
       }
       return document
     }
-    let site = CheckpointError.Site(file: file.path, member: name)
-    let storages = ZipStorages(archive, root: root, byteOrder: order)
-    let resolver = try ObjectResolver(
-      document, site: site, isInert: isInert, isScript: isScript, persistent: storages)
-    return TorchContent(
-      container: isScript ? .torchScript : .zip, resolver: resolver, pickles: [name])
   }
 
   /// The one top directory, with its slash.
@@ -117,16 +133,16 @@ struct ZipContent {
   }
 }
 
-/// The storages of a ZIP archive, each a record.
+/// The storages of a ZIP archive, each a record of one folder.
 final class ZipStorages: PersistentObjects {
   private let archive: ZipArchive
-  private let root: String
+  private let folder: String
   private let byteOrder: ByteOrder
   private var storages: [ExactName: TorchStorage] = [:]
 
-  init(_ archive: ZipArchive, root: String, byteOrder: ByteOrder) {
+  init(_ archive: ZipArchive, folder: String, byteOrder: ByteOrder) {
     self.archive = archive
-    self.root = root
+    self.folder = folder
     self.byteOrder = byteOrder
   }
 
@@ -138,7 +154,7 @@ final class ZipStorages: PersistentObjects {
     }
     let identifier = try StorageIdentifier(
       id, in: resolver.document, hasView: false, failing: fail)
-    let name = ExactName(root + "data/" + identifier.key)
+    let name = ExactName(folder + identifier.key)
     guard let member = archive[name] else {
       throw fail(.notFound, "the record \(quoted(name.string)) is not there")
     }

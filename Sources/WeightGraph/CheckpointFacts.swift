@@ -46,11 +46,14 @@ public struct OtherObject: Sendable, Hashable {
   public let description: String
   /// Why it was not read, if it was refused; nil for what is something else than a tensor.
   public let refusal: CheckpointError?
+  /// True for what the state of the model does not count: a conversion leaves it out and says so, without being asked.
+  public let isOutsideState: Bool
 
   /// Makes an entry.
-  public init(name: ExactName, description: String) {
+  public init(name: ExactName, description: String, isOutsideState: Bool = false) {
     self.name = name
     self.description = description
+    self.isOutsideState = isOutsideState
     refusal = nil
   }
 
@@ -58,6 +61,7 @@ public struct OtherObject: Sendable, Hashable {
   public init(name: ExactName, refusal: CheckpointError) {
     self.name = name
     self.refusal = refusal
+    isOutsideState = false
     var reason = refusal
     reason.site.file = nil
     reason.site.member = nil
@@ -67,12 +71,13 @@ public struct OtherObject: Sendable, Hashable {
 
   /// The entry under another name.
   public func renamed(_ name: ExactName) -> OtherObject {
-    OtherObject(name, description, refusal)
+    OtherObject(name, of: self)
   }
 
-  private init(_ name: ExactName, _ description: String, _ refusal: CheckpointError?) {
+  private init(_ name: ExactName, of other: OtherObject) {
     self.name = name
-    self.description = description
-    self.refusal = refusal
+    description = other.description
+    refusal = other.refusal
+    isOutsideState = other.isOutsideState
   }
 }

@@ -20,6 +20,9 @@ extension InertValue {
     }
     func renamed(_ entries: [Entry]) -> [Entry] {
       entries.compactMap { entry in
+        // An entry goes with its key, where that holds a weight (an optimizer's state, by parameter).
+        guard let key = entry.key.renamingWeights(rename) else { return nil }
+        let entry = Entry(key, entry.value)
         guard case .weight(let name) = entry.value else {
           return entry.value.renamingWeights(rename).map { Entry(entry.key, $0) }
         }

@@ -73,12 +73,19 @@ extension Weight {
     case .concatenated: break
     case .cast(let inner): return try inner.reshaped(newShape).cast(to: dtype)
     }
-    // No strides express it: take this weight's own packed bytes as the storage.
-    let source = WeightBytes(self)
-    guard
+    // No strides express it.
+    return try reinterpreted(as: dtype, newShape)
+  }
+
+  /// The weight's own packed bytes as the storage of elements of a type, which take exactly these bytes.
+  public func reinterpreted(as dtype: DType, _ shape: Shape) throws(TransformError) -> Weight {
+    guard dtype.byteCount(elementCount: shape.elementCount) == byteCount,
       let stored = try? StoredTensor(
-        source: source, dtype: dtype, layout: StridedLayout(packed: newShape))
-    else { throw refusal }
+        source: WeightBytes(self), dtype: dtype, layout: StridedLayout(packed: shape))
+    else {
+      throw TransformError(
+        description: "\(self.dtype) \(self.shape) cannot be taken for \(dtype) \(shape)")
+    }
     return Weight(stored)
   }
 

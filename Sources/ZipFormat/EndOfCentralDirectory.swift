@@ -59,9 +59,13 @@ struct EndOfCentralDirectory {
     file: SourceFile
   ) throws(CheckpointError) {
     guard offset <= UInt64(end), size == UInt64(end) - offset else {
+      let isMoved = size <= UInt64(end) && offset < UInt64(end) - size
       throw CheckpointError(
         .malformed, file: file.path, offset: end, field: "end of central directory",
-        "expected the central directory to end here, found it at byte \(offset) with \(size) bytes")
+        "expected the central directory to end here, found it at byte \(offset) with \(size) bytes"
+          + (isMoved
+            ? ": \(UInt64(end) - size - offset) bytes lie before the archive, which may be another file"
+            : ""))
     }
     guard memberCount <= size / UInt64(CentralDirectory.entrySize) else {
       throw CheckpointError(
@@ -76,12 +80,13 @@ struct EndOfCentralDirectory {
   /// The index in `tail` of the one end record whose comment ends with the file.
   private static func position(in tail: [UInt8], base: Int) throws(ParseFailure) -> Int {
     var found: Int?
-    var anySignature = false
+    // Of the last record, which is the one that a lenient reader takes.
+    var bytesBehind: Int?
     var index = tail.count - size
     while index >= 0 {
       if tail[index] == 0x50, tail[index + 1] == 0x4B, tail[index + 2] == 5, tail[index + 3] == 6 {
-        anySignature = true
         let comment = Int(tail[index + 20]) | Int(tail[index + 21]) << 8
+        bytesBehind = bytesBehind ?? (tail.count - size - index - comment)
         if comment == tail.count - size - index {
           guard found == nil else {
             throw ParseFailure(
@@ -93,13 +98,21 @@ struct EndOfCentralDirectory {
       }
       index -= 1
     }
-    guard let found else {
+    if let found { return found }
+    guard let bytesBehind else {
       throw ParseFailure(
-        anySignature ? .malformed : .truncated, at: base + tail.count, "end of central directory",
-        anySignature
-          ? "the record and its comment do not end with the file" : "no such record in the file")
+        .truncated, at: base + tail.count, "end of central directory", "no such record in the file")
     }
-    return found
+    guard bytesBehind > 0 else {
+      throw ParseFailure(
+        .malformed, at: base + tail.count, "end of central directory",
+        "its comment is cut off: \(-bytesBehind) bytes of it are missing")
+    }
+    let end = base + tail.count - bytesBehind
+    throw ParseFailure(
+      .malformed, at: end, "end of central directory",
+      "\(bytesBehind) bytes lie behind the end of the archive, which may be of another file",
+      remedy: "the first \(end) bytes are the archive: head -c \(end)")
   }
 }
 
@@ -176,6 +189,12 @@ private struct Zip64EndRecord {
         "expected it before here, the locator says byte \(locator.recordOffset)")
     }
     let start = Int(locator.recordOffset)
+    let moved = end - Self.size - start
+    if moved > 0, try file.bytes(at: end - Self.size, count: 4) == [0x50, 0x4B, 6, 6] {
+      throw CheckpointError(
+        .malformed, file: file.path, offset: end - Self.size, field: field,
+        "\(moved) bytes lie before the archive, which may be another file")
+    }
     let bytes = try file.bytes(at: start, count: Self.size)
     var cursor = ByteCursor(bytes, base: start)
     let parsed = try locating(file: file.path) { () throws(ParseFailure) in

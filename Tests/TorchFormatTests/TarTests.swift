@@ -43,6 +43,60 @@ struct TarTests {
     }
   }
 
+  /// A header block with the right checksum, and content in whole blocks.
+  private func member(_ name: String, type: Character, size: Int, _ content: [UInt8]) -> [UInt8] {
+    var block = [UInt8](repeating: 0, count: 512)
+    block.replaceSubrange(0..<name.utf8.count, with: Array(name.utf8))
+    let digits = String(size, radix: 8)
+    let field = String(repeating: "0", count: 11 - digits.count) + digits
+    block.replaceSubrange(124..<135, with: Array(field.utf8))
+    block.replaceSubrange(148..<156, with: [UInt8](repeating: 0x20, count: 8))
+    block[156] = type.asciiValue ?? 0
+    block.replaceSubrange(257..<265, with: Array("ustar\u{0}00".utf8))
+    let sum = String(block.reduce(0) { $0 + Int($1) }, radix: 8)
+    block.replaceSubrange(
+      148..<156,
+      with: Array((sum + "\u{0} ").utf8) + [UInt8](repeating: 0x20, count: 6 - sum.utf8.count))
+    return block + content + [UInt8](repeating: 0, count: (512 - content.count % 512) % 512)
+  }
+
+  private func record(_ text: String) -> [UInt8] {
+    let count = text.utf8.count + (text.utf8.count < 7 ? 3 : 4)
+    return Array("\(count) \(text)\n".utf8)
+  }
+
+  @Test("A size in an extended header that contradicts the member's own is refused")
+  func contradictingSizes() throws {
+    let original = try fixtureBytes("old.tar")
+    let size = try #require(
+      Int(String(decoding: original[124..<135], as: UTF8.self), radix: 8))
+    func opened(_ text: String, type: Character = "x") throws -> TorchCheckpoint {
+      let content = record(text)
+      return try open(member("pax", type: type, size: content.count, content) + original)
+    }
+    #expect(try opened("size=\(size)").tensors.count == 2)
+    #expect(try opened("mtime=1234").tensors.count == 2)
+    let cases: [(String, Character, FailureKind)] = [
+      ("size=\(size + 512)", "x", .inconsistent), ("size=00000000", "x", .inconsistent),
+      ("size=-1", "x", .malformed), ("size=1e3", "x", .malformed),
+      ("size=\(size)", "g", .unsupported), ("path=abcd", "g", .unsupported),
+    ]
+    for (text, type, kind) in cases {
+      let error = #expect(throws: CheckpointError.self) { try opened(text, type: type) }
+      #expect(error?.kind == kind, "\(text): \(String(describing: error))")
+    }
+  }
+
+  @Test("An archive of other things is named, with a file in it that may be a checkpoint")
+  func otherArchives() {
+    let archive =
+      member("./", type: "5", size: 0, []) + member("./model_config.yaml", type: "0", size: 1, [10])
+      + member("./model_weights.ckpt", type: "0", size: 1, [1])
+    let error = #expect(throws: CheckpointError.self) { try open(archive) }
+    #expect(error?.kind == .unsupported)
+    #expect(error?.problem.contains("'model_weights.ckpt'") == true)
+  }
+
   @Test("A size in base 256 is read")
   func base256() throws {
     let original = try fixtureBytes("old.tar")

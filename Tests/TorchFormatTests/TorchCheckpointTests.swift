@@ -54,7 +54,7 @@ struct TorchCheckpointTests {
     let checkpoint = try TorchCheckpoint(reading: SourceFile(path: fixture(file)))
     let found = try checkpoint.tensors.map {
       Expected.Tensor(
-        name: $0.name.string, dtype: $0.dtype.rawValue, shape: $0.layout.shape.dimensions,
+        name: $0.name.string, dtype: $0.dtype.rawValue, shape: $0.shape.dimensions,
         bytes: hexadecimal(try $0.gathered()))
     }
     #expect(found == expected.tensors)

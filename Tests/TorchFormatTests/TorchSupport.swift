@@ -40,8 +40,8 @@ extension TorchTensor {
       places = places.flatMap { place in (0..<extent).map { place + $0 * stride } }
     }
     guard let width = dtype.byteWidth, let component = dtype.componentByteWidth else {
-      // Two elements a byte, the even one first.
-      return places.filter { $0.isMultiple(of: 2) }.map { stored[$0 / 2] }
+      // The layout counts bytes, of two elements each.
+      return places.map { stored[$0] }
     }
     return places.flatMap { place -> [UInt8] in
       var element = Array(stored[(place * width)..<((place + 1) * width)])

@@ -52,15 +52,100 @@ struct TorchTreeTests {
     #expect(try names(object).count == 2)
   }
 
-  @Test("A key that cannot be part of a name is refused with a tensor below it, and kept without")
-  func unnameableKeys() throws {
-    let key = P.integer(1) ++ P.tuple1
-    let error = #expect(throws: CheckpointError.self) {
-      try names(LegacyFile.dictionary([(key, tensor)]))
+  @Test("A key that is no text is named as Python's str writes it")
+  func keysOfValues() throws {
+    func encoded(_ text: String) -> [UInt8] {
+      P.global("_codecs", "encode") ++ P.text(text) ++ P.text("latin1") ++ P.tuple2 ++ P.reduce
     }
-    #expect(error?.kind == .unsupported)
-    let object = LegacyFile.dictionary([(P.text("w"), tensor), (key, P.none)])
-    #expect(try names(object) == ["w"])
+    let cases: [([UInt8], String)] = [
+      (P.integer(1) ++ P.tuple1, "(1,)"),
+      (P.integer(0) ++ P.text("it's") ++ P.tuple2, "(0, \"it's\")"),
+      (P.integer(0) ++ P.none ++ P.tuple1 ++ P.tuple2, "(0, (None,))"),
+      (P.mark ++ P.integer(2) ++ P.frozenSet, "frozenset({2})"),
+      (encoded("a\u{FF}\n"), "b'a\\xff\\n'"),
+      (P.none, "None"), (P.no, "False"), (P.float(1.5), "1.5"),
+      (P.global("torch", "float16"), "torch.float16"),
+      (
+        P.global("torch", "Size") ++ P.integer(1) ++ P.integer(2) ++ P.tuple2 ++ P.tuple1
+          ++ P.reduce, "torch.Size([1, 2])"
+      ),
+    ]
+    for (key, name) in cases {
+      #expect(try names(LegacyFile.dictionary([(key, tensor)])) == [name])
+    }
+  }
+
+  @Test("A key without a text of its own is named by its place, and stays in the structure")
+  func keysOfObjects() throws {
+    let first = tensor ++ P.put(1)
+    let object = LegacyFile.dictionary([(P.text("w"), P.none), (first, P.get(1))])
+    let checkpoint = try open(LegacyFile(object).bytes)
+    #expect(checkpoint.tensors.map(\.name) == ["<key 1>", "<1>"])
+    #expect(
+      checkpoint.tree
+        == .dictionary([
+          .init(.string("w"), .none), .init(.weight("<key 1>"), .weight("<1>")),
+        ]))
+    // A tuple that holds a tensor, one that is too deep, one that is too long.
+    let deep = P.integer(1) ++ [UInt8](repeating: P.tuple1[0], count: 9)
+    let long = P.text(String(repeating: "k", count: 300)) ++ P.tuple1
+    #expect(
+      try names(
+        LegacyFile.dictionary(
+          [(P.get(1) ++ P.tuple1, P.none)].map {
+            (tensor ++ P.put(1) ++ P.pop ++ $0.0, $0.1)
+          })) == ["<key 0>.0"])
+    for key in [deep, long] {
+      #expect(try names(LegacyFile.dictionary([(key, tensor)])) == ["<0>"])
+    }
+  }
+
+  @Test("Attributes of a tensor are told by its name, tensors among them are tensors")
+  func attributes() throws {
+    let state = LegacyFile.dictionary([
+      (P.text("tag"), P.text("x")), (P.text("inner"), P.get(1)),
+      (P.text("list"), P.emptyList ++ P.get(1) ++ P.append),
+    ])
+    let hooks = P.global("collections", "OrderedDict") ++ P.emptyTuple ++ P.reduce
+    let parameter =
+      P.global("torch._utils", "_rebuild_parameter_with_state") ++ P.mark ++ tensor ++ P.put(1)
+      ++ P.yes ++ hooks ++ state ++ P.tuple ++ P.reduce
+    let checkpoint = try open(LegacyFile(LegacyFile.dictionary([(P.text("p"), parameter)])).bytes)
+    #expect(checkpoint.tensors.map(\.name) == ["p", "p.inner", "p.list.0"])
+    #expect(checkpoint.tensors.map(\.isTrained) == [true, false, false])
+    let attributes = try #require(checkpoint.tensorAttributes.first)
+    #expect(attributes.name == "p" && checkpoint.tensorAttributes.count == 1)
+    #expect(attributes.values.map(\.name) == ["tag", "list"])
+    #expect(attributes.values.map(\.value) == [.string("x"), .list([.weight("p.list.0")])])
+  }
+
+  @Test("Of a module, what its state dict leaves out is told apart, and no weight of the structure")
+  func outsideTheState() throws {
+    let empty = P.emptyDict
+    let buffers = LegacyFile.dictionary([(P.text("kept"), tensor), (P.text("scratch"), tensor)])
+    let temporary = P.global("__builtin__", "set") ++ P.emptyList ++ P.text("scratch") ++ P.append
+    let state = LegacyFile.dictionary([
+      (P.text("_parameters"), empty), (P.text("_buffers"), buffers),
+      (P.text("_non_persistent_buffers_set"), temporary ++ P.tuple1 ++ P.reduce),
+      (P.text("_modules"), empty), (P.text("stride"), tensor),
+    ])
+    let module =
+      P.global("torch.nn.modules.linear", "Identity") ++ P.emptyTuple ++ P.newObj ++ state
+      ++ P.build
+    let checkpoint = try open(LegacyFile(module).bytes)
+    #expect(checkpoint.tensors.map(\.name) == ["kept"])
+    #expect(checkpoint.specialTensors.map(\.name) == ["scratch", "stride"])
+    #expect(checkpoint.specialTensors.map(\.isOutsideState) == [true, true])
+  }
+
+  @Test("A refusal of a name tells the way out, and only where there is one")
+  func remedies() {
+    let named = LegacyFile(P.global("my.module", "Config")).bytes
+    let error = #expect(throws: CheckpointError.self) { try open(named) }
+    #expect(error?.remedy?.contains("--inert") == true)
+    let code = LegacyFile([0x82, 1]).bytes
+    let other = #expect(throws: CheckpointError.self) { try open(code) }
+    #expect(other?.kind == .forbidden && other?.remedy == nil)
   }
 
   @Test("A list in itself becomes a reference, and the tensors beside it are read")
