@@ -17,12 +17,12 @@ extension CheckpointDifference {
     let meter = ProgressMeter(
       .reading, total: common.reduce(0) { $0 + (first.weights[$1]?.byteCount ?? 0) }, progress)
     let found = Mutex<[Int: Entry]>([:])
-    try WorkQueue.forEach(common.count) { (index, _) throws(CheckpointError) in
+    try WorkQueue.forEach(common.count) { (index, buffers) throws(CheckpointError) in
       let name = common[index]
       guard let left = first.weights[name], let right = second.weights[name] else { return }
       let comparison = WeightComparison(left, right, tolerance: tolerance)
       do throws(CheckpointError) {
-        let (isIdentical, values) = try comparison.run(meter)
+        let (isIdentical, values) = try comparison.run(meter, buffers)
         let entry = Entry(
           name: name, first: (left.dtype, left.shape), second: (right.dtype, right.shape),
           isIdentical: isIdentical, values: values)
@@ -59,12 +59,25 @@ private struct WeightComparison {
     self.tolerance = tolerance
   }
 
+  /// Most weights are the same, byte for byte, and then nothing else has to be known: what the bytes mean is looked at
+  /// only where they differ.
   func run(
-    _ meter: ProgressMeter
+    _ meter: ProgressMeter, _ buffers: PieceBuffers
   ) throws(CheckpointError) -> (isIdentical: Bool, values: ValueDifference?) {
     guard left.shape == right.shape else { return (false, nil) }
-    let isComparable = left.dtype.category == right.dtype.category
-    var isIdentical = left.dtype == right.dtype
+    var compared = 0
+    if left.dtype == right.dtype {
+      compared = try left.commonByteCount(with: right, buffers, advanced: meter.add)
+      if compared == left.byteCount { return (true, nil) }
+    }
+    guard left.dtype.category == right.dtype.category else { return (false, nil) }
+    return (false, try values(meter, buffers, compared: compared))
+  }
+
+  /// - Parameter compared: The bytes that the meter has counted.
+  private func values(
+    _ meter: ProgressMeter, _ buffers: PieceBuffers, compared: Int
+  ) throws(CheckpointError) -> ValueDifference {
     var difference = ValueDifference(left.dtype, right.dtype, tolerance: tolerance)
     var before: [Double] = []
     var after: [Double] = []
@@ -74,30 +87,33 @@ private struct WeightComparison {
     var start = 0
     while start < left.shape.elementCount {
       let count = min(elements, left.shape.elementCount - start)
-      let a = try left.bytes(of: left.piece(from: start, count: count))
-      let b = try right.bytes(of: right.piece(from: start, count: count))
-      isIdentical = isIdentical && a == b
-      if isComparable {
-        unsafe a.withUnsafeBytes { unsafe left.dtype.doubles($0, into: &before) }
-        if isIdentical {
-          difference.add(identical: before)
-        } else {
-          unsafe b.withUnsafeBytes { unsafe right.dtype.doubles($0, into: &after) }
-          difference.add(before, after, at: start)
+      let range = left.bytes(from: start, count: count)
+      try unsafe buffers.read(left, range, right, right.bytes(from: start, count: count)) { a, b in
+        for block in stride(from: 0, to: count, by: Self.blockSize) {
+          let size = min(Self.blockSize, count - block)
+          unsafe left.dtype.doubles(
+            UnsafeRawBufferPointer(rebasing: a[left.bytes(from: block, count: size)]),
+            into: &before)
+          unsafe right.dtype.doubles(
+            UnsafeRawBufferPointer(rebasing: b[right.bytes(from: block, count: size)]),
+            into: &after)
+          difference.add(before, after, at: start + block)
         }
       }
-      meter.add(a.count)
+      meter.add(range.upperBound - min(range.upperBound, max(range.lowerBound, compared)))
       start += count
     }
-    if isIdentical { return (true, nil) }
-    return (false, isComparable ? difference : nil)
+    return difference
   }
+
+  /// Elements that are looked at together: as doubles they stay in the processor's cache. Of types whose elements share bytes
+  /// 24 end on a byte.
+  private static let blockSize = 24 << 9
 }
 
 extension Weight {
-  fileprivate func piece(from start: Int, count: Int) -> Piece {
-    Piece(
-      weight: 0,
-      range: (start * dtype.bitWidth / 8)..<((start + count) * dtype.bitWidth / 8))
+  /// The packed bytes of a row of elements.
+  fileprivate func bytes(from start: Int, count: Int) -> Range<Int> {
+    (start * dtype.bitWidth / 8)..<((start + count) * dtype.bitWidth / 8)
   }
 }

@@ -43,15 +43,26 @@ extension Weight {
     as other: Weight, _ buffers: PieceBuffers
   ) throws(CheckpointError) -> Bool {
     guard dtype == other.dtype, shape == other.shape else { return false }
+    return try commonByteCount(with: other, buffers) == byteCount
+  }
+
+  /// How many bytes from the start on are known to be the same in both weights, of one type and shape: all of them, or
+  /// those before the chunk in which the first difference lies.
+  ///
+  /// - Parameter advanced: Is told of each chunk that is the same.
+  func commonByteCount(
+    with other: Weight, _ buffers: PieceBuffers, advanced: (_ byteCount: Int) -> Void = { _ in }
+  ) throws(CheckpointError) -> Int {
     for piece in Piece.cut([self]) {
       for chunk in chunks(of: piece) {
         var isEqual = true
         try unsafe buffers.read(self, other, chunk) { (left, right) throws(CheckpointError) in
           isEqual = unsafe left.isEqual(to: right)
         }
-        if !isEqual { return false }
+        if !isEqual { return chunk.lowerBound }
+        advanced(chunk.count)
       }
     }
-    return true
+    return byteCount
   }
 }

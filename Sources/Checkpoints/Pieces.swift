@@ -58,8 +58,16 @@ final class PieceBuffers {
     _ weight: Weight, _ other: Weight, _ range: Range<Int>,
     _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
+    try unsafe read(weight, range, other, range, body)
+  }
+
+  /// Bytes of two weights, valid until `body` returns.
+  func read(
+    _ weight: Weight, _ range: Range<Int>, _ other: Weight, _ otherRange: Range<Int>,
+    _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
     let left = try unsafe first.read(weight, range)
-    try unsafe body(left, try unsafe second.read(other, range))
+    try unsafe body(left, try unsafe second.read(other, otherRange))
   }
 
   /// Safe: the memory belongs to the buffer alone, grows before it is too small, and is handed out for reading only.

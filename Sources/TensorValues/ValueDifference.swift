@@ -54,11 +54,6 @@ public struct ValueDifference: Sendable {
     return length > 0 ? min(1, max(-1, dot / length)) : nil
   }
 
-  /// Adds values whose bytes are the same on both sides.
-  public mutating func add(identical values: [Double]) {
-    for value in values { addEqual(value, value) }
-  }
-
   /// Adds values of both sides; `start` is the row-major index of the first of them. Of rows of different lengths the
   /// longer one's rest is left out.
   public mutating func add(_ first: [Double], _ second: [Double], at start: Int) {

@@ -79,7 +79,7 @@ struct ValueDifferenceTests {
   func pieces() {
     let first = [1, 2, 3.5, 4], second = [1, 2.5, 3, 4.25]
     var parts = ValueDifference(.f32, .f32)
-    parts.add(identical: [1])
+    parts.add([1], [1], at: 0)
     parts.add([2, 3.5], [2.5, 3], at: 1)
     parts.add([4], [4.25], at: 3)
     let whole = difference(first, second)
