@@ -37,6 +37,29 @@ extension FailureKind {
 /// escaped, and the middle of anything long is left out.
 public func quoted(_ text: String) -> String { "'" + singleLine(text) + "'" }
 
+/// A ``NamePattern`` for a name from a file, as an argument that can be pasted into a shell: within single quotes, a quote
+/// of its own as `'\''`. Runs of what no line can hold, and the middle of a long name, become `*`.
+public func shellPattern(_ name: String) -> String {
+  let limit = 160
+  let scalars = name.unicodeScalars
+  let isLong = scalars.count > limit
+  let ends = [scalars.prefix(isLong ? limit / 2 : limit), scalars.suffix(isLong ? limit / 2 : 0)]
+  var pattern = "'"
+  for (place, end) in ends.enumerated() {
+    if place == 1, isLong, pattern.last != "*" { pattern += "*" }
+    for scalar in end {
+      if scalar == "'" {
+        pattern += "'\\''"
+      } else if !isUnprintable(scalar) {
+        pattern.unicodeScalars.append(scalar)
+      } else if pattern.last != "*" {
+        pattern += "*"
+      }
+    }
+  }
+  return pattern + "'"
+}
+
 /// Text from a file, made safe for one line of a terminal, without quotes. Of text longer than `limit` the middle is left
 /// out: both ends of a path or of a tensor's name tell more than its middle does.
 public func singleLine(_ text: String, limit: Int = 200) -> String {
@@ -49,12 +72,18 @@ public func singleLine(_ text: String, limit: Int = 200) -> String {
 private func escaped(_ scalars: Substring.UnicodeScalarView) -> String {
   var line = ""
   for scalar in scalars {
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned:
+    if isUnprintable(scalar) {
       line += "\\u{" + String(scalar.value, radix: 16) + "}"
-    default:
+    } else {
       line.unicodeScalars.append(scalar)
     }
   }
   return line
+}
+
+private func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
+  switch scalar.properties.generalCategory {
+  case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: true
+  default: false
+  }
 }

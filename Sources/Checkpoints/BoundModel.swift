@@ -132,9 +132,11 @@ extension WeightGraph {
     }
     let known = Set(report.entries.flatMap { $0.parameters + ($0.expected.map { [$0] } ?? []) })
     var pairs: [EqualPair] = []
+    let convention = TieConvention(storedNames: weights.keys)
     for (key, value) in facts.metadata.entries ?? [:] where key != "format" {
       let kept = ExactName(value)
       if weights[key] != nil && weights[kept] != nil {
+        guard convention.tells(key, isTiedTo: kept) else { continue }
         pairs.append(EqualPair(first: kept, second: key))
       } else if weights[key] == nil && weights[kept] == nil && known.contains(key) {
         throw refusal(key, "it is stated to be \(quoted(value)), which is not there")
@@ -143,7 +145,7 @@ extension WeightGraph {
     if let pair = try unequal(pairs).first {
       var error = refusal(
         pair.second, "it is stated to be \(quoted(pair.first.string)), and the bytes differ")
-      error.remedy = "--exclude \(quoted(pair.second.string)) leaves it out"
+      error.remedy = "--exclude \(shellPattern(pair.second.string)) leaves it out"
       throw error
     }
   }

@@ -154,29 +154,18 @@ struct HDF5RootFacts {
         }
         separator = byte
       case FactNames.names:
-        for (path, name) in try HDF5RootFacts.strings(text, FactNames.names, file: file) {
+        for (path, name) in try FactNames.decodeTexts(text, FactNames.names, file: file) {
           exceptions[path] = ExactName(name)
         }
       case FactNames.metadata:
         isStated = true
-        entries.merge(try HDF5RootFacts.strings(text, FactNames.metadata, file: file)) { $1 }
+        entries.merge(try FactNames.decodeTexts(text, FactNames.metadata, file: file)) { $1 }
       default:
         isStated = true
         entries[attribute.name] = text
       }
     }
     if isStated { metadata = .entries(entries) }
-  }
-
-  private static func strings(
-    _ text: String, _ name: ExactName, file: String
-  ) throws(CheckpointError) -> OrderedDictionary<ExactName, String> {
-    let value = try locating(file: file, member: name.string) { () throws(ParseFailure) in
-      try JSONValue(parsing: Array(text.utf8), context: name.string)
-    }
-    var strings: OrderedDictionary<ExactName, String> = [:]
-    for member in value.members ?? [] { strings[member.key] = member.value.string }
-    return strings
   }
 
   /// True for the root's attributes that are metadata or said how to read the rest.

@@ -54,17 +54,18 @@ extension Checkpoint {
         "pytorch_model.bin.index.json", "tf_model.h5", "tf_model.h5.index.json",
       ] + KerasPreset.backboneFiles
     if let name = preferred.first(where: names.contains) {
-      let checkpoint = try open(Directory.join(path, name), options: options)
+      var checkpoint = try open(Directory.join(path, name), options: options)
+      if names.contains(name + ".index.json") {
+        checkpoint.notes.append(
+          "\(name) is taken, as Transformers takes it, and not the shards of the index beside it")
+      }
       guard KerasPreset.backboneFiles.contains(name), names.contains(KerasPreset.taskDescription)
       else {
         return checkpoint
       }
       return try KerasPreset.open(path, backbone: checkpoint, options: options)
     }
-    let indices = names.filter {
-      $0.hasSuffix(".safetensors.index.json") || $0.hasSuffix(".bin.index.json")
-        || $0.hasSuffix(".h5.index.json") || $0.hasSuffix(".weights.json")
-    }
+    let indices = names.filter(ShardIndex.isIndex)
     let files = names.filter { CheckpointFormat(fileName: $0) != nil || $0.hasSuffix(".keras") }
     let candidates = indices.isEmpty ? files : indices
     guard let name = candidates.first else {
@@ -72,6 +73,12 @@ extension Checkpoint {
       throw CheckpointError(
         .notFound, file: path, "the directory holds no checkpoint",
         remedy: "expected model.safetensors, pytorch_model.bin, tf_model.h5 or an index of shards")
+    }
+    if indices.isEmpty, let shard = files.first(where: ShardIndex.isShard) {
+      throw CheckpointError(
+        .notFound, file: path,
+        "the directory holds \(quoted(shard)), one of the shards of a checkpoint, and no index that says what they hold",
+        remedy: "put the index there, such as model.safetensors.index.json")
     }
     guard candidates.count == 1 else {
       throw CheckpointError(

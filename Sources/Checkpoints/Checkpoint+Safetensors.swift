@@ -25,8 +25,7 @@ extension Checkpoint {
 }
 
 extension WeightGraph {
-  /// Takes the entries of `__metadata__`: names of tied weights become weights (the convention of
-  /// `safetensors.torch.save_model`, 0.8.0: the left-out name is the key, the kept one the value), what this package has
+  /// Takes the entries of `__metadata__`: names of tied weights become weights (``TieConvention``), what this package has
   /// put there becomes what it was, the rest is metadata.
   mutating func adoptMetadata(
     _ entries: [(key: ExactName, value: String)]?, file: String
@@ -35,6 +34,12 @@ extension WeightGraph {
       facts.metadata = .absent
       return
     }
+    var convention = TieConvention(storedNames: weights.keys)
+    convention.isNothingElse = entries.allSatisfy { entry in
+      weights[entry.key] == nil && weights[ExactName(entry.value)] != nil
+    }
+    let listed = try entries.first { $0.key == FactNames.ties }
+      .map { (entry) throws(CheckpointError) in try FactNames.decodeNames(entry.value, file: file) }
     var metadata: OrderedDictionary<ExactName, String> = [:]
     for (key, value) in entries {
       if key == FactNames.tree {
@@ -43,8 +48,13 @@ extension WeightGraph {
         facts.attributes = try FactNames.decodeAttributes(value, file: file)
       } else if key == FactNames.attributeTypes {
         facts.attributeTypes = try FactNames.decodeAttributes(value, file: file)
-      } else if key != "format", weights[key] == nil, let kept = weights[ExactName(value)] {
-        // Not "format": every file of Transformers has it, and its value may be the name of a tensor.
+      } else if key == FactNames.metadata {
+        metadata.merge(try FactNames.decodeTexts(value, key, file: file)) { $1 }
+      } else if key == FactNames.ties {
+        continue
+      } else if weights[key] == nil, let kept = weights[ExactName(value)],
+        listed?.contains(key) ?? false || convention.tells(key, isTiedTo: ExactName(value))
+      {
         try insert(kept, as: key)
       } else {
         metadata[key] = value

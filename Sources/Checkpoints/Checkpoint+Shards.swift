@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import LayoutRules
 internal import OrderedCollections
 internal import WeightGraph
 
@@ -22,17 +23,47 @@ extension Checkpoint {
         .inconsistent, file: file.path,
         "the shards are of two formats: \(first.format.rawValue) and \(other.format.rawValue)")
     }
+    if index.isKeras, first.format != .hdf5 {
+      throw CheckpointError(
+        .malformed, file: file.path, field: "weight_map",
+        "the map holds lists of files, which only Keras's indices do; the shards are \(first.format.rawValue)"
+      )
+    }
+    var repeats: [String] = []
     let graph =
       index.isKeras
-      ? try mergeGroups(index, shards, file: file.path)
+      ? try mergeGroups(index, shards, file: file.path, &repeats)
       : try merge(
         index.inNamesOfShards(file: file.path) { shards[$0]?.graph.weights[$1] != nil }, shards,
-        file: file.path)
+        file: file.path, &repeats)
+    var notes = shards.values.flatMap(\.notes)
+    if let first = repeats.first {
+      notes.append(
+        first + (repeats.count > 1 ? ", and so \(repeats.count - 1) more" : "")
+          + ", with the same bytes: it is taken once")
+    }
     return Checkpoint(
       format: first.format, container: first.container + ", \(shards.count) shards",
-      files: [file.path] + shards.values.flatMap(\.files), graph: graph,
-      notes: shards.values.flatMap(\.notes),
+      files: [file.path] + shards.values.flatMap(\.files), graph: graph, notes: notes,
       incompleteness: shards.values.lazy.compactMap(\.incompleteness).first)
+  }
+
+  /// A weight that is there already, from another shard: Transformers (5.23) takes the last shard's, whatever the index says,
+  /// so that the two must be the same for anybody to know the model.
+  private static func compareRepeated(
+    _ name: ExactName, _ first: (shard: ExactName, weight: Weight),
+    _ second: (shard: ExactName, weight: Weight), file: String
+  ) throws(CheckpointError) -> String {
+    var graph = WeightGraph()
+    try graph.insert(first.weight, as: "first")
+    try graph.insert(second.weight, as: "second")
+    let places = "\(quoted(first.shard.string)) and in \(quoted(second.shard.string))"
+    guard try graph.unequal([EqualPair(first: "first", second: "second")]).isEmpty else {
+      throw CheckpointError(
+        .inconsistent, file: file, field: "weight_map", tensor: name.string,
+        "it lies in \(places), and the two differ", remedy: "leave the wrong shard's out")
+    }
+    return "\(quoted(name.string)) lies in \(places)"
   }
 
   private static func openShard(
@@ -57,9 +88,11 @@ extension Checkpoint {
 
   /// One graph of all shards, in the order of the index. The index and the shards must say the same.
   private static func merge(
-    _ index: ShardIndex, _ shards: OrderedDictionary<ExactName, Checkpoint>, file: String
+    _ index: ShardIndex, _ shards: OrderedDictionary<ExactName, Checkpoint>, file: String,
+    _ repeats: inout [String]
   ) throws(CheckpointError) -> WeightGraph {
     var graph = WeightGraph()
+    var holders: [ExactName: ExactName] = [:]
     for (name, files) in index.files {
       let shard = ExactName(files[0])
       guard let weight = shards[shard]?.graph.weights[name] else {
@@ -71,10 +104,17 @@ extension Checkpoint {
           } ?? "the index puts it into \(quoted(shard.string)), and no shard has it")
       }
       try graph.insert(weight, as: name)
+      holders[name] = shard
     }
     for (shard, checkpoint) in shards {
       let aliases = checkpoint.graph.aliases
-      for (name, weight) in checkpoint.graph.weights where graph.weights[name] == nil {
+      for (name, weight) in checkpoint.graph.weights {
+        if let holder = holders[name], let other = graph.weights[name] {
+          guard holder != shard else { continue }
+          repeats.append(
+            try compareRepeated(name, (holder, other), (shard, weight), file: file))
+          continue
+        }
         // Tied names live in the shard's metadata; indices do not list them.
         guard let kept = aliases[name], index.files[kept]?.first == shard.string else {
           throw CheckpointError(
@@ -82,6 +122,7 @@ extension Checkpoint {
             "the shard \(quoted(shard.string)) holds it, and the index does not list it")
         }
         try graph.insert(weight, as: name)
+        holders[name] = shard
       }
     }
     try graph.mergeFacts(of: shards.values.map(\.graph.facts), file: file)
@@ -90,11 +131,21 @@ extension Checkpoint {
 
   /// Keras: all data sets of all shards; a group may span several.
   private static func mergeGroups(
-    _ index: ShardIndex, _ shards: OrderedDictionary<ExactName, Checkpoint>, file: String
+    _ index: ShardIndex, _ shards: OrderedDictionary<ExactName, Checkpoint>, file: String,
+    _ repeats: inout [String]
   ) throws(CheckpointError) -> WeightGraph {
     var graph = WeightGraph()
-    for checkpoint in shards.values {
-      for (name, weight) in checkpoint.graph.weights { try graph.insert(weight, as: name) }
+    var holders: [ExactName: ExactName] = [:]
+    for (shard, checkpoint) in shards {
+      for (name, weight) in checkpoint.graph.weights {
+        if let holder = holders[name], let other = graph.weights[name] {
+          repeats.append(
+            try compareRepeated(name, (holder, other), (shard, weight), file: file))
+          continue
+        }
+        holders[name] = shard
+        try graph.insert(weight, as: name)
+      }
     }
     for group in index.files.keys {
       let prefix = String(group.string.drop { $0 == "/" })

@@ -15,7 +15,7 @@ public struct Checkpoint: Sendable {
   /// tied weights; lists of the file's objects need not repeat them.
   public let links: Set<ExactName>
   /// What a user should know about how the checkpoint was opened.
-  public let notes: [String]
+  public internal(set) var notes: [String]
   /// Why the checkpoint is not whole by its own lists: a weight that they name was refused. Nil unless
   /// ``OpenOptions/takesIncomplete`` was asked for.
   public let incompleteness: CheckpointError?

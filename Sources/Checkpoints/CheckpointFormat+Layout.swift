@@ -24,7 +24,7 @@ extension WeightGraph {
     }
     leaveOutMarkers(&receipt)
     if source.format == .pytorch, !facts.attributes.isEmpty { noteAttributes(format, &receipt) }
-    if format == .safetensors { moveUntrueTies(source, &receipt) }
+    settleTies(in: format, &receipt)
   }
 
   /// Says which tensors had attributes of their own, one line for all that had the same.
@@ -66,25 +66,29 @@ extension WeightGraph {
     }
   }
 
-  /// Metadata that a reader would take for a tie of a weight that is not written (``adoptMetadata(_:file:)``). If it spoke
-  /// of a weight that the source has, it has nothing to say any more. Otherwise it only happens to be the name of one, and
-  /// goes where HDF5 attributes go: as one of the root it comes back.
-  private mutating func moveUntrueTies(
-    _ source: Checkpoint, _ receipt: inout ConversionReceipt
+  /// Looks at metadata whose value is the name of a weight. What a reader takes for a tie of a weight that is not written is
+  /// left out; what is none by ``TieConvention`` gets an entry of its own in safetensors files, since other readers know less.
+  private mutating func settleTies(
+    in format: CheckpointFormat, _ receipt: inout ConversionReceipt
   ) {
     guard var entries = facts.metadata.entries else { return }
-    for (key, value) in entries
-    where key != "format" && weights[key] == nil && weights[ExactName(value)] != nil {
-      entries[key] = nil
-      guard source.graph.weights[key] != nil else {
-        facts.attributes["", default: [:]][key] = .string(value)
-        continue
+    let convention = TieConvention(storedNames: weights.keys)
+    var aside: [JSONValue.Member] = []
+    for (key, value) in entries where weights[key] == nil && weights[ExactName(value)] != nil {
+      let text = "metadata \(quoted(key.string)) = \(quoted(value))"
+      if convention.tells(key, isTiedTo: ExactName(value)) {
+        entries[key] = nil
+        receipt.omissions.append(
+          ConversionReceipt.Omission(
+            item: text, reason: "it would tie a weight that is not there to one that is"))
+      } else if format == .safetensors {
+        entries[key] = nil
+        aside.append(JSONValue.Member(key, .string(value)))
+        receipt.notes.append(
+          text + " stands in \(FactNames.metadata.string): by itself it looks like a second name")
       }
-      receipt.omissions.append(
-        ConversionReceipt.Omission(
-          item: "metadata \(quoted(key.string)) = \(quoted(value))",
-          reason: "it would tie a weight that is not there to one that is"))
     }
+    if !aside.isEmpty { entries[FactNames.metadata] = JSONWriter.text(.object(aside)) }
     facts.metadata = .entries(entries)
   }
 }

@@ -41,7 +41,7 @@ extension WeightGraph {
     }
     let refused = rest.filter { !$0.isOutsideState }
     if let other = refused.first {
-      let options = refused.prefix(8).map { "--exclude \(quoted($0.name.string))" }
+      let options = refused.prefix(8).map { "--exclude \(shellPattern($0.name.string))" }
       var error =
         other.refusal?.about(other.name)
         ?? CheckpointError(

@@ -70,8 +70,9 @@ extension Checkpoint {
   fileprivate func modelAsItIs(
     _ companions: DirectoryCompanions
   ) throws(CheckpointError) -> ModelArchitecture? {
-    guard
-      let model = try? RecognizedModel(graph, configuration: companions.configuration()),
+    guard let family = (try? RecognizedModel(graph))?.architecture.family,
+      let model = try? RecognizedModel(
+        graph, configuration: companions.configuration(family: family)),
       model.layout == .transformers, model.isAsWritten,
       let plan = try? LoadPlan(graph, as: model), plan.report.problems.isEmpty
     else { return nil }

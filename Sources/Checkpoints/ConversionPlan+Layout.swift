@@ -58,7 +58,7 @@ extension WeightGraph {
     _ options: ConversionOptions, file: String
   ) throws(CheckpointError) -> BoundModel {
     try BoundModel(
-      self, configuration: ModelConfiguration(inDirectory: file), task: options.task,
+      self, configuration: ModelConfiguration(inDirectory: file, of: self), task: options.task,
       fill: options.fillZeros)
   }
 
@@ -126,7 +126,7 @@ extension WeightGraph {
       throw CheckpointError(
         .unsupported, CheckpointError.Site(), tensor: name.string,
         "the layout \(layout.rawValue) does not hold it, and it is not zero",
-        remedy: "--allow-loss \(quoted(name.string)) leaves it out")
+        remedy: "--allow-loss \(shellPattern(name.string)) leaves it out")
     }
     if let pair = try model.graph.unequal(plan.mustEqual).first {
       throw CheckpointError(
@@ -208,20 +208,22 @@ extension ConversionOptions {
     switch entry.outcome {
     case .missing:
       guard let parameter = entry.parameters.first else { return nil }
-      if entry.isFillable { return "--fill-zeros \(quoted(parameter.string)) puts zeros there" }
+      if entry.isFillable {
+        return "--fill-zeros \(shellPattern(parameter.string)) puts zeros there"
+      }
       if let suggestion = entry.suggestion, let expected = entry.expected {
-        let rename = quoted(suggestion.string + "=>" + expected.string)
+        let rename = shellPattern(suggestion.string + "=>" + expected.string)
         return "did you mean \(quoted(suggestion.string))? --rename \(rename) makes it so"
       }
       return "open all files of the checkpoint together, or leave it out with --allow-missing "
-        + quoted(parameter.string)
+        + shellPattern(parameter.string)
     case .unexpected:
       guard let name = entry.stored.first else { return nil }
       let pattern = report.pattern(ofUnexpected: name)
       return
-        "--exclude \(quoted(pattern ?? name.string)) leaves \(pattern == nil ? "it" : "them") out"
+        "--exclude \(shellPattern(pattern ?? name.string)) leaves \(pattern == nil ? "it" : "them") out"
     case .claimedTwice:
-      return entry.stored.last.map { "--exclude \(quoted($0.string)) leaves one of them out" }
+      return entry.stored.last.map { "--exclude \(shellPattern($0.string)) leaves one of them out" }
     default: return nil
     }
   }

@@ -48,8 +48,11 @@ public struct DirectoryCompanions: Sendable {
   /// What `config.json` says, in either form, with KerasHub's `task.json`; nil if there is no such file. A `.keras` archive
   /// has its own inside, which counts if it is one of KerasHub's.
   ///
+  /// - Parameter family: The family where the file names none.
   /// - Throws: what ``ModelConfiguration`` throws: `unsupported` for another kind of model, `malformed`…
-  public func configuration() throws(CheckpointError) -> ModelConfiguration? {
+  public func configuration(
+    family: @autoclosure () -> ModelFamily? = nil
+  ) throws(CheckpointError) -> ModelConfiguration? {
     if let archive, let inside = try KerasArchive.configuration(in: archive, limits: limits) {
       return inside
     }
@@ -58,7 +61,8 @@ public struct DirectoryCompanions: Sendable {
       (bytes: $0, file: Directory.join(directory.path, "task.json"))
     }
     return try ModelConfiguration(
-      parsing: bytes, file: Directory.join(directory.path, "config.json"), task: task)
+      parsing: bytes, file: Directory.join(directory.path, "config.json"), task: task,
+      family: family())
   }
 
   /// Plans the files beside the weights of a destination.
@@ -83,7 +87,7 @@ public struct DirectoryCompanions: Sendable {
       plan.sort()
       return plan
     }
-    let configuration = try known(for: layout, &plan)
+    let configuration = try known(for: layout, architecture.family, &plan)
     if let configuration { plan.notes += try configuration.check(against: architecture) }
     let job = CompanionConversion(
       directory: directory, configuration: configuration, architecture: architecture,
@@ -105,10 +109,10 @@ public struct DirectoryCompanions: Sendable {
 
   /// The configuration, as far as it is known: of another kind of model the files go along unread.
   private func known(
-    for layout: Layout, _ plan: inout CompanionPlan
+    for layout: Layout, _ family: ModelFamily, _ plan: inout CompanionPlan
   ) throws(CheckpointError) -> ModelConfiguration? {
     do {
-      return try configuration()
+      return try configuration(family: family)
     } catch {
       guard error.kind == .unsupported, layout == .transformers || layout == .tensorFlow else {
         throw error

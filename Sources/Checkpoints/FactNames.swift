@@ -10,13 +10,15 @@ enum FactNames {
   static let attributes: ExactName = "weighbridge.attributes"
   /// Metadata key: how those are stored where their values do not say it, in the same form.
   static let attributeTypes: ExactName = "weighbridge.attribute_types"
-  /// HDF5 attribute: metadata that HDF5's text attributes cannot hold, as JSON.
+  /// HDF5 attribute: metadata that HDF5's text attributes cannot hold, as a JSON object. Metadata key: metadata that would
+  /// be taken for ties.
   static let metadata: ExactName = "weighbridge.metadata"
   /// HDF5 attribute: what stands between the components of names where it is not `/`.
   static let separator: ExactName = "weighbridge.separator"
   /// HDF5 attribute: names that do not follow from their path, as a JSON object from path to name.
   static let names: ExactName = "weighbridge.names"
-  /// HDF5 attribute: says that names of one data set are tied weights, as this package writes them.
+  /// HDF5 attribute: says that names of one data set are tied weights, as this package writes them. Metadata key: a JSON
+  /// list of the left-out names that ``TieConvention`` does not tell.
   static let ties: ExactName = "weighbridge.ties"
   /// HDF5 attributes of a data set of bytes: the dtype and shape of the elements packed in it.
   static let dtype: ExactName = "weighbridge.dtype"
@@ -29,6 +31,30 @@ enum FactNames {
     try locating(file: file, member: tree.string) { () throws(ParseFailure) in
       try InertValue(json: JSONValue(parsing: Array(text.utf8), context: tree.string))
     }
+  }
+
+  /// A JSON object of texts.
+  static func decodeTexts(
+    _ text: String, _ name: ExactName, file: String
+  ) throws(CheckpointError) -> OrderedDictionary<ExactName, String> {
+    let value = try locating(file: file, member: name.string) { () throws(ParseFailure) in
+      try JSONValue(parsing: Array(text.utf8), context: name.string)
+    }
+    var texts: OrderedDictionary<ExactName, String> = [:]
+    for member in value.members ?? [] {
+      if let text = member.value.string { texts[member.key] = text }
+    }
+    return texts
+  }
+
+  /// A JSON list of names.
+  static func decodeNames(
+    _ text: String, file: String
+  ) throws(CheckpointError) -> Set<ExactName> {
+    let value = try locating(file: file, member: ties.string) { () throws(ParseFailure) in
+      try JSONValue(parsing: Array(text.utf8), context: ties.string)
+    }
+    return Set((value.elements ?? []).compactMap(\.string).map { ExactName($0) })
   }
 
   typealias Attributes = OrderedDictionary<ExactName, OrderedDictionary<ExactName, InertValue>>

@@ -116,6 +116,7 @@ struct ModelDirectory: Sendable {
       ".pkl", ".pickle", ".joblib", ".index.json", ".weights.json", ".ckpt.index", ".ckpt.meta",
     ]
     return endings.contains { name.hasSuffix($0) } || name.contains(".data-0000")
+      || ShardIndex.isIndex(name)
   }
 
   /// The entry at a path.

@@ -5,7 +5,7 @@ internal import TensorValues
 internal import WeightGraph
 
 /// A safetensors file: header, then data. Of tied weights the first name in byte order is kept, as
-/// `safetensors.torch.save_model` (0.8.0) keeps it; the others go into the metadata.
+/// `safetensors.torch.save_model` (0.8.0) keeps it; the others go into the metadata (``TieConvention``).
 struct SafetensorsFileLayout: FileLayout {
   private let layout: SafetensorsLayout
   let needsChecksums = false
@@ -16,6 +16,8 @@ struct SafetensorsFileLayout: FileLayout {
   ) throws(CheckpointError) {
     var metadata = metadata
     var tensors: [SafetensorsLayout.Tensor] = []
+    var untold: [JSONValue] = []
+    let convention = TieConvention(storedNames: ties.lazy.map { $0.names.min() ?? $0.names[0] })
     for tie in ties {
       let kept = tie.names.min() ?? tie.names[0]
       guard tie.weight.dtype.isSafetensorsType else {
@@ -35,8 +37,10 @@ struct SafetensorsFileLayout: FileLayout {
         }
         metadata = metadata ?? [:]
         metadata?[alias] = kept.string
+        if !convention.tells(alias, isTiedTo: kept) { untold.append(.string(alias.string)) }
       }
     }
+    if !untold.isEmpty { metadata?[FactNames.ties] = JSONWriter.text(.array(untold)) }
     layout = try locating(file: path) { () throws(ParseFailure) in
       try SafetensorsLayout(
         tensors: tensors, metadata: metadata.map { $0.map { (key: $0.key, value: $0.value) } })

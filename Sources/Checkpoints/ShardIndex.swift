@@ -20,7 +20,14 @@ struct ShardIndex {
     let document = try locating(file: file.path) { () throws(ParseFailure) in
       try JSONValue(parsing: bytes, context: "index", maximumDepth: limits.jsonDepth)
     }
-    guard let entries = document["weight_map"]?.members else {
+    guard let map = document["weight_map"] else {
+      let isNamedSo = splitPath(file.path).name.hasSuffix(".json")
+      throw CheckpointError(
+        .unsupported, file: file.path, offset: 0, field: "content",
+        "expected a safetensors, PyTorch or HDF5 checkpoint, found JSON text that is no index of shards",
+        remedy: isNamedSo ? nil : "it may be what a server answered instead of the file")
+    }
+    guard let entries = map.members else {
       throw CheckpointError(
         .malformed, file: file.path, field: "weight_map",
         "expected an object from tensor names to file names")
@@ -119,5 +126,29 @@ extension ShardIndex {
         "weight_map", .object(sorted.map { JSONValue.Member($0.name, .string($0.file)) })),
     ])
     return Array((JSONWriter.text(document, style: .indented) + "\n").utf8)
+  }
+
+  /// True for the names that indices have: `model.safetensors.index.json`, that of a variant
+  /// (`model.safetensors.index.fp16.json`, `_add_variant` of Transformers and of diffusers), `x.weights.json` of Keras.
+  static func isIndex(_ name: String) -> Bool {
+    if name.hasSuffix(".weights.json") { return true }
+    guard name.hasSuffix(".json") else { return false }
+    return [".safetensors.index", ".bin.index", ".h5.index"].contains { ending in
+      let parts = name.dropLast(".json".count)
+      if parts.hasSuffix(ending) { return true }
+      guard let dot = parts.lastIndex(of: ".") else { return false }
+      return parts[..<dot].hasSuffix(ending)
+    }
+  }
+
+  /// True for the names that Transformers gives to shards of several: `model-00001-of-00002.safetensors`.
+  static func isShard(_ name: String) -> Bool {
+    let parts = name.utf8.split(separator: UInt8(ascii: "-"))
+    guard parts.count >= 4 else { return false }
+    func number(_ text: Substring.UTF8View) -> Int? {
+      Int(String(decoding: text.prefix { (0x30...0x39).contains($0) }, as: UTF8.self))
+    }
+    let end = Array(parts.suffix(3))
+    return number(end[0]) != nil && end[1].elementsEqual("of".utf8) && number(end[2]) ?? 0 > 1
   }
 }

@@ -41,7 +41,7 @@ public struct EncoderConfig<Family: EncoderFamily>: ModelConfig {
   public var tiesWordEmbeddings: Bool
   /// `.average` where `attn_implementation` is `eager`.
   public var blindRows: RunOptions.BlindRows?
-  /// `id2label`, or `num_labels`.
+  /// `num_labels` and `id2label`.
   public var labels: ClassLabels
   /// `problem_type`.
   public var problemType: ProblemType?
@@ -74,7 +74,7 @@ public struct EncoderConfig<Family: EncoderFamily>: ModelConfig {
     try reader.requireCausality(isDecoder)
     tiesWordEmbeddings = try reader.boolean("tie_word_embeddings", default: true)
     blindRows = try reader.blindRows()
-    labels = try reader.labels()
+    labels = try ClassLabels(document, file: file)
     problemType = try reader.problemType()
     guard hiddenSize.isMultiple(of: headCount) else {
       throw reader.failure(

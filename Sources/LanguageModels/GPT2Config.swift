@@ -61,7 +61,7 @@ public struct GPT2Config: ModelConfig {
   public var usesCache: Bool
   /// `.average` where `attn_implementation` is `eager`.
   public var blindRows: RunOptions.BlindRows?
-  /// `id2label`, or `num_labels`.
+  /// `num_labels` and `id2label`.
   public var labels: ClassLabels
   /// `problem_type`.
   public var problemType: ProblemType?
@@ -119,7 +119,7 @@ public struct GPT2Config: ModelConfig {
     normsLastHiddenState = try reader.optionalBoolean("tie_last_hidden_states") ?? true
     usesCache = try reader.boolean("use_cache", default: true)
     blindRows = try reader.blindRows()
-    labels = try reader.labels()
+    labels = try ClassLabels(document, file: file)
     problemType = try reader.problemType()
     guard hiddenSize.isMultiple(of: headCount) else {
       throw reader.failure(

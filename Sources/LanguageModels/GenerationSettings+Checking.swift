@@ -1,46 +1,53 @@
 internal import CheckpointBytes
 
 extension GenerationSettings {
+  /// A kind of search that some settings matter in alone; the others pass them over, as the reference does.
+  enum Search: Sendable, Hashable {
+    /// Tokens are drawn, with beams or without.
+    case drawing
+    /// There are several beams.
+    case beams
+    /// The most likely token is taken.
+    case greedy
+  }
+
+  /// A value that is wrong, or not implemented, in one kind of search.
+  struct Fault: Sendable, Hashable {
+    let key: String
+    let search: Search
+    let error: CheckpointError
+
+    func hash(into hasher: inout Hasher) {
+      hasher.combine(key)
+      hasher.combine(search)
+    }
+  }
+
+  /// Something else was set in place of what a file states.
+  mutating func forgetFault(_ key: String) {
+    if !faults.isEmpty { faults.removeAll { $0.key == key } }
+  }
+
   /// More texts or beams of one prompt than anybody wants: a number from a file never makes a longer list.
   static let mostTexts = 4096
 
-  /// Refuses values that have no meaning, as the reference does (`generation/configuration_utils.py` and
-  /// `generation/logits_process.py`).
+  /// Refuses values that have no meaning in the search that is asked for, as the reference does
+  /// (`generation/configuration_utils.py` and `generation/logits_process.py`).
   func check() throws(CheckpointError) {
-    func refuse(
-      _ key: String, _ value: some CustomStringConvertible, _ expected: String
-    ) -> CheckpointError {
-      inputFailure(.malformed, key, "expected \(expected), found \(value)")
-    }
-    for (key, value) in [
-      ("max_new_tokens", maxNewTokens), ("num_beams", beamCount),
-      ("num_return_sequences", returnedSequenceCount),
-    ] {
-      if let value, value < 1 { throw refuse(key, value, "at least 1") }
-    }
-    for (key, value) in [("num_beams", beamCount), ("num_return_sequences", returnedSequenceCount)]
-    {
-      if let value, value > Self.mostTexts {
-        throw inputFailure(
-          .limitExceeded, key, "\(value), at most \(Self.mostTexts) are allowed")
+    try checkAlways()
+    let draws = samples == true
+    let hasBeams = beamCount ?? 1 > 1
+    let fault = (faults + rangeFaults()).first { fault in
+      switch fault.search {
+      case .drawing: draws
+      case .beams: hasBeams
+      case .greedy: !draws && !hasBeams
       }
     }
-    for (key, value) in [
-      ("min_length", minLength), ("min_new_tokens", minNewTokens), ("top_k", topK),
-      ("no_repeat_ngram_size", noRepeatNGramSize),
-    ] {
-      if let value, value < 0 { throw refuse(key, value, "at least 0") }
-    }
-    for (key, value) in [("temperature", temperature), ("repetition_penalty", repetitionPenalty)] {
-      if let value, !(value > 0 && value.isFinite) { throw refuse(key, value, "a number above 0") }
-    }
-    if let topP, !(0...1).contains(topP) { throw refuse("top_p", topP, "a number of 0 to 1") }
-    if let lengthPenalty, !lengthPenalty.isFinite {
-      throw refuse("length_penalty", lengthPenalty, "a finite number")
-    }
+    if let fault { throw fault.error }
     let texts = returnedSequenceCount ?? 1
     let beams = beamCount ?? 1
-    guard texts == 1 || samples == true || texts <= beams else {
+    guard texts == 1 || draws || texts <= beams else {
       throw inputFailure(
         .inconsistent, "num_return_sequences",
         "\(texts) texts, but \(beams) \(beams == 1 ? "beam" : "beams"): the same would come again",
@@ -50,5 +57,50 @@ extension GenerationSettings {
       throw inputFailure(
         .inconsistent, "num_return_sequences", "\(texts) texts of \(beams) beams")
     }
+  }
+
+  /// Refuses values that have no meaning in any search. Lengths and sizes below 0 are no rule.
+  func checkAlways() throws(CheckpointError) {
+    for (key, value) in [
+      ("max_new_tokens", maxNewTokens), ("num_beams", beamCount),
+      ("num_return_sequences", returnedSequenceCount),
+    ] {
+      if let value, value < 1 { throw outOfRange(key, value, "at least 1") }
+    }
+    for (key, value) in [("num_beams", beamCount), ("num_return_sequences", returnedSequenceCount)]
+    {
+      if let value, value > Self.mostTexts {
+        throw inputFailure(
+          .limitExceeded, key, "\(value), at most \(Self.mostTexts) are allowed")
+      }
+    }
+    if let penalty = repetitionPenalty, !(penalty > 0 && penalty.isFinite) {
+      throw outOfRange("repetition_penalty", penalty, "a number above 0")
+    }
+  }
+
+  /// Values that have no meaning in one kind of search.
+  func rangeFaults() -> [Fault] {
+    var faults: [Fault] = []
+    func add(
+      _ key: String, _ search: Search, _ value: some CustomStringConvertible, _ expected: String
+    ) {
+      faults.append(Fault(key: key, search: search, error: outOfRange(key, value, expected)))
+    }
+    if let temperature, !(temperature > 0 && temperature.isFinite) {
+      add("temperature", .drawing, temperature, "a number above 0 to draw by")
+    }
+    if let topK, topK < 0 { add("top_k", .drawing, topK, "at least 0") }
+    if let topP, !(topP >= 0) { add("top_p", .drawing, topP, "a number from 0 on") }
+    if let lengthPenalty, !lengthPenalty.isFinite {
+      add("length_penalty", .beams, lengthPenalty, "a finite number")
+    }
+    return faults
+  }
+
+  private func outOfRange(
+    _ key: String, _ value: some CustomStringConvertible, _ expected: String
+  ) -> CheckpointError {
+    inputFailure(.malformed, key, "expected \(expected), found \(value)")
   }
 }

@@ -28,15 +28,15 @@ public struct GenerationSettings: Sendable, Hashable {
   /// `early_stopping`. Default: heuristically.
   public var earlyStopping: EarlyStopping?
   /// `length_penalty`: beams are ranked by the sum of log-probabilities, divided by the length to this power. Default: 1.
-  public var lengthPenalty: Double?
+  public var lengthPenalty: Double? { didSet { forgetFault("length_penalty") } }
   /// `num_return_sequences`: so many texts for each prompt. Default: 1.
   public var returnedSequenceCount: Int?
   /// `temperature`: scores are divided by it before a token is drawn. Default: 1.
-  public var temperature: Double?
+  public var temperature: Double? { didSet { forgetFault("temperature") } }
   /// `top_k`: only the best so many tokens are drawn from; 0 for all. Default: 50.
-  public var topK: Int?
-  /// `top_p`: only the fewest best tokens that have this probability together are drawn from. Default: 1.
-  public var topP: Double?
+  public var topK: Int? { didSet { forgetFault("top_k") } }
+  /// `top_p`: only the fewest best tokens that have this probability together are drawn from; 1 and more is all. Default: 1.
+  public var topP: Double? { didSet { forgetFault("top_p") } }
   /// `repetition_penalty`: scores of tokens that are there already are divided by it, or multiplied if below 0. Default: 1.
   public var repetitionPenalty: Double?
   /// `no_repeat_ngram_size`: no so many tokens come a second time in the same order; 0 for none. Default: 0.
@@ -49,6 +49,9 @@ public struct GenerationSettings: Sendable, Hashable {
   public var eosTokenIDs: [Int]?
   /// What draws begin from. The same seed gives the same text on any machine with the same scores; it is not torch's.
   public var seed: UInt64 = 0
+
+  /// What is wrong with values that a file states, in the order of reading: an error only in a search that they matter in.
+  var faults: [Fault] = []
 
   /// Settings in which nothing is stated.
   public init() {}

@@ -41,7 +41,7 @@ public struct ModelInfo<Configuration: ModelConfig>: Sendable {
   /// What the model computes with.
   public let context: ExecutionContext
 
-  /// What is odd about the settings, a sentence each: what the reference warns of, and does.
+  /// What is odd about the settings, a sentence each: what the reference warns of, and does; layers that are left aside.
   public let remarks: [String]
   let generation: Result<GenerationSettings, CheckpointError>?
 
@@ -54,6 +54,13 @@ public struct ModelInfo<Configuration: ModelConfig>: Sendable {
     case (.maskedLM, true):
       remarks.append("is_decoder is true: a token does not see what follows it")
     default: break
+    }
+    let (first, all) = (parameters.architecture.sizes.layers, parameters.storedLayers)
+    if first < all {
+      remarks.append(
+        "the configuration has \(first) of the \(all) layers that the weights have; "
+          + (first + 1 == all ? "layer \(first) is" : "layers \(first) to \(all - 1) are")
+          + " left aside")
     }
     self.remarks = remarks
     configuration = parameters.configuration

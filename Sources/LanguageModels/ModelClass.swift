@@ -1,11 +1,13 @@
 public import CheckpointBytes
-package import LayoutRules
+public import LayoutRules
 public import WeightGraph
 
 /// One of Transformers' classes, by its name.
 public struct ModelClass: Sendable {
   /// The class's name in Transformers.
   public var name: String { type.className }
+  /// The family.
+  public var family: ModelFamily { type.family }
   /// The type of the models.
   public let type: any LanguageModel.Type
 

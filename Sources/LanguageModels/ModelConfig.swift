@@ -46,23 +46,6 @@ public protocol ModelConfig: Sendable, Hashable {
   var blindRows: RunOptions.BlindRows? { get }
 }
 
-/// The classes of a classifier.
-public struct ClassLabels: Sendable, Hashable {
-  /// How many there are: the rows of the classifier.
-  public let count: Int
-  /// Their names by row, where `id2label` has one.
-  public let names: [Int: String]
-
-  /// Makes labels of their number and names.
-  public init(count: Int, names: [Int: String] = [:]) {
-    self.count = count
-    self.names = names
-  }
-
-  /// The name of a row: `id2label`'s, or `LABEL_3` as Transformers calls row 3.
-  public func name(of row: Int) -> String { names[row] ?? "LABEL_\(row)" }
-}
-
 /// What a sequence classifier is for.
 public enum ProblemType: String, Sendable, Hashable, CaseIterable {
   /// Numbers, taken as they are.

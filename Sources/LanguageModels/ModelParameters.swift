@@ -13,8 +13,10 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   public let configuration: Configuration
   /// What became of every name of the checkpoint and of the model.
   public let report: LoadReport
-  /// The sizes that the weights have.
+  /// The sizes of the model: those of the weights, but for layers that the configuration does not count.
   public let architecture: ModelArchitecture
+  /// The number of layers that the weights have.
+  let storedLayers: Int
   let graph: WeightGraph
   let aliases: [ExactName: ExactName]
   let context: ExecutionContext
@@ -38,8 +40,20 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
     try plan.checkRepeats(in: weights)
     try configuration.check(model.architecture.sizes, report: plan.report)
     self.configuration = configuration
-    report = plan.report
-    architecture = model.architecture
+    let layers = model.architecture.sizes.layers
+    if configuration.layerCount < layers {
+      var sizes = model.architecture.sizes
+      sizes.layers = configuration.layerCount
+      architecture = try ModelArchitecture(
+        family: Configuration.family, head: head, sizes: sizes,
+        hasPooler: model.architecture.hasPooler)
+      let reason = "the configuration has \(configuration.layerCount) of \(layers) layers"
+      report = plan.report.restricted(to: architecture, reason: reason)
+    } else {
+      architecture = model.architecture
+      report = plan.report
+    }
+    storedLayers = layers
     graph = plan.graph
     aliases = plan.graph.aliases
     context = try options.resolvedContext()
@@ -80,7 +94,9 @@ extension ModelConfig {
   /// Refuses settings that are not those of the weights. ``LayoutRules/ModelConfiguration`` compares more, with the file.
   fileprivate func check(_ sizes: ModelSizes, report: LoadReport) throws(CheckpointError) {
     for (key, stated, found) in [
-      ("hidden_size", hiddenSize, sizes.hidden), ("num_hidden_layers", layerCount, sizes.layers),
+      ("hidden_size", hiddenSize, sizes.hidden),
+      // Fewer layers than there are: a request for the first ones, as in the reference.
+      ("num_hidden_layers", layerCount, min(layerCount, sizes.layers)),
       ("vocab_size", vocabularySize, sizes.vocabulary),
       ("max_position_embeddings", positionCount, sizes.positions),
     ] where stated != found {

@@ -126,8 +126,13 @@ struct SettingsReader {
     _ key: ExactName, oneOf allowed: [JSONValue], supported: String
   ) throws(CheckpointError) {
     guard let value = value(key), !allowed.contains(value) else { return }
-    throw failure(
-      .unsupported, key, "\(shown(value)) changes what the model computes",
+    throw unsupported(key, supported: supported)
+  }
+
+  /// The error for a value that would change what the model computes.
+  func unsupported(_ key: ExactName, supported: String) -> CheckpointError {
+    failure(
+      .unsupported, key, "\(shown(value(key) ?? .null)) changes what the model computes",
       remedy: "supported is \(supported)")
   }
 
@@ -180,29 +185,6 @@ extension SettingsReader {
       if value(key) == .string("eager") { isEager = true }
     }
     return isEager ? .average : nil
-  }
-
-  /// The names of the classes: `num_labels` counts `id2label` where that is there, and is 2 where neither is.
-  func labels() throws(CheckpointError) -> ClassLabels {
-    guard let table = setValue("id2label") else {
-      let count = try optionalInteger("num_labels", default: nil) ?? 2
-      guard count >= 0 else {
-        throw failure(.malformed, "num_labels", "expected a number of labels, found \(count)")
-      }
-      return ClassLabels(count: count, names: [:])
-    }
-    guard let members = table.members else { throw wrongType("id2label", "an object") }
-    var names: [Int: String] = [:]
-    for member in members {
-      guard let place = Int(member.key.string), let name = member.value.string else {
-        throw failure(
-          .malformed, "id2label",
-          "expected numbers and their names, found \(quoted(member.key.string)): "
-            + shown(member.value))
-      }
-      names[place] = name
-    }
-    return ClassLabels(count: names.count, names: names)
   }
 
   func problemType() throws(CheckpointError) -> ProblemType? {

@@ -106,11 +106,4 @@ struct ConfigurationReader {
     }
     return texts
   }
-
-  /// The number of members of an object, or nil if the key is not there.
-  func count(_ key: String) throws(CheckpointError) -> Int? {
-    guard let value = self[key] else { return nil }
-    guard let members = value.members else { throw wrong(key, expected: "an object", value) }
-    return members.count
-  }
 }

@@ -111,6 +111,22 @@ public struct LoadReport: Sendable {
   }
 }
 
+extension LoadReport {
+  /// The report of a smaller model: what is no parameter of it is left aside.
+  ///
+  /// - Parameter reason: Why it is left aside.
+  public func restricted(to architecture: ModelArchitecture, reason: String) -> LoadReport {
+    let parameters = Set(architecture.parameters.map(\.name))
+    var report = self
+    report.entries = entries.map { entry in
+      guard !entry.parameters.isEmpty, !entry.parameters.contains(where: parameters.contains)
+      else { return entry }
+      return Entry(outcome: .dropped, stored: entry.stored, parameters: [], detail: reason)
+    }
+    return report
+  }
+}
+
 extension LoadReport.Outcome {
   /// True for what is an error unless it is allowed.
   public var isProblem: Bool {

@@ -1,16 +1,15 @@
 internal import CheckpointBytes
 
 extension ModelConfiguration {
-  /// Reads Transformers' form. Defaults: `BertConfig`, `GPT2Config`, `RobertaConfig` of 5.23 (`configuration_*.py`); what
-  /// labels there are: `PreTrainedConfig.__post_init__`.
-  init(transformers reader: ConfigurationReader) throws(CheckpointError) {
+  /// Reads Transformers' form. Defaults: `BertConfig`, `GPT2Config`, `RobertaConfig` of 5.23 (`configuration_*.py`).
+  init(
+    transformers reader: ConfigurationReader, family: @autoclosure () -> ModelFamily?
+  ) throws(CheckpointError) {
     let classNames = try reader.strings("architectures")
-    let family = try Self.family(reader, classNames)
+    let family = try Self.family(reader, classNames, otherwise: family)
     let heads = classNames.compactMap { ModelHead(className: $0, in: family) }
     let settings = try family == .gpt2 ? Self.gpt2(reader) : Self.encoder(reader, family)
-    // `id2label` decides where both are stated; two labels are the default.
-    let stated = try reader.size("num_labels", default: 2)
-    let labels = try reader.count("id2label") ?? stated
+    let labels = try ClassLabels(reader.document, file: reader.file).count
     try self.init(
       reader, convention: .transformers, family: family, classNames: classNames, heads: heads,
       sizes: settings.sizes, labelCount: labels,
@@ -18,20 +17,22 @@ extension ModelConfiguration {
       normalizationEpsilon: settings.epsilon, activation: settings.activation)
   }
 
-  /// `model_type` decides; the very first files have none, and then the class names do.
+  /// `model_type` decides; the very first files have none, and then the class names do, or whoever knows the weights.
   private static func family(
-    _ reader: ConfigurationReader, _ classNames: [String]
+    _ reader: ConfigurationReader, _ classNames: [String], otherwise: () -> ModelFamily?
   ) throws(CheckpointError) -> ModelFamily {
     let named = ModelFamily.allCases.first { family in
       classNames.contains { ModelHead(className: $0, in: family) != nil }
     }
     guard let type = try reader.string("model_type") else {
-      guard let named else {
+      guard let family = named ?? (classNames.isEmpty ? otherwise() : nil) else {
         throw reader.failure(
-          .notFound, "model_type", "neither model_type nor architectures names the model",
-          remedy: "expected bert, gpt2 or roberta")
+          .notFound, "model_type",
+          "neither model_type nor architectures names the model"
+            + (classNames.isEmpty ? ", and the weights do not show it" : ""),
+          remedy: "name its class, as with --architecture BertModel")
       }
-      return named
+      return family
     }
     guard let family = ModelFamily(rawValue: type) else {
       throw reader.failure(

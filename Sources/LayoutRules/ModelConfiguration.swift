@@ -42,11 +42,13 @@ public struct ModelConfiguration: Sendable {
   ///   - bytes: The text of `config.json`.
   ///   - file: Its path, for errors.
   ///   - task: The text of KerasHub's `task.json` and its path, where a preset has one: it names the head.
+  ///   - family: The family where the file names none: those of 2018 and 2019 have neither `model_type` nor `architectures`.
   /// - Throws: `malformed` or `truncated` for text that is no JSON object, a key that occurs twice, or a value of the
-  ///   wrong type; `notFound` for a size without default; `unsupported` for another kind of model; `inconsistent` if the
+  ///   wrong type; `notFound` for a size without default, or if nothing tells the family; `unsupported` for another kind of model; `inconsistent` if the
   ///   file contradicts itself.
   public init(
-    parsing bytes: [UInt8], file: String, task: (bytes: [UInt8], file: String)? = nil
+    parsing bytes: [UInt8], file: String, task: (bytes: [UInt8], file: String)? = nil,
+    family: @autoclosure () -> ModelFamily? = nil
   ) throws(CheckpointError) {
     let reader = try ConfigurationReader(parsing: bytes, file: file)
     if reader.has("class_name") && reader.has("config") {
@@ -55,7 +57,7 @@ public struct ModelConfiguration: Sendable {
       }
       self = try ModelConfiguration(kerasHub: reader, task: taskReader)
     } else {
-      self = try ModelConfiguration(transformers: reader)
+      self = try ModelConfiguration(transformers: reader, family: family())
     }
   }
 

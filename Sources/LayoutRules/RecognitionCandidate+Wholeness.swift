@@ -79,7 +79,8 @@ extension RecognitionCandidate {
       throw CheckpointError(
         .notFound, CheckpointError.Site(), tensor: name.string,
         "half a checkpoint: it is not there, and no other weight shows the size \(unknown)",
-        remedy: "open all files of the checkpoint together")
+        remedy: "open all files of the checkpoint together, if there are more; "
+          + "a model that never had it is no \(table.family)")
     }
   }
 

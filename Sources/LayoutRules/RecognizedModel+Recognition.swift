@@ -107,6 +107,14 @@ extension RecognizedModel {
   ])
 }
 
+extension ModelFamily {
+  /// The family of a checkpoint's weights, if names and shapes leave no choice.
+  public init?(certainlyOf graph: WeightGraph) {
+    guard let model = try? RecognizedModel(graph), !model.isFamilyLikelyOnly else { return nil }
+    self = model.architecture.family
+  }
+}
+
 private func refusal(_ tensor: ExactName?, _ problem: String) -> CheckpointError {
   CheckpointError(.inconsistent, CheckpointError.Site(), tensor: tensor?.string, problem)
 }

@@ -164,7 +164,14 @@ private struct TensorEntry {
     guard let type = DType(rawValue: dtype), type.isSafetensorsType else {
       throw fail(.unsupported, "unknown dtype \(quoted(dtype))")
     }
-    guard let shape = Shape(extents) else {
+    // The reference counts elements in 64 bits without a sign from the left, so that a 0 behind does not help.
+    var count: UInt64 = 1
+    let counts = extents.allSatisfy { extent in
+      let (product, overflow) = count.multipliedReportingOverflow(by: UInt64(clamping: extent))
+      count = product
+      return !overflow
+    }
+    guard counts, let shape = Shape(extents) else {
       throw fail(.malformed, "the number of elements of shape \(extents) overflows")
     }
     guard offsets.count == 2, offsets[0] <= offsets[1] else {

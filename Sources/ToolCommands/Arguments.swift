@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Weighbridge
 
 extension DType {
-  /// Reads safetensors' name of a type in any case, or PyTorch's (`float16`, `bfloat16`, `half`).
+  /// Reads safetensors' name of a type in any case, or PyTorch's (`float16`, `bfloat16`, `half`, `fp16`).
   init?(argumentText text: String) {
     if let type = DType(rawValue: text.uppercased()) {
       self = type
@@ -10,7 +10,8 @@ extension DType {
     }
     let names: [String: DType] = [
       "float": .f32, "float32": .f32, "double": .f64, "float64": .f64, "half": .f16,
-      "float16": .f16, "bfloat16": .bf16, "float8_e4m3fn": .f8E4M3, "float8_e5m2": .f8E5M2,
+      "float16": .f16, "fp64": .f64, "fp32": .f32, "fp16": .f16, "bfloat16": .bf16,
+      "float8_e4m3fn": .f8E4M3, "float8_e5m2": .f8E5M2,
       "float8_e4m3fnuz": .f8E4M3FNUZ, "float8_e5m2fnuz": .f8E5M2FNUZ, "float8_e8m0fnu": .f8E8M0,
       "complex32": .c32, "complex64": .c64, "complex128": .c128, "int8": .i8, "int16": .i16,
       "int32": .i32, "int64": .i64, "uint8": .u8, "uint16": .u16, "uint32": .u32, "uint64": .u64,

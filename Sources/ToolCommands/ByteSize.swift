@@ -42,3 +42,8 @@ enum ByteSize {
     return Int(value * Double(factor))
   }
 }
+
+/// A number of things: `1 tensor`, `2 tensors`.
+func counted(_ count: Int, _ noun: String) -> String {
+  "\(count) \(noun)\(count == 1 ? "" : "s")"
+}

@@ -34,8 +34,8 @@ struct DiffCommand: ToolCommand {
   }
 
   /// A configuration only decides what names leave open here; one that does not fit is none.
-  private func configuration(_ source: String) -> ModelConfiguration? {
-    try? ModelConfiguration(inDirectory: source)
+  private func configuration(_ source: String, _ checkpoint: Checkpoint) -> ModelConfiguration? {
+    try? ModelConfiguration(inDirectory: source, of: checkpoint.graph)
   }
 
   mutating func run(on console: Console) throws -> ToolExit {
@@ -50,7 +50,8 @@ struct DiffCommand: ToolCommand {
     let bar = ProgressBar(console)
     defer { bar.clear() }
     let names = try CommonNames(
-      left.graph, right.graph, configurations: (configuration(first), configuration(second)))
+      left.graph, right.graph,
+      configurations: (configuration(first, left), configuration(second, right)))
     let difference = try CheckpointDifference(
       names.first, names.second,
       tolerance: Tolerance(absolute: atol, relative: rtol),

@@ -40,7 +40,7 @@ struct DifferenceReport {
     }
     let identical = difference.entries.count(where: \.isIdentical)
     let close = difference.entries.count - identical - different.count
-    var summary = "\(difference.entries.count) tensors in both: \(identical) identical"
+    var summary = "\(counted(difference.entries.count, "tensor")) in both: \(identical) identical"
     if close > 0 { summary += ", \(close) within the tolerance" }
     summary += ", \(different.count) different"
     if !difference.missing.isEmpty || !difference.extra.isEmpty {

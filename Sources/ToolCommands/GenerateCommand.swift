@@ -10,8 +10,8 @@ struct GenerateCommand: ToolCommand {
     discussion: """
       Settings come from generation_config.json where the model has one; options go before it. The most likely token is \
       taken unless --temperature, --top-k or --top-p is given (or the file says do_sample); --temperature 0 takes the most \
-      likely in any case. The text is printed as it comes, prompt included; --json prints the tokens of all texts, prompts \
-      included. Without a prompt the text begins with the model's own first token.
+      likely in any case. The text is printed as it comes, behind the prompt as it was given; --json prints the tokens of all \
+      texts, prompts included. Without a prompt the text begins with the model's own first token.
       """)
 
   @OptionGroup var model: ModelArguments
@@ -60,7 +60,8 @@ struct GenerateCommand: ToolCommand {
       try stream(causal, start, chosen, tokenizer, to: console)
     } else {
       for text in try causal.generate(start, chosen) {
-        console.write(tokenizer.decode(text, skipSpecialTokens: true) + "\n")
+        let shown = prompt == nil ? text : Array(text.dropFirst(start.inputIDs.length))
+        console.write((prompt ?? "") + tokenizer.decode(shown, skipSpecialTokens: true) + "\n")
       }
     }
     return .done
@@ -86,17 +87,22 @@ struct GenerateCommand: ToolCommand {
     return ModelInputs(inputIDs: try TokenArray([[first]]))
   }
 
-  /// Prints prompt and text as far as they are certain.
+  /// Prints prompt and text as far as they are certain: the prompt as it was given, since a tokenizer may give lower case
+  /// back, and behind it what the new tokens say by themselves (`TextGenerationPipeline.postprocess`, Transformers 5.23).
   private func stream(
     _ model: any CausalLanguageModel, _ start: ModelInputs, _ settings: GenerationSettings,
     _ tokenizer: Tokenizer, to console: Console
   ) throws(CheckpointError) {
     var decoder = tokenizer.streamingDecoder(skipSpecialTokens: true)
-    var waiting = Array(start.inputIDs.elements)
+    var waiting = prompt == nil ? Array(start.inputIDs.elements) : []
+    var head = prompt ?? ""
     _ = try model.generate(
       start, settings,
       received: { (tokens) throws(CheckpointError) in
-        for token in waiting + tokens { console.write(try decoder.append(token)) }
+        for token in waiting + tokens {
+          console.write(head + (try decoder.append(token)))
+          head = ""
+        }
         waiting = []
       })
     console.write(try decoder.finish() + "\n")

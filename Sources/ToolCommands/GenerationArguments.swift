@@ -80,25 +80,26 @@ struct GenerationArguments: ParsableArguments {
   @Option(help: "What draws begin from: the same seed gives the same text.")
   var seed: UInt64 = 0
 
-  /// The settings with what was given in place of what the files say.
+  /// The settings with what was given in place of what the files say. What is not given is not set: a file's value may be
+  /// wrong as long as it does not matter.
   func applied(to settings: GenerationSettings) -> GenerationSettings {
     var settings = settings
-    settings.maxNewTokens = maxNewTokens ?? settings.maxNewTokens
-    settings.topK = topK ?? settings.topK
-    settings.topP = topP ?? settings.topP
+    if let maxNewTokens { settings.maxNewTokens = maxNewTokens }
+    if let topK { settings.topK = topK }
+    if let topP { settings.topP = topP }
     if topK != nil || topP != nil || temperature != nil { settings.samples = true }
     if temperature == 0 {
       settings.samples = false
-    } else {
-      settings.temperature = temperature ?? settings.temperature
+    } else if let temperature {
+      settings.temperature = temperature
     }
-    settings.beamCount = numBeams ?? settings.beamCount
-    settings.lengthPenalty = lengthPenalty ?? settings.lengthPenalty
-    settings.earlyStopping = earlyStopping?.setting ?? settings.earlyStopping
-    settings.returnedSequenceCount = numReturnSequences ?? settings.returnedSequenceCount
-    settings.repetitionPenalty = repetitionPenalty ?? settings.repetitionPenalty
-    settings.noRepeatNGramSize = noRepeatNgramSize ?? settings.noRepeatNGramSize
-    settings.padTokenID = padTokenID ?? settings.padTokenID
+    if let numBeams { settings.beamCount = numBeams }
+    if let lengthPenalty { settings.lengthPenalty = lengthPenalty }
+    if let earlyStopping { settings.earlyStopping = earlyStopping.setting }
+    if let numReturnSequences { settings.returnedSequenceCount = numReturnSequences }
+    if let repetitionPenalty { settings.repetitionPenalty = repetitionPenalty }
+    if let noRepeatNgramSize { settings.noRepeatNGramSize = noRepeatNgramSize }
+    if let padTokenID { settings.padTokenID = padTokenID }
     settings.seed = seed
     switch endTokens {
     case nil: break

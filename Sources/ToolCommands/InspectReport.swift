@@ -51,7 +51,7 @@ struct InspectReport {
     var unreadable: [String] = []
     do throws(CheckpointError) {
       do throws(CheckpointError) {
-        configuration = try ModelConfiguration(inDirectory: source)
+        configuration = try ModelConfiguration(inDirectory: source, of: checkpoint.graph)
       } catch {
         // Another kind of model is none that names could tell better; a faulty file leaves the names.
         guard error.kind != .unsupported else { throw error }
@@ -209,7 +209,7 @@ extension InspectReport {
     var lines = ["\(singleLine(source)): \(checkpoint.format.rawValue) (\(checkpoint.container))"]
     let parameters = ties.reduce(0) { $0 + $1.weight.shape.elementCount }
     lines.append(
-      "\(rows.count) tensors, \(ByteSize.count(parameters)) elements, "
+      "\(counted(rows.count, "tensor")), \(ByteSize.count(parameters)) elements, "
         + ByteSize.text(ties.reduce(0) { $0 + $1.weight.byteCount }))
     if let model {
       lines.append("model: " + model.description + (model.doubt == nil ? ", certain" : ", likely"))

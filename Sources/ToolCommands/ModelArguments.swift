@@ -9,6 +9,12 @@ struct ModelArguments: ParsableArguments {
       valueName: "model"))
   var path: String
 
+  @Option(
+    help: ArgumentHelp(
+      "The class to run, by Transformers' name, where another is meant than files and weights say.",
+      valueName: "class"))
+  var architecture: String?
+
   @OptionGroup var sourceOptions: SourceOptions
 
   @OptionGroup var filling: FillingOptions
@@ -18,21 +24,26 @@ struct ModelArguments: ParsableArguments {
 
   /// Opens the model's files; what is worth knowing goes to standard error.
   ///
-  /// - Parameter place: Where they lie, if it is another place than the one that was given.
-  func open(_ console: Console, at place: String? = nil) throws(CheckpointError) -> ModelSource {
+  /// - Parameters:
+  ///   - place: Where they lie, if it is another place than the one that was given.
+  ///   - className: The class where none is given, as a recorded run names it.
+  func open(
+    _ console: Console, at place: String? = nil, class className: String? = nil
+  ) throws(CheckpointError) -> ModelSource {
     let source = try ModelSource(
       place ?? path, options: sourceOptions.openOptions,
-      fill: filling.patterns.isEmpty ? LoadOptions.everything : filling.patterns)
+      fill: filling.patterns.isEmpty ? LoadOptions.everything : filling.patterns,
+      class: architecture ?? className)
     for note in source.checkpoint.notes + source.notes { console.writeNote(note) }
     return source
   }
 
-  /// Loads the model of a class, or of the one that the configuration names.
+  /// Loads the model of the class that is given, or else of that one, or of the one that the files name.
   func load(
-    _ className: String?, _ console: Console
+    orNamed className: String? = nil, _ console: Console
   ) throws(CheckpointError) -> any LanguageModel {
-    let source = try open(console)
-    return try load(try source.modelClass(named: className), of: source, console)
+    let source = try open(console, class: className)
+    return try load(try source.modelClass(), of: source, console)
   }
 
   /// Loads a model from opened files.

@@ -49,7 +49,7 @@ struct ReceiptReport {
       if !isDryRun { lines.append("  not verified (--no-verify)") }
     case .equal(let tensors, let bytes):
       lines.append(
-        "  verified  \(tensors) tensors and \(ByteSize.text(bytes)) read back and compared: equal"
+        "  verified  \(counted(tensors, "tensor")) and \(ByteSize.text(bytes)) read back and compared: equal"
           + (receipt.casts.isEmpty ? ", bit for bit" : " to the cast of the source"))
     }
     if let forward {
@@ -76,7 +76,7 @@ struct ReceiptReport {
       }
     }
     return kinds.map { kind in
-      var line = "\(kind.count) tensors from \(kind.from) to \(kind.to)"
+      var line = "\(counted(kind.count, "tensor")) from \(kind.from) to \(kind.to)"
       if let error = kind.error {
         line += ", largest rounding error \(NumberText.significant(error))"
         if error > 0 { line += " in \(singleLine(kind.worst))" }

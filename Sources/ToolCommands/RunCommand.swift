@@ -26,9 +26,6 @@ struct RunCommand: ToolCommand {
   @Flag(help: "Write attentions.0 … too.")
   var attentions = false
 
-  @Option(help: "The class to run, by Transformers' name (default: that of the configuration).")
-  var architecture: String?
-
   @Option(help: "How numbers are computed; only float32 is implemented.")
   var precision: Precision = .float32
 
@@ -46,7 +43,7 @@ struct RunCommand: ToolCommand {
         .unsupported, CheckpointError.Site(field: "precision"),
         "\(precision.rawValue) is not implemented", remedy: "use --precision float32")
     }
-    let loaded = try model.load(architecture, console)
+    let loaded = try model.load(console)
     var options = RunOptions()
     if hiddenStates { options.extras.insert(.hiddenStates) }
     if attentions { options.extras.insert(.attentions) }

@@ -239,8 +239,15 @@ enum LineFile {
   private static func input(
     _ bytes: [UInt8], _ path: String, line: Int, offset: Int
   ) throws(CheckpointError) -> TokenizerInput {
-    let value = try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "line \(line)", base: offset)
+    let value: JSONValue
+    do throws(CheckpointError) {
+      value = try locating(file: path) { () throws(ParseFailure) in
+        try JSONValue(parsing: bytes, context: "line \(line)", base: offset)
+      }
+    } catch {
+      var explained = error
+      explained.remedy = "each line is a JSON object, {\"text\": …}; plain texts are arguments"
+      throw explained
     }
     let pair = value["pair"].flatMap { $0 == .null ? nil : $0 }
     guard let text = value["text"]?.string, pair == nil || pair?.string != nil else {

@@ -21,9 +21,6 @@ struct VerifyCommand: ToolCommand {
   @Option(help: "The inputs of the recorded run, if GOLDEN does not hold them.")
   var inputs: String?
 
-  @Option(help: "The class to run (default: that of the record, else that of the configuration).")
-  var architecture: String?
-
   @Option(
     help:
       "How much values may differ relatively (default: by the type of the record; 0 if only the other is given)."
@@ -52,7 +49,7 @@ struct VerifyCommand: ToolCommand {
 
   mutating func run(on console: Console) throws -> ToolExit {
     let record = try GoldenRecord(opening: golden, inputs: inputs)
-    let loaded = try model.load(architecture ?? record.origin.modelClass, console)
+    let loaded = try model.load(orNamed: record.origin.modelClass, console)
     var tolerance = Tolerance.standard(computedIn: record.origin.dtype)
     // One that is given alone stands alone, as with diff.
     if rtol != nil || atol != nil {

@@ -105,7 +105,8 @@ extension ModelSource {
     guard let bytes = try plan.bytes("config.json", limits) else { return settings }
     return try ModelConfiguration(
       parsing: bytes, file: configurationFile,
-      task: try plan.bytes("task.json", limits).map { (bytes: $0, file: "task.json") })
+      task: try plan.bytes("task.json", limits).map { (bytes: $0, file: "task.json") },
+      family: layout.model.architecture.family)
   }
 }
 

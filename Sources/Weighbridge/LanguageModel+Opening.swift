@@ -13,7 +13,7 @@ extension LanguageModel {
     from path: String, options: LoadOptions = LoadOptions(),
     opening openOptions: OpenOptions = OpenOptions()
   ) throws(CheckpointError) -> Self {
-    try ModelSource(path, options: openOptions, fill: options.fill)
+    try ModelSource(path, options: openOptions, fill: options.fill, class: className)
       .load(Self.self, options: options)
   }
 }
@@ -22,13 +22,15 @@ extension LanguageModel {
 ///
 /// - Parameters:
 ///   - path: A directory, or a file with its `config.json` beside it; see ``ModelSource``.
-///   - className: One of ``ModelClass/names``; the first that the settings name if nil.
+///   - className: One of ``ModelClass/names``; the first that the settings name if nil, or that of the weights where these
+///     leave no choice.
 /// - Throws: `unsupported` for a class that is not implemented; what ``ModelSource/init(_:options:)`` and
 ///   ``ModelSource/load(_:options:)`` throw.
 public func loadLanguageModel(
   from path: String, class className: String? = nil, options: LoadOptions = LoadOptions(),
   opening openOptions: OpenOptions = OpenOptions()
 ) throws(CheckpointError) -> any LanguageModel {
-  let source = try ModelSource(path, options: openOptions, fill: options.fill)
-  return try source.load(try source.modelClass(named: className).type, options: options)
+  let source = try ModelSource(
+    path, options: openOptions, fill: options.fill, class: className)
+  return try source.load(try source.modelClass().type, options: options)
 }

@@ -1,7 +1,7 @@
 public import CheckpointBytes
 public import Checkpoints
-public import LanguageModels
-public import LayoutRules
+internal import LanguageModels
+internal import LayoutRules
 public import Tokenizers
 internal import WeightGraph
 
@@ -24,15 +24,17 @@ public struct ModelSource: Sendable {
   public let notes: [String]
 
   /// The weights that models are loaded from: those of a preset under Transformers' names.
-  private let weights: WeightGraph
+  let weights: WeightGraph
   let settings: ModelConfiguration
   let limits: ReadLimits
   /// The files of a KerasHub preset in Transformers' form; nil where they lie in the directory as they are.
   private let files: CompanionPlan?
   /// The parameters that become zeros where the layout does not hold them.
-  private let fill: [NamePattern]
+  let fill: [NamePattern]
+  /// The class that was named instead of what the settings name.
+  let className: String?
   /// What a KerasHub preset has no place for, and zeros were not asked for.
-  private let absences: [LoadReport.Entry]
+  let absences: [LoadReport.Entry]
 
   /// Opens weights and settings.
   ///
@@ -40,16 +42,22 @@ public struct ModelSource: Sendable {
   ///   - path: A directory, or a file of weights with its configuration beside it.
   ///   - fill: The parameters that become zeros where the checkpoint's layout has no place for them, beside those of
   ///     ``LoadOptions/fill``: a KerasHub preset is bound here already.
+  ///   - className: One of ``ModelClass/names``, which goes before what the settings name. A `config.json` of 2018 or 2019 names
+  ///     no model at all: the family is then that of this class, or that of the weights where they leave no choice.
   /// - Throws: `notFound` without `config.json`; what ``Checkpoint/open(_:options:)`` and ``ModelConfiguration`` throw.
   public init(
     _ path: String, options: OpenOptions = OpenOptions(),
-    fill: [NamePattern] = LoadOptions.everything
+    fill: [NamePattern] = LoadOptions.everything, class className: String? = nil
   ) throws(CheckpointError) {
     let checkpoint = try Checkpoint.open(path, options: options)
     let directory = try Self.directory(of: path)
     let companions = try DirectoryCompanions(
       path, weights: checkpoint.files, limits: options.limits)
-    guard let settings = try companions.configuration() else {
+    guard
+      let settings = try companions.configuration(
+        family: className.flatMap { ModelClass(named: $0)?.family }
+          ?? ModelFamily(certainlyOf: checkpoint.graph))
+    else {
       let configurationFile = Directory.join(directory, "config.json")
       throw CheckpointError(
         .notFound, file: configurationFile,
@@ -61,7 +69,7 @@ public struct ModelSource: Sendable {
     try self.init(
       path, directory: directory, checkpoint: checkpoint, settings: settings,
       companions: settings.convention == .kerasHub ? companions : nil, limits: options.limits,
-      fill: fill)
+      fill: fill, className: className)
   }
 
   /// Takes weights and settings that need not lie in files.
@@ -70,7 +78,7 @@ public struct ModelSource: Sendable {
   init(
     _ path: String, directory: String, checkpoint: Checkpoint, settings: ModelConfiguration,
     companions: DirectoryCompanions?, limits: ReadLimits,
-    fill: [NamePattern] = LoadOptions.everything
+    fill: [NamePattern] = LoadOptions.everything, className: String? = nil
   ) throws(CheckpointError) {
     self.path = path
     self.directory = directory
@@ -78,6 +86,7 @@ public struct ModelSource: Sendable {
     self.settings = settings
     self.limits = limits
     self.fill = fill
+    self.className = className
     configurationFile = settings.file
     switch settings.convention {
     case .transformers:
@@ -134,91 +143,6 @@ extension ModelSource {
       try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
     }
   }
-
-  /// A class by its name, or the first that the settings name, as Transformers' `AutoModel…` take it.
-  ///
-  /// - Throws: `unsupported` for a class that is not implemented, `notFound` if none is named.
-  public func modelClass(named name: String? = nil) throws(CheckpointError) -> ModelClass {
-    guard let name else {
-      return try ModelClass(configuration: configuration, file: configurationFile)
-    }
-    guard let found = ModelClass(named: name) else {
-      throw CheckpointError(
-        .unsupported, CheckpointError.Site(field: "architecture"),
-        "there is no class \(quoted(name)) here",
-        remedy: ModelClass.remedy(for: name, of: settings.family))
-    }
-    return found
-  }
-
-  /// The family's class with a head, whatever class the settings name: as Transformers' `AutoModelFor…` take it.
-  ///
-  /// - Throws: `unsupported` if the family has no such class.
-  public func modelClass(of head: ModelHead) throws(CheckpointError) -> ModelClass {
-    guard let name = head.className(in: settings.family), let found = ModelClass(named: name)
-    else {
-      throw CheckpointError(
-        .unsupported, file: configurationFile, field: "model_type",
-        "\(settings.family.rawValue) has no model of the kind \(head.rawValue)")
-    }
-    return found
-  }
-
-  /// Loads a model of a class.
-  ///
-  /// - Throws: What ``LanguageModel/init(weights:document:file:options:)`` throws, with the path; `inconsistent` if the
-  ///   settings contradict the weights.
-  public func load<Model: LanguageModel>(
-    _ type: Model.Type, options: LoadOptions = LoadOptions()
-  ) throws(CheckpointError) -> Model {
-    var options = options
-    options.fill += fill
-    if Model.self is any CausalLanguageModel.Type {
-      options.generation = generation(Model.Configuration.self)
-    }
-    do throws(CheckpointError) {
-      let model = try Model(
-        weights: weights, document: configuration, file: configurationFile,
-        options: options)
-      // Of another class than the settings name, they do not know the head's sizes.
-      if settings.convention == .transformers, settings.heads.first == Model.head {
-        try settings.check(against: model.info.architecture)
-      }
-      return model
-    } catch {
-      let explained = explained(error)
-      throw explained.site.file == nil ? explained.inFile(path) : explained
-    }
-  }
-
-  /// The error for a parameter that is not there because a preset has no place for it: the reason and what can be done.
-  private func explained(_ error: CheckpointError) -> CheckpointError {
-    guard error.kind == .notFound, let name = error.tensor,
-      let entry = absences.first(where: { $0.parameters.contains(ExactName(name)) })
-    else { return error }
-    return CheckpointError(
-      .notFound, error.site, tensor: name, entry.detail ?? "the layout does not hold it",
-      remedy: "--fill-zeros \(quoted(name)) puts zeros there")
-  }
-
-  /// The settings of `generation_config.json`; where it is not there those of `config.json`, with the model's special
-  /// tokens. What is wrong with them matters only to whoever generates text.
-  private func generation<Configuration: ModelConfig>(
-    _ type: Configuration.Type
-  ) -> Result<GenerationSettings, CheckpointError> {
-    let name = "generation_config.json"
-    do throws(CheckpointError) {
-      if let document = try document(name) {
-        return .success(
-          try GenerationSettings(document, file: Directory.join(directory, name)))
-      }
-      var settings = try GenerationSettings(configuration, file: configurationFile)
-      settings.take(specialTokensOf: try Configuration(configuration, file: configurationFile))
-      return .success(settings)
-    } catch {
-      return .failure(error)
-    }
-  }
 }
 
 extension ModelSource {
@@ -226,12 +150,26 @@ extension ModelSource {
   ///
   /// - Throws: What ``Tokenizer/load(from:as:)`` throws.
   public func tokenizer() throws(CheckpointError) -> Tokenizer {
-    guard let files else { return try Tokenizer.load(from: directory) }
+    guard let files else {
+      return try Tokenizer.load(from: directory, as: try unnamedTokenizerClass())
+    }
     var contents: [String: [UInt8]] = [:]
     for file in files.files where Self.tokenizerFiles.contains(file.path) {
       contents[file.path] = try file.bytes(limits)
     }
     return try Tokenizer.load(from: directory, contents: contents)
+  }
+
+  /// The class of a tokenizer where no file names one: beside a `config.json` of 2018 or 2019.
+  private func unnamedTokenizerClass() throws(CheckpointError) -> TokenizerClass? {
+    guard configuration["model_type"] == nil, configuration["tokenizer_class"] == nil,
+      try document("tokenizer_config.json")?["tokenizer_class"] == nil
+    else { return nil }
+    switch settings.family {
+    case .bert: return .bert
+    case .gpt2: return .gpt2
+    case .roberta: return .roberta
+    }
   }
 
   /// What a conversion writes for the tokenizer of a preset, and the settings that name its family.

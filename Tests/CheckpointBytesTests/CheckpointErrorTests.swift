@@ -87,4 +87,17 @@ import Testing
     let own = ParseFailure(.malformed, "header", tensor: "mine", "").located(file: "f", tensor: "t")
     #expect(own.tensor == "mine")
   }
+
+  @Test("A name becomes an argument that a shell takes whole, and that matches the name")
+  func shellPatterns() {
+    #expect(shellPattern("encoder.weight") == "'encoder.weight'")
+    #expect(
+      shellPattern("callbacks.Model{'monitor': 'val'}.best")
+        == #"'callbacks.Model{'\''monitor'\'': '\''val'\''}.best'"#)
+    #expect(shellPattern("a\n\tb") == "'a*b'")
+    let long = "start." + String(repeating: "x", count: 300) + ".end"
+    let pattern = shellPattern(long)
+    #expect(pattern.utf8.count < 200)
+    #expect(NamePattern(String(pattern.dropFirst().dropLast())).matches(ExactName(long)))
+  }
 }

@@ -1,5 +1,6 @@
 import CheckpointBytes
 import LanguageModels
+import LayoutRules
 import Testing
 
 /// A JSON object of a text.
@@ -70,16 +71,48 @@ func document(_ text: String) throws -> JSONValue {
     #expect(gpt2.intermediateSize == 96)
   }
 
-  @Test("Labels are counted by id2label, or by num_labels")
-  func labels() throws {
-    let named = try BertConfig(
-      document(#"{"id2label": {"0": "no", "1": "yes", "2": "perhaps"}, "num_labels": 9}"#))
-    #expect(named.labels.count == 3)
-    #expect(named.labels.name(of: 2) == "perhaps")
-    #expect(named.labels.name(of: 3) == "LABEL_3")
-    #expect(try BertConfig(document(#"{"num_labels": 7}"#)).labels.count == 7)
-    let error = failure { _ = try BertConfig(document(#"{"id2label": {"a": "b"}}"#)) }
-    #expect(error?.site.field == "id2label")
+  /// What `AutoConfig.from_pretrained` of Transformers 5.23 gives: `num_labels` and `id2label`.
+  @Test(
+    "num_labels says how many labels there are, and id2label names them if it has as many",
+    arguments: [
+      (#"{}"#, ["LABEL_0", "LABEL_1"]), (#"{"id2label": null}"#, ["LABEL_0", "LABEL_1"]),
+      (#"{"id2label": {"0": "no"}}"#, ["no"]),
+      (#"{"id2label": {"0": "no", "1": "yes", "2": "perhaps"}}"#, ["no", "yes", "perhaps"]),
+      (#"{"num_labels": 1}"#, ["LABEL_0"]),
+      (#"{"num_labels": 3, "id2label": null}"#, ["LABEL_0", "LABEL_1", "LABEL_2"]),
+      (#"{"num_labels": 3, "id2label": {}}"#, ["LABEL_0", "LABEL_1", "LABEL_2"]),
+      (#"{"num_labels": 1, "id2label": {"0": "no", "1": "yes"}}"#, ["LABEL_0"]),
+      (#"{"num_labels": 2, "id2label": {"0": "no"}}"#, ["LABEL_0", "LABEL_1"]),
+      (#"{"num_labels": 2, "id2label": {"0": "no", "1": "yes"}}"#, ["no", "yes"]),
+      (
+        #"{"num_labels": 3, "id2label": {"0": "no", "1": "yes"}, "label2id": {"no": 0}}"#,
+        ["LABEL_0", "LABEL_1", "LABEL_2"]
+      ),
+      (#"{"id2label": {"1": "b", "0": "a", "2": "c"}}"#, ["a", "b", "c"]),
+      (#"{"id2label": {"0": 0, "1": 0.5, "2": true}}"#, ["0", "0.5", "true"]),
+      (#"{"label2id": {"A": 0, "B": 1, "C": 2}}"#, ["LABEL_0", "LABEL_1"]),
+    ])
+  func labels(_ text: String, _ names: [String]) throws {
+    let labels = try BertConfig(document(text)).labels
+    #expect(labels.count == names.count)
+    #expect((0..<labels.count).map(labels.name) == names)
+    let file = try ModelConfiguration(
+      parsing: Array(
+        text.replacing("{", with: #"{"model_type": "bert", "#, maxReplacements: 1)
+          .replacing(#", }"#, with: "}").utf8), file: "config.json")
+    #expect(file.labelCount == names.count)
+  }
+
+  @Test(
+    "Labels of another form are malformed, with the key",
+    arguments: [
+      (#"{"id2label": {"a": "b"}}"#, "id2label"), (#"{"id2label": ["a", "b"]}"#, "id2label"),
+      (#"{"id2label": {"1.0": "b"}}"#, "id2label"), (#"{"num_labels": "3"}"#, "num_labels"),
+      (#"{"num_labels": 2.5}"#, "num_labels"), (#"{"num_labels": -1}"#, "num_labels"),
+    ])
+  func malformedLabels(_ text: String, _ field: String) throws {
+    let error = failure { _ = try BertConfig(document(text)) }
+    #expect(error?.kind == .malformed && error?.site.field == field)
   }
 
   @Test(
@@ -225,12 +258,11 @@ func document(_ text: String) throws -> JSONValue {
   }
 
   @Test(
-    "A setting that would change the text and is not implemented is refused, and named",
+    "A setting that would change any text and is not implemented is refused, and named",
     arguments: [
-      #"{"bad_words_ids": [[1]]}"#, #"{"min_p": 0.1}"#, #"{"typical_p": 0.5}"#,
-      #"{"forced_eos_token_id": 3}"#, #"{"suppress_tokens": [4]}"#, #"{"num_beam_groups": 2}"#,
-      #"{"renormalize_logits": true}"#, #"{"guidance_scale": 1.5}"#, #"{"epsilon_cutoff": 0.1}"#,
-      #"{"stop_strings": ["."]}"#, #"{"penalty_alpha": 0.6}"#,
+      #"{"bad_words_ids": [[1]]}"#, #"{"forced_eos_token_id": 3}"#, #"{"suppress_tokens": [4]}"#,
+      #"{"guidance_scale": 1.5}"#, #"{"stop_strings": ["."]}"#,
+      #"{"encoder_repetition_penalty": 1.5}"#, #"{"remove_invalid_values": true}"#,
     ])
   func unsupported(_ text: String) throws {
     let settings = try document(text)
@@ -245,18 +277,18 @@ func document(_ text: String) throws -> JSONValue {
     _ = try GenerationSettings(
       document(
         #"""
-        {"typical_p": 1.0, "num_beam_groups": 1, "diversity_penalty": 0.0, "bad_words_ids": null,
-         "encoder_no_repeat_ngram_size": 0, "remove_invalid_values": false, "guidance_scale": 1}
+        {"typical_p": 1.0, "num_beam_groups": 1, "diversity_penalty": 0.5, "bad_words_ids": null,
+         "encoder_no_repeat_ngram_size": 0, "remove_invalid_values": false, "guidance_scale": 1,
+         "suppress_tokens": []}
         """#))
   }
 
-  @Test("A value out of range is malformed, with the file")
+  @Test("A value that no search can use is malformed, with the file")
   func range() throws {
     let error = failure {
-      _ = try GenerationSettings(document(#"{"temperature": 0.0}"#), file: "generation_config.json")
+      _ = try GenerationSettings(document(#"{"num_beams": 0}"#), file: "generation_config.json")
     }
     #expect(error?.kind == .malformed)
-    #expect(
-      error?.site == CheckpointError.Site(file: "generation_config.json", field: "temperature"))
+    #expect(error?.site == CheckpointError.Site(file: "generation_config.json", field: "num_beams"))
   }
 }

@@ -176,6 +176,61 @@ func rows(_ value: JSONValue?) -> [[Int]] {
     #expect(try model.generate(try recorded.inputs(), settings) == beams)
   }
 
+  /// What `generate` of Transformers 5.23 does with each of these in `generation_config.json`: greedy search passes over what
+  /// only matters where tokens are drawn or where there are beams, and the same of the others.
+  @Test(
+    "What a file states is wrong only in a search that it matters in",
+    arguments: [
+      (#""temperature": 0"#, "drawing", FailureKind.malformed),
+      (#""temperature": -1.0"#, "drawing", .malformed),
+      (#""temperature": "x""#, "drawing", .malformed),
+      (#""temperature": 1e-6"#, "", .malformed), (#""temperature": null"#, "", .malformed),
+      (#""top_k": -1"#, "drawing", .malformed), (#""top_k": 5.0"#, "drawing", .malformed),
+      (#""top_k": "x""#, "drawing", .malformed), (#""top_k": 0"#, "", .malformed),
+      (#""top_p": 1.5"#, "", .malformed), (#""top_p": -0.1"#, "drawing", .malformed),
+      (#""typical_p": 0.95"#, "drawing", .unsupported), (#""typical_p": 1.5"#, "", .unsupported),
+      (#""min_p": 0.1"#, "drawing", .unsupported), (#""min_p": 0.0"#, "", .unsupported),
+      (#""top_h": 0.5"#, "drawing", .unsupported),
+      (#""epsilon_cutoff": 0.1"#, "drawing", .unsupported),
+      (#""epsilon_cutoff": 1.0"#, "", .unsupported),
+      (#""epsilon_cutoff": -0.5"#, "", .unsupported),
+      (#""eta_cutoff": 0.1"#, "drawing", .unsupported),
+      (#""eta_cutoff": 2.0"#, "", .unsupported),
+      (#""length_penalty": "x""#, "beams", .malformed),
+      (#""num_beam_groups": 2"#, "beams", .unsupported),
+      (#""renormalize_logits": true"#, "beams", .unsupported),
+      (#""diversity_penalty": 0.5"#, "", .unsupported),
+      (#""penalty_alpha": 0.6"#, "greedy", .unsupported),
+      (#""min_length": -1"#, "", .malformed), (#""no_repeat_ngram_size": -1"#, "", .malformed),
+    ])
+  func conditionalSettings(_ setting: String, _ search: String, _ kind: FailureKind) throws {
+    let recorded = try #require(RecordedText.searches.first)
+    let model = try recorded.model()
+    let key = try document("{\(setting)}").members?.first?.key.string
+    let searches: [(name: Set<String>, settings: String)] = [
+      (["greedy"], ""), (["drawing"], #", "do_sample": true"#), (["beams"], #", "num_beams": 2"#),
+      (["drawing", "beams"], #", "do_sample": true, "num_beams": 2"#),
+    ]
+    for (names, others) in searches {
+      var settings = try GenerationSettings(
+        document("{\(setting)\(others)}"), file: "generation_config.json")
+      settings.maxNewTokens = 2
+      let error = failure { _ = try model.generate(try recorded.inputs(), settings) }
+      #expect((error != nil) == names.contains(search), "\(names)")
+      if let error {
+        #expect(error.kind == kind)
+        #expect(error.site == CheckpointError.Site(file: "generation_config.json", field: key))
+      }
+      // What is set in its place counts instead.
+      settings.temperature = 1
+      settings.topK = 0
+      settings.topP = 1
+      settings.lengthPenalty = 1
+      let after = failure { _ = try model.generate(try recorded.inputs(), settings) }
+      #expect((after != nil) == (error != nil && kind == .unsupported))
+    }
+  }
+
   @Test("Requests that make no sense are refused, and name what is wrong")
   func refusals() throws {
     let recorded = try #require(RecordedText.searches.first)
@@ -189,8 +244,10 @@ func rows(_ value: JSONValue?) -> [[Int]] {
       let inputs = try inputs ?? recorded.inputs()
       return failure { _ = try model.generate(inputs, settings) }?.site.field
     }
-    #expect(try field { $0.temperature = 0 } == "temperature")
-    #expect(try field { $0.topP = 1.5 } == "top_p")
+    #expect(try field { ($0.samples, $0.temperature) = (true, 0) } == "temperature")
+    #expect(try field { ($0.samples, $0.topP) = (true, -0.5) } == "top_p")
+    #expect(try field { ($0.samples, $0.topK) = (true, -1) } == "top_k")
+    #expect(try field { ($0.beamCount, $0.lengthPenalty) = (2, .infinity) } == "length_penalty")
     #expect(try field { $0.beamCount = 0 } == "num_beams")
     #expect(try field { $0.beamCount = .max } == "num_beams")
     #expect(try field { $0.repetitionPenalty = -1 } == "repetition_penalty")

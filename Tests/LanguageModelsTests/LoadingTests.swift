@@ -182,6 +182,23 @@ import WeightGraph
     #expect(error?.site.field == key)
   }
 
+  @Test("Fewer layers than the weights have are the first ones; the rest is in the report")
+  func fewerLayers() throws {
+    let changed = try settings([JSONValue.Member("num_hidden_layers", .integer(1))])
+    let model = try BertForMaskedLM(weights: graph, document: changed)
+    #expect(model.info.architecture.sizes.layers == 1)
+    let aside = model.report.entries.filter { $0.outcome == .dropped }.flatMap(\.stored)
+    #expect(aside.filter { $0.string.hasPrefix("bert.encoder.layer.1.") }.count == 16)
+    #expect(!model.report.entries.flatMap(\.parameters).contains { $0.string.contains("layer.1.") })
+    #expect(model.remarks.count == 1)
+    let outputs = try model(
+      ModelInputs(inputIDs: TokenArray([[1, 2, 3]])), options: RunOptions(extras: .hiddenStates))
+    let whole = try BertForMaskedLM(weights: graph, document: recorded.configuration)(
+      ModelInputs(inputIDs: TokenArray([[1, 2, 3]])), options: RunOptions(extras: .hiddenStates))
+    #expect(outputs.numbered("hidden_states").count == 2)
+    #expect(outputs["hidden_states.1"]?.values == whole["hidden_states.1"]?.values)
+  }
+
   @Test("What the reference warns of is remarked")
   func remarks() throws {
     let decoding = try settings([JSONValue.Member("is_decoder", .boolean(true))])

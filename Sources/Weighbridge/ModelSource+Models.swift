@@ -1,0 +1,119 @@
+public import CheckpointBytes
+internal import Checkpoints
+public import LanguageModels
+public import LayoutRules
+internal import WeightGraph
+
+extension ModelSource {
+  /// A class by its name, or the first that the settings name, as Transformers' `AutoModel…` take it; where they name none,
+  /// that of the weights, if these leave no choice.
+  ///
+  /// - Throws: `unsupported` for a class that is not implemented, `notFound` if none is named.
+  public func modelClass(named name: String? = nil) throws(CheckpointError) -> ModelClass {
+    // `??` would lose the type of the error.
+    var wanted = name ?? className
+    if wanted == nil { wanted = try recognizedClass() }
+    guard let name = wanted else {
+      return try ModelClass(configuration: configuration, file: configurationFile)
+    }
+    guard let found = ModelClass(named: name) else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(field: "architecture"),
+        "there is no class \(quoted(name)) here",
+        remedy: ModelClass.remedy(for: name, of: settings.family))
+    }
+    return found
+  }
+
+  /// The family's class with a head, whatever class the settings name: as Transformers' `AutoModelFor…` take it.
+  ///
+  /// - Throws: `unsupported` if the family has no such class.
+  public func modelClass(of head: ModelHead) throws(CheckpointError) -> ModelClass {
+    if let className {
+      let found = try modelClass(named: className)
+      guard found.type.head == head else {
+        throw CheckpointError(
+          .mismatch, CheckpointError.Site(field: "architecture"),
+          "\(className) is no model of the kind \(head.rawValue)")
+      }
+      return found
+    }
+    guard let name = head.className(in: settings.family), let found = ModelClass(named: name)
+    else {
+      throw CheckpointError(
+        .unsupported, file: configurationFile, field: "model_type",
+        "\(settings.family.rawValue) has no model of the kind \(head.rawValue)")
+    }
+    return found
+  }
+
+  /// The class that the weights show beyond doubt, where the settings name none.
+  private func recognizedClass() throws(CheckpointError) -> String? {
+    guard settings.convention == .transformers, settings.classNames.isEmpty else { return nil }
+    let model = try RecognizedModel(weights, family: settings.family)
+    guard case .likely(let reason) = model.certainty else {
+      return model.architecture.head.className(in: settings.family)
+    }
+    throw CheckpointError(
+      .notFound, file: configurationFile, field: "architectures",
+      "the configuration names no class, and the weights leave a choice: \(reason)",
+      remedy: "name the class, as with --architecture "
+        + (model.architecture.head.className(in: settings.family) ?? "BertModel"))
+  }
+
+  /// Loads a model of a class.
+  ///
+  /// - Throws: What ``LanguageModel/init(weights:document:file:options:)`` throws, with the path; `inconsistent` if the
+  ///   settings contradict the weights.
+  public func load<Model: LanguageModel>(
+    _ type: Model.Type, options: LoadOptions = LoadOptions()
+  ) throws(CheckpointError) -> Model {
+    var options = options
+    options.fill += fill
+    if Model.self is any CausalLanguageModel.Type {
+      options.generation = generation(Model.Configuration.self)
+    }
+    do throws(CheckpointError) {
+      let model = try Model(
+        weights: weights, document: configuration, file: configurationFile,
+        options: options)
+      // Of another class than the settings name, they do not know the head's sizes.
+      if settings.convention == .transformers, settings.heads.first == Model.head {
+        try settings.check(against: model.info.architecture)
+      }
+      return model
+    } catch {
+      let explained = explained(error)
+      throw explained.site.file == nil ? explained.inFile(path) : explained
+    }
+  }
+
+  /// The error for a parameter that is not there because a preset has no place for it: the reason and what can be done.
+  private func explained(_ error: CheckpointError) -> CheckpointError {
+    guard error.kind == .notFound, let name = error.tensor,
+      let entry = absences.first(where: { $0.parameters.contains(ExactName(name)) })
+    else { return error }
+    return CheckpointError(
+      .notFound, error.site, tensor: name, entry.detail ?? "the layout does not hold it",
+      remedy: "--fill-zeros \(shellPattern(name)) puts zeros there")
+  }
+
+  /// The settings of `generation_config.json`; where it is not there those of `config.json`, with the model's special
+  /// tokens. What is wrong with them matters only to whoever generates text.
+  private func generation<Configuration: ModelConfig>(
+    _ type: Configuration.Type
+  ) -> Result<GenerationSettings, CheckpointError> {
+    let name = "generation_config.json"
+    do throws(CheckpointError) {
+      if let document = try document(name) {
+        return .success(
+          try GenerationSettings(document, file: Directory.join(directory, name)))
+      }
+      var settings = try GenerationSettings(configuration, file: configurationFile)
+      settings.take(specialTokensOf: try Configuration(configuration, file: configurationFile))
+      return .success(settings)
+    } catch {
+      return .failure(error)
+    }
+  }
+}
