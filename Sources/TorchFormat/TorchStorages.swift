@@ -78,7 +78,7 @@ public struct TorchStorages: Sendable {
     let folder = String(name.dropLast(4)) + "/"
     let root = name.prefix { $0 != "/" } + "/.data/"
     for reference in document.references {
-      guard case .persistent(let id) = document[reference],
+      guard let id = document.persistentID(reference),
         case .tuple(let parts) = document[id], parts.count >= 5,
         case .string("storage") = document[parts[0]],
         let key = TorchStorages.key(parts[2], in: document)
