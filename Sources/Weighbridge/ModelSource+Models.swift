@@ -51,8 +51,16 @@ extension ModelSource {
   private func recognizedClass() throws(CheckpointError) -> String? {
     guard settings.convention == .transformers, settings.classNames.isEmpty else { return nil }
     let model = try RecognizedModel(weights, family: settings.family)
+    let head = model.architecture.head
+    // Masked and causal language models of these families are the same weights, and compute the same: by `is_decoder`.
+    if [.maskedLM, .causalLM].contains(head),
+      model.alternatives.allSatisfy([.maskedLM, .causalLM].contains)
+    {
+      let isDecoder = settings.family == .gpt2 || configuration["is_decoder"] == .boolean(true)
+      return (isDecoder ? ModelHead.causalLM : .maskedLM).className(in: settings.family)
+    }
     guard case .likely(let reason) = model.certainty else {
-      return model.architecture.head.className(in: settings.family)
+      return head.className(in: settings.family)
     }
     throw CheckpointError(
       .notFound, file: configurationFile, field: "architectures",
