@@ -119,7 +119,8 @@ struct ContentWalk {
     add(
       content.place.problem(
         .unsupported, field: "content",
-        ForeignContent(prefix: prefix).description + (content.place.base > 0 ? " behind what was read" : "")))
+        ForeignContent(prefix: prefix).description
+          + (content.place.base > 0 ? " behind what was read" : "")))
   }
 
   private mutating func examineText(_ bytes: [UInt8], _ content: ScannedContent) {

@@ -23,7 +23,8 @@ extension Binding {
     var layers: Set<Int> = []
     for place in places {
       guard let name = entries[place].stored.first,
-        let found = (WrapperSegments.unwrapped(name) ?? name).ends.lazy.compactMap({ spellings[$0] }).first
+        let found = (WrapperSegments.unwrapped(name) ?? name).ends.lazy.compactMap({ spellings[$0] }
+        ).first
       else { continue }
       entries[place].outcome = .claimedTwice
       entries[place].detail = "it is \(quoted(found.stored.string)) too"

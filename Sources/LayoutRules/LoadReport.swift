@@ -93,7 +93,8 @@ public struct LoadReport: Sendable {
       default: true
       }
     }
-    guard let first = refused.first else { return }
+    // One that has an explanation explains others beside it.
+    guard let first = refused.first(where: { $0.remedy != nil }) ?? refused.first else { return }
     let kind: FailureKind =
       switch first.outcome {
       case .missing: .notFound

@@ -53,11 +53,17 @@ extension ModelSource {
     let model = try RecognizedModel(weights, family: settings.family)
     let head = model.architecture.head
     // Masked and causal language models of these families are the same weights, and compute the same: by `is_decoder`.
-    if [.maskedLM, .causalLM].contains(head),
-      model.alternatives.allSatisfy([.maskedLM, .causalLM].contains)
-    {
+    let languageModels: [ModelHead] = [.maskedLM, .causalLM]
+    if languageModels.contains(head), model.alternatives.allSatisfy(languageModels.contains) {
       let isDecoder = settings.family == .gpt2 || configuration["is_decoder"] == .boolean(true)
       return (isDecoder ? ModelHead.causalLM : .maskedLM).className(in: settings.family)
+    }
+    // GPT-2's language model has no parameter of its own; its names stand under one that the body's own file does not have.
+    let prefix = settings.family.bodyPrefix
+    if settings.family == .gpt2, head == .causalLM, model.alternatives == [.base],
+      weights.weights.keys.allSatisfy({ $0.string.hasPrefix(prefix) })
+    {
+      return head.className(in: settings.family)
     }
     guard case .likely(let reason) = model.certainty else {
       return head.className(in: settings.family)

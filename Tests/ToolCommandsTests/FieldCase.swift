@@ -27,18 +27,6 @@ struct FieldCase: CustomTestStringConvertible, Sendable {
     }
   }
 
-  /// Cases that are known to fail (`fixtures/cases/pending`): one that does not fail any more is an issue.
-  private static let pending = Set(
-    FileManager.default.contents(atPath: Fixtures.path("cases/pending")).map {
-      String(decoding: $0, as: UTF8.self).split(separator: "\n").map(String.init)
-    } ?? [])
-
-  /// Runs a check; it has to fail if the case is pending.
-  func expectUnlessPending(_ check: () throws -> Void) throws {
-    guard Self.pending.contains(name) else { return try check() }
-    withKnownIssue { try check() }
-  }
-
   /// Runs the tool on words that name files of the case's folder and files to be written.
   func run(_ words: [String], in scratch: TemporaryDirectory) -> ToolRun {
     ToolRun(
