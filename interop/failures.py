@@ -121,7 +121,11 @@ def check_command(tool, folder):
 def check_newer_structures(tool, case):
     outcome = tool.run("inspect", case.path)
     if outcome.code == 0:
-        tool.inspect(case.path).require(case.weights, case.ties)
+        listing = tool.inspect(case.path)
+        refused = {entry["name"]: entry["refused"] for entry in listing.document.get("others", []) if "refused" in entry}
+        require(set(refused.values()) <= {"unsupported"}, True, f"kinds of what is refused in {refused}")
+        weights = {name: weight for name, weight in case.weights.items() if name not in refused}
+        listing.require(weights, case.ties)
     else:
         require((outcome.code, "(unsupported)" in outcome.error), (65, True), f"exit code, and kind in {outcome.error!r}")
 

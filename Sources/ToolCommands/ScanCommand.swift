@@ -40,8 +40,9 @@ struct ScanReport {
   /// The report for people: each global once, those that matter first.
   var text: String {
     var lines = [
-      "\(singleLine(source)): \(scan.files.count) files, \(scan.pickleCount) pickles, "
-        + "\(Set(scan.findings.compactMap(\.global).map { ExactName($0) }).count) globals"
+      "\(singleLine(source)): \(counted(scan.files.count, "file")), "
+        + "\(counted(scan.pickleCount, "pickle")), "
+        + counted(Set(scan.findings.compactMap(\.global).map { ExactName($0) }).count, "global")
     ]
     for verdict in [CheckpointScan.Verdict.dangerous, .unknown] {
       for finding in scan.findings where finding.verdict == verdict {
