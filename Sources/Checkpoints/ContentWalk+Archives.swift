@@ -169,6 +169,8 @@ extension ContentWalk {
     if listing.failure != nil {
       var rest = try content.part(listing.end..<content.byteCount)
       rest.isFragment = true
+      // What is no archive from its first header on would be taken for one again and again.
+      guard listing.end > 0 else { return try examineRest(rest, try rest.prefix(1_024)) }
       pending.append(rest)
     } else if listing.end < content.byteCount {
       pending.append(try content.part(listing.end..<content.byteCount))

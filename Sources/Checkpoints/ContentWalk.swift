@@ -104,7 +104,7 @@ struct ContentWalk {
   }
 
   /// What no signature tells: text, numbers of a storage that nothing refers to, files of other programs.
-  private mutating func examineRest(
+  mutating func examineRest(
     _ content: ScannedContent, _ prefix: [UInt8]
   ) throws(CheckpointError) {
     let limit = ContentWalk.contentBytes

@@ -95,6 +95,17 @@ struct HiddenCallTests {
     #expect(behind.verdict == .dangerous && behind.pickleCount == 6)
   }
 
+  @Test(
+    "What begins like a tar and has no sound header is looked through once", .timeLimit(.minutes(1))
+  )
+  func brokenTar() throws {
+    var bytes = [UInt8](repeating: 0x20, count: 1_024)
+    bytes.replaceSubrange(257..<262, with: Array("ustar".utf8))
+    let scan = try scan(bytes + call(2))
+    #expect(scan.verdict == .dangerous)
+    #expect(scan.problems.count == 1, "\(scan.problems)")
+  }
+
   @Test("What comes before a break is found, and the break is told")
   func broken() throws {
     let cut = try scan(Array(call(2).dropLast()))
