@@ -67,7 +67,7 @@ let libraries: [Target] = [
     name: "Weighbridge",
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "Checkpoints",
-      "Tokenizers", "LanguageModels", "Verification", collections,
+      "Tokenizers", "TensorEngine", "LanguageModels", "Verification", collections,
     ]),
   .target(name: "WeighbridgeTesting", dependencies: ["Weighbridge"]),
   // 6: the subcommands as testable types

@@ -67,7 +67,7 @@ extension LoadOptions {
 }
 
 /// Runs operators of the engine; what goes wrong there becomes an error that names operator and argument.
-func engine<Result>(
+package func engine<Result>(
   _ body: () throws(EngineError) -> Result
 ) throws(CheckpointError) -> Result {
   do {

@@ -20,7 +20,7 @@ struct EmbedCommand: ToolCommand {
   var texts: [String] = []
 
   @Option(help: "The tokens that count (default: what the directory says, else mean).")
-  var pooling: PoolingChoice?
+  var pooling: PoolingName?
 
   @Flag(help: "Give vectors the length 1.")
   var normalize = false
@@ -34,11 +34,15 @@ struct EmbedCommand: ToolCommand {
   @Flag(help: "Print {\"embeddings\": [[…], …]}.")
   var json = false
 
-  /// The tokens that count.
-  enum PoolingChoice: String, ExpressibleByArgument, CaseIterable {
-    case mean, cls
+  /// A way to make one vector of the tokens', by the name that sentence-transformers gives it.
+  struct PoolingName: ExpressibleByArgument {
+    static let allValueStrings = EmbeddingSettings.Pooling.allCases.map(\.rawValue)
+    let pooling: EmbeddingSettings.Pooling
 
-    var pooling: EmbeddingSettings.Pooling { self == .mean ? .mean : .cls }
+    init?(argument: String) {
+      guard let pooling = EmbeddingSettings.Pooling(rawValue: argument) else { return nil }
+      self.pooling = pooling
+    }
   }
 
   func validate() throws {
@@ -65,7 +69,7 @@ struct EmbedCommand: ToolCommand {
       console.writeNote("only --pooling and --normalize count: \(error)")
     }
     let source = try model.open(console, at: place)
-    settings.pooling = pooling?.pooling ?? settings.pooling
+    if let pooling { settings.pooling = [pooling.pooling] }
     settings.normalizes = settings.normalizes || normalize
     let embedder = try SentenceEmbedder(
       try model.load(try source.modelClass(of: .base), of: source, console),
@@ -160,10 +164,10 @@ private enum Embeddings {
   static func description(
     _ vectors: [[Float]], of texts: [String], _ settings: EmbeddingSettings
   ) -> String {
-    let way = settings.pooling == .cls ? "the first token" : "the mean over tokens"
+    let way = settings.pooling.map(\.description).joined(separator: ", ")
+    let hasUnitLength = settings.normalizes || settings.layers.last == .normalize
     var lines = [
-      "\(vectors.first?.count ?? 0) numbers each: \(way)"
-        + (settings.normalizes ? ", of length 1" : "")
+      "\(vectors.first?.count ?? 0) numbers each: \(way)" + (hasUnitLength ? ", of length 1" : "")
     ]
     for (place, (text, vector)) in zip(texts, vectors).enumerated() {
       let start = vector.prefix(3).map { NumberText.fixed(Double($0), digits: 4) }

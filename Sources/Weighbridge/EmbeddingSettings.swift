@@ -2,20 +2,34 @@ public import CheckpointBytes
 
 /// How the states of a text's tokens become one vector.
 public struct EmbeddingSettings: Sendable, Hashable {
-  /// Which tokens count.
+  /// A way to make one vector of the tokens' states (`Pooling`, sentence-transformers 6.2).
   public enum Pooling: String, Sendable, Hashable, CaseIterable {
-    /// The mean over all tokens.
-    case mean
     /// The first token.
     case cls
+    /// The greatest number of each column.
+    case max
+    /// The mean over all tokens.
+    case mean
+    /// The sum over all tokens, divided by the square root of their number.
+    case meanOverRoot = "mean_sqrt_len_tokens"
+    /// The mean over all tokens, each as heavy as its place, from 1.
+    case weightedMean = "weightedmean"
+    /// The last token.
+    case lastToken = "lasttoken"
   }
 
-  /// Which tokens count.
-  public var pooling = Pooling.mean
-  /// True if vectors get the length 1.
+  /// The ways to make a vector of the tokens; the vectors of several are put one after another.
+  public var pooling: [Pooling] = [.mean]
+  /// What the vector goes through, in this order.
+  public var layers: [SentenceLayer] = []
+  /// True if vectors get the length 1 in the end.
   public var normalizes = false
   /// The most tokens of a text, whatever the tokenizer says; longer ones are cut. Nil for what tokenizer and model take.
   public var maximumLength: Int?
+  /// What is put before each text.
+  public var prompt = ""
+  /// False if the prompt's tokens are seen by the model, but do not count for the vector.
+  public var includesPrompt = true
 
   /// The mean over tokens, as it is.
   public init() {}
@@ -24,9 +38,9 @@ public struct EmbeddingSettings: Sendable, Hashable {
 extension EmbeddingSettings {
   /// The settings of a directory as sentence-transformers (6) saves it; of any other directory the defaults.
   ///
-  /// - Throws: `unsupported`, naming file and key, for a module, a pooling or a setting that is not implemented, and for a
-  ///   model in a directory of its own, which ``SentenceEmbedder/load(from:options:opening:)`` finds; `malformed` for
-  ///   values of the wrong type.
+  /// - Throws: `unsupported`, naming file and key, for a module or a setting that is not implemented, and for a model in a
+  ///   directory of its own, which ``SentenceEmbedder/load(from:options:opening:)`` finds; `malformed` for values of the
+  ///   wrong type; what opening the weights of a layer throws.
   public init(_ source: ModelSource) throws(CheckpointError) {
     self.init()
     guard let directory = try SentenceDirectory(source.directory, source.limits) else { return }
@@ -34,5 +48,70 @@ extension EmbeddingSettings {
       throw directory.failure("names a model in a directory of its own")
     }
     self = try directory.settings()
+  }
+}
+
+extension EmbeddingSettings.Pooling {
+  /// Its name where each has a flag, as sentence-transformers wrote them up to 5.3.
+  var flag: String {
+    switch self {
+    case .cls: "pooling_mode_cls_token"
+    case .max: "pooling_mode_max_tokens"
+    case .mean: "pooling_mode_mean_tokens"
+    case .meanOverRoot: "pooling_mode_mean_sqrt_len_tokens"
+    case .weightedMean: "pooling_mode_weightedmean_tokens"
+    case .lastToken: "pooling_mode_lasttoken"
+    }
+  }
+
+  /// The tokens that count, in words.
+  package var description: String {
+    switch self {
+    case .cls: "the first token"
+    case .max: "the greatest of all tokens"
+    case .mean: "the mean over tokens"
+    case .meanOverRoot: "the sum over tokens by the root of their number"
+    case .weightedMean: "the mean over tokens by their places"
+    case .lastToken: "the last token"
+    }
+  }
+
+  /// One vector of the states of a text's tokens, `[token, hidden]`.
+  ///
+  /// - Parameter counted: The tokens that count: not empty, and within the states.
+  func vector(_ states: ArraySlice<Float>, width: Int, counted: Range<Int>) -> [Float] {
+    func state(_ token: Int) -> ArraySlice<Float> {
+      let start = states.startIndex + token * width
+      return states[start..<(start + width)]
+    }
+    func sum(_ weight: (Int) -> Double) -> [Double] {
+      var sums = [Double](repeating: 0, count: width)
+      for token in counted {
+        let weight = weight(token)
+        for (column, value) in state(token).enumerated() { sums[column] += weight * Double(value) }
+      }
+      return sums
+    }
+    switch self {
+    case .cls: return Array(state(counted.lowerBound))
+    case .lastToken: return Array(state(counted.upperBound - 1))
+    case .max:
+      var greatest = Array(state(counted.lowerBound))
+      for token in counted.dropFirst() {
+        for (column, value) in state(token).enumerated() {
+          // Like torch's, a number that is none wins.
+          if value > greatest[column] || value.isNaN { greatest[column] = value }
+        }
+      }
+      return greatest
+    case .mean:
+      return sum { _ in 1 }.map { Float($0 / Double(counted.count)) }
+    case .meanOverRoot:
+      return sum { _ in 1 }.map { Float($0 / Double(counted.count).squareRoot()) }
+    case .weightedMean:
+      // Places count from the text's first token, the prompt's included.
+      let weights = counted.reduce(0) { $0 + Double($1 + 1) }
+      return sum { Double($0 + 1) }.map { Float($0 / weights) }
+    }
   }
 }

@@ -2,22 +2,23 @@ package import CheckpointBytes
 internal import Checkpoints
 
 /// A directory as sentence-transformers (6) saves it: `modules.json`, the model's files with `sentence_bert_config.json`,
-/// and the pooling's `config.json`.
+/// and a folder for each further module.
 package struct SentenceDirectory {
   private let path: String
   private let limits: ReadLimits
   private let modules: SettingsFile
   /// The model that makes the tokens' states: what was given, or a directory of its own.
   package let modelPath: String
-  /// The file of the module that makes one vector of them.
-  private let poolingName: String
-  private let normalizes: Bool
+  /// The folder of the module that makes one vector of them.
+  private let poolingFolder: String
+  /// What the vector goes through, with the folders.
+  private let layers: [(kind: Kind, folder: String)]
 
   /// Reads `modules.json`; nil if it is not there.
   ///
   /// - Parameter given: The directory, or a file of weights in it.
-  /// - Throws: `unsupported`, naming the place, for modules that are not implemented; `malformed` for values of the wrong
-  ///   type, and for a path that leads out of the directory.
+  /// - Throws: `unsupported`, naming the place, for modules that are not implemented or stand elsewhere; `malformed` for
+  ///   values of the wrong type, and for a path that leads out of the directory.
   package init?(
     _ given: String, _ limits: ReadLimits = ReadLimits()
   ) throws(CheckpointError) {
@@ -26,40 +27,47 @@ package struct SentenceDirectory {
     guard let entries = modules.document.elements else {
       throw modules.failure(.malformed, nil, "expected a list of modules")
     }
-    var found: [Kind: String] = [:]
+    var found: [(kind: Kind, folder: String)] = []
     for (place, entry) in entries.enumerated() {
       let type = entry["type"]?.string ?? ""
       guard let kind = Kind(type: type) else {
         throw modules.failure(
           .unsupported, "[\(place)].type", "a module of type \(quoted(type))",
-          remedy: "supported are Transformer, Pooling and Normalize")
+          remedy: "supported are "
+            + Kind.allCases.map(\.rawValue).joined(separator: ", "))
       }
-      guard found[kind] == nil else {
-        throw modules.failure(.unsupported, "[\(place)].type", "a second \(kind.rawValue)")
+      guard kind.mayStand(at: place) else {
+        throw modules.failure(
+          .unsupported, "[\(place)].type",
+          "a \(kind.rawValue) as module \(place); a Transformer and a Pooling come first, once each"
+        )
       }
       guard let folder = entry["path"]?.string, Self.isInside(folder) else {
         throw modules.failure(
           .malformed, "[\(place)].path", "expected a path inside the directory")
       }
-      found[kind] = folder
+      found.append((kind, folder))
     }
-    guard let model = found[.transformer], let pooling = found[.pooling] else {
-      let missing = found[.transformer] == nil ? Kind.transformer : .pooling
+    guard found.count > 1 else {
+      let missing = found.isEmpty ? Kind.transformer : .pooling
       throw modules.failure(.unsupported, nil, "there is no module \(missing.rawValue)")
     }
     self.path = path
     self.limits = limits
     self.modules = modules
-    modelPath = model.isEmpty ? given : Directory.join(path, model)
-    poolingName = Directory.join(pooling, "config.json")
-    normalizes = found[.normalize] != nil
+    modelPath = found[0].folder.isEmpty ? given : Directory.join(path, found[0].folder)
+    poolingFolder = Directory.join(path, found[1].folder)
+    layers = found.dropFirst(2).map { ($0.kind, Directory.join(path, $0.folder)) }
   }
 
   /// The modules that are known.
-  private enum Kind: String {
+  private enum Kind: String, CaseIterable {
     case transformer = "Transformer"
     case pooling = "Pooling"
+    case dense = "Dense"
+    case layerNorm = "LayerNorm"
     case normalize = "Normalize"
+    case dropout = "Dropout"
 
     /// A module of sentence-transformers by its class, wherever a version keeps it.
     init?(type: String) {
@@ -68,6 +76,15 @@ package struct SentenceDirectory {
         return nil
       }
       self.init(rawValue: String(name))
+    }
+
+    /// The model, the pooling, and then what takes vectors of texts.
+    func mayStand(at place: Int) -> Bool {
+      switch self {
+      case .transformer: place == 0
+      case .pooling: place == 1
+      default: place > 1
+      }
     }
   }
 
@@ -82,44 +99,52 @@ package struct SentenceDirectory {
 
   /// The settings.
   ///
-  /// - Throws: `unsupported`, naming file and key, for a pooling or a setting that is not implemented; `malformed` for
-  ///   values of the wrong type; `notFound` if the pooling's file is not there.
+  /// - Throws: `unsupported`, naming file and key, for a setting that is not implemented; `malformed` for values of the
+  ///   wrong type; `notFound` if a module's file is not there; what opening the weights of a module throws.
   package func settings() throws(CheckpointError) -> EmbeddingSettings {
     var settings = EmbeddingSettings()
-    settings.normalizes = normalizes
-    settings.pooling = try pooling()
+    let pooling = try SettingsFile(required: "config.json", in: poolingFolder, limits)
+    settings.pooling = try Self.pooling(pooling)
+    settings.includesPrompt = try pooling.boolean("include_prompt", default: true)
+    for (kind, folder) in layers {
+      switch kind {
+      case .dense: settings.layers.append(try .dense(in: folder, limits))
+      case .layerNorm: settings.layers.append(try .layerNorm(in: folder, limits))
+      case .normalize:
+        try SettingsFile("config.json", in: folder, limits)?.requireSentenceVectors()
+        settings.layers.append(.normalize)
+      // Nothing is dropped unless a model is trained.
+      case .dropout, .transformer, .pooling: break
+      }
+    }
     settings.maximumLength = try maximumLength()
-    try refusePrompt()
+    settings.prompt = try prompt()
     return settings
   }
 
-  /// `Pooling`: the names of the ways, or one, or a flag for each as it was written up to 5.3; the mean if nothing is said.
-  private func pooling() throws(CheckpointError) -> EmbeddingSettings.Pooling {
-    guard let file = try SettingsFile(poolingName, in: path, limits) else {
-      throw CheckpointError(
-        .notFound, file: Directory.join(path, poolingName), "modules.json names it")
-    }
-    var modes: [String] = []
-    if let stated = file.document["pooling_mode"], stated != .null {
-      let names = stated.elements ?? [stated]
-      modes = names.compactMap(\.string)
-      guard modes.count == names.count, !modes.isEmpty else {
-        throw file.failure(.malformed, "pooling_mode", "expected a name or a list of names")
+  /// The names of the ways, or one, or a flag for each as it was written up to 5.3; the mean if nothing is said.
+  private static func pooling(
+    _ file: SettingsFile
+  ) throws(CheckpointError) -> [EmbeddingSettings.Pooling] {
+    typealias Pooling = EmbeddingSettings.Pooling
+    let key = "pooling_mode"
+    guard let stated = file.document[ExactName(key)], stated != .null else {
+      var flagged: [Pooling] = []
+      for pooling in Pooling.allCases where try file.boolean(pooling.flag, default: false) {
+        flagged.append(pooling)
       }
-    } else {
-      let flag = "pooling_mode_"
-      for member in file.document.members ?? []
-      where member.key.string.hasPrefix(flag) && member.value == .boolean(true) {
-        modes.append(String(member.key.string.dropFirst(flag.count)))
-      }
+      return flagged.isEmpty ? [.mean] : flagged
     }
-    switch modes {
-    case [], ["mean"], ["mean_tokens"]: return .mean
-    case ["cls"], ["cls_token"]: return .cls
-    default:
-      throw file.failure(
-        .unsupported, "pooling_mode", modes.map { quoted($0) }.joined(separator: ", "),
-        remedy: "supported are mean and cls")
+    let names = (stated.elements ?? [stated]).map(\.string)
+    guard !names.isEmpty else { throw file.failure(.malformed, key, "expected a name or names") }
+    return try names.map { (name) throws(CheckpointError) in
+      guard let name else { throw file.failure(.malformed, key, "expected a name or names") }
+      guard let pooling = Pooling(rawValue: name) else {
+        throw file.failure(
+          .unsupported, key, "there is no \(quoted(name)) here",
+          remedy: "there are " + Pooling.allCases.map(\.rawValue).joined(separator: ", "))
+      }
+      return pooling
     }
   }
 
@@ -165,38 +190,21 @@ package struct SentenceDirectory {
     return nil
   }
 
-  /// Refuses a text that sentence-transformers would put before each text by itself.
-  private func refusePrompt() throws(CheckpointError) {
+  /// What is put before each text by itself: the prompt of `default_prompt_name`.
+  private func prompt() throws(CheckpointError) -> String {
+    let key = "default_prompt_name"
     guard let file = try SettingsFile("config_sentence_transformers.json", in: path, limits),
-      let name = file.document["default_prompt_name"], name != .null
-    else { return }
-    let prompt = name.string.flatMap { file.document["prompts"]?[ExactName($0)]?.string }
-    guard prompt == "" else {
-      throw file.failure(
-        .unsupported, "default_prompt_name",
-        "\(singleLine(JSONWriter.text(name), limit: 60)) puts a prompt before each text",
-        remedy: "put it there yourself, and let the setting be null")
+      let name = file.document[ExactName(key)], name != .null
+    else { return "" }
+    guard let name = name.string else { throw file.failure(.malformed, key, "expected a name") }
+    switch file.document["prompts"]?[ExactName(name)] {
+    case .string(let prompt): return prompt
+    // These two are empty where nothing else is said.
+    case nil where name == "query" || name == "document",
+      .null where name == "query" || name == "document":
+      return ""
+    case nil: throw file.failure(.inconsistent, key, "there is no prompt \(quoted(name))")
+    default: throw file.failure(.malformed, "prompts.\(name)", "expected a text")
     }
-  }
-}
-
-/// A file of settings beside a model.
-private struct SettingsFile {
-  let document: JSONValue
-  private let path: String
-
-  /// Reads a file; nil if it is not there.
-  init?(_ name: String, in directory: String, _ limits: ReadLimits) throws(CheckpointError) {
-    path = Directory.join(directory, name)
-    guard let bytes = try ModelSource.bytes(path, limits) else { return nil }
-    document = try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
-    }
-  }
-
-  func failure(
-    _ kind: FailureKind, _ field: String?, _ problem: String, remedy: String? = nil
-  ) -> CheckpointError {
-    CheckpointError(kind, file: path, field: field, problem, remedy: remedy)
   }
 }

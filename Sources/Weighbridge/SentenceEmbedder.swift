@@ -2,6 +2,7 @@ public import CheckpointBytes
 public import Checkpoints
 public import LanguageModels
 internal import LayoutRules
+internal import TensorEngine
 public import Tokenizers
 
 /// A model that makes one vector of a text, as sentence-transformers (6) does.
@@ -25,10 +26,14 @@ public struct SentenceEmbedder: Sendable {
   public let settings: EmbeddingSettings
   /// The most tokens of a text.
   public let maximumLength: Int
+  private let layers: [PackedSentenceLayer]
+  /// The first token that counts for a vector, if the text has so many.
+  private let firstCounted: Int
 
   /// Puts an embedder together.
   ///
-  /// - Throws: `unsupported` for a model that does not give `last_hidden_state`.
+  /// - Throws: `unsupported` for a model that does not give `last_hidden_state`, `mismatch` for a layer that does not take
+  ///   the vectors which come in; what encoding the prompt throws.
   public init(
     _ model: any LanguageModel, tokenizer: Tokenizer,
     settings: EmbeddingSettings = EmbeddingSettings()
@@ -44,6 +49,13 @@ public struct SentenceEmbedder: Sendable {
     self.settings = settings
     let stated = settings.maximumLength ?? tokenizer.maximumLength
     maximumLength = min(stated ?? model.longestInput, model.longestInput)
+    var width = model.width * settings.pooling.count
+    layers = try settings.layers.map { (layer) throws(CheckpointError) in
+      try PackedSentenceLayer(layer, width: &width, in: model.context)
+    }
+    firstCounted =
+      settings.includesPrompt || settings.prompt.isEmpty
+      ? 0 : try tokenizer.promptLength(settings.prompt, atMost: maximumLength)
   }
 
   /// Loads model, tokenizer and settings of a directory; without sentence-transformers' files the mean over tokens is taken.
@@ -87,11 +99,12 @@ public struct SentenceEmbedder: Sendable {
     for first in stride(from: 0, to: texts.count, by: Self.encodedCount) {
       let encodings = try tokenizer.encodeBatch(
         texts[first..<min(first + Self.encodedCount, texts.count)].map {
-          TokenizerInput($0)
+          TokenizerInput(settings.prompt + $0)
         }, options: options)
-      if let place = encodings.firstIndex(where: { $0.ids.isEmpty }) {
+      if let place = encodings.firstIndex(where: { $0.count <= firstCounted }) {
         throw CheckpointError(
-          .inconsistent, CheckpointError.Site(field: "text \(first + place)"), "it has no token",
+          .inconsistent, CheckpointError.Site(field: "text \(first + place)"),
+          firstCounted == 0 ? "it has no token" : "it has no token behind the prompt",
           remedy: "give a text that is not empty")
       }
       cut += encodings.indices.filter { !encodings[$0].overflowing.isEmpty }.map { first + $0 }
@@ -131,31 +144,52 @@ public struct SentenceEmbedder: Sendable {
       return []
     }
     let values = states.values
-    return encodings.enumerated().map { row, encoding in
+    let pooled = encodings.indices.flatMap { row in
       let start = row * longest * width
-      return vector(
-        values[start..<(start + encoding.count * width)], width: width, count: encoding.count)
+      let count = encodings[row].count
+      return settings.pooling.flatMap {
+        $0.vector(
+          values[start..<(start + count * width)], width: width, counted: firstCounted..<count)
+      }
     }
+    return try finished(pooled, rows: encodings.count)
   }
 
-  /// One vector of the states of a text's tokens, `[token, hidden]`.
-  private func vector(_ states: ArraySlice<Float>, width: Int, count: Int) -> [Float] {
-    var sums = [Double](repeating: 0, count: width)
-    let counted = settings.pooling == .cls ? 1 : count
-    for (place, value) in states.prefix(counted * width).enumerated() {
-      sums[place % width] += Double(value)
+  /// What the layers make of the vectors.
+  private func finished(_ pooled: [Float], rows: Int) throws(CheckpointError) -> [[Float]] {
+    let context = model.context
+    var vectors = try engine { () throws(EngineError) in
+      try Tensor(rows: rows, columns: rows == 0 ? 0 : pooled.count / rows, pooled)
     }
-    for index in sums.indices { sums[index] /= Double(counted) }
-    if settings.normalizes {
-      // `torch.nn.functional.normalize`.
-      let length = max(sums.reduce(0) { $0 + $1 * $1 }.squareRoot(), 1e-12)
-      for index in sums.indices { sums[index] /= length }
+    for layer in layers { vectors = try layer(vectors, in: context) }
+    if settings.normalizes { vectors = try PackedSentenceLayer.normalize(vectors, in: context) }
+    let values = vectors.values
+    return (0..<rows).map { Array(values[($0 * vectors.columns)..<(($0 + 1) * vectors.columns)]) }
+  }
+}
+
+extension Tokenizer {
+  /// The tokens of a prompt by itself, without the special token behind it (`Transformer._get_prompt_length`).
+  fileprivate func promptLength(
+    _ prompt: String, atMost length: Int
+  ) throws(CheckpointError) -> Int {
+    let options = EncodingOptions(
+      truncation: Truncation(maximumLength: length, side: truncationSide))
+    let ids = try encode(prompt, options: options).ids
+    let texts =
+      SpecialTokens.Role.allCases.compactMap { specialTokens[$0] }
+      + specialTokens.additional.map(\.content)
+    guard let last = ids.last, texts.contains(where: { id(of: $0) == last }) else {
+      return ids.count
     }
-    return sums.map { Float($0) }
+    return ids.count - 1
   }
 }
 
 extension LanguageModel {
+  fileprivate var context: ExecutionContext { info.context }
+  /// The numbers of a token's state.
+  fileprivate var width: Int { info.architecture.sizes.hidden }
   /// The most tokens that a sequence may have.
   fileprivate var longestInput: Int {
     let positions = info.architecture.sizes.positions

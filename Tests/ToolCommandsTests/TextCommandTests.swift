@@ -134,11 +134,23 @@ struct TextCommandTests {
       try model.write(accepted, as: settings)
       #expect(ToolRun("embed", model.path, "a").code == 0)
     }
+    let plain = ToolRun("embed", model.path, "the scale a", "--json")
     try model.write(
-      #"{"prompts": {"query": "weigh: "}, "default_prompt_name": "query"}"#, as: settings)
+      #"{"prompts": {"query": "the scale "}, "default_prompt_name": "query"}"#, as: settings)
+    #expect(ToolRun("embed", model.path, "a", "--json").output == plain.output)
+    try model.write(#"{"prompts": {}, "default_prompt_name": "other"}"#, as: settings)
     let refused = ToolRun("embed", model.path, "a")
     #expect(refused.code == 65)
     #expect(refused.error.contains(settings) && refused.error.contains("default_prompt_name"))
+    // The prompt leaves no room: the separator, which is no part of it, is all that counts.
+    try model.write(
+      #"{"prompts": {"p": "the scale of the scale "}, "default_prompt_name": "p"}"#, as: settings)
+    try model.write(#"{"include_prompt": false}"#, as: "1_Pooling/config.json")
+    try model.write(#"{"max_seq_length": 5}"#, as: "sentence_bert_config.json")
+    let full = ToolRun("embed", model.path, "a", "--json")
+    #expect(full.code == 0 && full.error.contains("cut to 5 tokens"))
+    #expect(ToolRun("embed", model.path, "the scale", "--json").output == full.output)
+    try model.writeSentenceTransformer(pooling: "mean", normalizes: false, length: 64)
     try model.write("{}", as: settings)
     // As it was called for RoBERTa; the general name goes first.
     try model.write(#"{"max_seq_length": 5}"#, as: "sentence_roberta_config.json")
@@ -209,6 +221,7 @@ struct TextCommandTests {
     let gpt2 = try ModelFixture(task: "gpt2", tokenizer: "gpt2")
     let pooled = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
     try pooled.writeSentenceTransformer(pooling: "max", normalizes: false, length: 64)
+    try pooled.write(#"{"pooling_mode": "median"}"#, as: "1_Pooling/config.json")
     let odd = try ModelFixture(task: "bert-masked", tokenizer: nil)
     try odd.write(#"{"version":"1.0","model":{"type":"Unigram","vocab":[]}}"#, as: "tokenizer.json")
     let long = String(repeating: "the ", count: 80)
@@ -222,7 +235,7 @@ struct TextCommandTests {
       (["classify", bert.path, "a"], ["BertForSequenceClassification"]),
       (["classify", classifier.path, long], ["input_ids", "64"]),
       (["embed", gpt2.path, "a", ""], ["text 1", "no token"]),
-      (["embed", pooled.path, "a"], ["1_Pooling/config.json", "max"]),
+      (["embed", pooled.path, "a"], ["1_Pooling/config.json", "median"]),
     ] {
       let run = ToolRun(arguments: arguments)
       #expect(run.code == 65, "\(arguments): \(run.code) \(run.error)")
@@ -232,7 +245,7 @@ struct TextCommandTests {
     #expect(ToolRun("embed", pooled.path, "a", "--pooling", "cls").code == 0)
     #expect(ToolRun("embed", bert.path).code == 64)
     #expect(ToolRun("embed", bert.path, "a", "--output", "out.txt").code == 64)
-    #expect(ToolRun("embed", bert.path, "a", "--pooling", "max").code == 64)
+    #expect(ToolRun("embed", bert.path, "a", "--pooling", "median").code == 64)
     #expect(ToolRun("fill-mask", bert.path, "[MASK]", "--top-k", "0").code == 64)
     #expect(ToolRun("classify", bert.path).code == 64)
     #expect(ToolRun("classify", "/absent", "a").code == 74)

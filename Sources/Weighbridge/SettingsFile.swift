@@ -1,0 +1,64 @@
+internal import CheckpointBytes
+internal import Checkpoints
+
+/// A file of settings beside a model.
+struct SettingsFile {
+  let document: JSONValue
+  private let path: String
+
+  /// Reads a file; nil if it is not there.
+  init?(_ name: String, in directory: String, _ limits: ReadLimits) throws(CheckpointError) {
+    path = Directory.join(directory, name)
+    guard let bytes = try ModelSource.bytes(path, limits) else { return nil }
+    document = try locating(file: path) { () throws(ParseFailure) in
+      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+    }
+  }
+
+  /// Reads a file that must be there.
+  init(
+    required name: String, in directory: String, _ limits: ReadLimits
+  ) throws(CheckpointError) {
+    guard let file = try SettingsFile(name, in: directory, limits) else {
+      throw CheckpointError(
+        .notFound, file: Directory.join(directory, name), "modules.json names it")
+    }
+    self = file
+  }
+
+  /// A number above 0.
+  func count(_ key: String) throws(CheckpointError) -> Int {
+    guard let number = document[ExactName(key)]?.integer, number > 0 else {
+      throw failure(.malformed, key, "expected a number above 0")
+    }
+    return number
+  }
+
+  /// True or false.
+  func boolean(_ key: String, default standard: Bool) throws(CheckpointError) -> Bool {
+    switch document[ExactName(key)] {
+    case nil: return standard
+    case .boolean(let value): return value
+    default: throw failure(.malformed, key, "expected true or false")
+    }
+  }
+
+  /// Refuses a module that takes or gives anything else than the vectors of texts.
+  func requireSentenceVectors() throws(CheckpointError) {
+    for key in ["module_input_name", "module_output_name"] {
+      let stated = document[ExactName(key)] ?? .null
+      guard stated == .null || stated == .string("sentence_embedding") else {
+        throw failure(
+          .unsupported, key,
+          "\(singleLine(JSONWriter.text(stated), limit: 60)) is not sentence_embedding")
+      }
+    }
+  }
+
+  /// An error about a key.
+  func failure(
+    _ kind: FailureKind, _ field: String?, _ problem: String, remedy: String? = nil
+  ) -> CheckpointError {
+    CheckpointError(kind, file: path, field: field, problem, remedy: remedy)
+  }
+}
