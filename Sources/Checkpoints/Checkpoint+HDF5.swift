@@ -46,6 +46,19 @@ private struct HDF5GraphReader {
     graph.facts.metadata = names.metadata
     graph.facts.tree = names.tree
     for dataset in description.datasets { try insert(dataset, into: &graph) }
+    // Only the name is lost: what has the type is carried, or listed, by itself.
+    for type in description.namedTypes {
+      let count = type.attributeCount
+      let attributes =
+        count == 0 ? "" : " with \(count) " + (count == 1 ? "attribute" : "attributes")
+      for path in [type.path] + type.otherPaths {
+        graph.facts.others.append(
+          OtherObject(
+            name: names.name(of: path),
+            description: "a named datatype, \(type.elementType)\(attributes)",
+            isOutsideState: true))
+      }
+    }
     for refusal in description.refusals {
       for path in [refusal.path] + refusal.otherPaths {
         graph.facts.others.append(

@@ -39,7 +39,7 @@ extension WeightGraph {
       switch format {
       case .safetensors: "in the metadata \(FactNames.attributes)"
       case .pytorch: "in the attribute \(TorchFacts.hdf5Attributes) of the whole"
-      case .hdf5: "as attributes"
+      case .hdf5: "as attributes, where nothing else is said of them here"
       }
     for (attributes, tensors) in tensors {
       let attributes = attributes.map { singleLine($0.string) }.joined(separator: ", ")

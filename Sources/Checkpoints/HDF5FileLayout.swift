@@ -50,12 +50,18 @@ struct HDF5FileLayout: FileLayout {
         HDF5Plan.HardLink(path: objectPath($0), target: path)
       }
     }
-    let taken = Set(plan.datasets.map(\.path) + plan.hardLinks.map(\.path))
+    let targets = Dictionary(
+      plan.hardLinks.map { ($0.path, $0.target) }, uniquingKeysWith: { first, _ in first })
+    let taken = Set(plan.datasets.map(\.path)).union(targets.keys)
     for (path, values) in attributes {
       guard !taken.contains(path), HDF5FileLayout.canBeGroup(path, besides: taken) else {
         receipt.omissions.append(
           ConversionReceipt.Omission(
-            item: "attributes of " + quoted(path.string), reason: "a tensor stands in their place"))
+            item: "attributes of " + quoted(path.string),
+            reason: targets[path].map {
+              "it is one data set with \(quoted($0.string)), whose attributes say otherwise"
+            }
+              ?? "a tensor stands in their place"))
         continue
       }
       plan.groups.append(HDF5Plan.Group(path: path, attributes: values))

@@ -16,6 +16,8 @@ public struct HDF5Description: Sendable, Hashable {
   public internal(set) var groups: [HDF5Group] = []
   /// The data sets in the order in which they were met.
   public internal(set) var datasets: [HDF5Dataset] = []
+  /// The datatypes with a name of their own, in the order in which they were met.
+  public internal(set) var namedTypes: [HDF5NamedType] = []
   /// The links and objects that were not read, in the order in which they were met.
   public internal(set) var refusals: [HDF5Refusal] = []
 
@@ -58,6 +60,19 @@ public struct HDF5Group: Sendable, Hashable {
   public internal(set) var otherPaths: [ExactName] = []
   /// The attributes, in the order of the file.
   public let attributes: [HDF5Attribute]
+}
+
+/// A datatype with a name of its own, "committed" in HDF5's words: data sets and attributes that have it refer to it, and
+/// are described as having such a type.
+public struct HDF5NamedType: Sendable, Hashable {
+  /// The path, without a leading slash.
+  public let path: ExactName
+  /// Further hard links to the same type.
+  public internal(set) var otherPaths: [ExactName] = []
+  /// What elements of the type are.
+  public let elementType: HDF5ElementType
+  /// How many attributes the type itself has.
+  public let attributeCount: Int
 }
 
 /// A link or an object that is not read. It does not keep anything else in the file from being read.

@@ -16,7 +16,7 @@ final class HDF5FileReader {
   private var pathBytes = 0
 
   private enum Place {
-    case group(Int), dataset(Int), refusal(Int), other
+    case group(Int), dataset(Int), namedType(Int), refusal(Int)
   }
 
   /// Opens a file for reading.
@@ -134,7 +134,7 @@ final class HDF5FileReader {
     case .group(let index): description.groups[index].otherPaths.append(path)
     case .dataset(let index): description.datasets[index].otherPaths.append(path)
     case .refusal(let index): description.refusals[index].otherPaths.append(path)
-    case .other: break
+    case .namedType(let index): description.namedTypes[index].otherPaths.append(path)
     case nil: return false
     }
     return true
@@ -160,8 +160,13 @@ final class HDF5FileReader {
       places[address] = .dataset(description.datasets.count)
       description.datasets.append(dataset)
     case H5O_TYPE_NAMED_DATATYPE:
-      // A type that others share: it is described where it is used.
-      places[address] = .other
+      // What has the type has it as if it were its own; the name itself is listed.
+      let attributes = attributes(of: object, count, at: path)
+      places[address] = .namedType(description.namedTypes.count)
+      description.namedTypes.append(
+        HDF5NamedType(
+          path: path, elementType: HDF5ElementType(object.identifier),
+          attributeCount: attributes.count))
     default:
       throw failure(.unsupported, path, nil, "is neither a group nor a data set nor a type")
     }
@@ -171,7 +176,8 @@ final class HDF5FileReader {
   private func count(_ path: ExactName) throws(CheckpointError) {
     pathBytes += path.byteCount
     let known =
-      description.groups.count + description.datasets.count + description.refusals.count
+      description.groups.count + description.datasets.count + description.namedTypes.count
+      + description.refusals.count
     guard path.byteCount <= limits.nameBytes, known < limits.objectCount,
       description.datasets.count <= limits.tensorCount, pathBytes <= limits.jsonBytes
     else {

@@ -54,6 +54,31 @@ import Testing
     #expect(dataset.otherPaths == ["scalar"])
   }
 
+  @Test
+  func
+    `A datatype with a name is told by itself, with every name, and what has it by its elements`()
+    throws
+  {
+    let file = try Described(path: cases("formats/hdf5-named-types/named.h5"))
+    let types = file.description.namedTypes
+    #expect(types.map(\.path) == ["alone/colour", "group/again", "record"])
+    #expect(types.map(\.otherPaths) == [[], ["kind"], []])
+    #expect(
+      types.map(\.elementType)
+        == [.number(.u8, .little), .number(.f32, .little), .unsupported("compound")])
+    #expect(types.map(\.attributeCount) == [0, 1, 0])
+    let dataset = try #require(file.description.dataset("w"))
+    #expect(dataset.elementType == .number(.f32, .little))
+    #expect(dataset.attributes["typed"] == .float(5))
+    #expect(file.description.refusals.isEmpty)
+    // They count as objects.
+    var limits = ReadLimits()
+    limits.objectCount = 5
+    #expect(throws: CheckpointError.self) {
+      try Described(path: cases("formats/hdf5-named-types/named.h5"), limits: limits)
+    }
+  }
+
   @Test func `Groups that contain themselves are met once`() throws {
     let file = try Described("cycle.h5")
     #expect(file.description.groups.map(\.path) == ["", "a", "a/b"])
