@@ -14,6 +14,22 @@ public struct ReadLimits: Sendable {
   public var pickleDepth = 1_000
   /// The largest pickle read into memory (a state dict of 10⁶ tensors takes about 200 MB).
   public var pickleBytes = 500_000_000
+  /// The largest pickle that is inflated. PyTorch stores pickles as they are; a deflated one can be a thousand times as
+  /// large as its file.
+  public var inflatedPickleBytes = 64 << 20
+  /// The most values of one pickle: at 8 bytes a value, 320 MB, whatever a compressed member unfolds to.
+  public var pickleValues = 40_000_000
+  /// The most objects of one pickle, calls among them: a state dict has two or three for each of 10⁶ tensors.
+  public var pickleObjects = 4_000_000
+  /// The most elements of the lists, sets and dictionaries of one pickle together, keys and values each counted: twice what
+  /// a walk of the values may visit (``pickleVisits``). A byte of a pickle can be an element.
+  public var pickleElements = 8_000_000
+  /// The most elements of the tuples of one pickle together, arguments of calls among them: a state dict has about 25 for
+  /// each of 10⁶ tensors.
+  public var pickleTupleElements = 40_000_000
+  /// The most values on the stack of the pickle machine. Python's pickler puts batches of 1,000 there, TorchScript's a
+  /// whole list.
+  public var pickleStack = 8_000_000
   /// The most values that flattening a pickle may visit: a shared child counts each time it is reached.
   public var pickleVisits = 4_000_000
   /// The deepest nesting of HDF5 groups.

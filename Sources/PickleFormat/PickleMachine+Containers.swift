@@ -38,9 +38,9 @@ extension PickleMachine {
   /// Puts what never changes into the pool: the place where it begins.
   mutating func store(_ elements: [PickleReference]) throws(ParseFailure) -> Int32 {
     let start = document.tuples.count
-    guard start + elements.count <= 2 * PickleMachine.maximumTupleElements else {
+    guard start + elements.count <= 2 * maximumTupleElements else {
       throw failure(
-        .limitExceeded, "tuples of more than \(PickleMachine.maximumTupleElements) elements in all")
+        .limitExceeded, "tuples of more than \(maximumTupleElements) elements in all")
     }
     document.tuples.append(Int32(truncatingIfNeeded: elements.count))
     for element in elements { document.tuples.append(element.index) }
@@ -52,7 +52,7 @@ extension PickleMachine {
     _ elements: [PickleReference], toList list: inout Int32
   ) throws(ParseFailure) {
     guard !elements.isEmpty else { return }
-    let (count, limit) = (document.lists.elementCount, PickleMachine.maximumElements)
+    let (count, limit) = (document.lists.elementCount, maximumElements)
     guard elements.count <= limit - count else {
       throw failure(.limitExceeded, "containers of more than \(limit) elements in all")
     }

@@ -81,8 +81,8 @@ extension PickleMachine {
       throw failure(
         .malformed, "expected a class or function, found \(document.kind(of: callable))")
     }
-    guard document.objects.count < PickleMachine.maximumObjects else {
-      throw failure(.limitExceeded, "more than \(PickleMachine.maximumObjects) objects")
+    guard document.objects.count < maximumObjects else {
+      throw failure(.limitExceeded, "more than \(maximumObjects) objects")
     }
     document.objects.append(
       ObjectRecord(

@@ -4,9 +4,9 @@ extension PickleMachine {
   /// Makes a value and puts it on the stack.
   mutating func push(_ kind: PickleSlot.Kind, _ content: Int32 = 0) throws(ParseFailure) {
     let position = offset - document.base
-    guard document.slots.count < PickleMachine.maximumValues, position < PickleSlot.limit else {
+    guard document.slots.count < maximumValues, position < PickleSlot.limit else {
       throw failure(
-        .limitExceeded, "more than \(PickleMachine.maximumValues) values, or 1 GiB before them")
+        .limitExceeded, "more than \(maximumValues) values, or 1 GiB before them")
     }
     try pushAgain(PickleReference(document.slots.count))
     document.slots.append(PickleSlot(kind, at: position, content))
@@ -21,9 +21,9 @@ extension PickleMachine {
 
   /// Puts a value that exists on the stack.
   mutating func pushAgain(_ reference: PickleReference) throws(ParseFailure) {
-    guard stack.count < PickleMachine.maximumStack else {
+    guard stack.count < maximumStack else {
       throw failure(
-        .limitExceeded, "more than \(PickleMachine.maximumStack) values on the stack")
+        .limitExceeded, "more than \(maximumStack) values on the stack")
     }
     stack.append(reference)
   }

@@ -5,24 +5,22 @@ public import CheckpointBytes
 /// Stricter than Python's: operations apply to the types they are meant for (CVE-2026-24747 came of `SETITEMS` on a
 /// tensor), keys must be hashable, `STOP` must find one value and no open mark, and a global is checked when it is named.
 struct PickleMachine {
-  /// The most values of one pickle: at 8 bytes a value, 320 MB, whatever a compressed member unfolds to.
-  static let maximumValues = 40_000_000
-  /// The most elements of lists, sets and dictionaries together, keys and values each counted: twice what a walk of the
-  /// values may visit (``ReadLimits/pickleVisits``). A byte of a pickle can be an element.
-  static let maximumElements = 8_000_000
-  /// The most elements of tuples, arguments of calls among them: a state dict has about 25 for each of 10⁶ tensors.
-  static let maximumTupleElements = 40_000_000
-  /// The most values on the stack. Python's pickler puts batches of 1,000 there, TorchScript's a whole list.
-  static let maximumStack = 8_000_000
-  /// The most objects: a state dict has two or three for each of 10⁶ tensors.
-  static let maximumObjects = 4_000_000
   /// How far places of the memo may run ahead of the number of places that are taken: Python 2 begins with 1, and
   /// `pickletools.optimize` leaves gaps. What lies further is kept apart.
   static let memoGap = 1_024
   /// The most places that are kept apart: no pickler leaves such gaps.
   static let maximumSparseMemo = 65_536
+  /// Places are numbers of 32 bits, and an element takes up to three of them: more there cannot be of anything, whatever
+  /// the caller allows.
+  private static let most = 1 << 29
 
   let policy: GlobalPolicy
+  /// The caller's limits.
+  let maximumValues: Int
+  let maximumObjects: Int
+  let maximumElements: Int
+  let maximumTupleElements: Int
+  let maximumStack: Int
   var document: PickleDocument
   /// The operation being carried out: failures carry its place.
   var offset = 0
@@ -41,8 +39,13 @@ struct PickleMachine {
   /// Small numbers exist once, and so do `None`, `False`, `True` and `()`, behind them; -1 until they are made.
   var constants = [Int32](repeating: -1, count: 256 + 4)
 
-  init(policy: GlobalPolicy, bytes: [UInt8], base: Int) {
+  init(policy: GlobalPolicy, bytes: [UInt8], base: Int, limits: ReadLimits) {
     self.policy = policy
+    maximumValues = min(limits.pickleValues, PickleMachine.most)
+    maximumObjects = min(limits.pickleObjects, PickleMachine.most)
+    maximumElements = min(limits.pickleElements, PickleMachine.most)
+    maximumTupleElements = min(limits.pickleTupleElements, PickleMachine.most)
+    maximumStack = min(limits.pickleStack, PickleMachine.most)
     document = PickleDocument(bytes: bytes, base: base)
   }
 
@@ -165,12 +168,15 @@ struct PickleMachine {
 }
 
 extension PickleDocument {
-  /// Reads one pickle; the cursor ends behind its `STOP`.
+  /// Reads one pickle; the cursor ends behind its `STOP`. Of the limits, those count that say how much a pickle may make.
   ///
   /// - Throws: `truncated`, `malformed`, `limitExceeded`, `unsupported` (a later protocol), or `forbidden` (a global that
   ///   the policy refuses, an extension code, an out-of-band buffer), each with the offset of the operation.
-  public init(parsing cursor: inout ByteCursor, policy: GlobalPolicy) throws(ParseFailure) {
-    var machine = PickleMachine(policy: policy, bytes: cursor.bytes, base: cursor.base)
+  public init(
+    parsing cursor: inout ByteCursor, policy: GlobalPolicy, limits: ReadLimits = ReadLimits()
+  ) throws(ParseFailure) {
+    var machine = PickleMachine(
+      policy: policy, bytes: cursor.bytes, base: cursor.base, limits: limits)
     try machine.run(&cursor)
     self = machine.document
   }

@@ -94,6 +94,11 @@ extension AllowedGlobals {
       "CustomFromMask Identity L1Unstructured LnStructured PruningContainer RandomStructured "
         + "RandomUnstructured",
       .attributes),
+    // The parts of a parametrised weight; the module itself, of a class made on the fly, torch does not pickle.
+    Group("torch.nn.utils.parametrize", "ParametrizationList", .attributes),
+    Group(
+      "torch.nn.utils.parametrizations", "_WeightNorm _SpectralNorm _Orthogonal _OrthMaps",
+      .attributes),
     // `_backend` of every module pickled by torch 0.3 to 1.2: a table of functions that torch keeps "for historical
     // pickle deserialization" (`torch/nn/backends/thnn.py`, 2.13), called without arguments.
     Group("torch.nn.backends.thnn", "_get_thnn_function_backend", .attributes),

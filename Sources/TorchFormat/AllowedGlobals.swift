@@ -162,7 +162,9 @@ extension AllowedGlobals {
           + "float8_e5m2 float8_e5m2fnuz float8_e8m0fnu float6_e2m3fn float6_e3m2fn float4_e2m1fn "
           + "int1 int2 int4 uint1 uint2 uint4",
         .named),
-      Group("numpy", "bool_ float16 float32 float64 int8 int16 int32 int64 uint8", .named),
+      Group("numpy", numberTypes, .named),
+      // The classes of numpy's types (1.25 and later), which lists of what `torch.load` may take name.
+      Group("numpy.dtypes", typeClasses, .named),
       Group(
         "numpy.random._pickle", "__randomstate_ctor __bit_generator_ctor __generator_ctor",
         .attributes),
@@ -172,4 +174,21 @@ extension AllowedGlobals {
       Group("numpy.random._sfc64", "SFC64", .named),
       Group("numpy.random.bit_generator", "__pyx_unpickle_SeedSequence SeedSequence", .attributes),
     ]
+
+  /// The classes of numpy's scalars, concrete and abstract, under the names of all its versions.
+  private static let numberTypes =
+    "bool bool_ bool8 int8 int16 int32 int64 uint8 uint16 uint32 uint64 intc uintc int_ uint longlong "
+    + "ulonglong float16 float32 float64 float128 longdouble complex64 complex128 complex256 "
+    + "clongdouble str_ bytes_ object_ void datetime64 timedelta64 generic number integer "
+    + "signedinteger unsignedinteger inexact floating complexfloating flexible character"
+
+  private static let typeClasses =
+    ([
+      "Bool", "Float16", "Float32", "Float64", "LongDouble", "Complex64", "Complex128",
+      "CLongDouble",
+    ]
+    + ["Str", "Bytes", "Object", "Void", "DateTime64", "TimeDelta64", "String"]
+    + ["Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64"]
+    + ["Byte", "Short", "Int", "Long", "LongLong", "UByte", "UShort", "UInt", "ULong", "ULongLong"])
+    .map { $0 + "DType" }.joined(separator: " ")
 }

@@ -149,6 +149,7 @@ extension ObjectResolver {
   private func scalar(_ call: PickleCall) throws(CheckpointError) -> Resolved {
     try requireCount(call, 2...2)
     guard let type = try numpyDType(call, call.arguments[0]) else {
+      if let text = text(call) { return .value(text) }
       return .object(ResolvedObject(type: call.type, arguments: call.arguments, items: []))
     }
     guard var bytes = bytes(of: call.arguments[1]), bytes.count == type.dtype.byteWidth,
@@ -160,6 +161,34 @@ extension ObjectResolver {
       }
     }
     return .value(NumpyDType.value(type.dtype, littleEndian: bytes))
+  }
+
+  /// The value of `scalar(dtype('<U3'), bytes)` and `scalar(dtype('S3'), bytes)`, texts of UTF-32 and of bytes filled up
+  /// with zeros; nil if it is something else.
+  private func text(_ call: PickleCall) -> InertValue? {
+    guard let type = document.object(call.arguments[0]),
+      case .string(let code)? = type.arguments.first.map({ document[$0] }),
+      let size = Int(code.dropFirst()), let bytes = bytes(of: call.arguments[1])
+    else { return nil }
+    let isZero = { (byte: UInt8) in byte == 0 }
+    if code.utf8.first == UInt8(ascii: "S"), bytes.count == size {
+      return .bytes(Array(bytes[..<(bytes.lastIndex { !isZero($0) }.map { $0 + 1 } ?? 0)]))
+    }
+    guard code.utf8.first == UInt8(ascii: "U"), bytes.count.isMultiple(of: 4),
+      bytes.count / 4 == size, let state = type.state, case .tuple(let parts) = document[state],
+      parts.count >= 5, case .string(let order) = document[parts[1]], ["<", ">"].contains(order)
+    else { return nil }
+    var text = String.UnicodeScalarView()
+    for start in stride(from: 0, to: bytes.count, by: 4) {
+      let unit = bytes[start..<(start + 4)]
+      let value = (order == ">" ? Array(unit) : unit.reversed()).reduce(0 as UInt32) {
+        $0 << 8 | UInt32($1)
+      }
+      guard let scalar = Unicode.Scalar(value) else { return nil }
+      text.append(scalar)
+    }
+    while text.last == "\0" { text.removeLast() }
+    return .string(String(text))
   }
 }
 

@@ -8,7 +8,7 @@ struct PickleStream {
   private let member: String?
   /// The part of the file.
   let range: Range<Int>
-  private let limit: Int
+  private let limits: ReadLimits
   /// The offset in the file of the next byte.
   private(set) var position: Int
   /// Subtracted from offsets of the file in failures: where the member begins.
@@ -26,7 +26,7 @@ struct PickleStream {
     self.range = range
     position = range.lowerBound
     base = member == nil ? 0 : range.lowerBound
-    limit = limits.pickleBytes
+    self.limits = limits
   }
 
   /// The number of bytes left.
@@ -39,12 +39,13 @@ struct PickleStream {
 
   /// Reads the next pickle. Offsets in the document count from the beginning of the file, or of the member.
   mutating func pickle(_ policy: GlobalPolicy) throws(CheckpointError) -> PickleDocument {
+    let limit = limits.pickleBytes
     var window = PickleStream.firstWindow
     while true {
       let count = min(window, remaining, limit)
       var cursor = ByteCursor(try file.bytes(at: position, count: count), base: position - base)
       do {
-        let document = try PickleDocument(parsing: &cursor, policy: policy)
+        let document = try PickleDocument(parsing: &cursor, policy: policy, limits: limits)
         pickles.append(position..<(position + cursor.position))
         position += cursor.position
         return document

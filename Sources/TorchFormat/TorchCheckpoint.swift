@@ -49,22 +49,14 @@ public struct TorchCheckpoint: Sendable {
     container = content.container
     pickles = content.pickles
     tensorAttributes = walk.tensorAttributes
-    let constants = try TorchCheckpoint.constants(content, besides: walk.tensors, limits: limits)
+    let constants = try TorchCheckpoint.constants(content, besides: walk, limits: limits)
     if walk.tensors.isEmpty {
       // A frozen module: all that it has are constants.
-      tensors = constants
-      specialTensors = walk.specialTensors
+      tensors = constants.tensors
+      specialTensors = walk.specialTensors + constants.specialTensors
     } else {
       tensors = walk.tensors
-      specialTensors =
-        walk.specialTensors
-        + constants.map {
-          TorchSpecialTensor(
-            name: $0.name,
-            description:
-              "\($0.dtype) \($0.shape), a constant of the program, not in its state dict",
-            isOutsideState: true)
-        }
+      specialTensors = walk.specialTensors + constants.outsideState
     }
     guard inert || !tensors.isEmpty || !specialTensors.isEmpty || tree.isEmptyContainer else {
       throw CheckpointError(
@@ -78,16 +70,35 @@ extension TorchCheckpoint {
   /// The tensors among a TorchScript program's constants, `constants.0` and so on: the weights of a frozen module, and
   /// tensors that tracing met. `state_dict()` does not have them.
   private static func constants(
-    _ content: TorchContent, besides tensors: [TorchTensor], limits: ReadLimits
-  ) throws(CheckpointError) -> [TorchTensor] {
-    guard let resolver = content.constants else { return [] }
+    _ content: TorchContent, besides state: TreeWalk, limits: ReadLimits
+  ) throws(CheckpointError) -> ProgramConstants {
+    guard let resolver = content.constants else { return ProgramConstants() }
+    let names = state.tensors.map(\.name) + state.specialTensors.map(\.name)
     var path = "constants"
-    while tensors.contains(where: { $0.name.string.utf8.starts(with: (path + ".").utf8) }) {
+    while names.contains(where: { $0.string.utf8.starts(with: (path + ".").utf8) }) {
       path = "_" + path
     }
     var walk = TreeWalk(resolver, below: .named(path), limits: limits)
     _ = try walk.run()
-    return walk.tensors
+    return ProgramConstants(tensors: walk.tensors, specialTensors: walk.specialTensors)
+  }
+}
+
+/// What the constants of a TorchScript program hold.
+private struct ProgramConstants {
+  var tensors: [TorchTensor] = []
+  var specialTensors: [TorchSpecialTensor] = []
+
+  /// All of it, as what lies beside the state of a module.
+  var outsideState: [TorchSpecialTensor] {
+    (tensors.map { ($0.name, "\($0.dtype) \($0.shape)") }
+      + specialTensors.map { ($0.name, $0.description) })
+      .map { name, description in
+        TorchSpecialTensor(
+          name: name,
+          description: description + ", a constant of the program, not in its state dict",
+          isOutsideState: true)
+      }
   }
 }
 

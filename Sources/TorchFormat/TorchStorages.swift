@@ -69,11 +69,11 @@ public struct TorchStorages: Sendable {
     let bytes = try archive.bytes(
       of: member,
       limit: member.isStored
-        ? limits.pickleBytes : min(limits.pickleBytes, ZipContent.inflatedPickleBytes))
+        ? limits.pickleBytes : min(limits.pickleBytes, limits.inflatedPickleBytes))
     let document = try locating(file: archive.file.path, member: name) {
       () throws(ParseFailure) in
       var cursor = ByteCursor(bytes)
-      return try PickleDocument(parsing: &cursor, policy: .everything)
+      return try PickleDocument(parsing: &cursor, policy: .everything, limits: limits)
     }
     let folder = String(name.dropLast(4)) + "/"
     let root = name.prefix { $0 != "/" } + "/.data/"

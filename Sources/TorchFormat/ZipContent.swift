@@ -14,10 +14,6 @@ internal import ZipFormat
 ///
 /// There is exactly one top directory. Other members are not looked at.
 struct ZipContent {
-  /// The largest pickle that is inflated. PyTorch stores pickles as they are; a deflated one can be a thousand times
-  /// as large as its file.
-  static let inflatedPickleBytes = 64 << 20
-
   let file: SourceFile
   let archive: ZipArchive
   let limits: ReadLimits
@@ -64,11 +60,11 @@ struct ZipContent {
     let bytes = try archive.bytes(
       of: member,
       limit: member.isStored
-        ? limits.pickleBytes : min(limits.pickleBytes, ZipContent.inflatedPickleBytes))
+        ? limits.pickleBytes : min(limits.pickleBytes, limits.inflatedPickleBytes))
     return try locating(file: file.path, member: name) { () throws(ParseFailure) in
       var cursor = ByteCursor(bytes)
       let policy = GlobalPolicy.checkpoint(isInert: isInert, isScript: isScript)
-      let document = try PickleDocument(parsing: &cursor, policy: policy)
+      let document = try PickleDocument(parsing: &cursor, policy: policy, limits: limits)
       guard cursor.isAtEnd else {
         throw ParseFailure(
           .malformed, at: cursor.offset, "STOP", "\(cursor.remaining) bytes follow the pickle")

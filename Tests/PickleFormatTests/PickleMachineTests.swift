@@ -253,6 +253,32 @@ struct PickleRefusalTests {
     #expect(failure?.kind == .malformed && failure?.offset == 8)
   }
 
+  @Test("No more is made of a pickle than the limits allow, and as much as they do")
+  func limits() throws {
+    let call = P.global("a", "b") ++ P.emptyTuple ++ P.reduce
+    let list = P.emptyList ++ P.mark ++ P.integer(1) ++ P.integer(2) ++ P.appends
+    let tuple = P.integer(1) ++ P.integer(2) ++ P.tuple2
+    let cases: [(WritableKeyPath<ReadLimits, Int>, [UInt8], Int)] = [
+      (\.pickleValues, list, 3), (\.pickleObjects, call, 1), (\.pickleElements, list, 2),
+      (\.pickleStack, list, 3), (\.pickleTupleElements, tuple ++ P.tuple1, 2),
+    ]
+    for (limit, pickle, needed) in cases {
+      for (value, isEnough) in [(needed, true), (Int.max, true), (needed - 1, false), (-1, false)] {
+        var limits = ReadLimits()
+        limits[keyPath: limit] = value
+        var cursor = ByteCursor(pickle ++ P.stop)
+        let result = Result { () throws(ParseFailure) in
+          try PickleDocument(parsing: &cursor, policy: .everything, limits: limits)
+        }
+        switch result {
+        case .success: #expect(isEnough, "\(limit) \(value)")
+        case .failure(let failure):
+          #expect(!isEnough && failure.kind == .limitExceeded, "\(limit) \(value): \(failure)")
+        }
+      }
+    }
+  }
+
   @Test("Every prefix of a pickle is truncated, none traps")
   func prefixes() throws {
     let whole =

@@ -62,6 +62,28 @@ struct TorchCheckpointTests {
     #expect(checkpoint.container == container)
   }
 
+  @Test("The limits of pickles hold in every container", arguments: ["zip", "legacy", "deflated"])
+  func pickleLimits(_ kind: String) throws {
+    let file = ["zip": "plain.pt", "legacy": "module-legacy.pth", "deflated": "deflated.pt"][kind]
+    var limits = ReadLimits()
+    limits.inflatedPickleBytes = 8
+    let source = try SourceFile(path: fixture(try #require(file)))
+    if kind == "deflated" {
+      let error = #expect(throws: CheckpointError.self) {
+        try TorchCheckpoint(reading: source, limits: limits)
+      }
+      #expect(error?.kind == .limitExceeded)
+    } else {
+      #expect(throws: Never.self) { try TorchCheckpoint(reading: source, limits: limits) }
+    }
+    limits = ReadLimits()
+    limits.pickleValues = 4
+    let error = #expect(throws: CheckpointError.self) {
+      try TorchCheckpoint(reading: source, limits: limits)
+    }
+    #expect(error?.kind == .limitExceeded)
+  }
+
   @Test("One storage object stands for each storage")
   func sharing() throws {
     for file in ["views.pt", "views-legacy.pth"] {
