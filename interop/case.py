@@ -12,6 +12,16 @@ class Case:
     path: pathlib.Path
     weights: dict
     ties: set = dataclasses.field(default_factory=set)
+    # What is no part of the state, by name, with words that are said of it: every conversion lists it.
+    left_out: dict = dataclasses.field(default_factory=dict)
+    # What no other format has, by name, with such words: refused until it is excluded.
+    refused: dict = dataclasses.field(default_factory=dict)
+    # Attributes of tensors, by the tensor's name, where they are compared.
+    attributes: dict | None = None
+    # Words that the notes of every conversion have.
+    said: list = dataclasses.field(default_factory=list)
+    # Options without which the file is not opened.
+    flags: list = dataclasses.field(default_factory=list)
 
     @staticmethod
     def of_loaded(name, path, checkpoint):

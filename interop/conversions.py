@@ -12,7 +12,7 @@ def check(report, tool, folder, name, source):
         cases = list(source.cases(folder))
         for case in cases:
             with report.check(f"{case.name}: inspect"):
-                tool.inspect(case.path).require(case.weights, case.ties)
+                check_listing(tool.inspect(case.path, *case.flags), case)
     outputs = folder / "converted"
     outputs.mkdir()
     for extension, load in [("safetensors", check_safetensors), ("pt", check_torch), ("h5", check_hdf5)]:
@@ -22,20 +22,61 @@ def check(report, tool, folder, name, source):
                     check_conversion(tool, case, outputs / f"{number}.{extension}", load)
 
 
+def check_listing(listing, case):
+    listing.require(case.weights, case.ties)
+    others = {entry["name"]: entry["description"] for entry in listing.document.get("others", [])}
+    require_words(others, case.left_out | case.refused)
+    require_attributes(listing, case)
+
+
+def require_attributes(listing, case):
+    if case.attributes is not None:
+        require(listing.document.get("attributes", {}), case.attributes, "attributes")
+
+
+def require_words(found, expected):
+    """Compares what is said of things by name with words that must be in it."""
+    require(sorted(found), sorted(expected), "what is named besides tensors")
+    for name, words in expected.items():
+        require(words in found[name], True, f"of {name!r} is said {found[name]!r}: {words!r} in it")
+
+
+def require_refusal(tool, case, path):
+    """What cannot be carried is refused with its name, and with the options that leave it out."""
+    outcome = tool.expect(65, "convert", case.path, path, *case.flags)
+    require(any(f"tensor '{name}'" in outcome.error for name in case.refused), True, f"a name in {outcome.error!r}")
+    require(all(f"--exclude '{name}'" in outcome.error for name in list(case.refused)[:8]), True, f"options in {outcome.error!r}")
+    require(path.exists(), False, f"{path.name} exists")
+
+
 def check_conversion(tool, case, path, load):
+    options = [*case.flags, *(f"--exclude={name}" for name in case.refused)]
+    if case.refused:
+        require_refusal(tool, case, path)
     narrow = {weight.dtype for weight in case.weights.values()} & NOT_IN_SAFETENSORS
     if path.suffix == ".safetensors" and narrow:
         check_refusal_of_types(tool, case, path)
         case = without_types(case, narrow)
-        tool.convert(case.path, path, *(f"--exclude={name}" for name in case.left_out))
+        tool.convert(case.path, path, *options, *(f"--exclude={name}" for name in case.excluded))
         load(path, case)
         return
-    receipt = tool.convert(case.path, path)
+    receipt = tool.convert(case.path, path, *options)
     require(receipt["tensors"], len(case.weights), "tensors in the receipt")
     require((receipt["verified"] or {}).get("equal"), True, "verified in the receipt")
+    dropped = {entry["item"]: entry["reason"] for entry in receipt["dropped"] if entry["item"].startswith("tensor ")}
+    require_words(dropped, {f"tensor {quoted(name)}": words for name, words in case.left_out.items()}
+                  | {f"tensor {quoted(name)}": "matches --exclude" for name in case.refused})
+    for words in case.said:
+        require(words in " ".join(receipt["notes"]), True, f"{words!r} in the notes {receipt['notes']}")
     load(path, case)
-    tool.expect(0, "diff", case.path, path)
-    tool.inspect(path).require(case.weights, case.ties)
+    tool.expect(0, "diff", case.path, path, *case.flags)
+    listing = tool.inspect(path)
+    listing.require(case.weights, case.ties)
+    require_attributes(listing, case)
+
+
+def quoted(name):
+    return f"'{name}'"
 
 
 def check_refusal_of_types(tool, case, path):
@@ -48,7 +89,7 @@ def without_types(case, dtypes):
     weights = {name: weight for name, weight in case.weights.items() if weight.dtype not in dtypes}
     ties = {names & weights.keys() for names in case.ties}
     rest = type(case)(case.name, case.path, weights, {names for names in ties if len(names) > 1})
-    rest.left_out = sorted(case.weights.keys() - weights.keys())
+    rest.excluded = sorted(case.weights.keys() - weights.keys())
     return rest
 
 

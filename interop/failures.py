@@ -25,6 +25,9 @@ def check(report, tool, folder):
                 check_existing(tool, folder, sources["pt"], extension)
             with report.check(f".{extension} onto itself with --force"):
                 check_onto_itself(tool, folder, sources, extension)
+        for name in ("pt", "legacy"):
+            with report.check(f"{sources[name].name}: bytes behind the end"):
+                check_behind(tool, folder, sources[name])
         with report.check("a pickle that would run a command"):
             check_command(tool, folder)
         for case in hdf5_cases.newer_cases(folder):
@@ -61,6 +64,20 @@ def check_prefixes(tool, folder, source):
         for extension in EXTENSIONS:
             tool.expect(65, "convert", cut, target / f"out.{extension}")
             require_nothing_left(target)
+
+
+def check_behind(tool, folder, source):
+    """What torch passes over is refused, with the place where the checkpoint ends."""
+    data = source.read_bytes()
+    target = folder / f"behind-{source.name}"
+    target.mkdir()
+    longer = folder / f"longer-{source.name}"
+    for more in (b"\0", b"more" * 100, data):
+        longer.write_bytes(data + more)
+        torch.load(longer)
+        outcome = tool.expect(65, "convert", longer, target / "out.safetensors")
+        require(f"{len(more)} bytes lie" in outcome.error, True, f"how many bytes, {len(more)}, in {outcome.error!r}")
+        require_nothing_left(target)
 
 
 def check_existing(tool, folder, source, extension):

@@ -11,6 +11,7 @@ import torch
 import transformers
 from safetensors.numpy import save_file
 
+import configurations
 from report import Mismatch, require, shortened
 from seeded import VOCABULARY, model_of
 
@@ -55,6 +56,17 @@ def check(report, tool, folder):
                 inputs = prompts(seed, batch=1 if number == 0 else 3)
                 with report.check(f"model {seed}: {settings}"):
                     check_texts(tool, folder, directory, model, inputs, {"pad_token_id": 0} | settings)
+    with report.group("settings of no effect, prompts as given"):
+        for settings in IDLE:
+            with report.check(f"greedy with {json.dumps(settings)}"):
+                check_idle(tool, folder, directories[0], settings)
+        with report.check("a temperature of 0 is greedy search, whatever the file says"):
+            check_cold(tool, directories[0])
+        for name in ("BertLMHeadModel", "GPT2LMHeadModel"):
+            home = prompted(folder, name)
+            for text in PROMPTS:
+                with report.check(f"{name}: {text!r}"):
+                    check_prompt(tool, home, name, text)
     with report.group("sampled texts"):
         with report.check("the same seed gives the same text, another seed another, one token alone is the most likely"):
             check_sampling(tool, directories[0])
@@ -123,6 +135,64 @@ def first_difference(found, expected):
                 return (f"text {row}, token {at - PROMPT} of {len(theirs) - PROMPT}: expected {shortened(theirs[at:at + 8])}, "
                         f"found {shortened(ours[at:at + 8])}")
     return "another number of texts"
+
+
+# Settings that matter only where tokens are drawn, or only for beams. What the reference refuses is no matter.
+IDLE = [
+    {"temperature": 0}, {"temperature": 0.0}, {"temperature": -1.0}, {"temperature": 1e-9}, {"temperature": None}, {"top_k": -1}, {"top_k": 0},
+    {"top_k": 5.0}, {"top_k": 1_000_000}, {"top_p": 0.0}, {"top_p": 2.0}, {"typical_p": 2.0}, {"typical_p": 0.5}, {"min_p": 3.0},
+    {"epsilon_cutoff": 2.0}, {"eta_cutoff": -1.0}, {"top_h": 0.5}, {"length_penalty": 0.5}, {"early_stopping": True}, {"num_beam_groups": 1},
+    {"renormalize_logits": True}, {"diversity_penalty": 0.0}, {"temperature": 0, "top_k": 5.0, "typical_p": 7.0},
+]
+
+
+def check_idle(tool, folder, directory, settings):
+    """The configuration's text without them, by the reference that reads them from the same file."""
+    path = directory / "generation_config.json"
+    model = transformers.GPT2LMHeadModel.from_pretrained(directory).eval()
+    inputs = prompts(0, batch=3)
+    given = folder / "prompts.safetensors"
+    save_file({name: numpy.ascontiguousarray(array) for name, array in inputs.items()}, given)
+    for drawing in ({"do_sample": False}, {}):
+        path.write_text(json.dumps({"max_new_tokens": 30, "eos_token_id": None, "pad_token_id": 0} | drawing | settings))
+        try:
+            model.generation_config = transformers.GenerationConfig.from_pretrained(directory)
+            with torch.no_grad():
+                expected = model.generate(**{name: torch.from_numpy(array) for name, array in inputs.items()}).tolist()
+        except Exception:
+            continue
+        found = sequences(tool, directory, "--inputs", given)
+        if found != expected:
+            raise Mismatch(first_difference(found, expected))
+
+
+def check_cold(tool, directory):
+    for written in ({"do_sample": True, "temperature": 0.7, "top_p": 0.9}, {"do_sample": True, "top_k": 3}, {}):
+        (directory / "generation_config.json").write_text(json.dumps({"max_new_tokens": 40, "eos_token_id": None} | written))
+        model = transformers.GPT2LMHeadModel.from_pretrained(directory).eval()
+        with torch.no_grad():
+            expected = model.generate(torch.tensor([[5, 6, 7]]), do_sample=False, max_new_tokens=40).tolist()
+        for value in ("0", "0.0"):
+            found = sequences(tool, directory, "--input-ids=5,6,7", f"--temperature={value}")
+            if found != expected:
+                raise Mismatch(first_difference(found, expected))
+
+
+PROMPTS = ["ak bl", "Ak  BL,cm", " ak", "ak bl ", "Ék ak", "ak [MASK] bl", "ak\tbl", "zz ak", "ak ,bl . cm", "ak \u4e2d bl"]
+
+
+def prompted(folder, name):
+    """A model of words, whose tokenizer changes case, accents and white space: the prompt cannot be had from its tokens."""
+    home = configurations.saved(folder, name)
+    (home / "generation_config.json").unlink(missing_ok=True)
+    return home
+
+
+def check_prompt(tool, home, name, text):
+    model = getattr(transformers, name).from_pretrained(home).eval()
+    expected = configurations.pipeline("text-generation", model, home)(text, max_new_tokens=6, do_sample=False)[0]["generated_text"]
+    found = tool.expect(0, "generate", home, text, "--max-new-tokens=6").output
+    require(found.removesuffix("\n"), expected, "the text")
 
 
 def check_sampling(tool, directory):

@@ -126,7 +126,7 @@ def datasets(file):
         for name, child in group.items():
             if isinstance(child, h5py.Dataset):
                 found[prefix + name] = child
-            else:
+            elif isinstance(child, h5py.Group):
                 visit(child, prefix + name + "/")
 
     visit(file, "")
@@ -179,6 +179,21 @@ def cases(folder):
         ("large", large, {}), ("user-block", ties, {"userblock_size": 1024}), ("ordered", shapes, {"track_order": True}),
     ]:
         yield of_file(f"hdf5/{name}", made(folder / f"{name}.h5", fill, **options))
+    case = of_file("hdf5/named-types", made(folder / "named-types.h5", named_types))
+    words = "a named datatype, "
+    case.left_out = {name: words + "F32 with 1 attribute" for name in ("kind", "group/again")} | {
+        "alone/colour": words + "I16", "record": words + "compound"}
+    yield case
+
+
+def named_types(file):
+    """Datatypes with names of their own, by one of which a data set is typed."""
+    file["kind"] = numpy.dtype("<f4")
+    file["kind"].attrs["note"] = "x"
+    file["group/again"] = file["kind"]
+    file["alone/colour"] = h5py.enum_dtype({"RED": 0, "BLUE": 1}, basetype="i2")
+    file["record"] = numpy.dtype([("a", "i4"), ("b", "f8")])
+    file.create_dataset("weight", data=KERNEL, dtype=file["kind"])
 
 
 def newer_cases(folder):

@@ -48,18 +48,60 @@ def file_cases(folder):
     for name, state, metadata in [
         ("every-dtype", every_dtype(), None), ("plain", plain(), {"format": "pt"}),
         ("no-metadata", plain(), None), ("empty-metadata", plain(), {}), ("large", large(), {"format": "pt"}),
-        ("no-tensors", {}, None), ("one-byte", {"byte": torch.tensor([7], dtype=torch.uint8), "wide": numbers(2)}, None),
+        ("every-pattern", every_pattern(), None), ("no-tensors", {}, None), ("one-byte", {"byte": torch.tensor([7], dtype=torch.uint8), "wide": numbers(2)}, None),
     ]:
         path = folder / f"{name}.safetensors"
         save_file(state, path, metadata=metadata)
         yield Case(f"safetensors/{name}", path, {key: of_tensor(value) for key, value in state.items()})
 
 
-def tied_case(folder):
-    path = folder / "tied.safetensors"
-    model = Tied()
-    save_model(model, path)
-    return Case.of_loaded("safetensors/tied", path, model.state_dict())
+class TiedBias(Tied):
+    """A bias under two names as well, and a matrix that another module has under another name."""
+
+    def __init__(self):
+        super().__init__()
+        self.predictions = torch.nn.Module()
+        self.predictions.bias = torch.nn.Parameter(numbers(7))
+        self.predictions.decoder = torch.nn.Linear(4, 7)
+        self.predictions.decoder.weight = self.embedding.weight
+        self.predictions.decoder.bias = self.predictions.bias
+        self.words = torch.nn.Module()
+        self.words.table = self.embedding.weight
+        self.words.scale = torch.nn.Parameter(numbers(1))
+
+
+def tied_cases(folder):
+    for name, model, metadata in [
+        ("tied", Tied(), None), ("tied-bias", TiedBias(), None), ("tied-with-facts", TiedBias(), {"epoch": "1", "note": "norm.weight"}),
+    ]:
+        path = folder / f"{name}.safetensors"
+        save_model(model, path, metadata=metadata)
+        yield Case.of_loaded(f"safetensors/{name}", path, model.state_dict())
+
+
+def fact_cases(folder):
+    """Metadata whose value is the name of a tensor, and which nobody meant as a second name of it."""
+    for name, names, metadata in [
+        ("step", ["99", "100"], {"step": "100", "format": "pt"}), ("output", ["lora_te", "lora_unet"], {"ss_output_name": "lora_te", "ss_epoch": "3"}),
+        ("layer", ["layers.3.weight", "layers.3.bias"], {"training.best": "layers.3.weight"}), ("title", ["a.weight"], {"title": "a.weight"}),
+    ]:
+        path = folder / f"{name}.safetensors"
+        save_file({key: numbers(2, start=place) for place, key in enumerate(names)}, path, metadata=metadata)
+        yield Case.of_loaded(f"safetensors/{name}", path, load_file(path))
+
+
+def every_pattern():
+    """Each number of the narrow types, whatever it is: NaN and its payloads, infinities, zeros of both signs."""
+    bytes_, halves = torch.arange(256).to(torch.uint8), torch.arange(65536).to(torch.uint16)
+    types = {dtype: bytes_ for dtype in TORCH_DTYPES.values() if dtype.is_floating_point and dtype.itemsize == 1}
+    types |= {torch.bfloat16: halves, torch.float16: halves}
+    found = {}
+    for dtype, values in types.items():
+        name = str(dtype)[6:]
+        found |= {f"{name}.all": values.view(dtype), f"{name}.none": values[:0].view(dtype), f"{name}.odd": values[3:10].view(dtype)[None]}
+        if dtype != torch.float4_e2m1fn_x2:
+            found[f"{name}.scalar"] = values[5].clone().view(dtype)
+    return {name: value.clone() for name, value in found.items()}
 
 
 def narrow_case(folder):
@@ -98,7 +140,8 @@ def sharded_case(folder):
 
 def cases(folder):
     yield from file_cases(folder)
-    yield tied_case(folder)
+    yield from tied_cases(folder)
+    yield from fact_cases(folder)
     yield from narrow_case(folder)
     yield from sharded_case(folder)
 

@@ -12,6 +12,7 @@ import torch
 import transformers
 from safetensors.numpy import load_file, save_file
 
+import configurations
 from report import Mismatch
 from seeded import inputs_of, model_of
 
@@ -38,6 +39,7 @@ SETTINGS = {
     "hidden_dropout_prob": (0.5,), "attention_probs_dropout_prob": (0.5,), "attn_pdrop": (0.5,), "embd_pdrop": (0.5,),
     "rope_scaling": ({"type": "linear", "factor": 2.0},), "token_classification_bias": (False,), "n_ctx": (7,),
     "logits_mup_width_multiplier": (2.0,), "unpadded_vocab_size": (50,), "initializer_range": (1.0,), "n_inner": (None,),
+    "num_hidden_layers": (1, 2, 3), "n_layer": (1, 2, 3),
 }
 
 
@@ -59,6 +61,7 @@ def check(report, tool, folder):
                     with report.check(f"{name}, {key}: {json.dumps(value)}"):
                         (home / "config.json").write_text(json.dumps(plain | {key: value}))
                         compare(tool, home, name, key, {"right": right, "left": left, "no mask": bare})
+    configurations.check(report, tool, folder)
 
 
 def compare(tool, home, name, key, runs):

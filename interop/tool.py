@@ -34,8 +34,8 @@ class Tool:
                 f"{outcome.error or outcome.output}")
         return outcome
 
-    def inspect(self, path):
-        return Listing(json.loads(self.expect(0, "inspect", path, "--json", "--digests").output))
+    def inspect(self, path, *options):
+        return Listing(json.loads(self.expect(0, "inspect", path, "--json", "--digests", *options).output))
 
     def convert(self, source, destination, *options):
         return json.loads(self.expect(0, "convert", source, destination, "--json", *options).output)

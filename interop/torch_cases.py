@@ -9,6 +9,7 @@ import zipfile
 import numpy
 import torch
 
+import torch_neighbours
 from case import Case
 from report import require
 from safetensors_cases import Tied, large
@@ -180,6 +181,9 @@ def cases(folder):
     yield Case.of_loaded("torch/deflated", path, torch.load(path))
     yield from script_cases(folder)
     yield from sharded_case(folder)
+    neighbours = folder / "neighbours"
+    neighbours.mkdir()
+    yield from torch_neighbours.cases(neighbours)
 
 
 def loaded(path):

@@ -55,6 +55,9 @@ def flattened(value, prefix=()):
         value = value.state_dict(keep_vars=True)
     if isinstance(value, (torch.Tensor, numpy.ndarray)):
         yield ".".join(prefix), value
+        # Attributes of a tensor may be tensors, too.
+        if isinstance(value, torch.Tensor):
+            yield from (found for key, child in vars(value).items() for found in flattened(child, prefix + (key,)))
     elif isinstance(value, dict):
         for key, child in value.items():
             yield from flattened(child, prefix + (str(key),))
