@@ -60,7 +60,8 @@ def check_journeys(report, tool, folder):
     """A safetensors file of the library comes back as it was."""
     place = folder / "journeys"
     place.mkdir()
-    cases = [*safetensors_cases.file_cases(place), safetensors_cases.tied_case(place)]
+    # Of the tied ones the first: with more metadata than one entry the library has no order of its own.
+    cases = [*safetensors_cases.file_cases(place), next(safetensors_cases.tied_cases(place))]
     for case in cases:
         for stops in (["safetensors"], ["pt"], ["h5"], ["pt", "h5"], ["h5", "pt"]):
             with report.check(f"{case.name} → {' → '.join(stops)} → safetensors"):

@@ -26,6 +26,7 @@ def state():
 
 
 def check(report, tool, folder):
+    transformers.utils.logging.disable_progress_bar()
     with report.group("shards"):
         torch.save(state(), folder / "whole.pt")
         for format, extension, pattern in [
