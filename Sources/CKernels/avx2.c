@@ -1,13 +1,22 @@
-// AVX2 with fused multiply-add: 16 registers of 8 floats, of which the sums take 12.
+// AVX2 with fused multiply-add and conversion of float16: 16 registers of 8 floats, of which the sums take 12.
 #if defined(__x86_64__)
 #include <immintrin.h>
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#include <stddef.h>
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
 #define LANES 8
 #define TILE_ROWS 6
 #define TILE_VECTORS 2
 #define TABLE weighbridge_avx2_kernels
 #define TABLE_NAME "avx2"
+
+#define CONVERTS_FLOAT16
+typedef float vector __attribute__((ext_vector_type(LANES)));
+
+static inline __attribute__((always_inline)) vector read_float16(const void *from) {
+  return (vector)_mm256_cvtph_ps(_mm_loadu_si128(from));
+}
+
 #include "kernels.h"
 
 #pragma clang attribute pop

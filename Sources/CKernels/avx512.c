@@ -23,6 +23,11 @@ static inline __attribute__((always_inline)) void store_part(
   _mm512_mask_storeu_ps(to, (__mmask16)((1u << count) - 1), (__m512)value);
 }
 
+#define CONVERTS_FLOAT16
+static inline __attribute__((always_inline)) vector read_float16(const void *from) {
+  return (vector)_mm512_cvtph_ps(_mm256_loadu_si256(from));
+}
+
 #include "kernels.h"
 
 #pragma clang attribute pop

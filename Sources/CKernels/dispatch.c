@@ -15,7 +15,8 @@ const weighbridge_kernels *weighbridge_kernels_at(size_t index) {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
     available[count++] = &weighbridge_avx512_kernels;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+      __builtin_cpu_supports("f16c"))
     available[count++] = &weighbridge_avx2_kernels;
 #endif
   available[count++] = &weighbridge_portable_kernels;

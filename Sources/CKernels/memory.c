@@ -1,4 +1,4 @@
-// Memory, and packing matrices into the order in which the products read them.
+// Memory.
 #if defined(__linux__)
 #define _GNU_SOURCE
 #include <sys/mman.h>
@@ -42,28 +42,4 @@ void weighbridge_fill(float *memory, size_t count, float value) {
 
 void weighbridge_copy(const float *from, float *to, size_t count) {
   memcpy(to, from, count * sizeof(float));
-}
-
-void weighbridge_pack_panel(
-    const float *source, size_t row_stride, size_t column_stride, size_t depth, size_t columns,
-    float *panel) {
-  const size_t width = WEIGHBRIDGE_PANEL_COLUMNS;
-  if (column_stride == 1) {
-    for (size_t k = 0; k < depth; k++)
-      memcpy(panel + k * width, source + k * row_stride, columns * sizeof(float));
-    return;
-  }
-  // A transpose: 16 rows at a time, so that each line of the source is read while it is in the cache.
-  for (size_t first = 0; first < depth; first += 16) {
-    const size_t end = depth - first < 16 ? depth : first + 16;
-    for (size_t column = 0; column < columns; column++)
-      for (size_t k = first; k < end; k++)
-        panel[k * width + column] = source[k * row_stride + column * column_stride];
-  }
-}
-
-void weighbridge_pack_block(
-    const float *source, size_t stride, size_t rows, size_t depth, float *block) {
-  for (size_t row = 0; row < rows; row++)
-    memcpy(block + row * WEIGHBRIDGE_BLOCK_STRIDE, source + row * stride, depth * sizeof(float));
 }

@@ -1,8 +1,6 @@
 internal import CheckpointBytes
 internal import OrderedCollections
-internal import Synchronization
 internal import TensorEngine
-internal import TensorValues
 internal import WeightGraph
 
 /// Where parameters come from.
@@ -35,17 +33,14 @@ struct ParameterScope {
   /// Several `Linear`s on the same input as one, their outputs side by side.
   func linear(joining parts: [String]) throws(CheckpointError) -> LinearWeights {
     let scopes = parts.map { $0.isEmpty ? self : self[$0] }
-    let weights = try scopes.map { (scope) throws(CheckpointError) in try scope.weight("weight") }
-    let bias: Tensor? = scopes[0].has("bias") ? try joinedRow(scopes, "bias") : nil
-    let joined = try transformed { () throws(TransformError) in
-      try Weight.concatenated(weights, axis: 0)
-    }
-    return try packed(joined, .outputByInput, bias: bias)
+    return try packed(
+      try scopes.map { (scope) throws(CheckpointError) in try scope.stored("weight") },
+      .outputByInput, bias: scopes[0].has("bias") ? try joinedRow(scopes, "bias") : nil)
   }
 
   /// `weight` `[in, out]` and `bias`: Transformers' `Conv1D`.
   func convolution() throws(CheckpointError) -> LinearWeights {
-    try packed(try weight("weight"), .inputByOutput, bias: try row("bias"))
+    try packed([try stored("weight")], .inputByOutput, bias: try row("bias"))
   }
 
   /// `weight` and `bias`, one row each.
@@ -59,19 +54,21 @@ struct ParameterScope {
 
   /// `weight`, to look rows up in.
   func table() throws(CheckpointError) -> Tensor {
-    let weight = try weight("weight")
-    let values = try floats(weight, "weight")
-    return try engine { () throws(EngineError) in
-      try Tensor(
-        rows: weight.shape.dimensions[0], columns: weight.shape.dimensions[1], values)
-    }
+    let table = try storedTable()
+    return try engine { () throws(EngineError) in try table.tensor(in: source.context) }
   }
+
+  /// The same in the type that it is stored in, for large tables.
+  func storedTable() throws(CheckpointError) -> StoredMatrix { try stored("weight").matrix() }
 
   private func joinedRow(
     _ scopes: [ParameterScope], _ part: String
   ) throws(CheckpointError) -> Tensor {
     var values: [Float] = []
-    for scope in scopes { values += try scope.floats(scope.weight(part), part) }
+    for scope in scopes {
+      let row = try scope.stored(part).matrix()
+      values += try engine { () throws(EngineError) in try row.tensor(in: source.context).values }
+    }
     return try engine { () throws(EngineError) in
       try Tensor(rows: 1, columns: values.count, values)
     }
@@ -81,83 +78,41 @@ struct ParameterScope {
     try joinedRow([self], part)
   }
 
+  /// One matrix of the outputs of one or several weights on the same inputs.
   private func packed(
-    _ weight: Weight, _ layout: PackedMatrix.Layout, bias: Tensor?
+    _ weights: [StoredParameter], _ layout: PackedMatrix.Layout, bias: Tensor?
   ) throws(CheckpointError) -> LinearWeights {
-    let values = try floats(weight, "weight")
-    let extents = weight.shape.dimensions
-    let isOutputFirst = layout == .outputByInput
-    return try engine { () throws(EngineError) in
-      try LinearWeights(
-        PackedMatrix(
-          outputs: extents[isOutputFirst ? 0 : 1], inputs: extents[isOutputFirst ? 1 : 0],
-          layout: layout, values, in: source.context),
-        bias: bias)
+    var weights = weights
+    if Set(weights.map(\.element)).count > 1 {
+      weights = try weights.map { (weight) throws(CheckpointError) in try weight.widened() }
     }
-  }
-
-  /// A parameter as float32, whatever it is stored as.
-  private func weight(_ part: String) throws(CheckpointError) -> Weight {
-    let name = ExactName(self[part].name)
-    guard let weight = source.graph.weights[name] else {
+    let sizes = try weights.map {
+      (weight) throws(CheckpointError) -> (outputs: Int, inputs: Int) in
+      let (rows, columns) = try weight.extents()
+      return layout == .outputByInput ? (rows, columns) : (columns, rows)
+    }
+    let (element, inputs) = (weights[0].element, sizes[0].inputs)
+    for (weight, size) in zip(weights, sizes) where size.inputs != inputs {
       throw CheckpointError(
-        .notFound, CheckpointError.Site(), tensor: name.string, "the model has no such parameter")
+        .mismatch, CheckpointError.Site(), tensor: weight.name,
+        "expected \(inputs) inputs, as \(quoted(weights[0].name)) has, found \(size.inputs)")
     }
-    return try transformed(part) { () throws(TransformError) in try weight.cast(to: .f32) }
+    let (matrix, buffers) = try engine { () throws(EngineError) in
+      (
+        try PackedMatrix(
+          outputs: sizes.reduce(0) { $0 + $1.outputs }, inputs: inputs, element: element,
+          in: source.context), try PieceBuffers(in: source.context)
+      )
+    }
+    var start = 0
+    for (weight, size) in zip(weights, sizes) {
+      try weight.pack(into: matrix, start..<start + size.outputs, layout, through: buffers)
+      start += size.outputs
+    }
+    return try engine { () throws(EngineError) in try LinearWeights(matrix, bias: bias) }
   }
 
-  private func transformed(
-    _ part: String = "weight", _ body: () throws(TransformError) -> Weight
-  ) throws(CheckpointError) -> Weight {
-    do {
-      return try body()
-    } catch {
-      throw CheckpointError(
-        .unsupported, CheckpointError.Site(), tensor: self[part].name, error.description)
-    }
-  }
-}
-
-extension ParameterScope {
-  /// Numbers of a piece: large enough to be worth the way to another thread, small enough to stay in its cache.
-  private static let pieceSize = 1 << 17
-
-  /// All elements of a float32 weight, read and converted in pieces by all threads.
-  private func floats(_ weight: Weight, _ part: String) throws(CheckpointError) -> [Float] {
-    let count = weight.shape.elementCount
-    let failure = Mutex<CheckpointError?>(nil)
-    let values = unsafe [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-      // Every piece writes a part of its own.
-      nonisolated(unsafe) let target = UnsafeMutableRawBufferPointer(buffer)
-      let pieces = (count + Self.pieceSize - 1) / Self.pieceSize
-      source.context.pool.run(pieces) { piece, _ in
-        let first = piece * Self.pieceSize
-        let end = min(count, first + Self.pieceSize)
-        do throws(CheckpointError) {
-          let bytes = unsafe UnsafeMutableRawBufferPointer(
-            rebasing: target[(first * 4)..<(end * 4)])
-          try unsafe weight.read(at: first * 4, into: bytes)
-          try unsafe check(UnsafeRawBufferPointer(bytes), from: first)
-        } catch {
-          failure.withLock { $0 = $0 ?? error }
-        }
-      }
-      initialized = failure.withLock { $0 == nil } ? count : 0
-    }
-    if let error = failure.withLock({ $0 }) { throw error.about(ExactName(self[part].name)) }
-    return values
-  }
-
-  /// Refuses a number that is none, if that is asked for.
-  private func check(
-    _ bytes: UnsafeRawBufferPointer, from first: Int
-  ) throws(CheckpointError) {
-    guard source.nonFinite == .refused else { return }
-    for index in 0..<(bytes.count / 4) {
-      let value = unsafe bytes.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
-      guard !value.isFinite else { continue }
-      throw CheckpointError(
-        .inconsistent, CheckpointError.Site(), "element \(first + index) is \(value)")
-    }
+  private func stored(_ part: String) throws(CheckpointError) -> StoredParameter {
+    try StoredParameter(self[part].name, in: source)
   }
 }

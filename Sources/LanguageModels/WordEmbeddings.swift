@@ -3,7 +3,7 @@ internal import TensorEngine
 
 /// Rows for tokens: a table of its own, or the rows of a language model's output matrix where both are one weight.
 enum WordEmbeddings: Sendable {
-  case table(Tensor)
+  case table(StoredMatrix)
   case decoder(PackedMatrix)
 
   /// The embeddings of some tokens.
@@ -24,7 +24,7 @@ extension ModelParameters {
     if let decoder, isTied(scope.name + ".weight", decoderName + ".weight") {
       return .decoder(decoder.matrix)
     }
-    return .table(try scope.table())
+    return .table(try scope.storedTable())
   }
 
   private func isTied(_ first: String, _ second: String) -> Bool {

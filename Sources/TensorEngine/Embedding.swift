@@ -6,6 +6,8 @@ public struct EmbeddingLookup: Sendable {
   public enum Table: Sendable {
     /// A tensor: one row for each index.
     case rows(Tensor)
+    /// The same in the type that the table is stored in.
+    case stored(StoredMatrix)
     /// A packed matrix whose outputs are the rows, as when an embedding is tied to the decoder: one copy in memory serves both.
     case outputs(PackedMatrix)
   }
@@ -21,6 +23,12 @@ public struct EmbeddingLookup: Sendable {
     self.indices = indices.map { Int(clamping: $0) }
   }
 
+  /// A lookup in a stored matrix.
+  public init(_ table: StoredMatrix, _ indices: [some BinaryInteger]) {
+    self.table = .stored(table)
+    self.indices = indices.map { Int(clamping: $0) }
+  }
+
   /// A lookup of outputs of a packed matrix.
   public init(_ table: PackedMatrix, _ indices: [some BinaryInteger]) {
     self.table = .outputs(table)
@@ -30,6 +38,7 @@ public struct EmbeddingLookup: Sendable {
   var columns: Int {
     switch table {
     case .rows(let tensor): tensor.columns
+    case .stored(let matrix): matrix.columns
     case .outputs(let matrix): matrix.inputs
     }
   }
@@ -37,20 +46,32 @@ public struct EmbeddingLookup: Sendable {
   var count: Int {
     switch table {
     case .rows(let tensor): tensor.rows
+    case .stored(let matrix): matrix.rows
     case .outputs(let matrix): matrix.outputs
     }
   }
 
-  /// Copies one row, whose index has been checked.
-  func copyRow(_ position: Int, to destination: UnsafeMutablePointer<Float>) {
+  /// Copies one row as float32. Its index has been checked.
+  func copyRow(
+    _ position: Int, to destination: UnsafeMutablePointer<Float>, _ kernels: KernelSet
+  ) {
     let index = indices[position]
     switch table {
     case .rows(let tensor):
       unsafe weighbridge_copy(tensor.pointer(row: index), destination, tensor.columns)
+    case .stored(let matrix):
+      unsafe kernels.weights(matrix.element).pointee.widen(
+        matrix.pointer(row: index), destination, matrix.columns)
     case .outputs(let matrix):
-      let width = PackedMatrix.panelColumns
-      let first = unsafe matrix.panel(index / width) + index % width
-      for input in 0..<matrix.inputs { unsafe destination[input] = unsafe first[input * width] }
+      // The numbers as they are stored go to the end of the row, and are widened from there.
+      let (panel, column) = index.quotientAndRemainder(dividingBy: matrix.packing.panelColumns)
+      let unused = matrix.inputs * (MemoryLayout<Float>.size - matrix.packing.width)
+      let numbers = unsafe UnsafeMutableRawPointer(destination) + unused
+      unsafe matrix.packing.table.pointee.unpack(
+        matrix.panel(panel), matrix.inputs, column, numbers)
+      if unused > 0 {
+        unsafe kernels.weights(matrix.element).pointee.widen(numbers, destination, matrix.inputs)
+      }
     }
   }
 }
@@ -75,14 +96,14 @@ public func embeddingSum(
   let result = try context.tensor(first.indices.count, first.columns, "embeddingSum")
   context.forEachRows(result.rows, columns: result.columns) { rows in
     // One row of one lookup after the other: a second one is added from scratch memory of its own.
-    for row in rows { unsafe first.copyRow(row, to: result.pointer(row: row)) }
+    for row in rows { unsafe first.copyRow(row, to: result.pointer(row: row), context.kernels) }
   }
   for lookup in lookups.dropFirst() {
     let term = try context.tensor(result.rows, result.columns, "embeddingSum")
     context.forEachRows(result.rows, columns: result.columns) { rows in
       for row in rows {
         let sum = unsafe result.pointer(row: row)
-        unsafe lookup.copyRow(row, to: term.pointer(row: row))
+        unsafe lookup.copyRow(row, to: term.pointer(row: row), context.kernels)
         unsafe context.kernels.table.pointee.add(sum, term.pointer(row: row), sum, result.columns)
       }
     }
@@ -100,7 +121,7 @@ public func gatherRows(
   try check(lookup.indices, below: input.rows, "gatherRows", "indices")
   let result = try context.tensor(indices.count, input.columns, "gatherRows")
   context.forEachRows(result.rows, columns: result.columns) { rows in
-    for row in rows { unsafe lookup.copyRow(row, to: result.pointer(row: row)) }
+    for row in rows { unsafe lookup.copyRow(row, to: result.pointer(row: row), context.kernels) }
   }
   extendLifetime(lookup)
   return result

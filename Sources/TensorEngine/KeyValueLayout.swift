@@ -9,7 +9,7 @@ struct KeyValueLayout: Sendable {
   let heads: Int
   let headSize: Int
 
-  static let panelColumns = PackedMatrix.panelColumns
+  static let panelColumns = Int(WEIGHBRIDGE_PANEL_COLUMNS)
   /// More than any model has; heads without features would be free otherwise.
   static let mostHeads = 1 << 20
 

@@ -18,6 +18,10 @@ public func linear(
     try expect(residual.rows, equals: input.rows, "linear", "residual", "rows")
     try expect(residual.columns, equals: matrix.outputs, "linear", "residual", "columns")
   }
+  guard matrix.packing == Packing(matrix.element, for: context.kernels) else {
+    throw EngineError(
+      .mismatch, "linear", "weights", "the context's kernels read another packing")
+  }
   let result = try context.tensor(input.rows, matrix.outputs, "linear")
   let product = Product(
     input: input, weights: weights, activation: activation, residual: residual, result: result,
@@ -38,6 +42,7 @@ private struct Product {
 
   private static let depth = Int(WEIGHBRIDGE_BLOCK_DEPTH)
   private static let blockStride = Int(WEIGHBRIDGE_BLOCK_STRIDE)
+  private var width: Int { weights.matrix.packing.panelColumns }
 
   func run() {
     let rowBlocks = Split(input.rows, atMost: ThreadPool.blockRows)
@@ -57,6 +62,9 @@ private struct Product {
     let matrix = weights.matrix
     let block = unsafe context.pool.scratch(thread)
     let tiles = unsafe Split(rows.count, atMost: Int(context.kernels.table.pointee.tile_rows))
+    let loops = unsafe context.kernels.weights(matrix.element)
+    let widened = unsafe loops.pointee.widens_first != 0 && tiles.count > 1
+    let product = unsafe widened ? context.kernels.table.pointee.product : loops.pointee.product
     // A matrix without inputs still has a block, an empty one: the results are the biases.
     for start in stride(from: 0, to: max(1, matrix.inputs), by: Self.depth) {
       let depth = min(Self.depth, matrix.inputs - start)
@@ -64,14 +72,19 @@ private struct Product {
         input.pointer(row: rows.lowerBound) + start, input.stride, rows.count, depth, block)
       let isLast = start + Self.depth >= matrix.inputs
       for panel in panels {
-        let right = unsafe matrix.panel(panel) + start * PackedMatrix.panelColumns
-        let columns = min(
-          PackedMatrix.panelColumns, matrix.outputs - panel * PackedMatrix.panelColumns)
+        var right = unsafe UnsafeRawPointer(
+          matrix.panel(panel) + start * width * matrix.packing.width)
+        if widened {
+          let numbers = unsafe block + ThreadPool.blockCapacity
+          unsafe loops.pointee.widen(right, numbers, depth * width)
+          unsafe right = UnsafeRawPointer(numbers)
+        }
+        let columns = min(width, matrix.outputs - panel * width)
         for tile in 0..<tiles.count {
           let part = tiles[tile]
           let row = rows.lowerBound + part.lowerBound
-          let to = unsafe result.pointer(row: row) + panel * PackedMatrix.panelColumns
-          unsafe context.kernels.table.pointee.product(
+          let to = unsafe result.pointer(row: row) + panel * width
+          unsafe product(
             block + part.lowerBound * Self.blockStride, right, depth, to, result.stride, part.count,
             columns, start > 0 ? 1 : 0)
           if isLast { finish(row, part.count, panel, columns) }
@@ -83,7 +96,7 @@ private struct Product {
   /// Bias, activation and residual of a tile that lies in the first-level cache.
   private func finish(_ row: Int, _ rows: Int, _ panel: Int, _ columns: Int) {
     if weights.bias == nil, residual == nil, activation == .identity { return }
-    let column = panel * PackedMatrix.panelColumns
+    let column = panel * width
     unsafe context.kernels.table.pointee.finish(
       result.pointer(row: row) + column, result.stride, rows, columns,
       weights.bias.map { unsafe UnsafePointer($0.base + column) },

@@ -1,18 +1,13 @@
 internal import CKernels
 
-/// A matrix of weights in the order in which products read it: made once, used by every instruction set.
+/// A matrix of weights in the order in which products read it: made once, in the type that the weights are stored in.
 ///
-/// The matrix maps `inputs` numbers to `outputs` numbers. It is cut into panels of 32 outputs; a panel holds for input 0 its 32
-/// weights, then those for input 1, and so on, so that a product reads it from the first to the last byte. The last panel is
-/// filled up with zeros. Elements are float32 as yet; another type is another case of ``Element`` and its own product.
+/// The matrix maps `inputs` numbers to `outputs` numbers. It is cut into panels of some outputs, 32 in all present packings; a
+/// panel holds for input 0 its 32 weights, then those for input 1, and so on, so that a product reads it from the first to the
+/// last byte. The last panel is filled up with zeros. How exactly is the packing's business, which a kernel set brings with it for
+/// each type of element; all present sets share theirs.
 public struct PackedMatrix: Sendable {
-  /// What the packed weights are stored as.
-  public enum Element: Sendable, Hashable {
-    /// IEEE 754 binary32.
-    case float32
-  }
-
-  /// How the weights lie in the buffer that is packed.
+  /// How the weights lie where they are packed from.
   public enum Layout: Sendable, Hashable {
     /// `[outputs, inputs]`, row-major: the weight of PyTorch's `Linear`, or an embedding used as a decoder.
     case outputByInput
@@ -25,17 +20,48 @@ public struct PackedMatrix: Sendable {
   /// The length of a row that comes out.
   public let outputs: Int
   /// What the weights are stored as.
-  public var element: Element { .float32 }
+  public let element: StoredElement
+  let packing: Packing
   let storage: TensorStorage
 
-  static let panelColumns = Int(WEIGHBRIDGE_PANEL_COLUMNS)
-
   /// The number of panels.
-  var panels: Int { (outputs + Self.panelColumns - 1) / Self.panelColumns }
+  var panels: Int { (outputs + packing.panelColumns - 1) / packing.panelColumns }
 
   /// The first weight of a panel. Valid while `storage` lives.
-  @unsafe func panel(_ index: Int) -> UnsafeMutablePointer<Float> {
-    unsafe storage.memory + index * inputs * Self.panelColumns
+  @unsafe func panel(_ index: Int) -> UnsafeMutableRawPointer {
+    unsafe UnsafeMutableRawPointer(storage.memory)
+      + index * inputs * packing.panelColumns * packing.width
+  }
+
+  /// A matrix whose weights are unknown until they are packed, all of them.
+  package init(
+    outputs: Int, inputs: Int, element: StoredElement = .float32, in context: ExecutionContext
+  ) throws(EngineError) {
+    let packing = Packing(element, for: context.kernels)
+    self.storage = try TensorStorage(
+      capacity: Self.size(outputs, inputs, packing), "PackedMatrix")
+    self.inputs = inputs
+    self.outputs = outputs
+    self.element = element
+    self.packing = packing
+    // Zeros in the columns of the last panel that are no outputs: the others are overwritten.
+    if !outputs.isMultiple(of: packing.panelColumns) {
+      unsafe weighbridge_fill(
+        panel(panels - 1).assumingMemoryBound(to: Float.self),
+        inputs * packing.panelColumns * packing.width / MemoryLayout<Float>.size, 0)
+    }
+  }
+
+  /// The size of a packed matrix, in floats.
+  private static func size(
+    _ outputs: Int, _ inputs: Int, _ packing: Packing
+  ) throws(EngineError) -> Int {
+    let name = "PackedMatrix"
+    _ = try TensorStorage.count(outputs, inputs, name)
+    // No overflow: an extent is far below that.
+    let panels = (outputs + packing.panelColumns - 1) / packing.panelColumns
+    let count = try TensorStorage.count(panels * packing.panelColumns, inputs, name)
+    return try TensorStorage.floats(count, of: packing.width, name)
   }
 
   /// Packs a buffer of `outputs · inputs` numbers. Throws a mismatch for another count.
@@ -43,19 +69,11 @@ public struct PackedMatrix: Sendable {
     outputs: Int, inputs: Int, layout: Layout = .outputByInput,
     _ values: UnsafeBufferPointer<Float>, in context: ExecutionContext
   ) throws(EngineError) {
-    let name = "PackedMatrix"
-    let count = try TensorStorage.count(outputs, inputs, name)
-    try expect(values.count, equals: count, name, "values", "numbers")
-    let (padded, overflow) = outputs.addingReportingOverflow(Self.panelColumns - 1)
-    guard !overflow else {
-      throw EngineError(.outOfMemory, name, "shape", "\(outputs) outputs are too many")
-    }
-    let capacity = try TensorStorage.count(
-      padded / Self.panelColumns * Self.panelColumns, inputs, name)
-    self.inputs = inputs
-    self.outputs = outputs
-    storage = try TensorStorage(capacity: capacity, name)
-    if let base = values.baseAddress { unsafe pack(base, layout, in: context) }
+    let count = try TensorStorage.count(outputs, inputs, "PackedMatrix")
+    try expect(values.count, equals: count, "PackedMatrix", "values", "numbers")
+    try self.init(outputs: outputs, inputs: inputs, in: context)
+    guard let base = values.baseAddress else { return }
+    unsafe pack(base, stride: layout == .outputByInput ? inputs : outputs, layout, in: context)
   }
 
   /// Packs an array of `outputs · inputs` numbers. Throws a mismatch for another count.
@@ -75,24 +93,5 @@ public struct PackedMatrix: Sendable {
       }
     }
     self = try result.get()
-  }
-
-  private func pack(
-    _ values: UnsafePointer<Float>, _ layout: Layout, in context: ExecutionContext
-  ) {
-    context.pool.run(panels) { index, _ in
-      let panel = unsafe panel(index)
-      let first = index * Self.panelColumns
-      let columns = min(Self.panelColumns, outputs - first)
-      if columns < Self.panelColumns {
-        unsafe weighbridge_fill(panel, inputs * Self.panelColumns, 0)
-      }
-      switch layout {
-      case .outputByInput:
-        unsafe weighbridge_pack_panel(values + first * inputs, 1, inputs, inputs, columns, panel)
-      case .inputByOutput:
-        unsafe weighbridge_pack_panel(values + first, outputs, 1, inputs, columns, panel)
-      }
-    }
   }
 }

@@ -38,4 +38,14 @@ internal import CKernels
     }
     return count
   }
+
+  /// The floats that have room for numbers of some bytes.
+  static func floats(_ count: Int, of width: Int, _ operation: String) throws(EngineError) -> Int {
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: width)
+    guard !overflow, bytes <= Int.max - 3 else {
+      throw EngineError(
+        .outOfMemory, operation, "shape", "\(count) numbers have more bytes than can be counted")
+    }
+    return (bytes + 3) / MemoryLayout<Float>.size
+  }
 }

@@ -1,4 +1,5 @@
 internal import CKernels
+internal import Synchronization
 
 /// Threads that wait for the operators' work: briefly spinning, then asleep.
 ///
@@ -10,8 +11,11 @@ internal import CKernels
   /// The number of threads, the caller's own counted.
   public let threads: Int
 
-  /// Scratch of each thread, in floats: a block of activations (``blockRows`` rows), or the tiles of attention.
-  static let scratchCapacity = blockRows * Int(WEIGHBRIDGE_BLOCK_STRIDE)
+  /// Scratch of each thread, in floats: a block of activations and a widened panel, or the tiles of attention.
+  static let scratchCapacity =
+    blockCapacity + Int(WEIGHBRIDGE_BLOCK_DEPTH * WEIGHBRIDGE_PANEL_COLUMNS)
+  /// The floats of a block of activations: ``blockRows`` rows.
+  static let blockCapacity = blockRows * Int(WEIGHBRIDGE_BLOCK_STRIDE)
   /// Rows of activations that are packed together: a multiple of the tiles of all instruction sets but for a remainder, and
   /// small enough that a block stays in the second-level cache.
   static let blockRows = 140
@@ -61,6 +65,23 @@ internal import CKernels
           }, call)
       }
     }
+  }
+
+  /// The same for a body that may fail. All calls are made; what is thrown is the failure of the lowest index.
+  package func run<Failure: Error>(
+    _ count: Int, _ body: (_ index: Int, _ thread: Int) throws(Failure) -> Void
+  ) throws(Failure) {
+    let first = Mutex<(index: Int, failure: Failure)?>(nil)
+    run(count) { (index, thread) -> Void in
+      do throws(Failure) {
+        try body(index, thread)
+      } catch {
+        first.withLock { first in
+          if first.map({ index < $0.index }) ?? true { first = (index, error) }
+        }
+      }
+    }
+    if let failure = first.withLock({ $0?.failure }) { throw failure }
   }
 
   private struct Call {

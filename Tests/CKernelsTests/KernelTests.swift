@@ -71,6 +71,51 @@ import Testing
     }
   }
 
+  @Test(
+    "Weights of two bytes give float32's bits, and are widened where they are",
+    arguments: Kernels.all)
+  private func elements(_ kernels: Kernels) {
+    var generator = SeededGenerator(seed: 6)
+    for element in [WEIGHBRIDGE_BFLOAT16, WEIGHBRIDGE_FLOAT16] {
+      let loops = unsafe kernels.table.weights[Int(element.rawValue)]
+      for depth in 0...70 {
+        let count = depth * Self.panel
+        // Halves of floats: two of them in each, every one a number as both types have them.
+        let stored = ExactBuffer(
+          (0..<count / 2).map { _ in
+            Float(
+              bitPattern: UInt32.random(in: 0x3000...0x3BFF, using: &generator) << 16
+                | UInt32.random(in: 0xB000...0xBBFF, using: &generator))
+          })
+        let wide = ExactBuffer(Array(repeating: 0, count: count))
+        unsafe loops.widen(stored.base, wide.base, count)
+        let rows = unsafe Int(kernels.table.tile_rows)
+        let left = ExactBuffer(floats((rows - 1) * Self.stride + depth, &generator))
+        for columns in [1, 17, 32] {
+          let results = [0, 1].map { _ in ExactBuffer(Array(repeating: 1, count: rows * columns)) }
+          unsafe loops.product(
+            left.base, stored.base, depth, results[0].base, columns, rows, columns, 1)
+          unsafe kernels.table.product(
+            left.base, wide.base, depth, results[1].base, columns, rows, columns, 1)
+          #expect(results[0].values == results[1].values, "\(depth) × \(columns)")
+        }
+        // The same as the last half of the memory of the result.
+        let row = ExactBuffer(Array(repeating: 0, count: count))
+        unsafe weighbridge_copy(stored.base, row.base + count / 2, count / 2)
+        unsafe loops.widen(row.base + count / 2, row.base, count)
+        #expect(row.values == wide.values)
+        // A column out of the panel.
+        let column = ExactBuffer(Array(repeating: 0, count: (depth + 1) / 2))
+        let columnWide = ExactBuffer(Array(repeating: 0, count: depth))
+        unsafe loops.packing.pointee.unpack(stored.base, depth, 5, column.base)
+        unsafe loops.widen(column.base, columnWide.base, depth)
+        let numbers = wide.values
+        #expect(columnWide.values == (0..<depth).map { numbers[$0 * Self.panel + 5] })
+        extendLifetime((stored, wide, left, row, column, columnWide))
+      }
+    }
+  }
+
   @Test("Bias, activation and residual on every number of columns", arguments: Kernels.all)
   private func finishing(_ kernels: Kernels) {
     var generator = SeededGenerator(seed: 2)

@@ -66,6 +66,28 @@ import WeightGraph
     #expect((found == (try logits(graph))) == (dtype == .f64))
   }
 
+  @Test("Queries, keys and values of different types are one product all the same")
+  func mixedTypes() throws {
+    let mixed = try graph.mapWeights { (name, weight) throws(CheckpointError) in
+      do throws(TransformError) {
+        if name.string.contains("self.key.weight") { return try weight.cast(to: .bf16) }
+        if name.string.contains("self.value.weight") { return try weight.cast(to: .f64) }
+        return weight
+      } catch {
+        throw CheckpointError(.unsupported, CheckpointError.Site(), error.description)
+      }
+    }
+    let wide = try mixed.mapWeights { (_, weight) throws(CheckpointError) in
+      do throws(TransformError) {
+        return try weight.cast(to: .f32)
+      } catch {
+        throw CheckpointError(.unsupported, CheckpointError.Site(), error.description)
+      }
+    }
+    #expect(try logits(mixed) == (try logits(wide)))
+    #expect(try logits(mixed) != (try logits(graph)))
+  }
+
   @Test("Weights that are no floats are refused by name")
   func integers() throws {
     let changed = try replacing("bert.encoder.layer.1.output.dense.bias") { weight in
@@ -81,23 +103,33 @@ import WeightGraph
 
   @Test(
     "A weight that is no number is found where that is asked for",
-    arguments: [Float.nan, -.infinity])
-  func nonFinite(_ value: Float) throws {
+    arguments: [DType.f32, .bf16, .f16, .f64], [Float.nan, -.infinity])
+  func nonFinite(_ dtype: DType, _ value: Float) throws {
     let name: ExactName = "bert.encoder.layer.0.attention.self.key.weight"
-    let changed = try replacing(name) { weight in
-      var values = try weight.doubles.map { Float($0) }
-      values[100] = value
-      return try self.weight(values, weight.shape.dimensions)
+    func changed(isTransposed: Bool) throws -> WeightGraph {
+      try replacing(name) { weight in
+        var values = try weight.doubles.map { Float($0) }
+        values[100] = value
+        let (rows, columns) = (weight.shape.dimensions[0], weight.shape.dimensions[1])
+        guard isTransposed else {
+          return try self.weight(values, [rows, columns]).cast(to: dtype)
+        }
+        let order = (0..<values.count).map { values[$0 % rows * columns + $0 / rows] }
+        return try self.weight(order, [columns, rows]).transposed([1, 0]).cast(to: dtype)
+      }
     }
     let strict = LoadOptions(nonFinite: .refused)
-    let error = failure {
-      _ = try BertForMaskedLM(
-        weights: changed, document: recorded.configuration, options: strict)
+    for isTransposed in [false, true] {
+      let weights = try changed(isTransposed: isTransposed)
+      let error = failure {
+        _ = try BertForMaskedLM(
+          weights: weights, document: recorded.configuration, options: strict)
+      }
+      #expect(error?.kind == .inconsistent)
+      #expect(error?.tensor == name.string)
+      #expect(error?.description.contains("element 100 is \(value)") == true)
+      _ = try BertForMaskedLM(weights: weights, document: recorded.configuration)
     }
-    #expect(error?.kind == .inconsistent)
-    #expect(error?.tensor?.contains("attention.self") == true)
-    #expect(error?.description.contains("element") == true)
-    _ = try BertForMaskedLM(weights: changed, document: recorded.configuration)
     _ = try BertForMaskedLM(
       weights: graph, document: recorded.configuration, options: strict)
   }

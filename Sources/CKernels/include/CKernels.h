@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Columns of a panel of packed weights: the same for every instruction set, so that all read the same packed matrix.
+// Columns of a plain panel, as all present instruction sets read it.
 #define WEIGHBRIDGE_PANEL_COLUMNS 32
 // Terms that a product takes at once: a panel of so many rows stays in the first-level cache while it meets all tiles.
 #define WEIGHBRIDGE_BLOCK_DEPTH 256
@@ -45,8 +45,16 @@ enum weighbridge_activation {
   WEIGHBRIDGE_ACTIVATION_COUNT,
 };
 
+// The types that weights are kept in; others become float32 before they come here.
+enum weighbridge_element {
+  WEIGHBRIDGE_FLOAT32,
+  WEIGHBRIDGE_BFLOAT16,  // the upper half of a float32
+  WEIGHBRIDGE_FLOAT16,   // IEEE 754 binary16
+  WEIGHBRIDGE_ELEMENT_COUNT,
+};
+
 typedef void (*weighbridge_product)(
-    const float *_Nonnull left, const float *_Nonnull panel, size_t depth,
+    const float *_Nonnull left, const void *_Nonnull panel, size_t depth,
     float *_Nonnull destination, size_t stride, size_t rows, size_t columns, int accumulates);
 typedef void (*weighbridge_finish)(
     float *_Nonnull values, size_t stride, size_t rows, size_t columns,
@@ -67,13 +75,48 @@ typedef void (*weighbridge_add)(
 typedef void (*weighbridge_scale)(
     const float *_Nonnull row, float factor, float *_Nonnull destination, size_t count);
 
+// How weights of one type lie in a packed matrix: panels of some columns, each with all of its rows, one panel after the other.
+// Sets of kernels that read the same share a packing; whether one can read a matrix is whether both have the same packing.
+typedef struct {
+  // Bytes of a weight, and weights of a row of a panel.
+  size_t width;
+  size_t panel_columns;
+
+  // Packs rows `row` to `row + rows` of the columns `column` to `column + columns` of a panel, and leaves the others alone. The
+  // weight of a row and a column, both counted from there, is at row · row_stride + column · column_stride of `source`.
+  void (*_Nonnull pack)(
+      const void *_Nonnull source, size_t row_stride, size_t column_stride, void *_Nonnull panel,
+      size_t row, size_t rows, size_t column, size_t columns);
+
+  // Takes one column of the first `rows` rows out again, as it was stored.
+  void (*_Nonnull unpack)(
+      const void *_Nonnull panel, size_t rows, size_t column, void *_Nonnull destination);
+} weighbridge_packing;
+
+// What a set of kernels does with weights of one type.
+typedef struct {
+  const weighbridge_packing *_Nonnull packing;
+
+  // As `product` of the table, from a panel in this packing. The same bits as with the weights as float32.
+  weighbridge_product _Nonnull product;
+
+  // The same numbers as float32. `from` may be the last bytes of `to`: a row can be widened where it is.
+  void (*_Nonnull widen)(const void *_Nonnull from, float *_Nonnull to, size_t count);
+
+  // Whether a panel that meets several tiles of rows is better widened once, and then multiplied by `product` of the table.
+  int widens_first;
+} weighbridge_weights;
+
 typedef struct {
   const char *_Nonnull name;
   // Rows that `product` takes at once, at most.
   size_t tile_rows;
+  // One entry for each weighbridge_element.
+  const weighbridge_weights *_Nonnull weights;
 
   // destination (rows × columns) = left (rows × depth) · panel (depth × 32), added to what is there if `accumulates`.
-  // `left` has rows WEIGHBRIDGE_BLOCK_STRIDE apart; depth ≤ WEIGHBRIDGE_BLOCK_DEPTH, 1 ≤ rows ≤ tile_rows, columns ≤ 32.
+  // `left` has rows WEIGHBRIDGE_BLOCK_STRIDE apart; depth ≤ WEIGHBRIDGE_BLOCK_DEPTH, 1 ≤ rows ≤ tile_rows, columns ≤ 32. The
+  // panel is plain float32; attention packs its keys and values so.
   weighbridge_product _Nonnull product;
 
   // values = activation(values + bias) + residual, in place.
@@ -98,6 +141,9 @@ typedef struct {
 const weighbridge_kernels *_Nullable weighbridge_kernels_at(size_t index);
 
 // MARK: Packing
+
+// Plain panels of each weighbridge_element: a row's 32 columns, then those of the next.
+extern const weighbridge_packing weighbridge_plain_packings[WEIGHBRIDGE_ELEMENT_COUNT];
 
 // Packs `columns` ≤ 32 columns of a matrix of `depth` rows into the first columns of a panel (depth × 32) and leaves the others
 // alone. Element (k, column) of the source is at k · row_stride + column · column_stride.

@@ -1,0 +1,164 @@
+internal import CheckpointBytes
+internal import OrderedCollections
+internal import TensorEngine
+internal import TensorValues
+internal import WeightGraph
+
+/// One parameter of a checkpoint in the type that the engine keeps it in: its own, or float32 where the engine has none such.
+struct StoredParameter {
+  let name: String
+  let element: StoredElement
+  private let weight: Weight
+  private let source: ParameterSource
+
+  private init(
+    _ name: String, _ element: StoredElement, _ weight: Weight, _ source: ParameterSource
+  ) {
+    self.name = name
+    self.element = element
+    self.weight = weight
+    self.source = source
+  }
+
+  init(_ name: String, in source: ParameterSource) throws(CheckpointError) {
+    guard let weight = source.graph.weights[ExactName(name)] else {
+      throw CheckpointError(
+        .notFound, CheckpointError.Site(), tensor: name, "the model has no such parameter")
+    }
+    if let element = StoredElement(weight.dtype) {
+      self.init(name, element, weight, source)
+    } else {
+      self = try StoredParameter(name, .float32, weight, source).widened()
+    }
+  }
+
+  /// The same as float32.
+  func widened() throws(CheckpointError) -> StoredParameter {
+    StoredParameter(
+      name, .float32,
+      try transformed { () throws(TransformError) in try weight.cast(to: .f32) }, source)
+  }
+
+  /// The extents of a matrix; a row is one of one row.
+  func extents() throws(CheckpointError) -> (rows: Int, columns: Int) {
+    let extents = weight.shape.dimensions
+    switch extents.count {
+    case 1: return (1, extents[0])
+    case 2: return (extents[0], extents[1])
+    default:
+      throw CheckpointError(
+        .mismatch, CheckpointError.Site(), tensor: name,
+        "expected a matrix, found \(weight.shape)")
+    }
+  }
+
+  /// The numbers, read by all threads.
+  func matrix() throws(CheckpointError) -> StoredMatrix {
+    let (rows, columns) = try extents()
+    let matrix = try engine { () throws(EngineError) in
+      try StoredMatrix(rows: rows, columns: columns, element: element)
+    }
+    try unsafe matrix.fill(in: source.context) { (first, bytes) throws(CheckpointError) in
+      try unsafe read(weight, from: first, into: bytes) { $0 }
+    }
+    return matrix
+  }
+
+  /// Packs the numbers while all threads read them, as some outputs of a matrix.
+  func pack(
+    into matrix: PackedMatrix, _ outputs: Range<Int>, _ layout: PackedMatrix.Layout,
+    through buffers: PieceBuffers
+  ) throws(CheckpointError) {
+    // Keras stores the transpose. It is packed in the order of the file, or each piece would look through the whole of it.
+    if !weight.isReadInOrder, let transposed = try? weight.transposed([1, 0]),
+      transposed.isReadInOrder
+    {
+      let (rows, columns) = try extents()
+      let other: PackedMatrix.Layout =
+        layout == .outputByInput ? .inputByOutput : .outputByInput
+      try unsafe matrix.pack(outputs, other, through: buffers) {
+        (first, bytes) throws(CheckpointError) in
+        try unsafe read(transposed, from: first, into: bytes) {
+          $0 % rows * columns + $0 / rows
+        }
+      }
+    } else {
+      try unsafe matrix.pack(outputs, layout, through: buffers) {
+        (first, bytes) throws(CheckpointError) in
+        try unsafe read(weight, from: first, into: bytes) { $0 }
+      }
+    }
+  }
+
+  /// Reads the numbers of the weight, or of its transpose, from number `first` on. `place` says which element of the parameter
+  /// a number is.
+  private func read(
+    _ weight: Weight, from first: Int, into bytes: UnsafeMutableRawBufferPointer,
+    place: (Int) -> Int
+  ) throws(CheckpointError) {
+    do throws(CheckpointError) {
+      try unsafe weight.read(at: first * element.width, into: bytes)
+    } catch {
+      throw error.about(ExactName(name))
+    }
+    guard source.nonFinite == .refused,
+      let found = unsafe element.firstNonFinite(UnsafeRawBufferPointer(bytes))
+    else { return }
+    throw CheckpointError(
+      .inconsistent, CheckpointError.Site(), tensor: name,
+      "element \(place(first + found.index)) is \(found.value)")
+  }
+
+  private func transformed(
+    _ body: () throws(TransformError) -> Weight
+  ) throws(CheckpointError) -> Weight {
+    do {
+      return try body()
+    } catch {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(), tensor: name, error.description)
+    }
+  }
+}
+
+extension StoredElement {
+  /// The type of a checkpoint's elements, if the engine keeps such.
+  fileprivate init?(_ dtype: DType) {
+    switch dtype {
+    case .f32: self = .float32
+    case .bf16: self = .bfloat16
+    case .f16: self = .float16
+    default: return nil
+    }
+  }
+
+  /// The first number that is infinite or none: its exponent has all bits set.
+  fileprivate func firstNonFinite(_ bytes: UnsafeRawBufferPointer) -> (index: Int, value: Float)? {
+    switch self {
+    case .float32:
+      return unsafe first(UInt32.self, bytes, exponent: 0x7F80_0000).map {
+        ($0.index, Float(bitPattern: $0.bits))
+      }
+    case .bfloat16:
+      return unsafe first(UInt16.self, bytes, exponent: 0x7F80).map {
+        ($0.index, Float(bitPattern: UInt32($0.bits) << 16))
+      }
+    case .float16:
+      return unsafe first(UInt16.self, bytes, exponent: 0x7C00).map {
+        let sign: Float = $0.bits >> 15 == 0 ? 1 : -1
+        return ($0.index, $0.bits & 0x03FF == 0 ? sign * .infinity : .nan)
+      }
+    }
+  }
+
+  private func first<Bits: FixedWidthInteger>(
+    _: Bits.Type, _ bytes: UnsafeRawBufferPointer, exponent: Bits
+  ) -> (index: Int, bits: Bits)? {
+    for index in 0..<(bytes.count / MemoryLayout<Bits>.size) {
+      let bits = unsafe bytes.loadUnaligned(
+        fromByteOffset: index * MemoryLayout<Bits>.size, as: Bits.self)
+      if bits & exponent == exponent { return (index, bits) }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,63 @@
+internal import CKernels
+
+/// A matrix of numbers in the type that they are stored in, row-major: a table of embeddings, the values of a parameter.
+///
+/// Its numbers never change.
+public struct StoredMatrix: Sendable {
+  /// The number of rows; may be 0.
+  public let rows: Int
+  /// The number of columns; may be 0.
+  public let columns: Int
+  /// What the numbers are stored as.
+  public let element: StoredElement
+  let storage: TensorStorage
+
+  /// The first number of a row. Valid while `storage` lives.
+  @unsafe func pointer(row: Int) -> UnsafeMutableRawPointer {
+    unsafe UnsafeMutableRawPointer(storage.memory) + row * columns * element.width
+  }
+
+  /// A matrix whose numbers are unknown until they are read.
+  package init(rows: Int, columns: Int, element: StoredElement) throws(EngineError) {
+    let count = try TensorStorage.count(rows, columns, "StoredMatrix")
+    storage = try TensorStorage(
+      capacity: TensorStorage.floats(count, of: element.width, "StoredMatrix"), "StoredMatrix")
+    self.rows = rows
+    self.columns = columns
+    self.element = element
+  }
+
+  /// Has a closure read the numbers, piece by piece and on all threads: `read(first, bytes)` fills `bytes` with the numbers from
+  /// number `first` on. Every piece is asked for; what is thrown is the failure of the first one.
+  package func fill<Failure: Error>(
+    in context: ExecutionContext,
+    reading read: (_ first: Int, _ bytes: UnsafeMutableRawBufferPointer) throws(Failure) -> Void
+  ) throws(Failure) {
+    defer { extendLifetime(self) }
+    let count = rows * columns
+    let step = PieceBuffers.capacity
+    try context.pool.run((count + step - 1) / step) { (piece, _) throws(Failure) in
+      let first = piece * step
+      let bytes = unsafe UnsafeMutableRawBufferPointer(
+        start: pointer(row: 0) + first * element.width,
+        count: min(step, count - first) * element.width)
+      try unsafe read(first, bytes)
+    }
+  }
+
+  /// The numbers as float32: the same memory if they are, otherwise a copy.
+  public func tensor(in context: ExecutionContext) throws(EngineError) -> Tensor {
+    guard element != .float32 else {
+      return Tensor(storage, offset: 0, rows: rows, columns: columns, stride: columns)
+    }
+    let result = try context.tensor(rows, columns, "StoredMatrix")
+    context.forEachRows(rows, columns: columns) { rows in
+      for row in rows {
+        unsafe context.kernels.weights(element).pointee.widen(
+          pointer(row: row), result.pointer(row: row), columns)
+      }
+    }
+    extendLifetime(self)
+    return result
+  }
+}
