@@ -22,8 +22,8 @@ BYTE_LEVEL = ("GPT2Tokenizer", "GPT2TokenizerFast", "RobertaTokenizer", "Roberta
               "DebertaTokenizer", "GPTNeoXTokenizer")
 WHOLE = ("PreTrainedTokenizerFast", "TokenizersBackend", "BloomTokenizerFast")
 REFUSED = ("BertJapaneseTokenizer", "BertweetTokenizer", "PhobertTokenizer", "CLIPTokenizer", "CTRLTokenizer",
-           "OpenAIGPTTokenizer", "CamembertTokenizer", "EsmTokenizer", "RoFormerTokenizer", "SplinterTokenizer",
-           "T5Tokenizer", "XLMRobertaTokenizer", "AlbertTokenizer", "BertTokenizerLegacy", "NoSuchTokenizer")
+           "OpenAIGPTTokenizer", "EsmTokenizer", "RoFormerTokenizer", "SplinterTokenizer",
+           "T5Tokenizer", "AlbertTokenizer", "BertTokenizerLegacy", "NoSuchTokenizer")
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<cls>", "<sep>",
            "<|endoftext|>", "<|padding|>"]
 ROLES = {"unk_token": ("[UNK]", "<unk>"), "cls_token": ("[CLS]", "<s>"), "sep_token": ("[SEP]", "</s>"),

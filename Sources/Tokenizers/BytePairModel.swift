@@ -37,10 +37,7 @@ final class BytePairModel: WordTokenizing {
     self.merges = merges
     self.options = options
     unknownIndex = options.unknownToken.flatMap { vocabulary.index(of: $0) }
-    byteIndices = (0..<256).map { byte in
-      let digits = String(byte, radix: 16, uppercase: true)
-      return vocabulary.index(of: "<0x" + (byte < 16 ? "0" : "") + digits + ">")
-    }
+    byteIndices = vocabulary.byteIndices
     let isPlain = options.continuingPrefix.isEmpty && options.endOfWordSuffix.isEmpty
     singles = isPlain ? (0..<0x180).map { vocabulary.index(of: CollectionOfOne($0)) } : []
   }

@@ -3,13 +3,11 @@ internal import CheckpointBytes
 extension Model {
   /// Reads the member `model`. Old files leave its type out; then its members tell.
   init(_ settings: Settings) throws(CheckpointError) {
-    let type = try settings.optionalString("type")
-    let isBytePair = type == nil ? settings.value("merges") != nil : type == "BPE"
-    if isBytePair {
-      self = .bytePair(try BytePairModel(settings))
-    } else if type == "WordPiece"
-      || type == nil && settings.value("max_input_chars_per_word") != nil
-    {
+    let type = try settings.optionalString("type") ?? Self.typeByMembers(of: settings)
+    switch type {
+    case "BPE": self = .bytePair(try BytePairModel(settings))
+    case "Unigram": self = .unigram(try UnigramModel(settings))
+    case "WordPiece":
       try settings.allowOnly([
         "type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab",
       ])
@@ -19,11 +17,81 @@ extension Model {
           unknownToken: try settings.string("unk_token"),
           continuingPrefix: try settings.string("continuing_subword_prefix"),
           longestWord: try settings.count("max_input_chars_per_word")))
-    } else {
+    case let type?:
       throw settings.error(
         .unsupported, "type",
-        type.map { "the model \(quoted($0)) is not supported, expected WordPiece or BPE" }
-          ?? "is missing")
+        "the model \(quoted(type)) is not supported, expected WordPiece, BPE or Unigram")
+    case nil: throw settings.error(.unsupported, "type", "is missing")
+    }
+  }
+
+  private static func typeByMembers(of settings: Settings) -> String? {
+    if settings.value("merges") != nil { return "BPE" }
+    if settings.value("max_input_chars_per_word") != nil { return "WordPiece" }
+    return settings.value("vocab")?.elements == nil ? nil : "Unigram"
+  }
+}
+
+extension UnigramModel {
+  /// Reads the member `model`.
+  fileprivate convenience init(_ settings: Settings) throws(CheckpointError) {
+    try settings.allowOnly(["type", "unk_id", "vocab", "byte_fallback"])
+    let pieces = try ScoredPieces(settings) { ScoreText.double($0.text) }
+    try self.init(
+      pieces, unknown: try settings.optionalCount("unk_id"),
+      fallsBackToBytes: try settings.boolean("byte_fallback", default: false)
+    ) { (problem) in settings.error(.inconsistent, "unk_id", problem) }
+  }
+
+  /// A model of pieces; `describe` makes an error of what is wrong with the place of the unknown one.
+  convenience init(
+    _ pieces: ScoredPieces, unknown: Int?, fallsBackToBytes: Bool = false,
+    describe: (_ problem: String) -> CheckpointError
+  ) throws(CheckpointError) {
+    if let unknown, unknown >= pieces.scores.count {
+      throw describe("is \(unknown), the vocabulary has \(pieces.scores.count) tokens")
+    }
+    self.init(
+      vocabulary: pieces.vocabulary, scores: pieces.scores,
+      unknownIndex: unknown.map { UInt32(truncatingIfNeeded: $0) },
+      fallsBackToBytes: fallsBackToBytes)
+  }
+}
+
+/// Tokens with their scores; their ids are their places.
+struct ScoredPieces: Sendable {
+  private(set) var vocabulary = Vocabulary()
+  private(set) var scores: [Double] = []
+
+  /// Adds the next piece.
+  mutating func append(_ text: String, _ score: Double) throws(Vocabulary.Conflict) {
+    try vocabulary.append(text)
+    scores.append(score)
+  }
+}
+
+extension ScoredPieces {
+  /// Reads the member `vocab` of a model: a list of tokens, each with its score, which `number` makes of its text.
+  init(
+    _ settings: Settings, number: (JSONNumber) -> Double
+  ) throws(CheckpointError) {
+    self.init()
+    for (place, element) in try settings.elements("vocab").enumerated() {
+      guard let pair = element.elements, pair.count == 2, let text = pair[0].string,
+        case .number(let stated) = pair[1]
+      else {
+        throw settings.error(.malformed, "vocab[\(place)]", "expected a token and its score")
+      }
+      let score = number(stated)
+      guard score.isFinite else {
+        throw settings.error(.malformed, "vocab[\(place)]", "the score is not finite")
+      }
+      do throws(Vocabulary.Conflict) {
+        try append(text, score)
+      } catch {
+        throw settings.error(
+          .limitExceeded, "vocab", error.problem(with: text, id: UInt32(truncatingIfNeeded: place)))
+      }
     }
   }
 }

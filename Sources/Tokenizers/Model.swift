@@ -2,18 +2,20 @@
 enum Model: Sendable {
   case wordPiece(WordPieceModel)
   case bytePair(BytePairModel)
+  case unigram(UnigramModel)
 
   /// The tokens.
   var vocabulary: Vocabulary {
     switch self {
     case .wordPiece(let model): model.vocabulary
     case .bytePair(let model): model.vocabulary
+    case .unigram(let model): model.vocabulary
     }
   }
 
-  /// True for WordPiece.
-  var isWordPiece: Bool {
-    if case .wordPiece = self { true } else { false }
+  /// True for byte-pair encoding.
+  var isBytePair: Bool {
+    if case .bytePair = self { true } else { false }
   }
 
   /// The token for what is not in the vocabulary.
@@ -21,15 +23,19 @@ enum Model: Sendable {
     switch self {
     case .wordPiece(let model): model.unknownToken
     case .bytePair(let model): model.unknownToken
+    case .unigram(let model): model.unknownToken
     }
   }
 }
 
-/// What both kinds of models do. They are classes, so that a word costs no counting of references to what they hold.
+/// What all kinds of models do. They are classes, so that a word costs no counting of references to what they hold.
 protocol WordTokenizing: AnyObject, Sendable {
+  /// The index of the token that stands in encodings as the text that it covers, if there is such a token.
+  var indexWrittenAsText: UInt32? { get }
+
   /// Puts the tokens of a word into `workspace.found`.
   ///
-  /// - Throws: `unknownTokenMissing` if one is needed and the vocabulary has none.
+  /// - Throws: `unknownTokenMissing` or `unknownTokenNotStated` if one is needed and there is none.
   func tokenize(
     _ word: ArraySlice<AlignedScalar>, in workspace: inout Workspace
   ) throws(ModelFailure)
@@ -39,6 +45,12 @@ protocol WordTokenizing: AnyObject, Sendable {
 enum ModelFailure: Error {
   /// A word needs the token for unknown words, and the vocabulary has none of that name.
   case unknownTokenMissing(String)
+  /// A word needs the token for unknown words, and the model names none.
+  case unknownTokenNotStated
+}
+
+extension WordTokenizing {
+  var indexWrittenAsText: UInt32? { nil }
 }
 
 /// What tokenizing keeps between words and between texts: buffers, and the words it has seen.
@@ -46,6 +58,8 @@ struct Workspace: Sendable {
   var words = WordCache()
   var symbols = SymbolBuffer()
   var parts: [WordPart] = []
+  /// The best way to each place in the last word.
+  var path: [UnigramModel.Step] = []
   /// The tokens of the last word.
   var found: [FoundToken] = []
 }
@@ -62,6 +76,6 @@ struct FoundToken: Sendable {
 struct WordPart: Sendable {
   /// The token's index in the vocabulary.
   var index: UInt32
-  /// How many bytes of the word's UTF-8 it covers.
+  /// How much of the word it covers: bytes of its UTF-8 for byte pairs, scalars for Unigram.
   var length: UInt32
 }

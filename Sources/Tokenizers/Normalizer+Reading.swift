@@ -32,6 +32,9 @@ extension Normalizer {
     case "Nmt":
       try settings.allowOnly(["type"])
       self = .nmt
+    case "Precompiled":
+      try settings.allowOnly(["type", "precompiled_charsmap"])
+      self = .precompiled(try CharacterMap(settings))
     case "ByteLevel":
       try settings.allowOnly(["type"])
       self = .byteLevel
@@ -57,6 +60,21 @@ extension Normalizer {
       self = .sequence(normalizers)
     default:
       throw settings.error(.unsupported, "type", "the normalizer \(quoted(type)) is not known")
+    }
+  }
+}
+
+extension CharacterMap {
+  /// Reads the member `precompiled_charsmap`.
+  init(_ settings: Settings) throws(CheckpointError) {
+    let name = "precompiled_charsmap"
+    guard let bytes = Base64.bytes(try settings.string(name)) else {
+      throw settings.error(.malformed, name, "is not base64")
+    }
+    do throws(ParseFailure) {
+      try self.init(bytes)
+    } catch {
+      throw settings.error(error.kind, name, "\(error.field) \(error.problem)")
     }
   }
 }

@@ -9,6 +9,8 @@ package indirect enum Normalizer: Sendable {
   case stripAccents
   /// White space at the ends.
   case strip(left: Bool, right: Bool)
+  /// What SentencePiece models carry of Unicode normalization and of their own.
+  case precompiled(CharacterMap)
   case replace(TextPattern, by: [UInt32])
   case prepend([UInt32])
   /// Each byte of the text as the scalar that byte-level vocabularies have for it.
@@ -27,6 +29,7 @@ package indirect enum Normalizer: Sendable {
       result += source.lazy.filter { !ScalarClasses.of($0.value).contains(.mark) }
     case .strip(let left, let right):
       result += Self.stripped(source, left: left, right: right)
+    case .precompiled(let map): map.append(source, to: &result)
     case .replace(let pattern, let content):
       Self.appendReplaced(source, pattern, content, to: &result)
     case .prepend(let content): Self.appendPrepended(source, content, to: &result)

@@ -132,6 +132,9 @@ package indirect enum PreTokenizer: Sendable {
 
 /// Spaces written as a scalar of their own, and words that begin with it (pre_tokenizers/metaspace.rs).
 package struct Metaspace: Sendable {
+  /// U+2581, a low block.
+  static let usualReplacement: UInt32 = 0x2581
+
   /// When a space is put before a text.
   enum Prepending: String, Sendable { case always, never, first }
 

@@ -42,23 +42,24 @@ struct ScalarClasses: OptionSet, Sendable {
 
   /// The classes of a scalar; none for what is no scalar.
   static func of(_ scalar: UInt32) -> ScalarClasses {
-    table.classes(of: scalar)
+    ScalarClasses(rawValue: table[scalar])
   }
 
-  private static let table = ClassTable()
+  private static let table = BlockTable(UnicodeTables.classes)
 }
 
-/// The classes of all scalars in blocks of 256, equal ones of one class kept once.
-private struct ClassTable: Sendable {
+/// A small number for each scalar, in blocks of 256, equal ones of one number kept once.
+struct BlockTable: Sendable {
   private var blockStarts: [UInt32] = []
-  private var flags: [UInt16] = []
+  private var numbers: [UInt16] = []
 
-  init() {
+  /// Reads runs of scalars from 0 on: count, number.
+  init(_ text: String) {
     var uniform: [UInt16: UInt32] = [:]
     var block: [UInt16] = []
     block.reserveCapacity(256)
-    var numbers = HexadecimalNumbers(UnicodeTables.classes)
-    while let count = numbers.next(), let value = numbers.next() {
+    var runs = HexadecimalNumbers(text)
+    while let count = runs.next(), let value = runs.next() {
       let value = UInt16(truncatingIfNeeded: value)
       var left = Int(count)
       while left > 0 {
@@ -70,19 +71,20 @@ private struct ClassTable: Sendable {
         if isUniform, let start = uniform[value] {
           blockStarts.append(start)
         } else {
-          if isUniform { uniform[value] = UInt32(flags.count) }
-          blockStarts.append(UInt32(flags.count))
-          flags += block
+          if isUniform { uniform[value] = UInt32(numbers.count) }
+          blockStarts.append(UInt32(numbers.count))
+          numbers += block
         }
         block.removeAll(keepingCapacity: true)
       }
     }
   }
 
-  func classes(of scalar: UInt32) -> ScalarClasses {
+  /// The number of a scalar; 0 for what is no scalar.
+  subscript(scalar: UInt32) -> UInt16 {
     let block = Int(scalar >> 8)
-    guard block < blockStarts.count else { return [] }
-    return ScalarClasses(rawValue: flags[Int(blockStarts[block]) + Int(scalar & 0xFF)])
+    guard block < blockStarts.count else { return 0 }
+    return numbers[Int(blockStarts[block]) + Int(scalar & 0xFF)]
   }
 }
 

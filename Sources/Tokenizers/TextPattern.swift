@@ -10,6 +10,8 @@ package enum TextPattern: Sendable {
   case whitespace
   /// `\s+`: white space as far as it goes.
   case whitespaceRun
+  /// ` {2,}`: two spaces, and more as far as they go.
+  case severalSpaces
 
   /// The pattern that a regular expression means, if it is a known one.
   init?(regularExpression: String) {
@@ -17,6 +19,7 @@ package enum TextPattern: Sendable {
     case ExactScalars(GPT2Words.pattern): self = .gpt2Words
     case ExactScalars("\\s"): self = .whitespace
     case ExactScalars("\\s+"): self = .whitespaceRun
+    case ExactScalars(" {2,}"): self = .severalSpaces
     default: return nil
     }
   }
@@ -59,6 +62,10 @@ package enum TextPattern: Sendable {
     case .whitespaceRun:
       let rest = text[position...]
       return rest.firstIndex { !ScalarClasses.of($0.value).contains(.whitespace) } ?? rest.endIndex
+    case .severalSpaces:
+      let rest = text[position...]
+      let end = rest.firstIndex { $0.value != AlignedScalar.space } ?? rest.endIndex
+      return end - position < 2 ? position : end
     }
   }
 }

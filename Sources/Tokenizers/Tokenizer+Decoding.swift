@@ -26,7 +26,7 @@ extension Tokenizer {
     } else {
       text = Array(tokens.joined(separator: [0x20]))
     }
-    if cleanUp ?? cleansUp, cleansBytePairs || parts.model.isWordPiece {
+    if cleanUp ?? cleansUp, cleansBytePairs || !parts.model.isBytePair {
       text = TextCleanUp.transformers.apply(to: text)
     }
     return String(decoding: text, as: UTF8.self)

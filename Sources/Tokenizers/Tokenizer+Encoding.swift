@@ -213,6 +213,8 @@ extension Tokenizer {
         encoding = try tokens(of: pieces, model, model.vocabulary, workspace: &workspace)
       case .bytePair(let model):
         encoding = try tokens(of: pieces, model, model.vocabulary, workspace: &workspace)
+      case .unigram(let model):
+        encoding = try tokens(of: pieces, model, model.vocabulary, workspace: &workspace)
       }
       encoding.fillUp(typeID: typeID)
       return encoding
@@ -226,6 +228,7 @@ extension Tokenizer {
   ) throws(ModelFailure) -> Encoding {
     let ids = vocabulary.ids
     let texts = vocabulary.texts
+    let writtenAsText = model.indexWrittenAsText
     var encoding = Encoding()
     encoding.reserveCapacity(text.pieces.count * 5 / 4 + 2)
     for (word, piece) in text.pieces.enumerated() {
@@ -236,9 +239,10 @@ extension Tokenizer {
       }
       try model.tokenize(scalars, in: &workspace)
       for token in workspace.found {
+        let covered = scalars[token.range]
+        let text = token.index == writtenAsText ? covered.text : texts[Int(token.index)]
         encoding.append(
-          Int(ids[Int(token.index)]), texts[Int(token.index)],
-          Self.offsets(of: scalars[token.range]), word: word)
+          Int(ids[Int(token.index)]), text, Self.offsets(of: covered), word: word)
       }
     }
     return encoding
@@ -281,6 +285,10 @@ extension ModelFailure {
       CheckpointError(
         .notFound, file: file, field: "model.unk_token",
         "a word is not in the vocabulary, and the unknown token \(quoted(token)) is not either")
+    case .unknownTokenNotStated:
+      CheckpointError(
+        .notFound, file: file, field: "model.unk_id",
+        "a word is not in the vocabulary, and no token stands for what is unknown")
     }
   }
 }

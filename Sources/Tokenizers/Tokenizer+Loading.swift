@@ -4,9 +4,9 @@ extension Tokenizer {
   /// Loads the tokenizer of a model from its directory, as Transformers' `AutoTokenizer` does.
   ///
   /// The class is the one that `tokenizer_config.json` or `config.json` states, or else that of the model's type. It
-  /// takes the vocabulary of `tokenizer.json`, or else of `vocab.txt`, or else of `vocab.json` and `merges.txt`, and puts
-  /// around it what ``TokenizerClass`` and `tokenizer_config.json` say; only `PreTrainedTokenizerFast` takes
-  /// `tokenizer.json` as it stands. `special_tokens_map.json` and `added_tokens.json` are read, too. Truncation and padding
+  /// takes the vocabulary of `tokenizer.json`, or else of `vocab.txt`, of `vocab.json` and `merges.txt`, or of
+  /// `sentencepiece.bpe.model`, as it needs them, and puts around it what ``TokenizerClass`` and `tokenizer_config.json`
+  /// say; only `PreTrainedTokenizerFast` takes `tokenizer.json` as it stands. `special_tokens_map.json` and `added_tokens.json` are read, too. Truncation and padding
   /// of `tokenizer.json` are kept in ``statedTruncation`` and ``statedPadding`` and, as in Transformers, not applied.
   ///
   /// - Parameter owner: The class, whatever the files state.

@@ -49,6 +49,17 @@ struct TokenizerFile {
     return model
   }
 
+  /// The character map of the normalizer, or of the first of a sequence that has one; the classes of Transformers take
+  /// nothing else of it.
+  func characterMap() throws(CheckpointError) -> CharacterMap? {
+    guard let normalizer = try settings.optionalObject("normalizer") else { return nil }
+    let isSequence = normalizer.value("type")?.string == "Sequence"
+    for part in isSequence ? try normalizer.objects("normalizers") : [normalizer] {
+      if part.value("type")?.string == "Precompiled" { return try CharacterMap(part) }
+    }
+    return nil
+  }
+
   func postProcessor() throws(CheckpointError) -> PostProcessor? {
     guard let object = try settings.optionalObject("post_processor") else { return nil }
     return try PostProcessor(object)

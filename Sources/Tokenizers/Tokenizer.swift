@@ -2,8 +2,8 @@ internal import CheckpointBytes
 
 /// A tokenizer: text to the ids of tokens, and back.
 ///
-/// WordPiece as BERT uses it, and byte-level byte-pair encoding as GPT-2 and RoBERTa use it, with the components that
-/// `tokenizer.json` puts around them. Ids, offsets, masks and decoded text are those of tokenizers 0.23.3, and of
+/// WordPiece as BERT uses it, byte-level byte-pair encoding as GPT-2 and RoBERTa use it, and Unigram as XLM-RoBERTa and
+/// CamemBERT use it, with the components that `tokenizer.json` puts around them. Ids, offsets, masks and decoded text are those of tokenizers 0.23.3, and of
 /// Transformers 5.23 for what lies in a model's directory beside it.
 ///
 /// A tokenizer is immutable and may be used from several threads at once.

@@ -16,7 +16,8 @@ struct TokenizerAssembly {
   }
 
   func tokenizer() throws(CheckpointError) -> Tokenizer {
-    var setup = try files.setup(of: owner, document)
+    var setup = try files.setup(
+      of: owner, document, listed: source.sentencePiece.map(\.addedTokens))
     var parts = try parts(setup.specialTokens)
     parts.truncation = try document?.truncation()
     parts.padding = try document?.padding()
@@ -38,6 +39,7 @@ struct TokenizerAssembly {
     switch owner.form {
     case .wordPiece(let form): return try wordPiece(form, special)
     case .bytePair(let form): return try bytePair(form, special)
+    case .unigram(let form): return try unigram(form, special)
     case .file: throw source.missing(for: owner)
     }
   }
@@ -79,6 +81,29 @@ struct TokenizerAssembly {
           vocabulary: try source.wordPieces(), unknownToken: try stated(.unknown, special),
           continuingPrefix: "##", longestWord: 100)),
       decoder: .wordPiece(prefix: Array(prefix.utf8), cleansUp: true))
+  }
+
+  private func unigram(
+    _ form: UnigramForm, _ special: SpecialTokens
+  ) throws(CheckpointError) -> TokenizerParts {
+    let pieces = try source.scoredPieces(form, special)
+    var unknown: Int
+    switch form.unknown {
+    case .place(let place): unknown = place
+    case .token:
+      let text = ExactName(try stated(.unknown, special))
+      unknown = pieces.vocabulary.texts.firstIndex { ExactName($0) == text } ?? 0
+    }
+    let metaspace = Metaspace(
+      replacement: Metaspace.usualReplacement,
+      prepending: try flag("add_prefix_space", default: true) ? .always : .never, splits: true)
+    let model = try UnigramModel(pieces, unknown: unknown) { problem in
+      CheckpointError(.inconsistent, file: source.path, field: "unk_token", problem)
+    }
+    return TokenizerParts(
+      normalizer: try source.characterMap().map { .precompiled($0) },
+      preTokenizer: .sequence([.whitespaceSplit, .metaspace(metaspace)]),
+      model: .unigram(model), decoder: .metaspace(metaspace))
   }
 
   private func bytePair(
@@ -130,16 +155,8 @@ extension TokenizerAssembly {
       return .template(
         Template(single: single, pair: single + [.text(1, typeID: 1), .special([end], typeID: 1)]))
     case .deberta:
-      let (begin, end) = (try special(.classification), try special(.separator))
-      let single: [Template.Piece] = [
-        .special([begin], typeID: 0), .text(0, typeID: 0), .special([end], typeID: 0),
-      ]
-      return .template(
-        Template(
-          single: single,
-          pair: single + [
-            .special([end], typeID: 0), .text(1, typeID: 0), .special([end], typeID: 0),
-          ]))
+      return .doubled(try special(.classification), try special(.separator))
+    case .xlmRoberta: return .doubled(try special(.beginning), try special(.end))
     case .roberta:
       let trims = try flag("trim_offsets", default: true)
       let addsSpace = try flag("add_prefix_space", default: false)
@@ -180,6 +197,21 @@ extension TokenizerAssembly {
   }
 }
 
+extension PostProcessor {
+  /// `begin A end`, `begin A end end B end`, all of type 0.
+  fileprivate static func doubled(_ begin: Special, _ end: Special) -> PostProcessor {
+    let single: [Template.Piece] = [
+      .special([begin], typeID: 0), .text(0, typeID: 0), .special([end], typeID: 0),
+    ]
+    return .template(
+      Template(
+        single: single,
+        pair: single + [
+          .special([end], typeID: 0), .text(1, typeID: 0), .special([end], typeID: 0),
+        ]))
+  }
+}
+
 extension Settings {
   /// True if it is said whether the tokens for beginning and end are put around texts.
   fileprivate var asksForBeginningOrEnd: Bool {
@@ -193,6 +225,7 @@ extension TokenizerClass.Form {
     case .file: nil
     case .wordPiece(let form): form.surroundings
     case .bytePair(let form): form.surroundings
+    case .unigram(let form): form.surroundings
     }
   }
 
@@ -201,7 +234,7 @@ extension TokenizerClass.Form {
     switch self {
     case .file: true
     case .wordPiece(let form): form.keepsFile
-    case .bytePair: false
+    case .bytePair, .unigram: false
     }
   }
 }

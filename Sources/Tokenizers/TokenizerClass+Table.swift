@@ -143,6 +143,27 @@ extension TokenizerClass {
         .classification: "<s>", .unknown: "<unk>", .padding: "<pad>", .mask: "<mask>",
         .separator: "</s>",
       ]),
+    TokenizerClass(
+      "XLMRobertaTokenizer",
+      modelTypes: ["gte", "jina_embeddings_v3", "metaclip_2", "trocr", "xlm-roberta", "xmod"],
+      form: .unigram(
+        UnigramForm(
+          unknown: .place(3), surroundings: .xlmRoberta,
+          firstPieces: [.role(.beginning), .role(.padding), .role(.end), .role(.unknown)],
+          droppedPieceCount: 3, asksForUnigram: false)),
+      tokens: robertaTokens),
+    TokenizerClass(
+      "CamembertTokenizer", modelTypes: ["camembert"],
+      form: .unigram(
+        UnigramForm(
+          unknown: .token, surroundings: .xlmRoberta,
+          firstPieces: [
+            .text("<s>NOTUSED", score: 0), .role(.padding), .text("</s>NOTUSED", score: 0),
+            .role(.unknown), .text("<unk>NOTUSED", score: -100),
+          ],
+          droppedPieceCount: 1, asksForUnigram: true)),
+      tokens: robertaTokens, listed: ["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"],
+      maskStripsLeft: true),
   ]
 
   /// The class of this name, as `AutoTokenizer` finds it: a name that it does not know may end in `Fast`.

@@ -16,6 +16,8 @@ public struct TokenizerClass: Sendable {
   let form: Form
   /// Its special tokens where the files state none.
   let specialTokens: [SpecialTokens.Role: AddedToken]
+  /// Its special tokens without a role where the files list none.
+  let listedTokens: [AddedToken]
   /// True if a mask that is stated as text takes the white space before it along.
   private let maskStripsLeft: Bool
 
@@ -25,12 +27,13 @@ public struct TokenizerClass: Sendable {
     case file
     case wordPiece(WordPieceForm)
     case bytePair(BytePairForm)
+    case unigram(UnigramForm)
   }
 
   init(
     _ name: String, _ otherNames: [String] = [], modelTypes: [String] = [],
     givesTokenTypes: Bool = false, form: Form,
-    tokens specialTokens: [SpecialTokens.Role: String] = [:],
+    tokens specialTokens: [SpecialTokens.Role: String] = [:], listed: [String] = [],
     maskStripsLeft: Bool = false
   ) {
     self.name = name
@@ -45,6 +48,7 @@ public struct TokenizerClass: Sendable {
         text, stripsLeft: maskStripsLeft && role == .mask, isSpecial: true)
     }
     self.specialTokens = tokens
+    listedTokens = listed.map { AddedToken($0, isSpecial: true) }
   }
 
   /// The token that a text stands for in a role.
@@ -78,6 +82,32 @@ struct BytePairForm: Sendable {
   var surroundings: Surroundings
 }
 
+/// Unigram behind a character map, with words cut off at white space, and U+2581 before each.
+struct UnigramForm: Sendable {
+  /// Which token stands for what is unknown.
+  enum Unknown: Sendable {
+    /// The one at a place, whatever it is.
+    case place(Int)
+    /// The first with the text of the unknown token, or else the one at 0.
+    case token
+  }
+
+  /// A token of the vocabulary that is put together from a SentencePiece model.
+  enum Piece: Sendable {
+    case role(SpecialTokens.Role)
+    case text(String, score: Double)
+  }
+
+  var unknown: Unknown
+  var surroundings: Surroundings
+  /// The tokens that stand before the pieces of a SentencePiece model; the mask stands after them.
+  var firstPieces: [Piece]
+  /// How many of the model's pieces are left out at its beginning.
+  var droppedPieceCount: Int
+  /// False if a SentencePiece model of another kind is taken for one of Unigram.
+  var asksForUnigram: Bool
+}
+
 /// What is put around texts.
 enum Surroundings: Sendable {
   /// `[CLS] A [SEP]`, `[CLS] A [SEP] B [SEP]`, the first token of a type of its own.
@@ -88,6 +118,8 @@ enum Surroundings: Sendable {
   case trimmedRoberta
   /// `[CLS] A [SEP]`, `[CLS] A [SEP] [SEP] B [SEP]`, all of type 0.
   case deberta
+  /// The same of the tokens for beginning and end.
+  case xlmRoberta
   /// `<s> A </s>`, `<s> A </s> B </s>`, with the ids 0 and 2 whatever the vocabulary says.
   case herbert
   /// The post-processor of `tokenizer.json`, or else this one, or else the tokens for beginning and end that

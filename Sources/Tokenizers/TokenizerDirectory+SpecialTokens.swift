@@ -7,18 +7,22 @@ extension TokenizerDirectory {
   /// - Parameters:
   ///   - owner: The class, whose own tokens count where the files name none.
   ///   - takesOldList: Whether the list that `special_tokens_map.json` has under its old name counts.
+  ///   - listed: The further special tokens where the files list none.
   func specialTokens(
-    of owner: TokenizerClass?, takesOldList: Bool = true
+    of owner: TokenizerClass?, takesOldList: Bool = true, listed: [AddedToken] = []
   ) throws(CheckpointError) -> SpecialTokens {
     var tokens = SpecialTokens()
     tokens.roles = owner?.specialTokens ?? [:]
+    var lists = configuration?.statesList(takesOldName: true) ?? false
     if let configuration { try tokens.take(configuration: configuration, of: owner) }
     // `special_tokens_map.json` counts only beside a configuration that does not list the added tokens itself.
     if let specialTokensMap, configuration?.value("added_tokens_decoder") == nil {
       try tokens.take(
         map: specialTokensMap, of: owner,
         listsTokens: !takesOldList || configuration?.listsSpecialTokens ?? false)
+      lists = lists || specialTokensMap.statesList(takesOldName: takesOldList)
     }
+    if !lists { tokens.listed = listed }
     for index in tokens.listed.indices where tokens.names(tokens.listed[index].content) {
       tokens.listed[index].isSpecial = true
     }
@@ -34,6 +38,12 @@ private enum ListName {
 }
 
 extension Settings {
+  /// True if further special tokens are listed under one of the names, be they none.
+  fileprivate func statesList(takesOldName: Bool) -> Bool {
+    takesOldName && names.contains(ListName.additional)
+      || names.contains(ListName.extra) && value(ListName.extra)?.members == nil
+  }
+
   /// True if there is a list of further special tokens, be they none.
   fileprivate var listsSpecialTokens: Bool {
     names.contains(ListName.extra)

@@ -135,12 +135,15 @@ struct TokenizerDirectory {
   }
 
   /// What the files say of the tokenizer beside its parts.
+  ///
+  /// - Parameter listed: The tokens of a SentencePiece model, which count where the configuration lists none.
   func setup(
-    of owner: TokenizerClass, _ document: TokenizerFile?
+    of owner: TokenizerClass, _ document: TokenizerFile?, listed: [AddedToken]?
   ) throws(CheckpointError) -> TokenizerSetup {
     var setup = TokenizerSetup()
     setup.givesTokenTypes = owner.givesTokenTypes
-    setup.specialTokens = try specialTokens(of: owner)
+    setup.specialTokens = try specialTokens(
+      of: owner, takesOldList: listed == nil, listed: listed ?? owner.listedTokens)
     if case .file = owner.form, let padding = try document?.padding(), !statesPadding {
       setup.specialTokens.roles[.padding] = padding.token.map { AddedToken($0, isSpecial: true) }
     }

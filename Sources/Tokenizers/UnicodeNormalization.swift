@@ -13,8 +13,7 @@ package enum UnicodeNormalization: String, Sendable {
     self == .canonicalComposition || self == .compatibilityComposition
   }
 
-  /// A scalar of the result, and how the result's position differs from the source's: it stands for `1 - change`
-  /// scalars of the source, beginning where the scalars before it ended. This is the reference's own way of counting.
+  /// A scalar of the result, and how the result's position differs from the source's, as ``ChangedText`` counts it.
   private struct Changed {
     var value: UInt32
     var change: Int
@@ -30,14 +29,8 @@ package enum UnicodeNormalization: String, Sendable {
     }
     let decomposed = Self.decompose(source, compatible: isCompatible)
     let changed = composes ? Self.compose(decomposed) : decomposed
-    var next = source.startIndex
-    for scalar in changed {
-      // What adds to the text stands for the same as the scalar before it.
-      let place = scalar.change > 0 ? next - 1 : next
-      guard source.indices.contains(place) else { continue }
-      result.append(source[place].replaced(by: scalar.value))
-      next += 1 - scalar.change
-    }
+    var text = ChangedText(of: source)
+    for scalar in changed { text.append(scalar.value, change: scalar.change, to: &result) }
   }
 
   /// The full decomposition, marks in canonical order; each keeps the change it came with.

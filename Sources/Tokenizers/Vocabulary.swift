@@ -35,6 +35,17 @@ struct Vocabulary: Sendable {
     ids.append(id)
   }
 
+  /// Adds a token whose id is its index. Of tokens with one text the last one is found by it, and the others only by their
+  /// ids (`Unigram::from`, models/unigram/model.rs).
+  mutating func append(_ text: String) throws(Conflict) {
+    guard texts.count < Int(Int32.max) else { throw .tooMany }
+    let index = UInt32(texts.count)
+    trie.set(text.unicodeScalars.lazy.map(\.value), index)
+    indexOfID[index] = index
+    texts.append(text)
+    ids.append(index)
+  }
+
   /// The index of the token with this text.
   func index(of text: String) -> UInt32? {
     trie.index(of: text.unicodeScalars.lazy.map(\.value))
@@ -50,6 +61,14 @@ struct Vocabulary: Sendable {
     indexOfID[id]
   }
 
+  /// The tokens that stand for bytes, `<0x00>` to `<0xFF>`.
+  var byteIndices: [UInt32?] {
+    (0..<256).map { byte in
+      let digits = String(byte, radix: 16, uppercase: true)
+      return index(of: "<0x" + (byte < 16 ? "0" : "") + digits + ">")
+    }
+  }
+
   /// Where texts that begin with `prefix` stand in the trie; nil if there are none.
   func node(after prefix: some Sequence<UInt32>) -> UInt32? {
     trie.node(after: prefix)
@@ -61,6 +80,18 @@ struct Vocabulary: Sendable {
     in text: ArraySlice<AlignedScalar>, from start: Int, at node: UInt32
   ) -> (index: UInt32, end: Int)? {
     trie.longestMatch(in: text, from: start, at: node)
+  }
+
+  /// Where texts stand that go on with a scalar from `node`.
+  @inline(__always)
+  func node(after node: UInt32, _ scalar: UInt32) -> UInt32? {
+    trie.node(after: node, scalar)
+  }
+
+  /// The index of the token that ends at `node`.
+  @inline(__always)
+  func index(at node: UInt32) -> UInt32? {
+    trie.index(at: node)
   }
 }
 
@@ -90,6 +121,18 @@ struct ScalarTrie: Sendable {
 
   /// Adds a text; false if it is there already.
   mutating func insert(_ scalars: some Sequence<UInt32>, _ index: UInt32) -> Bool {
+    let node = makeNode(after: scalars)
+    guard ends[Int(node)] == Self.nothing else { return false }
+    ends[Int(node)] = index
+    return true
+  }
+
+  /// Adds a text, or gives one that is there another index.
+  mutating func set(_ scalars: some Sequence<UInt32>, _ index: UInt32) {
+    ends[Int(makeNode(after: scalars))] = index
+  }
+
+  private mutating func makeNode(after scalars: some Sequence<UInt32>) -> UInt32 {
     var node = Self.root
     for scalar in scalars {
       if node == Self.root {
@@ -108,9 +151,7 @@ struct ScalarTrie: Sendable {
         node = next
       }
     }
-    guard ends[Int(node)] == Self.nothing else { return false }
-    ends[Int(node)] = index
-    return true
+    return node
   }
 
   func node(after scalars: some Sequence<UInt32>) -> UInt32? {
@@ -142,5 +183,16 @@ struct ScalarTrie: Sendable {
       if end != Self.nothing { match = (end, position) }
     }
     return match
+  }
+
+  @inline(__always)
+  func node(after node: UInt32, _ scalar: UInt32) -> UInt32? {
+    edges[node, scalar]
+  }
+
+  @inline(__always)
+  func index(at node: UInt32) -> UInt32? {
+    let end = ends[Int(node)]
+    return end == Self.nothing ? nil : end
   }
 }

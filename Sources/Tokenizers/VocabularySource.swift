@@ -7,10 +7,13 @@ struct VocabularySource {
   let document: TokenizerFile?
   /// The path of the file that holds the vocabulary.
   let path: String
+  /// The content of `sentencepiece.bpe.model`, for a class that has its vocabulary from it.
+  let sentencePiece: SentencePieceModel?
 
   static let linesName = "vocab.txt"
   static let objectName = "vocab.json"
   static let mergesName = "merges.txt"
+  static let sentencePieceName = "sentencepiece.bpe.model"
 
   /// Looks for the files.
   ///
@@ -22,9 +25,33 @@ struct VocabularySource {
     self.document = document
     let names = Self.names(for: owner)
     path = files.file(document == nil ? names.first ?? TokenizerFile.name : TokenizerFile.name)
-    if document != nil { return }
-    guard !names.isEmpty else { throw missing(for: owner) }
-    for name in names where try !files.has(name) { throw missing(for: owner) }
+    guard document == nil else {
+      sentencePiece = nil
+      return
+    }
+    guard !names.isEmpty else { throw Self.missing(for: owner, in: files) }
+    for name in names where try !files.has(name) { throw Self.missing(for: owner, in: files) }
+    if case .unigram(let form) = owner.form {
+      sentencePiece = try Self.sentencePiece(in: files, form)
+    } else {
+      sentencePiece = nil
+    }
+  }
+
+  private static func sentencePiece(
+    in files: TokenizerDirectory, _ form: UnigramForm
+  ) throws(CheckpointError) -> SentencePieceModel {
+    let path = files.file(sentencePieceName)
+    let bytes = try files.bytes(sentencePieceName)
+    let model = try locating(file: path) { () throws(ParseFailure) in
+      try SentencePieceModel(bytes)
+    }
+    guard !form.asksForUnigram || model.kind == SentencePieceModel.unigram else {
+      throw CheckpointError(
+        .unsupported, file: path, field: "model_type",
+        "the model is no Unigram, but of type \(model.kind)")
+    }
+    return model
   }
 
   private static func names(for owner: TokenizerClass) -> [String] {
@@ -32,12 +59,19 @@ struct VocabularySource {
     case .file: []
     case .wordPiece: [linesName]
     case .bytePair: [objectName, mergesName]
+    case .unigram: [sentencePieceName]
     }
   }
 
   /// The error for a directory without the files that a class needs.
   func missing(for owner: TokenizerClass) -> CheckpointError {
-    let names = Self.names(for: owner).joined(separator: " and ")
+    Self.missing(for: owner, in: files)
+  }
+
+  private static func missing(
+    for owner: TokenizerClass, in files: TokenizerDirectory
+  ) -> CheckpointError {
+    let names = names(for: owner).joined(separator: " and ")
     return CheckpointError(
       .notFound, file: files.path,
       "holds no vocabulary for \(owner.name): expected \(TokenizerFile.name)"
@@ -51,6 +85,12 @@ struct VocabularySource {
   ) throws(CheckpointError) -> TokenizerClass {
     if try files.has(TokenizerFile.name) { return .file }
     if try files.has(linesName) { return .bert }
+    if try files.has(sentencePieceName) {
+      throw CheckpointError(
+        .unsupported, file: files.file(sentencePieceName),
+        "the vocabulary does not tell the class of the tokenizer",
+        remedy: "state the tokenizer_class in tokenizer_config.json")
+    }
     guard try files.has(objectName), try files.has(mergesName) else {
       throw CheckpointError(
         .notFound, file: files.path,
@@ -95,6 +135,69 @@ extension VocabularySource {
     let hasMerges = model.value("merges") != nil
     let table = MergeTable(vocabulary: vocabulary, continuingPrefix: "")
     return (vocabulary, hasMerges ? try MergeTable(model, vocabulary, "").table : table.table)
+  }
+
+  /// The tokens for Unigram.
+  func scoredPieces(
+    _ form: UnigramForm, _ special: SpecialTokens
+  ) throws(CheckpointError) -> ScoredPieces {
+    guard let document else { return try sentencePieces(form, special) }
+    let model = try document.model()
+    if let type = try model.optionalString("type"), type != "Unigram" {
+      throw model.error(
+        .unsupported, "type", "the model \(quoted(type)) has no scores, expected Unigram")
+    }
+    return try ScoredPieces(model) { $0.double }
+  }
+
+  /// The pieces of the SentencePiece model, and what the class puts around them (`convert_from_spm`,
+  /// convert_slow_tokenizer.py).
+  private func sentencePieces(
+    _ form: UnigramForm, _ special: SpecialTokens
+  ) throws(CheckpointError) -> ScoredPieces {
+    var result = ScoredPieces()
+    func append(_ text: String, _ score: Double) throws(CheckpointError) {
+      guard score.isFinite else {
+        throw CheckpointError(
+          .malformed, file: path, field: "pieces", "the score of \(quoted(text)) is not finite")
+      }
+      do throws(Vocabulary.Conflict) {
+        try result.append(text, score)
+      } catch {
+        throw CheckpointError(
+          .limitExceeded, file: path, field: "pieces", error.problem(with: text, id: 0))
+      }
+    }
+    func token(_ role: SpecialTokens.Role) throws(CheckpointError) -> String {
+      guard let text = special[role] else {
+        throw CheckpointError(
+          .notFound, file: path, field: role.rawValue, "the token is not stated")
+      }
+      return text
+    }
+    for piece in form.firstPieces {
+      switch piece {
+      case .role(let role): try append(try token(role), 0)
+      case .text(let text, let score): try append(text, score)
+      }
+    }
+    for piece in (sentencePiece?.pieces ?? []).dropFirst(form.droppedPieceCount) {
+      try append(piece.text, Double(piece.score))
+    }
+    try append(try token(.mask), 0)
+    return result
+  }
+
+  /// What Unigram's text is rewritten by.
+  func characterMap() throws(CheckpointError) -> CharacterMap? {
+    if let document { return try document.characterMap() }
+    guard let sentencePiece, !sentencePiece.characterMap.isEmpty else { return nil }
+    do throws(ParseFailure) {
+      return try CharacterMap(sentencePiece.characterMap)
+    } catch {
+      throw CheckpointError(
+        error.kind, file: path, field: "precompiled_charsmap", "\(error.field) \(error.problem)")
+    }
   }
 
   /// A token on each line, its id the number of the line. White space at the end of a line does not belong to the token. Of

@@ -5,7 +5,9 @@ import Tokenizers
 
 /// What the reference made of strings, for each tokenizer as Transformers saves it and from its vocabulary files.
 @Suite struct ReferenceTests {
-  @Test(arguments: ["bert-uncased", "bert-cased", "gpt2", "roberta"], ["", "-files"])
+  @Test(
+    arguments: ["bert-uncased", "bert-cased", "gpt2", "roberta", "xlm-roberta", "camembert"],
+    ["", "-files"])
   func `strings have the reference's ids, offsets and decoded text`(
     name: String, form: String
   ) throws {
@@ -29,7 +31,7 @@ import Tokenizers
 
   @Test func `encodings are cut and filled up as the reference does it`() throws {
     let cases = try #require(try fixture("cases.json").elements)
-    #expect(cases.count == 48)
+    #expect(cases.count == 64)
     for (number, item) in cases.enumerated() {
       let name = try #require(item["tokenizer"]?.string)
       let tokenizer = try Tokenizer(contentsOf: directory(name) + "/tokenizer.json")

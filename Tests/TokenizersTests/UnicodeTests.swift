@@ -46,6 +46,33 @@ import Tokenizers
     #expect(checksum.text == (try fixture("unicode.json")[ExactName(name)]?.string))
   }
 
+  @Test(
+    arguments: [
+      "?\u{301}\u{301}", "a?", "?a", "©?\u{200d}©\u{301}", "?\u{200d}©\u{301}",
+      "?\u{94d}क\u{301}", "क?क\u{301}", "क?\u{94d}क\u{301}", "?ᄀ\u{301}", "?ᅡ\u{301}",
+      "?ᆨ\u{301}", "ᄀ?\u{301}", "ᅡ?\u{301}", "ᆨ?\u{301}", "?\n", "\r?", "क\u{94d}?\u{301}",
+      "©\u{200d}?\u{301}",
+    ].enumerated().map { ($0, $1) })
+  func `all scalars join grapheme clusters as they do for the reference`(
+    number: Int, around: String
+  ) throws {
+    let map = try #require(try fixture("unicode.json")["clusters map"]?.string)
+    let json = #"{"type":"Precompiled","precompiled_charsmap":"\#(map)"}"#
+    let normalizer = try Normalizer(json: JSONValue(parsing: Array(json.utf8), context: "map"))
+    let parts = around.unicodeScalars.split(separator: "?", omittingEmptySubsequences: false)
+    try #require(parts.count == 2)
+    let (start, end) = (String(parts[0]), String(parts[1]))
+    var checksum = Checksum()
+    for scalar in allScalars() {
+      var text = String.UnicodeScalarView(start.unicodeScalars)
+      text.append(scalar)
+      text.append(contentsOf: end.unicodeScalars)
+      checksum.add(UInt32(normalizer.normalized(String(text)).unicodeScalars.count))
+    }
+    let name = ExactName("clusters \(number)")
+    #expect(checksum.text == (try fixture("unicode.json")[name]?.string))
+  }
+
   private func allScalars() -> some Sequence<Unicode.Scalar> {
     (UInt32(0)..<0x110000).lazy.compactMap { Unicode.Scalar($0) }
   }

@@ -1,15 +1,20 @@
 import CheckpointBytes
 import Tokenizers
 
-/// A `tokenizer.json`, a NUL, and a text; without a NUL the file is its own text.
+/// A `tokenizer.json`, a NUL, and a text; without a NUL the file is its own text. What is no JSON is a SentencePiece model.
 func fuzzTokenizer(_ bytes: [UInt8]) {
   let parts = bytes.split(separator: 0, maxSplits: 1, omittingEmptySubsequences: false)
   let text = String(decoding: parts.last ?? [], as: UTF8.self)
-  guard let json = try? JSONValue(parsing: Array(parts.first ?? []), context: "input") else {
-    return
-  }
+  let json = try? JSONValue(parsing: Array(parts.first ?? []), context: "input")
   do throws(CheckpointError) {
-    let tokenizer = try Tokenizer(json: json, file: "input")
+    let tokenizer =
+      if let json {
+        try Tokenizer(json: json, file: "input")
+      } else {
+        try Tokenizer.load(
+          from: "input", contents: ["sentencepiece.bpe.model": bytes],
+          as: TokenizerClass(named: "XLMRobertaTokenizer"))
+      }
     let options = [
       EncodingOptions(),
       EncodingOptions(
