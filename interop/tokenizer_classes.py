@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 
+import sentence_pieces
 import transformers
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -20,6 +21,7 @@ WORD_PIECE = ("BertTokenizer", "BertTokenizerFast", "ElectraTokenizer", "LayoutL
 BYTE_LEVEL = ("GPT2Tokenizer", "GPT2TokenizerFast", "RobertaTokenizer", "RobertaTokenizerFast", "BartTokenizer",
               "LEDTokenizer", "LongformerTokenizer", "MvpTokenizer", "BlenderbotTokenizer", "CodeGenTokenizer",
               "DebertaTokenizer", "GPTNeoXTokenizer")
+UNIGRAM = ("XLMRobertaTokenizer", "XLMRobertaTokenizerFast", "CamembertTokenizer", "CamembertTokenizerFast")
 WHOLE = ("PreTrainedTokenizerFast", "TokenizersBackend", "BloomTokenizerFast")
 REFUSED = ("BertJapaneseTokenizer", "BertweetTokenizer", "PhobertTokenizer", "CLIPTokenizer", "CTRLTokenizer",
            "OpenAIGPTTokenizer", "EsmTokenizer", "RoFormerTokenizer", "SplinterTokenizer",
@@ -29,13 +31,14 @@ SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "[PAD]", "[UNK]", "[CLS]",
 ROLES = {"unk_token": ("[UNK]", "<unk>"), "cls_token": ("[CLS]", "<s>"), "sep_token": ("[SEP]", "</s>"),
          "pad_token": ("[PAD]", "<pad>"), "mask_token": ("[MASK]", "<mask>"), "bos_token": ("<s>", "[CLS]"),
          "eos_token": ("</s>", "<|endoftext|>")}
-KINDS = {"word-piece": WORD_PIECE, "byte-level": BYTE_LEVEL, "suffix": ("HerbertTokenizer", "HerbertTokenizerFast")}
+KINDS = {"word-piece": WORD_PIECE, "byte-level": BYTE_LEVEL, "suffix": ("HerbertTokenizer", "HerbertTokenizerFast"),
+         "unigram": UNIGRAM * 2}
 
 
 def check(report, tool, folder, count=240, seed=23):
     random_ = random.Random(seed)
     corpus = list(texts(2000, seed=77))
-    trained = {kind: train(kind, corpus) for kind in KINDS}
+    trained = {kind: train(kind, corpus, folder) for kind in KINDS}
     inputs = [{"text": text} | ({"pair": random_.choice(corpus) or "x"} if index % 3 == 1 else {})
               for index, text in enumerate(random_.sample(corpus, 60))]
     inputs += [{"text": text} for text in (
@@ -45,7 +48,7 @@ def check(report, tool, folder, count=240, seed=23):
             with report.check(kind):
                 known = [*classes, *WHOLE]
                 for index in range(count * len(classes) // sum(map(len, KINDS.values()))):
-                    directory = write(folder, trained[kind], known[index % len(known)], random_)
+                    directory = write(folder, kind, trained[kind], known[index % len(known)], random_)
                     compare(tool, folder, directory, inputs)
         with report.check("tokenizer.json by itself"):
             check_alone(tool, folder, trained["word-piece"], corpus, random_)
@@ -86,7 +89,12 @@ def check_alone(tool, folder, tokenizer, corpus, random_, count=40):
         require_same(answers(tool, folder, path, inputs), expected, inputs)
 
 
-def train(kind, corpus):
+def train(kind, corpus, folder):
+    if kind == "unigram":
+        content = sentence_pieces.trained_model(corpus, user_defined_symbols=["<new>", "[MASK]"], control_symbols=["[CLS]"])
+        directory = sentence_pieces.write_model(folder / "unigram", content, "xlm-roberta")
+        tokenizer = transformers.XLMRobertaTokenizer.from_pretrained(directory)
+        return sentence_pieces.Trained(tokenizer.backend_tokenizer, content)
     arguments = dict(vocab_size=900, special_tokens=SPECIAL, show_progress=False)
     if kind == "word-piece":
         tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
@@ -123,7 +131,7 @@ def write_settings(directory, settings):
             (directory / name).write_text(json.dumps(content), encoding="utf-8")
 
 
-def write(folder, tokenizer, name, random_):
+def write(folder, kind, tokenizer, name, random_):
     """A directory with settings at random."""
 
     def maybe(chance, value):
@@ -135,8 +143,8 @@ def write(folder, tokenizer, name, random_):
     if random_.random() < 0.85 or name in WHOLE:
         stated[place]["tokenizer_class"] = name
     else:
-        kind = "word-piece" if name in WORD_PIECE else "byte-level"
-        stated["config.json"]["model_type"] = {"word-piece": "bert"}.get(kind) or random_.choice(["gpt2", "roberta"])
+        types = {"word-piece": ["bert"], "unigram": ["xlm-roberta" if name.startswith("XLM") else "camembert"]}
+        stated["config.json"]["model_type"] = random_.choice(types.get(kind, ["gpt2", "roberta"]))
     settings = stated["tokenizer_config.json"]
     for flag in ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "add_prefix_space", "trim_offsets",
                  "clean_up_tokenization_spaces", "add_bos_token", "add_eos_token", "clean_text", "split_special_tokens"):
@@ -149,12 +157,23 @@ def write(folder, tokenizer, name, random_):
             if random_.random() < 0.7:
                 described |= {"normalized": random_.random() < 0.5, "special": random_.random() < 0.8}
             settings[role] = random_.choice([token, described])
+    lists = [["<listed>"], ["</s>NOTUSED", "the"], [], {"image_token": "<img>"}, {}]
+    for list_ in ("extra_special_tokens", "additional_special_tokens"):
+        if kind == "unigram" and random_.random() < 0.25:
+            settings[list_] = random_.choice(lists[:3] if list_.startswith("additional") else lists)
+    if kind == "unigram" and random_.random() < 0.25:
+        stated["special_tokens_map.json"] = {
+            random_.choice(["extra_special_tokens", "additional_special_tokens"]): random_.choice(lists[:3]),
+            "mask_token": random_.choice(["<mask>", {"content": "<mask>", "lstrip": True, "normalized": False,
+                                                      "rstrip": False, "single_word": False}])}
     added = [{"content": "Extra Token", "lstrip": False, "rstrip": random_.random() < 0.5, "normalized": True,
               "single_word": False, "special": False},
              {"content": "<mask>", "lstrip": True, "rstrip": False, "normalized": False, "single_word": False,
               "special": True}]
     ids = {"Extra Token": tokenizer.get_vocab_size(), "<mask>": tokenizer.token_to_id("<mask>")}
-    if random_.random() < 0.2:
+    # Of a model of SentencePiece CamemBERT makes other ids, and every class a vocabulary with the mask that is stated.
+    keeps_ids = kind != "unigram" or not name.startswith("Camembert") and "mask_token" not in settings
+    if random_.random() < 0.2 and keeps_ids:
         settings["added_tokens_decoder"] = {str(ids[token["content"]]): token for token in added}
     if random_.random() < 0.6 or name in WHOLE:
         document = json.loads(tokenizer.to_str())

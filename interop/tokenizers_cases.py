@@ -8,6 +8,7 @@ import json
 import pathlib
 import random
 
+import sentence_pieces
 import tokenizer_classes
 import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -24,10 +25,13 @@ def check(report, tool, folder):
     transformers.logging.set_verbosity_error()
     inputs = list(lines(10_000, seed=1))
     with report.group("tokenizers, 10000 texts each, as Transformers loads them"):
-        for name in ("bert-uncased", "bert-cased", "gpt2", "roberta"):
+        for name in ("bert-uncased", "bert-cased", "gpt2", "roberta", "xlm-roberta", "camembert"):
             for directory in (FIXTURES / name, FIXTURES / f"{name}-files"):
                 with report.check(directory.name):
-                    check_directory(tool, folder, directory, inputs)
+                    check_directory(tool, folder, directory, loaded(directory), inputs)
+        for directory, tokenizer in sentence_pieces.directories(folder, list(texts(3000, seed=98))):
+            with report.check(directory.name):
+                check_directory(tool, folder, directory, tokenizer, inputs)
         with report.check("cut and padded as Transformers does it"):
             check_options(tool, folder)
     tokenizer_classes.check(report, tool, folder)
@@ -75,12 +79,12 @@ def loaded(directory):
     """The class is named: the vocabulary files have no model beside them."""
     name = directory.name.split("-")[0]
     class_ = {"bert": transformers.BertTokenizer, "gpt2": transformers.GPT2Tokenizer,
-              "roberta": transformers.RobertaTokenizer}[name]
+              "roberta": transformers.RobertaTokenizer, "xlm": transformers.XLMRobertaTokenizer,
+              "camembert": transformers.CamembertTokenizer}[name]
     return class_.from_pretrained(directory)
 
 
-def check_directory(tool, folder, directory, inputs):
-    tokenizer = loaded(directory)
+def check_directory(tool, folder, directory, tokenizer, inputs):
     encodings = tokenizer.backend_tokenizer.encode_batch(
         [(line["text"], line["pair"]) if "pair" in line else line["text"] for line in inputs])
     for index in range(0, len(inputs), 97):
@@ -101,7 +105,7 @@ def check_file(tool, folder, path, tokenizer, inputs):
 def check_options(tool, folder):
     """`max_length`, `truncation`, `padding` and their sides, in the words of Transformers."""
     inputs = [line for line in lines(600, seed=5) if line.get("pair") != ""]
-    for directory, padding_id in ((FIXTURES / "bert-uncased", None), (FIXTURES / "gpt2", 7)):
+    for directory, padding_id in ((FIXTURES / "bert-uncased", None), (FIXTURES / "gpt2", 7), (FIXTURES / "xlm-roberta", None)):
         tokenizer = loaded(directory)
         if padding_id is not None:
             tokenizer.pad_token = tokenizer.convert_ids_to_tokens(padding_id)
@@ -130,6 +134,7 @@ def trained(corpus):
     yield from word_pieces(corpus)
     yield from byte_levels(corpus)
     yield from others(corpus)
+    yield from sentence_pieces.components(corpus)
 
 
 def word_pieces(corpus):
