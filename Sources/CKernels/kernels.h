@@ -8,6 +8,7 @@
 
 #include "CKernels.h"
 #include "vector_math.h"
+#include "derivatives.h"
 
 #define UNROLLED _Pragma("clang loop unroll(full)")
 #define PANEL WEIGHBRIDGE_PANEL_COLUMNS
@@ -210,6 +211,47 @@ static void finish(
 #undef CASE
 }
 
+// Inlined once for each activation.
+INLINE void gradient_with(
+    vector (*derivative)(vector), const float *gradient, const float *argument,
+    float *destination, size_t count) {
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES)
+    store(destination + i, load(gradient + i) * derivative(load(argument + i)));
+  if (i == count) return;
+  const size_t rest = count - i;
+  store_part(
+      destination + i, load_part(gradient + i, rest) * derivative(load_part(argument + i, rest)),
+      rest);
+}
+
+static void activation_gradient(
+    const float *gradient, const float *argument, float *destination, size_t count,
+    int activation) {
+#define CASE(NAME, FUNCTION)                                                                  \
+  case WEIGHBRIDGE_##NAME: gradient_with(FUNCTION, gradient, argument, destination, count); break;
+  switch (activation) {
+    CASE(IDENTITY, identity_derivative)
+    CASE(GELU, gelu_derivative)
+    CASE(GELU_TANH, gelu_tanh_derivative)
+    CASE(GELU_QUICK, gelu_quick_derivative)
+    CASE(GELU_CLIPPED, gelu_clipped_derivative)
+    CASE(RELU, relu_derivative)
+    CASE(RELU_SQUARED, relu_squared_derivative)
+    CASE(RELU6, relu6_derivative)
+    CASE(LEAKY_RELU, leaky_relu_derivative)
+    CASE(SILU, silu_derivative)
+    CASE(HARD_SWISH, hard_swish_derivative)
+    CASE(SIGMOID, sigmoid_derivative)
+    CASE(TANH, tanh_derivative)
+    CASE(MISH, mish_derivative)
+    CASE(LAPLACE, laplace_derivative)
+    CASE(SQRT_SOFTPLUS, sqrt_softplus_derivative)
+    default: break;
+  }
+#undef CASE
+}
+
 // MARK: Layer norm
 
 // Two passes over a row that lies in the first-level cache: the mean, and then the squares of the differences from it,
@@ -342,15 +384,39 @@ static void add(const float *left, const float *right, float *destination, size_
   }
 }
 
+// Rows in order, in chains as a product has them, so that the sum is what a product with ones would give.
+static void column_sums(
+    const float *values, size_t stride, size_t rows, size_t columns, float *destination) {
+  for (size_t column = 0; column < columns; column += LANES) {
+    const size_t rest = columns - column;
+    vector total = splat(0);
+    for (size_t row = 0; row < rows;) {
+      const size_t chain =
+          row < WEIGHBRIDGE_CHAIN ? WEIGHBRIDGE_SHORT_CHAIN : WEIGHBRIDGE_CHAIN;
+      const size_t end = rows - row < chain ? rows : row + chain;
+      vector sum = splat(0);
+      for (; row < end; row++) {
+        const float *at = values + row * stride + column;
+        sum += rest < LANES ? load_part(at, rest) : load(at);
+      }
+      total += sum;
+    }
+    if (rest < LANES) store_part(destination + column, total, rest);
+    else store(destination + column, total);
+  }
+}
+
 const weighbridge_kernels TABLE = {
     .name = TABLE_NAME,
     .tile_rows = TILE_ROWS,
     .weights = weights,
     .product = product_float32,
     .finish = finish,
+    .activation_gradient = activation_gradient,
     .layer_norm = layer_norm,
     .attention_row = attention_row,
     .softmax = softmax,
     .add = add,
     .scale = scale,
+    .column_sums = column_sums,
 };

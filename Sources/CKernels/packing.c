@@ -40,8 +40,8 @@ INLINE void unpack(
     pack(source, row_stride, column_stride, to, rows, columns, WIDTH);                        \
   }                                                                                           \
   static void unpack_##WIDTH(                                                                 \
-      const void *panel, size_t rows, size_t column, void *destination) {                     \
-    unpack(panel, rows, column, destination, WIDTH);                                          \
+      const void *panel, size_t row, size_t rows, size_t column, void *destination) {         \
+    unpack((const char *)panel + row * PANEL * WIDTH, rows, column, destination, WIDTH);      \
   }
 PLAIN(2)
 PLAIN(4)
@@ -56,6 +56,19 @@ void weighbridge_pack_panel(
     const float *source, size_t row_stride, size_t column_stride, size_t depth, size_t columns,
     float *panel) {
   pack_4(source, row_stride, column_stride, panel, 0, depth, 0, columns);
+}
+
+void weighbridge_transpose(
+    const float *source, size_t stride, size_t rows, size_t columns, float *destination) {
+  // In squares, so that a line of either side is used up while it is in the cache.
+  for (size_t top = 0; top < rows; top += 16)
+    for (size_t left = 0; left < columns; left += 16) {
+      const size_t bottom = rows - top < 16 ? rows : top + 16;
+      const size_t right = columns - left < 16 ? columns : left + 16;
+      for (size_t column = left; column < right; column++)
+        for (size_t row = top; row < bottom; row++)
+          destination[column * rows + row] = source[row * stride + column];
+    }
 }
 
 void weighbridge_pack_block(

@@ -22,7 +22,8 @@ extension ModelParameters {
   ) throws(CheckpointError) -> WordEmbeddings {
     let scope = body[name]
     if let decoder, isTied(scope.name + ".weight", decoderName + ".weight") {
-      return .decoder(decoder.matrix)
+      return .decoder(
+        try engine { () throws(EngineError) in try decoder.matrix(in: context) })
     }
     return .table(try scope.storedTable())
   }

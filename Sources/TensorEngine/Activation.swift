@@ -107,6 +107,7 @@ package func measure(
 private func map(
   _ input: Tensor, code: weighbridge_activation, _ operation: String, in context: ExecutionContext
 ) throws(EngineError) -> Tensor {
+  try input.refuseGradient(operation, "input")
   let result = try context.tensor(input.rows, input.columns, operation)
   context.forEachRows(input.rows, columns: input.columns) { rows in
     for row in rows {

@@ -6,6 +6,8 @@ public func add(
 ) throws(EngineError) -> Tensor {
   try expect(right.rows, equals: left.rows, "add", "right", "rows")
   try expect(right.columns, equals: left.columns, "add", "right", "columns")
+  try left.refuseGradient("add", "left")
+  try right.refuseGradient("add", "right")
   let result = try context.tensor(left.rows, left.columns, "add")
   context.forEachRows(left.rows, columns: left.columns) { rows in
     for row in rows {
@@ -21,6 +23,7 @@ public func add(
 public func scale(
   _ input: Tensor, by factor: Float, in context: ExecutionContext
 ) throws(EngineError) -> Tensor {
+  try input.refuseGradient("scale", "input")
   let result = try context.tensor(input.rows, input.columns, "scale")
   context.forEachRows(input.rows, columns: input.columns) { rows in
     for row in rows {

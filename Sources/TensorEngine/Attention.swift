@@ -36,6 +36,9 @@ public func attention(
   try expect(value.columns, equals: query.columns, "attention", "value", "columns")
   try expect(key.rows, equals: batch.tokenCount, "attention", "key", "rows")
   try expect(value.rows, equals: batch.tokenCount, "attention", "value", "rows")
+  try query.refuseGradient("attention", "query")
+  try key.refuseGradient("attention", "key")
+  try value.refuseGradient("attention", "value")
   let layout = KeyValueLayout(heads: heads, headSize: query.columns / heads)
   var starts = [0]
   for length in batch.lengths {
@@ -74,6 +77,7 @@ public func attention(
 ) throws(EngineError) -> AttentionResult {
   try expect(query.columns, equals: cache.heads * cache.headSize, "attention", "query", "columns")
   try expect(batch.count, equals: cache.lengths.count, "attention", "batch", "sequences")
+  try query.refuseGradient("attention", "query")
   let pass = try AttentionPass(
     query: query, queries: batch, keys: RaggedBatch(lengths: cache.lengths), layout: cache.layout,
     regions: (0..<batch.count).map(cache.region), scale: scale, mask: mask,

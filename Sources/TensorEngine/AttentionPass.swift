@@ -94,6 +94,7 @@ extension AttentionMask {
     for (sequence, term) in added.enumerated() {
       let argument = "added[\(sequence)]"
       try expect(term.columns, equals: keys.lengths[sequence], "attention", argument, "columns")
+      try term.refuseGradient("attention", argument)
       let rows = queries.lengths[sequence]
       guard term.rows == rows || term.rows == rows * heads else {
         throw EngineError(

@@ -68,7 +68,7 @@ public struct EmbeddingLookup: Sendable {
       let unused = matrix.inputs * (MemoryLayout<Float>.size - matrix.packing.width)
       let numbers = unsafe UnsafeMutableRawPointer(destination) + unused
       unsafe matrix.packing.table.pointee.unpack(
-        matrix.panel(panel), matrix.inputs, column, numbers)
+        matrix.panel(panel), 0, matrix.inputs, column, numbers)
       if unused > 0 {
         unsafe kernels.weights(matrix.element).pointee.widen(numbers, destination, matrix.inputs)
       }
@@ -92,6 +92,9 @@ public func embeddingSum(
       lookup.indices.count, equals: first.indices.count, "embeddingSum", argument, "indices")
     try expect(lookup.columns, equals: first.columns, "embeddingSum", argument, "columns")
     try check(lookup.indices, below: lookup.count, "embeddingSum", argument)
+    if case .rows(let tensor) = lookup.table {
+      try tensor.refuseGradient("embeddingSum", argument)
+    }
   }
   let result = try context.tensor(first.indices.count, first.columns, "embeddingSum")
   context.forEachRows(result.rows, columns: result.columns) { rows in
@@ -119,6 +122,7 @@ public func gatherRows(
 ) throws(EngineError) -> Tensor {
   let lookup = EmbeddingLookup(input, indices)
   try check(lookup.indices, below: input.rows, "gatherRows", "indices")
+  try input.refuseGradient("gatherRows", "input")
   let result = try context.tensor(indices.count, input.columns, "gatherRows")
   context.forEachRows(result.rows, columns: result.columns) { rows in
     for row in rows { unsafe lookup.copyRow(row, to: result.pointer(row: row), context.kernels) }

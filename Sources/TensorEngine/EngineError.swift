@@ -10,6 +10,8 @@ public struct EngineError: Error, Sendable {
     case outOfRange
     /// More memory than there is, or than can be counted.
     case outOfMemory
+    /// A gradient that there is not: the operator has no derivative, nothing was recorded, or what was has been used.
+    case noGradient
   }
 
   /// What kind of failure it is.
@@ -52,6 +54,7 @@ extension EngineError: CustomStringConvertible {
       case .mismatch: "shapes do not fit"
       case .outOfRange: "out of range"
       case .outOfMemory: "out of memory"
+      case .noGradient: "no gradient"
       }
     return "\(what): \(operation), \(argument): \(problem)"
   }

@@ -76,6 +76,8 @@ public final class KeyValueCache {
     try expect(value.rows, equals: batch.tokenCount, name, "value", "rows")
     try expect(key.columns, equals: heads * headSize, name, "key", "columns")
     try expect(value.columns, equals: heads * headSize, name, "value", "columns")
+    try key.refuseGradient(name, "key")
+    try value.refuseGradient(name, "value")
     var longest = 0
     for sequence in lengths.indices {
       longest = max(longest, lengths[sequence] + batch.lengths[sequence])

@@ -14,6 +14,8 @@ public struct LayerNormWeights: Sendable {
     try expect(weight.rows, equals: 1, "LayerNormWeights", "weight", "row")
     try expect(bias.rows, equals: 1, "LayerNormWeights", "bias", "row")
     try expect(bias.columns, equals: weight.columns, "LayerNormWeights", "bias", "columns")
+    try weight.refuseGradient("LayerNormWeights", "weight")
+    try bias.refuseGradient("LayerNormWeights", "bias")
     self.weight = weight
     self.bias = bias
     self.epsilon = epsilon
@@ -29,6 +31,7 @@ public func layerNorm(
   _ input: Tensor, _ weights: LayerNormWeights, in context: ExecutionContext
 ) throws(EngineError) -> Tensor {
   try expect(input.columns, equals: weights.weight.columns, "layerNorm", "input", "columns")
+  try input.refuseGradient("layerNorm", "input")
   let result = try context.tensor(input.rows, input.columns, "layerNorm")
   context.forEachRows(input.rows, columns: input.columns) { rows in
     for row in rows {

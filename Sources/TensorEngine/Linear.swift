@@ -7,34 +7,50 @@ internal import CKernels
 /// order, in chains of 64 that are added up, in float32 with fused multiply-add where the instruction set has it
 /// (docs/engine.md, Numbers).
 ///
+/// Where the input, the residual or a parameter of the weights needs a gradient, the result remembers what its derivative takes
+/// (`Linear+Gradient.swift`), and has the same bits.
+///
 /// Throws a mismatch if the shapes do not fit.
 public func linear(
   _ input: Tensor, _ weights: LinearWeights, activation: Activation = .identity,
   adding residual: Tensor? = nil, in context: ExecutionContext
 ) throws(EngineError) -> Tensor {
-  let matrix = weights.matrix
-  try expect(input.columns, equals: matrix.inputs, "linear", "input", "columns")
+  try expect(input.columns, equals: weights.inputs, "linear", "input", "columns")
   if let residual {
     try expect(residual.rows, equals: input.rows, "linear", "residual", "rows")
-    try expect(residual.columns, equals: matrix.outputs, "linear", "residual", "columns")
+    try expect(residual.columns, equals: weights.outputs, "linear", "residual", "columns")
   }
-  guard matrix.packing == Packing(matrix.element, for: context.kernels) else {
+  let packed = try weights.packed(in: context)
+  let parameters = weights.recorded
+  guard parameters == nil, input.node == nil, residual?.node == nil else {
+    return try recordedLinear(
+      input, packed, of: parameters, activation: activation, adding: residual, in: context)
+  }
+  return try product(input, packed, activation: activation, adding: residual, in: context)
+}
+
+/// What ``linear(_:_:activation:adding:in:)`` computes, from weights as they are packed. The shapes fit.
+func product(
+  _ input: Tensor, _ weights: PackedWeights, activation: Activation, adding residual: Tensor?,
+  in context: ExecutionContext
+) throws(EngineError) -> Tensor {
+  guard weights.matrix.packing == Packing(weights.matrix.element, for: context.kernels) else {
     throw EngineError(
       .mismatch, "linear", "weights", "the context's kernels read another packing")
   }
-  let result = try context.tensor(input.rows, matrix.outputs, "linear")
+  let result = try context.tensor(input.rows, weights.matrix.outputs, "linear")
   let product = Product(
     input: input, weights: weights, activation: activation, residual: residual, result: result,
     context: context)
   product.run()
-  extendLifetime((input, weights, residual))
+  extendLifetime((input, weights.matrix, weights.bias, residual))
   return result
 }
 
 /// One product, cut into tasks: a block of rows times a few panels each.
 private struct Product {
   let input: Tensor
-  let weights: LinearWeights
+  let weights: PackedWeights
   let activation: Activation
   let residual: Tensor?
   let result: Tensor

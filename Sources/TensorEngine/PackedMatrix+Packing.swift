@@ -23,27 +23,29 @@ extension PackedMatrix {
     }
   }
 
-  /// Packs a whole matrix that is in memory, its rows `stride` numbers apart.
+  /// Packs the weights of some outputs from a matrix that is in memory, its rows `stride` numbers apart.
   func pack(
-    _ source: UnsafeRawPointer, stride: Int, _ layout: Layout, in context: ExecutionContext
+    _ source: UnsafeRawPointer, stride: Int, _ outputs: Range<Int>, _ layout: Layout,
+    in context: ExecutionContext
   ) {
-    context.pool.run(panels) { index, _ in
-      let first = index * packing.panelColumns
-      let panel = first..<min(outputs, first + packing.panelColumns)
+    let step = packing.panelColumns
+    context.pool.run((outputs.count + step - 1) / step) { index, _ in
+      let part = index * step..<min(outputs.count, (index + 1) * step)
       switch layout {
       case .outputByInput:
         unsafe place(
-          source + first * stride * packing.width, stride: stride, layout, rows: panel,
-          columns: 0..<inputs)
+          source + part.lowerBound * stride * packing.width, stride: stride, layout,
+          at: outputs.lowerBound, rows: part, columns: 0..<inputs)
       case .inputByOutput:
         unsafe place(
-          source + first * packing.width, stride: stride, layout, rows: 0..<inputs, columns: panel)
+          source + part.lowerBound * packing.width, stride: stride, layout, at: outputs.lowerBound,
+          rows: 0..<inputs, columns: part)
       }
     }
   }
 
   /// Packs a part of a matrix as `layout` has it, whose outputs are those from `base` on. `source` has the part's first number.
-  private func place(
+  func place(
     _ source: UnsafeRawPointer, stride: Int, _ layout: Layout, at base: Int = 0, rows: Range<Int>,
     columns: Range<Int>
   ) {

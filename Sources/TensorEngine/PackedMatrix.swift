@@ -38,8 +38,26 @@ public struct PackedMatrix: Sendable {
     outputs: Int, inputs: Int, element: StoredElement = .float32, in context: ExecutionContext
   ) throws(EngineError) {
     let packing = Packing(element, for: context.kernels)
-    self.storage = try TensorStorage(
+    let storage = try TensorStorage(
       capacity: Self.size(outputs, inputs, packing), "PackedMatrix")
+    self.init(outputs, inputs, element, packing, storage)
+  }
+
+  /// The same in memory of the context, for a matrix that is soon let go.
+  init(
+    temporary outputs: Int, inputs: Int, element: StoredElement, in context: ExecutionContext
+  ) throws(EngineError) {
+    let packing = Packing(element, for: context.kernels)
+    let storage = try context.workspace.take(
+      Self.size(outputs, inputs, packing), "PackedMatrix")
+    self.init(outputs, inputs, element, packing, storage)
+  }
+
+  private init(
+    _ outputs: Int, _ inputs: Int, _ element: StoredElement, _ packing: Packing,
+    _ storage: TensorStorage
+  ) {
+    self.storage = storage
     self.inputs = inputs
     self.outputs = outputs
     self.element = element
@@ -73,7 +91,8 @@ public struct PackedMatrix: Sendable {
     try expect(values.count, equals: count, "PackedMatrix", "values", "numbers")
     try self.init(outputs: outputs, inputs: inputs, in: context)
     guard let base = values.baseAddress else { return }
-    unsafe pack(base, stride: layout == .outputByInput ? inputs : outputs, layout, in: context)
+    unsafe pack(
+      base, stride: layout == .outputByInput ? inputs : outputs, 0..<outputs, layout, in: context)
   }
 
   /// Packs an array of `outputs · inputs` numbers. Throws a mismatch for another count.

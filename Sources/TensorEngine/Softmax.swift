@@ -17,6 +17,7 @@ public func logSoftmax(
 private func softmax(
   _ input: Tensor, logarithm: CInt, _ operation: String, in context: ExecutionContext
 ) throws(EngineError) -> Tensor {
+  try input.refuseGradient(operation, "input")
   let result = try context.tensor(input.rows, input.columns, operation)
   context.forEachRows(input.rows, columns: input.columns) { rows in
     for row in rows {

@@ -27,6 +27,13 @@ public struct StoredMatrix: Sendable {
     self.element = element
   }
 
+  /// A matrix of float32 numbers, copied from an array in row-major order. Throws a mismatch for another count.
+  public init(rows: Int, columns: Int, _ values: [Float]) throws(EngineError) {
+    try self.init(rows: rows, columns: columns, element: .float32)
+    try expect(values.count, equals: rows * columns, "StoredMatrix", "values", "numbers")
+    for index in values.indices { unsafe storage.memory[index] = values[index] }
+  }
+
   /// Has a closure read the numbers, piece by piece and on all threads: `read(first, bytes)` fills `bytes` with the numbers from
   /// number `first` on. Every piece is asked for; what is thrown is the failure of the first one.
   package func fill<Failure: Error>(

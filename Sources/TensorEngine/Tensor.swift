@@ -17,9 +17,15 @@ public struct Tensor: Sendable {
   let stride: Int
   let storage: TensorStorage
   let offset: Int
+  /// What the tensor remembers of how it was made; nil if no gradient is asked for.
+  let node: GradientNode?
 
-  init(_ storage: TensorStorage, offset: Int, rows: Int, columns: Int, stride: Int) {
+  init(
+    _ storage: TensorStorage, offset: Int, rows: Int, columns: Int, stride: Int,
+    node: GradientNode? = nil
+  ) {
     self.storage = storage
+    self.node = node
     self.offset = offset
     self.rows = rows
     self.columns = columns
@@ -97,9 +103,10 @@ extension Tensor {
     guard range.lowerBound >= 0, range.upperBound <= rows else {
       throw EngineError(.outOfRange, "rows", "range", "expected within 0..<\(rows), found \(range)")
     }
-    return Tensor(
-      storage, offset: offset + range.lowerBound * stride, rows: range.count, columns: columns,
-      stride: stride)
+    return viewed(
+      Tensor(
+        storage, offset: offset + range.lowerBound * stride, rows: range.count, columns: columns,
+        stride: stride), rows: range, columns: 0..<columns)
   }
 
   /// A view of some columns. Throws if the tensor has not all of them.
@@ -108,7 +115,9 @@ extension Tensor {
       throw EngineError(
         .outOfRange, "columns", "range", "expected within 0..<\(columns), found \(range)")
     }
-    return Tensor(
-      storage, offset: offset + range.lowerBound, rows: rows, columns: range.count, stride: stride)
+    return viewed(
+      Tensor(
+        storage, offset: offset + range.lowerBound, rows: rows, columns: range.count,
+        stride: stride), rows: 0..<rows, columns: range)
   }
 }

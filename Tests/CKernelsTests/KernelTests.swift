@@ -107,10 +107,18 @@ import Testing
         // A column out of the panel.
         let column = ExactBuffer(Array(repeating: 0, count: (depth + 1) / 2))
         let columnWide = ExactBuffer(Array(repeating: 0, count: depth))
-        unsafe loops.packing.pointee.unpack(stored.base, depth, 5, column.base)
+        unsafe loops.packing.pointee.unpack(stored.base, 0, depth, 5, column.base)
         unsafe loops.widen(column.base, columnWide.base, depth)
         let numbers = wide.values
         #expect(columnWide.values == (0..<depth).map { numbers[$0 * Self.panel + 5] })
+        // The same without its first rows.
+        let skipped = min(depth, 3)
+        unsafe loops.packing.pointee.unpack(
+          stored.base, skipped, depth - skipped, 5, column.base)
+        unsafe loops.widen(column.base, columnWide.base, depth - skipped)
+        #expect(
+          columnWide.values.prefix(depth - skipped)
+            == (skipped..<depth).map { numbers[$0 * Self.panel + 5] }[...])
         extendLifetime((stored, wide, left, row, column, columnWide))
       }
     }
@@ -147,6 +155,44 @@ import Testing
           }
         }
       }
+    }
+  }
+
+  @Test(
+    "Derivatives of activations, sums of columns and transposes of every size",
+    arguments: Kernels.all)
+  private func gradients(_ kernels: Kernels) {
+    var generator = SeededGenerator(seed: 7)
+    for columns in 1...70 {
+      let rows = columns * 3
+      let values = floats(rows * columns, &generator)
+      let source = ExactBuffer(values)
+      let sums = ExactBuffer(Array(repeating: 7, count: columns))
+      unsafe kernels.table.column_sums(source.base, columns, rows, columns, sums.base)
+      let expected = (0..<columns).map { column in
+        (0..<rows).reduce(0) { $0 + Double(values[$1 * columns + column]) }
+      }
+      #expect(isClose(sums.values, expected, within: 70), "\(columns)")
+
+      let transposed = ExactBuffer(Array(repeating: 7, count: rows * columns))
+      unsafe weighbridge_transpose(source.base, columns, rows, columns, transposed.base)
+      let found = transposed.values
+      #expect(values.indices.allSatisfy { values[$0] == found[$0 % columns * rows + $0 / columns] })
+
+      // What a number becomes does not depend on where it stands.
+      let gradient = ExactBuffer(floats(columns, &generator))
+      let result = ExactBuffer(Array(repeating: 7, count: columns))
+      let single = ExactBuffer([7])
+      for activation in 0..<Int32(bitPattern: WEIGHBRIDGE_EXP.rawValue) {
+        unsafe kernels.table.activation_gradient(
+          gradient.base, source.base, result.base, columns, activation)
+        for (index, value) in result.values.enumerated() {
+          unsafe kernels.table.activation_gradient(
+            gradient.base + index, source.base + index, single.base, 1, activation)
+          #expect(single.values == [value], "\(activation) \(columns)")
+        }
+      }
+      extendLifetime((source, gradient))
     }
   }
 

@@ -5,12 +5,12 @@ import TensorValues
 import TestSupport
 import Testing
 
-/// What PyTorch computed: `fixtures/engine/operators.safetensors`.
+/// What PyTorch computed: `fixtures/engine/operators.safetensors`, or `gradients.safetensors`.
 struct ReferenceResults {
   private let values: [ExactName: [Double]]
 
-  init() throws {
-    let file = try SourceFile(path: Fixtures.path("engine/operators.safetensors"))
+  init(_ path: String = "engine/operators.safetensors") throws {
+    let file = try SourceFile(path: Fixtures.path(path))
     let header = try SafetensorsHeader(reading: file)
     var values: [ExactName: [Double]] = [:]
     for tensor in header.tensors {

@@ -60,6 +60,9 @@ typedef void (*weighbridge_finish)(
     float *_Nonnull values, size_t stride, size_t rows, size_t columns,
     const float *_Nullable bias, const float *_Nullable residual, size_t residual_stride,
     int activation);
+typedef void (*weighbridge_activation_gradient)(
+    const float *_Nonnull gradient, const float *_Nonnull argument, float *_Nonnull destination,
+    size_t count, int activation);
 typedef void (*weighbridge_layer_norm)(
     const float *_Nonnull row, float *_Nonnull destination, size_t count,
     const float *_Nonnull weight, const float *_Nonnull bias, float epsilon);
@@ -74,6 +77,9 @@ typedef void (*weighbridge_add)(
     size_t count);
 typedef void (*weighbridge_scale)(
     const float *_Nonnull row, float factor, float *_Nonnull destination, size_t count);
+typedef void (*weighbridge_column_sums)(
+    const float *_Nonnull values, size_t stride, size_t rows, size_t columns,
+    float *_Nonnull destination);
 
 // How weights of one type lie in a packed matrix: panels of some columns, each with all of its rows, one panel after the other.
 // Sets of kernels that read the same share a packing; whether one can read a matrix is whether both have the same packing.
@@ -88,9 +94,10 @@ typedef struct {
       const void *_Nonnull source, size_t row_stride, size_t column_stride, void *_Nonnull panel,
       size_t row, size_t rows, size_t column, size_t columns);
 
-  // Takes one column of the first `rows` rows out again, as it was stored.
+  // Takes rows `row` to `row + rows` of one column out again, as they were stored.
   void (*_Nonnull unpack)(
-      const void *_Nonnull panel, size_t rows, size_t column, void *_Nonnull destination);
+      const void *_Nonnull panel, size_t row, size_t rows, size_t column,
+      void *_Nonnull destination);
 } weighbridge_packing;
 
 // What a set of kernels does with weights of one type.
@@ -122,6 +129,9 @@ typedef struct {
   // values = activation(values + bias) + residual, in place.
   weighbridge_finish _Nonnull finish;
 
+  // destination = gradient · the activation's derivative at the argument. Of activations of models only.
+  weighbridge_activation_gradient _Nonnull activation_gradient;
+
   // destination = (row − mean) / √(variance + epsilon) · weight + bias, the variance being that of the whole population.
   weighbridge_layer_norm _Nonnull layer_norm;
 
@@ -135,6 +145,9 @@ typedef struct {
 
   weighbridge_add _Nonnull add;
   weighbridge_scale _Nonnull scale;
+
+  // destination = the sum of each column, over the rows in order.
+  weighbridge_column_sums _Nonnull column_sums;
 } weighbridge_kernels;
 
 // The tables that this processor can run, fastest first; null from the first index on that has none. The last is portable.
@@ -150,6 +163,11 @@ extern const weighbridge_packing weighbridge_plain_packings[WEIGHBRIDGE_ELEMENT_
 void weighbridge_pack_panel(
     const float *_Nonnull source, size_t row_stride, size_t column_stride, size_t depth,
     size_t columns, float *_Nonnull panel);
+
+// Writes `rows` rows of `columns` floats as `columns` rows of `rows` floats that follow each other.
+void weighbridge_transpose(
+    const float *_Nonnull source, size_t stride, size_t rows, size_t columns,
+    float *_Nonnull destination);
 
 // Copies `rows` rows of `depth` ≤ WEIGHBRIDGE_BLOCK_DEPTH floats into a block with rows WEIGHBRIDGE_BLOCK_STRIDE apart.
 void weighbridge_pack_block(

@@ -1,0 +1,162 @@
+internal import Synchronization
+
+/// What an operator remembers for the way back: what it needs of the way forward, as a value.
+///
+/// Tensors are kept without what they themselves were made from (``Tensor/detached``): the graph alone knows that.
+protocol Derivative: Sendable {
+  /// The gradients of the operator's inputs, in the order in which they were recorded, from that of its result. Nil for inputs
+  /// that need none.
+  func gradients(
+    _ gradient: Tensor, in context: ExecutionContext
+  ) throws(EngineError) -> [Tensor?]
+}
+
+/// Where a gradient goes to: to the result of another operator, or to a parameter.
+struct GradientInput: Sendable {
+  fileprivate(set) var node: GradientNode?
+  fileprivate(set) var sum: GradientSum?
+
+  init(_ sum: GradientSum) { self.sum = sum }
+
+  /// Nil if a tensor needs no gradient.
+  init?(_ tensor: Tensor?) {
+    guard let node = tensor?.node else { return nil }
+    self.node = node
+  }
+}
+
+/// One operator in the graph of gradients: its derivative, and where its inputs came from.
+///
+/// A node belongs to the result of the operator, and holds on to those of its inputs. It is used once: walking the graph takes it
+/// apart, and frees what it remembers.
+final class GradientNode: Sendable {
+  /// Whatever a node remembers until it is used.
+  private struct Memory {
+    var inputs: [GradientInput?]
+    let derivative: any Derivative
+  }
+
+  /// Counts the nodes of the process. A result has a larger number than everything that it was made from.
+  private let number: UInt64
+  private let operation: String
+  /// What the operator ran on, and its derivative will.
+  let context: ExecutionContext
+  private let memory: Mutex<Memory?>
+
+  private static let count = Atomic<UInt64>(0)
+
+  init(
+    _ operation: String, _ inputs: [GradientInput?], _ derivative: some Derivative,
+    in context: ExecutionContext
+  ) {
+    number = Self.count.add(1, ordering: .relaxed).newValue
+    self.operation = operation
+    self.context = context
+    memory = Mutex(Memory(inputs: inputs, derivative: derivative))
+  }
+
+  deinit {
+    // Inputs that nobody else holds are let go one after the other: a long chain would be one deep recursion otherwise.
+    var chain = takeNodes()
+    while var node = chain.popLast() {
+      if isKnownUniquelyReferenced(&node) { chain += node.takeNodes() }
+    }
+  }
+
+  private func takeNodes() -> [GradientNode] {
+    memory.withLock { memory in
+      let nodes = memory?.inputs.compactMap { $0?.node } ?? []
+      memory = nil
+      return nodes
+    }
+  }
+}
+
+// MARK: The walk
+
+extension GradientNode {
+  /// A node on the way, and its memory if it has been taken.
+  private struct Step {
+    let node: GradientNode
+    var gradient: Tensor?
+    var memory: Memory?
+  }
+
+  /// Gives every parameter that this node's result depends on its gradient: nodes in the reverse order of their making, each
+  /// once the gradients of all that was made from it are added up.
+  ///
+  /// Throws `noGradient` before anything is done if a part of the graph has been used, and `outOfMemory`; then gradients may be
+  /// in part added, and the graph is used.
+  func walk(from gradient: Tensor) throws(EngineError) {
+    var steps = try reachable()
+    for index in steps.indices { steps[index].memory = try steps[index].node.take() }
+    var places: [UInt64: Int] = [:]
+    for (place, step) in steps.enumerated() { places[step.node.number] = place }
+    steps[steps.count - 1].gradient = gradient
+    while let step = steps.popLast() {
+      // A node that only inputs without a gradient of their own lead to has none.
+      guard let gradient = step.gradient, let memory = step.memory else { continue }
+      let context = step.node.context
+      let gradients = try memory.derivative.gradients(gradient, in: context)
+      for (input, term) in zip(memory.inputs, gradients) {
+        guard let input, let term else { continue }
+        if let sum = input.sum { try sum.add(term, in: context) }
+        guard let node = input.node, let place = places[node.number] else { continue }
+        steps[place].gradient =
+          try steps[place].gradient.map { (sum) throws(EngineError) in
+            try add(sum, term, in: context)
+          } ?? term
+      }
+    }
+  }
+
+  /// All nodes that this one was made from and itself, in the order of their making.
+  private func reachable() throws(EngineError) -> [Step] {
+    var found: Set<UInt64> = [number]
+    var steps = [Step(node: self)]
+    var next = 0
+    while next < steps.count {
+      let node = steps[next].node
+      next += 1
+      guard let inputs = node.memory.withLock({ $0?.inputs }) else { throw node.isUsed }
+      for case .some(let input) in inputs {
+        guard let node = input.node, found.insert(node.number).inserted else { continue }
+        steps.append(Step(node: node))
+      }
+    }
+    return steps.sorted { $0.node.number < $1.node.number }
+  }
+
+  private func take() throws(EngineError) -> Memory {
+    let taken = memory.withLock { memory in
+      defer { memory = nil }
+      return memory
+    }
+    guard let taken else { throw isUsed }
+    return taken
+  }
+
+  private var isUsed: EngineError {
+    EngineError(
+      .noGradient, "backward", operation,
+      "the graph has been walked already, which freed it; compute the result again")
+  }
+}
+
+/// The gradient of a parameter: the sum of all that walks have brought.
+final class GradientSum: Sendable {
+  private let sum = Mutex<Tensor?>(nil)
+
+  var value: Tensor? { sum.withLock { $0 } }
+
+  func clear() { sum.withLock { $0 = nil } }
+
+  func add(_ term: Tensor, in context: ExecutionContext) throws(EngineError) {
+    try sum.withLock { (sum) throws(EngineError) in
+      sum =
+        try sum.map { (sum) throws(EngineError) in
+          try TensorEngine.add(sum, term, in: context)
+        } ?? term
+    }
+  }
+}

@@ -1,0 +1,215 @@
+internal import CKernels
+
+/// A linear layer that remembers how it was computed. The result has the same bits as one that does not.
+func recordedLinear(
+  _ input: Tensor, _ packed: PackedWeights, of parameters: ParameterWeights?,
+  activation: Activation, adding residual: Tensor?, in context: ExecutionContext
+) throws(EngineError) -> Tensor {
+  let weights = parameters?.weights.map(\.gradientInput) ?? []
+  let biases = parameters?.biases.map(\.gradientInput) ?? []
+  let inputs = [GradientInput(input), GradientInput(residual)]
+  var sums: Tensor?
+  let result: Tensor
+  if activation == .identity {
+    result = try product(input, packed, activation: .identity, adding: residual, in: context)
+  } else {
+    // The activation's derivative is one of its argument, which the fused product would not keep.
+    let argument = try product(input, packed, activation: .identity, adding: nil, in: context)
+    result = try finished(argument, activation, adding: residual, in: context)
+    sums = argument
+  }
+  let derivative = LinearDerivative(
+    input: weights.contains { $0 != nil } ? input.detached : nil,
+    matrix: input.requiresGradient ? packed.matrix : nil,
+    activation: activation, argument: sums, addsResidual: inputs[1] != nil,
+    weights: (parameters?.weights ?? []).enumerated().map { index, weight in
+      LinearDerivative.Part(
+        outputs: parameters?.layout.outputs(of: weight) ?? 0, needsWeight: weights[index] != nil,
+        needsBias: index < biases.count && biases[index] != nil)
+    },
+    hasBias: !biases.isEmpty, layout: parameters?.layout ?? .outputByInput)
+  return result.recorded("linear", inputs + weights + biases, derivative, in: context)
+}
+
+/// activation(argument) + residual, as a product finishes its tiles.
+private func finished(
+  _ argument: Tensor, _ activation: Activation, adding residual: Tensor?,
+  in context: ExecutionContext
+) throws(EngineError) -> Tensor {
+  let result = try context.tensor(argument.rows, argument.columns, "linear")
+  context.forEachRows(argument.rows, columns: argument.columns) { rows in
+    for row in rows {
+      let values = unsafe result.pointer(row: row)
+      unsafe weighbridge_copy(argument.pointer(row: row), values, argument.columns)
+      unsafe context.kernels.table.pointee.finish(
+        values, argument.columns, 1, argument.columns, nil,
+        residual.map { unsafe UnsafePointer($0.pointer(row: row)) }, 0,
+        CInt(activation.code.rawValue))
+    }
+  }
+  extendLifetime((argument, residual))
+  return result
+}
+
+/// With z = x · W + b and y = activation(z) + r, and G for the gradient of y:
+///
+///     of r   G
+///     of z   D = G ⊙ activation'(z)
+///     of x   D · Wᵀ
+///     of W   Dᵀ · x, as `[outputs, inputs]` or its transpose
+///     of b   the sums of D's columns
+///
+/// All of these are the product of the way forward, so that the order of every sum is fixed by the shapes. Inputs are recorded as x, r,
+/// weights, biases.
+private struct LinearDerivative: Derivative {
+  /// One of the weights whose outputs stand side by side.
+  struct Part {
+    let outputs: Int
+    let needsWeight: Bool
+    let needsBias: Bool
+  }
+
+  /// x, if a weight needs its gradient.
+  let input: Tensor?
+  /// W, if x needs its gradient.
+  let matrix: PackedMatrix?
+  let activation: Activation
+  /// z, if there is an activation.
+  let argument: Tensor?
+  let addsResidual: Bool
+  let weights: [Part]
+  let hasBias: Bool
+  let layout: PackedMatrix.Layout
+
+  func gradients(
+    _ gradient: Tensor, in context: ExecutionContext
+  ) throws(EngineError) -> [Tensor?] {
+    let sums =
+      try argument.map { (argument) throws(EngineError) in
+        try activationGradient(gradient, argument, activation, in: context)
+      } ?? gradient
+    let ofInput = try matrix.map { (matrix) throws(EngineError) in
+      let transposed = PackedWeights(matrix: try matrix.transposed(in: context), bias: nil)
+      return try product(sums, transposed, activation: .identity, adding: nil, in: context)
+    }
+    return [ofInput, addsResidual ? gradient : nil]
+      + (try ofWeights(sums, in: context)) + (try ofBiases(sums, in: context))
+  }
+
+  private func ofWeights(
+    _ sums: Tensor, in context: ExecutionContext
+  ) throws(EngineError) -> [Tensor?] {
+    guard let input else { return weights.map { _ in nil } }
+    // What all weights share: x as the right side, or its transpose as the left one.
+    let right = layout == .outputByInput ? try PackedMatrix(packing: input, in: context) : nil
+    let left = layout == .inputByOutput ? try transposed(input, in: context) : nil
+    var start = 0
+    var gradients: [Tensor?] = []
+    for part in weights {
+      let columns = try sums.columns(start..<start + part.outputs)
+      start += part.outputs
+      guard part.needsWeight else {
+        gradients.append(nil)
+        continue
+      }
+      let rows = if let left { left } else { try transposed(columns, in: context) }
+      let matrix = if let right { right } else { try PackedMatrix(packing: columns, in: context) }
+      gradients.append(
+        try product(
+          rows, PackedWeights(matrix: matrix, bias: nil), activation: .identity, adding: nil,
+          in: context))
+    }
+    return gradients
+  }
+
+  private func ofBiases(
+    _ sums: Tensor, in context: ExecutionContext
+  ) throws(EngineError) -> [Tensor?] {
+    guard hasBias else { return [] }
+    guard weights.contains(where: \.needsBias) else { return weights.map { _ in nil } }
+    let totals = try columnSums(sums, in: context)
+    var start = 0
+    return try weights.map { (part) throws(EngineError) in
+      defer { start += part.outputs }
+      return part.needsBias ? try totals.columns(start..<start + part.outputs) : nil
+    }
+  }
+}
+
+/// gradient ⊙ activation'(argument).
+private func activationGradient(
+  _ gradient: Tensor, _ argument: Tensor, _ activation: Activation, in context: ExecutionContext
+) throws(EngineError) -> Tensor {
+  let result = try context.tensor(argument.rows, argument.columns, "linear")
+  context.forEachRows(argument.rows, columns: argument.columns) { rows in
+    for row in rows {
+      unsafe context.kernels.table.pointee.activation_gradient(
+        gradient.pointer(row: row), argument.pointer(row: row), result.pointer(row: row),
+        argument.columns, CInt(activation.code.rawValue))
+    }
+  }
+  extendLifetime((gradient, argument))
+  return result
+}
+
+/// The sum of each column, as one row.
+private func columnSums(
+  _ input: Tensor, in context: ExecutionContext
+) throws(EngineError) -> Tensor {
+  let result = try context.tensor(1, input.columns, "linear")
+  let width = 64
+  context.pool.run((input.columns + width - 1) / width) { index, _ in
+    let first = index * width
+    unsafe context.kernels.table.pointee.column_sums(
+      input.base + first, input.stride, input.rows, min(width, input.columns - first),
+      result.base + first)
+  }
+  extendLifetime(input)
+  return result
+}
+
+/// The transpose, as numbers of its own.
+private func transposed(
+  _ input: Tensor, in context: ExecutionContext
+) throws(EngineError) -> Tensor {
+  let result = try context.tensor(input.columns, input.rows, "linear")
+  context.forEachRows(result.rows, columns: result.columns) { rows in
+    unsafe weighbridge_transpose(
+      input.base + rows.lowerBound, input.stride, input.rows, rows.count,
+      result.pointer(row: rows.lowerBound))
+  }
+  extendLifetime(input)
+  return result
+}
+
+extension PackedMatrix {
+  /// The rows of a tensor as the inputs of a product, for as long as it is needed.
+  fileprivate init(packing tensor: Tensor, in context: ExecutionContext) throws(EngineError) {
+    try self.init(
+      temporary: tensor.columns, inputs: tensor.rows, element: .float32, in: context)
+    unsafe pack(
+      tensor.base, stride: tensor.stride, 0..<outputs, .inputByOutput, in: context)
+    extendLifetime(tensor)
+  }
+
+  /// The matrix that maps the outputs to the inputs, for as long as it is needed.
+  fileprivate func transposed(in context: ExecutionContext) throws(EngineError) -> PackedMatrix {
+    let result = try PackedMatrix(
+      temporary: inputs, inputs: outputs, element: element, in: context)
+    let buffers = try PieceBuffers(in: context)
+    let pieces = RowPieces(rows: outputs, columns: inputs, multiple: packing.panelColumns)
+    unsafe buffers.forEach(pieces, width: packing.width) { rows, columns, bytes in
+      guard let base = bytes.baseAddress else { return }
+      for (place, output) in rows.enumerated() {
+        let (index, column) = output.quotientAndRemainder(dividingBy: packing.panelColumns)
+        unsafe packing.table.pointee.unpack(
+          panel(index), columns.lowerBound, columns.count, column,
+          base + place * columns.count * packing.width)
+      }
+      unsafe result.place(
+        base, stride: columns.count, .inputByOutput, rows: rows, columns: columns)
+    }
+    extendLifetime(self)
+    return result
+  }
+}

@@ -1,0 +1,94 @@
+internal import CKernels
+
+extension Tensor {
+  /// Whether the tensor remembers how it was made from parameters: an operator's result does if one of its inputs does, or a
+  /// parameter that requires a gradient took part.
+  public var requiresGradient: Bool { node != nil }
+
+  /// The same numbers, as if they were given: nothing is remembered of how they were made.
+  public var detached: Tensor { remembering(nil) }
+
+  /// Adds the gradient of this tensor, a single number (a loss), to that of every parameter that it was computed from
+  /// (``Parameter/gradient``).
+  ///
+  /// The results on the way are walked in the reverse order of their making, and what they remember is freed. Throws `noGradient`
+  /// if nothing was recorded, or the graph has been walked already; a mismatch if the tensor has more numbers than one. Gradients
+  /// have the same bits for any number of threads of the context.
+  public func backward() throws(EngineError) {
+    guard rows == 1, columns == 1 else {
+      throw EngineError(
+        .mismatch, "backward", "tensor",
+        "expected a single number, found [\(rows), \(columns)]: state its gradient")
+    }
+    try backward(from: try Tensor(rows: 1, columns: 1, [1]))
+  }
+
+  /// The same for a tensor of any shape, with the gradient of something computed from it: `[rows, columns]`.
+  public func backward(from gradient: Tensor) throws(EngineError) {
+    guard let node else {
+      throw EngineError(
+        .noGradient, "backward", "tensor", "no parameter that requires a gradient took part")
+    }
+    try expect(gradient.rows, equals: rows, "backward", "gradient", "rows")
+    try expect(gradient.columns, equals: columns, "backward", "gradient", "columns")
+    try node.walk(from: gradient.detached)
+  }
+}
+
+extension Tensor {
+  func remembering(_ node: GradientNode?) -> Tensor {
+    Tensor(storage, offset: offset, rows: rows, columns: columns, stride: stride, node: node)
+  }
+
+  /// The tensor as the result of an operator that has inputs which need gradients.
+  func recorded(
+    _ operation: String, _ inputs: [GradientInput?], _ derivative: some Derivative,
+    in context: ExecutionContext
+  ) -> Tensor {
+    remembering(GradientNode(operation, inputs, derivative, in: context))
+  }
+
+  /// Throws `noGradient` if the tensor needs a gradient, in operators that have no derivative.
+  func refuseGradient(_ operation: String, _ argument: String) throws(EngineError) {
+    guard node != nil else { return }
+    throw EngineError(
+      .noGradient, operation, argument,
+      "it needs a gradient, and the operator has no derivative; detach it if that is meant")
+  }
+
+  /// A view of this tensor, whose gradient is a part of this one's.
+  func viewed(_ view: Tensor, rows: Range<Int>, columns: Range<Int>) -> Tensor {
+    guard let node else { return view }
+    return view.recorded(
+      "view", [GradientInput(self)],
+      ViewDerivative(
+        wholeRows: self.rows, wholeColumns: self.columns, rows: rows, columns: columns),
+      in: node.context)
+  }
+}
+
+/// A view's gradient among zeros.
+private struct ViewDerivative: Derivative {
+  let wholeRows: Int
+  let wholeColumns: Int
+  let rows: Range<Int>
+  let columns: Range<Int>
+
+  func gradients(
+    _ gradient: Tensor, in context: ExecutionContext
+  ) throws(EngineError) -> [Tensor?] {
+    let result = try context.tensor(wholeRows, wholeColumns, "view")
+    context.forEachRows(wholeRows, columns: wholeColumns) { range in
+      for row in range {
+        let to = unsafe result.pointer(row: row)
+        unsafe weighbridge_fill(to, wholeColumns, 0)
+        if rows.contains(row) {
+          unsafe weighbridge_copy(
+            gradient.pointer(row: row - rows.lowerBound), to + columns.lowerBound, columns.count)
+        }
+      }
+    }
+    extendLifetime(gradient)
+    return [result]
+  }
+}
