@@ -68,6 +68,12 @@ INLINE void product_tile(
     UNROLLED for (size_t row = 0; row < rows; row++)
       UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++) sums[row][part] = splat(0);
     for (; k < end; k++) {
+      // Weights that come from memory are asked for early: the processor does not run ahead far enough by itself. Two-byte
+      // weights came two to three times as fast, float32 for 4 to 14 rows half as fast again (Sapphire Rapids); float32 for one
+      // row came no faster, and from the cache a sixth slower. An address beyond the matrix does no harm.
+      if (rows > 1 || width < sizeof(float))
+        UNROLLED for (size_t line = 0; line < TILE_VECTORS * LANES * width; line += 64)
+          __builtin_prefetch(panel + k * PANEL * width + line + 4096);
       vector right[TILE_VECTORS];
       UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++)
         right[part] = read(panel + (k * PANEL + part * LANES) * width);
