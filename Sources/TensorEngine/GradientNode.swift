@@ -11,17 +11,21 @@ protocol Derivative: Sendable {
   ) throws(EngineError) -> [Tensor?]
 }
 
-/// Where a gradient goes to: to the result of another operator, or to a parameter.
-struct GradientInput: Sendable {
-  fileprivate(set) var node: GradientNode?
-  fileprivate(set) var sum: GradientSum?
+/// Where a gradient goes to.
+enum GradientInput: Sendable {
+  /// The result of another operator.
+  case result(GradientNode)
+  /// A parameter.
+  case parameter(GradientSum)
 
-  init(_ sum: GradientSum) { self.sum = sum }
-
-  /// Nil if a tensor needs no gradient.
+  /// Where a tensor's goes to; nil if it needs none.
   init?(_ tensor: Tensor?) {
     guard let node = tensor?.node else { return nil }
-    self.node = node
+    self = .result(node)
+  }
+
+  fileprivate var node: GradientNode? {
+    if case .result(let node) = self { node } else { nil }
   }
 }
 
@@ -94,18 +98,22 @@ extension GradientNode {
     for (place, step) in steps.enumerated() { places[step.node.number] = place }
     steps[steps.count - 1].gradient = gradient
     while let step = steps.popLast() {
-      // A node that only inputs without a gradient of their own lead to has none.
+      // Whatever was made from it passed none on.
       guard let gradient = step.gradient, let memory = step.memory else { continue }
       let context = step.node.context
       let gradients = try memory.derivative.gradients(gradient, in: context)
       for (input, term) in zip(memory.inputs, gradients) {
-        guard let input, let term else { continue }
-        if let sum = input.sum { try sum.add(term, in: context) }
-        guard let node = input.node, let place = places[node.number] else { continue }
-        steps[place].gradient =
-          try steps[place].gradient.map { (sum) throws(EngineError) in
-            try add(sum, term, in: context)
-          } ?? term
+        guard let term else { continue }
+        switch input {
+        case .none: break
+        case .parameter(let sum): try sum.add(term, in: context)
+        case .result(let node):
+          guard let place = places[node.number] else { continue }
+          steps[place].gradient =
+            try steps[place].gradient.map { (sum) throws(EngineError) in
+              try add(sum, term, in: context)
+            } ?? term
+        }
       }
     }
   }
@@ -119,8 +127,8 @@ extension GradientNode {
       let node = steps[next].node
       next += 1
       guard let inputs = node.memory.withLock({ $0?.inputs }) else { throw node.isUsed }
-      for case .some(let input) in inputs {
-        guard let node = input.node, found.insert(node.number).inserted else { continue }
+      for input in inputs {
+        guard let node = input?.node, found.insert(node.number).inserted else { continue }
         steps.append(Step(node: node))
       }
     }

@@ -59,7 +59,7 @@ public final class Parameter: Sendable {
   public func clearGradient() { sum.clear() }
 
   /// Where its gradient goes to, or nil if it is frozen.
-  var gradientInput: GradientInput? { requiresGradient ? GradientInput(sum) : nil }
+  var gradientInput: GradientInput? { requiresGradient ? .parameter(sum) : nil }
 
   /// The values as float32, as an input of operators.
   public func tensor(in context: ExecutionContext) throws(EngineError) -> Tensor {
