@@ -43,34 +43,40 @@ let libraries: [Target] = [
   .target(
     name: "LayoutRules",
     dependencies: ["CheckpointBytes", "TensorValues", "WeightGraph", collections]),
-  // 3: formats to graph and back
-  .target(
-    name: "Checkpoints",
-    dependencies: [
-      "CheckpointBytes", "TensorValues", "PickleFormat", "ZipFormat", "SafetensorsFormat",
-      "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", "Tokenizers", collections, crypto,
-    ]),
+  // 3: graph to running model
   .target(
     name: "LanguageModels",
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "TensorEngine", "LayoutRules", collections,
     ]),
-  // 4: models beside recorded references
+  // 4: what is known of each family
+  .target(
+    name: "ModelFamilies",
+    dependencies: ["CheckpointBytes", "WeightGraph", "LayoutRules", "LanguageModels"]),
+  // 5: formats to graph and back
+  .target(
+    name: "Checkpoints",
+    dependencies: [
+      "CheckpointBytes", "TensorValues", "PickleFormat", "ZipFormat", "SafetensorsFormat",
+      "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", "ModelFamilies", "Tokenizers",
+      collections, crypto,
+    ]),
+  // 5: models beside recorded references
   .target(
     name: "Verification",
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "LanguageModels",
       collections,
     ]),
-  // 5: what users import
+  // 6: what users import
   .target(
     name: "Weighbridge",
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "Checkpoints",
-      "Tokenizers", "TensorEngine", "LanguageModels", "Verification", collections,
+      "Tokenizers", "TensorEngine", "LanguageModels", "ModelFamilies", "Verification", collections,
     ]),
   .target(name: "WeighbridgeTesting", dependencies: ["Weighbridge"]),
-  // 6: the subcommands as testable types
+  // 7: the subcommands as testable types
   .target(name: "ToolCommands", dependencies: ["Weighbridge", argumentParser, collections]),
 ]
 
@@ -105,20 +111,23 @@ let tests: [Target] = [
     dependencies: ["TorchFormat", "PickleFormat", "ZipFormat", "TestSupport"]),
   .testTarget(
     name: "LayoutRulesTests",
-    dependencies: ["LayoutRules", "WeightGraph", "TestSupport", collections]),
+    dependencies: ["LayoutRules", "ModelFamilies", "WeightGraph", "TestSupport", collections]),
   .testTarget(
     name: "CheckpointsTests",
-    dependencies: ["Checkpoints", "LayoutRules", "TensorValues", "WeightGraph", "TestSupport"]),
+    dependencies: [
+      "Checkpoints", "LayoutRules", "ModelFamilies", "TensorValues", "WeightGraph", "TestSupport",
+    ]),
   .testTarget(
     name: "LanguageModelsTests",
     dependencies: [
-      "LanguageModels", "SafetensorsFormat", "WeightGraph", "LayoutRules", "TensorEngine",
-      "TestSupport", collections,
+      "LanguageModels", "ModelFamilies", "SafetensorsFormat", "WeightGraph", "LayoutRules",
+      "TensorEngine", "TestSupport", collections,
     ]),
   .testTarget(
     name: "VerificationTests",
     dependencies: [
-      "Verification", "LanguageModels", "Checkpoints", "WeightGraph", "TestSupport", collections,
+      "Verification", "LanguageModels", "ModelFamilies", "Checkpoints", "WeightGraph",
+      "TestSupport", collections,
     ]),
   .testTarget(
     name: "WeighbridgeTests",
@@ -128,7 +137,9 @@ let tests: [Target] = [
     dependencies: ["WeighbridgeTesting", "Weighbridge", "TestSupport", collections]),
   .testTarget(
     name: "ToolCommandsTests",
-    dependencies: ["ToolCommands", "LayoutRules", "WeightGraph", "TestSupport", collections]),
+    dependencies: [
+      "ToolCommands", "LayoutRules", "ModelFamilies", "WeightGraph", "TestSupport", collections,
+    ]),
 ]
 
 let package = Package(

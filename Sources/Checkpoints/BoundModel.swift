@@ -1,5 +1,6 @@
 public import CheckpointBytes
 public import LayoutRules
+internal import ModelFamilies
 internal import OrderedCollections
 internal import TensorValues
 public import WeightGraph

@@ -1,6 +1,7 @@
 internal import CheckpointBytes
 internal import HDF5Format
 internal import LayoutRules
+internal import ModelFamilies
 internal import ZipFormat
 
 extension Checkpoint {

@@ -34,16 +34,17 @@ extension CompanionConversion {
       guard let tokenizer = try TokenizerDescription.read(directory, family, limits) else {
         return nil
       }
-      let needed = TokenizerDescription.specialTokens(of: family)
+      let needed = family.definition.tokenizer.needed
       guard tokenizer.holds(needed) else {
         plan.omit(
           "the tokenizer", "KerasHub's needs the tokens \(needed.joined(separator: " "))")
         return nil
       }
       try putAssets(of: tokenizer, in: directory, &plan)
-      let document = tokenizer.kerasHub(family)
+      guard let keras = family.kerasHub else { return nil }
+      let document = tokenizer.kerasHub(family.definition, keras)
       plan.put("tokenizer.json", document, note: "the tokenizer as KerasHub has it")
-      if family != .bert {
+      if family.definition.tokenizer.kind == .bytePair {
         plan.notes.append(
           "tokenizer: KerasHub's byte-pair tokenizer splits text by a pattern of its own before it merges; digits and white space may come out in other tokens"
         )
@@ -63,7 +64,7 @@ extension CompanionConversion {
     func put(_ name: String, _ bytes: [UInt8]) {
       plan.put(CompanionFile(path: "assets/tokenizer/" + name, content: .bytes(bytes), note: nil))
     }
-    if family == .bert {
+    if family.definition.tokenizer.kind == .wordPiece {
       put("vocabulary.txt", try tokenizer.vocabularyLines(file: directory.path))
     } else {
       let merges = try tokenizer.mergeLines(file: directory.path)
@@ -84,10 +85,10 @@ extension CompanionConversion {
     else { return }
     let settings = document["config"]
     var members: [(String, JSONValue)] = []
-    if family == .bert {
+    if family.definition.tokenizer.kind == .wordPiece {
       try copyAsset("vocabulary.txt", as: "vocab.txt", &plan)
       members = [
-        ("tokenizer_class", .string("BertTokenizer")),
+        ("tokenizer_class", .string(family.definition.tokenizer.classNames[0])),
         ("do_lower_case", settings?["lowercase"] ?? .boolean(false)),
         ("strip_accents", settings?["strip_accents"] ?? .boolean(false)),
         ("tokenize_chinese_chars", settings?["split_on_cjk"] ?? .boolean(true)),
@@ -96,7 +97,7 @@ extension CompanionConversion {
       try copyAsset("vocabulary.json", as: "vocab.json", &plan)
       try putMerges(&plan)
       members = [
-        ("tokenizer_class", .string(family == .gpt2 ? "GPT2Tokenizer" : "RobertaTokenizer")),
+        ("tokenizer_class", .string(family.definition.tokenizer.classNames[0])),
         ("add_prefix_space", settings?["add_prefix_space"] ?? .boolean(false)),
       ]
     }
@@ -109,7 +110,7 @@ extension CompanionConversion {
     let extra =
       (settings?["special_tokens"]?.elements ?? [])
       + (settings?["unsplittable_tokens"]?.elements ?? []).filter { token in
-        !TokenizerDescription.specialTokens(of: family).contains { $0 == token.string }
+        !family.definition.tokenizer.needed.contains { $0 == token.string }
       }
     if !extra.isEmpty {
       plan.omit("\(extra.count) added tokens of the tokenizer", "they stay in the vocabulary only")
@@ -118,8 +119,9 @@ extension CompanionConversion {
 
   /// The ids of the tokens in the preset's vocabulary; nil if it has none.
   private func kerasHubVocabulary() throws(CheckpointError) -> [ExactName: Int]? {
-    let path = "assets/tokenizer/vocabulary." + (family == .bert ? "txt" : "json")
-    if family == .bert {
+    let isList = family.definition.tokenizer.kind == .wordPiece
+    let path = "assets/tokenizer/vocabulary." + (isList ? "txt" : "json")
+    if family.definition.tokenizer.kind == .wordPiece {
       return try directory?.lines(path, limits).map { TokenizerDescription(tokens: $0).identifiers }
     }
     guard let directory, let document = try directory.json(path, limits) else { return nil }

@@ -91,7 +91,8 @@ extension CompanionConversion {
   /// had from it, `tokenizer.json` alone serves the others.
   private func addVocabularyFiles(_ plan: inout CompanionPlan) throws(CheckpointError) {
     guard let directory, directory["tokenizer.json"] != nil else { return }
-    let names = family == .bert ? ["vocab.txt"] : ["vocab.json", "merges.txt"]
+    let isList = family.definition.tokenizer.kind == .wordPiece
+    let names = isList ? ["vocab.txt"] : ["vocab.json", "merges.txt"]
     guard names.allSatisfy({ directory[$0] == nil }) else { return }
     do {
       guard let tokenizer = try TokenizerDescription.read(directory, family, limits) else { return }
@@ -99,7 +100,7 @@ extension CompanionConversion {
       func put(_ name: String, _ bytes: [UInt8]) {
         plan.put(CompanionFile(path: name, content: .bytes(bytes), note: note))
       }
-      if family == .bert {
+      if isList {
         put("vocab.txt", try tokenizer.vocabularyLines(file: directory.path))
       } else {
         let merges = try tokenizer.mergeLines(file: directory.path)

@@ -1,5 +1,6 @@
 internal import CheckpointBytes
 internal import LayoutRules
+internal import ModelFamilies
 internal import OrderedCollections
 internal import TensorValues
 internal import WeightGraph

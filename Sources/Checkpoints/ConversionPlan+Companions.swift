@@ -1,5 +1,6 @@
 internal import CheckpointBytes
 internal import LayoutRules
+internal import ModelFamilies
 
 extension ConversionPlan {
   /// The files that go beside the weights: none for a single file.

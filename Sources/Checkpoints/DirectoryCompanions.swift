@@ -1,5 +1,6 @@
 public import CheckpointBytes
 public import LayoutRules
+internal import ModelFamilies
 public import TensorValues
 
 /// The files beside the weights of a source: what is read of them once, and planned for any destination.

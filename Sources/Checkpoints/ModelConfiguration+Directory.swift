@@ -1,5 +1,6 @@
 public import CheckpointBytes
 public import LayoutRules
+internal import ModelFamilies
 public import WeightGraph
 
 extension ModelConfiguration {

@@ -49,19 +49,17 @@ extension TokenizerDescription {
   }
 
   /// KerasHub's serialised tokenizer (0.32). Special tokens in text are recognised, as Transformers does by default.
-  func kerasHub(_ family: ModelFamily) -> JSONValue {
-    let className =
-      family == .bert ? "BertTokenizer" : family == .gpt2 ? "GPT2Tokenizer" : "RobertaTokenizer"
-    let own = Self.specialTokens(of: family)
+  func kerasHub(_ family: FamilyDescription, _ keras: KerasHubFamily) -> JSONValue {
+    let own = family.tokenizer.needed
     let others = added.map(\.content).filter { content in
       !own.contains { ExactName($0) == ExactName(content) }
     }
     func list(_ tokens: [String]) -> JSONValue { .array(tokens.map { .string($0) }) }
     var members: [(String, JSONValue)] = [
-      ("name", .string("\(family.rawValue)_tokenizer")),
+      ("name", .string("\(keras.package)_tokenizer")),
       ("config_file", .string("tokenizer.json")), ("sequence_length", .null),
     ]
-    if family == .bert {
+    if family.tokenizer.kind == .wordPiece {
       members += [
         ("vocabulary", .null), ("lowercase", .boolean(isLowercase)),
         ("strip_accents", .boolean(stripsAccents)), ("split", .boolean(true)),
@@ -76,15 +74,6 @@ extension TokenizerDescription {
       ]
     }
     return KerasHubPreset.serialized(
-      className, in: KerasHubPreset.module(family, className), members)
-  }
-
-  /// What KerasHub's tokenizers need by name (`bert_tokenizer.py`, `gpt2_tokenizer.py`, `roberta_tokenizer.py`).
-  static func specialTokens(of family: ModelFamily) -> [String] {
-    switch family {
-    case .bert: ["[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]"]
-    case .gpt2: ["<|endoftext|>"]
-    case .roberta: ["<s>", "</s>", "<pad>", "<mask>"]
-    }
+      keras.tokenizer, in: KerasHubPreset.module(keras, keras.tokenizer), members)
   }
 }

@@ -45,6 +45,8 @@ struct TokenizerDescription: Sendable {
   static func read(
     _ directory: ModelDirectory, _ family: ModelFamily, _ limits: ReadLimits
   ) throws(CheckpointError) -> TokenizerDescription? {
+    let kind = family.definition.tokenizer
+    let isWordPiece = kind.kind == .wordPiece
     let names = ["tokenizer.json", "vocab.txt", "vocab.json"]
     guard names.contains(where: { directory[$0] != nil }) else { return nil }
     let stated = try StatedTokenizer(in: directory.path)
@@ -53,12 +55,12 @@ struct TokenizerDescription: Sendable {
       TokenizerReader(file: Directory.join(directory.path, "tokenizer.json"), document: $0)
     }
     if stated.owner.name == TokenizerClass.file.name, let reader {
-      return family == .bert ? try reader.wordPiece() : try reader.bytePair()
+      return isWordPiece ? try reader.wordPiece() : try reader.bytePair()
     }
-    guard family.tokenizerClasses.contains(stated.owner.name) else {
+    guard kind.classNames.contains(stated.owner.name) else {
       throw CheckpointError(
         .unsupported, file: directory.path, field: "tokenizer_class",
-        "\(quoted(stated.owner.name)) is not the tokenizer of \(family.rawValue)")
+        "\(quoted(stated.owner.name)) is not the tokenizer of \(family)")
     }
     if let (role, text) = stated.otherToken {
       throw CheckpointError(
@@ -71,7 +73,7 @@ struct TokenizerDescription: Sendable {
       return flag
     }
     var result: TokenizerDescription
-    if family == .bert {
+    if isWordPiece {
       if let reader {
         result = try reader.described(try reader.model("WordPiece"))
       } else {
@@ -280,17 +282,6 @@ struct TokenizerReader {
         throw failure(.unsupported, "added tokens", "no token has the id \(known + offset)")
       }
       result.tokens.append(name)
-    }
-  }
-}
-
-extension ModelFamily {
-  /// The classes whose tokenizers are the family's own.
-  fileprivate var tokenizerClasses: [String] {
-    switch self {
-    case .bert: [TokenizerClass.bert.name, "DistilBertTokenizer"]
-    case .gpt2: [TokenizerClass.gpt2.name]
-    case .roberta: [TokenizerClass.roberta.name]
     }
   }
 }

@@ -2,51 +2,58 @@ internal import CheckpointBytes
 internal import LayoutRules
 internal import TensorEngine
 
-/// `BertModel` and `RobertaModel` below their heads (`modeling_bert.py`, `modeling_roberta.py`, Transformers 5.23).
-struct EncoderBody<Family: EncoderFamily>: Sendable {
-  let configuration: EncoderConfig<Family>
+/// `BertModel` and its like below their heads (`modeling_bert.py`, Transformers 5.23), with the parts and names that the
+/// family has.
+struct EncoderBody<Family: DescribedFamily>: ModelBody {
+  let configuration: PretrainedConfig<Family>
   let context: ExecutionContext
-  private let tables: TokenBatch.Tables
+  let tables: TokenBatch.Tables
+  private let positionRule: BodyDescription.PositionRule
   private let words: WordEmbeddings
   private let positions: Tensor
-  private let tokenTypes: Tensor
+  /// Nil if the family has no token types.
+  private let tokenTypes: Tensor?
   private let norm: LayerNormWeights
   private let layers: [EncoderLayer]
   /// Nil if the head does without, or a body's checkpoint holds none.
   private let pooler: LinearWeights?
 
-  /// - Parameter head: The language model's head, whose output matrix may be the word embeddings.
   init(
-    _ parameters: ModelParameters<EncoderConfig<Family>>, head: LanguageModelHead? = nil
+    _ parameters: ModelParameters<PretrainedConfig<Family>>, _ names: EncoderDescription,
+    decoder: NamedDecoder?
   ) throws(CheckpointError) {
     let configuration = parameters.configuration
     let body = parameters.body
-    let embeddings = body["embeddings"]
     let sizes = parameters.architecture.sizes
     self.configuration = configuration
     context = parameters.context
     tables = TokenBatch.Tables(
       vocabulary: sizes.vocabulary, positions: sizes.positions, types: sizes.tokenTypes)
-    try Self.check(configuration.padTokenID, vocabulary: sizes.vocabulary)
-    words = try parameters.wordEmbeddings(
-      "embeddings.word_embeddings", decoder: head?.decoder,
-      named: LanguageModelHead.decoderName(in: Family.family))
-    positions = try embeddings["position_embeddings"].table()
-    tokenTypes = try embeddings["token_type_embeddings"].table()
-    norm = try embeddings["LayerNorm"].norm(epsilon: configuration.layerNormEpsilon)
-    layers = try (0..<sizes.layers).map { (number) throws(CheckpointError) in
-      try EncoderLayer(body["encoder.layer"][number], configuration)
+    positionRule = names.positionRule
+    try Self.check(configuration.padTokenID, names.positionRule, vocabulary: sizes.vocabulary)
+    words = try parameters.wordEmbeddings(names.words, decoder: decoder)
+    positions = try body[names.positions].table()
+    tokenTypes = try names.tokenTypes.map { (name) throws(CheckpointError) in
+      try body[name].table()
     }
-    pooler = parameters.architecture.hasPooler ? try body["pooler.dense"].linear() : nil
+    norm = try body[names.norm].norm(epsilon: configuration.layerNormEpsilon)
+    layers = try (0..<sizes.layers).map { (number) throws(CheckpointError) in
+      try EncoderLayer(body[names.layers][number], names, configuration)
+    }
+    pooler =
+      parameters.architecture.hasPooler
+      ? try names.pooler.map { (name) throws(CheckpointError) in try body[name].linear() } : nil
   }
 
   /// Refuses a padding token that the reference cannot be made with either (`padding_idx` of `torch.nn.Embedding`, where
-  /// negative numbers count from the end), or that RoBERTa cannot count its positions from.
-  private static func check(_ padding: Int?, vocabulary: Int) throws(CheckpointError) {
+  /// negative numbers count from the end), or that positions cannot be counted from.
+  private static func check(
+    _ padding: Int?, _ rule: BodyDescription.PositionRule, vocabulary: Int
+  ) throws(CheckpointError) {
     guard let padding else {
-      guard Family.family == .roberta else { return }
+      guard rule == .afterPadding else { return }
       throw inputFailure(
-        .unsupported, "pad_token_id", "null: RoBERTa counts its positions from the padding token")
+        .unsupported, "pad_token_id", "null: positions are counted from the padding token")
     }
     guard (-vocabulary..<vocabulary).contains(padding) else {
       throw inputFailure(
@@ -55,30 +62,27 @@ struct EncoderBody<Family: EncoderFamily>: Sendable {
     }
   }
 
-  /// Runs the body over whole sequences, in arrays of `rank` extents.
-  func run(
-    _ inputs: ModelInputs, _ options: RunOptions, rank: Int, in name: String
-  ) throws(CheckpointError) -> BodyResult {
-    let tokens = try TokenBatch(
-      inputs, tables: tables, typesWithout: 0,
-      positionsAfterPadding: Family.family == .roberta ? configuration.padTokenID : nil)
-    try tokens.require(rank: rank, in: name)
-    // The first token stands for the sequence.
-    let pass = try ForwardPass(
-      tokens, configuration, options: options, needed: tokens.firstPlaces, in: context)
-    let hidden = try engine { () throws(EngineError) in try callAsFunction(pass) }
-    return BodyResult(tokens: tokens, pass: pass, hidden: hidden)
+  var typesWithout: Int? { tokenTypes == nil ? nil : 0 }
+
+  func tokens(_ inputs: ModelInputs) throws(CheckpointError) -> TokenBatch {
+    try TokenBatch(
+      inputs, tables: tables, typesWithout: typesWithout,
+      positionsAfterPadding: positionRule == .afterPadding ? configuration.padTokenID : nil)
   }
 
-  /// The last hidden state of each row, `[rows, hidden]`.
+  /// The first token stands for the sequence.
+  func needed(_ tokens: TokenBatch) -> [Int] { tokens.firstPlaces }
+
   func callAsFunction(_ pass: ForwardPass) throws(EngineError) -> Tensor {
-    let types = pass.types ?? Array(repeating: 0, count: pass.ids.count)
     // Word and type first, as there: sums in another order differ in the last bit.
-    var hidden = try embeddingSum(
-      [
-        words.lookup(pass.ids), EmbeddingLookup(tokenTypes, types),
-        EmbeddingLookup(positions, pass.positions),
-      ], in: context)
+    var terms = [words.lookup(pass.ids)]
+    if let tokenTypes {
+      terms.append(
+        EmbeddingLookup(
+          tokenTypes, pass.types ?? Array(repeating: 0, count: pass.ids.count)))
+    }
+    terms.append(EmbeddingLookup(positions, pass.positions))
+    var hidden = try embeddingSum(terms, in: context)
     hidden = try layerNorm(hidden, norm, in: context)
     pass.record(hidden)
     for (number, layer) in layers.enumerated() {
@@ -88,7 +92,7 @@ struct EncoderBody<Family: EncoderFamily>: Sendable {
     return hidden
   }
 
-  /// `BertPooler`: tanh of a linear map of each sequence's first token, `[sequences, hidden]`; nil without a pooler.
+  /// `BertPooler`: tanh of a linear map of each sequence's first token.
   func pooled(_ result: BodyResult) throws(EngineError) -> Tensor? {
     guard let pooler else { return nil }
     return try linear(try result.firstTokens(), pooler, activation: .tanh, in: context)

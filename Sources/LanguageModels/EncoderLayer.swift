@@ -1,31 +1,33 @@
 internal import CheckpointBytes
+internal import LayoutRules
 internal import TensorEngine
 
-/// One layer of BERT or RoBERTa: `BertLayer` with its `BertAttention`, `BertIntermediate` and `BertOutput`
-/// (`modeling_bert.py`, Transformers 5.23; `modeling_roberta.py` has the same).
+/// One layer of an encoder: `BertLayer` with its `BertAttention`, `BertIntermediate` and `BertOutput` (`modeling_bert.py`,
+/// Transformers 5.23).
 struct EncoderLayer: Sendable {
-  /// `attention.self.query`, `key` and `value` as one product.
+  /// Query, key and value as one product.
   private let qkv: LinearWeights
   private let attentionDense: LinearWeights
   private let attentionNorm: LayerNormWeights
   private let intermediate: LinearWeights
   private let activation: Activation
-  private let outputDense: LinearWeights
+  private let output: LinearWeights
   private let outputNorm: LayerNormWeights
   private let heads: Int
   private let scale: Float
 
   init<Family>(
-    _ layer: ParameterScope, _ configuration: EncoderConfig<Family>
+    _ layer: ParameterScope, _ names: EncoderDescription,
+    _ configuration: PretrainedConfig<Family>
   ) throws(CheckpointError) {
     let epsilon = configuration.layerNormEpsilon
-    qkv = try layer["attention.self"].linear(joining: ["query", "key", "value"])
-    attentionDense = try layer["attention.output.dense"].linear()
-    attentionNorm = try layer["attention.output.LayerNorm"].norm(epsilon: epsilon)
-    intermediate = try layer["intermediate.dense"].linear()
-    activation = try SettingsReader.activation(configuration.activation, key: "hidden_act")
-    outputDense = try layer["output.dense"].linear()
-    outputNorm = try layer["output.LayerNorm"].norm(epsilon: epsilon)
+    qkv = try layer.linear(joining: [names.query, names.key, names.value])
+    attentionDense = try layer[names.attentionDense].linear()
+    attentionNorm = try layer[names.attentionNorm].norm(epsilon: epsilon)
+    intermediate = try layer[names.intermediate].linear()
+    activation = try configuration.bodyActivation()
+    output = try layer[names.output].linear()
+    outputNorm = try layer[names.outputNorm].norm(epsilon: epsilon)
     heads = configuration.headCount
     scale = Float(1 / Double(configuration.hiddenSize / configuration.headCount).squareRoot())
   }
@@ -41,6 +43,6 @@ struct EncoderLayer: Sendable {
       try linear(seen, attentionDense, adding: hidden, in: context), attentionNorm, in: context)
     let inner = try linear(attended, intermediate, activation: activation, in: context)
     return try layerNorm(
-      try linear(inner, outputDense, adding: attended, in: context), outputNorm, in: context)
+      try linear(inner, output, adding: attended, in: context), outputNorm, in: context)
   }
 }

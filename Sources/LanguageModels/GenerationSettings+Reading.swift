@@ -1,4 +1,5 @@
 public import CheckpointBytes
+internal import LayoutRules
 
 extension GenerationSettings {
   /// Reads `generation_config.json`; or `config.json`, whose settings for generation count where the other file is not.

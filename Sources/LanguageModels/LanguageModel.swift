@@ -75,7 +75,7 @@ extension LanguageModel {
   /// The class's name in Transformers.
   public static var className: String { head.className(in: Configuration.family) ?? "" }
   /// The family, for types whose settings are not known.
-  static var family: ModelFamily { Configuration.family }
+  public static var family: ModelFamily { Configuration.family }
 
   /// Binds a checkpoint's weights, in any known layout, and takes those that the model needs.
   ///
@@ -89,6 +89,17 @@ extension LanguageModel {
     try self.init(
       try ModelParameters(
         weights, head: Self.head, configuration: configuration, options: options))
+  }
+
+  /// Binds a checkpoint's weights and takes those that the model needs; the settings are those of a `config.json`.
+  ///
+  /// - Throws: what ``ModelConfig/init(_:file:)`` and ``LanguageModel/init(weights:configuration:options:)`` throw.
+  public init(
+    weights: WeightGraph, document: JSONValue, file: String? = nil,
+    options: LoadOptions = LoadOptions()
+  ) throws(CheckpointError) {
+    try self.init(
+      weights: weights, configuration: try Configuration(document, file: file), options: options)
   }
 
   /// Runs the model once over whole sequences; see ``LanguageModel/run(_:_:)``.

@@ -5,6 +5,8 @@ public import LayoutRules
 public protocol ModelConfig: Sendable, Hashable {
   /// The family whose settings these are.
   static var family: ModelFamily { get }
+  /// The families among which weights are recognised.
+  static var families: FamilyList { get }
 
   /// Reads the settings; what is not there has the default of Transformers 5.23.
   ///
@@ -41,6 +43,8 @@ public protocol ModelConfig: Sendable, Hashable {
   var tiesWordEmbeddings: Bool { get }
   /// True if a token sees only itself and those before it.
   var isCausal: Bool { get }
+  /// True if the last of the hidden states has gone through a norm behind the layers.
+  var normsLastHiddenState: Bool { get }
   /// What attention gives where a token may see nothing, if the settings ask for an implementation of it
   /// (`attn_implementation`) that differs from the default's; nil otherwise.
   var blindRows: RunOptions.BlindRows? { get }

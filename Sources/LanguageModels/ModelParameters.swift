@@ -31,7 +31,8 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
     _ weights: WeightGraph, head: ModelHead, configuration: Configuration,
     options: LoadOptions = LoadOptions()
   ) throws(CheckpointError) {
-    let model = try RecognizedModel(weights, family: Configuration.family, head: head)
+    let model = try RecognizedModel(
+      weights, among: Configuration.families, family: Configuration.family, head: head)
     let plan = try LoadPlan(weights, as: model, fill: .zeros(for: options.fill))
     let others = try Self.namesOfOtherHeads(weights)
     try plan.report.check(mayIgnore: { name in
@@ -67,7 +68,10 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   ) throws(CheckpointError) -> Set<ExactName> {
     let whole: LoadPlan
     do throws(CheckpointError) {
-      whole = try LoadPlan(weights, as: RecognizedModel(weights, family: Configuration.family))
+      whole = try LoadPlan(
+        weights,
+        as: RecognizedModel(
+          weights, among: Configuration.families, family: Configuration.family))
     } catch {
       // The wanted head is whole; another one that contradicts the body has no names of its own.
       guard error.kind == .mismatch else { throw error }

@@ -11,17 +11,15 @@ public struct TextGenerator: Sendable {
   private let refusal: CheckpointError?
 
   init<Configuration: ModelConfig>(
-    _ info: ModelInfo<Configuration>, typesWithout: Int?, scores: @escaping ScoreFunction
+    _ info: ModelInfo<Configuration>, tables: TokenBatch.Tables, typesWithout: Int?,
+    scores: @escaping ScoreFunction
   ) {
     let sizes = info.architecture.sizes
     let heads = info.configuration.headCount
     model = CachedDecoder.Model(
       context: info.context, layers: sizes.layers, heads: heads, headSize: sizes.hidden / heads,
       vocabularySize: sizes.vocabulary, positionCount: sizes.positions, scores: scores)
-    let isGPT2 = Configuration.family == .gpt2
-    tables = TokenBatch.Tables(
-      vocabulary: sizes.vocabulary, positions: sizes.positions,
-      types: isGPT2 ? sizes.vocabulary : sizes.tokenTypes)
+    self.tables = tables
     self.typesWithout = typesWithout
     refusal =
       info.configuration.isCausal

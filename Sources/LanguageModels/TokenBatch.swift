@@ -18,7 +18,7 @@ struct TokenBatch {
   let isSeen: [Bool]?
 
   /// The number of rows of each table.
-  struct Tables {
+  struct Tables: Sendable {
     var vocabulary: Int
     var positions: Int
     var types: Int
@@ -28,7 +28,7 @@ struct TokenBatch {
   ///
   /// - Parameters:
   ///   - typesWithout: The type of every token if none are stated; nil adds nothing.
-  ///   - positionsAfterPadding: RoBERTa's padding token, from which its positions are counted; nil counts from 0.
+  ///   - positionsAfterPadding: The padding token, if positions are counted from it; nil counts from 0.
   /// - Throws: `mismatch` for a shape, `unsupported` for `mc_token_ids`, which one head alone takes, `inconsistent` for an index outside its table or an empty batch.
   init(
     _ inputs: ModelInputs, tables: Tables, typesWithout: Int?, positionsAfterPadding: Int?
@@ -43,7 +43,7 @@ struct TokenBatch {
     }
     guard inputs.choiceTokenIDs == nil else {
       throw inputFailure(
-        .unsupported, "mc_token_ids", "only GPT2DoubleHeadsModel takes them",
+        .unsupported, "mc_token_ids", "only a model that chooses by places takes them",
         remedy: "leave them out")
     }
     dimensions = ids.dimensions
@@ -62,6 +62,10 @@ struct TokenBatch {
       isSeen = nil
     }
     if let types = inputs.tokenTypeIDs {
+      guard tables.types > 0 else {
+        throw inputFailure(
+          .unsupported, "token_type_ids", "the model has no token types", remedy: "leave them out")
+      }
       try Self.requireExtents(types, of: ids, "token_type_ids")
       self.types = try Self.rows(types, "token_type_ids", below: tables.types, "the token types")
     } else {

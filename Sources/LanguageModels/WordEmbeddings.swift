@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import LayoutRules
 internal import TensorEngine
 
 /// Rows for tokens: a table of its own, or the rows of a language model's output matrix where both are one weight.
@@ -16,14 +17,14 @@ enum WordEmbeddings: Sendable {
 }
 
 extension ModelParameters {
-  /// The word embeddings, packed once if the output matrix `decoder` (named `decoderName`) is the same weight.
+  /// The word embeddings, packed once if the output matrix is the same weight.
   func wordEmbeddings(
-    _ name: String, decoder: LinearWeights?, named decoderName: String
+    _ name: String, decoder: NamedDecoder?
   ) throws(CheckpointError) -> WordEmbeddings {
     let scope = body[name]
-    if let decoder, isTied(scope.name + ".weight", decoderName + ".weight") {
+    if let decoder, isTied(scope.name + ".weight", decoder.name + ".weight") {
       return .decoder(
-        try engine { () throws(EngineError) in try decoder.matrix(in: context) })
+        try engine { () throws(EngineError) in try decoder.weights.matrix(in: context) })
     }
     return .table(try scope.storedTable())
   }
@@ -34,7 +35,12 @@ extension ModelParameters {
   }
 }
 
-extension SettingsReader {
+extension PretrainedConfig {
+  /// The activation of the feed-forward part.
+  func bodyActivation() throws(CheckpointError) -> Activation {
+    try Self.activation(activation, key: Family.family.definition.settings.activation.key)
+  }
+
   /// The activation that Transformers knows by a name.
   static func activation(_ name: String, key: String) throws(CheckpointError) -> Activation {
     guard let activation = Activation(transformersName: name) else {

@@ -210,7 +210,7 @@ extension RecognizedModel {
   var namesOfOtherHeads: [ExactName: [ModelHead]] {
     var found: [ExactName: [ModelHead]] = [:]
     for head in architecture.family.heads where head != architecture.head {
-      let parameters = architecture.family.definition.heads[head]?.parameters ?? []
+      let parameters = architecture.family.definition.ownParameters(head)
       let texts = Set(parameters.map(\.name.text))
       for rule in table.rules where rule.canonical.contains(where: { texts.contains($0.text) }) {
         for name in rule.foreign.flatMap({ $0.names(values) }) {

@@ -3,41 +3,41 @@ internal import CheckpointBytes
 extension ConfigurationDocument {
   /// Goes through the settings of a Transformers configuration that KerasHub (0.32) has a constant for.
   ///
-  /// Its BERT and GPT-2 compute the tanh approximation of GELU and RoBERTa the exact one; epsilons are 1e-12 in BERT, 1e-5
-  /// in the others and in the masked language model's head. The other form of GELU and another epsilon change outputs
-  /// slightly and are losses; what computes something else is refused.
+  /// Each of its backbones computes one form of GELU and one epsilon (``KerasHubFamily``); the other form and another
+  /// epsilon change outputs slightly and are losses; what computes something else is refused.
   mutating func addLosses(
     of configuration: ModelConfiguration, head: ModelHead
   ) throws(CheckpointError) {
     let family = configuration.family
-    guard configuration.convention == .transformers else { return }
+    guard configuration.convention == .transformers, let keras = family.kerasHub else { return }
+    let table = family.definition.settings
     let settings = KerasHubSettings(configuration)
     try settings.refuseWhatComputesOtherwise(head)
     let activation = configuration.activation
     let isExact = Self.exactGELU.contains(activation)
     guard isExact || Self.approximateGELU.contains(activation) else {
       throw settings.refusal(
-        family == .gpt2 ? "activation_function" : "hidden_act",
+        table.activation.key,
         "\(quoted(activation)), KerasHub computes GELU")
     }
-    let constant = family == .roberta
+    let constant = Self.exactGELU.contains(keras.activation)
     if isExact != constant {
       losses.append(
         SettingLoss(
           setting: "activation \(activation)",
-          key: family == .gpt2 ? "activation_function" : "hidden_act",
-          reason: "KerasHub's \(family.kerasHubBackbone) computes "
+          key: ExactName(table.activation.key),
+          reason: "KerasHub's \(keras.backbone) computes "
             + (constant ? "the exact GELU" : "GELU by the tanh approximation (gelu_new)")))
     }
-    let epsilon = family == .bert ? 1e-12 : 1e-5
+    let epsilon = keras.epsilon
     if configuration.normalizationEpsilon != epsilon {
       losses.append(
         SettingLoss(
           setting: "epsilon \(configuration.normalizationEpsilon)",
-          key: family == .gpt2 ? "layer_norm_epsilon" : "layer_norm_eps",
-          reason: "KerasHub's \(family.kerasHubBackbone) computes with \(epsilon)"))
+          key: table.epsilonKey.map { ExactName($0) },
+          reason: "KerasHub's \(keras.backbone) computes with \(epsilon)"))
     }
-    if family == .bert, head == .maskedLM || head == .preTraining {
+    if keras.hasHeadOfItsOwn, head == .maskedLM || head == .preTraining {
       losses.append(
         SettingLoss(
           setting: "activation and epsilon of the masked language model's head",
@@ -81,8 +81,10 @@ private struct KerasHubSettings {
     let document = configuration.document
     func isSet(_ key: ExactName, to value: Bool) -> Bool { document[key] == .boolean(value) }
     let family = configuration.family
-    if family != .gpt2, isSet("is_decoder", to: true) {
-      throw refusal("is_decoder", "its \(family.kerasHubBackbone) attends both ways")
+    if case .stated(let key) = family.definition.settings.causality,
+      isSet(ExactName(key), to: true)
+    {
+      throw refusal(key, "its \(family.kerasHub?.backbone ?? "backbone") attends both ways")
     }
     if isSet("add_cross_attention", to: true) {
       throw refusal("add_cross_attention", "it has no cross-attention here")
@@ -99,7 +101,7 @@ private struct KerasHubSettings {
     if head == .maskedLM || head == .causalLM, !configuration.tiesWordEmbeddings {
       throw refusal("tie_word_embeddings", "its output is always the word embeddings")
     }
-    if family == .roberta, let padding = document["pad_token_id"], padding != .null,
+    if family.unusedPositions > 0, let padding = document["pad_token_id"], padding != .null,
       padding.integer != 1
     {
       throw refusal(
@@ -110,20 +112,19 @@ private struct KerasHubSettings {
 
 extension ModelConfiguration {
   /// The dropout of the hidden layers; the classes' default where there is none.
-  var dropout: JSONValue { setting(family == .gpt2 ? "resid_pdrop" : "hidden_dropout_prob") }
+  var dropout: JSONValue { setting(family.definition.settings.dropout.hidden) }
 
-  var attentionDropout: JSONValue {
-    setting(family == .gpt2 ? "attn_pdrop" : "attention_probs_dropout_prob")
-  }
+  var attentionDropout: JSONValue { setting(family.definition.settings.dropout.attention) }
 
   /// The dropout before a classifier: that of the hidden layers unless it is stated.
   var classifierDropout: JSONValue {
-    guard case .number(let number)? = document["classifier_dropout"] else { return dropout }
+    let key = family.definition.settings.dropout.classifier
+    guard case .number(let number)? = document[ExactName(key)] else { return dropout }
     return .number(number)
   }
 
-  private func setting(_ key: ExactName) -> JSONValue {
-    guard case .number(let number)? = document[key] else { return .double(0.1) }
+  private func setting(_ key: String) -> JSONValue {
+    guard case .number(let number)? = document[ExactName(key)] else { return .double(0.1) }
     return .number(number)
   }
 

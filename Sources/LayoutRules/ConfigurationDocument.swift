@@ -29,11 +29,11 @@ public struct SettingLoss: Sendable, Hashable {
 extension ConfigurationDocument {
   /// Transformers' `config.json` (5.23; 4.41 reads it too) for a model of which nothing but the weights is known.
   ///
-  /// Epsilon, activation and special tokens are those of the published models of the family: `bert-base-uncased`, `gpt2`,
-  /// `roberta-base`; dropout is left to the library's default.
+  /// Epsilon, activation and special tokens are those of the published models of the family; dropout is left to the
+  /// library's default.
   /// - Parameters:
   ///   - attentionHeads: The number of heads, where the caller knows it; else the architecture's, else one for every 64
-  ///     of the width, as all published models of the three families have them.
+  ///     of the width, as all published models have them.
   ///   - vocabulary: The ids of the tokenizer's tokens, where there is one.
   /// - Throws: `inconsistent` if the heads do not divide the width; `notFound` if their number is not known and the width
   ///   is no multiple of 64.
@@ -48,8 +48,8 @@ extension ConfigurationDocument {
     document.assumptions.append(
       "epsilon and activation are those of the published \(family) models")
     document.setTransformers(
-      family, architecture.head, sizes, epsilon: family == .bert ? 1e-12 : 1e-5,
-      activation: family == .gpt2 ? "gelu_new" : "gelu", vocabulary)
+      family, architecture.head, sizes, epsilon: family.definition.settings.publishedEpsilon,
+      activation: family.definition.settings.activation.standard, vocabulary)
     return document
   }
 
@@ -65,12 +65,13 @@ extension ConfigurationDocument {
     let head = architecture.head
     var sizes = architecture.sizes
     sizes.heads = configuration.sizes.heads
-    if family == .bert, head == .maskedLM || head == .preTraining {
+    if family.kerasHub?.hasHeadOfItsOwn == true, head == .maskedLM || head == .preTraining {
       document.losses.append(
         SettingLoss(
           setting: "the head's exact GELU and its epsilon 1e-5", key: "masked_lm_head",
           reason:
-            "Transformers computes the head with the body's \(configuration.activation) and 1e-12"
+            "Transformers computes the head with the body's \(configuration.activation) and "
+            + "\(configuration.normalizationEpsilon)"
         ))
     }
     document.setTransformers(
@@ -113,30 +114,22 @@ extension ConfigurationDocument {
   ) {
     var members: [(String, JSONValue)] = [
       ("architectures", .array([.string(head.className(in: family) ?? "")])),
-      ("model_type", .string(family.rawValue)),
+      ("model_type", .string(family.name)),
       ("vocab_size", .integer(sizes.vocabulary)),
     ]
-    let heads = JSONValue.integer(sizes.heads ?? 0)
-    switch family {
-    case .gpt2:
-      members += [
-        ("n_embd", .integer(sizes.hidden)), ("n_layer", .integer(sizes.layers)),
-        ("n_head", heads), ("n_inner", .integer(sizes.intermediate)),
-        ("n_positions", .integer(sizes.positions)), ("activation_function", .string(activation)),
-        ("layer_norm_epsilon", .double(epsilon)),
-      ]
-    case .bert, .roberta:
-      members += [
-        ("hidden_size", .integer(sizes.hidden)), ("num_hidden_layers", .integer(sizes.layers)),
-        ("num_attention_heads", heads), ("intermediate_size", .integer(sizes.intermediate)),
-        ("max_position_embeddings", .integer(sizes.positions)),
-        ("type_vocab_size", .integer(sizes.tokenTypes)), ("hidden_act", .string(activation)),
-        ("layer_norm_eps", .double(epsilon)),
-      ]
-    }
-    if head == .causalLM, family != .gpt2 {
-      members.append(("is_decoder", .boolean(true)))
-      assumptions.append("is_decoder: a causal language model attends to what is before it only")
+    let table = family.definition.settings
+    members += [
+      (table.hidden.key, .integer(sizes.hidden)), (table.layers.key, .integer(sizes.layers)),
+      (table.heads.key, .integer(sizes.heads ?? 0)),
+      (table.intermediate.key, .integer(sizes.intermediate)),
+      (table.positions.key, .integer(sizes.positions)),
+    ]
+    if let types = table.tokenTypes { members.append((types.key, .integer(sizes.tokenTypes))) }
+    members.append((table.activation.key, .string(activation)))
+    if let key = table.epsilonKey { members.append((key, .double(epsilon))) }
+    if head == .causalLM, case .stated(let key) = table.causality {
+      members.append((key, .boolean(true)))
+      assumptions.append("\(key): a causal language model attends to what is before it only")
     }
     members += specialTokens(family, vocabulary, rows: sizes.vocabulary)
     if head.hasLabels, sizes.labels != 2 {
@@ -158,17 +151,10 @@ extension ConfigurationDocument {
   private mutating func specialTokens(
     _ family: ModelFamily, _ vocabulary: [ExactName: Int]?, rows: Int
   ) -> [(String, JSONValue)] {
-    let tokens: [(key: String, token: ExactName, published: Int)] =
-      switch family {
-      case .bert: [("pad_token_id", "[PAD]", 0)]
-      case .gpt2:
-        [
-          ("bos_token_id", "<|endoftext|>", 50_256), ("eos_token_id", "<|endoftext|>", 50_256),
-        ]
-      case .roberta:
-        [("bos_token_id", "<s>", 0), ("pad_token_id", "<pad>", 1), ("eos_token_id", "</s>", 2)]
-      }
-    return tokens.map { key, token, published in
+    return family.definition.tokenizer.roles.map { role in
+      let key = role.key
+      let published = role.id
+      let token = ExactName(role.token)
       let id = vocabulary.map { $0[token] } ?? published
       guard let id, id < rows else {
         assumptions.append("there is no \(key)")

@@ -29,20 +29,20 @@ struct HeadMatch {
   /// - Throws: `mismatch` if the shapes of the stated head are not those of the body; without one, if more of a head is
   ///   there by its names than of any that fits.
   static func all(
-    _ table: LayoutTable, _ values: TemplateValues,
+    _ family: ModelFamily, _ table: LayoutTable, _ values: TemplateValues,
     _ shapes: OrderedDictionary<ExactName, Shape>, _ body: BoundExtents, stated: ModelHead?
   ) throws(CheckpointError) -> [HeadMatch] {
-    let definition = table.family.definition
-    let hasPooler = definition.pooler.contains {
+    let definition = family.definition
+    let hasPooler = definition.poolerParameters.contains {
       table.isPresent($0, values: values, in: shapes)
     }
     // Where a body has its own names inside a model with a head, they say which of the two it is.
     let isHeaded = values.body != table.bodies.bare
     var found: [HeadMatch] = []
     var contradiction: (present: Int, error: CheckpointError)?
-    for head in table.family.heads where table.heads?.contains(head) ?? true {
+    for head in family.heads where table.heads?.contains(head) ?? true {
       if table.isHeadedByBody && !isHeaded && head != .base { continue }
-      let own = definition.heads[head]?.parameters ?? []
+      let own = definition.ownParameters(head)
       let present = own.filter { table.isPresent($0, values: values, in: shapes) }
       let names = Set(present.map(\.name.text))
       // Of two that are tied either may be there: `decoder.bias` alone is the head's bias.
@@ -61,12 +61,12 @@ struct HeadMatch {
         if present.count > contradiction?.present ?? 0 { contradiction = (present.count, error) }
         continue
       }
-      let agrees = head == .base || head.usesPooler(in: table.family) == hasPooler
+      let agrees = head == .base || head.usesPooler(in: family) == hasPooler
       found.append(
         HeadMatch(
           head: head, sizes: sizes, present: present.count, hasItsPooler: agrees,
           isMeant: table.taskHeads.contains(head) || (isHeaded && head != .base),
-          isNamed: table.names(head, in: values)))
+          isNamed: table.names(head, of: family, in: values)))
     }
     if let contradiction, stated == nil,
       !found.contains(where: { $0.present >= contradiction.present })
@@ -98,7 +98,7 @@ extension LayoutTable {
 
   /// True if TensorFlow's names stand right under that of the head's class, or under one that Keras has numbered:
   /// `tf_bert_model_1/`.
-  func names(_ head: ModelHead, in values: TemplateValues) -> Bool {
+  func names(_ head: ModelHead, of family: ModelFamily, in values: TemplateValues) -> Bool {
     let models = values.wrapper + values.scope
     guard layout == .tensorFlow, let last = models.utf8.split(separator: UInt8(ascii: "/")).last
     else { return false }

@@ -37,6 +37,11 @@ public struct KerasHubPreset: Sendable {
     let head = architecture.head
     // BertForPreTraining is a masked language model with one more head, for which KerasHub has no place.
     let taskClass = (head == .preTraining ? .maskedLM : head).kerasHubTask(in: family)
+    guard let keras = family.kerasHub else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(field: "model_type"),
+        "KerasHub has no \(family)", remedy: "choose another layout")
+    }
     guard head == .base || taskClass != nil else {
       throw CheckpointError(
         .unsupported, CheckpointError.Site(field: "architectures"),
@@ -55,10 +60,10 @@ public struct KerasHubPreset: Sendable {
         .unsupported, CheckpointError.Site(field: "max_position_embeddings"),
         "\(sizes.positions) rows leave no position for a token")
     }
-    let backbone = Self.backbone(family, sizes, maximumLength, dropout)
+    let backbone = Self.backbone(keras, sizes, maximumLength, dropout)
     self.backbone = backbone
     if let taskClass {
-      let module = Self.module(family, taskClass)
+      let module = Self.module(keras, taskClass)
       let preprocessor = tokenizer.map { tokenizer in
         Self.serialized(
           taskClass + "Preprocessor", in: module + "_preprocessor",
@@ -76,9 +81,9 @@ public struct KerasHubPreset: Sendable {
         members += [
           ("num_classes", .integer(sizes.labels)), ("activation", .string("linear")),
         ]
-        // The width of RoBERTa's classifier is the model's in Transformers.
-        if family == .roberta { members.append(("hidden_dim", .integer(sizes.hidden))) }
-        let ownDefault = JSONValue.double(family == .roberta ? 0 : 0.1)
+        // The width of the layer before the last is the model's in Transformers.
+        if keras.hasHiddenClassifier { members.append(("hidden_dim", .integer(sizes.hidden))) }
+        let ownDefault = JSONValue.double(keras.classifierDropout)
         members.append(("dropout", configuration?.classifierDropout ?? ownDefault))
       }
       task = Self.serialized(taskClass, in: module, members)
@@ -89,7 +94,7 @@ public struct KerasHubPreset: Sendable {
     }
     metadata = Self.object([
       ("keras_version", .string("3.15.1")), ("keras_hub_version", .string("0.32.0")),
-      ("tasks", .array(Self.tasks(of: family).map { .string($0) })),
+      ("tasks", .array(keras.tasks.map { .string($0) })),
     ])
     assumptions = document.assumptions
     losses = document.losses
@@ -106,8 +111,8 @@ public struct KerasHubPreset: Sendable {
   }
 
   /// The module of a class: every class has one of its own.
-  public static func module(_ family: ModelFamily, _ className: String) -> String {
-    "keras_hub.src.models.\(family.rawValue).\(snakeCase(className))"
+  package static func module(_ family: KerasHubFamily, _ className: String) -> String {
+    "keras_hub.src.models.\(family.package).\(snakeCase(className))"
   }
 
   private static func object(_ members: [(String, JSONValue)]) -> JSONValue {
@@ -115,13 +120,13 @@ public struct KerasHubPreset: Sendable {
   }
 
   private static func backbone(
-    _ family: ModelFamily, _ sizes: ModelSizes, _ maximumLength: Int, _ dropout: JSONValue
+    _ keras: KerasHubFamily, _ sizes: ModelSizes, _ maximumLength: Int, _ dropout: JSONValue
   ) -> JSONValue {
     let policy = object([
       ("module", .string("keras")), ("class_name", .string("DTypePolicy")),
       ("config", object([("name", .string("float32"))])), ("registered_name", .null),
     ])
-    let name = family.kerasHubBackbone
+    let name = keras.backbone
     var members: [(String, JSONValue)] = [
       ("name", .string(snakeCase(name))), ("trainable", .boolean(true)), ("dtype", policy),
       ("vocabulary_size", .integer(sizes.vocabulary)), ("num_layers", .integer(sizes.layers)),
@@ -129,17 +134,10 @@ public struct KerasHubPreset: Sendable {
       ("intermediate_dim", .integer(sizes.intermediate)), ("dropout", dropout),
       ("max_sequence_length", .integer(maximumLength)),
     ]
-    if family == .bert { members.append(("num_segments", .integer(sizes.tokenTypes))) }
-    return serialized(name, in: module(family, name), members)
-  }
-
-  /// The kinds of task that take the backbone, as `KerasPresetSaver._save_metadata` lists them.
-  private static func tasks(of family: ModelFamily) -> [String] {
-    switch family {
-    case .bert: ["MaskedLM", "TextClassifier", "TextEmbedder"]
-    case .roberta: ["MaskedLM", "TextClassifier"]
-    case .gpt2: ["CausalLM"]
+    if keras.tokenTypes == .stated {
+      members.append(("num_segments", .integer(sizes.tokenTypes)))
     }
+    return serialized(name, in: module(keras, name), members)
   }
 }
 

@@ -15,8 +15,18 @@ package struct LayoutOperation: Hashable, Sendable {
   /// The first rows that the layout does not hold.
   var absentRows: AbsentRows?
 
-  static let same = LayoutOperation()
-  static let transposed = LayoutOperation(isTransposed: true)
+  package init(
+    axis: Int = 0, isTransposed: Bool = false, shape: [Extent]? = nil,
+    absentRows: AbsentRows? = nil
+  ) {
+    self.axis = axis
+    self.isTransposed = isTransposed
+    self.shape = shape
+    self.absentRows = absentRows
+  }
+
+  package static let same = LayoutOperation()
+  package static let transposed = LayoutOperation(isTransposed: true)
 
   /// Canonical weights in the form of the layout: as many weights as there are shapes.
   func applied(to weights: [Weight], shapes: [Shape]) throws(TransformError) -> [Weight] {
@@ -72,4 +82,9 @@ package struct LayoutOperation: Hashable, Sendable {
 package struct AbsentRows: Hashable, Sendable {
   let count: Int
   let reason: String
+
+  package init(count: Int, reason: String) {
+    self.count = count
+    self.reason = reason
+  }
 }

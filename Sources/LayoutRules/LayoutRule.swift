@@ -23,6 +23,15 @@ package struct LayoutRule: Sendable {
     self.init([canonical], [foreign], operation)
   }
 
+  /// The rule with further places for what it holds.
+  ///
+  /// - Parameter place: Of each name in the layout the other.
+  package func repeated(at place: (String) -> String) -> LayoutRule {
+    var rule = self
+    rule.repeats = foreign.map { NameTemplate(place($0.text)) }
+    return rule
+  }
+
   /// The rule as a person writes it.
   package var text: String {
     canonical.map(\.text).joined(separator: " + ") + " <=> "
@@ -47,7 +56,7 @@ package struct LayoutRule: Sendable {
   }
 
   /// A linear layer whose matrix is `[in, out]` in the layout, as TensorFlow has it.
-  static func dense(
+  package static func dense(
     _ canonical: String, _ weight: String, _ bias: String
   ) -> [LayoutRule] {
     [
@@ -57,7 +66,7 @@ package struct LayoutRule: Sendable {
   }
 
   /// GPT-2's Conv1D as TensorFlow has it: `[in, out]` on both sides, the bias a row.
-  static func row(
+  package static func row(
     _ canonical: String, _ weight: String, _ bias: String, _ width: Extent
   ) -> [LayoutRule] {
     [
@@ -67,7 +76,7 @@ package struct LayoutRule: Sendable {
   }
 
   /// A weight and a bias that stay as they are.
-  static func pair(_ canonical: String, _ weight: String, _ bias: String) -> [LayoutRule] {
+  package static func pair(_ canonical: String, _ weight: String, _ bias: String) -> [LayoutRule] {
     [
       LayoutRule(canonical + ".weight", weight), LayoutRule(canonical + ".bias", bias),
     ]
@@ -75,12 +84,12 @@ package struct LayoutRule: Sendable {
 }
 
 /// Names that a layout is known to hold and that no parameter comes from, with the reason.
-struct KnownExtra: Sendable {
+package struct KnownExtra: Sendable {
   /// The names; with a `*` in it, once filled in, a ``NamePattern``.
   let name: NameTemplate
   let reason: String
 
-  init(_ name: String, _ reason: String) {
+  package init(_ name: String, _ reason: String) {
     self.name = NameTemplate(name)
     self.reason = reason
   }
@@ -107,13 +116,13 @@ struct KnownExtra: Sendable {
 }
 
 /// Parameters that a layout does not hold, with the reason.
-struct AbsentParameter: Sendable {
+package struct AbsentParameter: Sendable {
   let name: NameTemplate
   let reason: String
   /// If zeros in its place make the same model: the sizes that it is taken to have where no shape shows them.
   let zeros: [Extent: Int]?
 
-  init(_ name: String, _ reason: String, zeros: [Extent: Int]? = nil) {
+  package init(_ name: String, _ reason: String, zeros: [Extent: Int]? = nil) {
     self.name = NameTemplate(name)
     self.reason = reason
     self.zeros = zeros

@@ -1,20 +1,17 @@
 internal import CheckpointBytes
 
 extension LayoutTable {
-  /// All tables of all families.
-  package static var all: [LayoutTable] { RecognitionCandidate.tables }
-
   /// The table with other rules.
   package func withRules(_ change: ([LayoutRule]) -> [LayoutRule]) -> LayoutTable {
     LayoutTable(
-      layout: layout, family: family, rules: change(rules), heads: heads, taskHeads: taskHeads,
+      layout: layout, rules: change(rules), heads: heads, taskHeads: taskHeads,
       needsPooler: needsPooler, absent: absent, drops: drops, bodies: bodies,
       isHeadedByBody: isHeadedByBody, hasScopes: hasScopes, wrapperEnd: wrapperEnd)
   }
 
   /// What is wrong with the table itself, each naming its rule: a rule that no parameter fits, a parameter that no rule
   /// places, two names that become one. For tests; a table without faults needs no checkpoint to be sure of that.
-  package func faults() -> [String] {
+  package func faults(in family: ModelFamily) -> [String] {
     let definition = family.definition
     let heads = family.heads.filter { self.heads?.contains($0) ?? true }
     let known = Set(
@@ -46,13 +43,13 @@ extension LayoutTable {
       {
         faults.append("parameter \(parameter.name.text) of \(head): no rule places it")
       }
-      if let clash = clash(head) { faults.append(clash) }
+      if let clash = clash(head, family) { faults.append(clash) }
     }
     return faults
   }
 
   /// Two rules that claim one name, in a small model with this head.
-  private func clash(_ head: ModelHead) -> String? {
+  private func clash(_ head: ModelHead, _ family: ModelFamily) -> String? {
     let sizes = ModelSizes(
       hidden: 6, layers: 2, intermediate: 5, vocabulary: 7, positions: 4, tokenTypes: 1, labels: 3,
       heads: 3)

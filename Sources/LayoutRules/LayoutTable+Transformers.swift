@@ -1,11 +1,11 @@
 extension LayoutTable {
   /// Transformers' own names, with and without the body's prefix; the first BERT files said gamma and beta inside
   /// LayerNorm, and nowhere else.
-  static func transformers(
-    _ family: ModelFamily, names: [String], bodyPrefix: String
-  ) -> LayoutTable {
+  static func transformers(_ family: FamilyDescription) -> LayoutTable {
+    let own = ModelHead.allCases.flatMap(family.ownParameters)
+    let all = family.bodyParameters + family.poolerParameters + own
     var seen: Set<String> = []
-    let rules = names.filter { seen.insert($0).inserted }.map { name in
+    let rules = all.map(\.name.text).filter { seen.insert($0).inserted }.map { name in
       if name.hasSuffix("LayerNorm.weight") {
         return LayoutRule(name, name.dropLast(6) + "(weight|gamma)")
       }
@@ -15,8 +15,8 @@ extension LayoutTable {
       return LayoutRule(name, name)
     }
     return LayoutTable(
-      layout: .transformers, family: family, rules: rules, drops: transformersDrops,
-      bodies: (bodyPrefix, ""))
+      layout: .transformers, rules: rules, drops: transformersDrops,
+      bodies: (family.bodyPrefix, ""))
   }
 
   /// What Transformers has written beside the parameters over the years.

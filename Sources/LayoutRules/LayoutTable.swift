@@ -19,30 +19,48 @@ public enum Layout: String, Sendable, Hashable, CaseIterable {
 
 /// The rules of one layout for one family.
 package struct LayoutTable: Sendable {
-  let layout: Layout
-  let family: ModelFamily
+  package let layout: Layout
   package let rules: [LayoutRule]
   /// The heads that the layout has; nil for all.
-  var heads: Set<ModelHead>?
+  let heads: Set<ModelHead>?
   /// The heads that are meant wherever they fit: the layout keeps a head of pre-training beside them, or has no other.
-  var taskHeads: Set<ModelHead> = []
+  let taskHeads: Set<ModelHead>
   /// True if a body without a pooler cannot be written: the layout's own reader would miss it.
-  var needsPooler = false
+  let needsPooler: Bool
   /// The parameters that it does not hold. Those that are tied to others need no mention.
-  var absent: [AbsentParameter] = []
+  let absent: [AbsentParameter]
   /// What is known to lie beside the parameters.
-  var drops: [KnownExtra] = []
+  let drops: [KnownExtra]
   /// What stands for `{body}` with a head on top, and without.
-  var bodies: (headed: String, bare: String) = ("", "")
+  let bodies: (headed: String, bare: String)
   /// True if the names of the body alone say whether there is a head.
-  var isHeadedByBody = false
+  let isHeadedByBody: Bool
   /// True if the names of a whole model may stand in a scope of its own.
-  var hasScopes = false
+  let hasScopes: Bool
   /// What ends a wrapper: models of Keras stand before TensorFlow's names as paths.
-  var wrapperEnd = UInt8(ascii: ".")
+  let wrapperEnd: UInt8
+
+  package init(
+    layout: Layout, rules: [LayoutRule], heads: Set<ModelHead>? = nil,
+    taskHeads: Set<ModelHead> = [], needsPooler: Bool = false, absent: [AbsentParameter] = [],
+    drops: [KnownExtra] = [], bodies: (headed: String, bare: String) = ("", ""),
+    isHeadedByBody: Bool = false, hasScopes: Bool = false, wrapperEnd: UInt8 = UInt8(ascii: ".")
+  ) {
+    self.layout = layout
+    self.rules = rules
+    self.heads = heads
+    self.taskHeads = taskHeads
+    self.needsPooler = needsPooler
+    self.absent = absent
+    self.drops = drops
+    self.bodies = bodies
+    self.isHeadedByBody = isHeadedByBody
+    self.hasScopes = hasScopes
+    self.wrapperEnd = wrapperEnd
+  }
 
   /// The tables of a layout, the one to write first.
   static func tables(_ layout: Layout, _ family: ModelFamily) -> [LayoutTable] {
-    family.definition.tables.filter { $0.layout == layout }
+    family.tables.filter { $0.layout == layout }
   }
 }

@@ -27,9 +27,7 @@ extension ModelConfiguration {
     compare(
       keys.positions, sizes.positions - kerasOffset, found.positions - kerasOffset,
       "position embeddings")
-    if family != .gpt2 || architecture.family != .gpt2 {
-      compare(keys.tokenTypes, sizes.tokenTypes, found.tokenTypes, "token types")
-    }
+    compare(keys.tokenTypes, sizes.tokenTypes, found.tokenTypes, "token types")
     compare(keys.heads, sizes.heads, found.heads, "heads")
     if family == architecture.family {
       switch agreement(on: architecture) {
@@ -40,9 +38,8 @@ extension ModelConfiguration {
       if architecture.head.hasLabels {
         compare(keys.labels, labelCount, found.labels, "labels")
       } else if convention == .transformers, architecture.head == .questionAnswering,
-        family != .gpt2
+        family.definition.settings.countsSpansAsLabels
       {
-        // `nn.Linear(hidden_size, num_labels)` in these two; GPT-2's is always 2 (5.23).
         compare(keys.labels, labelCount, 2, "labels, the start and the end")
       }
     }
@@ -54,7 +51,7 @@ extension ModelConfiguration {
       remedy: "one of the two files is another model's, or weights are missing")
   }
 
-  /// RoBERTa's unused rows where the file does not count them.
+  /// The rows that no token has, where the file does not count them.
   private var kerasOffset: Int { convention == .kerasHub ? family.unusedPositions : 0 }
 
   private enum Agreement {
@@ -106,22 +103,18 @@ extension ModelConfiguration {
       vocabulary: String, positions: String, tokenTypes: String, heads: String, labels: String
     )
   {
-    switch (convention, family) {
-    case (.kerasHub, _):
-      (
+    switch convention {
+    case .kerasHub:
+      return (
         "class_name", "class_name", "num_layers", "hidden_dim", "intermediate_dim",
         "vocabulary_size", "max_sequence_length", "num_segments", "num_heads", "num_classes"
       )
-    case (.transformers, .gpt2):
-      (
-        "model_type", "architectures", "n_layer", "n_embd", "n_inner", "vocab_size",
-        "n_positions", "type_vocab_size", "n_head", "num_labels"
-      )
-    case (.transformers, _):
-      (
-        "model_type", "architectures", "num_hidden_layers", "hidden_size", "intermediate_size",
-        "vocab_size", "max_position_embeddings", "type_vocab_size", "num_attention_heads",
-        "num_labels"
+    case .transformers:
+      let table = family.definition.settings
+      return (
+        "model_type", "architectures", table.layers.key, table.hidden.key, table.intermediate.key,
+        table.vocabulary.key, table.positions.key, table.tokenTypes?.key ?? "type_vocab_size",
+        table.heads.key, "num_labels"
       )
     }
   }

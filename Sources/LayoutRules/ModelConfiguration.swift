@@ -25,7 +25,7 @@ public struct ModelConfiguration: Sendable {
   /// The heads of those classes as far as they are known here, in the same order.
   public let heads: [ModelHead]
   /// The sizes. Its `labels` are ``labelCount`` where the first head has a classifier, and 0 where it has none or none is
-  /// stated; its `positions` count RoBERTa's two unused rows.
+  /// stated; its `positions` count the rows that no token has.
   public let sizes: ModelSizes
   /// The number of labels, stated or by default; Transformers has it for every model.
   public let labelCount: Int
@@ -42,47 +42,34 @@ public struct ModelConfiguration: Sendable {
   ///   - bytes: The text of `config.json`.
   ///   - file: Its path, for errors.
   ///   - task: The text of KerasHub's `task.json` and its path, where a preset has one: it names the head.
+  ///   - families: The families that are known.
   ///   - family: The family where the file names none: those of 2018 and 2019 have neither `model_type` nor `architectures`.
   /// - Throws: `malformed` or `truncated` for text that is no JSON object, a key that occurs twice, or a value of the
-  ///   wrong type; `notFound` for a size without default, or if nothing tells the family; `unsupported` for another kind of model; `inconsistent` if the
-  ///   file contradicts itself.
+  ///   wrong type; `notFound` for a size without default, or if nothing tells the family; `unsupported` for another kind of
+  ///   model; `inconsistent` if the file contradicts itself.
   public init(
     parsing bytes: [UInt8], file: String, task: (bytes: [UInt8], file: String)? = nil,
-    family: @autoclosure () -> ModelFamily? = nil
+    among families: FamilyList, family: @autoclosure () -> ModelFamily? = nil
   ) throws(CheckpointError) {
-    let reader = try ConfigurationReader(parsing: bytes, file: file)
+    let document = try Self.document(bytes, file)
+    let reader = try SettingsReader(document, file: file)
     if reader.has("class_name") && reader.has("config") {
       let taskReader = try task.map { (task) throws(CheckpointError) in
-        try ConfigurationReader(parsing: task.bytes, file: task.file)
+        try SettingsReader(try Self.document(task.bytes, task.file), file: task.file)
       }
-      self = try ModelConfiguration(kerasHub: reader, task: taskReader)
+      self = try ModelConfiguration(
+        kerasHub: reader, task: taskReader, document: document, file: file, among: families)
     } else {
-      self = try ModelConfiguration(transformers: reader, family: family())
+      self = try ModelConfiguration(
+        transformers: reader, document: document, file: file, among: families, family: family())
     }
   }
 
-  init(
-    _ reader: ConfigurationReader, convention: Convention, family: ModelFamily,
-    classNames: [String], heads: [ModelHead], sizes: ModelSizes, labelCount: Int,
-    tiesWordEmbeddings: Bool, normalizationEpsilon: Double, activation: String
-  ) throws(CheckpointError) {
-    self.convention = convention
-    file = reader.file
-    document = reader.document
-    self.family = family
-    self.classNames = classNames
-    self.heads = heads
-    var sizes = sizes
-    if let head = heads.first, head.hasLabels { sizes.labels = labelCount }
-    self.sizes = sizes
-    self.labelCount = labelCount
-    self.tiesWordEmbeddings = tiesWordEmbeddings
-    self.normalizationEpsilon = normalizationEpsilon
-    self.activation = activation
-    guard let count = sizes.heads, sizes.hidden.isMultiple(of: count) else {
-      throw reader.failure(
-        .inconsistent, "the number of heads",
-        "\(sizes.heads ?? 0) heads do not divide the width \(sizes.hidden)")
+  private static func document(
+    _ bytes: [UInt8], _ file: String
+  ) throws(CheckpointError) -> JSONValue {
+    try locating(file: file) { () throws(ParseFailure) in
+      try JSONValue(parsing: bytes, context: "configuration")
     }
   }
 }

@@ -1,16 +1,19 @@
-/// The architectures that layouts are known for.
-public enum ModelFamily: String, Sendable, Hashable, CaseIterable {
-  case bert
-  case gpt2
-  case roberta
+/// A family of models: one architecture of Transformers by its `model_type`, with all that is known of it.
+///
+/// An open identifier: which families there are is the matter of whoever describes them, and nothing in this module asks
+/// which one it is.
+public struct ModelFamily: Sendable {
+  /// What `config.json` calls it in `model_type`.
+  public var name: String { definition.name }
+  /// All that is known of it.
+  package let definition: FamilyDescription
+  /// How other programs name its parameters, Transformers' own names first.
+  package let tables: [LayoutTable]
 
-  /// All that is known of the family. A new family is a case above, a line here, and a file of its own.
-  var definition: ModelDefinition {
-    switch self {
-    case .bert: .bert
-    case .gpt2: .gpt2
-    case .roberta: .roberta
-    }
+  /// A family by its description.
+  package init(_ definition: FamilyDescription) {
+    self.definition = definition
+    tables = [.transformers(definition)] + definition.conventions(definition)
   }
 
   /// What stands before the names of the body in Transformers' models with a head (`base_model_prefix`, 5.23).
@@ -19,6 +22,60 @@ public enum ModelFamily: String, Sendable, Hashable, CaseIterable {
   /// The heads that Transformers has for this family, the body alone first.
   public var heads: [ModelHead] {
     ModelHead.allCases.filter { definition.heads[$0] != nil }
+  }
+
+  /// The rows of Transformers' position embeddings that no token has: where positions count from the padding token's id plus
+  /// 1 (`create_position_ids_from_input_ids`, `modeling_roberta.py`, 5.23), and all models pad with 1.
+  public var unusedPositions: Int {
+    definition.body.positionRule == .afterPadding ? ModelSizes.unusedPositions : 0
+  }
+}
+
+extension ModelFamily: Hashable, CustomStringConvertible {
+  /// Its name.
+  public var description: String { name }
+
+  /// Families are told apart by their names.
+  public static func == (left: ModelFamily, right: ModelFamily) -> Bool {
+    left.name == right.name
+  }
+
+  /// See `Hashable`.
+  public func hash(into hasher: inout Hasher) { hasher.combine(name) }
+}
+
+/// The families among which a model is looked for.
+public struct FamilyList: Sendable {
+  /// The families, in the order in which they are tried and told.
+  public let families: [ModelFamily]
+  /// The tables of all families.
+  package let tables: [(family: ModelFamily, table: LayoutTable)]
+  /// The shortest ends of the names of word embeddings: what does not end so need not be looked at.
+  let anchorEnds: [[UInt8]]
+
+  /// Makes a list.
+  package init(_ families: [ModelFamily]) {
+    self.families = families
+    tables = families.flatMap { family in family.tables.map { (family, $0) } }
+    anchorEnds = Self.anchorEnds(families.flatMap(\.tables))
+  }
+
+  /// The family of a name; nil if it is none of these.
+  public subscript(name: String) -> ModelFamily? { families.first { $0.name == name } }
+
+  /// Their names, for messages.
+  var names: String { families.map(\.name).joined(separator: ", ") }
+
+  private static func anchorEnds(_ tables: [LayoutTable]) -> [[UInt8]] {
+    var ends: Set<[UInt8]> = []
+    for table in tables {
+      var values = TemplateValues()
+      values.body = table.bodies.bare
+      for name in table.rules[0].foreign[0].names(behindScope: values) {
+        ends.insert(Array(name.utf8))
+      }
+    }
+    return ends.sorted { $0.lexicographicallyPrecedes($1) }
   }
 }
 

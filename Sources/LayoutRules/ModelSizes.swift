@@ -51,9 +51,9 @@ package enum Extent: Hashable, Sendable {
 }
 
 extension ModelSizes {
-  /// RoBERTa counts positions from its padding index on, which is 1: `create_position_ids_from_input_ids`,
-  /// `modeling_roberta.py`, Transformers 5.23.
-  static let unusedPositions = 2
+  /// The rows that no token has where positions count from the padding index on, which is 1:
+  /// `create_position_ids_from_input_ids`, `modeling_roberta.py`, Transformers 5.23.
+  package static let unusedPositions = 2
 
   /// The number that an extent stands for; nil if it is not known or cannot be counted.
   func value(of extent: Extent) -> Int? {

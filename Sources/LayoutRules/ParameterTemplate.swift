@@ -22,19 +22,4 @@ struct ParameterTemplate: Sendable {
     }
     return runs
   }
-
-  /// A linear layer: `[out, in]`.
-  static func linear(_ name: String, _ output: Extent, _ input: Extent) -> [Self] {
-    [Self(name + ".weight", [output, input]), Self(name + ".bias", [output])]
-  }
-
-  /// GPT-2's Conv1D: `[in, out]`.
-  static func convolution(_ name: String, _ input: Extent, _ output: Extent) -> [Self] {
-    [Self(name + ".weight", [input, output]), Self(name + ".bias", [output])]
-  }
-
-  /// A layer norm over the width of the model.
-  static func norm(_ name: String) -> [Self] {
-    [Self(name + ".weight", [.hidden]), Self(name + ".bias", [.hidden])]
-  }
 }

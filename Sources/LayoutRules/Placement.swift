@@ -48,7 +48,7 @@ extension LayoutTable {
   ) throws(CheckpointError) -> [Placement] {
     let parameters = Dictionary(
       architecture.parameters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    let definition = family.definition
+    let definition = architecture.family.definition
     let templates = Dictionary(
       definition.parameters(architecture.head, hasPooler: architecture.hasPooler).map {
         ($0.name.text, $0.extents)
@@ -84,7 +84,7 @@ extension LayoutTable {
   /// The parameters of an architecture that the layout does not hold.
   func absentParameters(of architecture: ModelArchitecture) -> [ExactName: AbsentParameter] {
     var own = TemplateValues()
-    own.body = architecture.head == .base ? "" : family.definition.bodyPrefix
+    own.body = architecture.head == .base ? "" : architecture.family.bodyPrefix
     var found: [ExactName: AbsentParameter] = [:]
     for parameter in absent {
       for name in parameter.name.names(own) { found[name] = parameter }

@@ -43,14 +43,14 @@ extension RecognitionCandidate {
     guard let first = layers.numbers.first, let last = layers.numbers.last else {
       throw CheckpointError(
         .notFound, CheckpointError.Site(), tensor: rules.first?.foreign[0].names(values)[0].string,
-        "the word embeddings of \(table.family) are there, \(quoted(anchor.string)), but no layer is",
+        "the word embeddings of \(family) are there, \(quoted(anchor.string)), but no layer is",
         remedy: "open all files of the checkpoint together")
     }
     let most = max(present(in: first, shapes), present(in: last, shapes))
     guard 2 * most > rules.count else {
       throw CheckpointError(
         .notFound, CheckpointError.Site(), tensor: anchor.string,
-        "no model that is known: the name is \(table.family)'s, but of the \(rules.count) weights of "
+        "no model that is known: the name is \(family)'s, but of the \(rules.count) weights of "
           + "each of its layers only \(most) are there")
     }
   }
@@ -66,7 +66,7 @@ extension RecognitionCandidate {
         "its \(empty.extent) is 0, expected at least 1")
     }
     let sizes = bound.sizes()
-    for parameter in table.family.definition.body {
+    for parameter in family.definition.bodyParameters {
       guard let unknown = parameter.extents.first(where: { (sizes.value(of: $0) ?? 0) < 1 }),
         let rule = table.rules.first(where: { rule in
           rule.canonical.contains { $0.text == parameter.name.text }
@@ -80,7 +80,7 @@ extension RecognitionCandidate {
         .notFound, CheckpointError.Site(), tensor: name.string,
         "half a checkpoint: it is not there, and no other weight shows the size \(unknown)",
         remedy: "open all files of the checkpoint together, if there are more; "
-          + "a model that never had it is no \(table.family)")
+          + "a model that never had it is no \(family)")
     }
   }
 
@@ -123,13 +123,13 @@ extension RecognitionCandidate {
 
   /// Why there are no word embeddings: a part of a checkpoint, or nothing that is known.
   static func withoutAnchor(
-    _ shapes: OrderedDictionary<ExactName, Shape>
+    _ families: FamilyList, _ shapes: OrderedDictionary<ExactName, Shape>
   ) -> CheckpointError {
     let parts = ParametrizedNames(shapes.keys)
-    if let name = parts.first(endingIn: anchorEnds), let explained = parts[name] {
+    if let name = parts.first(endingIn: families.anchorEnds), let explained = parts[name] {
       return parametrized(name, explained)
     }
-    for table in tables {
+    for (family, table) in families.tables {
       guard let template = table.rules.lazy.flatMap(\.foreign).first(where: \.isPerLayer) else {
         continue
       }
@@ -142,14 +142,13 @@ extension RecognitionCandidate {
         let anchor = table.rules[0].foreign[0].names(behindScope: values)[0]
         return CheckpointError(
           .notFound, CheckpointError.Site(), tensor: front + anchor,
-          "half a checkpoint: layers of \(table.family) in layout \(table.layout.rawValue) are there, "
+          "half a checkpoint: layers of \(family) in layout \(table.layout.rawValue) are there, "
             + "\(quoted(name.string)) for one, but no word embeddings",
           remedy: "open all files of the checkpoint together")
       }
     }
-    let families = ModelFamily.allCases.map(\.rawValue).joined(separator: ", ")
     return CheckpointError(
       .notFound, CheckpointError.Site(),
-      "no model that is known: no word embeddings of \(families) in any layout")
+      "no model that is known: no word embeddings of \(families.names) in any layout")
   }
 }

@@ -4,6 +4,7 @@ internal import TensorValues
 
 /// A place in a checkpoint at which a table's word embeddings lie.
 struct RecognitionCandidate {
+  let family: ModelFamily
   let table: LayoutTable
   let values: TemplateValues
   /// The name of the word embeddings.
@@ -11,21 +12,20 @@ struct RecognitionCandidate {
   /// How many of the table's rules find their names, of layers the first only.
   let score: Int
 
-  /// All tables.
-  static let tables = ModelFamily.allCases.flatMap(\.definition.tables)
-
   /// Every table that fits the one place at which word embeddings lie.
   ///
   /// - Throws: `notFound` if there is none, `inconsistent` if there are two.
   static func all(
-    in shapes: OrderedDictionary<ExactName, Shape>
+    _ families: FamilyList, in shapes: OrderedDictionary<ExactName, Shape>
   ) throws(CheckpointError) -> [RecognitionCandidate] {
     var found: [RecognitionCandidate] = []
     var anchors: Set<ExactName> = []
-    for name in shapes.keys where anchorEnds.contains(where: { name.hasEnd($0) }) {
+    for name in shapes.keys where families.anchorEnds.contains(where: { name.hasEnd($0) }) {
       // An optimizer's states have the names of what they are of.
       if KnownExtra.isOfTraining(name) { continue }
-      let fitting = tables.flatMap { candidates($0, name, shapes) }
+      let fitting = families.tables.flatMap { family, table in
+        candidates(family, table, name, shapes, families)
+      }
       if !fitting.isEmpty { anchors.insert(name) }
       found += fitting
       // Of two one may repeat the other; three are more than one model.
@@ -37,16 +37,15 @@ struct RecognitionCandidate {
       })
     found.removeAll { repeats.contains($0.anchor) }
     if let first = found.first, let other = found.first(where: { $0.anchor != first.anchor }) {
-      let families = [first.table.family, other.table.family]
+      let found = [first.family, other.family]
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(), tensor: other.anchor.string,
-        (families[0] == families[1]
-          ? "two models of family \(families[0])"
-          : "two families, \(families[0]) and \(families[1])")
+        (found[0] == found[1]
+          ? "two models of family \(found[0])" : "two families, \(found[0]) and \(found[1])")
           + ": word embeddings lie at \(quoted(first.anchor.string)) too",
         remedy: "take the names of one of them only")
     }
-    if found.isEmpty { throw withoutAnchor(shapes) }
+    if found.isEmpty { throw withoutAnchor(families, shapes) }
     return found
   }
 
@@ -55,41 +54,29 @@ struct RecognitionCandidate {
     of candidates: [RecognitionCandidate], stated: ModelFamily?,
     _ shapes: OrderedDictionary<ExactName, Shape>
   ) -> (RecognitionCandidate, rival: ModelFamily?) {
-    let fitting = candidates.filter { stated == nil || $0.table.family == stated }
+    let fitting = candidates.filter { stated == nil || $0.family == stated }
     guard let top = fitting.max(by: { $0.score < $1.score }) else { return (candidates[0], nil) }
     let equals = fitting.filter { $0.score == top.score }
-    guard let other = equals.first(where: { $0.table.family != top.table.family }) else {
+    guard let other = equals.first(where: { $0.family != top.family }) else {
       return (top, nil)
     }
     for candidate in equals {
-      let definition = candidate.table.family.definition
+      let definition = candidate.family.definition
       guard !definition.usualSizes.isEmpty else { continue }
       var sizes = BoundExtents()
-      try? sizes.bind(definition.body, candidate.table, candidate.values, shapes)
+      try? sizes.bind(definition.bodyParameters, candidate.table, candidate.values, shapes)
       let found = sizes.sizes()
       if definition.usualSizes.allSatisfy({ found.value(of: $0.key) == $0.value }) {
-        return (candidate, equals.first { $0.table.family != candidate.table.family }?.table.family)
+        return (candidate, equals.first { $0.family != candidate.family }?.family)
       }
     }
-    let plain = equals.first { $0.table.family.definition.usualSizes.isEmpty } ?? top
-    return (plain, plain.table.family == other.table.family ? top.table.family : other.table.family)
+    let plain = equals.first { $0.family.definition.usualSizes.isEmpty } ?? top
+    return (plain, plain.family == other.family ? top.family : other.family)
   }
 
-  /// The shortest ends of the names of word embeddings: what does not end so need not be looked at.
-  static let anchorEnds: [[UInt8]] = {
-    var ends: Set<[UInt8]> = []
-    for table in tables {
-      var values = TemplateValues()
-      values.body = table.bodies.bare
-      for name in table.rules[0].foreign[0].names(behindScope: values) {
-        ends.insert(Array(name.utf8))
-      }
-    }
-    return ends.sorted { $0.lexicographicallyPrecedes($1) }
-  }()
-
   private static func candidates(
-    _ table: LayoutTable, _ name: ExactName, _ shapes: OrderedDictionary<ExactName, Shape>
+    _ family: ModelFamily, _ table: LayoutTable, _ name: ExactName,
+    _ shapes: OrderedDictionary<ExactName, Shape>, _ families: FamilyList
   ) -> [RecognitionCandidate] {
     var bodies = [table.bodies.headed]
     if table.bodies.bare != table.bodies.headed { bodies.append(table.bodies.bare) }
@@ -107,7 +94,7 @@ struct RecognitionCandidate {
           continue
         }
         // The body's own prefix is no wrapper, and a scoped name is whole.
-        let isBody = ModelFamily.allCases.contains { wrapper.hasSuffix($0.bodyPrefix) }
+        let isBody = families.families.contains { wrapper.hasSuffix($0.bodyPrefix) }
         if isBody && body.isEmpty && table.layout == .transformers { continue }
         if table.hasScopes && !wrapper.isEmpty { continue }
         values.wrapper = wrapper
@@ -115,7 +102,8 @@ struct RecognitionCandidate {
           rule.foreign.allSatisfy { $0.names(values).contains { shapes[$0] != nil } }
         }
         found.append(
-          RecognitionCandidate(table: table, values: values, anchor: name, score: score))
+          RecognitionCandidate(
+            family: family, table: table, values: values, anchor: name, score: score))
       }
     }
     return found

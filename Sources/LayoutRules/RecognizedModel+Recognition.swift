@@ -8,23 +8,27 @@ extension RecognizedModel {
   ///
   /// The cost grows with the number of names: of each only the end is looked at until one is a model's.
   ///
-  /// - Parameter task: Of several classification heads of fairseq, the one that is meant.
+  /// - Parameters:
+  ///   - families: The families that are known.
+  ///   - task: Of several classification heads of fairseq, the one that is meant.
   /// - Throws: `notFound` if no model of a known layout is there, naming the tensor if a part of one is; `inconsistent` if
   ///   two models are, or what is stated is not what is there; `mismatch`, naming the tensor, if two shapes contradict
   ///   each other.
   public init(
-    _ graph: WeightGraph, family: ModelFamily? = nil, head: ModelHead? = nil, task: String? = nil
+    _ graph: WeightGraph, among families: FamilyList, family: ModelFamily? = nil,
+    head: ModelHead? = nil, task: String? = nil
   ) throws(CheckpointError) {
     let names = WrapperSegments(graph.weights.keys)
     let shapes = names.shapes(graph.weights.mapValues(\.shape))
-    let candidates = try RecognitionCandidate.all(in: shapes)
+    let candidates = try RecognitionCandidate.all(families, in: shapes)
     let (candidate, rival) = RecognitionCandidate.best(of: candidates, stated: family, shapes)
     let table = candidate.table
-    let definition = table.family.definition
-    guard family == nil || family == table.family else {
+    let found = candidate.family
+    let definition = found.definition
+    guard family == nil || family == found else {
       throw refusal(
         candidate.anchor,
-        "the checkpoint is of family \(table.family), stated is \(family?.rawValue ?? "")")
+        "the checkpoint is of family \(found), stated is \(family?.name ?? "")")
     }
     let layers = candidate.layers(in: shapes)
     try candidate.checkWhole(layers, shapes)
@@ -32,23 +36,23 @@ extension RecognizedModel {
     values.layer = layers.numbers[0]
     if let name = try candidate.task(stated: task, head: head, in: shapes) { values.task = name }
     var sizes = BoundExtents()
-    try sizes.bind(definition.body + definition.pooler, table, values, shapes)
+    try sizes.bind(definition.bodyParameters + definition.poolerParameters, table, values, shapes)
     for parameter in table.absent {
       if let zeros = parameter.zeros { sizes.assume(zeros, of: parameter.name) }
     }
     sizes.layers = layers.count
     try candidate.checkSizes(sizes, values, shapes)
-    let heads = try HeadMatch.all(table, values, shapes, sizes, stated: head)
+    let heads = try HeadMatch.all(found, table, values, shapes, sizes, stated: head)
     guard let best = head.map({ wanted in heads.first { $0.head == wanted } }) ?? heads.first
     else {
       throw refusal(
         candidate.anchor,
-        "the parameters of \(head?.className(in: table.family) ?? "the stated head") are not there; "
-          + "what is there fits \(heads.first?.head.className(in: table.family) ?? "nothing")")
+        "the parameters of \(head?.className(in: found) ?? "the stated head") are not there; "
+          + "what is there fits \(heads.first?.head.className(in: found) ?? "nothing")")
     }
     architecture = try ModelArchitecture(
-      family: table.family, head: best.head, sizes: best.sizes.sizes(),
-      hasPooler: definition.pooler.contains {
+      family: found, head: best.head, sizes: best.sizes.sizes(),
+      hasPooler: definition.poolerParameters.contains {
         table.isPresent($0, values: values, in: shapes)
       })
     layout = table.layout
@@ -58,7 +62,7 @@ extension RecognizedModel {
     alternatives = others.filter { $0.isLike(best) }.map(\.head)
     isFamilyLikelyOnly = rival != nil
     certainty = Self.certainty(
-      table.family, rival: rival, best: best, others: others,
+      found, rival: rival, best: best, others: others,
       wrapper: Self.isUsual(wrapper) ? nil : wrapper)
     remarks = layers.remarks
     self.table = table
@@ -109,8 +113,10 @@ extension RecognizedModel {
 
 extension ModelFamily {
   /// The family of a checkpoint's weights, if names and shapes leave no choice.
-  public init?(certainlyOf graph: WeightGraph) {
-    guard let model = try? RecognizedModel(graph), !model.isFamilyLikelyOnly else { return nil }
+  public init?(certainlyOf graph: WeightGraph, among families: FamilyList) {
+    guard let model = try? RecognizedModel(graph, among: families), !model.isFamilyLikelyOnly else {
+      return nil
+    }
     self = model.architecture.family
   }
 }

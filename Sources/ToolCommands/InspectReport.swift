@@ -114,7 +114,7 @@ extension InspectReport {
       JSONValue.Member("format", .string(checkpoint.format.rawValue)),
       JSONValue.Member("container", .string(checkpoint.container)),
       JSONValue.Member("layout", .string(model?.layout.rawValue ?? "flat")),
-      JSONValue.Member("family", model.map { .string($0.architecture.family.rawValue) } ?? .null),
+      JSONValue.Member("family", model.map { .string($0.architecture.family.name) } ?? .null),
       JSONValue.Member("model", model?.json ?? .null),
       JSONValue.Member("files", .array(checkpoint.files.map { .string($0) })),
       JSONValue.Member("tensors", .array(rows.map(json(of:)))),

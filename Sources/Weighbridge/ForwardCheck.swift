@@ -1,6 +1,6 @@
 public import CheckpointBytes
 public import Checkpoints
-public import LanguageModels
+public import ModelFamilies
 internal import LayoutRules
 internal import OrderedCollections
 internal import TensorValues

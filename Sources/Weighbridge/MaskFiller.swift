@@ -2,10 +2,10 @@ public import CheckpointBytes
 public import LanguageModels
 public import Tokenizers
 
-/// A model that fills masks in texts: `BertForMaskedLM`, `RobertaForMaskedLM`.
+/// A model that fills masks in texts: `BertForMaskedLM` and its like.
 public protocol MaskFiller: LanguageModel {}
 
-extension EncoderForMaskedLM: MaskFiller {}
+extension PretrainedModel: MaskFiller where Head == MaskedLMHead {}
 
 /// A mask in a text, and what may stand there.
 public struct MaskedPlace: Sendable, Hashable {

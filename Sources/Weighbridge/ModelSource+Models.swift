@@ -42,7 +42,7 @@ extension ModelSource {
     else {
       throw CheckpointError(
         .unsupported, file: configurationFile, field: "model_type",
-        "\(settings.family.rawValue) has no model of the kind \(head.rawValue)")
+        "\(settings.family) has no model of the kind \(head.rawValue)")
     }
     return found
   }
@@ -52,15 +52,17 @@ extension ModelSource {
     guard settings.convention == .transformers, settings.classNames.isEmpty else { return nil }
     let model = try RecognizedModel(weights, family: settings.family)
     let head = model.architecture.head
-    // Masked and causal language models of these families are the same weights, and compute the same: by `is_decoder`.
+    // Masked and causal language models of a family are the same weights, and compute the same: by `is_decoder`.
     let languageModels: [ModelHead] = [.maskedLM, .causalLM]
+    let own = languageModels.filter(settings.family.heads.contains)
     if languageModels.contains(head), model.alternatives.allSatisfy(languageModels.contains) {
-      let isDecoder = settings.family == .gpt2 || configuration["is_decoder"] == .boolean(true)
-      return (isDecoder ? ModelHead.causalLM : .maskedLM).className(in: settings.family)
+      let isDecoder = configuration["is_decoder"] == .boolean(true)
+      let meant = own.count == 1 ? own[0] : isDecoder ? ModelHead.causalLM : .maskedLM
+      return meant.className(in: settings.family)
     }
-    // GPT-2's language model has no parameter of its own; its names stand under one that the body's own file does not have.
+    // A language model without a parameter of its own; its names stand under one that the body's own file does not have.
     let prefix = settings.family.bodyPrefix
-    if settings.family == .gpt2, head == .causalLM, model.alternatives == [.base],
+    if own == [head], model.alternatives == [.base],
       weights.weights.keys.allSatisfy({ $0.string.hasPrefix(prefix) })
     {
       return head.className(in: settings.family)

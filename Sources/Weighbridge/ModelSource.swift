@@ -165,10 +165,8 @@ extension ModelSource {
     guard configuration["model_type"] == nil, configuration["tokenizer_class"] == nil,
       try document("tokenizer_config.json")?["tokenizer_class"] == nil
     else { return nil }
-    switch settings.family {
-    case .bert: return .bert
-    case .gpt2: return .gpt2
-    case .roberta: return .roberta
+    return settings.family.definition.tokenizer.classNames.first.flatMap {
+      TokenizerClass(named: $0)
     }
   }
 

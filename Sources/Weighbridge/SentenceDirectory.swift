@@ -181,10 +181,17 @@ package struct SentenceDirectory {
     ("query_expansion", .null),
   ]
 
+  /// What `Transformer.load_config` looks for, in its order.
+  private static let transformerFiles = [
+    "sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json",
+    "sentence_camembert_config.json", "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json", "sentence_xlnet_config.json",
+  ]
+
   /// The first of these files that is there and says something (`Transformer.load_config`).
   private func transformerSettings() throws(CheckpointError) -> SettingsFile? {
-    for model in ["bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"] {
-      let file = try SettingsFile("sentence_\(model)_config.json", in: modelPath, limits)
+    for name in Self.transformerFiles {
+      let file = try SettingsFile(name, in: modelPath, limits)
       if let file, file.document.members?.isEmpty != true { return file }
     }
     return nil

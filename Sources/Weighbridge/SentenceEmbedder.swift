@@ -193,9 +193,9 @@ extension LanguageModel {
   /// The most tokens that a sequence may have.
   fileprivate var longestInput: Int {
     let positions = info.architecture.sizes.positions
-    guard Configuration.family == .roberta, let padding = configuration.padTokenID else {
-      return positions
-    }
+    guard Configuration.family.definition.body.positionRule == .afterPadding,
+      let padding = configuration.padTokenID
+    else { return positions }
     return positions - padding - 1
   }
 }

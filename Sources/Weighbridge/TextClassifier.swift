@@ -6,9 +6,7 @@ public import Tokenizers
 /// `GPT2ForSequenceClassification`.
 public protocol TextClassifier: LanguageModel {}
 
-extension BertForSequenceClassification: TextClassifier {}
-extension RobertaForSequenceClassification: TextClassifier {}
-extension GPT2ForSequenceClassification: TextClassifier {}
+extension PretrainedModel: TextClassifier where Head == SequenceClassificationHead {}
 
 /// A label, and how much of it is in a text.
 public struct LabelScore: Sendable, Hashable {

@@ -1,6 +1,7 @@
 import CheckpointBytes
 import LanguageModels
 import LayoutRules
+import ModelFamilies
 import Testing
 
 /// A JSON object of a text.

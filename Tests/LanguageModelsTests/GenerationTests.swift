@@ -1,6 +1,7 @@
 import CheckpointBytes
 import LanguageModels
 import LayoutRules
+import ModelFamilies
 import TestSupport
 import Testing
 import WeightGraph
@@ -18,7 +19,7 @@ struct RecordedText: Sendable, CustomStringConvertible {
   var description: String { "\(className) \(JSONWriter.text(document))" }
 
   init(_ value: JSONValue) throws {
-    family = try #require(value["family"]?.string.flatMap { ModelFamily(rawValue: $0) })
+    family = try #require(value["family"]?.string.flatMap { ModelFamily(named: $0) })
     className = try #require(value["class"]?.string)
     configuration = try #require(value["configuration"])
     document = try #require(value["settings"])

@@ -1,6 +1,7 @@
 import CheckpointBytes
 import LanguageModels
 import LayoutRules
+import ModelFamilies
 import OrderedCollections
 import TensorValues
 import TestSupport

@@ -1,6 +1,7 @@
 import CheckpointBytes
 import LanguageModels
 import LayoutRules
+import ModelFamilies
 import OrderedCollections
 import SafetensorsFormat
 import TensorValues
@@ -57,7 +58,7 @@ struct RecordedCase: Sendable, CustomStringConvertible {
   var description: String { "\(className) \(name)" }
 
   init(_ value: JSONValue) throws {
-    family = try #require(value["family"]?.string.flatMap { ModelFamily(rawValue: $0) })
+    family = try #require(value["family"]?.string.flatMap { ModelFamily(named: $0) })
     name = try #require(value["case"]?.string)
     className = try #require(value["class"]?.string)
     configuration = try #require(value["configuration"])
@@ -120,7 +121,7 @@ func weights(
 }
 
 private func usesPooler(_ className: String) -> Bool {
-  for family in ModelFamily.allCases {
+  for family in FamilyList.all.families {
     if let head = ModelHead.allCases.first(where: { $0.className(in: family) == className }) {
       return head.usesPooler(in: family)
     }

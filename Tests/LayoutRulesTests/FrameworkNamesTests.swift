@@ -1,5 +1,6 @@
 import CheckpointBytes
 import LayoutRules
+import ModelFamilies
 import OrderedCollections
 import TensorValues
 import TestSupport
@@ -16,7 +17,7 @@ import WeightGraph
       let words = line.split(separator: " ").map { String($0) }
       let layout: Layout = words[0] == "tensorflow" ? .tensorFlow : .kerasHub
       let family = try #require(
-        ModelFamily.allCases.first { family in
+        FamilyList.all.families.first { family in
           family.heads.contains { $0.className(in: family) == words[1] }
         })
       let head = try #require(family.heads.first { $0.className(in: family) == words[1] })

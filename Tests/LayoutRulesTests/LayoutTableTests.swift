@@ -1,5 +1,6 @@
 import CheckpointBytes
 import LayoutRules
+import ModelFamilies
 import OrderedCollections
 import TensorValues
 import Testing
@@ -8,7 +9,7 @@ import WeightGraph
 @Suite struct LayoutTableTests {
   @Test(
     "Out into a layout and back is the identity, for every head and for square matrices too",
-    arguments: Layout.allCases, ModelFamily.allCases)
+    arguments: Layout.allCases, FamilyList.all.families)
   func inverse(layout: Layout, family: ModelFamily) throws {
     for head in heads(of: family, in: layout) {
       for (layers, isSquare) in [(1, false), (3, false), (2, true)] {
@@ -46,7 +47,8 @@ import WeightGraph
     }
   }
 
-  @Test("What a layout does not have is refused", arguments: Layout.allCases, ModelFamily.allCases)
+  @Test(
+    "What a layout does not have is refused", arguments: Layout.allCases, FamilyList.all.families)
   func refusals(layout: Layout, family: ModelFamily) throws {
     for head in family.heads where !heads(of: family, in: layout).contains(head) {
       // Of this one a part can be written; see `AbsenceTests`.
@@ -141,7 +143,7 @@ import WeightGraph
     ] as [(ModelFamily, ModelHead, String)])
   func scopeNames(_ sample: (ModelFamily, ModelHead, String)) throws {
     let graph = try checkpoint(sample.0, sample.1, in: .tensorFlow)
-    let body = sample.0 == .gpt2 ? "transformer/" : sample.0.rawValue + "/"
+    let body = sample.0 == .gpt2 ? "transformer/" : sample.0.name + "/"
     #expect(graph.weights.keys.contains { $0.string.hasPrefix(body + sample.2) })
   }
 }

@@ -1,14 +1,15 @@
 import CheckpointBytes
 import LayoutRules
+import ModelFamilies
 import TensorValues
 import TestSupport
 import Testing
 
 @Suite struct ModelArchitectureTests {
   @Test(
-    "Every class has the parameters that Transformers gives it", arguments: ModelFamily.allCases)
+    "Every class has the parameters that Transformers gives it", arguments: FamilyList.all.families)
   func parameters(of family: ModelFamily) throws {
-    let name = family == .gpt2 ? "gpt2" : family.rawValue
+    let name = family == .gpt2 ? "gpt2" : family.name
     let text = String(decoding: try Fixture("layouts/\(name).txt").bytes(), as: UTF8.self)
     let lines = text.split(separator: "\n")
     #expect(lines.count == family.heads.count)

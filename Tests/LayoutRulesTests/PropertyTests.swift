@@ -1,5 +1,6 @@
 import CheckpointBytes
 import LayoutRules
+import ModelFamilies
 import OrderedCollections
 import TensorValues
 import TestSupport
@@ -60,7 +61,7 @@ import WeightGraph
   @Test(
     "Out and back is the identity", arguments: Layout.allCases, SeededGenerator.seeds)
   func identity(layout: Layout, seed: UInt64) throws {
-    for family in ModelFamily.allCases {
+    for family in FamilyList.all.families {
       for head in family.heads {
         guard let sample = try Sample(family, head, layout, seed: seed),
           let saved = try saved(sample.canonical, of: sample.model, in: layout),
@@ -92,7 +93,7 @@ import WeightGraph
 
   @Test("Untied embeddings are never lost unseen", arguments: Layout.allCases)
   func untied(layout: Layout) throws {
-    for family in ModelFamily.allCases {
+    for family in FamilyList.all.families {
       let model = try architecture(family, .causalLM)
       guard let saved = try saved(try canonicalGraph(model), of: model, in: layout) else {
         continue
@@ -109,7 +110,7 @@ import WeightGraph
   @Test("Damage is noticed", arguments: Layout.allCases, SeededGenerator.seeds)
   func mutations(layout: Layout, seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
-    for family in ModelFamily.allCases {
+    for family in FamilyList.all.families {
       // One head for each seed; the seeds meet them all.
       for head in family.heads.shuffled(using: &generator).prefix(1) {
         guard let sample = try Sample(family, head, layout, seed: seed),

@@ -1,12 +1,13 @@
 import CheckpointBytes
 import LayoutRules
+import ModelFamilies
 import OrderedCollections
 import TensorValues
 import Testing
 import WeightGraph
 
 @Suite struct RecognizedModelTests {
-  @Test("Family, sizes and head follow from names and shapes", arguments: ModelFamily.allCases)
+  @Test("Family, sizes and head follow from names and shapes", arguments: FamilyList.all.families)
   func everything(family: ModelFamily) throws {
     for head in family.heads {
       let model = try RecognizedModel(try checkpoint(family, head))

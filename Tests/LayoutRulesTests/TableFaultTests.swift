@@ -1,17 +1,19 @@
 import LayoutRules
+import ModelFamilies
 import Testing
 
 @Suite("The tables themselves") struct TableFaultTests {
   @Test("Every rule fits a parameter, every parameter has its place, and no two names become one")
   func noFaults() {
-    for table in LayoutTable.all { #expect(table.faults() == []) }
-    #expect(LayoutTable.all.count >= 11)
+    for (family, table) in FamilyList.all.tables { #expect(table.faults(in: family) == []) }
+    #expect(FamilyList.all.tables.count >= 11)
   }
 
   @Test("A rule that fits no parameter is named")
   func nothing() {
-    for table in LayoutTable.all {
-      let faults = table.withRules { $0 + [LayoutRule("{body}no.such.weight", "name")] }.faults()
+    for (family, table) in FamilyList.all.tables {
+      let faults = table.withRules { $0 + [LayoutRule("{body}no.such.weight", "name")] }.faults(
+        in: family)
       #expect(faults.count == 1)
       #expect(faults.first?.contains("{body}no.such.weight <=> name") == true)
     }
@@ -19,37 +21,38 @@ import Testing
 
   @Test("Two rules for one name, on either side, are named")
   func twice() {
-    for table in LayoutTable.all {
+    for (family, table) in FamilyList.all.tables {
       let first = table.rules[0]
       let again = table.withRules {
         $0 + [LayoutRule(first.canonical.map(\.text), ["another"])]
       }
-      #expect(again.faults().contains { $0.contains(first.text) && $0.contains("another") })
+      #expect(
+        again.faults(in: family).contains { $0.contains(first.text) && $0.contains("another") })
       let same = table.withRules { rules in
         [rules[0], LayoutRule(rules[1].canonical.map(\.text), rules[0].foreign.map(\.text))]
           + rules.dropFirst(2)
       }
-      #expect(same.faults().contains { $0.contains("is claimed by") })
+      #expect(same.faults(in: family).contains { $0.contains("is claimed by") })
     }
   }
 
   @Test("A parameter without a rule is named")
   func unplaced() {
-    for table in LayoutTable.all {
+    for (family, table) in FamilyList.all.tables {
       let rule = table.rules[0]
-      let faults = table.withRules { Array($0.dropFirst()) }.faults()
+      let faults = table.withRules { Array($0.dropFirst()) }.faults(in: family)
       #expect(faults.contains { $0.contains(rule.canonical[0].text) })
     }
   }
 
   @Test("A layer on one side only, and two weights that become two, are named")
   func forms() {
-    for table in LayoutTable.all {
+    for (family, table) in FamilyList.all.tables {
       let name = table.rules[0].canonical[0].text
       let perLayer = table.withRules { [LayoutRule(name, "all.{layer}")] + $0.dropFirst() }
-      #expect(perLayer.faults().contains { $0.contains("all.{layer}") })
+      #expect(perLayer.faults(in: family).contains { $0.contains("all.{layer}") })
       let two = table.withRules { [LayoutRule([name, name], ["a", "b"])] + $0.dropFirst() }
-      #expect(two.faults().contains { $0.contains("a + b") })
+      #expect(two.faults(in: family).contains { $0.contains("a + b") })
     }
   }
 }

@@ -1,5 +1,6 @@
 import CheckpointBytes
 import LayoutRules
+import ModelFamilies
 import TestSupport
 import Testing
 import ToolCommands
@@ -283,7 +284,7 @@ struct LayoutCommandTests {
         ": tensor '\(embeddings)': its vocabulary is 0, expected at least 1"))
     #expect(
       try refusal(model.file, configuration: model.configuration(heads: 4)).contains(
-        "4 heads do not divide the width 6"))
+        "hidden_size 6 is no multiple of 4 heads"))
   }
 
   @Test("Names that no terminal should see are escaped, and layers of any number refused")
@@ -315,7 +316,7 @@ struct LayoutCommandTests {
     try directory.write(model.file, configuration: model.configuration(heads: 4))
     let listed = ToolRun("inspect", source)
     #expect(listed.output.contains("model: BertForMaskedLM in layout transformers"))
-    #expect(listed.output.contains("4 heads do not divide the width 6"))
+    #expect(listed.output.contains("hidden_size 6 is no multiple of 4 heads"))
   }
 
   @Test(

@@ -1,5 +1,6 @@
 import CheckpointBytes
 import LayoutRules
+import ModelFamilies
 import TestSupport
 import Testing
 import ToolCommands
@@ -19,7 +20,7 @@ struct LayoutReceiptTests {
 
   @Test(
     "A dry run lists every name of the source, every parameter and every written name once",
-    arguments: Layout.allCases, ModelFamily.allCases)
+    arguments: Layout.allCases, FamilyList.all.families)
   func everyName(layout: Layout, family: ModelFamily) throws {
     for model in try samples(family, in: layout) {
       let directory = try TemporaryDirectory()
@@ -77,7 +78,7 @@ struct LayoutReceiptTests {
 
   @Test(
     "A model has one digest in every container, order, wrapper and layout that holds it all",
-    arguments: ModelFamily.allCases)
+    arguments: FamilyList.all.families)
   func oneDigest(family: ModelFamily) throws {
     var fromTensorFlow = 0
     var fromKerasHub = 0
@@ -130,7 +131,7 @@ struct LayoutReceiptTests {
 
   @Test(
     "To a layout and back gives the same file, for one layer, three heads and an inner width",
-    arguments: ModelFamily.allCases)
+    arguments: FamilyList.all.families)
   func thereAndBack(family: ModelFamily) throws {
     var journeys = 0
     for head in family.heads {

@@ -1,5 +1,6 @@
 import CheckpointBytes
 import LayoutRules
+import ModelFamilies
 import TestSupport
 import Testing
 import ToolCommands

@@ -1,5 +1,6 @@
 import CheckpointBytes
 import LayoutRules
+import ModelFamilies
 import OrderedCollections
 import TensorValues
 import TestSupport
@@ -53,7 +54,7 @@ struct SmallModel {
       "type_vocab_size": \(architecture.sizes.tokenTypes)
       """
     return """
-      {"model_type": "\(architecture.family.rawValue)", "architectures": ["\(name)"], \
+      {"model_type": "\(architecture.family.name)", "architectures": ["\(name)"], \
       "vocab_size": \(vocabulary), \(sizes)\(more)}
       """
   }

@@ -1,5 +1,6 @@
 import CheckpointBytes
 import LanguageModels
+import ModelFamilies
 import OrderedCollections
 import TensorValues
 import TestSupport

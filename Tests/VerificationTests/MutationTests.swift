@@ -1,6 +1,7 @@
 import CheckpointBytes
 import LanguageModels
 import LayoutRules
+import ModelFamilies
 import TensorValues
 import Testing
 import Verification

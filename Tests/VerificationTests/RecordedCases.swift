@@ -2,6 +2,7 @@ import CheckpointBytes
 import Checkpoints
 import LanguageModels
 import LayoutRules
+import ModelFamilies
 import OrderedCollections
 import TestSupport
 import Testing

@@ -147,7 +147,7 @@ struct LoadingTests {
     for (name, remedy) in [
       ("BertForMaskLM", "did you mean BertForMaskedLM?"), ("bertmodel", "did you mean BertModel?"),
       ("robertaForCausalLm", "did you mean RobertaForCausalLM?"),
-      ("T5Model", "there are BertModel, BertForPreTraining, "), ("", "there are BertModel, "),
+      ("T5Model", "there are BertModel, BertForMaskedLM, "), ("", "there are BertModel, "),
     ] {
       let error = #expect(throws: CheckpointError.self) {
         _ = try loadLanguageModel(from: directory, class: name)

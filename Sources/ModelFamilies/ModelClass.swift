@@ -1,4 +1,5 @@
 public import CheckpointBytes
+public import LanguageModels
 public import LayoutRules
 public import WeightGraph
 
@@ -30,7 +31,8 @@ public struct ModelClass: Sendable {
     guard let found = ModelClass(named: first) else {
       throw reader.failure(
         .unsupported, "architectures", "no class \(quoted(first)) here",
-        remedy: "supported are Transformers' classes of BERT, GPT-2 and RoBERTa")
+        remedy: "supported are Transformers' classes of "
+          + FamilyList.all.families.map(\.name).joined(separator: ", "))
     }
     self = found
   }
@@ -51,17 +53,7 @@ public struct ModelClass: Sendable {
     return "there are \(own.joined(separator: ", "))"
   }
 
-  private static let types: [any LanguageModel.Type] = [
-    BertModel.self, BertForPreTraining.self, BertForMaskedLM.self, BertLMHeadModel.self,
-    BertForNextSentencePrediction.self, BertForSequenceClassification.self,
-    BertForTokenClassification.self, BertForQuestionAnswering.self, BertForMultipleChoice.self,
-    GPT2Model.self, GPT2LMHeadModel.self, GPT2DoubleHeadsModel.self,
-    GPT2ForSequenceClassification.self, GPT2ForTokenClassification.self,
-    GPT2ForQuestionAnswering.self,
-    RobertaModel.self, RobertaForMaskedLM.self, RobertaForCausalLM.self,
-    RobertaForSequenceClassification.self, RobertaForTokenClassification.self,
-    RobertaForQuestionAnswering.self, RobertaForMultipleChoice.self,
-  ]
+  private static let types = FamilyList.known.flatMap { $0.classes }
 
   /// Loads a model of the class from a checkpoint's weights and its `config.json`.
   ///
@@ -72,18 +64,5 @@ public struct ModelClass: Sendable {
   ) throws(CheckpointError) -> any LanguageModel {
     try type.init(
       weights: weights, document: configuration, file: file, options: options)
-  }
-}
-
-extension LanguageModel {
-  /// Binds a checkpoint's weights and takes those that the model needs; the settings are those of a `config.json`.
-  ///
-  /// - Throws: what ``ModelConfig/init(_:file:)`` and ``LanguageModel/init(weights:configuration:options:)`` throw.
-  public init(
-    weights: WeightGraph, document: JSONValue, file: String? = nil,
-    options: LoadOptions = LoadOptions()
-  ) throws(CheckpointError) {
-    try self.init(
-      weights: weights, configuration: try Configuration(document, file: file), options: options)
   }
 }

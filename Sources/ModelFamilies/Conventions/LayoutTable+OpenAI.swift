@@ -1,3 +1,5 @@
+internal import LayoutRules
+
 extension LayoutTable {
   /// The names of OpenAI's GPT-2 (`model.py` of `openai/gpt-2`): a Conv1D is `[1, in, out]`, and the output is tied.
   static let openAI: LayoutTable = {
@@ -24,7 +26,7 @@ extension LayoutTable {
       + convolution("mlp.c_fc", .hidden, .intermediate)
       + convolution("mlp.c_proj", .intermediate, .hidden) + norm("{body}ln_f", "model/ln_f")
     return LayoutTable(
-      layout: .openAI, family: .gpt2, rules: rules, heads: [.base, .causalLM],
+      layout: .openAI, rules: rules, heads: [.base, .causalLM],
       taskHeads: [.causalLM])
   }()
 }

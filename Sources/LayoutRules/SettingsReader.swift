@@ -1,4 +1,4 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 
 /// Takes settings out of a `config.json`: typed, with the defaults of the reference's class, and nothing overlooked.
 ///
@@ -7,22 +7,47 @@ internal import CheckpointBytes
 /// (`modeling_bert.py`, `modeling_gpt2.py`, `modeling_roberta.py`, `modeling_utils.py`, `masking_utils.py`,
 /// `configuration_utils.py`, Transformers 5.23). Every other key becomes an attribute that nobody looks at there, so it
 /// cannot change a number and is accepted here.
-struct SettingsReader {
+package struct SettingsReader {
   private let values: [ExactName: JSONValue]
-  private let file: String?
+  package let file: String?
+  /// What stands before a key in errors: `config.` inside KerasHub's serialised objects.
+  private let prefix: String
 
-  init(_ document: JSONValue, file: String?) throws(CheckpointError) {
+  package init(_ document: JSONValue, file: String?) throws(CheckpointError) {
+    try self.init(document, file: file, prefix: "")
+  }
+
+  private init(
+    _ document: JSONValue, file: String?, prefix: String
+  ) throws(CheckpointError) {
     guard let members = document.members else {
       throw CheckpointError(
-        .malformed, CheckpointError.Site(file: file), "expected a JSON object with settings")
+        .malformed,
+        CheckpointError.Site(
+          file: file, field: prefix.isEmpty ? "configuration" : String(prefix.dropLast())),
+        "expected a JSON object")
     }
     values = Dictionary(
       members.map { ($0.key, $0.value) }, uniquingKeysWith: { _, last in last })
     self.file = file
+    self.prefix = prefix
+  }
+
+  /// The object under a key.
+  package func object(_ key: ExactName) throws(CheckpointError) -> SettingsReader {
+    guard let value = setValue(key) else { throw missing(key) }
+    return try SettingsReader(value, file: file, prefix: prefix + key.string + ".")
+  }
+
+  /// True if something is said under a key.
+  package func has(_ key: ExactName) -> Bool { setValue(key) != nil }
+
+  private func missing(_ key: ExactName) -> CheckpointError {
+    failure(.notFound, key, "the key is not there")
   }
 
   /// The value under a key; nil if the key is not there.
-  func value(_ key: ExactName) -> JSONValue? { values[key] }
+  package func value(_ key: ExactName) -> JSONValue? { values[key] }
 
   /// The value under a key; nil if the key is not there or its value is null.
   private func setValue(_ key: ExactName) -> JSONValue? {
@@ -31,39 +56,42 @@ struct SettingsReader {
   }
 
   /// An error about a key.
-  func failure(
+  package func failure(
     _ kind: FailureKind, _ key: ExactName, _ problem: String, remedy: String? = nil
   ) -> CheckpointError {
     CheckpointError(
-      kind, CheckpointError.Site(file: file, field: key.string), problem, remedy: remedy)
+      kind, CheckpointError.Site(file: file, field: prefix + key.string), problem, remedy: remedy)
   }
 
   private func wrongType(_ key: ExactName, _ expected: String) -> CheckpointError {
     failure(.malformed, key, "expected \(expected), found \(shown(value(key) ?? .null))")
   }
 
-  func optionalInteger(_ key: ExactName, default fallback: Int?) throws(CheckpointError) -> Int? {
+  package func optionalInteger(_ key: ExactName, default fallback: Int?) throws(CheckpointError)
+    -> Int?
+  {
     guard let value = value(key) else { return fallback }
     if value == .null { return nil }
     guard let number = value.integer else { throw wrongType(key, "an integer or null") }
     return number
   }
 
-  func integer(_ key: ExactName, default fallback: Int) throws(CheckpointError) -> Int {
-    guard let value = value(key) else { return fallback }
+  /// A number above zero, of things that there are; an error where neither it nor a default is there.
+  package func count(
+    _ key: ExactName, default fallback: Int? = nil
+  ) throws(CheckpointError) -> Int {
+    guard let value = value(key) else {
+      guard let fallback else { throw missing(key) }
+      return fallback
+    }
     guard let number = value.integer else { throw wrongType(key, "an integer") }
-    return number
-  }
-
-  /// A number above zero, of things that there are.
-  func count(_ key: ExactName, default fallback: Int) throws(CheckpointError) -> Int {
-    let number = try integer(key, default: fallback)
     guard number > 0 else { throw failure(.malformed, key, "expected at least 1, found \(number)") }
     return number
   }
 
   /// One integer, a list of them, or null, which is none.
-  func integers(_ key: ExactName, default fallback: [Int]) throws(CheckpointError) -> [Int] {
+  package func integers(_ key: ExactName, default fallback: [Int]) throws(CheckpointError) -> [Int]
+  {
     guard let value = value(key) else { return fallback }
     if value == .null { return [] }
     if let number = value.integer { return [number] }
@@ -76,7 +104,8 @@ struct SettingsReader {
     }
   }
 
-  func number(_ key: ExactName, default fallback: Double) throws(CheckpointError) -> Double {
+  package func number(_ key: ExactName, default fallback: Double) throws(CheckpointError) -> Double
+  {
     guard let value = value(key) else { return fallback }
     guard case .number(let number) = value, number.double.isFinite else {
       throw wrongType(key, "a number")
@@ -84,35 +113,36 @@ struct SettingsReader {
     return number.double
   }
 
-  func optionalNumber(_ key: ExactName) throws(CheckpointError) -> Double? {
+  package func optionalNumber(_ key: ExactName) throws(CheckpointError) -> Double? {
     guard setValue(key) != nil else { return nil }
     return try number(key, default: 0)
   }
 
-  func optionalBoolean(_ key: ExactName) throws(CheckpointError) -> Bool? {
+  package func optionalBoolean(_ key: ExactName) throws(CheckpointError) -> Bool? {
     guard setValue(key) != nil else { return nil }
     return try boolean(key, default: false)
   }
 
-  func boolean(_ key: ExactName, default fallback: Bool) throws(CheckpointError) -> Bool {
+  package func boolean(_ key: ExactName, default fallback: Bool) throws(CheckpointError) -> Bool {
     guard let value = value(key) else { return fallback }
     guard case .boolean(let truth) = value else { throw wrongType(key, "true or false") }
     return truth
   }
 
-  func optionalString(_ key: ExactName) throws(CheckpointError) -> String? {
+  package func optionalString(_ key: ExactName) throws(CheckpointError) -> String? {
     guard let value = setValue(key) else { return nil }
     guard let text = value.string else { throw wrongType(key, "a string") }
     return text
   }
 
-  func string(_ key: ExactName, default fallback: String) throws(CheckpointError) -> String {
+  package func string(_ key: ExactName, default fallback: String) throws(CheckpointError) -> String
+  {
     guard let value = value(key) else { return fallback }
     guard let text = value.string else { throw wrongType(key, "a string") }
     return text
   }
 
-  func strings(_ key: ExactName) throws(CheckpointError) -> [String] {
+  package func strings(_ key: ExactName) throws(CheckpointError) -> [String] {
     guard let value = setValue(key) else { return [] }
     guard let elements = value.elements else { throw wrongType(key, "a list of strings") }
     return try elements.map { (element) throws(CheckpointError) in
@@ -122,7 +152,7 @@ struct SettingsReader {
   }
 
   /// Refuses a setting unless it has a value at which it changes nothing.
-  func require(
+  package func require(
     _ key: ExactName, oneOf allowed: [JSONValue], supported: String
   ) throws(CheckpointError) {
     guard let value = value(key), !allowed.contains(value) else { return }
@@ -130,14 +160,14 @@ struct SettingsReader {
   }
 
   /// The error for a value that would change what the model computes.
-  func unsupported(_ key: ExactName, supported: String) -> CheckpointError {
+  package func unsupported(_ key: ExactName, supported: String) -> CheckpointError {
     failure(
       .unsupported, key, "\(shown(value(key) ?? .null)) changes what the model computes",
       remedy: "supported is \(supported)")
   }
 
   /// Refuses a setting unless it is null or the number at which it changes nothing.
-  func require(_ key: ExactName, equals neutral: Double) throws(CheckpointError) {
+  package func require(_ key: ExactName, equals neutral: Double) throws(CheckpointError) {
     if case .number(let number)? = value(key), number.double == neutral { return }
     try require(key, oneOf: [.null], supported: "\(neutral)")
   }
@@ -149,7 +179,7 @@ struct SettingsReader {
 
 extension SettingsReader {
   /// Refuses what the reference's code would act upon in every family, and this does not implement.
-  func refuseUnsupported() throws(CheckpointError) {
+  package func refuseUnsupported() throws(CheckpointError) {
     let no: [JSONValue] = [.boolean(false), .null]
     try require("is_encoder_decoder", oneOf: no, supported: "false")
     try require("add_cross_attention", oneOf: no, supported: "false")
@@ -168,38 +198,14 @@ extension SettingsReader {
   /// upon it where it is there: false or null gives a causal model the mask of one that looks ahead
   /// (`create_causal_mask` of `masking_utils.py`), and true makes a model that looks ahead causal, though only where its
   /// mask hides nothing (`sdpa_attention_forward`).
-  func requireCausality(_ isCausal: Bool) throws(CheckpointError) {
+  package func requireCausality(_ isCausal: Bool) throws(CheckpointError) {
     try require(
       "is_causal", oneOf: isCausal ? [.boolean(true)] : [.boolean(false), .null],
       supported: "\(isCausal) for this model")
   }
 
-  /// What attention gives where a token may see nothing: elsewhere the reference's implementations agree but for rounding.
-  /// It takes the name of one from the configuration too (`PreTrainedConfig.__post_init__`).
-  func blindRows() throws(CheckpointError) -> RunOptions.BlindRows? {
-    var isEager = false
-    for key: ExactName in ["attn_implementation", "_attn_implementation"] {
-      try require(
-        key, oneOf: [.null, .string("sdpa"), .string("eager")],
-        supported: "\"sdpa\" and \"eager\"")
-      if value(key) == .string("eager") { isEager = true }
-    }
-    return isEager ? .average : nil
-  }
-
-  func problemType() throws(CheckpointError) -> ProblemType? {
-    guard let text = try optionalString("problem_type") else { return nil }
-    guard let problem = ProblemType(rawValue: text) else {
-      throw failure(
-        .malformed, "problem_type",
-        "expected one of \(ProblemType.allCases.map(\.rawValue).joined(separator: ", ")), "
-          + "found \(quoted(text))")
-    }
-    return problem
-  }
-
   /// Refuses a configuration of another family.
-  func requireModelType(_ expected: String) throws(CheckpointError) {
+  package func requireModelType(_ expected: String) throws(CheckpointError) {
     guard let found = try optionalString("model_type"), found != expected else { return }
     throw failure(
       .mismatch, "model_type", "expected \(quoted(expected)), found \(quoted(found))")

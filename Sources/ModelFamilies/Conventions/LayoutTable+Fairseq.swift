@@ -1,3 +1,5 @@
+internal import LayoutRules
+
 extension LayoutTable {
   /// fairseq's RoBERTa (`fairseq/models/roberta/model.py` and its `upgrade_state_dict_named`). The first files have one
   /// packed matrix of query, key and value (`in_proj`), the later ones three. Independently of that the body was first
@@ -45,7 +47,7 @@ extension LayoutTable {
     rules += module("classifier.out_proj", "classification_heads.{task}.out_proj")
     let unused = "the language model's head: this model does not use it"
     return LayoutTable(
-      layout: .fairseq, family: .roberta, rules: rules,
+      layout: .fairseq, rules: rules,
       heads: [.base, .maskedLM, .causalLM, .sequenceClassification],
       taskHeads: [.sequenceClassification],
       absent: [.tokenTypes(of: "fairseq"), .pooler(of: "fairseq")],
@@ -55,21 +57,5 @@ extension LayoutTable {
         KnownExtra(head + "(dense|layer_norm).(weight|bias)", unused),
         KnownExtra(head + "(weight|bias)", unused),
       ])
-  }
-}
-
-extension AbsentParameter {
-  /// RoBERTa has one token type, which is added to every token: only as zeros, which is to add none, it changes nothing, and as zeros
-  /// Transformers' own conversion adds it (`convert_roberta_original_pytorch_checkpoint_to_pytorch.py`, 4.41).
-  static func tokenTypes(of program: String) -> AbsentParameter {
-    AbsentParameter(
-      "{body}embeddings.token_type_embeddings.weight", "\(program)'s RoBERTa has no token types",
-      zeros: [.tokenTypes: 1])
-  }
-
-  /// RoBERTa's heads take the first token as it is.
-  static func pooler(of program: String) -> AbsentParameter {
-    AbsentParameter(
-      "{body}pooler.dense.(weight|bias)", "\(program)'s RoBERTa has no pooler")
   }
 }

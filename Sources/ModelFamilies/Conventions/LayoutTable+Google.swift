@@ -1,3 +1,5 @@
+internal import LayoutRules
+
 extension LayoutTable {
   /// The names of Google's BERT, as its TensorFlow 1 checkpoints have them (`modeling.py`, `run_classifier.py`,
   /// `run_squad.py`): kernels transposed, the matrices of the heads not.
@@ -33,7 +35,7 @@ extension LayoutTable {
       rules += LayoutRule.pair(canonical, foreign + "output_weights", foreign + "output_bias")
     }
     return LayoutTable(
-      layout: .google, family: .bert, rules: rules,
+      layout: .google, rules: rules,
       heads: [
         .base, .maskedLM, .preTraining, .nextSentence, .sequenceClassification, .questionAnswering,
       ],

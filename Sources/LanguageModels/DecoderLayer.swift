@@ -1,0 +1,51 @@
+internal import CheckpointBytes
+internal import LayoutRules
+internal import TensorEngine
+
+/// One layer of a decoder: `GPT2Block` with its `GPT2Attention` and `GPT2MLP` (`modeling_gpt2.py`, Transformers 5.23).
+struct DecoderLayer: Sendable {
+  private let attentionNorm: LayerNormWeights
+  /// Query, key and value as one product.
+  private let qkv: LinearWeights
+  private let attentionDense: LinearWeights
+  private let outputNorm: LayerNormWeights
+  private let intermediate: LinearWeights
+  private let activation: Activation
+  private let output: LinearWeights
+  private let heads: Int
+  private let scale: Float
+
+  init<Family>(
+    _ layer: ParameterScope, _ names: DecoderDescription,
+    _ configuration: PretrainedConfig<Family>, number: Int
+  ) throws(CheckpointError) {
+    let epsilon = configuration.layerNormEpsilon
+    attentionNorm = try layer[names.attentionNorm].norm(epsilon: epsilon)
+    qkv = try layer[names.queryKeyValue].convolution()
+    attentionDense = try layer[names.attentionDense].convolution()
+    outputNorm = try layer[names.outputNorm].norm(epsilon: epsilon)
+    intermediate = try layer[names.intermediate].convolution()
+    activation = try configuration.bodyActivation()
+    output = try layer[names.output].convolution()
+    heads = configuration.headCount
+    var scale = 1.0
+    if configuration.scalesAttention {
+      scale /= Double(configuration.hiddenSize / configuration.headCount).squareRoot()
+    }
+    if configuration.scalesAttentionByLayer { scale /= Double(number + 1) }
+    self.scale = Float(scale)
+  }
+
+  /// What the layer makes of its input, `[tokens, hidden]`.
+  func callAsFunction(
+    _ hidden: Tensor, number: Int, _ pass: ForwardPass
+  ) throws(EngineError) -> Tensor {
+    let context = pass.context
+    let qkv = try linear(try layerNorm(hidden, attentionNorm, in: context), qkv, in: context)
+    let seen = try pass.attend(qkv, heads: heads, scale: scale, layer: number)
+    let attended = try linear(seen, attentionDense, adding: hidden, in: context)
+    let normed = try layerNorm(attended, outputNorm, in: context)
+    let inner = try linear(normed, intermediate, activation: activation, in: context)
+    return try linear(inner, output, adding: attended, in: context)
+  }
+}

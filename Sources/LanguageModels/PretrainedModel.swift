@@ -1,0 +1,110 @@
+public import CheckpointBytes
+public import LayoutRules
+internal import TensorEngine
+
+/// A model of a family with a head: each of Transformers' classes is one of these, under its name there.
+///
+/// What it gives, its class says; see the aliases beside the families.
+public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: LanguageModel {
+  /// What stands on the body.
+  public static var head: ModelHead { Head.head }
+  /// What was loaded.
+  public let info: ModelInfo<PretrainedConfig<Family>>
+  private let body: any ModelBody
+  private let ranks: Set<Int>
+  private let outputs: [Output]
+
+  /// One result with its weights.
+  private struct Output: Sendable {
+    let described: HeadOutput
+    let steps: HeadSteps
+  }
+
+  /// See ``LanguageModel``.
+  public init(
+    _ parameters: ModelParameters<PretrainedConfig<Family>>
+  ) throws(CheckpointError) {
+    let definition = Family.family.definition
+    guard let described = definition.heads[Head.head] else {
+      throw inputFailure(
+        .unsupported, "architectures", "\(Family.family) has no head \(Head.head)")
+    }
+    try parameters.configuration.check(described)
+    info = ModelInfo(parameters)
+    ranks = described.ranks
+    outputs = try described.outputs.map { (output) throws(CheckpointError) in
+      Output(described: output, steps: try HeadSteps(output.steps, parameters))
+    }
+    let decoder = outputs.lazy.compactMap(\.steps.decoder).first
+    switch definition.body {
+    case .encoder(let names): body = try EncoderBody(parameters, names, decoder: decoder)
+    case .decoder(let names): body = try DecoderBody(parameters, names, decoder: decoder)
+    }
+  }
+
+  /// See ``LanguageModel``.
+  public func run(
+    _ inputs: ModelInputs, _ options: RunOptions
+  ) throws(CheckpointError) -> ModelOutputs {
+    var inputs = inputs
+    var chosen: TokenArray?
+    if outputs.contains(where: { $0.described.source == .summary }) {
+      chosen = inputs.choiceTokenIDs
+      inputs.choiceTokenIDs = nil
+    }
+    let tokens = try body.tokens(inputs)
+    if !ranks.contains(tokens.dimensions.count) {
+      try tokens.require(rank: ranks.max() ?? 2, in: Self.className)
+    }
+    let rows = try outputs.map { (output) throws(CheckpointError) in
+      try HeadRows(output.described.source, in: tokens, configuration, chosen: chosen)
+    }
+    let pass = try ForwardPass(
+      tokens, configuration, options: options,
+      needed: body.needed(tokens) + rows.flatMap(\.places), in: body.context)
+    let hidden = try engine { () throws(EngineError) in try body(pass) }
+    let result = BodyResult(tokens: tokens, pass: pass, hidden: hidden)
+    return try result.outputs { (found) throws(EngineError) in
+      // What goes into the norm behind the layers is recorded before it gets the extents of the result.
+      if configuration.normsLastHiddenState {
+        found.reshapeLast("hidden_states", tokens.dimensions + [hidden.columns])
+      }
+      for (output, rows) in zip(outputs, rows) {
+        guard let states = try rows.states(result, body) else { continue }
+        let columns = try output.steps(states, in: body.context)
+        let name = output.described.name
+        switch (output.described.form, rows.extents) {
+        case (.spans, _): try result.appendSpans(columns, to: &found)
+        case (.columns, nil): try result.append(name, columns, to: &found)
+        case (.columns, let extents?):
+          found.append(name, extents + [columns.columns], [columns])
+        case (.choices, let extents): found.append(name, extents ?? [], [columns])
+        }
+      }
+    }
+  }
+}
+
+extension PretrainedModel: CausalLanguageModel where Head: GeneratingHead {
+  /// The search for tokens.
+  public var generator: TextGenerator {
+    let (body, steps) = (body, outputs[0].steps)
+    return TextGenerator(info, tables: body.tables, typesWithout: body.typesWithout) {
+      (pass, rows) throws(EngineError) in
+      try steps(try gatherRows(try body(pass), rows, in: body.context), in: body.context)
+    }
+  }
+}
+
+extension PretrainedConfig {
+  /// Refuses settings with which a head gives something else.
+  fileprivate func check(_ head: HeadDescription) throws(CheckpointError) {
+    guard head.outputs.contains(where: { $0.source == .summary }) else { return }
+    for (key, isSet) in [
+      ("summary_use_proj", projectsSummary), ("summary_proj_to_labels", projectsSummaryToLabels),
+    ] where !isSet {
+      throw inputFailure(
+        .unsupported, key, "false: the choice would be no number", remedy: "supported is true")
+    }
+  }
+}

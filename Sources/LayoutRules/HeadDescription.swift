@@ -1,0 +1,115 @@
+/// A head as Transformers has it for a family: what it makes of the body's states.
+package struct HeadDescription: Sendable {
+  /// The class in Transformers 5.23.
+  package let className: String
+  /// True if the body is built with a pooler.
+  package var usesPooler: Bool
+  /// What it gives, in this order.
+  package let outputs: [HeadOutput]
+  /// The extents of its inputs: 2 for `[batch, sequence]`, 3 for `[batch, choices, sequence]`.
+  package var ranks: Set<Int>
+  /// True if Transformers 4.41 has a TensorFlow class for it.
+  package var hasTensorFlow: Bool
+  /// The task's class in KerasHub 0.32; nil for a backbone alone, or if it has no such task.
+  package var kerasHubTask: String?
+
+  package init(
+    _ className: String, usesPooler: Bool = false, ranks: Set<Int> = [2],
+    hasTensorFlow: Bool = true, kerasHubTask: String? = nil, _ outputs: [HeadOutput]
+  ) {
+    self.className = className
+    self.usesPooler = usesPooler
+    self.ranks = ranks
+    self.hasTensorFlow = hasTensorFlow
+    self.kerasHubTask = kerasHubTask
+    self.outputs = outputs
+  }
+
+  /// The modules, without those of the body.
+  ///
+  /// - Parameter words: The body's word embeddings.
+  func modules(words: String) -> [ModuleTemplate] {
+    outputs.flatMap { output in
+      // A bias that the scores only refer to is a parameter of the head, made before all others.
+      let biases = output.steps.compactMap { step -> ModuleTemplate? in
+        guard case .scores(_, .tied(let bias)) = step else { return nil }
+        return ModuleTemplate(bias, .vector(.vocabulary))
+      }
+      return biases
+        + output.steps.map { step in
+          switch step {
+          case .linear(let name, let out, _, let hasBias):
+            ModuleTemplate(name, .linear(out: out, in: .hidden, hasBias: hasBias))
+          case .norm(let name): ModuleTemplate(name, .norm)
+          case .scores(let name, let bias):
+            ModuleTemplate(name, .scores(words: "{body}" + words + ".weight", bias: bias))
+          }
+        }
+    }
+  }
+}
+
+/// One output of a head.
+package struct HeadOutput: Sendable {
+  /// What it is made of.
+  package enum Source: Sendable, Hashable {
+    /// The states of all tokens.
+    case tokens
+    /// The state of the first token.
+    case firstToken
+    /// The pooler's result.
+    case pooler
+    /// The state of the last token that is no padding.
+    case lastToken
+    /// The row that `summary_type` says, or the mean of several.
+    case summary
+  }
+
+  /// How its numbers are laid out.
+  package enum Form: Sendable, Hashable {
+    /// As many columns as the last step gives.
+    case columns
+    /// Two columns that are an output each: `start_logits` and `end_logits`.
+    case spans
+    /// One number for each sequence, which are choices of one text.
+    case choices
+  }
+
+  /// The name in Transformers' outputs.
+  package let name: String
+  package let source: Source
+  package let steps: [HeadStep]
+  package let form: Form
+
+  package init(
+    _ name: String, of source: Source, _ steps: [HeadStep] = [], form: Form = .columns
+  ) {
+    self.name = name
+    self.source = source
+    self.steps = steps
+    self.form = form
+  }
+}
+
+/// One step of a head.
+package enum HeadStep: Sendable {
+  /// What follows a linear map.
+  package enum Function: Sendable, Hashable {
+    case none
+    case tanh
+    case relu
+    /// The exact GELU, whatever the configuration says.
+    case gelu
+    /// The body's activation.
+    case configured
+    /// `summary_activation`.
+    case summary
+  }
+
+  /// A linear map of the model's width.
+  case linear(String, Extent, Function = .none, hasBias: Bool = true)
+  /// A layer norm.
+  case norm(String)
+  /// The scores of all tokens.
+  case scores(String, ModuleTemplate.ScoreBias = .none)
+}
