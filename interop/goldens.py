@@ -18,7 +18,10 @@ BERT = dict(
     vocab_size=97, hidden_size=48, num_hidden_layers=3, num_attention_heads=4, intermediate_size=80,
     max_position_embeddings=40)
 GPT2 = dict(vocab_size=97, n_embd=48, n_layer=3, n_head=4, n_inner=80, n_positions=40, pad_token_id=96)
+DISTILBERT = dict(vocab_size=97, dim=48, n_layers=3, n_heads=4, hidden_dim=80, max_position_embeddings=40)
 CLASSES = {
+    "DistilBertModel": {}, "DistilBertForMaskedLM": {}, "DistilBertForSequenceClassification": LABELS,
+    "DistilBertForTokenClassification": LABELS, "DistilBertForQuestionAnswering": {}, "DistilBertForMultipleChoice": {},
     "BertModel": {}, "BertForPreTraining": {}, "BertForMaskedLM": {}, "BertLMHeadModel": {"is_decoder": True},
     "BertForNextSentencePrediction": {}, "BertForSequenceClassification": LABELS, "BertForTokenClassification": LABELS,
     "BertForQuestionAnswering": {}, "BertForMultipleChoice": {},
@@ -51,6 +54,8 @@ def check(report, tool, folder):
 def save(name, changes, directory):
     if name.startswith("GPT2"):
         config = transformers.GPT2Config(**GPT2 | changes)
+    elif name.startswith("DistilBert"):
+        config = transformers.DistilBertConfig(**DISTILBERT | changes)
     elif name.startswith("Roberta"):
         config = transformers.RobertaConfig(**BERT | {"type_vocab_size": 1} | changes)
     else:
@@ -88,7 +93,7 @@ def check_class(tool, folder, directory):
     other.mkdir()
     (other / "model.safetensors").symlink_to(directory / "model.safetensors")
     config = json.loads((directory / "config.json").read_text())
-    config["activation_function" if "activation_function" in config else "hidden_act"] = "relu"
+    config[next(key for key in ("activation_function", "hidden_act", "activation") if key in config)] = "relu"
     (other / "config.json").write_text(json.dumps(config))
     found = json.loads(tool.expect(1, "verify", other, "--golden", golden, "--json").output)
     require(found["first_divergence"]["name"], "hidden_states.1", "first divergence")

@@ -14,6 +14,8 @@ CLASSES = {
     "BertModel": {}, "BertForPreTraining": {}, "BertForMaskedLM": {}, "BertLMHeadModel": DECODER,
     "BertForNextSentencePrediction": {}, "BertForSequenceClassification": LABELLED, "BertForTokenClassification": LABELLED,
     "BertForQuestionAnswering": {}, "BertForMultipleChoice": {},
+    "DistilBertModel": {}, "DistilBertForMaskedLM": {}, "DistilBertForSequenceClassification": LABELLED,
+    "DistilBertForTokenClassification": LABELLED, "DistilBertForQuestionAnswering": {}, "DistilBertForMultipleChoice": {},
     "GPT2Model": {}, "GPT2LMHeadModel": {}, "GPT2DoubleHeadsModel": {}, "GPT2ForSequenceClassification": LABELLED,
     "GPT2ForTokenClassification": LABELLED, "GPT2ForQuestionAnswering": {},
     "RobertaModel": {}, "RobertaForMaskedLM": {}, "RobertaForCausalLM": DECODER, "RobertaForSequenceClassification": LABELLED,
@@ -26,6 +28,10 @@ def configuration(name, width, layers, heads, positions, **changes):
         return transformers.GPT2Config(**dict(
             vocab_size=VOCABULARY, n_embd=width, n_layer=layers, n_head=heads, n_positions=positions, pad_token_id=0,
             bos_token_id=2, eos_token_id=2) | CLASSES[name] | changes)
+    if name.startswith("DistilBert"):
+        return transformers.DistilBertConfig(**dict(
+            vocab_size=VOCABULARY, dim=width, n_layers=layers, n_heads=heads, hidden_dim=4 * width,
+            max_position_embeddings=positions) | CLASSES[name] | changes)
     fields = dict(
         vocab_size=VOCABULARY, hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads,
         intermediate_size=4 * width, max_position_embeddings=positions, type_vocab_size=2) | CLASSES[name]

@@ -162,7 +162,11 @@ extension RecognizedModel {
     var model = try RecognizedModel(source, task: task)
     if let configuration {
       var family: ModelFamily?
-      if model.isFamilyLikelyOnly, configuration.family != model.architecture.family {
+      let isVariant =
+        configuration.family.definition.variantOf == model.architecture.family.name
+      if configuration.family != model.architecture.family,
+        isVariant || model.isFamilyLikelyOnly
+      {
         family = configuration.family
         model = try RecognizedModel(source, family: family, task: task)
       }

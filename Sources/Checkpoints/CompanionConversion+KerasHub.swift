@@ -85,7 +85,8 @@ extension CompanionConversion {
     else { return }
     let settings = document["config"]
     var members: [(String, JSONValue)] = []
-    if family.definition.tokenizer.kind == .wordPiece {
+    switch family.definition.tokenizer.kind {
+    case .wordPiece:
       try copyAsset("vocabulary.txt", as: "vocab.txt", &plan)
       members = [
         ("tokenizer_class", .string(family.definition.tokenizer.classNames[0])),
@@ -93,13 +94,17 @@ extension CompanionConversion {
         ("strip_accents", settings?["strip_accents"] ?? .boolean(false)),
         ("tokenize_chinese_chars", settings?["split_on_cjk"] ?? .boolean(true)),
       ]
-    } else {
+    case .bytePair:
       try copyAsset("vocabulary.json", as: "vocab.json", &plan)
       try putMerges(&plan)
       members = [
         ("tokenizer_class", .string(family.definition.tokenizer.classNames[0])),
         ("add_prefix_space", settings?["add_prefix_space"] ?? .boolean(false)),
       ]
+    case .unigram:
+      // SentencePiece's own file, which both read, and number in the same way.
+      try copyAsset("vocabulary.spm", as: "sentencepiece.bpe.model", &plan)
+      members = [("tokenizer_class", .string(family.definition.tokenizer.classNames[0]))]
     }
     let length = architecture.sizes.positions - family.unusedPositions
     members.append(("model_max_length", .integer(length)))
@@ -119,9 +124,10 @@ extension CompanionConversion {
 
   /// The ids of the tokens in the preset's vocabulary; nil if it has none.
   private func kerasHubVocabulary() throws(CheckpointError) -> [ExactName: Int]? {
-    let isList = family.definition.tokenizer.kind == .wordPiece
-    let path = "assets/tokenizer/vocabulary." + (isList ? "txt" : "json")
-    if family.definition.tokenizer.kind == .wordPiece {
+    let kind = family.definition.tokenizer.kind
+    if kind == .unigram { return nil }
+    let path = "assets/tokenizer/vocabulary." + (kind == .wordPiece ? "txt" : "json")
+    if kind == .wordPiece {
       return try directory?.lines(path, limits).map { TokenizerDescription(tokens: $0).identifiers }
     }
     guard let directory, let document = try directory.json(path, limits) else { return nil }

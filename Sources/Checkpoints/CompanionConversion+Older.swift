@@ -90,7 +90,9 @@ extension CompanionConversion {
   /// The tokenizers in Python read vocabulary files, which 5 no longer writes beside `tokenizer.json`. Where they cannot be
   /// had from it, `tokenizer.json` alone serves the others.
   private func addVocabularyFiles(_ plan: inout CompanionPlan) throws(CheckpointError) {
-    guard let directory, directory["tokenizer.json"] != nil else { return }
+    guard let directory, directory["tokenizer.json"] != nil,
+      family.definition.tokenizer.kind != .unigram
+    else { return }
     let isList = family.definition.tokenizer.kind == .wordPiece
     let names = isList ? ["vocab.txt"] : ["vocab.json", "merges.txt"]
     guard names.allSatisfy({ directory[$0] == nil }) else { return }

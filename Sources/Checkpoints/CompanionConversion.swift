@@ -15,6 +15,7 @@ struct CompanionConversion {
   static let transformersFiles: Set<ExactName> = [
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
     "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt",
+    "sentencepiece.bpe.model",
     "chat_template.jinja", "chat_template.json", "preprocessor_config.json",
     "processor_config.json",
   ]
@@ -27,7 +28,7 @@ struct CompanionConversion {
   /// What belongs to a file of weights that lies beside it.
   static let knownFiles = transformersFiles.union(kerasHubFiles).union([
     "assets/tokenizer/vocabulary.txt", "assets/tokenizer/vocabulary.json",
-    "assets/tokenizer/merges.txt", "assets", "assets/tokenizer",
+    "assets/tokenizer/merges.txt", "assets/tokenizer/vocabulary.spm", "assets", "assets/tokenizer",
   ])
 
   /// A configuration where there is none.

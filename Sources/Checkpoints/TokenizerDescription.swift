@@ -49,6 +49,11 @@ struct TokenizerDescription: Sendable {
     let isWordPiece = kind.kind == .wordPiece
     let names = ["tokenizer.json", "vocab.txt", "vocab.json"]
     guard names.contains(where: { directory[$0] != nil }) else { return nil }
+    guard kind.kind != .unigram else {
+      throw CheckpointError(
+        .unsupported, file: directory.path, field: "tokenizer",
+        "a tokenizer of SentencePiece has no other files")
+    }
     let stated = try StatedTokenizer(in: directory.path)
     let document = try directory.json("tokenizer.json", limits)
     let reader = document.map {

@@ -71,10 +71,12 @@ struct BoundExtents {
     }
   }
 
-  /// Takes sizes that no shape can show.
-  mutating func assume(_ sizes: [Extent: Int], of name: NameTemplate) {
-    for (extent, value) in sizes where values[extent] == nil {
-      values[extent] = (value, ExactName(name.text))
+  /// Takes sizes that no shape can show, since the layout does not hold the parameter.
+  mutating func assumeAbsent(of table: LayoutTable) {
+    for parameter in table.absent {
+      for (extent, value) in parameter.zeros ?? [:] where values[extent] == nil {
+        values[extent] = (value, ExactName(parameter.name.text))
+      }
     }
   }
 

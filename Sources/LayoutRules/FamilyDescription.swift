@@ -17,13 +17,15 @@ package struct FamilyDescription: Sendable {
   package let kerasHub: KerasHubFamily?
   /// Sizes that tell the family from another whose names are the same.
   package let usualSizes: [Extent: Int]
+  /// The family whose parameters these are, name for name, if it is not this one: weights alone are taken for that one's.
+  package let variantOf: String?
   /// How other programs name its parameters; of several tables of one layout, the one to write first.
   let conventions: @Sendable (FamilyDescription) -> [LayoutTable]
 
   package init(
     _ name: String, settings: SettingsTable, bodyPrefix: String, body: BodyDescription,
     heads: [ModelHead: HeadDescription], tokenizer: FamilyTokenizer,
-    kerasHub: KerasHubFamily? = nil, usualSizes: [Extent: Int] = [:],
+    kerasHub: KerasHubFamily? = nil, usualSizes: [Extent: Int] = [:], variantOf: String? = nil,
     conventions: @escaping @Sendable (FamilyDescription) -> [LayoutTable]
   ) {
     self.name = name
@@ -34,6 +36,7 @@ package struct FamilyDescription: Sendable {
     self.tokenizer = tokenizer
     self.kerasHub = kerasHub
     self.usualSizes = usualSizes
+    self.variantOf = variantOf
     self.conventions = conventions
   }
 }

@@ -48,7 +48,7 @@ extension ModelFamily: Hashable, CustomStringConvertible {
 public struct FamilyList: Sendable {
   /// The families, in the order in which they are tried and told.
   public let families: [ModelFamily]
-  /// The tables of all families.
+  /// The tables of all families but those that are variants of another.
   package let tables: [(family: ModelFamily, table: LayoutTable)]
   /// The shortest ends of the names of word embeddings: what does not end so need not be looked at.
   let anchorEnds: [[UInt8]]
@@ -56,8 +56,11 @@ public struct FamilyList: Sendable {
   /// Makes a list.
   package init(_ families: [ModelFamily]) {
     self.families = families
-    tables = families.flatMap { family in family.tables.map { (family, $0) } }
-    anchorEnds = Self.anchorEnds(families.flatMap(\.tables))
+    let own = families.filter { family in
+      !families.contains { $0.name == family.definition.variantOf }
+    }
+    tables = own.flatMap { family in family.tables.map { (family, $0) } }
+    anchorEnds = Self.anchorEnds(own.flatMap(\.tables))
   }
 
   /// The family of a name; nil if it is none of these.

@@ -65,6 +65,7 @@ struct RecognitionCandidate {
       guard !definition.usualSizes.isEmpty else { continue }
       var sizes = BoundExtents()
       try? sizes.bind(definition.bodyParameters, candidate.table, candidate.values, shapes)
+      sizes.assumeAbsent(of: candidate.table)
       let found = sizes.sizes()
       if definition.usualSizes.allSatisfy({ found.value(of: $0.key) == $0.value }) {
         return (candidate, equals.first { $0.family != candidate.family }?.family)

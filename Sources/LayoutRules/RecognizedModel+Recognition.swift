@@ -20,6 +20,10 @@ extension RecognizedModel {
   ) throws(CheckpointError) {
     let names = WrapperSegments(graph.weights.keys)
     let shapes = names.shapes(graph.weights.mapValues(\.shape))
+    // Of a variant there are no other names than those of the family that it is one of.
+    let families =
+      family.map { $0.definition.variantOf == nil ? families : FamilyList([$0]) }
+      ?? families
     let candidates = try RecognitionCandidate.all(families, in: shapes)
     let (candidate, rival) = RecognitionCandidate.best(of: candidates, stated: family, shapes)
     let table = candidate.table
@@ -37,9 +41,7 @@ extension RecognizedModel {
     if let name = try candidate.task(stated: task, head: head, in: shapes) { values.task = name }
     var sizes = BoundExtents()
     try sizes.bind(definition.bodyParameters + definition.poolerParameters, table, values, shapes)
-    for parameter in table.absent {
-      if let zeros = parameter.zeros { sizes.assume(zeros, of: parameter.name) }
-    }
+    sizes.assumeAbsent(of: table)
     sizes.layers = layers.count
     try candidate.checkSizes(sizes, values, shapes)
     let heads = try HeadMatch.all(found, table, values, shapes, sizes, stated: head)
@@ -62,7 +64,7 @@ extension RecognizedModel {
     alternatives = others.filter { $0.isLike(best) }.map(\.head)
     isFamilyLikelyOnly = rival != nil
     certainty = Self.certainty(
-      found, rival: rival, best: best, others: others,
+      found, table, rival: rival, best: best, others: others,
       wrapper: Self.isUsual(wrapper) ? nil : wrapper)
     remarks = layers.remarks
     self.table = table
@@ -71,15 +73,18 @@ extension RecognizedModel {
   }
 
   private static func certainty(
-    _ family: ModelFamily, rival: ModelFamily?, best: HeadMatch, others: [HeadMatch],
-    wrapper: String?
+    _ family: ModelFamily, _ table: LayoutTable, rival: ModelFamily?, best: HeadMatch,
+    others: [HeadMatch], wrapper: String?
   ) -> Certainty {
     func names(_ heads: [HeadMatch]) -> String {
       heads.compactMap { $0.head.className(in: family) }.joined(separator: ", ")
     }
     var reasons: [String] = []
     if let rival {
-      reasons.append("the names are those of \(rival) too; the number of token types decided")
+      let isSeen = !table.absent.contains { $0.zeros != nil }
+      reasons.append(
+        "the names are those of \(rival) too"
+          + (isSeen ? "; the number of token types decided" : ", and nothing tells them apart"))
     }
     let alike = others.filter { $0.isLike(best) }
     if !alike.isEmpty { reasons.append("\(names(alike)) has the same names and shapes") }

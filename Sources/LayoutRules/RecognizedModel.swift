@@ -20,7 +20,8 @@ public struct RecognizedModel: Sendable {
   public let innerWrappers: [String]
   /// Other heads that have the same parameters: names and shapes cannot tell them apart.
   public let alternatives: [ModelHead]
-  /// True if nothing but the number of token types tells the family: BERT and RoBERTa share the names of their bodies.
+  /// True if another family has the same names: nothing but the number of token types tells BERT from RoBERTa, and nothing
+  /// at all some families of KerasHub without a head.
   public let isFamilyLikelyOnly: Bool
   /// How sure the family, the head and the wrapper are. What was stated is certain.
   public let certainty: Certainty
@@ -52,6 +53,6 @@ public struct RecognizedModel: Sendable {
         : ", or "
           + alternatives.compactMap { $0.className(in: architecture.family) }
           .joined(separator: ", "))
-      + (isFamilyLikelyOnly ? " (the family by its token types)" : "")
+      + (isFamilyLikelyOnly ? " (another family has these names too)" : "")
   }
 }

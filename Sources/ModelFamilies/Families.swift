@@ -6,6 +6,6 @@ extension FamilyList {
   public static let all = FamilyList(known.map { $0.family })
 
   static let known: [any DescribedFamily.Type] = [
-    Bert.self, GPT2.self, Roberta.self,
+    Bert.self, DistilBert.self, GPT2.self, Roberta.self, XLMRoberta.self, Camembert.self,
   ]
 }

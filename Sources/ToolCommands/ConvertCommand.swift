@@ -23,7 +23,7 @@ struct ConvertCommand: ToolCommand {
 
   @Option(
     help: """
-      How a BERT, GPT-2 or RoBERTa is named and shaped: transformers, tf (tf_model.h5), keras-hub; flat keeps \
+      How a model of a known family is named and shaped: transformers, tf (tf_model.h5), keras-hub; flat keeps \
       everything as it is; auto is tf for .h5 and transformers for what has other names.
       """)
   var layout = "auto"

@@ -7,8 +7,8 @@ struct FillMaskCommand: ToolCommand {
     commandName: "fill-mask",
     abstract: "Fills the masks of a text, as Transformers' pipeline does.",
     discussion: """
-      Of a BERT or RoBERTa the masked language model is run, whatever class its configuration names. Masks are written as \
-      the tokenizer's mask token: [MASK] for BERT, <mask> for RoBERTa.
+      The masked language model of the family is run, whatever class the configuration names. Masks are written as \
+      the tokenizer's mask token, mostly [MASK] or <mask>.
       """)
 
   @OptionGroup var model: ModelArguments

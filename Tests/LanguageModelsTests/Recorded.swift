@@ -111,7 +111,7 @@ struct RecordedCase: Sendable, CustomStringConvertible {
 func weights(
   of className: String, in family: ModelFamily, file: String? = nil
 ) throws -> WeightGraph {
-  let isBody = ["BertModel", "GPT2Model", "RobertaModel"].contains(className)
+  let isBody = ModelHead.base.className(in: family) == className
   return try tensors((file ?? "\(family)") + ".safetensors").renamed { name in
     let parts = name.string.split(separator: "/", maxSplits: 1)
     if parts.count == 2 { return parts[0] == className ? ExactName(String(parts[1])) : nil }

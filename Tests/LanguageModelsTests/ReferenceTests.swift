@@ -75,9 +75,38 @@ struct Distance {
     #expect(mean < 1.2, "ours to torch's: \(mean)")
   }
 
+  @Test(
+    "A family by another name computes the same bits",
+    arguments: RecordedCase.all.filter { $0.family == .roberta })
+  func variants(_ recorded: RecordedCase) throws {
+    let weights = try weights(of: recorded.className, in: recorded.family)
+    func numbers(_ name: String, _ settings: JSONValue) throws -> [String: [Float]] {
+      let outputs = try load(name, settings, weights)
+        .run(try recorded.modelInputs(), recorded.options)
+      return Dictionary(uniqueKeysWithValues: outputs.all.map { ($0.name, $0.values) })
+    }
+    let expected = try numbers(recorded.className, recorded.configuration)
+    let variants = FamilyList.all.families.filter { $0.definition.variantOf == "roberta" }
+    #expect(variants.map(\.name) == ["xlm-roberta", "camembert"])
+    for family in variants {
+      let head = try #require(
+        recorded.family.heads.first { head in
+          head.className(in: recorded.family) == recorded.className
+        })
+      let name = try #require(head.className(in: family))
+      let members = (recorded.configuration.members ?? []).filter { $0.key != "model_type" }
+      let settings = JSONValue.object(
+        members + [JSONValue.Member("model_type", .string(family.name))])
+      #expect(try numbers(name, settings) == expected)
+      #expect(failure { _ = try load(recorded.className, settings, weights) }?.kind == .mismatch)
+    }
+  }
+
   @Test("The fixtures hold every class")
   func completeness() {
-    #expect(Set(RecordedCase.all.map(\.className)) == Set(ModelClass.names))
-    #expect(ModelClass.names.count == 22)
+    let own = FamilyList.all.families.filter { $0.definition.variantOf == nil }
+    let names = own.flatMap { family in family.heads.compactMap { $0.className(in: family) } }
+    #expect(Set(RecordedCase.all.map(\.className)) == Set(names))
+    #expect(ModelClass.names.count == 42 && names.count == 28)
   }
 }

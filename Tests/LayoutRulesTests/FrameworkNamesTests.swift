@@ -12,7 +12,7 @@ import WeightGraph
   func written() throws {
     let text = String(decoding: try Fixture("layouts/frameworks.txt").bytes(), as: UTF8.self)
     let lines = text.split(separator: "\n")
-    #expect(lines.count == 10)
+    #expect(lines.count == 14)
     for line in lines {
       let words = line.split(separator: " ").map { String($0) }
       let layout: Layout = words[0] == "tensorflow" ? .tensorFlow : .kerasHub
@@ -25,7 +25,7 @@ import WeightGraph
       let sizes = ModelSizes(
         hidden: 24, layers: 2, intermediate: 40, vocabulary: 61,
         positions: family == .roberta ? 22 : 20,
-        tokenTypes: family == .gpt2 ? 0 : family == .bert ? 2 : 1,
+        tokenTypes: tokenTypes(of: family),
         labels: words[1].contains("Classification") ? 5 : 0, heads: 3)
       let model = try ModelArchitecture(family: family, head: head, sizes: sizes)
       let saved = try SavePlan(

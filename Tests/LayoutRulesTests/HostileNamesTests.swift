@@ -63,7 +63,7 @@ import WeightGraph
   func damaged(layout: Layout, seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
     var recognized = 0
-    for family in FamilyList.all.families {
+    for family in ownFamilies {
       for head in family.heads {
         guard let graph = try? checkpoint(family, head, in: layout) else { continue }
         for round in 0..<4 {

@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct ModelArchitectureTests {
   @Test(
-    "Every class has the parameters that Transformers gives it", arguments: FamilyList.all.families)
+    "Every class has the parameters that Transformers gives it", arguments: ownFamilies)
   func parameters(of family: ModelFamily) throws {
     let name = family == .gpt2 ? "gpt2" : family.name
     let text = String(decoding: try Fixture("layouts/\(name).txt").bytes(), as: UTF8.self)

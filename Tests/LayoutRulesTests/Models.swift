@@ -49,8 +49,17 @@ func architecture(
 ) throws -> ModelArchitecture {
   let sizes = ModelSizes(
     hidden: 6, layers: layers, intermediate: isSquare ? 6 : 10, vocabulary: 11, positions: 7,
-    tokenTypes: family == .gpt2 ? 0 : family == .bert ? 2 : 1, labels: 4, heads: 3)
+    tokenTypes: tokenTypes(of: family), labels: 4, heads: 3)
   return try ModelArchitecture(family: family, head: head, sizes: sizes, hasPooler: hasPooler)
+}
+
+/// The families whose weights are their own: those of a variant are taken for the family that it is one of.
+let ownFamilies = FamilyList.all.families.filter { $0.definition.variantOf == nil }
+
+/// A number of token types that the family's weights are recognised by.
+func tokenTypes(of family: ModelFamily) -> Int {
+  guard family.definition.body.hasTokenTypes else { return 0 }
+  return family.definition.usualSizes[.tokenTypes] ?? 2
 }
 
 /// Everything.

@@ -7,7 +7,7 @@ import Testing
 import WeightGraph
 
 @Suite struct RecognizedModelTests {
-  @Test("Family, sizes and head follow from names and shapes", arguments: FamilyList.all.families)
+  @Test("Family, sizes and head follow from names and shapes", arguments: ownFamilies)
   func everything(family: ModelFamily) throws {
     for head in family.heads {
       let model = try RecognizedModel(try checkpoint(family, head))

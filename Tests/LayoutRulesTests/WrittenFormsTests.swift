@@ -30,7 +30,7 @@ import WeightGraph
 
   @Test("TensorFlow's names are known without layer and scope, and behind a chain of Keras models")
   func tensorFlow() throws {
-    for family in FamilyList.all.families {
+    for family in ownFamilies {
       for head in family.heads {
         guard let graph = try? checkpoint(family, head, in: .tensorFlow) else { continue }
         let whole = try plan(graph, head: head)
@@ -71,7 +71,7 @@ import WeightGraph
       "module", "_orig_mod", "_fsdp_wrapped_module", "_fpw_module", "_checkpoint_wrapped_module",
       "_forward_module",
     ]
-    for family in FamilyList.all.families {
+    for family in ownFamilies {
       for head in family.heads {
         let graph = try checkpoint(family, head)
         // Each path to a module is wrapped or not, as modules are.

@@ -8,6 +8,12 @@ import ToolCommands
 /// What a receipt says of names, what a digest says of a model, and what comes back of a journey.
 @Suite("weighbridge convert --layout, whole files")
 struct LayoutReceiptTests {
+  /// True if the layout's names are another family's, which they are taken for without a configuration.
+  private func isTakenForAnother(_ model: SmallModel, in layout: String) -> Bool {
+    layout == "keras-hub" && model.architecture.family == .distilBert
+      && model.architecture.head == .base
+  }
+
   /// Every head of a family in a layout that has it: what KerasHub and fairseq hold of RoBERTa without its pooler.
   private func samples(_ family: ModelFamily, in layout: Layout) throws -> [SmallModel] {
     try family.heads.compactMap { head in
@@ -20,7 +26,7 @@ struct LayoutReceiptTests {
 
   @Test(
     "A dry run lists every name of the source, every parameter and every written name once",
-    arguments: Layout.allCases, FamilyList.all.families)
+    arguments: Layout.allCases, ownFamilies)
   func everyName(layout: Layout, family: ModelFamily) throws {
     for model in try samples(family, in: layout) {
       let directory = try TemporaryDirectory()
@@ -78,7 +84,7 @@ struct LayoutReceiptTests {
 
   @Test(
     "A model has one digest in every container, order, wrapper and layout that holds it all",
-    arguments: FamilyList.all.families)
+    arguments: ownFamilies)
   func oneDigest(family: ModelFamily) throws {
     var fromTensorFlow = 0
     var fromKerasHub = 0
@@ -97,6 +103,7 @@ struct LayoutReceiptTests {
         // What a layout does not hold, all of it, has another digest, or none.
         if run.code == 65, layout == "tf" || layout == "keras-hub" { continue }
         #expect(run.code == 0, "\(name) \(path): \(run.error)")
+        if isTakenForAnother(model, in: layout) { continue }
         #expect(try digest(directory.file(path)) == own, "\(name) \(path)")
         fromTensorFlow += layout == "tf" ? 1 : 0
         fromKerasHub += layout == "keras-hub" ? 1 : 0
@@ -125,13 +132,13 @@ struct LayoutReceiptTests {
       #expect(try digest(try directory.write(reshaped)) != own, "\(name)")
     }
     // TensorFlow has no class for two of GPT-2's heads; KerasHub holds RoBERTa's positions in part only.
-    #expect(fromTensorFlow == family.heads.count - (family == .gpt2 ? 2 : 0))
+    #expect(fromTensorFlow == family.definition.heads.values.count { $0.hasTensorFlow })
     #expect((fromKerasHub > 0) == (family != .roberta))
   }
 
   @Test(
     "To a layout and back gives the same file, for one layer, three heads and an inner width",
-    arguments: FamilyList.all.families)
+    arguments: ownFamilies)
   func thereAndBack(family: ModelFamily) throws {
     var journeys = 0
     for head in family.heads {
@@ -149,7 +156,7 @@ struct LayoutReceiptTests {
           let out = ToolRun(
             "convert", source, there, "--layout", layout, "--attention-heads", "3", "--allow-loss",
             "*position_embeddings*", "--force")
-          if out.code == 65 { continue }
+          if out.code == 65 || isTakenForAnother(model, in: layout) { continue }
           let home = ToolRun(
             "convert", there, back, "--layout", "transformers", "--fill-zeros",
             "*position_embeddings*", "--force")

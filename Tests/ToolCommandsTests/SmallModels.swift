@@ -18,7 +18,7 @@ struct SmallModel {
   ) throws {
     let sizes = ModelSizes(
       hidden: 6, layers: layers, intermediate: 10, vocabulary: 11, positions: 7,
-      tokenTypes: family == .gpt2 ? 0 : family == .bert ? 2 : 1, labels: 4, heads: 3)
+      tokenTypes: tokenTypes(of: family), labels: 4, heads: 3)
     architecture = try ModelArchitecture(
       family: family, head: head, sizes: sizes, hasPooler: hasPooler)
     for (seed, parameter) in architecture.parameters.enumerated() {
@@ -43,19 +43,16 @@ struct SmallModel {
   {
     let name = architecture.head.className(in: architecture.family) ?? ""
     let layers = layers ?? architecture.sizes.layers
-    let sizes =
-      architecture.family == .gpt2
-      ? """
-      "n_embd": 6, "n_layer": \(layers), "n_head": \(heads), "n_inner": 10, "n_positions": 7
-      """
-      : """
-      "hidden_size": 6, "num_hidden_layers": \(layers), "num_attention_heads": \(heads), \
-      "intermediate_size": 10, "max_position_embeddings": 7, \
-      "type_vocab_size": \(architecture.sizes.tokenTypes)
-      """
+    let table = architecture.family.definition.settings
+    var sizes: [(String, Int)] = [
+      (table.hidden.key, 6), (table.layers.key, layers), (table.heads.key, heads),
+      (table.intermediate.key, 10), (table.positions.key, 7),
+    ]
+    if let types = table.tokenTypes { sizes.append((types.key, architecture.sizes.tokenTypes)) }
+    let texts = sizes.map { "\"\($0)\": \($1)" }.joined(separator: ", ")
     return """
       {"model_type": "\(architecture.family.name)", "architectures": ["\(name)"], \
-      "vocab_size": \(vocabulary), \(sizes)\(more)}
+      "vocab_size": \(vocabulary), \(texts)\(more)}
       """
   }
 
@@ -95,4 +92,13 @@ extension TemporaryDirectory {
     if let configuration { _ = try write(Array(configuration.utf8), as: "config.json") }
     return path
   }
+}
+
+/// The families whose weights are their own: those of a variant are taken for the family that it is one of.
+let ownFamilies = FamilyList.all.families.filter { $0.definition.variantOf == nil }
+
+/// A number of token types that the family's weights are recognised by.
+func tokenTypes(of family: ModelFamily) -> Int {
+  guard family.definition.body.hasTokenTypes else { return 0 }
+  return family.definition.usualSizes[.tokenTypes] ?? 2
 }

@@ -11,7 +11,7 @@ import numpy
 
 VOCABULARY, HIDDEN, HEADS, INNER, LAYERS, POSITIONS, LABELS = 61, 24, 3, 40, 2, 20, 5
 BATCH, CHOICES, LENGTH = 2, 3, 7
-PADDING = {"bert": 0, "roberta": 1, "gpt2": 60}
+PADDING = {"bert": 0, "distilbert": 0, "roberta": 1, "gpt2": 60}
 
 SEQUENCE = ("logits",)
 HEADS_OF = {
@@ -25,6 +25,14 @@ HEADS_OF = {
         "BertForTokenClassification": SEQUENCE,
         "BertForQuestionAnswering": ("start_logits", "end_logits"),
         "BertForMultipleChoice": SEQUENCE,
+    },
+    "distilbert": {
+        "DistilBertModel": ("last_hidden_state",),
+        "DistilBertForMaskedLM": SEQUENCE,
+        "DistilBertForSequenceClassification": SEQUENCE,
+        "DistilBertForTokenClassification": SEQUENCE,
+        "DistilBertForQuestionAnswering": ("start_logits", "end_logits"),
+        "DistilBertForMultipleChoice": SEQUENCE,
     },
     "gpt2": {
         "GPT2Model": ("last_hidden_state",),
@@ -54,6 +62,9 @@ KERAS_HUB = {
     "BertModel": "BertBackbone",
     "BertForPreTraining": "BertMaskedLM",
     "BertForSequenceClassification": "BertTextClassifier",
+    "DistilBertModel": "DistilBertBackbone",
+    "DistilBertForMaskedLM": "DistilBertMaskedLM",
+    "DistilBertForSequenceClassification": "DistilBertTextClassifier",
     "RobertaModel": "RobertaBackbone",
     "RobertaForMaskedLM": "RobertaMaskedLM",
     "RobertaForSequenceClassification": "RobertaTextClassifier",
@@ -87,6 +98,11 @@ class Case:
             return labels | {
                 "vocab_size": VOCABULARY, "n_embd": HIDDEN, "n_head": HEADS, "n_inner": INNER, "n_layer": LAYERS,
                 "n_positions": POSITIONS, "pad_token_id": PADDING["gpt2"], "bos_token_id": 59, "eos_token_id": 59,
+            }
+        if self.family == "distilbert":
+            return labels | {
+                "vocab_size": VOCABULARY, "dim": HIDDEN, "n_heads": HEADS, "hidden_dim": INNER, "n_layers": LAYERS,
+                "max_position_embeddings": POSITIONS, "pad_token_id": PADDING["distilbert"],
             }
         decoder = {"is_decoder": True} if self.name in ("BertLMHeadModel", "RobertaForCausalLM") else {}
         family = (

@@ -18,7 +18,7 @@ from answers import answer
 from cases import CASES, HEADS, HIDDEN, INNER, LABELS, LAYERS, POSITIONS, VOCABULARY
 import names
 
-BACKBONES = {"bert": "BertBackbone", "roberta": "RobertaBackbone", "gpt2": "GPT2Backbone"}
+BACKBONES = {"bert": "BertBackbone", "distilbert": "DistilBertBackbone", "roberta": "RobertaBackbone", "gpt2": "GPT2Backbone"}
 
 
 def model_of(case):

@@ -44,6 +44,16 @@ ENCODER = ENCODER_EMBEDDINGS + [
     (f"encoder.layer.{n}.{ours}", f"encoder/layer_._{n}/{theirs}", kind)
     for n in range(LAYERS) for ours, theirs, kind in BLOCK
 ] + [("pooler.dense", "pooler/dense", "dense")]
+DISTILBERT = [
+    (ours, theirs, kind) for ours, theirs, kind in ENCODER_EMBEDDINGS if "token_type" not in ours
+] + [
+    (f"transformer.layer.{n}.{part}", f"transformer/layer_._{n}/{part.replace('.', '/')}", kind)
+    for n in range(LAYERS) for part, kind in [
+        ("attention.q_lin", "dense"), ("attention.k_lin", "dense"), ("attention.v_lin", "dense"),
+        ("attention.out_lin", "dense"), ("sa_layer_norm", "norm"), ("ffn.lin1", "dense"), ("ffn.lin2", "dense"),
+        ("output_layer_norm", "norm"),
+    ]
+]
 DECODER = [
     ("wte", "wte", "embedding"),
     ("wpe", "wpe", "embedding"),
@@ -59,8 +69,8 @@ DECODER = [
         ("mlp.c_proj", "mlp/c_proj", "conv1d"),
     ]
 ]
-TENSORFLOW_BODY = {"bert": ENCODER, "roberta": ENCODER, "gpt2": DECODER}
-PREFIX = {"bert": "bert", "roberta": "roberta", "gpt2": "transformer"}
+TENSORFLOW_BODY = {"bert": ENCODER, "distilbert": DISTILBERT, "roberta": ENCODER, "gpt2": DECODER}
+PREFIX = {"bert": "bert", "distilbert": "distilbert", "roberta": "roberta", "gpt2": "transformer"}
 
 # The group of the file that the row goes to is the first component of the other side's name.
 TENSORFLOW_HEADS = [
@@ -68,6 +78,10 @@ TENSORFLOW_HEADS = [
     ("cls.predictions.transform.LayerNorm", "mlm___cls/predictions/transform/LayerNorm", "norm"),
     ("cls.predictions", "mlm___cls/predictions", "bias"),
     ("cls.seq_relationship", "nsp___cls/seq_relationship", "dense"),
+    ("vocab_transform", "vocab_transform", "dense"),
+    ("vocab_layer_norm", "vocab_layer_norm", "norm"),
+    ("vocab_projector", "vocab_projector", "bias"),
+    ("pre_classifier", "pre_classifier", "dense"),
     ("classifier.dense", "classifier/dense", "dense"),
     ("classifier.out_proj", "classifier/out_proj", "dense"),
     ("classifier", "classifier", "dense"),
@@ -79,7 +93,7 @@ TENSORFLOW_HEADS = [
     ("multiple_choice_head.summary", "multiple_choice_head/summary", "dense"),
 ]
 # These classes hold the embeddings of the body as a part of their own head, and so their files repeat them.
-REPEATED = {"mlm___cls", "lm_head"}
+REPEATED = {"mlm___cls", "lm_head", "vocab_projector"}
 
 
 def tensorflow_scope(case):
@@ -90,6 +104,7 @@ def tensorflow_scope(case):
         "GPT2ForSequenceClassification": "tfgpt2_for_sequence_classification",
         "BertLMHeadModel": "tf_bert_lm_head_model", "BertForMaskedLM": "tf_bert_for_masked_lm",
         "RobertaForMaskedLM": "tf_roberta_for_masked_lm", "RobertaForCausalLM": "tf_roberta_for_causal_lm",
+        "DistilBertForMaskedLM": "tf_distil_bert_for_masked_lm",
     }
     if case.name in special:
         return special[case.name]
@@ -123,7 +138,7 @@ def tensorflow(case, tensors):
     for row in TENSORFLOW_HEADS:
         place(*row)
     for tied in ("cls.predictions.decoder.weight", "cls.predictions.decoder.bias", "lm_head.decoder.weight",
-                 "lm_head.decoder.bias", "lm_head.weight"):
+                 "lm_head.decoder.bias", "lm_head.weight", "vocab_projector.weight"):
         left.pop(tied, None)
     assert not left, (case.name, sorted(left))
     for group in REPEATED & set(groups):
@@ -141,6 +156,16 @@ ENCODER_BLOCK = [
     ("intermediate.dense", "_feedforward_intermediate_dense", "dense"),
     ("output.dense", "_feedforward_output_dense", "dense"),
     ("output.LayerNorm", "_feedforward_layer_norm", "norm"),
+]
+DISTILBERT_BLOCK = [
+    ("attention.q_lin", "_self_attention_layer/query_dense", "heads"),
+    ("attention.k_lin", "_self_attention_layer/key_dense", "heads"),
+    ("attention.v_lin", "_self_attention_layer/value_dense", "heads"),
+    ("attention.out_lin", "_self_attention_layer/output_dense", "merge"),
+    ("sa_layer_norm", "_self_attention_layer_norm", "norm"),
+    ("ffn.lin1", "_feedforward_intermediate_dense", "dense"),
+    ("ffn.lin2", "_feedforward_output_dense", "dense"),
+    ("output_layer_norm", "_feedforward_layer_norm", "norm"),
 ]
 DECODER_BLOCK = [
     ("ln_1", "_self_attention_layer_norm", "norm"),
@@ -172,6 +197,11 @@ KERAS_HUB_BODY = {
         ("embeddings.LayerNorm", "layer_normalization", "norm"),
         ("pooler.dense", "dense", "dense"),
     ] + blocks("encoder.layer", "transformer_encoder", ENCODER_BLOCK),
+    "distilbert": [
+        ("embeddings.word_embeddings", "token_and_position_embedding/token_embedding", "embedding"),
+        ("embeddings.position_embeddings", "token_and_position_embedding/position_embedding", "embedding"),
+        ("embeddings.LayerNorm", "layer_normalization", "norm"),
+    ] + blocks("transformer.layer", "transformer_encoder", DISTILBERT_BLOCK),
     "roberta": [
         ("embeddings.word_embeddings", "token_and_position_embedding/token_embedding", "embedding"),
         ("embeddings.position_embeddings", "token_and_position_embedding/position_embedding", "positions"),
@@ -194,10 +224,16 @@ KERAS_HUB_HEADS = {
         ("lm_head.layer_norm", "masked_lm_head/_intermediate_layer_norm", "norm"),
         ("lm_head", "masked_lm_head", "bias"),
     ],
+    "DistilBertMaskedLM": [
+        ("vocab_transform", "masked_lm_head/_intermediate_dense", "dense"),
+        ("vocab_layer_norm", "masked_lm_head/_intermediate_layer_norm", "norm"),
+        ("vocab_projector", "masked_lm_head", "bias"),
+    ],
+    "DistilBertTextClassifier": [("pre_classifier", "dense", "dense"), ("classifier", "dense_1", "dense")],
     "BertTextClassifier": [("classifier", "dense", "dense")],
     "RobertaTextClassifier": [("classifier.dense", "dense", "dense"), ("classifier.out_proj", "dense_1", "dense")],
 }
-BACKBONE = {"bert": "bert_backbone", "roberta": "roberta_backbone", "gpt2": "gpt2_backbone"}
+BACKBONE = {"bert": "bert_backbone", "distilbert": "distil_bert_backbone", "roberta": "roberta_backbone", "gpt2": "gpt2_backbone"}
 
 
 def keras_hub_rows(case):
@@ -248,7 +284,7 @@ def keras_hub(case, tensors):
                               f"{theirs}/{part}_dense/vars/1": vector.reshape(HEADS, -1)}
     # What KerasHub has no place for. The token type of RoBERTa is added to every position, so it must be zero.
     assert case.family != "roberta" or not left.pop("embeddings.token_type_embeddings.weight").any()
-    dropped = {"bert": ("cls.seq_relationship",), "roberta": ("pooler.dense",), "gpt2": ()}[case.family]
+    dropped = {"bert": ("cls.seq_relationship",), "distilbert": (), "roberta": ("pooler.dense",), "gpt2": ()}[case.family]
     left = {name: array for name, array in left.items() if name.rpartition(".")[0] not in dropped}
     assert not left, (case.name, sorted(left))
     return found

@@ -15,7 +15,7 @@ from cases import CASES, weight
 
 
 def model_of(case, **changes):
-    classes = {"bert": "BertConfig", "gpt2": "GPT2Config", "roberta": "RobertaConfig"}
+    classes = {"bert": "BertConfig", "distilbert": "DistilBertConfig", "gpt2": "GPT2Config", "roberta": "RobertaConfig"}
     configuration = getattr(transformers, classes[case.family])(**case.configuration() | changes)
     model = getattr(transformers, case.name)(configuration).eval()
     with torch.no_grad():
@@ -38,6 +38,8 @@ def as_keras_hub_computes(case, model):
     if case.family == "roberta":
         # KerasHub's RoBERTa has no token types. The published models hold zeros there.
         torch.nn.init.zeros_(getattr(model, "roberta", model).embeddings.token_type_embeddings.weight)
+    if case.name == "DistilBertForMaskedLM":
+        model.vocab_layer_norm.eps = 1e-5
     if case.name == "BertForPreTraining":
         model.cls.predictions.transform.transform_act_fn = torch.nn.GELU()
         model.cls.predictions.transform.LayerNorm.eps = 1e-5
