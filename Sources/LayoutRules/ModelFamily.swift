@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// A family of models: one architecture of Transformers by its `model_type`, with all that is known of it.
 ///
 /// An open identifier: which families there are is the matter of whoever describes them, and nothing in this module asks
@@ -7,14 +9,16 @@ public struct ModelFamily: Sendable {
   public var name: String { definition.name }
   /// All that is known of it.
   package let definition: FamilyDescription
-  /// How other programs name its parameters, Transformers' own names first.
-  package let tables: [LayoutTable]
+  private let madeTables: MadeTables
 
   /// A family by its description.
   package init(_ definition: FamilyDescription) {
     self.definition = definition
-    tables = [.transformers(definition)] + definition.conventions(definition)
+    madeTables = MadeTables(definition)
   }
+
+  /// How other programs name its parameters, Transformers' own names first.
+  package var tables: [LayoutTable] { madeTables.tables }
 
   /// What stands before the names of the body in Transformers' models with a head (`base_model_prefix`, 5.23).
   public var bodyPrefix: String { definition.bodyPrefix }
@@ -42,6 +46,25 @@ extension ModelFamily: Hashable, CustomStringConvertible {
 
   /// See `Hashable`.
   public func hash(into hasher: inout Hasher) { hasher.combine(name) }
+}
+
+/// The tables of a family, made when they are first asked for: few commands need those of all.
+private final class MadeTables: Sendable {
+  private let definition: FamilyDescription
+  private let made = Mutex<[LayoutTable]?>(nil)
+
+  init(_ definition: FamilyDescription) {
+    self.definition = definition
+  }
+
+  var tables: [LayoutTable] {
+    made.withLock { made in
+      if let made { return made }
+      let tables = [.transformers(definition)] + definition.conventions(definition)
+      made = tables
+      return tables
+    }
+  }
 }
 
 /// The families among which a model is looked for.

@@ -20,21 +20,23 @@ package struct NameTemplate: Hashable, Sendable {
   init(_ text: String) {
     self.text = text
     var parts: [Part] = []
-    var rest = text[...]
-    while let open = rest.firstIndex(where: { $0 == "{" || $0 == "(" }),
-      let close = rest[open...].firstIndex(of: rest[open] == "{" ? "}" : ")")
+    // Bytes, since there are thousands of templates and a command starts with reading them.
+    var rest = text.utf8[...]
+    let (brace, bracket) = (UInt8(ascii: "{"), UInt8(ascii: "("))
+    while let open = rest.firstIndex(where: { $0 == brace || $0 == bracket }),
+      let close = rest[open...].firstIndex(of: UInt8(ascii: rest[open] == brace ? "}" : ")"))
     {
-      if open > rest.startIndex { parts.append(.literal(String(rest[..<open]))) }
+      if open > rest.startIndex { parts.append(.literal(String(Substring(rest[..<open])))) }
       let inside = rest[rest.index(after: open)..<close]
-      if rest[open] == "{" {
-        parts.append(.placeholder(String(inside)))
+      if rest[open] == brace {
+        parts.append(.placeholder(String(Substring(inside))))
       } else {
-        let words = inside.split(separator: "|", omittingEmptySubsequences: false)
-        parts.append(.choice(words.map { String($0) }))
+        let words = inside.split(separator: UInt8(ascii: "|"), omittingEmptySubsequences: false)
+        parts.append(.choice(words.map { String(Substring($0)) }))
       }
       rest = rest[rest.index(after: close)...]
     }
-    if !rest.isEmpty { parts.append(.literal(String(rest))) }
+    if !rest.isEmpty { parts.append(.literal(String(Substring(rest)))) }
     self.parts = parts
   }
 

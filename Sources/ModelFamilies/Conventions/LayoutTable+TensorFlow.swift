@@ -61,7 +61,8 @@ extension LayoutTable {
     let front = form.front(of: body) + body + "/"
     var rules: [LayoutRule] = []
     for module in family.foreignBodyModules {
-      let path = front + tensorFlowPath(of: module)
+      let path =
+        front + path(of: module, layers: family.body.layers, number: "_._{layer}/") { $0.asPath }
       let isWord = module.name == "{body}" + family.body.words
       var own = rules.count
       rules += tensorFlowRules(
@@ -87,9 +88,17 @@ extension LayoutTable {
       hasScopes: form == .file, wrapperEnd: UInt8(ascii: "/"))
   }
 
-  private static func tensorFlowPath(of module: ModuleTemplate) -> String {
-    module.name.replacing("{body}", with: "").replacing(".{layer}", with: "_\u{0}_{layer}")
-      .replacing(".", with: "/").replacing("\u{0}", with: ".")
+  /// A name of the body as a path below it.
+  ///
+  /// - Parameters:
+  ///   - number: What stands for the number of a layer behind the name of the list.
+  ///   - part: The path of a part of a layer.
+  private static func path(
+    of module: ModuleTemplate, layers: String, number: String, part: (String) -> String
+  ) -> String {
+    let below = module.name.behind("{body}") ?? module.name
+    guard let name = below.behind(layers + ".{layer}.") else { return below.asPath }
+    return layers.asPath + number + part(name)
   }
 
   private static func tensorFlowRules(
@@ -121,15 +130,10 @@ extension LayoutTable {
     _ family: FamilyDescription, _ names: KerasObjectNames
   ) -> LayoutTable {
     var rules: [LayoutRule] = []
-    let layers = "{body}" + family.body.layers + ".{layer}."
     var number = 0
     // In the order in which the embeddings' `build` makes them.
     for module in family.foreignBodyModules.sorted(by: { $0.buildOrder < $1.buildOrder }) {
-      if module.name.hasPrefix(layers) {
-        let part = renamed(String(module.name.dropFirst(layers.count)), by: names.parts)
-        let list = family.body.layers.replacing(".", with: "/")
-        rules += objectRules(module, names.body + list + "/\(names.layer){_layer}/" + part)
-      } else if let embeddings = names.embeddings, module.isOfEmbeddings {
+      if let embeddings = names.embeddings, module.isOfEmbeddings {
         if case .embedding = module.kind {
           rules.append(LayoutRule(module.name + ".weight", embeddings + "vars/\(number)"))
           number += 1
@@ -137,7 +141,9 @@ extension LayoutTable {
           rules += objectRules(module, embeddings + module.lastPart)
         }
       } else {
-        let path = module.name.replacing("{body}", with: "").replacing(".", with: "/")
+        let path = path(
+          of: module, layers: family.body.layers, number: "/\(names.layer){_layer}/"
+        ) { renamed($0, by: names.parts) }
         rules += objectRules(module, names.body + path)
       }
     }
@@ -162,7 +168,7 @@ extension LayoutTable {
     case .convolution(_, let out): LayoutRule.row(module.name, first, second, out)
     case .norm: LayoutRule.pair(module.name, first, second)
     // The layer's own weight.
-    case .vector: [LayoutRule(module.name, path.replacing("/bias", with: "") + "/vars/0")]
+    case .vector: [LayoutRule(module.name, String(path.dropLast("/bias".utf8.count)) + "/vars/0")]
     case .scores(_, .own): [LayoutRule(module.name + ".bias", first)]
     case .scores: []
     }
@@ -174,10 +180,21 @@ extension LayoutTable {
   ) -> String {
     for (canonical, foreign) in names {
       if name == canonical { return foreign }
-      guard name.hasPrefix(canonical + ".") else { continue }
-      return foreign + name.dropFirst(canonical.count).replacing(".", with: "/")
+      if let rest = name.behind(canonical + ".") { return foreign + "/" + rest.asPath }
     }
-    return name.replacing(".", with: "/")
+    return name.asPath
+  }
+}
+
+extension String {
+  /// A name with slashes for its dots.
+  fileprivate var asPath: String {
+    String(decoding: utf8.map { $0 == UInt8(ascii: ".") ? UInt8(ascii: "/") : $0 }, as: UTF8.self)
+  }
+
+  /// What stands behind a beginning; nil for a name that begins otherwise.
+  fileprivate func behind(_ start: String) -> String? {
+    utf8.starts(with: start.utf8) ? String(Substring(utf8.dropFirst(start.utf8.count))) : nil
   }
 }
 
