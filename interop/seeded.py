@@ -20,6 +20,8 @@ CLASSES = {
     "GPT2ForTokenClassification": LABELLED, "GPT2ForQuestionAnswering": {},
     "RobertaModel": {}, "RobertaForMaskedLM": {}, "RobertaForCausalLM": DECODER, "RobertaForSequenceClassification": LABELLED,
     "RobertaForTokenClassification": LABELLED, "RobertaForQuestionAnswering": {}, "RobertaForMultipleChoice": {},
+    "XLMRobertaModel": {}, "XLMRobertaForMaskedLM": {}, "XLMRobertaForSequenceClassification": LABELLED,
+    "CamembertModel": {}, "CamembertForMaskedLM": {}, "CamembertForTokenClassification": LABELLED,
 }
 
 
@@ -39,7 +41,9 @@ def configuration(name, width, layers, heads, positions, **changes):
         return transformers.BertConfig(**fields | changes)
     # Its positions begin behind the padding token.
     fields |= dict(max_position_embeddings=positions + 2, layer_norm_eps=1e-5)
-    return transformers.RobertaConfig(**fields | changes)
+    kinds = {"XLMRoberta": transformers.XLMRobertaConfig, "Camembert": transformers.CamembertConfig}
+    kind = next((kind for start, kind in kinds.items() if name.startswith(start)), transformers.RobertaConfig)
+    return kind(**fields | changes)
 
 
 def model_of(name, seed, width=48, layers=2, heads=4, positions=64, embeddings=0.5, **changes):

@@ -14,7 +14,8 @@ public enum XLMRoberta: DescribedFamily {
       kerasHub: KerasHubFamily(
         backbone: "XLMRobertaBackbone", package: "xlm_roberta", tokenizer: "XLMRobertaTokenizer",
         activation: "gelu", epsilon: 1e-5, tokenTypes: .constant(1),
-        tasks: ["MaskedLM", "TextClassifier"], hasHiddenClassifier: true, classifierDropout: 0),
+        tasks: ["MaskedLM", "TextClassifier", "TextEmbedder"], hasHiddenClassifier: true,
+        classifierDropout: 0),
       variantOf: Roberta.family.name))
 }
 

@@ -2,6 +2,7 @@ import CheckpointBytes
 import Checkpoints
 import LanguageModels
 import LayoutRules
+import ModelFamilies
 
 /// A `config.json`, a NUL, and the header of a safetensors file, whose weights are zeros. The weights are laid out for every
 /// layout, and loaded as the class that the configuration names, and run.
