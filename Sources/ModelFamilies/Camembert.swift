@@ -1,7 +1,8 @@
 public import LanguageModels
 public import LayoutRules
 
-/// CamemBERT (`modeling_camembert.py`, `configuration_camembert.py`, Transformers 5.23): RoBERTa by another name and with another tokenizer.
+/// CamemBERT (`modeling_camembert.py`, `configuration_camembert.py`, Transformers 5.23): RoBERTa by another
+/// name and with another tokenizer.
 public enum Camembert: DescribedFamily {
   /// `camembert`.
   public static let family = ModelFamily(
@@ -9,9 +10,16 @@ public enum Camembert: DescribedFamily {
       "camembert", classes: "Camembert", keras: "tf_camembert",
       settings: robertaSettings(vocabulary: 30522),
       tokenizer: FamilyTokenizer(
-        .unigram, classNames: ["CamembertTokenizer"], roles: robertaRoles,
+        .unigram, classNames: ["CamembertTokenizer"], roles: roles,
         needed: ["<s>", "</s>", "<pad>", "<mask>"]),
       kerasHub: nil, variantOf: Roberta.family.name))
+
+  /// The ids of the published models, whose vocabularies begin with two tokens that are not used.
+  private static let roles = [
+    FamilyTokenizer.Role("bos_token_id", "<s>", 5),
+    FamilyTokenizer.Role("pad_token_id", "<pad>", 1),
+    FamilyTokenizer.Role("eos_token_id", "</s>", 6),
+  ]
 }
 
 extension ModelFamily {

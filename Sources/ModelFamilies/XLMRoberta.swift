@@ -1,7 +1,8 @@
 public import LanguageModels
 public import LayoutRules
 
-/// XLM-RoBERTa (`modeling_xlm_roberta.py`, `configuration_xlm_roberta.py`, Transformers 5.23): RoBERTa by another name and with another tokenizer.
+/// XLM-RoBERTa (`modeling_xlm_roberta.py`, `configuration_xlm_roberta.py`, Transformers 5.23): RoBERTa by another
+/// name and with another tokenizer.
 public enum XLMRoberta: DescribedFamily {
   /// `xlm-roberta`.
   public static let family = ModelFamily(
