@@ -6,7 +6,7 @@ extension ContentWalk {
   /// The most operations of one guess: what calls something does so early, or is found from where it names it.
   private static let guessLength = 10_000
   /// The longest name of a module that a search looks for.
-  private static let nameLength = 1_000
+  fileprivate static let nameLength = 1_000
   /// The most bytes of a guess that does not start at a beginning: what a search costs grows with it.
   private static let searchWindow = 1 << 20
 
@@ -162,9 +162,10 @@ extension ContentWalk {
   /// Searches bytes for pickles that call something or name a global: behind a header, between numbers, in a text.
   mutating func search(_ bytes: [UInt8], from start: Int = 0, _ content: ScannedContent) {
     var position = start
+    var names = NameRun()
     while position < bytes.count {
       defer { position += 1 }
-      guard ContentWalk.mayBegin(bytes, at: position) else { continue }
+      guard ContentWalk.mayBegin(bytes, at: position, &names) else { continue }
       guard operations > 0 else { return noteCutSearch(content) }
       switch guess(bytes, at: position, window: ContentWalk.searchWindow) {
       case .broken, .cut: continue
@@ -181,7 +182,9 @@ extension ContentWalk {
   }
 
   /// True where the way to a call can begin: `PROTO`, a mark, or the names of a global.
-  private static func mayBegin(_ bytes: [UInt8], at position: Int) -> Bool {
+  private static func mayBegin(
+    _ bytes: [UInt8], at position: Int, _ names: inout NameRun
+  ) -> Bool {
     func isLetter(_ index: Int) -> Bool {
       guard index < bytes.count else { return false }
       return (0x41...0x5A).contains(bytes[index]) || (0x61...0x7A).contains(bytes[index])
@@ -191,7 +194,7 @@ extension ContentWalk {
     case 0x80: return begins(bytes[position...])
     case 0x28: return true
     // GLOBAL, and the text of a module's name in each of the ways to write it.
-    case 0x63, 0x56: return isLetter(position + 1) && namesLine(bytes, after: position)
+    case 0x63, 0x56: return isLetter(position + 1) && names.isLine(bytes, after: position)
     case 0x8C, 0x55: return isLetter(position + 2)
     case 0x58, 0x54: return isLetter(position + 5)
     case 0x8D: return isLetter(position + 9)
@@ -199,14 +202,23 @@ extension ContentWalk {
     default: return false
     }
   }
+}
+
+/// Where the bytes of dotted names end that a search is in: every place in them asks, and the end is the same for all.
+private struct NameRun {
+  private var end = 0
 
   /// True if a line of a dotted name follows.
-  private static func namesLine(_ bytes: [UInt8], after position: Int) -> Bool {
-    let line = bytes[(position + 1)...].prefix(ContentWalk.nameLength).prefix { byte in
-      byte >= 0x80 || byte == 0x2E || byte == 0x5F || (0x30...0x39).contains(byte)
-        || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-    }
-    return line.endIndex < bytes.count && bytes[line.endIndex] == 0x0A
+  mutating func isLine(_ bytes: [UInt8], after position: Int) -> Bool {
+    if end <= position { end = position + 1 }
+    while end < bytes.count, Self.isOfName(bytes[end]) { end += 1 }
+    return end < bytes.count && bytes[end] == 0x0A
+      && end - position - 1 <= ContentWalk.nameLength
+  }
+
+  private static func isOfName(_ byte: UInt8) -> Bool {
+    byte >= 0x80 || byte == 0x2E || byte == 0x5F || (0x30...0x39).contains(byte)
+      || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
   }
 }
 

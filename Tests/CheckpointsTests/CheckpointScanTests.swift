@@ -38,6 +38,8 @@ struct HiddenCallTests {
   static let places: [(name: String, put: @Sendable ([UInt8]) -> [UInt8])] = [
     ("alone", { $0 }),
     ("behind other bytes", { noise + $0 }),
+    // Each letter may begin a name, and the end of the line is the same for all of them.
+    ("behind a long line of letters", { Array(repeating: 0x63, count: 100_000) + noise + $0 }),
     ("before other bytes", { $0 + noise }),
     ("in a text", { text + $0 + text }),
     ("a member", { storedArchive([("archive/weights.bin", $0)]) }),
