@@ -1,5 +1,6 @@
 package import CheckpointBytes
 internal import Checkpoints
+internal import LayoutRules
 
 /// A directory as sentence-transformers (6) saves it: `modules.json`, the model's files with `sentence_bert_config.json`,
 /// and a folder for each further module.
@@ -105,7 +106,7 @@ package struct SentenceDirectory {
     var settings = EmbeddingSettings()
     let pooling = try SettingsFile(required: "config.json", in: poolingFolder, limits)
     settings.pooling = try Self.pooling(pooling)
-    settings.includesPrompt = try pooling.boolean("include_prompt", default: true)
+    settings.includesPrompt = try pooling.reader().boolean("include_prompt", default: true)
     for (kind, folder) in layers {
       switch kind {
       case .dense: settings.layers.append(try .dense(in: folder, limits))
@@ -130,7 +131,9 @@ package struct SentenceDirectory {
     let key = "pooling_mode"
     guard let stated = file.document[ExactName(key)], stated != .null else {
       var flagged: [Pooling] = []
-      for pooling in Pooling.allCases where try file.boolean(pooling.flag, default: false) {
+      let reader = try file.reader()
+      for pooling in Pooling.allCases
+      where try reader.boolean(ExactName(pooling.flag), default: false) {
         flagged.append(pooling)
       }
       return flagged.isEmpty ? [.mean] : flagged

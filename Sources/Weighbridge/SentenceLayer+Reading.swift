@@ -1,5 +1,6 @@
 internal import CheckpointBytes
 internal import Checkpoints
+internal import LayoutRules
 internal import TensorEngine
 internal import WeightGraph
 
@@ -10,7 +11,7 @@ extension SentenceLayer {
   ) throws(CheckpointError) -> SentenceLayer {
     let weights = try LayerWeights(folder, limits)
     let file = try SettingsFile(required: "config.json", in: folder, limits)
-    let dimension = try file.count("dimension")
+    let dimension = try file.reader().count("dimension")
     return .layerNorm(
       weight: try weights.values("norm.weight", [dimension]),
       bias: try weights.values("norm.bias", [dimension]))
@@ -23,11 +24,12 @@ extension SentenceLayer {
     let weights = try LayerWeights(folder, limits)
     let file = try SettingsFile(required: "config.json", in: folder, limits)
     try file.requireSentenceVectors()
-    let inputs = try file.count("in_features")
-    let outputs = try file.count("out_features")
-    let hasBias = try file.boolean("bias", default: true)
+    let reader = try file.reader()
+    let inputs = try reader.count("in_features")
+    let outputs = try reader.count("out_features")
+    let hasBias = try reader.boolean("bias", default: true)
     var residual = Dense.Residual.none
-    if try file.boolean("use_residual", default: false) {
+    if try reader.boolean("use_residual", default: false) {
       residual =
         inputs == outputs
         ? .identity : .projected(try weights.values("residual.weight", [outputs, inputs]))

@@ -55,7 +55,7 @@ public enum SentenceLayer: Sendable, Hashable {
 enum PackedSentenceLayer: Sendable {
   case normalize
   case norm(LayerNormWeights)
-  case dense(LinearWeights, Activation, SentenceLayer.Dense.Residual, projection: LinearWeights?)
+  case dense(LinearWeights, Activation, addsInput: Bool, projection: LinearWeights?)
 
   /// Throws `mismatch` unless the layer takes vectors of a width.
   ///
@@ -98,7 +98,9 @@ enum PackedSentenceLayer: Sendable {
       case .projected(let values):
         projection = try engine { () throws(EngineError) in try pack(values, nil) }
       }
-      self = .dense(weights, dense.activation, dense.residual, projection: projection)
+      // The numbers themselves stay behind: they are packed.
+      self = .dense(
+        weights, dense.activation, addsInput: dense.residual == .identity, projection: projection)
       width = dense.outputs
     }
   }
@@ -111,8 +113,8 @@ enum PackedSentenceLayer: Sendable {
       switch self {
       case .normalize: return try Self.normalized(vectors)
       case .norm(let weights): return try layerNorm(vectors, weights, in: context)
-      case .dense(let weights, let activation, let residual, let projection):
-        var added = residual == .identity ? vectors : nil
+      case .dense(let weights, let activation, let addsInput, let projection):
+        var added = addsInput ? vectors : nil
         if let projection { added = try linear(vectors, projection, in: context) }
         return try linear(vectors, weights, activation: activation, adding: added, in: context)
       }

@@ -1,5 +1,6 @@
 internal import CheckpointBytes
 internal import Checkpoints
+internal import LayoutRules
 
 /// A file of settings beside a model.
 struct SettingsFile {
@@ -26,21 +27,9 @@ struct SettingsFile {
     self = file
   }
 
-  /// A number above 0.
-  func count(_ key: String) throws(CheckpointError) -> Int {
-    guard let number = document[ExactName(key)]?.integer, number > 0 else {
-      throw failure(.malformed, key, "expected a number above 0")
-    }
-    return number
-  }
-
-  /// True or false.
-  func boolean(_ key: String, default standard: Bool) throws(CheckpointError) -> Bool {
-    switch document[ExactName(key)] {
-    case nil: return standard
-    case .boolean(let value): return value
-    default: throw failure(.malformed, key, "expected true or false")
-    }
+  /// Typed access to what it says.
+  func reader() throws(CheckpointError) -> SettingsReader {
+    try SettingsReader(document, file: path)
   }
 
   /// Refuses a module that takes or gives anything else than the vectors of texts.
