@@ -58,8 +58,21 @@ let libraries: [Target] = [
     name: "Checkpoints",
     dependencies: [
       "CheckpointBytes", "TensorValues", "PickleFormat", "ZipFormat", "SafetensorsFormat",
-      "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", "ModelFamilies", "Tokenizers",
-      collections, crypto,
+      "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", "ModelFamilies", collections,
+    ]),
+  // 6: what lies beside the weights, from one framework's form to another's
+  .target(
+    name: "ModelDirectories",
+    dependencies: [
+      "CheckpointBytes", "TensorValues", "ZipFormat", "WeightGraph", "LayoutRules", "ModelFamilies",
+      "Tokenizers", "Checkpoints",
+    ]),
+  // 7: from one checkpoint to another, and how two compare
+  .target(
+    name: "Conversion",
+    dependencies: [
+      "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "ModelFamilies",
+      "Checkpoints", "ModelDirectories", collections, crypto,
     ]),
   // 5: models beside recorded references
   .target(
@@ -68,15 +81,16 @@ let libraries: [Target] = [
       "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "LanguageModels",
       collections,
     ]),
-  // 6: what users import
+  // 8: what users import
   .target(
     name: "Weighbridge",
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "Checkpoints",
-      "Tokenizers", "TensorEngine", "LanguageModels", "ModelFamilies", "Verification", collections,
+      "ModelDirectories", "Conversion", "Tokenizers", "TensorEngine", "LanguageModels",
+      "ModelFamilies", "Verification", collections,
     ]),
   .target(name: "WeighbridgeTesting", dependencies: ["Weighbridge"]),
-  // 7: the subcommands as testable types
+  // 9: the subcommands as testable types
   .target(name: "ToolCommands", dependencies: ["Weighbridge", argumentParser, collections]),
 ]
 
@@ -115,7 +129,19 @@ let tests: [Target] = [
   .testTarget(
     name: "CheckpointsTests",
     dependencies: [
-      "Checkpoints", "LayoutRules", "ModelFamilies", "TensorValues", "WeightGraph", "TestSupport",
+      "Checkpoints", "Conversion", "TensorValues", "WeightGraph", "TestSupport", collections,
+    ]),
+  .testTarget(
+    name: "ModelDirectoriesTests",
+    dependencies: [
+      "ModelDirectories", "Checkpoints", "LayoutRules", "ModelFamilies", "TensorValues",
+      "TestSupport",
+    ]),
+  .testTarget(
+    name: "ConversionTests",
+    dependencies: [
+      "Conversion", "Checkpoints", "LayoutRules", "TensorValues", "WeightGraph", "TestSupport",
+      collections,
     ]),
   .testTarget(
     name: "LanguageModelsTests",

@@ -43,7 +43,7 @@ public struct BoundModel: Sendable {
   }
 
   /// Binds weights that were recognised.
-  init(
+  package init(
     _ source: WeightGraph, as model: RecognizedModel, configuration: ModelConfiguration? = nil,
     notes: [String] = [], fill: [NamePattern] = []
   ) throws(CheckpointError) {

@@ -1,7 +1,7 @@
 internal import CheckpointBytes
 internal import HDF5Format
 internal import OrderedCollections
-internal import TensorValues
+package import TensorValues
 internal import WeightGraph
 internal import ZipFormat
 
@@ -193,7 +193,7 @@ struct HDF5RootFacts {
 }
 
 /// Types whose elements share bytes: HDF5 has none, so they are written as bytes, and attributes say what they are.
-enum HDF5PackedType {
+package enum HDF5PackedType {
   /// The attributes of such a data set.
   static func attributes(of weight: Weight) -> [HDF5Attribute] {
     [
@@ -213,7 +213,7 @@ enum HDF5PackedType {
   }
 
   /// The types that HDF5 lacks and whose elements take whole bytes.
-  static let opaqueTypes: Set<DType> = [
+  package static let opaqueTypes: Set<DType> = [
     .bf16, .f8E4M3, .f8E5M2, .f8E4M3FNUZ, .f8E5M2FNUZ, .f8E8M0,
   ]
 

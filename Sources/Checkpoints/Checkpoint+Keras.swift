@@ -1,8 +1,6 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 internal import HDF5Format
-internal import LayoutRules
-internal import ModelFamilies
-internal import ZipFormat
+package import ZipFormat
 
 extension Checkpoint {
   /// Opens a `.keras` archive: the weights lie in one of its members, an HDF5 file (`keras/src/saving/saving_lib.py`,
@@ -26,37 +24,19 @@ extension Checkpoint {
       incompleteness: inner.incompleteness)
   }
 
-  /// The member of a `.keras` archive that holds the weights.
-  static let kerasWeights: ExactName = "model.weights.h5"
-}
-
-/// What a `.keras` archive says of the model in it.
-enum KerasArchive {
-  /// The configuration inside; nil if the file is no such archive, or if the model is none of KerasHub's: of one around a
-  /// known model it says nothing that could be read.
-  ///
-  /// - Throws: what reading the archive throws; `limitExceeded` for a configuration of more than `limits.jsonBytes`; what
-  ///   ``ModelConfiguration`` throws.
-  static func configuration(
-    in path: String, limits: ReadLimits
-  ) throws(CheckpointError) -> ModelConfiguration? {
+  /// The archive at a path if it is a `.keras` one; nil for whatever else is there.
+  package static func kerasArchive(
+    at path: String, limits: ReadLimits
+  ) throws(CheckpointError) -> ZipArchive? {
     guard try PathKind(path: path) == .file else { return nil }
     let file = try SourceFile(path: path)
     guard try FileContent(of: file) == .zip else { return nil }
     let archive = try ZipArchive(file, limits: limits)
-    guard archive[Checkpoint.kerasWeights] != nil, let member = archive[configurationMember] else {
-      return nil
-    }
-    let bytes = try archive.bytes(of: member, limit: limits.jsonBytes)
-    do throws(CheckpointError) {
-      return try ModelConfiguration(parsing: bytes, file: "\(path): \(configurationMember)")
-    } catch {
-      guard error.kind == .unsupported else { throw error }
-      return nil
-    }
+    return archive[kerasWeights] == nil ? nil : archive
   }
 
-  private static let configurationMember: ExactName = "config.json"
+  /// The member of a `.keras` archive that holds the weights.
+  static let kerasWeights: ExactName = "model.weights.h5"
 }
 
 extension KerasLayout {

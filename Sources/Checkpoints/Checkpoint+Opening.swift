@@ -24,7 +24,7 @@ extension Checkpoint {
   }
 
   /// Opens a file by its content.
-  static func open(
+  package static func open(
     _ file: SourceFile, options: OpenOptions
   ) throws(CheckpointError) -> Checkpoint {
     switch try FileContent(of: file) {

@@ -1,34 +1,34 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 internal import HDF5Format
 internal import OrderedCollections
 internal import TensorValues
-internal import WeightGraph
+package import WeightGraph
 
 extension WeightGraph {
   /// Fits what is beside the weights to the format to be written, and lists what has no place in it.
-  mutating func prepareFacts(
-    for format: CheckpointFormat, from source: Checkpoint, receipt: inout ConversionReceipt
-  ) {
+  package mutating func prepareFacts(
+    for format: CheckpointFormat, from source: Checkpoint
+  ) -> Remarks {
+    var remarks = Remarks()
     if format != .pytorch, let tree = facts.tree, tree.holdsOnlyModuleVersions {
       // Nothing but the order of names and torch's own bookkeeping of module versions, which no other reader knows.
       facts.tree = nil
-      receipt.omissions.append(
-        ConversionReceipt.Omission(
-          item: "attribute _metadata",
-          reason: "versions of torch modules, read by torch's load_state_dict alone"))
+      remarks.omit(
+        "attribute _metadata", "versions of torch modules, read by torch's load_state_dict alone")
     }
     if format != .pytorch, source.format == .pytorch, case .unstated = facts.metadata {
       // What every reader of such files expects; `save_pretrained` writes it too.
       facts.metadata = .entries(["format": "pt"])
-      receipt.notes.append("added the metadata format = pt, as PyTorch's own tools write it")
+      remarks.note("added the metadata format = pt, as PyTorch's own tools write it")
     }
-    leaveOutMarkers(&receipt)
-    if source.format == .pytorch, !facts.attributes.isEmpty { noteAttributes(format, &receipt) }
-    settleTies(in: format, &receipt)
+    leaveOutMarkers(&remarks)
+    if source.format == .pytorch, !facts.attributes.isEmpty { noteAttributes(format, &remarks) }
+    settleTies(in: format, &remarks)
+    return remarks
   }
 
   /// Says which tensors had attributes of their own, one line for all that had the same.
-  private func noteAttributes(_ format: CheckpointFormat, _ receipt: inout ConversionReceipt) {
+  private func noteAttributes(_ format: CheckpointFormat, _ remarks: inout Remarks) {
     let paths = HDF5Names.paths(of: weights.keys)
     var tensors: OrderedDictionary<[ExactName], [ExactName]> = [:]
     for name in weights.keys {
@@ -44,23 +44,20 @@ extension WeightGraph {
     for (attributes, tensors) in tensors {
       let attributes = attributes.map { singleLine($0.string) }.joined(separator: ", ")
       let others = tensors.count > 1 ? " and of \(tensors.count - 1) more" : ""
-      receipt.notes.append(
+      remarks.note(
         "attributes of the tensor \(quoted(tensors[0].string))\(others), \(attributes): kept \(place)"
       )
     }
   }
 
   /// Attributes whose value has no form as inert data, which only stood for it.
-  private mutating func leaveOutMarkers(_ receipt: inout ConversionReceipt) {
+  private mutating func leaveOutMarkers(_ remarks: inout Remarks) {
     for (path, values) in facts.attributes {
       facts.attributes[path] = values.filter { name, value in
         guard let reason = HDF5Attribute.missingValue(value) else { return true }
-        receipt.omissions.append(
-          ConversionReceipt.Omission(
-            item: name.string.isEmpty
-              ? "attributes of \(quoted("/" + path.string))"
-              : "attribute \(quoted(name.string)) of \(quoted("/" + path.string))",
-            reason: reason))
+        remarks.omit(
+          (name.string.isEmpty ? "attributes" : "attribute \(quoted(name.string))")
+            + " of \(quoted("/" + path.string))", reason)
         return false
       }
     }
@@ -69,7 +66,7 @@ extension WeightGraph {
   /// Looks at metadata whose value is the name of a weight. What a reader takes for a tie of a weight that is not written is
   /// left out; what is none by ``TieConvention`` gets an entry of its own in safetensors files, since other readers know less.
   private mutating func settleTies(
-    in format: CheckpointFormat, _ receipt: inout ConversionReceipt
+    in format: CheckpointFormat, _ remarks: inout Remarks
   ) {
     guard var entries = facts.metadata.entries else { return }
     let convention = TieConvention(storedNames: weights.keys)
@@ -78,13 +75,11 @@ extension WeightGraph {
       let text = "metadata \(quoted(key.string)) = \(quoted(value))"
       if convention.tells(key, isTiedTo: ExactName(value)) {
         entries[key] = nil
-        receipt.omissions.append(
-          ConversionReceipt.Omission(
-            item: text, reason: "it would tie a weight that is not there to one that is"))
+        remarks.omit(text, "it would tie a weight that is not there to one that is")
       } else if format == .safetensors {
         entries[key] = nil
         aside.append(JSONValue.Member(key, .string(value)))
-        receipt.notes.append(
+        remarks.note(
           text + " stands in \(FactNames.metadata.string): by itself it looks like a second name")
       }
     }
@@ -95,9 +90,8 @@ extension WeightGraph {
 
 extension CheckpointFormat {
   /// Lays out one file: all weights, or one shard's.
-  func layout(
-    _ ties: [Tie], facts: CheckpointFacts, shard: Int, of count: Int, path: String,
-    receipt: inout ConversionReceipt
+  package func layout(
+    _ ties: [Tie], facts: CheckpointFacts, shard: Int, of count: Int, path: String
   ) throws(CheckpointError) -> any FileLayout {
     switch self {
     case .safetensors:
@@ -105,15 +99,10 @@ extension CheckpointFormat {
       let metadata = shard == 0 ? facts.safetensorsMetadata : facts.metadata.entries
       return try SafetensorsFileLayout(ties, metadata: metadata, path: path)
     case .pytorch:
-      if count > 1, shard == 0, facts.tree != nil {
-        receipt.omissions.append(
-          ConversionReceipt.Omission(
-            item: "the nesting and the plain values",
-            reason: "shards of a PyTorch checkpoint are flat lists of names"))
-      }
+      // Shards are flat lists of names; the first says so for all.
       return try TorchFileLayout(
-        ties, facts: facts, keepsTree: count == 1, path: path, receipt: &receipt)
-    case .hdf5: return try HDF5FileLayout(ties, facts: facts, path: path, receipt: &receipt)
+        ties, facts: facts, keepsTree: count == 1, losesTree: count > 1 && shard == 0, path: path)
+    case .hdf5: return try HDF5FileLayout(ties, facts: facts, path: path)
     }
   }
 }
@@ -150,7 +139,7 @@ extension InertValue {
   }
 
   /// True for a flat dictionary of weights under their own names: the graph says as much by itself.
-  var isFlatListOfWeights: Bool {
+  package var isFlatListOfWeights: Bool {
     switch self {
     case .dictionary(let entries): return entries.allSatisfy(\.isNamedWeight)
     case .object(let object):

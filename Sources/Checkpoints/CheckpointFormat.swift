@@ -1,5 +1,5 @@
 internal import CheckpointBytes
-internal import LayoutRules
+package import LayoutRules
 
 /// The file formats that checkpoints are read from and written to.
 public enum CheckpointFormat: String, Sendable, Hashable, CaseIterable {
@@ -24,7 +24,7 @@ public enum CheckpointFormat: String, Sendable, Hashable, CaseIterable {
 
   /// Whether a file of this name would be expected where a directory of the name would be a surprise: one of a format that
   /// cannot be written, or a slip of the pen.
-  static func isMistaken(fileName: String) -> Bool {
+  package static func isMistaken(fileName: String) -> Bool {
     let lowercase = fileName.lowercased()
     guard let dot = lowercase.lastIndex(of: "."), dot != lowercase.startIndex else { return false }
     let suffix = String(lowercase[lowercase.index(after: dot)...])
@@ -41,7 +41,7 @@ public enum CheckpointFormat: String, Sendable, Hashable, CaseIterable {
   /// The name that Transformers, or KerasHub for its own layout, gives such a file in a model directory.
   ///
   /// - Parameter layout: That of the names in the file; nil for one that no framework reads.
-  func directoryFileName(_ layout: Layout?) -> String {
+  package func directoryFileName(_ layout: Layout?) -> String {
     switch (self, layout) {
     case (.safetensors, _): "model.safetensors"
     case (.pytorch, _): "pytorch_model.bin"

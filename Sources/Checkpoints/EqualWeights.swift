@@ -1,13 +1,13 @@
-internal import CheckpointBytes
-internal import LayoutRules
+package import CheckpointBytes
+package import LayoutRules
 internal import OrderedCollections
 internal import Synchronization
-internal import WeightGraph
+package import WeightGraph
 
 extension WeightGraph {
   /// The pairs whose weights do not hold the same type, shape and bytes, in the order given. Reads both weights of each
   /// pair, unless they are one in storage.
-  func unequal(_ pairs: [EqualPair]) throws(CheckpointError) -> [EqualPair] {
+  package func unequal(_ pairs: [EqualPair]) throws(CheckpointError) -> [EqualPair] {
     let aliases = pairs.isEmpty ? [:] : aliases
     let found = Mutex<Set<Int>>([])
     try WorkQueue.forEach(pairs.count) { (index, buffers) throws(CheckpointError) in
@@ -32,7 +32,7 @@ extension WeightGraph {
 
 extension Weight {
   /// True if every byte is zero.
-  func isZero() throws(CheckpointError) -> Bool {
+  package func isZero() throws(CheckpointError) -> Bool {
     for piece in Piece.cut([self]) {
       if try bytes(of: piece).contains(where: { $0 != 0 }) { return false }
     }
@@ -50,7 +50,7 @@ extension Weight {
   /// those before the chunk in which the first difference lies.
   ///
   /// - Parameter advanced: Is told of each chunk that is the same.
-  func commonByteCount(
+  package func commonByteCount(
     with other: Weight, _ buffers: PieceBuffers, advanced: (_ byteCount: Int) -> Void = { _ in }
   ) throws(CheckpointError) -> Int {
     for piece in Piece.cut([self]) {

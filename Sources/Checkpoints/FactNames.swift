@@ -1,9 +1,9 @@
-internal import CheckpointBytes
-internal import OrderedCollections
+package import CheckpointBytes
+package import OrderedCollections
 internal import WeightGraph
 
 /// The names under which facts travel in formats that have no place of their own for them.
-enum FactNames {
+package enum FactNames {
   /// Metadata key or HDF5 attribute: the checkpoint's own structure, as JSON (see ``InertValue/json``).
   static let tree: ExactName = "weighbridge.tree"
   /// Metadata key: HDF5 attributes by path, as JSON.
@@ -57,7 +57,9 @@ enum FactNames {
     return Set((value.elements ?? []).compactMap(\.string).map { ExactName($0) })
   }
 
-  typealias Attributes = OrderedDictionary<ExactName, OrderedDictionary<ExactName, InertValue>>
+  package typealias Attributes = OrderedDictionary<
+    ExactName, OrderedDictionary<ExactName, InertValue>
+  >
 
   static func encodeAttributes(_ attributes: Attributes) -> String {
     JSONWriter.text(

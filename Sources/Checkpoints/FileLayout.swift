@@ -1,10 +1,12 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 internal import Synchronization
-internal import WeightGraph
+package import WeightGraph
 internal import ZipFormat
 
 /// A file laid out before its weights are written into it. Each format has one.
-protocol FileLayout: Sendable {
+package protocol FileLayout: Sendable {
+  /// What the file does not hold, or holds in an unusual way.
+  var remarks: Remarks { get }
   /// The size of the file, or 0 if only writing its structure tells.
   var byteCount: Int { get }
   /// True if the format stores a CRC-32 of each weight's bytes.
@@ -17,7 +19,7 @@ protocol FileLayout: Sendable {
 
 extension FileLayout {
   /// Writes the file: its structure, then all weights, several pieces at a time.
-  func write(
+  package func write(
     _ weights: [(name: ExactName, weight: Weight)], to output: OutputFile, meter: ProgressMeter
   ) throws(CheckpointError) {
     let offsets = try begin(output)
@@ -56,7 +58,7 @@ extension FileLayout {
 
 extension Weight {
   /// The bytes of a piece, in memory.
-  func bytes(of piece: Piece) throws(CheckpointError) -> [UInt8] {
+  package func bytes(of piece: Piece) throws(CheckpointError) -> [UInt8] {
     try unsafe withNewBytes(count: piece.range.count) { (buffer) throws(CheckpointError) in
       try unsafe read(at: piece.range.lowerBound, into: buffer)
     }

@@ -7,12 +7,13 @@ internal import WeightGraph
 /// An HDF5 file: names become groups, tied names hard links, facts attributes.
 struct HDF5FileLayout: FileLayout {
   private let plan: HDF5Plan
+  let remarks: Remarks
   let needsChecksums = false
   /// libhdf5 knows when it has written the structure.
   let byteCount = 0
 
   init(
-    _ ties: [Tie], facts: CheckpointFacts, path: String, receipt: inout ConversionReceipt
+    _ ties: [Tie], facts: CheckpointFacts, path: String
   ) throws(CheckpointError) {
     let allNames = ties.flatMap(\.names)
     let names = HDF5Names(allNames)
@@ -20,9 +21,10 @@ struct HDF5FileLayout: FileLayout {
     func objectPath(_ name: ExactName) -> ExactName { ExactName(pathOfName[name] ?? name.string) }
 
     let paths = names.paths.map { ExactName($0) }
+    var remarks = Remarks()
     var attributes = HDF5FileLayout.writable(
-      KerasBookkeeping.trimmed(facts.attributes, toPaths: paths, &receipt), facts.attributeTypes,
-      &receipt)
+      KerasBookkeeping.trimmed(facts.attributes, toPaths: paths, &remarks), facts.attributeTypes,
+      &remarks)
     var root = HDF5FileLayout.rootAttributes(facts, names, attributes.removeValue(forKey: ""))
     if allNames.count > ties.count {
       root.append(HDF5Attribute(FactNames.ties, .string("hard links")))
@@ -42,7 +44,7 @@ struct HDF5FileLayout: FileLayout {
       }
       plan.datasets.append(HDF5FileLayout.dataset(tie.weight, path: path, attributes: own))
       if tie.weight.dtype.byteWidth == nil {
-        receipt.notes.append(
+        remarks.note(
           "\(quoted(tie.names[0].string)) is stored as bytes: HDF5 has no elements that share bytes; attributes say what they are"
         )
       }
@@ -55,18 +57,17 @@ struct HDF5FileLayout: FileLayout {
     let taken = Set(plan.datasets.map(\.path)).union(targets.keys)
     for (path, values) in attributes {
       guard !taken.contains(path), HDF5FileLayout.canBeGroup(path, besides: taken) else {
-        receipt.omissions.append(
-          ConversionReceipt.Omission(
-            item: "attributes of " + quoted(path.string),
-            reason: targets[path].map {
-              "it is one data set with \(quoted($0.string)), whose attributes say otherwise"
-            }
-              ?? "a tensor stands in their place"))
+        remarks.omit(
+          "attributes of " + quoted(path.string),
+          targets[path].map {
+            "it is one data set with \(quoted($0.string)), whose attributes say otherwise"
+          } ?? "a tensor stands in their place")
         continue
       }
       plan.groups.append(HDF5Plan.Group(path: path, attributes: values))
     }
     self.plan = plan
+    self.remarks = remarks
   }
 
   /// An attribute of a value and what is known of its type.
@@ -79,7 +80,7 @@ struct HDF5FileLayout: FileLayout {
   /// The attributes that HDF5 has a form for; the others are listed.
   private static func writable(
     _ attributes: FactNames.Attributes, _ types: FactNames.Attributes,
-    _ receipt: inout ConversionReceipt
+    _ remarks: inout Remarks
   ) -> OrderedDictionary<ExactName, [HDF5Attribute]> {
     var result: OrderedDictionary<ExactName, [HDF5Attribute]> = [:]
     for (path, values) in attributes {
@@ -87,10 +88,9 @@ struct HDF5FileLayout: FileLayout {
       result[path] = values.compactMap { name, value in
         let attribute = attribute(name, value, types)
         if attribute.isWritable { return attribute }
-        receipt.omissions.append(
-          ConversionReceipt.Omission(
-            item: "attribute \(quoted(name.string)) of \(quoted("/" + path.string))",
-            reason: "neither text nor numbers that fit an attribute"))
+        remarks.omit(
+          "attribute \(quoted(name.string)) of \(quoted("/" + path.string))",
+          "neither text nor numbers that fit an attribute")
         return nil
       }
     }

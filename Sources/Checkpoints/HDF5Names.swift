@@ -1,4 +1,4 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 internal import OrderedCollections
 
 /// How names become paths of HDF5 objects, and back.
@@ -6,7 +6,7 @@ internal import OrderedCollections
 /// The components of a name become groups: at `/` if any name has one (such names came from HDF5), otherwise at `.`, and
 /// then an attribute of the root says so. A name that cannot be a path (empty components, `.` and `..`, a name that is
 /// another one's group) gets a path of its own, one level deep and escaped; an attribute of the root lists those.
-struct HDF5Names {
+package struct HDF5Names {
   /// What stands between the components of names, as ASCII.
   let separator: UInt8
   /// The path of each name, in the order the names were given.
@@ -47,7 +47,7 @@ struct HDF5Names {
   }
 
   /// The path of each of these names.
-  static func paths(of names: some Collection<ExactName>) -> [ExactName: ExactName] {
+  package static func paths(of names: some Collection<ExactName>) -> [ExactName: ExactName] {
     let names = Array(names)
     let paths = HDF5Names(names).paths
     return Dictionary(uniqueKeysWithValues: zip(names, paths.lazy.map { ExactName($0) }))

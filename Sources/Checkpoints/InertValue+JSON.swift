@@ -181,10 +181,10 @@ extension InertValue {
 }
 
 /// Bytes as text, two digits each.
-enum Hexadecimal {
+package enum Hexadecimal {
   private static let digits = Array("0123456789abcdef".utf8)
 
-  static func text(_ bytes: some Sequence<UInt8>) -> String {
+  package static func text(_ bytes: some Sequence<UInt8>) -> String {
     var text: [UInt8] = []
     for byte in bytes {
       text.append(digits[Int(byte >> 4)])
@@ -193,7 +193,7 @@ enum Hexadecimal {
     return String(decoding: text, as: UTF8.self)
   }
 
-  static func bytes(_ text: String) -> [UInt8]? {
+  package static func bytes(_ text: String) -> [UInt8]? {
     let values = text.unicodeScalars.map { Character($0).hexDigitValue }
     guard values.count.isMultiple(of: 2) else { return nil }
     var bytes: [UInt8] = []

@@ -1,13 +1,13 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 internal import HDF5Format
 internal import OrderedCollections
 
 /// The attributes by which Keras 2 finds the weights of an HDF5 file (`keras/src/saving/legacy/hdf5_format.py`, 2.15).
 ///
 /// They follow from the names: the first component is the layer, whose group lists the rest of each name.
-enum KerasBookkeeping {
+package enum KerasBookkeeping {
   /// The attributes that a `tf_model.h5` with these data sets has.
-  static func attributes(of names: some Sequence<ExactName>) -> FactNames.Attributes {
+  package static func attributes(of names: some Sequence<ExactName>) -> FactNames.Attributes {
     var layers: OrderedDictionary<String, [String]> = [:]
     for name in names {
       let parts = name.string.split(separator: "/", maxSplits: 1)
@@ -48,7 +48,7 @@ enum KerasBookkeeping {
   /// renamed. A list that names what is not there makes a file that Keras and this package refuse.
   static func trimmed(
     _ attributes: FactNames.Attributes, toPaths paths: [ExactName],
-    _ receipt: inout ConversionReceipt
+    _ remarks: inout Remarks
   ) -> FactNames.Attributes {
     let isList = { (name: ExactName) in ["layer_names", "weight_names"].contains(stem(of: name)) }
     guard attributes.values.contains(where: { $0.keys.contains(where: isList) }) else {
@@ -71,7 +71,7 @@ enum KerasBookkeeping {
         }
         if kept.count == texts.count { continue }
         result[path]?[name] = .list(kept)
-        receipt.notes.append(
+        remarks.note(
           "the attribute \(quoted(name.string)) of \(quoted("/" + path.string)) keeps \(kept.count) of "
             + "\(texts.count) names: the others lead to nothing that is written")
       }
@@ -86,7 +86,7 @@ enum KerasBookkeeping {
   }
 
   /// True for an attribute that only says how Keras or Weighbridge laid the file out.
-  static func isBookkeeping(_ name: ExactName) -> Bool {
+  package static func isBookkeeping(_ name: ExactName) -> Bool {
     ["layer_names", "weight_names", "backend", "keras_version", "name"].contains(stem(of: name))
   }
 }

@@ -1,12 +1,12 @@
 internal import CheckpointBytes
-internal import LayoutRules
+package import LayoutRules
 internal import OrderedCollections
-internal import WeightGraph
+package import WeightGraph
 
 /// A preset directory of KerasHub (0.32, `utils/preset_utils.py`): the backbone's weights lie in one file and the rest of
 /// the task's in another. The names in each file start anew, so that `layers/dense` is the pooler in one and the
 /// classifier in the other; put together, the backbone's stand where a file of the whole task has them.
-enum KerasPreset {
+package enum KerasPreset {
   /// The file of the backbone's weights; one of shards has its index instead.
   static let backboneFiles = ["model.weights.h5", "model.weights.json"]
   /// The file of the other weights of a task.
@@ -14,7 +14,7 @@ enum KerasPreset {
   /// The file that makes a preset one of a task; a task without weights of its own has no second file of weights.
   static let taskDescription = "task.json"
   /// What must not stay from another preset: weights of a task, and, beside a backbone alone, its description.
-  static func taskFiles(of head: ModelHead?) -> [String] {
+  package static func taskFiles(of head: ModelHead?) -> [String] {
     head == .base ? [taskFile, taskDescription] : [taskFile]
   }
   /// The file that tells the class of the backbone.
@@ -88,7 +88,7 @@ enum KerasPreset {
 
   /// The weights of a task as the two files of a preset hold them; one file if they are a backbone alone. The prefix is what
   /// the names in a file leave out.
-  static func files(of ties: [Tie]) -> [(name: String, ties: [Tie], prefix: String)] {
+  package static func files(of ties: [Tie]) -> [(name: String, ties: [Tie], prefix: String)] {
     let backbone = ties.filter { backbonePrefix(of: $0.names[0]) != nil }
     guard let prefix = backbone.first.flatMap({ backbonePrefix(of: $0.names[0]) }) else {
       return [(backboneFiles[0], ties, "")]

@@ -1,19 +1,24 @@
-internal import CheckpointBytes
-internal import WeightGraph
+package import CheckpointBytes
+package import WeightGraph
 
 /// A part of a weight's packed bytes, small enough to be held in memory.
-struct Piece: Sendable {
+package struct Piece: Sendable {
   /// The largest piece, in bytes. With the buffers that casting and gathering need, and ``WorkQueue/width`` threads, this
   /// bounds the memory of a conversion.
-  static let size = 4 << 20
+  package static let size = 4 << 20
 
   /// The index of the weight in the list it was cut from.
-  let weight: Int
+  package let weight: Int
   /// The bytes of the weight.
-  let range: Range<Int>
+  package let range: Range<Int>
+
+  package init(weight: Int, range: Range<Int>) {
+    self.weight = weight
+    self.range = range
+  }
 
   /// Cuts weights into pieces that begin and end on element boundaries, in order. Weights without bytes give none.
-  static func cut(_ weights: [Weight]) -> [Piece] {
+  package static func cut(_ weights: [Weight]) -> [Piece] {
     var pieces: [Piece] = []
     for (index, weight) in weights.enumerated() {
       let size = max(1, Piece.size / weight.pieceAlignment) * weight.pieceAlignment
@@ -31,7 +36,7 @@ struct Piece: Sendable {
 extension Weight {
   /// A piece cut into the ranges in which it is best read: small ones that stay in the processor's cache, where reading
   /// is sequential; the whole piece where elements are gathered from all over the storage.
-  func chunks(of piece: Piece) -> [Range<Int>] {
+  package func chunks(of piece: Piece) -> [Range<Int>] {
     guard isReadInOrder else { return [piece.range] }
     let size = (512 << 10) / pieceAlignment * pieceAlignment
     return stride(from: piece.range.lowerBound, to: piece.range.upperBound, by: size).map {
@@ -41,12 +46,12 @@ extension Weight {
 }
 
 /// Two buffers of one thread, kept from piece to piece: fresh memory would cost as much as the copying.
-final class PieceBuffers {
+package final class PieceBuffers {
   private var first = Buffer()
   private var second = Buffer()
 
   /// Bytes of a weight, valid until `body` returns.
-  func read(
+  package func read(
     _ weight: Weight, _ range: Range<Int>,
     _ body: (UnsafeRawBufferPointer) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
@@ -54,7 +59,7 @@ final class PieceBuffers {
   }
 
   /// The same bytes of two weights, valid until `body` returns.
-  func read(
+  package func read(
     _ weight: Weight, _ other: Weight, _ range: Range<Int>,
     _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
@@ -62,7 +67,7 @@ final class PieceBuffers {
   }
 
   /// Bytes of two weights, valid until `body` returns.
-  func read(
+  package func read(
     _ weight: Weight, _ range: Range<Int>, _ other: Weight, _ otherRange: Range<Int>,
     _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {

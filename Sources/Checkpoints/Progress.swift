@@ -24,19 +24,19 @@ public struct ProgressReport: Sendable {
 }
 
 /// Adds up the bytes that several threads have done.
-final class ProgressMeter: Sendable {
+package final class ProgressMeter: Sendable {
   private let completed = Atomic<Int>(0)
   private let phase: ProgressReport.Phase
   private let total: Int
   private let handler: ProgressHandler?
 
-  init(_ phase: ProgressReport.Phase, total: Int, _ handler: ProgressHandler?) {
+  package init(_ phase: ProgressReport.Phase, total: Int, _ handler: ProgressHandler?) {
     self.phase = phase
     self.total = total
     self.handler = handler
   }
 
-  func add(_ count: Int) {
+  package func add(_ count: Int) {
     guard let handler else { return }
     let now = completed.add(count, ordering: .relaxed).newValue
     handler(ProgressReport(phase: phase, completed: now, total: total))

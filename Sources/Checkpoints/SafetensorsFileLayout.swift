@@ -8,6 +8,7 @@ internal import WeightGraph
 /// `safetensors.torch.save_model` (0.8.0) keeps it; the others go into the metadata (``TieConvention``).
 struct SafetensorsFileLayout: FileLayout {
   private let layout: SafetensorsLayout
+  private(set) var remarks = Remarks()
   let needsChecksums = false
   var byteCount: Int { layout.byteCount }
 

@@ -1,9 +1,9 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 internal import OrderedCollections
 
 /// An index of shards as Transformers writes it (`model.safetensors.index.json`, `pytorch_model.bin.index.json`,
 /// `tf_model.h5.index.json`), or as Keras does (`x.weights.json`, where a group maps to one file or several).
-struct ShardIndex {
+package struct ShardIndex {
   /// The shards' file names by tensor (or, for Keras, by group), in the order of the index.
   private(set) var files: OrderedDictionary<ExactName, [String]>
   /// The shards, each once, in the order in which they are first named.
@@ -111,7 +111,7 @@ extension ShardIndex {
   }
 
   /// The text of an index, as huggingface_hub 2.4 writes it: two spaces a level, keys sorted, a final newline.
-  static func text(
+  package static func text(
     shardOfTensor: [(name: ExactName, file: String)], totalSize: Int, totalParameters: Int
   ) -> [UInt8] {
     let sorted = shardOfTensor.sorted { $0.name < $1.name }
@@ -130,7 +130,7 @@ extension ShardIndex {
 
   /// True for the names that indices have: `model.safetensors.index.json`, that of a variant
   /// (`model.safetensors.index.fp16.json`, `_add_variant` of Transformers and of diffusers), `x.weights.json` of Keras.
-  static func isIndex(_ name: String) -> Bool {
+  package static func isIndex(_ name: String) -> Bool {
     if name.hasSuffix(".weights.json") { return true }
     guard name.hasSuffix(".json") else { return false }
     return [".safetensors.index", ".bin.index", ".h5.index"].contains { ending in

@@ -1,4 +1,4 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 internal import OrderedCollections
 internal import TorchFormat
 internal import WeightGraph
@@ -6,12 +6,12 @@ internal import WeightGraph
 /// A PyTorch zip archive. Tied weights share a storage, as in the model they came from.
 struct TorchFileLayout: FileLayout {
   private let plan: TorchArchivePlan
+  private(set) var remarks = Remarks()
   let needsChecksums = true
   var byteCount: Int { plan.byteCount }
 
   init(
-    _ ties: [Tie], facts: CheckpointFacts, keepsTree: Bool, path: String,
-    receipt: inout ConversionReceipt
+    _ ties: [Tie], facts: CheckpointFacts, keepsTree: Bool, losesTree: Bool, path: String
   ) throws(CheckpointError) {
     var tensors: [TorchArchivePlan.Tensor] = []
     for (storage, tie) in ties.enumerated() {
@@ -28,13 +28,16 @@ struct TorchFileLayout: FileLayout {
     } catch {
       throw error.inFile(path)
     }
+    if losesTree, facts.tree != nil {
+      remarks.omit(
+        "the nesting and the plain values", "shards of a PyTorch checkpoint are flat lists of names"
+      )
+    }
     for omission in plan.omissions {
-      receipt.omissions.append(
-        ConversionReceipt.Omission(
-          item: "value " + quoted(omission.path), reason: omission.reason))
+      remarks.omit("value " + quoted(omission.path), omission.reason)
     }
     for name in plan.rawTensors {
-      receipt.notes.append(
+      remarks.note(
         "\(quoted(name.string)) is stored as bytes: PyTorch has no such dtype; the attribute "
           + "\(TorchArchivePlan.dtypesAttribute) says what they are")
     }
@@ -53,9 +56,9 @@ struct TorchFileLayout: FileLayout {
 }
 
 /// Facts as attributes of a state dict, which is an `OrderedDict` and can have some (`_metadata` is torch's own).
-enum TorchFacts {
+package enum TorchFacts {
   private static let metadata: ExactName = "__metadata__"
-  static let hdf5Attributes: ExactName = "__attributes__"
+  package static let hdf5Attributes: ExactName = "__attributes__"
   private static let attributeTypes: ExactName = "__attribute_types__"
 
   /// The attributes to write. Metadata that any safetensors file made of a PyTorch checkpoint has goes without saying.

@@ -1,4 +1,4 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 internal import Dispatch
 internal import Synchronization
 
@@ -9,7 +9,7 @@ internal import Synchronization
 #endif
 
 /// Runs independent pieces of work on a few threads.
-enum WorkQueue {
+package enum WorkQueue {
   /// How many threads: each holds buffers of its own, so that memory stays bounded on machines with many processors.
   static let width = max(1, min(4, processorCount))
 
@@ -19,7 +19,7 @@ enum WorkQueue {
 
   /// Calls `body` for every index below `count`, in order of starting, with buffers that belong to the thread. The first
   /// error stops the start of further work and is thrown.
-  static func forEach(
+  package static func forEach(
     _ count: Int, _ body: @Sendable (Int, PieceBuffers) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
     let next = Atomic<Int>(0)

@@ -2,8 +2,10 @@
 
 @_exported public import CheckpointBytes
 @_exported public import Checkpoints
+@_exported public import Conversion
 @_exported public import LanguageModels
 @_exported public import LayoutRules
+@_exported public import ModelDirectories
 @_exported public import ModelFamilies
 // The names of a graph's weights are an ordered dictionary, whose members a client with `MemberImportVisibility` would not see.
 @_exported public import OrderedCollections

@@ -1,7 +1,9 @@
 public import CheckpointBytes
 public import Checkpoints
+public import Conversion
 public import ModelFamilies
 internal import LayoutRules
+internal import ModelDirectories
 internal import OrderedCollections
 internal import TensorValues
 public import Verification

@@ -1,5 +1,6 @@
 public import CheckpointBytes
 internal import Checkpoints
+internal import Conversion
 public import LanguageModels
 internal import OrderedCollections
 internal import TensorValues

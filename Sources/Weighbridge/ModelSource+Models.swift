@@ -1,7 +1,7 @@
 public import CheckpointBytes
-internal import Checkpoints
 public import LanguageModels
 public import LayoutRules
+internal import ModelDirectories
 internal import WeightGraph
 
 extension ModelSource {

@@ -2,6 +2,7 @@ public import CheckpointBytes
 public import Checkpoints
 internal import LanguageModels
 internal import LayoutRules
+internal import ModelDirectories
 public import Tokenizers
 internal import WeightGraph
 

@@ -1,6 +1,6 @@
 package import CheckpointBytes
-internal import Checkpoints
 internal import LayoutRules
+internal import ModelDirectories
 
 /// A directory as sentence-transformers (6) saves it: `modules.json`, the model's files with `sentence_bert_config.json`,
 /// and a folder for each further module.

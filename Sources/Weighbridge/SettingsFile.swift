@@ -1,6 +1,6 @@
 internal import CheckpointBytes
-internal import Checkpoints
 internal import LayoutRules
+internal import ModelDirectories
 
 /// A file of settings beside a model.
 struct SettingsFile {

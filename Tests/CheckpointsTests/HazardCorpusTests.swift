@@ -1,5 +1,6 @@
 import CheckpointBytes
 import Checkpoints
+import Conversion
 import OrderedCollections
 import TensorValues
 import TestSupport

@@ -1,5 +1,6 @@
 import CheckpointBytes
 import Checkpoints
+import Conversion
 import LanguageModels
 import LayoutRules
 import ModelFamilies

@@ -1,5 +1,6 @@
 import CheckpointBytes
 import Checkpoints
+import Conversion
 import LayoutRules
 import OrderedCollections
 import TensorValues

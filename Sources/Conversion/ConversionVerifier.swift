@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import Checkpoints
 internal import OrderedCollections
 internal import Synchronization
 internal import TensorValues

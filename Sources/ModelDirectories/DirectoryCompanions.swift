@@ -1,4 +1,5 @@
 public import CheckpointBytes
+internal import Checkpoints
 public import LayoutRules
 internal import ModelFamilies
 public import TensorValues
@@ -13,7 +14,7 @@ public struct DirectoryCompanions: Sendable {
   private let archive: String?
   let limits: ReadLimits
   /// Weights that were not read, links, hidden files: no destination gets them.
-  let omissions: [ConversionReceipt.Omission]
+  let omissions: [Omission]
 
   /// The companions of a source.
   ///
@@ -81,7 +82,7 @@ public struct DirectoryCompanions: Sendable {
     dtype: DType? = nil
   ) throws(CheckpointError) -> CompanionPlan {
     var plan = CompanionPlan()
-    plan.omissions = omissions
+    plan.remarks.omissions = omissions
     guard let layout, let architecture else {
       copyAll(into: &plan)
       try setType(dtype, in: &plan)
@@ -89,7 +90,7 @@ public struct DirectoryCompanions: Sendable {
       return plan
     }
     let configuration = try known(for: layout, architecture.family, &plan)
-    if let configuration { plan.notes += try configuration.check(against: architecture) }
+    if let configuration { plan.remarks.notes += try configuration.check(against: architecture) }
     let job = CompanionConversion(
       directory: directory, configuration: configuration, architecture: architecture,
       attentionHeads: attentionHeads, limits: limits)
@@ -118,7 +119,7 @@ public struct DirectoryCompanions: Sendable {
       guard error.kind == .unsupported, layout == .transformers || layout == .tensorFlow else {
         throw error
       }
-      plan.notes.append("config.json was not compared with the weights: \(error.problem)")
+      plan.remarks.note("config.json was not compared with the weights: \(error.problem)")
       return nil
     }
   }

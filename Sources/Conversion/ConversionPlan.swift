@@ -1,5 +1,7 @@
 public import CheckpointBytes
+public import Checkpoints
 internal import LayoutRules
+internal import ModelDirectories
 internal import OrderedCollections
 internal import TensorValues
 internal import WeightGraph
@@ -53,7 +55,11 @@ public struct ConversionPlan: Sendable {
     if laidOut.layout == .tensorFlow {
       graph = try graph.widened(for: &options.dtype, file: sourcePath, receipt: &receipt)
     }
-    graph.prepareFacts(for: destination.format, from: source, receipt: &receipt)
+    func remark(_ remarks: Remarks) {
+      receipt.omissions += remarks.omissions
+      receipt.notes += remarks.notes
+    }
+    remark(graph.prepareFacts(for: destination.format, from: source))
 
     let ties = graph.ties
     receipt.tensorCount = graph.weights.count
@@ -83,8 +89,8 @@ public struct ConversionPlan: Sendable {
     if isPreset, !options.replacesExisting { try ConversionDestination.refuseExisting(others) }
     for (position, (path, ties, prefix)) in groups.enumerated() {
       let layout = try destination.format.layout(
-        ties, facts: graph.facts, shard: position, of: groups.count, path: path,
-        receipt: &receipt)
+        ties, facts: graph.facts, shard: position, of: groups.count, path: path)
+      remark(layout.remarks)
       files.append(PlannedFile(path: path, ties: ties, layout: layout, prefix: prefix))
     }
     let companions = try Self.companions(

@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import Checkpoints
 
 /// The files of a model directory beside its weights.
 struct ModelDirectory: Sendable {
@@ -15,7 +16,7 @@ struct ModelDirectory: Sendable {
   let path: String
   private let names: Set<ExactName>?
   private(set) var entries: [Entry] = []
-  private(set) var omissions: [ConversionReceipt.Omission] = []
+  private(set) var omissions: [Omission] = []
 
   /// How deep subdirectories may lie: `1_Pooling/`, `assets/tokenizer/` and `onnx/` are what there is.
   static let greatestDepth = 4
@@ -102,7 +103,7 @@ struct ModelDirectory: Sendable {
 
   private mutating func omit(_ relative: String, _ reason: String) {
     omissions.append(
-      ConversionReceipt.Omission(item: "file " + quoted(relative), reason: reason))
+      Omission("file " + quoted(relative), reason))
   }
 
   static let weightsReason = "weights or training state, which this conversion does not renew"

@@ -1,3 +1,4 @@
+internal import Checkpoints
 public import LayoutRules
 
 /// How a conversion names and shapes what it writes.

@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import Checkpoints
 internal import LayoutRules
 internal import ModelFamilies
 internal import OrderedCollections
@@ -32,13 +33,12 @@ extension WeightGraph {
     for name in names {
       if let reason = reason(name) {
         receipt.omissions.append(
-          ConversionReceipt.Omission(item: "tensor " + quoted(name.string), reason: reason))
+          Omission("tensor " + quoted(name.string), reason))
       }
     }
     let rest = facts.others.filter { reason($0.name) == nil }
     receipt.omissions += rest.filter(\.isOutsideState).map {
-      ConversionReceipt.Omission(
-        item: "tensor " + quoted($0.name.string), reason: $0.description)
+      Omission("tensor " + quoted($0.name.string), $0.description)
     }
     let refused = rest.filter { !$0.isOutsideState }
     if let other = refused.first {

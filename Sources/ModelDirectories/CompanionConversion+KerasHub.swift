@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import Checkpoints
 internal import LayoutRules
 
 extension CompanionConversion {
@@ -17,11 +18,11 @@ extension CompanionConversion {
     if let preprocessor = preset.preprocessor {
       plan.put("preprocessor.json", preprocessor, note: "of the same length as the positions")
     }
-    plan.notes += preset.assumptions.map { "assumed: " + $0 }
-    for loss in preset.losses { plan.omit(loss.setting, loss.reason) }
+    plan.remarks.notes += preset.assumptions.map { "assumed: " + $0 }
+    for loss in preset.losses { plan.remarks.omit(loss.setting, loss.reason) }
     plan.losses += preset.losses
     for name in ["generation_config.json", "chat_template.jinja"] where directory?[name] != nil {
-      plan.omit("file " + quoted(name), "KerasHub has no such file")
+      plan.remarks.omit("file " + quoted(name), "KerasHub has no such file")
     }
   }
 
@@ -36,7 +37,7 @@ extension CompanionConversion {
       }
       let needed = family.definition.tokenizer.needed
       guard tokenizer.holds(needed) else {
-        plan.omit(
+        plan.remarks.omit(
           "the tokenizer", "KerasHub's needs the tokens \(needed.joined(separator: " "))")
         return nil
       }
@@ -45,7 +46,7 @@ extension CompanionConversion {
       let document = tokenizer.kerasHub(family.definition, keras)
       plan.put("tokenizer.json", document, note: "the tokenizer as KerasHub has it")
       if family.definition.tokenizer.kind == .bytePair {
-        plan.notes.append(
+        plan.remarks.note(
           "tokenizer: KerasHub's byte-pair tokenizer splits text by a pattern of its own before it merges; digits and white space may come out in other tokens"
         )
       }
@@ -53,7 +54,7 @@ extension CompanionConversion {
     } catch {
       // A preset without its tokenizer would be taken for one with the family's, which gives other ids.
       guard error.kind == .unsupported, error.site.field != "tokenizer_class" else { throw error }
-      plan.omit("the tokenizer", "KerasHub cannot have it: \(error)")
+      plan.remarks.omit("the tokenizer", "KerasHub cannot have it: \(error)")
       return nil
     }
   }
@@ -118,7 +119,8 @@ extension CompanionConversion {
         !family.definition.tokenizer.needed.contains { $0 == token.string }
       }
     if !extra.isEmpty {
-      plan.omit("\(extra.count) added tokens of the tokenizer", "they stay in the vocabulary only")
+      plan.remarks.omit(
+        "\(extra.count) added tokens of the tokenizer", "they stay in the vocabulary only")
     }
   }
 

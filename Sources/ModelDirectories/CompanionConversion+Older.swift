@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import Checkpoints
 internal import LayoutRules
 
 extension CompanionConversion {
@@ -111,7 +112,7 @@ extension CompanionConversion {
       }
     } catch {
       guard error.kind == .unsupported else { throw error }
-      plan.notes.append("no \(names.joined(separator: ", ")) from tokenizer.json: \(error.problem)")
+      plan.remarks.note("no \(names.joined(separator: ", ")) from tokenizer.json: \(error.problem)")
     }
   }
 }

@@ -1,4 +1,5 @@
 public import CheckpointBytes
+public import Checkpoints
 internal import Crypto
 internal import LayoutRules
 internal import OrderedCollections

@@ -1,4 +1,5 @@
 public import CheckpointBytes
+internal import Checkpoints
 public import TensorValues
 
 /// What differs between two checkpoints, weight by weight.

@@ -1,6 +1,7 @@
 import CheckpointBytes
 import Checkpoints
 import LayoutRules
+import ModelDirectories
 import ModelFamilies
 import TensorValues
 import TestSupport

@@ -1,4 +1,6 @@
 internal import CheckpointBytes
+internal import Checkpoints
+internal import ModelDirectories
 internal import LayoutRules
 internal import ModelFamilies
 internal import OrderedCollections
@@ -140,13 +142,13 @@ extension WeightGraph {
       switch entry.outcome {
       case .dropped:
         receipt.omissions += entry.stored.map {
-          .init(item: "tensor " + quoted($0.string), reason: entry.detail ?? "no parameter")
+          .init("tensor " + quoted($0.string), entry.detail ?? "no parameter")
         }
       case .missing:
         receipt.omissions += entry.parameters.map {
           .init(
-            item: "parameter " + quoted($0.string),
-            reason: "it is not in the source, as --allow-missing allows")
+            "parameter " + quoted($0.string),
+            "it is not in the source, as --allow-missing allows")
         }
       default: break
       }
@@ -154,7 +156,7 @@ extension WeightGraph {
     for loss in plan.losses {
       let rows = loss.rows.map { "rows \($0.lowerBound)…\($0.upperBound - 1) of " } ?? ""
       receipt.omissions.append(
-        .init(item: rows + "parameter " + quoted(loss.name.string), reason: loss.reason))
+        .init(rows + "parameter " + quoted(loss.name.string), loss.reason))
     }
     var graph = plan.graph
     graph.facts = facts.relaidOut(layout, names: graph.weights.keys, receipt: &receipt)
@@ -273,15 +275,15 @@ extension CheckpointFacts {
     if let tree, !tree.isFlatListOfWeights {
       receipt.omissions.append(
         .init(
-          item: "the nesting of the checkpoint and the plain values in it",
-          reason: "the layout \(layout.rawValue) has its own structure"))
+          "the nesting of the checkpoint and the plain values in it",
+          "the layout \(layout.rawValue) has its own structure"))
     }
     for (path, values) in attributes {
       for name in values.keys where !KerasBookkeeping.isBookkeeping(name) {
         receipt.omissions.append(
           .init(
-            item: "attribute \(quoted(name.string)) of \(quoted("/" + path.string))",
-            reason: "its place does not exist in the layout \(layout.rawValue)"))
+            "attribute \(quoted(name.string)) of \(quoted("/" + path.string))",
+            "its place does not exist in the layout \(layout.rawValue)"))
       }
     }
     var entries = metadata.entries ?? [:]

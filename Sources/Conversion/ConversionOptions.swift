@@ -1,4 +1,5 @@
 public import CheckpointBytes
+public import Checkpoints
 public import TensorValues
 
 /// What a conversion is to do beyond carrying everything as it is.

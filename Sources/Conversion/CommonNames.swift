@@ -1,4 +1,5 @@
 public import CheckpointBytes
+internal import Checkpoints
 public import LayoutRules
 internal import ModelFamilies
 internal import OrderedCollections

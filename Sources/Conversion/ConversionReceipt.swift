@@ -1,4 +1,5 @@
 public import CheckpointBytes
+public import Checkpoints
 public import LayoutRules
 public import TensorValues
 
@@ -33,12 +34,7 @@ public struct ConversionReceipt: Sendable {
   }
 
   /// Something that the destination does not hold.
-  public struct Omission: Sendable {
-    /// What it is.
-    public let item: String
-    /// Why it was left out.
-    public let reason: String
-  }
+  public typealias Omission = Checkpoints.Omission
 
   /// What was done to be sure.
   public enum Verification: Sendable, Equatable {

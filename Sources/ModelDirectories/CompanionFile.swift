@@ -1,4 +1,5 @@
-internal import CheckpointBytes
+package import CheckpointBytes
+public import Checkpoints
 public import LayoutRules
 
 /// A file that belongs beside the weights in a model directory: configuration, tokenizer, documentation.
@@ -37,30 +38,30 @@ public struct CompanionFile: Sendable {
 /// All files that a conversion puts beside the weights. Nothing has been written.
 public struct CompanionPlan: Sendable {
   /// The files, ordered by path.
-  public internal(set) var files: [CompanionFile] = []
+  public package(set) var files: [CompanionFile] = []
+  /// What is said of them.
+  package internal(set) var remarks = Remarks()
   /// What the destination does not get, and why: stale weights in other formats, what the other framework has no place
   /// for.
-  public internal(set) var omissions: [ConversionReceipt.Omission] = []
+  public var omissions: [Omission] { remarks.omissions }
   /// What was changed or assumed.
-  public internal(set) var notes: [String] = []
+  public var notes: [String] { remarks.notes }
 
   /// Settings that the destination's framework computes with a constant of its own.
   public internal(set) var losses: [SettingLoss] = []
+
+  package init() {}
 
   /// Adds a file in place of one with the same path.
   mutating func put(_ file: CompanionFile) {
     files.removeAll { $0.path == file.path }
     files.append(file)
-    if let note = file.note { notes.append(file.path + ": " + note) }
+    if let note = file.note { remarks.note(file.path + ": " + note) }
   }
 
   mutating func put(_ path: String, _ value: JSONValue, note: String) {
     let text = JSONWriter.text(value, style: .indented) + "\n"
     put(CompanionFile(path: path, content: .bytes(Array(text.utf8)), note: note))
-  }
-
-  mutating func omit(_ item: String, _ reason: String) {
-    omissions.append(ConversionReceipt.Omission(item: item, reason: reason))
   }
 
   mutating func sort() {
@@ -70,7 +71,7 @@ public struct CompanionPlan: Sendable {
 
 extension [SettingLoss] {
   /// Refuses the first loss that changes outputs and is not allowed by name.
-  func check(mayLose: [NamePattern], layout: Layout) throws(CheckpointError) {
+  package func check(mayLose: [NamePattern], layout: Layout) throws(CheckpointError) {
     for loss in self {
       guard let key = loss.key, !mayLose.contains(where: { $0.matches(key) }) else { continue }
       throw CheckpointError(

@@ -1,4 +1,6 @@
 internal import CheckpointBytes
+internal import Checkpoints
+internal import ModelDirectories
 internal import LayoutRules
 internal import ModelFamilies
 

@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import Checkpoints
 internal import LayoutRules
 internal import TensorValues
 internal import WeightGraph

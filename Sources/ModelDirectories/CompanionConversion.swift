@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import Checkpoints
 internal import LayoutRules
 
 /// The files of one framework in the form of another.
@@ -55,8 +56,8 @@ struct CompanionConversion {
       CompanionFile(
         path: "config.json", content: .bytes(document.bytes),
         note: "written from the weights' sizes"))
-    plan.notes += document.assumptions.map { "assumed: " + $0 }
-    for loss in document.losses { plan.omit(loss.setting, loss.reason) }
+    plan.remarks.notes += document.assumptions.map { "assumed: " + $0 }
+    for loss in document.losses { plan.remarks.omit(loss.setting, loss.reason) }
     plan.losses += document.losses
   }
 
