@@ -9,8 +9,8 @@ internal import WeightGraph
 extension WeightGraph {
   /// The weights that `--include` and `--exclude` leave. Every pattern must match something.
   func selected(
-    _ options: ConversionOptions, file: String, receipt: inout ConversionReceipt
-  ) throws(CheckpointError) -> WeightGraph {
+    _ options: ConversionOptions, file: String
+  ) throws(CheckpointError) -> ConversionStep {
     let names = Array(weights.keys) + facts.others.map(\.name)
     for pattern in options.include + options.exclude
     where !names.contains(where: pattern.matches) {
@@ -30,15 +30,13 @@ extension WeightGraph {
     func reason(_ name: ExactName) -> String? {
       asked(name) ?? name.enclosing(in: wholes).map { "is a part of \(quoted($0.string))" }
     }
+    var remarks = Remarks()
     for name in names {
-      if let reason = reason(name) {
-        receipt.omissions.append(
-          Omission("tensor " + quoted(name.string), reason))
-      }
+      if let reason = reason(name) { remarks.omit("tensor " + quoted(name.string), reason) }
     }
     let rest = facts.others.filter { reason($0.name) == nil }
-    receipt.omissions += rest.filter(\.isOutsideState).map {
-      Omission("tensor " + quoted($0.name.string), $0.description)
+    for other in rest where other.isOutsideState {
+      remarks.omit("tensor " + quoted(other.name.string), other.description)
     }
     let refused = rest.filter { !$0.isOutsideState }
     if let other = refused.first {
@@ -57,7 +55,7 @@ extension WeightGraph {
     var graph = try renamed { reason($0) == nil ? $0 : nil }
       .movingAttributes(from: weights.keys) { reason($0) == nil ? $0 : nil }
     graph.facts.others = []
-    return graph
+    return ConversionStep(graph: graph, changes: ConversionChanges(remarks: remarks))
   }
 
   /// The graph, with the attributes of tensors under the paths of their new names; those of tensors that are gone go, too.
@@ -80,9 +78,10 @@ extension WeightGraph {
 
   /// The weights under new names. Every rule must match something.
   func renamed(
-    _ rules: [RenameRule], file: String, receipt: inout ConversionReceipt
-  ) throws(CheckpointError) -> WeightGraph {
-    if rules.isEmpty { return self }
+    _ rules: [RenameRule], file: String
+  ) throws(CheckpointError) -> ConversionStep {
+    if rules.isEmpty { return ConversionStep(graph: self) }
+    var changes = ConversionChanges()
     var used: Set<RenameRule> = []
     var newNames: [ExactName: ExactName] = [:]
     for name in weights.keys {
@@ -92,70 +91,59 @@ extension WeightGraph {
         used.insert(rule)
         if newNames[name] == nil { newNames[name] = newName }
       }
-      if let newName = newNames[name], newName != name { receipt.renamed.append((name, newName)) }
+      if let newName = newNames[name], newName != name { changes.renamed.append((name, newName)) }
     }
     if let idle = rules.first(where: { !used.contains($0) }) {
       throw CheckpointError(
         .inconsistent, file: file, "the rule \(quoted(idle.text)) matches no tensor")
     }
     do {
-      return try renamed { newNames[$0] ?? $0 }
+      let graph = try renamed { newNames[$0] ?? $0 }
         .movingAttributes(from: weights.keys) { newNames[$0] ?? $0 }
+      return ConversionStep(graph: graph, changes: changes)
     } catch {
       throw error.inFile(file)
     }
   }
 
   /// The weights cast to a type, as far as they are of its category.
-  func cast(
-    to dtype: DType?, file: String, receipt: inout ConversionReceipt
-  ) throws(CheckpointError) -> WeightGraph {
-    guard let dtype else { return self }
-    var casts: [ConversionReceipt.Cast] = []
-    let graph = try mapWeights { (name, weight) throws(CheckpointError) in
-      guard weight.dtype != dtype, weight.dtype.category == dtype.category else { return weight }
-      do throws(TransformError) {
-        let cast = try weight.cast(to: dtype)
-        casts.append(ConversionReceipt.Cast(name: name, from: weight.dtype, to: dtype))
-        return cast
-      } catch {
-        throw CheckpointError(.unsupported, file: file, tensor: name.string, error.description)
-      }
-    }
-    receipt.casts = casts
-    return graph
-  }
-
-  /// The weights in types that TensorFlow reads from HDF5, which has no bfloat16 and no 8-bit floats.
   ///
-  /// - Parameter dtype: The type that float weights have afterwards, if it was one of those.
-  func widened(
-    for dtype: inout DType?, file: String, receipt: inout ConversionReceipt
-  ) throws(CheckpointError) -> WeightGraph {
-    var casts = receipt.casts
-    let known = Set(casts.map(\.name))
-    var types: Set<DType> = []
+  /// - Parameter widens: True if types that TensorFlow does not read from HDF5, which has no bfloat16 and no 8-bit floats,
+  ///   become float32.
+  /// - Returns: with the weights, the type that float weights have afterwards, if it is another one.
+  func cast(
+    to dtype: DType?, widens: Bool, file: String
+  ) throws(CheckpointError) -> (step: ConversionStep, dtype: DType?) {
+    if dtype == nil, !widens { return (ConversionStep(graph: self), nil) }
+    var changes = ConversionChanges()
+    var widened: Set<DType> = []
     let graph = try mapWeights { (name, weight) throws(CheckpointError) in
-      guard HDF5PackedType.opaqueTypes.contains(weight.dtype) else { return weight }
+      var types: [DType] = []
+      if let dtype, weight.dtype.category == dtype.category { types.append(dtype) }
+      if widens, HDF5PackedType.opaqueTypes.contains(types.last ?? weight.dtype) {
+        widened.insert(types.last ?? weight.dtype)
+        types.append(.f32)
+      }
       do throws(TransformError) {
-        let cast = try weight.cast(to: .f32)
-        types.insert(weight.dtype)
-        if !known.contains(name) {
-          casts.append(ConversionReceipt.Cast(name: name, from: weight.dtype, to: .f32))
+        var cast = weight
+        for type in types where cast.dtype != type {
+          // What is listed is what was asked for.
+          if cast.dtype == weight.dtype {
+            changes.casts.append(.init(name: name, from: weight.dtype, to: type))
+          }
+          cast = try cast.cast(to: type)
         }
         return cast
       } catch {
         throw CheckpointError(.unsupported, file: file, tensor: name.string, error.description)
       }
     }
-    if types.isEmpty { return self }
-    receipt.casts = casts
-    dtype = .f32
-    let names = types.map(\.rawValue).sorted().joined(separator: ", ")
-    receipt.notes.append(
+    if widened.isEmpty { return (ConversionStep(graph: graph, changes: changes), dtype) }
+    let names = widened.map(\.rawValue).sorted().joined(separator: ", ")
+    changes.remarks.note(
       "\(names) is written as F32, which holds every value of it: TensorFlow reads no such type from HDF5"
     )
-    return graph
+    return (ConversionStep(graph: graph, changes: changes), .f32)
   }
 
   /// The layout whose framework reads these names as they are; nil if there is none.

@@ -3,14 +3,15 @@ internal import Checkpoints
 internal import ModelDirectories
 internal import LayoutRules
 internal import ModelFamilies
+internal import TensorValues
 
 extension ConversionPlan {
   /// The files that go beside the weights: none for a single file.
   ///
   /// - Throws: `inconsistent` for one that exists with another content, unless existing files may be replaced.
   static func companions(
-    of source: Checkpoint, named path: String, as weights: LaidOutWeights,
-    for destination: ConversionDestination, options: ConversionOptions
+    of source: Checkpoint, named path: String, as weights: LaidOutWeights, dtype: DType?,
+    for destination: ConversionDestination, _ options: ConversionOptions
   ) throws(CheckpointError) -> CompanionPlan {
     guard destination.isDirectory, !source.files.isEmpty else { return CompanionPlan() }
     let companions = try DirectoryCompanions(
@@ -24,17 +25,17 @@ extension ConversionPlan {
       architecture = model
     }
     var plan = try companions.plan(
-      for: layout, of: architecture, attentionHeads: options.attentionHeads, dtype: options.dtype)
+      for: layout, of: architecture, attentionHeads: options.attentionHeads, dtype: dtype)
     if let layout { try plan.losses.check(mayLose: options.allowLoss, layout: layout) }
     try plan.leaveOutWhatIsThere(
       in: destination.directory, replacesExisting: options.replacesExisting)
     return plan
   }
 
-  /// Writes the companions under temporary names.
-  func writeCompanions() throws(CheckpointError) -> [OutputFile] {
+  /// Writes what goes beside the weights under temporary names.
+  func writeBeside() throws(CheckpointError) -> [OutputFile] {
     var outputs: [OutputFile] = []
-    for file in companions.files {
+    for file in beside {
       let path = destination.directory + file.path
       try Directory.makeAll(splitPath(path).directory)
       let output = try OutputFile(path: path, reserving: file.byteCount)
@@ -61,7 +62,7 @@ extension ConversionPlan {
 
   /// After a failure: the directories that were made, as far as they are empty.
   func removeMadeDirectories() {
-    let made = companions.files.map { splitPath(destination.directory + $0.path).directory }
+    let made = beside.map { splitPath(destination.directory + $0.path).directory }
     for directory in Set(made).sorted(by: { $0.utf8.count > $1.utf8.count })
     where destination.makesDirectory { Directory.removeIfEmpty(directory) }
     if destination.makesDirectory { Directory.removeIfEmpty(destination.directory) }

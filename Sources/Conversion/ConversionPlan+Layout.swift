@@ -9,7 +9,8 @@ internal import WeightGraph
 
 /// The weights of a conversion, and the model they were laid out as, if any.
 struct LaidOutWeights {
-  var graph: WeightGraph
+  let graph: WeightGraph
+  var changes = ConversionChanges()
   var model: BoundModel?
   /// The layout written; nil if names and shapes are the source's.
   var layout: Layout?
@@ -19,31 +20,24 @@ extension WeightGraph {
   /// The weights in the layout that is asked for. Bytes are read only to compare what a layout holds twice.
   func laidOut(
     _ options: ConversionOptions, from format: CheckpointFormat,
-    for destination: ConversionDestination, file: String, receipt: inout ConversionReceipt
+    for destination: ConversionDestination, file: String
   ) throws(CheckpointError) -> LaidOutWeights {
-    let kept = LaidOutWeights(graph: self)
     do throws(CheckpointError) {
       switch options.layout {
-      case .flat: return kept
+      case .flat: return LaidOutWeights(graph: self)
       case .layout(let layout):
         try layout.check(destination)
         let model = try bound(options, file: file)
-        return try laidOut(model, in: layout, options, receipt: &receipt)
+        return try laidOut(model, in: layout, of: destination.format, options)
       case .automatic:
-        guard let layout = automaticLayout(from: format, for: destination, receipt: &receipt)
-        else {
-          return kept
-        }
-        var laidOutReceipt = receipt
+        let (layout, note) = automaticLayout(from: format, for: destination)
+        guard let layout else { return kept(note) }
         do throws(CheckpointError) {
           let model = try bound(options, file: file)
-          let weights = try laidOut(model, in: layout, options, receipt: &laidOutReceipt)
-          receipt = laidOutReceipt
-          return weights
+          return try laidOut(model, in: layout, of: destination.format, options)
         } catch {
           guard error.kind == .unsupported else { throw error }
-          receipt.notes.append("names are kept as they are: \(error.problem)")
-          return kept
+          return kept("names are kept as they are: \(error.problem)")
         }
       }
     } catch {
@@ -57,6 +51,12 @@ extension WeightGraph {
     }
   }
 
+  /// The weights as they are, and why.
+  private func kept(_ note: String?) -> LaidOutWeights {
+    let remarks = Remarks(notes: note.map { [$0] } ?? [])
+    return LaidOutWeights(graph: self, changes: ConversionChanges(remarks: remarks))
+  }
+
   private func bound(
     _ options: ConversionOptions, file: String
   ) throws(CheckpointError) -> BoundModel {
@@ -65,53 +65,50 @@ extension WeightGraph {
       fill: options.fillZeros)
   }
 
-  /// The layout that nobody asked for by name; nil if names stay as they are.
+  /// The layout that nobody asked for by name, or what is to be said if names stay as they are.
   private func automaticLayout(
-    from format: CheckpointFormat, for destination: ConversionDestination,
-    receipt: inout ConversionReceipt
-  ) -> Layout? {
+    from format: CheckpointFormat, for destination: ConversionDestination
+  ) -> (layout: Layout?, note: String?) {
     let model: RecognizedModel
     do throws(CheckpointError) {
       model = try RecognizedModel(self)
     } catch {
       let reason =
         error.kind == .notFound ? "they are no model's that is known" : error.description
-      receipt.notes.append(
-        "names are kept as they are: \(reason)"
-          + (destination.format.whatLoadsNothing(from: format).map { "; " + $0 } ?? ""))
-      return nil
+      let loads = destination.format.whatLoadsNothing(from: format).map { "; " + $0 } ?? ""
+      return (nil, "names are kept as they are: \(reason)" + loads)
     }
     let layout: Layout = destination.format == .hdf5 ? .tensorFlow : .transformers
     if model.hasUnusualWrapper {
       // Another architecture may have the same names inside.
-      receipt.notes.append(
+      return (
+        nil,
         "names are kept as they are: they stand under \(quoted(model.wrapper)), which is no usual wrapper; --layout \(layout.rawValue) takes it off"
       )
-      return nil
     }
-    if layout == .tensorFlow || model.layout != .transformers { return layout }
-    if model.wrapper.isEmpty && model.innerWrappers.isEmpty { return nil }
-    if destination.isReadByTransformers { return .transformers }
+    if layout == .tensorFlow || model.layout != .transformers { return (layout, nil) }
+    if model.wrapper.isEmpty && model.innerWrappers.isEmpty { return (nil, nil) }
+    if destination.isReadByTransformers { return (.transformers, nil) }
     let inside = model.innerWrappers.map { quoted($0) }.joined(separator: ", ")
-    receipt.notes.append(
-      (model.wrapper.isEmpty
-        ? "the names have \(inside) inside" : "the names stand under \(quoted(model.wrapper))")
-        + ", which Transformers does not look into; --layout transformers takes it off"
+    let place =
+      model.wrapper.isEmpty
+      ? "the names have \(inside) inside" : "the names stand under \(quoted(model.wrapper))"
+    return (
+      nil, place + ", which Transformers does not look into; --layout transformers takes it off"
     )
-    return nil
   }
 
   private func laidOut(
-    _ model: BoundModel, in layout: Layout, _ options: ConversionOptions,
-    receipt: inout ConversionReceipt
+    _ model: BoundModel, in layout: Layout, of format: CheckpointFormat,
+    _ options: ConversionOptions
   ) throws(CheckpointError) -> LaidOutWeights {
     try options.checkAllowances(model.report)
     try model.report.check(
       mayMiss: { name in options.allowMissing.contains { $0.matches(name) } },
       remedy: { ConversionOptions.remedy($0, in: model.report) })
-    receipt.notes += model.notes
+    var remarks = Remarks(notes: model.notes)
     if model.model.hasUnusualWrapper {
-      receipt.notes.append(
+      remarks.note(
         "the names stand under \(quoted(model.model.wrapper)), which is no usual wrapper")
     }
     let plan = try SavePlan(
@@ -137,15 +134,15 @@ extension WeightGraph {
         "the layout \(layout.rawValue) holds it and \(quoted(pair.first.string)) as one weight, and they differ"
       )
     }
-    receipt.notes += model.report.notesOfFilled
+    remarks.notes += model.report.notesOfFilled
     for entry in model.report.entries {
       switch entry.outcome {
       case .dropped:
-        receipt.omissions += entry.stored.map {
+        remarks.omissions += entry.stored.map {
           .init("tensor " + quoted($0.string), entry.detail ?? "no parameter")
         }
       case .missing:
-        receipt.omissions += entry.parameters.map {
+        remarks.omissions += entry.parameters.map {
           .init(
             "parameter " + quoted($0.string),
             "it is not in the source, as --allow-missing allows")
@@ -155,14 +152,17 @@ extension WeightGraph {
     }
     for loss in plan.losses {
       let rows = loss.rows.map { "rows \($0.lowerBound)…\($0.upperBound - 1) of " } ?? ""
-      receipt.omissions.append(
-        .init(rows + "parameter " + quoted(loss.name.string), loss.reason))
+      remarks.omit(rows + "parameter " + quoted(loss.name.string), loss.reason)
     }
     var graph = plan.graph
-    graph.facts = facts.relaidOut(layout, names: graph.weights.keys, receipt: &receipt)
-    receipt.layout = ConversionReceipt.LayoutChange(
+    let (facts, lost) = facts.relaidOut(layout, of: format, names: graph.weights.keys)
+    graph.facts = facts
+    let change = ConversionReceipt.LayoutChange(
       model: model.model, to: layout, report: model.report, written: plan.entries)
-    return LaidOutWeights(graph: graph, model: model, layout: layout)
+    remarks += lost
+    return LaidOutWeights(
+      graph: graph, changes: ConversionChanges(layout: change, remarks: remarks), model: model,
+      layout: layout)
   }
 }
 
@@ -268,34 +268,33 @@ extension LoadReport {
 extension CheckpointFacts {
   /// What is beside the weights, as far as it does not describe the layout that is left behind.
   fileprivate func relaidOut(
-    _ layout: Layout, names: some Sequence<ExactName>, receipt: inout ConversionReceipt
-  ) -> CheckpointFacts {
+    _ layout: Layout, of format: CheckpointFormat, names: some Sequence<ExactName>
+  ) -> (facts: CheckpointFacts, lost: Remarks) {
     var facts = CheckpointFacts()
+    var lost = Remarks()
     facts.others = others
     if let tree, !tree.isFlatListOfWeights {
-      receipt.omissions.append(
-        .init(
-          "the nesting of the checkpoint and the plain values in it",
-          "the layout \(layout.rawValue) has its own structure"))
+      lost.omit(
+        "the nesting of the checkpoint and the plain values in it",
+        "the layout \(layout.rawValue) has its own structure")
     }
     for (path, values) in attributes {
       for name in values.keys where !KerasBookkeeping.isBookkeeping(name) {
-        receipt.omissions.append(
-          .init(
-            "attribute \(quoted(name.string)) of \(quoted("/" + path.string))",
-            "its place does not exist in the layout \(layout.rawValue)"))
+        lost.omit(
+          "attribute \(quoted(name.string)) of \(quoted("/" + path.string))",
+          "its place does not exist in the layout \(layout.rawValue)")
       }
     }
     var entries = metadata.entries ?? [:]
     entries = entries.filter { !KerasBookkeeping.isBookkeeping($0.key) && $0.key != "format" }
     switch layout {
     case .tensorFlow: facts.attributes = KerasBookkeeping.attributes(of: names)
-    case .transformers where receipt.format == .safetensors: entries["format"] = "pt"
+    case .transformers where format == .safetensors: entries["format"] = "pt"
     default: break
     }
     facts.metadata = entries.isEmpty ? .absent : .entries(entries)
     let types = attributeTypes[""]?.filter { entries[$0.key] != nil } ?? [:]
     if !types.isEmpty { facts.attributeTypes[""] = types }
-    return facts
+    return (facts, lost)
   }
 }

@@ -23,17 +23,18 @@ extension ConversionPlan {
     do {
       let outputs = try writeFiles(progress)
       if verifies {
-        try verify(outputs, receipt: &receipt, progress)
+        receipt.casts = try verified(outputs, progress)
+        receipt.verification = .equal(tensors: receipt.tensorCount, bytes: receipt.byteCount)
       }
       if let check { try check(written(outputs)) }
-      let beside = try writeCompanions()
+      let beside = try writeBeside()
       receipt.files = []
       for output in outputs + beside {
         let size = try output.reopen().size
         try output.commit()
         receipt.files.append((output.path, size))
       }
-      for path in superseded where try PathKind(path: path) == .file {
+      for path in files.superseded where try PathKind(path: path) == .file {
         try Directory.removeFile(path)
         receipt.notes.append("removed \(path), which this conversion replaces")
       }
@@ -50,15 +51,10 @@ extension ConversionPlan {
   private func writeFiles(_ progress: ProgressHandler?) throws(CheckpointError) -> [OutputFile] {
     let meter = ProgressMeter(.writing, total: receipt.byteCount, progress)
     var outputs: [OutputFile] = []
-    for file in files {
-      let output = try OutputFile(path: file.path, reserving: file.layout.byteCount)
-      try file.layout.write(
+    for (file, layout) in zip(files.weights, layouts) {
+      let output = try OutputFile(path: file.path, reserving: layout.byteCount)
+      try layout.write(
         file.ties.map { (name: $0.names[0], weight: $0.weight) }, to: output, meter: meter)
-      outputs.append(output)
-    }
-    if let index {
-      let output = try OutputFile(path: destination.indexPath)
-      try output.write(index, at: 0)
       outputs.append(output)
     }
     return outputs
@@ -67,7 +63,7 @@ extension ConversionPlan {
   /// The weights of all written files, as opening the destination gives them.
   private func written(_ outputs: [OutputFile]) throws(CheckpointError) -> WeightGraph {
     var graph = WeightGraph()
-    for (file, output) in zip(files, outputs) {
+    for (file, output) in zip(files.weights, outputs) {
       let part = try Checkpoint.open(output.reopen(), options: OpenOptions()).graph
       graph.facts.metadata = part.facts.metadata
       for (name, weight) in part.weights {
@@ -77,15 +73,17 @@ extension ConversionPlan {
     return graph
   }
 
-  private func verify(
-    _ outputs: [OutputFile], receipt: inout ConversionReceipt, _ progress: ProgressHandler?
-  ) throws(CheckpointError) {
+  /// Compares what was written with the source.
+  ///
+  /// - Returns: the casts, measured.
+  private func verified(
+    _ outputs: [OutputFile], _ progress: ProgressHandler?
+  ) throws(CheckpointError) -> [ConversionReceipt.Cast] {
     var verifier = ConversionVerifier(graph: graph)
-    for (file, output) in zip(files, outputs) {
+    for (file, output) in zip(files.weights, outputs) {
       let written = try Checkpoint.open(output.reopen(), options: OpenOptions())
       try verifier.compareStructure(written.graph, with: file.ties, path: file.path)
     }
-    try verifier.compareBytes(casts: &receipt.casts, progress)
-    receipt.verification = .equal(tensors: receipt.tensorCount, bytes: receipt.byteCount)
+    return try verifier.compareBytes(casts: receipt.casts, progress)
   }
 }

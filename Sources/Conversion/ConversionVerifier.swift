@@ -78,10 +78,12 @@ struct ConversionVerifier {
     }
   }
 
-  /// Compares the bytes of all weights; for cast ones, the bytes of the cast, and measures what the cast did.
+  /// Compares the bytes of all weights; for cast ones, the bytes of the cast.
+  ///
+  /// - Returns: the casts, with what they did to values.
   func compareBytes(
-    casts: inout [ConversionReceipt.Cast], _ progress: ProgressHandler?
-  ) throws(CheckpointError) {
+    casts: [ConversionReceipt.Cast], _ progress: ProgressHandler?
+  ) throws(CheckpointError) -> [ConversionReceipt.Cast] {
     let pieces = Piece.cut(pairs.map(\.expected))
     let meter = ProgressMeter(
       .verifying, total: pairs.reduce(0) { $0 + $1.expected.byteCount }, progress)
@@ -110,11 +112,12 @@ struct ConversionVerifier {
     try verifySources()
     let measured = errors.withLock { $0 }
     let primaries = graph.aliases
-    for index in casts.indices {
-      let name = casts[index].name
-      let error = measured[primaries[name] ?? name] ?? RoundingError()
-      casts[index].largestError = error.largest
-      casts[index].overflowed = error.overflowed
+    return casts.map { cast in
+      var cast = cast
+      let error = measured[primaries[cast.name] ?? cast.name] ?? RoundingError()
+      cast.largestError = error.largest
+      cast.overflowed = error.overflowed
+      return cast
     }
   }
 

@@ -1,0 +1,138 @@
+internal import CheckpointBytes
+internal import Checkpoints
+internal import LayoutRules
+internal import ModelDirectories
+internal import TensorValues
+internal import WeightGraph
+
+/// The files that a destination is made of, before anything is laid out.
+struct DestinationFiles {
+  /// A file of weights.
+  struct File: Sendable {
+    let path: String
+    let ties: [Tie]
+    /// What the names in the file leave out.
+    var prefix = ""
+  }
+
+  /// The files of weights, in the order in which they are put in place.
+  let weights: [File]
+  /// The index of shards, if there are any.
+  var index: CompanionFile?
+  /// What may stand at the destination in another form and would be read instead of what is written now, or with it.
+  let superseded: [String]
+
+  /// Refuses to replace what exists.
+  func checkNothingExists() throws(CheckpointError) {
+    for path in weights.map(\.path) + superseded where try PathKind(path: path) != .nothing {
+      throw CheckpointError(
+        .inconsistent, file: path, "exists already", remedy: "use --force to replace it")
+    }
+  }
+}
+
+extension ConversionDestination {
+  /// The files for these weights: two for a preset of KerasHub, else one, or shards and their index.
+  ///
+  /// - Throws: `unsupported` for shards of a format that is not written in shards, `inconsistent` if something is there
+  ///   that may not be replaced.
+  func files(
+    of ties: [Tie], as weights: LaidOutWeights, _ options: ConversionOptions
+  ) throws(CheckpointError) -> DestinationFiles {
+    let files = try files(of: ties, as: weights, maximumShardSize: options.maximumShardSize)
+    if !options.replacesExisting { try files.checkNothingExists() }
+    return files
+  }
+
+  private func files(
+    of ties: [Tie], as weights: LaidOutWeights, maximumShardSize: Int?
+  ) throws(CheckpointError) -> DestinationFiles {
+    let whole = directory + fileName
+    let groups = ShardAssignment(ties, maximumSize: maximumShardSize).groups
+    guard groups.count == 1 || format != .hdf5 else {
+      throw CheckpointError(
+        .unsupported, file: whole, "HDF5 checkpoints are not written in shards",
+        remedy: "leave out --max-shard-size, or write safetensors or PyTorch")
+    }
+    let indexName = fileName + ".index.json"
+    if weights.layout == .kerasHub, isDirectory {
+      let files = KerasPreset.files(of: ties).map {
+        DestinationFiles.File(path: directory + $0.name, ties: $0.ties, prefix: $0.prefix)
+      }
+      let others = [indexName] + KerasPreset.taskFiles(of: weights.model?.model.architecture.head)
+      return DestinationFiles(
+        weights: files,
+        superseded: others.map { directory + $0 }.filter { path in
+          !files.contains { $0.path == path }
+        })
+    }
+    guard groups.count > 1 else {
+      return DestinationFiles(
+        weights: [DestinationFiles.File(path: whole, ties: ties)],
+        superseded: [directory + indexName])
+    }
+    let names = groups.indices.map { shardName($0, of: groups.count) }
+    return DestinationFiles(
+      weights: zip(names, groups).map {
+        DestinationFiles.File(path: directory + $0, ties: $1)
+      },
+      index: CompanionFile(path: indexName, content: .bytes(index(of: groups, in: names))),
+      superseded: [whole])
+  }
+
+  /// As huggingface_hub names shards: `model-00001-of-00003.safetensors`.
+  private func shardName(_ shard: Int, of count: Int) -> String {
+    func padded(_ number: Int) -> String {
+      String(repeating: "0", count: max(0, 5 - String(number).count)) + String(number)
+    }
+    let dot = fileName.lastIndex(of: ".").flatMap { $0 == fileName.startIndex ? nil : $0 }
+    let end = dot ?? fileName.endIndex
+    return "\(fileName[..<end])-\(padded(shard + 1))-of-\(padded(count))\(fileName[end...])"
+  }
+
+  private func index(of shards: [[Tie]], in names: [String]) -> [UInt8] {
+    var places: [(name: ExactName, file: String)] = []
+    for (file, shard) in zip(names, shards) {
+      for tie in shard {
+        // Safetensors shards hold the tied names in their metadata only; PyTorch's hold all.
+        let listed = format == .safetensors ? [tie.names.min() ?? tie.names[0]] : tie.names
+        places += listed.map { ($0, file) }
+      }
+    }
+    let weights = shards.joined().map(\.weight)
+    return ShardIndex.text(
+      shardOfTensor: places, totalSize: weights.reduce(0) { $0 + $1.byteCount },
+      totalParameters: weights.reduce(0) { $0 + $1.shape.elementCount })
+  }
+}
+
+/// Which weights go into which file: in order, each file as full as it may be; a weight larger than that has a file to
+/// itself (huggingface_hub 2.4, `split_state_dict_into_shards_factory`).
+private struct ShardAssignment {
+  let groups: [[Tie]]
+
+  init(_ ties: [Tie], maximumSize: Int?) {
+    guard let maximumSize else {
+      groups = [ties]
+      return
+    }
+    var groups: [[Tie]] = []
+    var current: [Tie] = []
+    var size = 0
+    for tie in ties {
+      if tie.weight.byteCount > maximumSize {
+        groups.append([tie])
+        continue
+      }
+      if size + tie.weight.byteCount > maximumSize, !current.isEmpty {
+        groups.append(current)
+        current = []
+        size = 0
+      }
+      current.append(tie)
+      size += tie.weight.byteCount
+    }
+    if !current.isEmpty || groups.isEmpty { groups.append(current) }
+    self.groups = groups
+  }
+}
