@@ -56,15 +56,6 @@ extension FileLayout {
   }
 }
 
-extension Weight {
-  /// The bytes of a piece, in memory.
-  package func bytes(of piece: Piece) throws(CheckpointError) -> [UInt8] {
-    try unsafe withNewBytes(count: piece.range.count) { (buffer) throws(CheckpointError) in
-      try unsafe read(at: piece.range.lowerBound, into: buffer)
-    }
-  }
-}
-
 /// The checksums of pieces, computed in any order.
 private final class PieceChecksums: Sendable {
   private let pieces: [Piece]

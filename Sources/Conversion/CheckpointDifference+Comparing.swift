@@ -63,7 +63,7 @@ private struct WeightComparison {
   /// Most weights are the same, byte for byte, and then nothing else has to be known: what the bytes mean is looked at
   /// only where they differ.
   func run(
-    _ meter: ProgressMeter, _ buffers: PieceBuffers
+    _ meter: ProgressMeter, _ buffers: WeightBuffers
   ) throws(CheckpointError) -> (isIdentical: Bool, values: ValueDifference?) {
     guard left.shape == right.shape else { return (false, nil) }
     var compared = 0
@@ -77,7 +77,7 @@ private struct WeightComparison {
 
   /// - Parameter compared: The bytes that the meter has counted.
   private func values(
-    _ meter: ProgressMeter, _ buffers: PieceBuffers, compared: Int
+    _ meter: ProgressMeter, _ buffers: WeightBuffers, compared: Int
   ) throws(CheckpointError) -> ValueDifference {
     var difference = ValueDifference(left.dtype, right.dtype, tolerance: tolerance)
     var before: [Double] = []

@@ -17,19 +17,23 @@ public struct CommonNames: Sendable {
   /// What each was recognised as, if Transformers' names are used.
   public let models: (first: RecognizedModel, second: RecognizedModel)?
 
-  /// Finds common names. What a layout holds twice is compared, which reads those weights.
+  /// Finds common names. A configuration is asked for where the names differ, and decides what they leave open. What a
+  /// layout holds twice is compared, which reads those weights.
   ///
   /// - Throws: what ``BoundModel`` throws, where the names differ and both are recognised.
   public init(
     _ first: WeightGraph, _ second: WeightGraph,
-    configurations: (first: ModelConfiguration?, second: ModelConfiguration?) = (nil, nil)
+    configurations: (
+      first: (Recognition) -> ModelConfiguration?, second: (Recognition) -> ModelConfiguration?
+    ) = ({ _ in nil }, { _ in nil })
   ) throws(CheckpointError) {
     let names = Set(first.weights.keys)
     let hasSameNames =
       names.count == second.weights.count && second.weights.keys.allSatisfy(names.contains)
     guard !hasSameNames,
-      let left = try? RecognizedModel(first, configuration: configurations.first),
-      let right = try? RecognizedModel(second, configuration: configurations.second),
+      let (left, right) = try? (Recognition(first), Recognition(second)),
+      let left = try? left.model(configuration: configurations.first(left)),
+      let right = try? right.model(configuration: configurations.second(right)),
       left.architecture.family == right.architecture.family
     else {
       self.first = first
@@ -37,8 +41,8 @@ public struct CommonNames: Sendable {
       models = nil
       return
     }
-    self.first = try BoundModel(first, as: left).comparableGraph(with: first)
-    self.second = try BoundModel(second, as: right).comparableGraph(with: second)
+    self.first = try BoundModel(first, as: left).settled().comparableGraph()
+    self.second = try BoundModel(second, as: right).settled().comparableGraph()
     models = (left, right)
   }
 }

@@ -50,8 +50,8 @@ struct ConversionDestination: Sendable {
   /// Gives the file in a directory the name by which the layout's framework finds it.
   ///
   /// - Parameter layout: What is written; nil for names that are no known layout's.
-  mutating func name(for layout: Layout?) {
-    if isDirectory { fileName = format.directoryFileName(layout) }
+  mutating func name(for layout: @autoclosure () -> Layout?) {
+    if isDirectory { fileName = format.directoryFileName(layout()) }
   }
 
   /// True if Transformers looks for weights there: in a directory, or in a file of the name that it gives them.

@@ -145,12 +145,6 @@ extension WeightGraph {
     )
     return (ConversionStep(graph: graph, changes: changes), .f32)
   }
-
-  /// The layout whose framework reads these names as they are; nil if there is none.
-  var layoutAsItIs: Layout? {
-    guard let model = try? RecognizedModel(self), model.isAsWritten else { return nil }
-    return model.layout
-  }
 }
 
 extension ExactName {

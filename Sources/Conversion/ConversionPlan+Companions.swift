@@ -10,7 +10,8 @@ extension ConversionPlan {
   ///
   /// - Throws: `inconsistent` for one that exists with another content, unless existing files may be replaced.
   static func companions(
-    of source: Checkpoint, named path: String, as weights: LaidOutWeights, dtype: DType?,
+    of source: Checkpoint, named path: String, as weights: LaidOutWeights,
+    _ recognition: @autoclosure () -> Result<Recognition, CheckpointError>, dtype: DType?,
     for destination: ConversionDestination, _ options: ConversionOptions
   ) throws(CheckpointError) -> CompanionPlan {
     guard destination.isDirectory, !source.files.isEmpty else { return CompanionPlan() }
@@ -19,7 +20,7 @@ extension ConversionPlan {
     var layout = weights.layout
     var architecture = try weights.model?.architecture(heads: options.attentionHeads)
     if layout == nil, options.layout == .automatic, destination.format != .hdf5,
-      let model = try source.modelAsItIs(companions)
+      let model = try? recognition().get().modelAsItIs(companions)
     {
       layout = .transformers
       architecture = model
@@ -69,16 +70,16 @@ extension ConversionPlan {
   }
 }
 
-extension Checkpoint {
+extension Recognition {
   /// The model that the weights are, if they are one in Transformers' names and nothing else; nil otherwise.
   fileprivate func modelAsItIs(
     _ companions: DirectoryCompanions
   ) throws(CheckpointError) -> ModelArchitecture? {
-    guard let family = (try? RecognizedModel(graph))?.architecture.family,
-      let model = try? RecognizedModel(
-        graph, configuration: companions.configuration(family: family)),
-      model.layout == .transformers, model.isAsWritten,
-      let plan = try? LoadPlan(graph, as: model), plan.report.problems.isEmpty
+    let configuration = try companions.configuration(
+      family: (try? model())?.architecture.family)
+    let model = try model(configuration: configuration)
+    guard model.layout == .transformers, model.isAsWritten,
+      try BoundModel(graph, as: model).report.problems.isEmpty
     else { return nil }
     return model.architecture
   }

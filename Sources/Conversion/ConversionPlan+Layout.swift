@@ -19,6 +19,7 @@ struct LaidOutWeights {
 extension WeightGraph {
   /// The weights in the layout that is asked for. Bytes are read only to compare what a layout holds twice.
   func laidOut(
+    _ recognition: @autoclosure () -> Result<Recognition, CheckpointError>,
     _ options: ConversionOptions, from format: CheckpointFormat,
     for destination: ConversionDestination, file: String
   ) throws(CheckpointError) -> LaidOutWeights {
@@ -27,13 +28,13 @@ extension WeightGraph {
       case .flat: return LaidOutWeights(graph: self)
       case .layout(let layout):
         try layout.check(destination)
-        let model = try bound(options, file: file)
+        let model = try recognition().get().bound(options, file: file)
         return try laidOut(model, in: layout, of: destination.format, options)
       case .automatic:
-        let (layout, note) = automaticLayout(from: format, for: destination)
+        let (layout, note) = automaticLayout(recognition(), from: format, for: destination)
         guard let layout else { return kept(note) }
         do throws(CheckpointError) {
-          let model = try bound(options, file: file)
+          let model = try recognition().get().bound(options, file: file)
           return try laidOut(model, in: layout, of: destination.format, options)
         } catch {
           guard error.kind == .unsupported else { throw error }
@@ -57,21 +58,14 @@ extension WeightGraph {
     return LaidOutWeights(graph: self, changes: ConversionChanges(remarks: remarks))
   }
 
-  private func bound(
-    _ options: ConversionOptions, file: String
-  ) throws(CheckpointError) -> BoundModel {
-    try BoundModel(
-      self, configuration: ModelConfiguration(inDirectory: file, of: self), task: options.task,
-      fill: options.fillZeros)
-  }
-
   /// The layout that nobody asked for by name, or what is to be said if names stay as they are.
   private func automaticLayout(
-    from format: CheckpointFormat, for destination: ConversionDestination
+    _ recognition: Result<Recognition, CheckpointError>, from format: CheckpointFormat,
+    for destination: ConversionDestination
   ) -> (layout: Layout?, note: String?) {
     let model: RecognizedModel
     do throws(CheckpointError) {
-      model = try RecognizedModel(self)
+      model = try recognition.get().model()
     } catch {
       let reason =
         error.kind == .notFound ? "they are no model's that is known" : error.description
@@ -163,6 +157,27 @@ extension WeightGraph {
     return LaidOutWeights(
       graph: graph, changes: ConversionChanges(layout: change, remarks: remarks), model: model,
       layout: layout)
+  }
+}
+
+extension Recognition {
+  /// The layout whose framework reads the names as they are; nil if there is none.
+  var layoutAsItIs: Layout? {
+    guard let model = try? model(), model.isAsWritten else { return nil }
+    return model.layout
+  }
+
+  /// The model that is converted, with the configuration beside it. Bytes are read only to compare what a layout holds
+  /// twice.
+  fileprivate func bound(
+    _ options: ConversionOptions, file: String
+  ) throws(CheckpointError) -> BoundModel {
+    let configuration = try ModelConfiguration(
+      inDirectory: file, family: (try? model())?.architecture.family)
+    return try BoundModel(
+      graph, as: model(configuration: configuration, task: options.task),
+      configuration: configuration, fill: .zeros(for: options.fillZeros)
+    ).settled()
   }
 }
 

@@ -2,6 +2,7 @@ public import CheckpointBytes
 public import Checkpoints
 internal import LayoutRules
 internal import ModelDirectories
+internal import ModelFamilies
 internal import OrderedCollections
 internal import TensorValues
 internal import WeightGraph
@@ -30,9 +31,10 @@ public struct ConversionPlan: Sendable {
       path: path, source: sourcePath, format: options.format, layout: options.layout)
     let selected = try source.graph.selected(options, file: sourcePath)
     let renamed = try selected.graph.renamed(options.rename, file: sourcePath)
+    lazy var recognition = Recognition.result(of: renamed.graph)
     let laidOut = try renamed.graph.laidOut(
-      options, from: source.format, for: destination, file: sourcePath)
-    destination.name(for: laidOut.layout ?? laidOut.graph.layoutAsItIs)
+      recognition, options, from: source.format, for: destination, file: sourcePath)
+    destination.name(for: laidOut.layout ?? (try? recognition.get())?.layoutAsItIs)
     let (cast, dtype) = try laidOut.graph.cast(
       to: options.dtype, widens: laidOut.layout == .tensorFlow, file: sourcePath)
     var graph = cast.graph
@@ -51,7 +53,8 @@ public struct ConversionPlan: Sendable {
       layouts.append(layout)
     }
     let companions = try Self.companions(
-      of: source, named: sourcePath, as: laidOut, dtype: dtype, for: destination, options)
+      of: source, named: sourcePath, as: laidOut, recognition, dtype: dtype, for: destination,
+      options)
 
     self.graph = graph
     self.destination = destination

@@ -1,7 +1,7 @@
 public import CheckpointBytes
 public import Checkpoints
 internal import Crypto
-internal import LayoutRules
+public import LayoutRules
 internal import OrderedCollections
 internal import TensorValues
 public import WeightGraph

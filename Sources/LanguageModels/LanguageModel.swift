@@ -86,9 +86,11 @@ extension LanguageModel {
   public init(
     weights: WeightGraph, configuration: Configuration, options: LoadOptions = LoadOptions()
   ) throws(CheckpointError) {
+    let model = try Recognition(weights, among: Configuration.families)
+      .model(family: Configuration.family, head: Self.head)
+    let bound = try BoundModel(weights, as: model, fill: .zeros(for: options.fill))
     try self.init(
-      try ModelParameters(
-        weights, head: Self.head, configuration: configuration, options: options))
+      try ModelParameters(bound, configuration: configuration, options: options))
   }
 
   /// Binds a checkpoint's weights and takes those that the model needs; the settings are those of a `config.json`.

@@ -1,9 +1,9 @@
-public import CheckpointBytes
+package import CheckpointBytes
 public import LayoutRules
 internal import OrderedCollections
 internal import TensorEngine
 internal import TensorValues
-public import WeightGraph
+internal import WeightGraph
 
 /// A checkpoint's weights, bound to the parameters of one model: what a model is made from.
 ///
@@ -23,61 +23,51 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   let nonFinite: LoadOptions.NonFinite
   let generation: Result<GenerationSettings, CheckpointError>?
 
-  /// Binds a checkpoint in any known layout to a head's parameters. What the layout holds twice is compared.
+  /// Takes what was bound for a head. Whatever contradicts the model is told before a tensor's bytes are read; what the
+  /// layout holds twice is compared last.
   ///
-  /// - Throws: `inconsistent` if it is no such model, if the settings contradict the weights, or a name is claimed twice;
-  ///   `notFound` for a parameter that is missing; `mismatch` for a shape; each with the name.
-  public init(
-    _ weights: WeightGraph, head: ModelHead, configuration: Configuration,
+  /// - Parameter settings: The configuration as a file has it, where it is one of this class: more of it is compared.
+  /// - Throws: `inconsistent` if the settings contradict the weights, or a name is claimed twice; `notFound` for a parameter
+  ///   that is missing; `mismatch` for a shape; each with the name.
+  package init(
+    _ bound: BoundModel, configuration: Configuration, settings: ModelConfiguration? = nil,
     options: LoadOptions = LoadOptions()
   ) throws(CheckpointError) {
-    let model = try RecognizedModel(
-      weights, among: Configuration.families, family: Configuration.family, head: head)
-    let plan = try LoadPlan(weights, as: model, fill: .zeros(for: options.fill))
-    let others = try Self.namesOfOtherHeads(weights)
-    try plan.report.check(mayIgnore: { name in
-      others.contains(name) || options.mayIgnore.contains { $0.matches(name) }
-    })
-    try plan.checkRepeats(in: weights)
-    try configuration.check(model.architecture.sizes, report: plan.report)
+    let model = bound.model
+    let isOfFittingHead = bound.isOfFittingHead
+    try bound.report.check(
+      mayIgnore: { name in
+        isOfFittingHead(name) || options.mayIgnore.contains { $0.matches(name) }
+      },
+      remedy: { entry in
+        entry.isFillable
+          ? entry.parameters.first.map {
+            "--fill-zeros \(shellPattern($0.string)) puts zeros there"
+          } : entry.suggestion.map { "did you mean \(quoted($0.string))?" }
+      })
+    try configuration.check(model.architecture.sizes, report: bound.report)
     self.configuration = configuration
     let layers = model.architecture.sizes.layers
     if configuration.layerCount < layers {
       var sizes = model.architecture.sizes
       sizes.layers = configuration.layerCount
       architecture = try ModelArchitecture(
-        family: Configuration.family, head: head, sizes: sizes,
+        family: Configuration.family, head: model.architecture.head, sizes: sizes,
         hasPooler: model.architecture.hasPooler)
       let reason = "the configuration has \(configuration.layerCount) of \(layers) layers"
-      report = plan.report.restricted(to: architecture, reason: reason)
+      report = bound.report.restricted(to: architecture, reason: reason)
     } else {
       architecture = model.architecture
-      report = plan.report
+      report = bound.report
     }
     storedLayers = layers
-    graph = plan.graph
-    aliases = plan.graph.aliases
+    graph = bound.graph
+    aliases = bound.graph.aliases
     context = try options.resolvedContext()
     nonFinite = options.nonFinite
     generation = options.generation
-  }
-
-  /// The names that the head which fits best uses: a checkpoint may hold more than the model that is wanted.
-  private static func namesOfOtherHeads(
-    _ weights: WeightGraph
-  ) throws(CheckpointError) -> Set<ExactName> {
-    let whole: LoadPlan
-    do throws(CheckpointError) {
-      whole = try LoadPlan(
-        weights,
-        as: RecognizedModel(
-          weights, among: Configuration.families, family: Configuration.family))
-    } catch {
-      // The wanted head is whole; another one that contradicts the body has no names of its own.
-      guard error.kind == .mismatch else { throw error }
-      return []
-    }
-    return Set(whole.report.entries.filter { !$0.outcome.isProblem }.flatMap(\.stored))
+    try settings?.check(against: architecture)
+    try bound.checkRepeats()
   }
 
   /// The parameters of the body.
@@ -114,37 +104,6 @@ extension ModelConfig {
           "missing: \(entry.detail ?? "it is tied"), but tie_word_embeddings is false")
       }
       return
-    }
-  }
-}
-
-extension LoadPlan {
-  /// Refuses copies of one weight that differ: TensorFlow's language models hold the embeddings twice.
-  fileprivate func checkRepeats(in checkpoint: WeightGraph) throws(CheckpointError) {
-    for pair in mustEqual {
-      guard let first = checkpoint.weights[pair.first], let second = checkpoint.weights[pair.second]
-      else { continue }
-      var offset = 0
-      while offset < first.byteCount {
-        // A whole number of elements of any type.
-        let count = min(1 << 20, first.byteCount - offset)
-        guard first.dtype == second.dtype, first.byteCount == second.byteCount,
-          try first.bytes(at: offset, count) == second.bytes(at: offset, count)
-        else {
-          throw CheckpointError(
-            .inconsistent, CheckpointError.Site(), tensor: pair.second.string,
-            "the layout repeats \(quoted(pair.first.string)) here, and the bytes differ")
-        }
-        offset += count
-      }
-    }
-  }
-}
-
-extension Weight {
-  fileprivate func bytes(at offset: Int, _ count: Int) throws(CheckpointError) -> [UInt8] {
-    try unsafe withNewBytes(count: count) { (buffer) throws(CheckpointError) in
-      try unsafe read(at: offset, into: buffer)
     }
   }
 }

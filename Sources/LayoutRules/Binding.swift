@@ -213,7 +213,7 @@ extension RecognizedModel {
       let parameters = architecture.family.definition.ownParameters(head)
       let texts = Set(parameters.map(\.name.text))
       for rule in table.rules where rule.canonical.contains(where: { texts.contains($0.text) }) {
-        for name in rule.foreign.flatMap({ $0.names(values) }) {
+        for name in (rule.foreign + rule.repeats).flatMap({ $0.names(values) }) {
           found[name, default: []].append(head)
         }
       }

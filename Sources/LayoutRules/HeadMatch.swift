@@ -73,7 +73,8 @@ struct HeadMatch {
     {
       throw contradiction.error
     }
-    if table.isHeadedByBody && isHeaded && found.count > 1 {
+    // The body of a model with a head is taken where it is asked for.
+    if table.isHeadedByBody && isHeaded && stated != .base && found.count > 1 {
       found.removeAll { $0.head == .base }
     }
     // Sorted stably: among equals the order of the heads' declaration.

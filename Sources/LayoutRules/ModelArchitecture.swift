@@ -75,3 +75,31 @@ public struct ModelParameter: Sendable, Hashable {
   /// The parameter that it is, unless the model is untied.
   public let tiedTo: ExactName?
 }
+
+extension ModelArchitecture {
+  /// The architecture with the number of attention heads, as far as it is known.
+  ///
+  /// - Parameters:
+  ///   - heads: Their number as the caller knows it.
+  ///   - configuration: What the configuration says, if there is one.
+  /// - Throws: `inconsistent` if it is another one than the weights or the configuration have, or does not divide the
+  ///   width.
+  public func withHeads(
+    _ heads: Int? = nil, configuration: ModelConfiguration?
+  ) throws(CheckpointError) -> ModelArchitecture {
+    let known = sizes.heads ?? configuration?.sizes.heads
+    func refusal(_ problem: String) -> CheckpointError {
+      CheckpointError(.inconsistent, CheckpointError.Site(field: "attention heads"), problem)
+    }
+    if let heads, let known, heads != known {
+      throw refusal("\(heads) are stated, the model has \(known)")
+    }
+    guard let number = heads ?? known else { return self }
+    guard number > 0, sizes.hidden.isMultiple(of: number) else {
+      throw refusal("\(number) do not divide the width \(sizes.hidden)")
+    }
+    var sizes = sizes
+    sizes.heads = number
+    return try ModelArchitecture(family: family, head: head, sizes: sizes, hasPooler: hasPooler)
+  }
+}

@@ -6,25 +6,22 @@ public import WeightGraph
 extension RecognizedModel {
   /// Recognises a checkpoint from names and shapes; a stated family or head is a check, and decides where names cannot.
   ///
-  /// The cost grows with the number of names: of each only the end is looked at until one is a model's.
-  ///
   /// - Parameters:
   ///   - families: The families that are known.
   ///   - task: Of several classification heads of fairseq, the one that is meant.
-  /// - Throws: `notFound` if no model of a known layout is there, naming the tensor if a part of one is; `inconsistent` if
-  ///   two models are, or what is stated is not what is there; `mismatch`, naming the tensor, if two shapes contradict
-  ///   each other.
+  /// - Throws: what ``Recognition`` and its ``Recognition/model(family:head:task:)`` throw.
   public init(
     _ graph: WeightGraph, among families: FamilyList, family: ModelFamily? = nil,
     head: ModelHead? = nil, task: String? = nil
   ) throws(CheckpointError) {
-    let names = WrapperSegments(graph.weights.keys)
-    let shapes = names.shapes(graph.weights.mapValues(\.shape))
-    // Of a variant there are no other names than those of the family that it is one of.
-    let families =
-      family.map { $0.definition.variantOf == nil ? families : FamilyList([$0]) }
-      ?? families
-    let candidates = try RecognitionCandidate.all(families, in: shapes)
+    self = try Recognition(graph, among: families).model(family: family, head: head, task: task)
+  }
+
+  init(
+    _ recognition: Recognition, _ candidates: [RecognitionCandidate], family: ModelFamily?,
+    head: ModelHead?, task: String?
+  ) throws(CheckpointError) {
+    let (names, shapes) = (recognition.names, recognition.shapes)
     let (candidate, rival) = RecognitionCandidate.best(of: candidates, stated: family, shapes)
     let table = candidate.table
     let found = candidate.family
@@ -61,6 +58,7 @@ extension RecognizedModel {
     wrapper = names.wrapper(of: candidate.anchor, front: values.wrapper)
     innerWrappers = names.inside(wrapper)
     let others = head == nil ? heads.filter { $0.head != best.head } : []
+    fittingHead = heads.first?.head ?? best.head
     alternatives = others.filter { $0.isLike(best) }.map(\.head)
     isFamilyLikelyOnly = rival != nil
     certainty = Self.certainty(
@@ -114,16 +112,6 @@ extension RecognizedModel {
   private static let usualWrappers = WrapperSegments.known.union([
     "model", "bert_model", "student", "encoder", "net", "state_dict", "model_state_dict",
   ])
-}
-
-extension ModelFamily {
-  /// The family of a checkpoint's weights, if names and shapes leave no choice.
-  public init?(certainlyOf graph: WeightGraph, among families: FamilyList) {
-    guard let model = try? RecognizedModel(graph, among: families), !model.isFamilyLikelyOnly else {
-      return nil
-    }
-    self = model.architecture.family
-  }
 }
 
 private func refusal(_ tensor: ExactName?, _ problem: String) -> CheckpointError {

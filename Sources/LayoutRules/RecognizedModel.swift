@@ -20,6 +20,8 @@ public struct RecognizedModel: Sendable {
   public let innerWrappers: [String]
   /// Other heads that have the same parameters: names and shapes cannot tell them apart.
   public let alternatives: [ModelHead]
+  /// The head that fits best, whichever is stated: a checkpoint may hold more than the model that is wanted.
+  let fittingHead: ModelHead
   /// True if another family has the same names: nothing but the number of token types tells BERT from RoBERTa, and nothing
   /// at all some families of KerasHub without a head.
   public let isFamilyLikelyOnly: Bool

@@ -16,10 +16,17 @@ extension ModelFamily {
     guard let family = FamilyList.all[name] else { return nil }
     self = family
   }
+}
 
-  /// The family of a checkpoint's weights, if names and shapes leave no choice.
-  public init?(certainlyOf graph: WeightGraph) {
-    self.init(certainlyOf: graph, among: .all)
+extension Recognition {
+  /// Looks for a model of any family; see ``init(_:among:)``.
+  public init(_ graph: WeightGraph) throws(CheckpointError) {
+    try self.init(graph, among: .all)
+  }
+
+  /// Looks for a model; what keeps the weights from being one is told to whoever needs it.
+  package static func result(of graph: WeightGraph) -> Result<Recognition, CheckpointError> {
+    Result { () throws(CheckpointError) in try Recognition(graph) }
   }
 }
 

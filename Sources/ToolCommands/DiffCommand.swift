@@ -34,8 +34,8 @@ struct DiffCommand: ToolCommand {
   }
 
   /// A configuration only decides what names leave open here; one that does not fit is none.
-  private func configuration(_ source: String, _ checkpoint: Checkpoint) -> ModelConfiguration? {
-    try? ModelConfiguration(inDirectory: source, of: checkpoint.graph)
+  private func configuration(_ source: String, _ recognition: Recognition) -> ModelConfiguration? {
+    try? ModelConfiguration(inDirectory: source, family: recognition.certainFamily)
   }
 
   mutating func run(on console: Console) throws -> ToolExit {
@@ -51,7 +51,7 @@ struct DiffCommand: ToolCommand {
     defer { bar.clear() }
     let names = try CommonNames(
       left.graph, right.graph,
-      configurations: (configuration(first, left), configuration(second, right)))
+      configurations: ({ configuration(first, $0) }, { configuration(second, $0) }))
     let difference = try CheckpointDifference(
       names.first, names.second,
       tolerance: Tolerance(absolute: atol, relative: rtol),

@@ -25,7 +25,7 @@ struct InspectReport {
   /// How the configuration beside the weights differs from them.
   let configurationNotes: [String]
   /// What became of the names; nil without a model.
-  let plan: LoadPlan?
+  let bound: BoundModel?
   /// The digest of the model, or of all weights, where digests were asked for.
   let modelDigest: ModelDigest?
   /// Why that is the digest of all weights, though they are a model; nil if it is the model's.
@@ -47,38 +47,42 @@ struct InspectReport {
         for name in tie.names { digestOfName[name] = text }
       }
     }
-    var configuration: ModelConfiguration?
+    var recognized: RecognizedModel?
     var unreadable: [String] = []
     do throws(CheckpointError) {
+      let recognition = Result { () throws(CheckpointError) in try Recognition(checkpoint.graph) }
+      var configuration: ModelConfiguration?
       do throws(CheckpointError) {
-        configuration = try ModelConfiguration(inDirectory: source, of: checkpoint.graph)
+        configuration = try ModelConfiguration(
+          inDirectory: source,
+          family: (try? recognition.get().model())?.architecture.family)
       } catch {
         // Another kind of model is none that names could tell better; a faulty file leaves the names.
         guard error.kind != .unsupported else { throw error }
         unreadable = [error.description]
       }
-      let recognized = try RecognizedModel(checkpoint.graph, configuration: configuration)
-      model = recognized
+      let found = try recognition.get().model(configuration: configuration)
+      recognized = found
       recognitionFailure = nil
       do throws(CheckpointError) {
         configurationNotes =
-          try configuration?.check(against: recognized.architecture) ?? unreadable
+          try configuration?.check(against: found.architecture) ?? unreadable
       } catch {
         configurationNotes = [error.description]
       }
     } catch {
-      model = nil
       configurationNotes = unreadable
       // That nothing is known of the names is the rule for most checkpoints; contradictions are worth a line.
       recognitionFailure = error.kind == .notFound ? nil : error.description
     }
-    plan = model.flatMap { try? LoadPlan(checkpoint.graph, as: $0) }
-    var bound: BoundModel?
+    model = recognized
+    bound = recognized.flatMap { try? BoundModel(checkpoint.graph, as: $0) }
+    var whole: BoundModel?
     var failure: String?
-    if digests, let plan {
+    if digests, let bound {
       do throws(CheckpointError) {
-        try plan.report.check()
-        bound = try BoundModel(checkpoint.graph)
+        try bound.report.check()
+        whole = try bound.settled()
       } catch {
         failure = error.description
       }
@@ -87,7 +91,7 @@ struct InspectReport {
     modelDigest =
       digests
       ? try ModelDigest(
-        bound, of: checkpoint.graph, known: digestOfName, progress: progress) : nil
+        whole, of: checkpoint.graph, known: digestOfName, progress: progress) : nil
     var aliases: [ExactName: ExactName] = [:]
     var links: [ExactName: [ExactName]] = [:]
     for tie in ties {
@@ -127,8 +131,8 @@ extension InspectReport {
     if let modelDigest {
       members.append(JSONValue.Member("model_sha256", .string(modelDigest.text)))
     }
-    if showsLineage, let plan {
-      members.append(JSONValue.Member("parameters", .array(parameters(plan))))
+    if showsLineage, let bound {
+      members.append(JSONValue.Member("parameters", .array(parameters(bound))))
     }
     if !configurationNotes.isEmpty {
       members.append(
@@ -137,7 +141,7 @@ extension InspectReport {
     if let recognitionFailure {
       members.append(JSONValue.Member("recognition_failure", .string(recognitionFailure)))
     }
-    if let problems = plan?.report.problems, !problems.isEmpty {
+    if let problems = bound?.report.problems, !problems.isEmpty {
       members.append(JSONValue.Member("problems", LoadReport.json(problems)))
     }
     if !facts.others.isEmpty {
@@ -173,8 +177,8 @@ extension InspectReport {
   }
 
   /// Each parameter of the model with where it comes from.
-  private func parameters(_ plan: LoadPlan) -> [JSONValue] {
-    plan.graph.weights.map { name, weight in
+  private func parameters(_ bound: BoundModel) -> [JSONValue] {
+    bound.graph.weights.map { name, weight in
       .object([
         JSONValue.Member("name", .string(name.string)),
         JSONValue.Member("lineage", .string(weight.lineage)),
@@ -221,9 +225,9 @@ extension InspectReport {
       lines.append("all tensors sha256 " + sum.text)
     }
     if !rows.isEmpty { lines += [""] + table }
-    if showsLineage, let plan, let model, model.layout != .transformers || !model.wrapper.isEmpty {
+    if showsLineage, let bound, let model, model.layout != .transformers || !model.wrapper.isEmpty {
       lines += ["", "parameters of \(model.className):"]
-      for (name, weight) in plan.graph.weights {
+      for (name, weight) in bound.graph.weights {
         lines.append(singleLine("  \(name.string) ← \(weight.lineage)", limit: 400))
       }
     }
@@ -276,7 +280,7 @@ extension InspectReport {
             + singleLine(JSONWriter.text(value.json), limit: 120))
       }
     }
-    let problems = plan?.report.problemLines ?? []
+    let problems = bound?.report.problemLines ?? []
     lines += problems.prefix(20).map { "not as the model has it: " + $0 }
     if problems.count > 20 { lines.append("… and \(problems.count - 20) more (see --json)") }
     if let bindingFailure {

@@ -50,7 +50,7 @@ extension ModelSource {
   /// The class that the weights show beyond doubt, where the settings name none.
   private func recognizedClass() throws(CheckpointError) -> String? {
     guard settings.convention == .transformers, settings.classNames.isEmpty else { return nil }
-    let model = try RecognizedModel(weights, family: settings.family)
+    let model = try recognition.get().model(family: settings.family)
     let head = model.architecture.head
     // Masked and causal language models of a family are the same weights, and compute the same: by `is_decoder`.
     let languageModels: [ModelHead] = [.maskedLM, .causalLM]
@@ -63,7 +63,7 @@ extension ModelSource {
     // A language model without a parameter of its own; its names stand under one that the body's own file does not have.
     let prefix = settings.family.bodyPrefix
     if own == [head], model.alternatives == [.base],
-      weights.weights.keys.allSatisfy({ $0.string.hasPrefix(prefix) })
+      checkpoint.graph.weights.keys.allSatisfy({ $0.string.hasPrefix(prefix) })
     {
       return head.className(in: settings.family)
     }
@@ -90,28 +90,17 @@ extension ModelSource {
       options.generation = generation(Model.Configuration.self)
     }
     do throws(CheckpointError) {
-      let model = try Model(
-        weights: weights, document: configuration, file: configurationFile,
-        options: options)
+      let config = try Model.Configuration(configuration, file: configurationFile)
+      let model = try recognition.get().model(family: Model.family, head: Model.head)
+      let bound = try BoundModel(checkpoint.graph, as: model, fill: .zeros(for: options.fill))
       // Of another class than the settings name, they do not know the head's sizes.
-      if settings.convention == .transformers, settings.heads.first == Model.head {
-        try settings.check(against: model.info.architecture)
-      }
-      return model
+      let isNamed = settings.convention == .transformers && settings.heads.first == Model.head
+      return try Model(
+        try ModelParameters(
+          bound, configuration: config, settings: isNamed ? settings : nil, options: options))
     } catch {
-      let explained = explained(error)
-      throw explained.site.file == nil ? explained.inFile(path) : explained
+      throw error.site.file == nil ? error.inFile(path) : error
     }
-  }
-
-  /// The error for a parameter that is not there because a preset has no place for it: the reason and what can be done.
-  private func explained(_ error: CheckpointError) -> CheckpointError {
-    guard error.kind == .notFound, let name = error.tensor,
-      let entry = absences.first(where: { $0.parameters.contains(ExactName(name)) })
-    else { return error }
-    return CheckpointError(
-      .notFound, error.site, tensor: name, entry.detail ?? "the layout does not hold it",
-      remedy: "--fill-zeros \(shellPattern(name)) puts zeros there")
   }
 
   /// The settings of `generation_config.json`; where it is not there those of `config.json`, with the model's special

@@ -3,6 +3,7 @@ public import Checkpoints
 internal import LanguageModels
 internal import LayoutRules
 internal import ModelDirectories
+internal import ModelFamilies
 public import Tokenizers
 internal import WeightGraph
 
@@ -24,8 +25,8 @@ public struct ModelSource: Sendable {
   /// What was assumed or cannot be had in Transformers' form, in words.
   public let notes: [String]
 
-  /// The weights that models are loaded from: those of a preset under Transformers' names.
-  let weights: WeightGraph
+  /// The model that the weights are of; what keeps them from being one matters when it is loaded.
+  let recognition: Result<Recognition, CheckpointError>
   let settings: ModelConfiguration
   let limits: ReadLimits
   /// The files of a KerasHub preset in Transformers' form; nil where they lie in the directory as they are.
@@ -34,15 +35,13 @@ public struct ModelSource: Sendable {
   let fill: [NamePattern]
   /// The class that was named instead of what the settings name.
   let className: String?
-  /// What a KerasHub preset has no place for, and zeros were not asked for.
-  let absences: [LoadReport.Entry]
 
   /// Opens weights and settings.
   ///
   /// - Parameters:
   ///   - path: A directory, or a file of weights with its configuration beside it.
   ///   - fill: The parameters that become zeros where the checkpoint's layout has no place for them, beside those of
-  ///     ``LoadOptions/fill``: a KerasHub preset is bound here already.
+  ///     ``LoadOptions/fill``.
   ///   - className: One of ``ModelClass/names``, which goes before what the settings name. A `config.json` of 2018 or 2019 names
   ///     no model at all: the family is then that of this class, or that of the weights where they leave no choice.
   /// - Throws: `notFound` without `config.json`; what ``Checkpoint/open(_:options:)`` and ``ModelConfiguration`` throw.
@@ -54,10 +53,11 @@ public struct ModelSource: Sendable {
     let directory = try Self.directory(of: path)
     let companions = try DirectoryCompanions(
       path, weights: checkpoint.files, limits: options.limits)
+    let recognition = Recognition.result(of: checkpoint.graph)
     guard
       let settings = try companions.configuration(
         family: className.flatMap { ModelClass(named: $0)?.family }
-          ?? ModelFamily(certainlyOf: checkpoint.graph))
+          ?? (try? recognition.get())?.certainFamily)
     else {
       let configurationFile = Directory.join(directory, "config.json")
       throw CheckpointError(
@@ -68,22 +68,27 @@ public struct ModelSource: Sendable {
       )
     }
     try self.init(
-      path, directory: directory, checkpoint: checkpoint, settings: settings,
-      companions: settings.convention == .kerasHub ? companions : nil, limits: options.limits,
+      path, directory: directory, checkpoint: checkpoint, recognition: recognition,
+      settings: settings, companions: settings.convention == .kerasHub ? companions : nil,
+      limits: options.limits,
       fill: fill, className: className)
   }
 
   /// Takes weights and settings that need not lie in files.
   ///
-  /// - Parameter companions: Where the tokenizer of a KerasHub preset is, which tells the ids of special tokens.
+  /// - Parameters:
+  ///   - recognition: The model that the weights are of, where they were looked at already.
+  ///   - companions: Where the tokenizer of a KerasHub preset is, which tells the ids of special tokens.
   init(
-    _ path: String, directory: String, checkpoint: Checkpoint, settings: ModelConfiguration,
+    _ path: String, directory: String, checkpoint: Checkpoint,
+    recognition: Result<Recognition, CheckpointError>? = nil, settings: ModelConfiguration,
     companions: DirectoryCompanions?, limits: ReadLimits,
     fill: [NamePattern] = LoadOptions.everything, className: String? = nil
   ) throws(CheckpointError) {
     self.path = path
     self.directory = directory
     self.checkpoint = checkpoint
+    self.recognition = recognition ?? Recognition.result(of: checkpoint.graph)
     self.settings = settings
     self.limits = limits
     self.fill = fill
@@ -91,22 +96,18 @@ public struct ModelSource: Sendable {
     configurationFile = settings.file
     switch settings.convention {
     case .transformers:
-      weights = checkpoint.graph
       configuration = settings.document
       notes = []
       files = nil
-      absences = []
     case .kerasHub:
-      let model = try BoundModel(checkpoint.graph, configuration: settings, fill: fill)
-      let architecture = try model.architecture()
+      let model = try self.recognition.get().model(configuration: settings)
+      try settings.check(against: model.architecture)
+      let architecture = try model.architecture.withHeads(configuration: settings)
       let plan = try companions?.plan(for: .transformers, of: architecture)
       let document = ConfigurationDocument.transformers(for: architecture, from: settings)
-      weights = model.graph
       configuration =
         try plan?.document("config.json", in: directory, limits) ?? document.value
-      absences = model.report.entries.filter(\.isFillable)
-      notes =
-        document.losses.map { "\($0.setting): \($0.reason)" } + model.report.notesOfFilled
+      notes = document.losses.map { "\($0.setting): \($0.reason)" }
       files = plan
     }
   }

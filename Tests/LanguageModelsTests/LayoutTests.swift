@@ -26,7 +26,7 @@ import WeightGraph
     var sizes = model.architecture.sizes
     sizes.heads = 3
     return (
-      try LoadPlan(graph, as: model).graph,
+      try BoundModel(graph, as: model).graph,
       try ModelArchitecture(
         family: recorded.family, head: head, sizes: sizes,
         hasPooler: model.architecture.hasPooler)

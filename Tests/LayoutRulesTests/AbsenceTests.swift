@@ -65,13 +65,13 @@ import WeightGraph
     let model = try RecognizedModel(graph, head: .maskedLM)
     let absent = layout == .kerasHub ? [positions, types] : [types]
     let asked = layout == .kerasHub ? [positions] : []
-    let strict = try LoadPlan(graph, as: model).report
+    let strict = try BoundModel(graph, as: model).report
     #expect(strict.problems.flatMap(\.parameters) == asked)
     #expect(strict.problems.allSatisfy { $0.outcome == .missing && $0.isFillable })
     #expect(failure { try strict.check() }?.kind == (asked.isEmpty ? nil : .notFound))
-    let other = try LoadPlan(graph, as: model, fill: .zeros(for: [NamePattern("lm_head.*")]))
+    let other = try BoundModel(graph, as: model, fill: .zeros(for: [NamePattern("lm_head.*")]))
     #expect(other.report.problems.flatMap(\.parameters) == asked)
-    let filled = try LoadPlan(
+    let filled = try BoundModel(
       graph, as: model, fill: .zeros(for: [NamePattern("roberta.embeddings.*")]))
     #expect(filled.report.problems.isEmpty)
     let lines = filled.report.entries.filter { $0.outcome == .filled }
@@ -93,7 +93,7 @@ import WeightGraph
     let name: ExactName = "bert.embeddings.token_type_embeddings.weight"
     let other: ExactName = "bert.encoder.layer.0.output.dense.bias"
     let graph = try removing(other, from: try checkpoint(.bert, .maskedLM))
-    let report = try LoadPlan(
+    let report = try BoundModel(
       graph, as: try RecognizedModel(graph), fill: .zeros(for: anything)
     ).report
     #expect(report.problems.map(\.parameters) == [[other]])

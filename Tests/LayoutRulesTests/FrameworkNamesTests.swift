@@ -66,11 +66,11 @@ import WeightGraph
     }
     let fill = FillPolicy.zeros(for: [NamePattern("*token_type_embeddings.weight")])
     let model = try RecognizedModel(packed, head: .maskedLM)
-    let loaded = try LoadPlan(packed, as: model, fill: fill)
+    let loaded = try BoundModel(packed, as: model, fill: fill)
     #expect(loaded.report.problems.isEmpty)
     #expect(loaded.report.entries.count { $0.outcome == .split } == 4)
     #expect(loaded.report.entries.count { $0.outcome == .dropped } == 2)
-    let same = try LoadPlan(graph, as: try RecognizedModel(graph, head: .maskedLM), fill: fill)
+    let same = try BoundModel(graph, as: try RecognizedModel(graph, head: .maskedLM), fill: fill)
     #expect(Array(loaded.graph.weights.keys) == Array(same.graph.weights.keys))
     for (name, weight) in same.graph.weights {
       let other = try #require(loaded.graph.weights[name])
@@ -94,7 +94,7 @@ import WeightGraph
     #expect(error?.kind == .inconsistent)
     #expect(error?.problem.contains("other") == true)
     let stated = try RecognizedModel(graph, task: "other")
-    let report = try LoadPlan(graph, as: stated, fill: .zeros(for: anything)).report
+    let report = try BoundModel(graph, as: stated, fill: .zeros(for: anything)).report
     #expect(report.problems.count == 4)
     #expect(
       report.problems.allSatisfy {

@@ -71,7 +71,7 @@ import WeightGraph
           guard let model = try? RecognizedModel(damaged) else { continue }
           recognized += 1
           let text = "\(family) \(head) in \(layout), seed \(seed), round \(round)"
-          let plan = try LoadPlan(damaged, as: model, fill: .zeros(for: anything))
+          let plan = try BoundModel(damaged, as: model, fill: .zeros(for: anything))
           let stored = plan.report.entries.flatMap(\.stored)
           #expect(stored.sorted() == damaged.weights.keys.sorted(), "\(text)")
           let parameters = plan.report.entries.flatMap(\.parameters)

@@ -24,7 +24,7 @@ import WeightGraph
           saved.graph, family: isShared ? family : nil, head: head)
         #expect(recognized.layout == layout)
         #expect(recognized.architecture.parameters == model.parameters, "\(head)")
-        let loaded = try LoadPlan(saved.graph, as: recognized, fill: .zeros(for: anything))
+        let loaded = try BoundModel(saved.graph, as: recognized, fill: .zeros(for: anything))
         #expect(loaded.report.problems.isEmpty, "\(head)")
         #expect(Array(loaded.graph.weights.keys) == Array(canonical.weights.keys))
         for (name, weight) in canonical.weights {
@@ -133,7 +133,7 @@ import WeightGraph
     }
     let model = try RecognizedModel(other)
     #expect(model.architecture.head == .preTraining)
-    #expect(try LoadPlan(other, as: model).report.problems.isEmpty)
+    #expect(try BoundModel(other, as: model).report.problems.isEmpty)
   }
 
   @Test(

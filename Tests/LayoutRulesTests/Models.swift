@@ -98,6 +98,6 @@ func failure(_ body: () throws -> Void) -> CheckpointError? {
 /// Recognises and binds.
 func plan(
   _ graph: WeightGraph, family: ModelFamily? = nil, head: ModelHead? = nil
-) throws -> LoadPlan {
-  try LoadPlan(graph, as: try RecognizedModel(graph, family: family, head: head))
+) throws -> BoundModel {
+  try BoundModel(graph, as: try RecognizedModel(graph, family: family, head: head))
 }

@@ -80,7 +80,7 @@ import WeightGraph
         }
         let recognized = try RecognizedModel(saved.graph, family: family, head: head)
         #expect(recognized.architecture.parameters == sample.model.parameters, "\(sample.text)")
-        let loaded = try LoadPlan(saved.graph, as: recognized, fill: .zeros(for: anything))
+        let loaded = try BoundModel(saved.graph, as: recognized, fill: .zeros(for: anything))
         #expect(loaded.report.problems.isEmpty, "\(sample.text)")
         for (name, weight) in sample.canonical.weights {
           let back = try #require(loaded.graph.weights[name], "\(sample.text)")
@@ -101,7 +101,7 @@ import WeightGraph
       }
       let tied = model.parameters.filter { $0.tiedTo != nil }.map(\.name)
       let recognized = try RecognizedModel(saved.graph, family: family, head: head)
-      let stated = try LoadPlan(saved.graph, as: recognized, fill: .zeros(for: anything))
+      let stated = try BoundModel(saved.graph, as: recognized, fill: .zeros(for: anything))
         .statedTies.map(\.second)
       // Either the layout has a place of its own for it, or whoever writes compares.
       #expect(Set(saved.mustEqual.map(\.second) + stated) == Set(tied), "\(family) \(layout)")
@@ -144,7 +144,7 @@ import WeightGraph
       model.architecture == sample.model || model.architecture.sizes.heads == nil,
       model.architecture.parameters == sample.model.parameters
     else { return true }
-    let loaded = try LoadPlan(graph, as: model, fill: .zeros(for: anything))
+    let loaded = try BoundModel(graph, as: model, fill: .zeros(for: anything))
     if !loaded.report.problems.isEmpty { return true }
     // A tied weight, or one that the layout repeats, may be left out: the other bytes are there.
     return isTied && loaded.graph.weights.count == sample.canonical.weights.count
@@ -173,7 +173,7 @@ import WeightGraph
         $0.string.contains(".layer.\(layer).") ? nil : $0
       }
       let recognized = try RecognizedModel(rest)
-      let problems = try LoadPlan(rest, as: recognized).report.problems
+      let problems = try BoundModel(rest, as: recognized).report.problems
       #expect(recognized.architecture.sizes.layers == (layer == 2 ? 2 : 3))
       #expect(problems.count == (layer == 2 ? 0 : 16))
     }

@@ -28,7 +28,7 @@ import WeightGraph
       let graph = try checkpoint(.bert, head).renamed { ExactName(wrapper + $0.string) }
       let model = try RecognizedModel(graph)
       #expect(model.wrapper == wrapper)
-      #expect(try LoadPlan(graph, as: model).report.problems.isEmpty)
+      #expect(try BoundModel(graph, as: model).report.problems.isEmpty)
     }
   }
 
@@ -39,7 +39,7 @@ import WeightGraph
     }
     let model = try RecognizedModel(graph)
     #expect(model.architecture.head == .preTraining)
-    #expect(try LoadPlan(graph, as: model).report.problems.isEmpty)
+    #expect(try BoundModel(graph, as: model).report.problems.isEmpty)
   }
 
   @Test("Bodies of BERT and RoBERTa differ in nothing but token types: the family is a guess")

@@ -32,7 +32,7 @@ import WeightGraph
     let model = try RecognizedModel(middle)
     #expect(model.architecture.sizes.layers == 6)
     #expect(model.remarks == ["layers {2…3} of 0…5 are missing"])
-    let report = try LoadPlan(middle, as: model).report
+    let report = try BoundModel(middle, as: model).report
     #expect(report.remarks == model.remarks)
     let error = failure { try report.check() }
     #expect(error?.kind == .notFound)

@@ -19,7 +19,7 @@ import WeightGraph
     return short
   }
 
-  private func expectSame(_ found: LoadPlan, _ expected: LoadPlan, _ what: String) throws {
+  private func expectSame(_ found: BoundModel, _ expected: BoundModel, _ what: String) throws {
     #expect(found.report.problems.isEmpty, "\(what): \(found.report.problemLines)")
     #expect(Array(found.graph.weights.keys) == Array(expected.graph.weights.keys), "\(what)")
     for (name, weight) in expected.graph.weights {
@@ -41,7 +41,7 @@ import WeightGraph
           #expect(model.wrapper == front)
           #expect(model.hasUnusualWrapper == !front.isEmpty)
           try expectSame(
-            try LoadPlan(graph, as: model), whole, "\(family) \(head) under \(front)")
+            try BoundModel(graph, as: model), whole, "\(family) \(head) under \(front)")
         }
       }
     }

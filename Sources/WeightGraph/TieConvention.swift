@@ -1,4 +1,4 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 
 /// Which entries of a safetensors file's metadata say that a weight has a second name.
 ///
@@ -13,18 +13,18 @@ internal import CheckpointBytes
 ///   comes first in byte order, and no number is the name of a word.
 ///
 /// Everything else is metadata. Ties with other names are written with a list of them (``FactNames/ties``).
-struct TieConvention {
+package struct TieConvention {
   /// What stored names with dots begin with.
   private let roots: Set<ExactName>
   /// True if a file's metadata has the form of ties throughout.
-  var isNothingElse = false
+  package var isNothingElse = false
 
-  init(storedNames: some Sequence<ExactName>) {
+  package init(storedNames: some Sequence<ExactName>) {
     roots = Set(storedNames.lazy.compactMap { $0.parts?.root })
   }
 
   /// True if metadata that gives one name as the key and another as the value states a tie.
-  func tells(_ leftOut: ExactName, isTiedTo kept: ExactName) -> Bool {
+  package func tells(_ leftOut: ExactName, isTiedTo kept: ExactName) -> Bool {
     let (first, second) = (leftOut.parts, kept.parts)
     if (first?.end ?? leftOut) == (second?.end ?? kept) { return leftOut != kept }
     if first == nil, second == nil {

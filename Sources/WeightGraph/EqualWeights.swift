@@ -1,8 +1,20 @@
-package import CheckpointBytes
-package import LayoutRules
+public import CheckpointBytes
 internal import OrderedCollections
 internal import Synchronization
-package import WeightGraph
+
+/// Two names whose bytes have to agree. Structure cannot show it, so whoever has the files compares them.
+public struct EqualPair: Sendable, Hashable {
+  /// The name that the other repeats.
+  public let first: ExactName
+  /// The other name.
+  public let second: ExactName
+
+  /// Makes a pair.
+  public init(first: ExactName, second: ExactName) {
+    self.first = first
+    self.second = second
+  }
+}
 
 extension WeightGraph {
   /// The pairs whose weights do not hold the same type, shape and bytes, in the order given. Reads both weights of each
@@ -40,7 +52,7 @@ extension Weight {
   }
 
   fileprivate func holdsSameBytes(
-    as other: Weight, _ buffers: PieceBuffers
+    as other: Weight, _ buffers: WeightBuffers
   ) throws(CheckpointError) -> Bool {
     guard dtype == other.dtype, shape == other.shape else { return false }
     return try commonByteCount(with: other, buffers) == byteCount
@@ -51,7 +63,7 @@ extension Weight {
   ///
   /// - Parameter advanced: Is told of each chunk that is the same.
   package func commonByteCount(
-    with other: Weight, _ buffers: PieceBuffers, advanced: (_ byteCount: Int) -> Void = { _ in }
+    with other: Weight, _ buffers: WeightBuffers, advanced: (_ byteCount: Int) -> Void = { _ in }
   ) throws(CheckpointError) -> Int {
     for piece in Piece.cut([self]) {
       for chunk in chunks(of: piece) {

@@ -1,5 +1,4 @@
 package import CheckpointBytes
-package import WeightGraph
 
 /// A part of a weight's packed bytes, small enough to be held in memory.
 package struct Piece: Sendable {
@@ -12,6 +11,7 @@ package struct Piece: Sendable {
   /// The bytes of the weight.
   package let range: Range<Int>
 
+  /// Makes a piece.
   package init(weight: Int, range: Range<Int>) {
     self.weight = weight
     self.range = range
@@ -34,6 +34,13 @@ package struct Piece: Sendable {
 }
 
 extension Weight {
+  /// The bytes of a piece, in memory.
+  package func bytes(of piece: Piece) throws(CheckpointError) -> [UInt8] {
+    try unsafe withNewBytes(count: piece.range.count) { (buffer) throws(CheckpointError) in
+      try unsafe read(at: piece.range.lowerBound, into: buffer)
+    }
+  }
+
   /// A piece cut into the ranges in which it is best read: small ones that stay in the processor's cache, where reading
   /// is sequential; the whole piece where elements are gathered from all over the storage.
   package func chunks(of piece: Piece) -> [Range<Int>] {
@@ -46,9 +53,12 @@ extension Weight {
 }
 
 /// Two buffers of one thread, kept from piece to piece: fresh memory would cost as much as the copying.
-package final class PieceBuffers {
+package final class WeightBuffers {
   private var first = Buffer()
   private var second = Buffer()
+
+  /// Buffers without memory yet.
+  package init() {}
 
   /// Bytes of a weight, valid until `body` returns.
   package func read(

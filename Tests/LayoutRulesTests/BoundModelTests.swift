@@ -6,9 +6,9 @@ import TensorValues
 import Testing
 import WeightGraph
 
-@Suite struct LoadPlanTests {
+@Suite struct BoundModelTests {
   private func entries(
-    _ plan: LoadPlan, _ outcome: LoadReport.Outcome
+    _ plan: BoundModel, _ outcome: LoadReport.Outcome
   ) -> [LoadReport.Entry] {
     plan.report.entries.filter { $0.outcome == outcome }
   }

@@ -11,7 +11,7 @@ internal import Synchronization
 /// Runs independent pieces of work on a few threads.
 package enum WorkQueue {
   /// How many threads: each holds buffers of its own, so that memory stays bounded on machines with many processors.
-  static let width = max(1, min(4, processorCount))
+  package static let width = max(1, min(4, processorCount))
 
   private static var processorCount: Int {
     Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))
@@ -20,13 +20,13 @@ package enum WorkQueue {
   /// Calls `body` for every index below `count`, in order of starting, with buffers that belong to the thread. The first
   /// error stops the start of further work and is thrown.
   package static func forEach(
-    _ count: Int, _ body: @Sendable (Int, PieceBuffers) throws(CheckpointError) -> Void
+    _ count: Int, _ body: @Sendable (Int, WeightBuffers) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
     let next = Atomic<Int>(0)
     let failure = Mutex<CheckpointError?>(nil)
     let threads = min(width, count)
     @Sendable func work(_: Int) {
-      let buffers = PieceBuffers()
+      let buffers = WeightBuffers()
       while true {
         let index = next.add(1, ordering: .relaxed).oldValue
         guard index < count else { return }
