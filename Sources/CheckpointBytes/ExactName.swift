@@ -42,10 +42,20 @@ extension ExactName: Hashable, Comparable {
   }
 }
 
-extension ExactName: ExpressibleByStringLiteral, CustomStringConvertible {
+extension ExactName: ExpressibleByStringInterpolation, LosslessStringConvertible {
   /// Takes a literal as it is.
   public init(stringLiteral value: String) { self.init(value) }
 
   /// The name as text.
   public var description: String { string }
+}
+
+extension ExactName {
+  /// True if the name's first bytes are these.
+  public func hasPrefix(_ prefix: String) -> Bool { string.utf8.starts(with: prefix.utf8) }
+
+  /// True if the name's last bytes are these.
+  public func hasSuffix(_ suffix: String) -> Bool {
+    string.utf8.reversed().starts(with: suffix.utf8.reversed())
+  }
 }

@@ -90,3 +90,8 @@ public struct RenameRule: Sendable, Hashable {
     return ExactName(result)
   }
 }
+
+extension NamePattern: ExpressibleByStringInterpolation {
+  /// Takes a literal as a pattern.
+  public init(stringLiteral value: String) { self.init(value) }
+}

@@ -28,7 +28,9 @@ public final class OutputFile: Sendable {
       throw CheckpointError(.inputOutput, file: path, "is not a regular file and is not replaced")
     }
     do {
-      descriptor = try SystemCalls.create(temporaryPath)
+      // A new file gets what the process's mask leaves, by the kernel; one that replaces another shows nothing that the other
+      // may hide until it has its permissions.
+      descriptor = try SystemCalls.create(temporaryPath, kind == .nothing ? 0o666 : 0o600)
     } catch {
       throw CheckpointError(.inputOutput, file: path, "cannot be written: \(error.reason)")
     }
@@ -104,9 +106,9 @@ public final class OutputFile: Sendable {
   /// The new file has the permissions of the one it replaces, or the usual ones of a new file.
   public func commit() throws(CheckpointError) {
     do {
-      let old = try SystemCalls.status(path: path)
-      try SystemCalls.setPermissions(
-        descriptor, old?.permissions ?? SystemCalls.defaultPermissions)
+      if let old = try SystemCalls.status(path: path) {
+        try SystemCalls.setPermissions(descriptor, old.permissions)
+      }
       try SystemCalls.flush(descriptor)
       try SystemCalls.rename(temporaryPath, to: path)
     } catch {

@@ -49,10 +49,12 @@ enum SystemCalls {
     try unsafe check(open(whole(path), O_RDONLY | O_CLOEXEC | O_NONBLOCK), "open")
   }
 
-  /// Creates a file that must not exist yet.
-  static func create(_ path: String) throws(SystemFailure) -> CInt {
+  /// Creates a file that must not exist yet, with permissions less the process's mask.
+  static func create(_ path: String, _ permissions: UInt32) throws(SystemFailure) -> CInt {
     try unsafe check(
-      open(whole(path), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600), "create")
+      open(
+        whole(path), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode_t(permissions)),
+      "create")
   }
 
   static func openDirectory(_ path: String) throws(SystemFailure) -> CInt {
@@ -144,15 +146,6 @@ enum SystemCalls {
   static func setPermissions(_ descriptor: CInt, _ permissions: UInt32) throws(SystemFailure) {
     _ = try check(fchmod(descriptor, mode_t(permissions)), "fchmod")
   }
-
-  /// The permissions a new file gets by default: 0666 less the process's mask.
-  ///
-  /// Asked once: the mask can only be read by setting it, and two threads that do so at a time can lose it.
-  static let defaultPermissions: UInt32 = {
-    let mask = umask(0)
-    _ = umask(mask)
-    return 0o666 & ~UInt32(mask)
-  }()
 
   static func rename(_ old: String, to new: String) throws(SystemFailure) {
     #if canImport(Glibc)

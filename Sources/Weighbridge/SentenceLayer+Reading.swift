@@ -79,7 +79,7 @@ private struct LayerWeights {
   }
 
   func values(_ name: String, _ dimensions: [Int]) throws(CheckpointError) -> [Float] {
-    guard let weight = graph.weights[ExactName(name)] else {
+    guard let weight = graph[name] else {
       throw CheckpointError(
         .notFound, CheckpointError.Site(file: path), tensor: name, "the module's weight is missing")
     }

@@ -14,6 +14,12 @@ public struct WeightGraph: Sendable {
   /// An empty graph.
   public init() {}
 
+  /// The weight of a name; nil if there is none.
+  public subscript(name: ExactName) -> Weight? { weights[name] }
+
+  /// The weight of a name; nil if there is none.
+  public subscript(name: String) -> Weight? { weights[ExactName(name)] }
+
   /// Adds a weight under a new name.
   ///
   /// - Throws: `inconsistent` if the name is taken.

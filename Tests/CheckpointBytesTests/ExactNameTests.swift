@@ -14,6 +14,20 @@ import Testing
     #expect(ExactName(decomposed).byteCount == 6)
   }
 
+  @Test("Names and patterns are written, put together and looked into as strings are")
+  func strings() {
+    let layer = 3
+    let name: ExactName = "encoder.layer.\(layer).weight"
+    #expect("\(name)" == "encoder.layer.3.weight")
+    #expect(ExactName("\(name)") == name)
+    #expect(name.hasPrefix("encoder.") && name.hasSuffix(".weight"))
+    #expect(!name.hasPrefix("decoder.") && !name.hasSuffix("bias"))
+    // By bytes, as all comparing of names.
+    #expect(!ExactName("caf\u{E9}.x").hasPrefix("cafe\u{301}"))
+    let pattern: NamePattern = "encoder.layer.\(layer).*"
+    #expect(pattern.matches(name) && !pattern.matches("encoder.layer.4.weight"))
+  }
+
   @Test("The order is that of the bytes, as Python sorts bytes")
   func order() {
     // sorted(names, key=str.encode) of Python 3.11; UTF-16 units would put 😀 before U+FB01.
