@@ -58,13 +58,13 @@ let libraries: [Target] = [
     name: "Checkpoints",
     dependencies: [
       "CheckpointBytes", "TensorValues", "PickleFormat", "ZipFormat", "SafetensorsFormat",
-      "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", "ModelFamilies", collections,
+      "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", collections,
     ]),
   // 6: what lies beside the weights, from one framework's form to another's
   .target(
     name: "ModelDirectories",
     dependencies: [
-      "CheckpointBytes", "TensorValues", "ZipFormat", "WeightGraph", "LayoutRules", "ModelFamilies",
+      "CheckpointBytes", "TensorValues", "ZipFormat", "LayoutRules", "ModelFamilies",
       "Tokenizers", "Checkpoints",
     ]),
   // 7: from one checkpoint to another, and how two compare
