@@ -1,5 +1,7 @@
 internal import CHDF5
+internal import CHDF5Reading
 internal import CheckpointBytes
+internal import HDF5Format
 internal import TensorValues
 
 // Datatype messages (HDF5 specification IV.A.2.d). A number is only taken for one if every field of its description is
@@ -81,6 +83,10 @@ extension HDF5ElementType {
     }
 
     static let known: [Fields: DType] = [
+      Fields(exponentSize: 4, mantissaSize: 3, bias: 7): .f8E4M3,
+      Fields(exponentSize: 4, mantissaSize: 3, bias: 8): .f8E4M3FNUZ,
+      Fields(exponentSize: 5, mantissaSize: 2, bias: 15): .f8E5M2,
+      Fields(exponentSize: 5, mantissaSize: 2, bias: 16): .f8E5M2FNUZ,
       Fields(exponentSize: 5, mantissaSize: 10, bias: 15): .f16,
       Fields(exponentSize: 8, mantissaSize: 7, bias: 127): .bf16,
       Fields(exponentSize: 8, mantissaSize: 23, bias: 127): .f32,
@@ -181,15 +187,5 @@ extension HDF5AttributeType {
       self = .enumeration(dtype, order, members: members)
     default: return nil
     }
-  }
-}
-
-extension DType {
-  /// The integer of little-endian bytes; of unsigned 64 bits the bit pattern.
-  fileprivate func integer(_ bytes: [UInt8]) -> Int64 {
-    let bits = bytes.reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
-    let unused = UInt64(64 - bitWidth)
-    return self == .i8 || self == .i16 || self == .i32
-      ? Int64(bitPattern: bits << unused) >> Int64(unused) : Int64(bitPattern: bits)
   }
 }

@@ -1,8 +1,10 @@
 internal import CHDF5
+internal import CHDF5Reading
 internal import CheckpointBytes
+internal import HDF5Format
 internal import TensorValues
 
-extension HDF5FileReader {
+extension LibraryReader {
   /// The chunks of a data set (HDF5 specification IV.A.2.i, layout class 2).
   func chunked(
     _ object: HDF5Handle, _ creation: HDF5Handle, _ shape: Shape, _ size: Int, at path: ExactName

@@ -6,21 +6,35 @@ public struct HDF5Dataset: Sendable, Hashable {
   /// The path by which it was met first, without a leading slash.
   public let path: ExactName
   /// Further hard links to the same data set.
-  public internal(set) var otherPaths: [ExactName] = []
+  public package(set) var otherPaths: [ExactName] = []
   /// The attributes, in the order of the file.
   public let attributes: [HDF5Attribute]
   /// The type of the elements.
-  public internal(set) var elementType: HDF5ElementType
+  public package(set) var elementType: HDF5ElementType
   /// The size of one element in bytes.
   public let elementByteCount: Int
   /// The current extents.
   public let shape: Shape
   /// Where the elements are. Not asked, and given as unallocated, where the elements are no numbers.
-  public let storage: HDF5Storage
+  public package(set) var storage: HDF5Storage
   /// The element that stands where nothing was written: empty for zeros, nil if the file defines none.
-  public let fillValue: [UInt8]?
+  public package(set) var fillValue: [UInt8]?
   /// The size of all elements, packed; 0 where the elements are no numbers.
-  public let byteCount: Int
+  public package(set) var byteCount: Int
+
+  package init(
+    path: ExactName, attributes: [HDF5Attribute], elementType: HDF5ElementType,
+    elementByteCount: Int, shape: Shape, storage: HDF5Storage, fillValue: [UInt8]?, byteCount: Int
+  ) {
+    self.path = path
+    self.attributes = attributes
+    self.elementType = elementType
+    self.elementByteCount = elementByteCount
+    self.shape = shape
+    self.storage = storage
+    self.fillValue = fillValue
+    self.byteCount = byteCount
+  }
 }
 
 /// What an element is.
@@ -56,6 +70,15 @@ public struct HDF5Chunks: Sendable, Hashable {
   public let leavesEdgesUnfiltered: Bool
   /// The chunks that are stored, in no particular order.
   public let chunks: [HDF5Chunk]
+
+  package init(
+    shape: [Int], filters: [HDF5Filter], leavesEdgesUnfiltered: Bool, chunks: [HDF5Chunk]
+  ) {
+    self.shape = shape
+    self.filters = filters
+    self.leavesEdgesUnfiltered = leavesEdgesUnfiltered
+    self.chunks = chunks
+  }
 }
 
 /// One stored chunk.
@@ -68,16 +91,29 @@ public struct HDF5Chunk: Sendable, Hashable {
   public let byteCount: Int
   /// Bit `i` is set if filter `i` was left out for this chunk.
   public let filterMask: UInt32
+
+  package init(origin: [Int], offset: Int, byteCount: Int, filterMask: UInt32) {
+    self.origin = origin
+    self.offset = offset
+    self.byteCount = byteCount
+    self.filterMask = filterMask
+  }
 }
 
 /// A filter of a data set's chunks (HDF5 specification IV.A.2.l, "filter pipeline message").
 public struct HDF5Filter: Sendable, Hashable {
   /// The filter's registered number: 1 deflate, 2 shuffle, 3 Fletcher-32, 4 szip, 5 n-bit, 6 scale-offset, 32000 LZF…
   public let identifier: Int
-  /// The name that the file gives it; may be empty.
+  /// The name that the file gives it, or the usual one of HDF5's own filters; may be empty.
   public let name: String
   /// The parameters.
   public let parameters: [UInt32]
+
+  package init(identifier: Int, name: String, parameters: [UInt32]) {
+    self.identifier = identifier
+    self.name = name
+    self.parameters = parameters
+  }
 }
 
 extension HDF5ElementType: CustomStringConvertible {

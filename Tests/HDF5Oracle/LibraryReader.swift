@@ -1,8 +1,27 @@
 internal import CHDF5
-internal import CheckpointBytes
+internal import CHDF5Reading
+public import CheckpointBytes
+public import HDF5Format
+
+extension HDF5Description {
+  /// The description of a file as libhdf5 gives it, to hold the package's own reader against.
+  public init(
+    throughLibrary file: SourceFile, limits: ReadLimits = ReadLimits()
+  ) throws(CheckpointError) {
+    _ = LibraryReader.start
+    self = try HDF5Library.run(file.path) { () throws(CheckpointError) in
+      let reader = try LibraryReader(path: file.location, fileSize: file.size, limits: limits)
+      return try reader.describe()
+    }
+    finish(file, limits)
+  }
+}
 
 /// Walks one file through libhdf5 and collects its description. Only ever used under the library's lock.
-final class HDF5FileReader {
+final class LibraryReader {
+  /// Once in a process.
+  static let start = weighbridge_hdf5_close_ways_out()
+
   let path: String
   let fileSize: Int
   let limits: ReadLimits
@@ -26,7 +45,7 @@ final class HDF5FileReader {
     self.limits = limits
     let access = HDF5Handle.properties(weighbridge_hdf5_file_access())
     guard let access, let file = HDF5Handle.file(unsafe H5Fopen(path, 0, access.identifier)) else {
-      let (kind, words) = HDF5FileReader.described(HDF5Library.takeError())
+      let (kind, words) = LibraryReader.described(HDF5Library.takeError())
       throw CheckpointError(kind, file: path, "libhdf5 cannot open it: \(words)")
     }
     self.file = file
@@ -46,7 +65,7 @@ final class HDF5FileReader {
   ) -> CheckpointError {
     var (kind, words) = (kind, problem ?? "")
     if problem == nil {
-      let described = HDF5FileReader.described(HDF5Library.takeError())
+      let described = LibraryReader.described(HDF5Library.takeError())
       words = described.words
       if kind == .malformed { kind = described.kind }
     }

@@ -1,8 +1,10 @@
 internal import CHDF5
+internal import CHDF5Reading
 internal import CheckpointBytes
+internal import HDF5Format
 internal import TensorValues
 
-extension HDF5FileReader {
+extension LibraryReader {
   /// Describes a data set. Its elements are not read, except where they lie in the object's header.
   func dataset(
     _ object: HDF5Handle, attributes count: UInt64, at path: ExactName

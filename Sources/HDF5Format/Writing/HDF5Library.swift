@@ -1,28 +1,27 @@
-internal import CHDF5
-internal import CheckpointBytes
+package import CHDF5
+package import CheckpointBytes
 internal import Synchronization
 
-/// The only door to libhdf5: a path goes in, plain values or an error come out. The library is not thread-safe as most
-/// systems install it, so that one call runs at a time.
-///
-/// A later version can move what is behind this door into a process of its own.
-enum HDF5Library {
+/// The only door to libhdf5, which lays out what is written. The library is not thread-safe as most systems install it, so
+/// that one call runs at a time. It is left as it was found: others in this process may use it too.
+package enum HDF5Library {
   private static let isStarted = Mutex(false)
 
   /// Runs `body` while no other thread uses the library.
-  static func run<Value: Sendable>(
+  package static func run<Value: Sendable>(
     _ path: String, _ body: () throws(CheckpointError) -> Value
   ) throws(CheckpointError) -> Value {
     // Typed throws do not pass through `withLock`.
     let result: Result<Value, CheckpointError> = isStarted.withLock { isStarted in
       if !isStarted {
-        guard weighbridge_hdf5_start() >= 0 else {
+        guard H5open() >= 0 else {
           return .failure(
             CheckpointError(.inputOutput, file: path, "the HDF5 library cannot be started"))
         }
         isStarted = true
       }
-      weighbridge_hdf5_be_silent()
+      let printing = unsafe weighbridge_hdf5_be_silent()
+      defer { unsafe weighbridge_hdf5_print_again(printing) }
       do throws(CheckpointError) {
         return .success(try body())
       } catch {
@@ -32,18 +31,8 @@ enum HDF5Library {
     return try result.get()
   }
 
-  /// Describes the file at a path.
-  static func describe(
-    path: String, fileSize: Int, limits: ReadLimits
-  ) throws(CheckpointError) -> HDF5Description {
-    try run(path) { () throws(CheckpointError) in
-      let reader = try HDF5FileReader(path: path, fileSize: fileSize, limits: limits)
-      return try reader.describe()
-    }
-  }
-
   /// What the library says of its last failure, on one line.
-  static func takeError() -> String {
+  package static func takeError() -> String {
     var text = weighbridge_hdf5_error()
     unsafe weighbridge_hdf5_take_error(&text)
     let outermost = unsafe withUnsafeBytes(of: &text.outermost) { unsafe terminated($0) }
@@ -53,7 +42,7 @@ enum HDF5Library {
   }
 
   /// The library that is installed: `libhdf5 1.10.8`.
-  static let name: String = {
+  package static let name: String = {
     var (major, minor, release): (UInt32, UInt32, UInt32) = (0, 0, 0)
     guard unsafe H5get_libversion(&major, &minor, &release) >= 0 else { return "libhdf5" }
     return "libhdf5 \(major).\(minor).\(release)"
@@ -66,12 +55,12 @@ enum HDF5Library {
 }
 
 /// An open identifier of the library, closed at the end.
-final class HDF5Handle {
-  let identifier: hid_t
+package final class HDF5Handle {
+  package let identifier: hid_t
   private let close: (hid_t) -> Void
 
   /// Takes an identifier; nil if it is the library's sign of failure.
-  init?(_ identifier: hid_t, _ close: @escaping (hid_t) -> Void) {
+  package init?(_ identifier: hid_t, _ close: @escaping (hid_t) -> Void) {
     guard identifier >= 0 else { return nil }
     self.identifier = identifier
     self.close = close
@@ -84,22 +73,22 @@ final class HDF5Handle {
     weighbridge_hdf5_put_back_error(pending)
   }
 
-  static func datatype(_ identifier: hid_t) -> HDF5Handle? {
+  package static func datatype(_ identifier: hid_t) -> HDF5Handle? {
     HDF5Handle(identifier) { _ = H5Tclose($0) }
   }
-  static func dataspace(_ identifier: hid_t) -> HDF5Handle? {
+  package static func dataspace(_ identifier: hid_t) -> HDF5Handle? {
     HDF5Handle(identifier) { _ = H5Sclose($0) }
   }
-  static func object(_ identifier: hid_t) -> HDF5Handle? {
+  package static func object(_ identifier: hid_t) -> HDF5Handle? {
     HDF5Handle(identifier) { _ = H5Oclose($0) }
   }
-  static func attribute(_ identifier: hid_t) -> HDF5Handle? {
+  package static func attribute(_ identifier: hid_t) -> HDF5Handle? {
     HDF5Handle(identifier) { _ = H5Aclose($0) }
   }
-  static func properties(_ identifier: hid_t) -> HDF5Handle? {
+  package static func properties(_ identifier: hid_t) -> HDF5Handle? {
     HDF5Handle(identifier) { _ = H5Pclose($0) }
   }
-  static func file(_ identifier: hid_t) -> HDF5Handle? {
+  package static func file(_ identifier: hid_t) -> HDF5Handle? {
     HDF5Handle(identifier) { _ = H5Fclose($0) }
   }
 }

@@ -1,8 +1,10 @@
 internal import CHDF5
+internal import CHDF5Reading
 internal import CheckpointBytes
+internal import HDF5Format
 internal import TensorValues
 
-extension HDF5FileReader {
+extension LibraryReader {
   /// The attributes of an object, in the order in which they are stored. One that cannot be read does not make the
   /// data sets unreadable: it is kept as a marker with the reason, and whoever needs its value finds none. If the library
   /// stumbles over the list itself, one marker without a name stands for all of them.
@@ -17,7 +19,7 @@ extension HDF5FileReader {
     return names.map { name in
       guard let attribute = HDF5Handle.attribute(unsafe H5Aopen(object.identifier, name, 0)) else {
         return HDF5Attribute(
-          ExactName(name), unreadable(HDF5FileReader.described(HDF5Library.takeError()).words))
+          ExactName(name), unreadable(LibraryReader.described(HDF5Library.takeError()).words))
       }
       do throws(CheckpointError) {
         return try self.attribute(attribute, named: name, at: path)
@@ -142,7 +144,7 @@ extension HDF5FileReader {
 
 // MARK: Strings
 
-extension HDF5FileReader {
+extension LibraryReader {
   private func variableStrings(
     _ attribute: HDF5Handle, _ type: HDF5Handle, _ space: HDF5Handle, _ shape: Shape,
     at path: ExactName, _ field: String

@@ -1,28 +1,34 @@
-internal import CheckpointBytes
-internal import TensorValues
+package import CheckpointBytes
+package import TensorValues
 
 /// An attribute as the file has it: the type of its elements, its extents, and the elements themselves. It and the
 /// attribute's value are two forms of one thing; nothing of any library is in either.
-struct HDF5AttributeForm: Hashable {
+package struct HDF5AttributeForm: Hashable {
   /// The elements.
-  enum Elements: Hashable {
+  package enum Elements: Hashable {
     /// Packed numbers, or texts of fixed length, as the file stores them.
     case packed([UInt8])
     /// Texts of variable length.
     case texts([[UInt8]])
   }
 
-  var type: HDF5AttributeType
+  package var type: HDF5AttributeType
   /// The extents; nil for a null dataspace, which has no elements at all.
-  var shape: Shape?
-  var elements: Elements
+  package var shape: Shape?
+  package var elements: Elements
+
+  package init(type: HDF5AttributeType, shape: Shape?, elements: Elements) {
+    self.type = type
+    self.shape = shape
+    self.elements = elements
+  }
 }
 
 // MARK: From the file
 
 extension HDF5Attribute {
   /// The attribute of its form in the file. A type that the value gives by itself is not kept beside it.
-  init(_ name: ExactName, _ form: HDF5AttributeForm) {
+  package init(_ name: ExactName, _ form: HDF5AttributeForm) {
     let value = form.value
     let natural = HDF5Attribute(name, value)
     self.init(name, value, type: natural.form == form ? nil : form.type)

@@ -1,5 +1,7 @@
 internal import CHDF5
+internal import CHDF5Reading
 internal import CheckpointBytes
+internal import HDF5Format
 internal import TensorValues
 
 /// The order of chunks in an extensible array (HDF5 specification III.J): row-major over the grid of the largest extents,
@@ -58,7 +60,7 @@ struct ExtensibleArrayOrder {
   }
 }
 
-extension HDF5FileReader {
+extension LibraryReader {
   /// The order to put the chunks of a data set into, if the library lists them wrongly.
   func extensibleArray(
     _ object: HDF5Handle, _ chunkShape: Shape, at path: ExactName

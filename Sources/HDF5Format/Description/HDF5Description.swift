@@ -7,39 +7,35 @@ public import CheckpointBytes
 ///                                           └─► layout: where the elements' bytes are, and through which filters
 /// ```
 ///
-/// libhdf5 reads the structure, and nothing else: the elements are read from the file by this package, with every place
-/// compared with the file's size. Only hard links are followed. What leads elsewhere (soft, external and user-defined
-/// links, external storage, virtual data sets) and what is damaged is refused by itself: ``refusals`` lists it, and the
-/// rest of the file is described.
+/// Every place is compared with the file's size. Only hard links are followed. What leads elsewhere (soft, external and
+/// user-defined links, external storage, virtual data sets) and what is damaged is refused by itself: ``refusals`` lists
+/// it, and the rest of the file is described.
 public struct HDF5Description: Sendable, Hashable {
   /// The groups in the order in which they were met; the first is the root, whose path is empty.
-  public internal(set) var groups: [HDF5Group] = []
+  public package(set) var groups: [HDF5Group] = []
   /// The data sets in the order in which they were met.
-  public internal(set) var datasets: [HDF5Dataset] = []
+  public package(set) var datasets: [HDF5Dataset] = []
   /// The datatypes with a name of their own, in the order in which they were met.
-  public internal(set) var namedTypes: [HDF5NamedType] = []
+  public package(set) var namedTypes: [HDF5NamedType] = []
   /// The links and objects that were not read, in the order in which they were met.
-  public internal(set) var refusals: [HDF5Refusal] = []
+  public package(set) var refusals: [HDF5Refusal] = []
 
   /// Reads the structure of a file.
   ///
-  /// - Throws: `malformed` or `truncated` with libhdf5's words if the file or its root cannot be read, `limitExceeded` if
-  ///   it holds more objects, or deeper groups, than `limits` allow.
+  /// - Throws: `malformed`, `truncated`, `mismatch` or `unsupported` if the superblock or the root group cannot be read,
+  ///   `limitExceeded` if the file holds more objects, or deeper groups, than `limits` allow.
   public init(_ file: SourceFile, limits: ReadLimits = ReadLimits()) throws(CheckpointError) {
-    do {
-      self = try HDF5Library.describe(path: file.location, fileSize: file.size, limits: limits)
-    } catch {
-      throw error.inFile(file.path)
-    }
-    // The library was given the place of a copy, perhaps.
-    for index in refusals.indices {
-      refusals[index].reason = refusals[index].reason.inFile(file.path)
-    }
+    self = try HDF5FileReader(file, limits: limits).describe()
+    finish(file, limits)
+  }
+
+  package init() {}
+
+  /// What is done to a description once all objects are in it.
+  package mutating func finish(_ file: SourceFile, _ limits: ReadLimits) {
     nameOpaqueTypes()
     refuseExpansion(file, limits)
   }
-
-  init() {}
 
   /// The group of a path, compared by bytes; the root's path is empty.
   public func group(_ path: ExactName) -> HDF5Group? {
@@ -57,9 +53,14 @@ public struct HDF5Group: Sendable, Hashable {
   /// The path, without a leading slash; empty for the root.
   public let path: ExactName
   /// Further hard links to the same group. What lies below it is listed under ``path`` only.
-  public internal(set) var otherPaths: [ExactName] = []
+  public package(set) var otherPaths: [ExactName] = []
   /// The attributes, in the order of the file.
   public let attributes: [HDF5Attribute]
+
+  package init(path: ExactName, attributes: [HDF5Attribute]) {
+    self.path = path
+    self.attributes = attributes
+  }
 }
 
 /// A datatype with a name of its own, "committed" in HDF5's words: data sets and attributes that have it refer to it, and
@@ -68,11 +69,17 @@ public struct HDF5NamedType: Sendable, Hashable {
   /// The path, without a leading slash.
   public let path: ExactName
   /// Further hard links to the same type.
-  public internal(set) var otherPaths: [ExactName] = []
+  public package(set) var otherPaths: [ExactName] = []
   /// What elements of the type are.
   public let elementType: HDF5ElementType
   /// How many attributes the type itself has.
   public let attributeCount: Int
+
+  package init(path: ExactName, elementType: HDF5ElementType, attributeCount: Int) {
+    self.path = path
+    self.elementType = elementType
+    self.attributeCount = attributeCount
+  }
 }
 
 /// A link or an object that is not read. It does not keep anything else in the file from being read.
@@ -80,10 +87,10 @@ public struct HDF5Refusal: Sendable, Hashable {
   /// The path by which it was met first, without a leading slash. What lies below it is not known.
   public let path: ExactName
   /// Further hard links to the same object.
-  public internal(set) var otherPaths: [ExactName] = []
-  /// Why: `forbidden` for what leads out of the file or through soft links, `truncated`, `malformed` or `unsupported`
-  /// with the reader's words for what cannot be read, `limitExceeded`.
-  public internal(set) var reason: CheckpointError
+  public package(set) var otherPaths: [ExactName] = []
+  /// Why: `forbidden` for what leads out of the file or through soft links, `truncated`, `malformed`, `mismatch` (a
+  /// checksum) or `unsupported` for what cannot be read, `limitExceeded`.
+  public package(set) var reason: CheckpointError
 
   /// Makes a refusal.
   public init(path: ExactName, reason: CheckpointError) {
@@ -111,7 +118,7 @@ public struct HDF5Attribute: Sendable, Hashable {
   }
 
   /// What stands for a value that has no form as inert data, with the reason if it is not the type alone.
-  static func marker(_ kind: String, _ reason: String? = nil) -> InertValue {
+  package static func marker(_ kind: String, _ reason: String? = nil) -> InertValue {
     .object(.init(type: markerPrefix + kind, arguments: reason.map { [.string($0)] } ?? []))
   }
 

@@ -1,0 +1,66 @@
+internal import CheckpointBytes
+
+/// A message of an object header: its type, its flags, and its bytes.
+struct HeaderMessage {
+  /// The types that this reader looks at (HDF5 specification IV.A.2).
+  enum Kind: UInt16 {
+    case null = 0x00
+    case dataspace = 0x01
+    case linkInfo = 0x02
+    case datatype = 0x03
+    case oldFillValue = 0x04
+    case fillValue = 0x05
+    case link = 0x06
+    case externalFiles = 0x07
+    case dataLayout = 0x08
+    case filterPipeline = 0x0B
+    case attribute = 0x0C
+    case sharedMessageTable = 0x0F
+    case continuation = 0x10
+    case symbolTable = 0x11
+    case attributeInfo = 0x15
+    case cacheImage = 0x18
+  }
+
+  /// How messages are framed in a header.
+  struct Form {
+    let isNew: Bool
+    /// True if each message of the newer form has a creation order.
+    let tracksOrder: Bool
+  }
+
+  /// The type; nil for one that this reader has no use for.
+  let type: Kind?
+  /// True if the body only says where the message is (``SharedMessage``).
+  let isShared: Bool
+  let body: ByteCursor
+
+  /// A message that was found elsewhere.
+  init(_ type: Kind, body: ByteCursor) {
+    self.type = type
+    isShared = false
+    self.body = body
+  }
+
+  /// Reads the next message; nil where nothing but a gap is left.
+  init?(_ block: inout ByteCursor, _ form: Form) throws(ParseFailure) {
+    let field = "header message"
+    guard block.remaining >= (form.isNew ? (form.tracksOrder ? 6 : 4) : 8) else { return nil }
+    let start = block.offset
+    let number =
+      form.isNew ? UInt16(try block.readByte(field)) : try block.read(UInt16.self, .little, field)
+    let count = Int(try block.read(UInt16.self, .little, field))
+    let flags = try block.readByte(field)
+    if form.tracksOrder { try block.skip(2, field) }
+    if !form.isNew { try block.skip(3, field) }
+    body = try block.slice(count, field)
+    type = Kind(rawValue: number)
+    isShared = flags & 0x02 != 0
+    // "Fail if unknown, always": what the writer says nobody can do without.
+    guard type != nil || flags & 0x80 == 0 || number <= 0x18 else {
+      throw ParseFailure(
+        .unsupported, at: start, field,
+        "a message of type \(number), which the file says must be understood")
+    }
+  }
+}

@@ -1,0 +1,136 @@
+internal import CheckpointBytes
+
+/// The messages that make up an object (HDF5 specification IV.A.1), of either version, continuation blocks included.
+///
+/// ```
+/// 1: version │ number of messages, references │ size ─► messages ─► continuation ─► messages
+/// 2: OHDR │ version │ flags │ times │ phases │ size ─► messages │ checksum ─► OCHK │ messages │ checksum
+/// ```
+struct ObjectHeader {
+  let address: UInt64
+  /// The messages in the order of the file.
+  private(set) var messages: [HeaderMessage] = []
+
+  /// Reads the header at an address.
+  init(at address: UInt64, in bytes: StructureBytes) throws(ParseFailure) {
+    self.address = address
+    var prefix = try bytes.block(at: address, atMost: 64, "object header")
+    var blocks = Blocks()
+    if prefix.peekByte() == UInt8(ascii: "O") {
+      try Self.readNewPrefix(&prefix, address, bytes, &blocks)
+    } else {
+      try Self.readOldPrefix(&prefix, address, bytes, &blocks)
+    }
+    var next = 0
+    while next < blocks.list.count {
+      let block = blocks.list[next]
+      next += 1
+      var content = try block.content(bytes, blocks.form)
+      while let message = try HeaderMessage(&content, blocks.form) {
+        if message.type == .continuation {
+          try blocks.add(message, bytes.form)
+        } else if message.type != .null {
+          messages.append(message)
+        }
+      }
+    }
+  }
+
+  /// The first message of a type.
+  subscript(type: HeaderMessage.Kind) -> HeaderMessage? {
+    messages.first { $0.type == type }
+  }
+
+  // MARK: Blocks
+
+  /// The blocks that messages lie in, the first and its continuations. None occurs twice, so that the list ends.
+  private struct Blocks {
+    var form = HeaderMessage.Form(isNew: false, tracksOrder: false)
+    private(set) var list: [Block] = []
+    private var known: Set<UInt64> = []
+
+    mutating func add(_ block: Block) throws(ParseFailure) {
+      guard known.insert(block.address).inserted else {
+        throw ParseFailure(
+          .malformed, "object header continuation", "the header continues where it has been")
+      }
+      list.append(block)
+    }
+
+    mutating func add(_ message: HeaderMessage, _ form: AddressForm) throws(ParseFailure) {
+      var body = message.body
+      let address = try body.readDefinedAddress(form, "object header continuation")
+      let count = try body.readLength(form, "object header continuation")
+      try add(Block(address: address, count: count, kind: .continuation))
+    }
+  }
+
+  private struct Block {
+    enum Kind { case first, continuation }
+
+    let address: UInt64
+    let count: UInt64
+    let kind: Kind
+
+    func content(
+      _ bytes: StructureBytes, _ form: HeaderMessage.Form
+    ) throws(ParseFailure) -> ByteCursor {
+      if form.isNew, kind == .continuation {
+        return try bytes.checkedBlock("OCHK", at: address, count: count)
+      }
+      return try bytes.block(at: address, count: count, "object header")
+    }
+  }
+
+  // MARK: Prefixes
+
+  private static func readOldPrefix(
+    _ prefix: inout ByteCursor, _ address: UInt64, _ bytes: StructureBytes, _ blocks: inout Blocks
+  ) throws(ParseFailure) {
+    guard try prefix.readByte("object header") == 1 else {
+      throw ParseFailure(
+        .malformed, at: prefix.offset - 1, "object header", "there is no object header here")
+    }
+    try prefix.skip(7, "object header")
+    let count = try prefix.read(UInt32.self, .little, "object header size")
+    try blocks.add(
+      Block(address: try address.behind(16, "object header"), count: UInt64(count), kind: .first))
+  }
+
+  private static func readNewPrefix(
+    _ prefix: inout ByteCursor, _ address: UInt64, _ bytes: StructureBytes, _ blocks: inout Blocks
+  ) throws(ParseFailure) {
+    let start = prefix.position
+    try prefix.readSignature("OHDR")
+    try prefix.readVersion(2...2, "object header")
+    let flags = try prefix.readByte("object header flags")
+    guard flags & 0xC0 == 0 else {
+      throw ParseFailure(.malformed, at: prefix.offset, "object header flags", "unknown flags")
+    }
+    if flags & 0x20 != 0 { try prefix.skip(16, "times") }
+    if flags & 0x10 != 0 { try prefix.skip(4, "attribute phases") }
+    let count = try prefix.readUnsigned(1 << Int(flags & 3), "size of chunk 0")
+    let prefixByteCount = UInt64(prefix.position - start)
+    // The checksum is that of the prefix and the messages.
+    let (whole, overflow) = count.addingReportingOverflow(prefixByteCount + 4)
+    guard !overflow else {
+      throw ParseFailure(.truncated, at: prefix.offset, "size of chunk 0", "\(count) bytes")
+    }
+    _ = try bytes.checkedBlock("OHDR", at: address, count: whole)
+    blocks.form = HeaderMessage.Form(isNew: true, tracksOrder: flags & 0x04 != 0)
+    try blocks.add(
+      Block(
+        address: try address.behind(prefixByteCount, "object header"), count: count, kind: .first))
+  }
+}
+
+extension UInt64 {
+  /// The address `count` bytes behind this one.
+  func behind(_ count: UInt64, _ field: String) throws(ParseFailure) -> UInt64 {
+    let (sum, overflow) = addingReportingOverflow(count)
+    guard !overflow else {
+      throw ParseFailure(.truncated, at: Int(clamping: self), field, "lies beyond 2^64")
+    }
+    return sum
+  }
+}

@@ -1,0 +1,104 @@
+internal import CheckpointBytes
+
+/// The blocks of a file that describe its structure, read by their addresses.
+///
+/// Every block is compared with the file's size before it is read, and everything that is read counts: a file whose blocks
+/// lie over one another, so that few bytes look like many, is refused when that has cost ``workRatio`` times its size.
+/// That bounds time and memory, whatever the blocks say.
+final class StructureBytes {
+  let file: SourceFile
+  /// How addresses are written; known once the superblock is read.
+  var form = AddressForm()
+
+  private var window = ByteCursor([])
+  private var work: Int
+
+  /// A structure is read once, here and there twice; each link and chunk counts for about what it takes in memory.
+  private static let workRatio = 8
+  /// Small files may repeat themselves as they like.
+  private static let workSlack = 64 << 20
+  /// What is read at once where less is asked for: neighbours are mostly asked for next.
+  private static let windowByteCount = 8_192
+
+  init(_ file: SourceFile) {
+    self.file = file
+    let (ratio, overflow) = file.size.multipliedReportingOverflow(by: Self.workRatio)
+    work = overflow ? Int.max : ratio
+    work = work > Int.max - Self.workSlack ? Int.max : work + Self.workSlack
+  }
+
+  /// Counts work that the file causes, in bytes.
+  func charge(_ count: Int, _ field: String) throws(ParseFailure) {
+    guard count <= work else {
+      throw ParseFailure(
+        .limitExceeded, field,
+        "the parts of this file refer to each other so often that \(file.size) bytes become more than "
+          + "\(Self.workRatio) times as many")
+    }
+    work -= count
+  }
+
+  /// Where in the file something lies.
+  ///
+  /// - Throws: a failure of `kind` if the file does not hold it. That the file is as long as it says is known, so that a
+  ///   structure beyond its end has a wrong address; elements were perhaps never written.
+  func place(
+    _ address: UInt64, count: UInt64, _ field: String, orThrow kind: FailureKind = .truncated
+  ) throws(ParseFailure) -> Range<Int> {
+    let (place, overflow) = address.addingReportingOverflow(UInt64(form.base))
+    let size = UInt64(file.size)
+    guard !overflow, place <= size, count <= size - place else {
+      throw ParseFailure(
+        kind, at: Int(clamping: address), field,
+        "expected \(count) bytes, the file ends at \(size)")
+    }
+    return Int(place)..<Int(place + count)
+  }
+
+  /// The bytes of a block. Offsets in failures count from the start of the file.
+  func block(
+    at address: UInt64, count: UInt64, _ field: String
+  ) throws(ParseFailure) -> ByteCursor {
+    let range = try place(address, count: count, field, orThrow: .malformed)
+    try charge(range.count, field)
+    let start = range.lowerBound - window.base
+    if start < 0 || range.upperBound > window.base + window.bytes.count {
+      let wanted = min(max(range.count, Self.windowByteCount), file.size - range.lowerBound)
+      do throws(CheckpointError) {
+        window = ByteCursor(
+          try file.bytes(at: range.lowerBound, count: wanted), base: range.lowerBound)
+      } catch {
+        throw ParseFailure(error.kind, at: range.lowerBound, field, error.problem)
+      }
+    }
+    var block = window
+    try block.seek(to: range.lowerBound - window.base, field)
+    return try block.slice(range.count, field)
+  }
+
+  /// As many bytes at an address as the file has, at most `count`.
+  func block(
+    at address: UInt64, atMost count: Int, _ field: String
+  ) throws(ParseFailure) -> ByteCursor {
+    let start = try place(address, count: 0, field, orThrow: .malformed).lowerBound
+    return try block(at: address, count: UInt64(min(count, file.size - start)), field)
+  }
+
+  /// The content of a block that begins with a signature and ends with a checksum, without both.
+  func checkedBlock(
+    _ signature: String, at address: UInt64, count: UInt64
+  ) throws(ParseFailure) -> ByteCursor {
+    var block = try block(at: address, count: count, signature)
+    return try block.readChecked(signature)
+  }
+}
+
+/// How a file writes addresses and lengths (HDF5 specification II.A: size of offsets, size of lengths, base address).
+struct AddressForm: Hashable {
+  /// The bytes of an address.
+  var addressByteCount = 8
+  /// The bytes of a length.
+  var lengthByteCount = 8
+  /// What addresses count from: the size of the user block.
+  var base = 0
+}

@@ -1,0 +1,112 @@
+internal import CheckpointBytes
+
+/// An entry of an older group (HDF5 specification III.C): a name and what it leads to.
+struct SymbolTableEntry {
+  /// Where the name begins in the group's local heap.
+  let nameOffset: UInt64
+  /// The address of the object's header.
+  let headerAddress: UInt64?
+  /// Where the target of a soft link begins in the local heap; nil for a hard link.
+  let linkOffset: UInt64?
+
+  init(_ cursor: inout ByteCursor, _ form: AddressForm) throws(ParseFailure) {
+    let field = "symbol table entry"
+    nameOffset = try cursor.readUnsigned(form.addressByteCount, field)
+    headerAddress = try cursor.readAddress(form, field)
+    let start = cursor.offset
+    let cacheType = try cursor.read(UInt32.self, .little, field)
+    try cursor.skip(4, field)
+    var scratch = try cursor.slice(16, field)
+    guard cacheType <= 2 else {
+      throw ParseFailure(.malformed, at: start, field, "a cache type of \(cacheType)")
+    }
+    linkOffset = cacheType == 2 ? UInt64(try scratch.read(UInt32.self, .little, field)) : nil
+  }
+}
+
+/// The links of an older group (HDF5 specification III.A.1, III.B, III.D): a B-tree of nodes of entries, whose names lie in
+/// a local heap.
+///
+/// ```
+/// symbol table message ─► TREE ─► TREE… ─► SNOD: entries
+///                └──────► HEAP ─► names
+/// ```
+struct SymbolTable {
+  private let treeAddress: UInt64
+  private let heapAddress: UInt64
+
+  /// Reads the symbol table message.
+  init(_ message: HeaderMessage, _ form: AddressForm) throws(ParseFailure) {
+    var body = message.body
+    treeAddress = try body.readDefinedAddress(form, "symbol table message")
+    heapAddress = try body.readDefinedAddress(form, "symbol table message")
+  }
+
+  /// Calls `body` with each link.
+  func forEachLink(
+    in bytes: StructureBytes, _ body: (Link) throws(ParseFailure) -> Void
+  ) throws(ParseFailure) {
+    let heap = try LocalHeap(at: heapAddress, in: bytes)
+    let keyByteCount = bytes.form.lengthByteCount
+    try BTreeV1(kind: .group, keyByteCount: keyByteCount).forEachLeaf(
+      from: treeAddress, in: bytes
+    ) { (_, address) throws(ParseFailure) in
+      for entry in try entries(at: address, in: bytes) {
+        let name = try heap.text(at: entry.nameOffset)
+        try bytes.charge(name.count, "symbol table node")
+        if let linkOffset = entry.linkOffset {
+          try body(Link(name: name, target: .soft(try heap.text(at: linkOffset))))
+        } else if let address = entry.headerAddress {
+          try body(Link(name: name, target: .object(address)))
+        } else {
+          throw ParseFailure(.malformed, "symbol table node", "a link without an address")
+        }
+      }
+    }
+  }
+
+  private func entries(
+    at address: UInt64, in bytes: StructureBytes
+  ) throws(ParseFailure) -> [SymbolTableEntry] {
+    var head = try bytes.block(at: address, count: 8, "SNOD")
+    try head.readSignature("SNOD")
+    try head.readVersion(1...1, "symbol table node")
+    try head.skip(1, "symbol table node")
+    let count = Int(try head.read(UInt16.self, .little, "symbol table node"))
+    let entryByteCount = 2 * bytes.form.addressByteCount + 24
+    var content = try bytes.block(
+      at: try address.behind(8, "SNOD"), count: UInt64(count * entryByteCount),
+      "symbol table node")
+    var entries: [SymbolTableEntry] = []
+    for _ in 0..<count { entries.append(try SymbolTableEntry(&content, bytes.form)) }
+    return entries
+  }
+}
+
+/// The names of an older group (HDF5 specification III.D): texts that end with NUL.
+struct LocalHeap {
+  private let content: ByteCursor
+
+  init(at address: UInt64, in bytes: StructureBytes) throws(ParseFailure) {
+    let form = bytes.form
+    var head = try bytes.block(
+      at: address, count: UInt64(8 + 2 * form.lengthByteCount + form.addressByteCount), "HEAP")
+    try head.readSignature("HEAP")
+    try head.readVersion(0...0, "local heap")
+    try head.skip(3, "local heap")
+    let count = try head.readLength(form, "local heap")
+    try head.skip(form.lengthByteCount, "local heap")
+    let place = try head.readDefinedAddress(form, "local heap")
+    content = try bytes.block(at: place, count: count, "local heap")
+  }
+
+  /// The bytes up to the next NUL.
+  func text(at offset: UInt64) throws(ParseFailure) -> ArraySlice<UInt8> {
+    var cursor = content
+    try cursor.skip(Int(clamping: offset), "local heap")
+    guard let end = cursor.bytes[cursor.position..<cursor.end].firstIndex(of: 0) else {
+      throw ParseFailure(.malformed, at: cursor.offset, "local heap", "a name without an end")
+    }
+    return try cursor.readBytes(end - cursor.position, "local heap")
+  }
+}
