@@ -9,43 +9,41 @@
 #include "CKernels.h"
 #include "vector_math.h"
 #include "derivatives.h"
-#include "product.h"
 
 // MARK: Bias, activation, residual
 
 // Inlined once for each activation.
 INLINE void finish_with(
-    vector (*activation)(vector), float *values, size_t stride, size_t rows, size_t columns,
-    const float *bias, const float *residual, size_t residual_stride) {
+    vector (*activation)(vector), const float *values, size_t stride, size_t rows,
+    const weighbridge_target *target) {
+  const float *bias = target->bias;
   for (size_t row = 0; row < rows; row++) {
-    float *at = values + row * stride;
-    const float *term = residual ? residual + row * residual_stride : NULL;
+    const float *from = values + row * stride;
+    float *to = target->destination + row * target->stride;
+    const float *term = target->residual ? target->residual + row * target->residual_stride : NULL;
     size_t column = 0;
-    for (; column + LANES <= columns; column += LANES) {
-      vector x = load(at + column);
+    for (; column + LANES <= target->columns; column += LANES) {
+      vector x = load(from + column);
       if (bias) x += load(bias + column);
       x = activation(x);
       if (term) x += load(term + column);
-      store(at + column, x);
+      store(to + column, x);
     }
-    size_t rest = columns - column;
+    size_t rest = target->columns - column;
     if (rest == 0) continue;
-    vector x = load_part(at + column, rest);
+    vector x = load_part(from + column, rest);
     if (bias) x += load_part(bias + column, rest);
     x = activation(x);
     if (term) x += load_part(term + column, rest);
-    store_part(at + column, x, rest);
+    store_part(to + column, x, rest);
   }
 }
 
 static void finish(
-    float *values, size_t stride, size_t rows, size_t columns, const float *bias,
-    const float *residual, size_t residual_stride, int activation) {
+    const float *values, size_t stride, size_t rows, const weighbridge_target *target) {
 #define CASE(NAME, FUNCTION)                                                                  \
-  case WEIGHBRIDGE_##NAME:                                                                    \
-    finish_with(FUNCTION, values, stride, rows, columns, bias, residual, residual_stride);    \
-    break;
-  switch (activation) {
+  case WEIGHBRIDGE_##NAME: finish_with(FUNCTION, values, stride, rows, target); break;
+  switch (target->activation) {
     CASE(IDENTITY, identity_activation)
     CASE(GELU, gelu_activation)
     CASE(GELU_TANH, gelu_tanh_activation)
@@ -264,11 +262,15 @@ static void column_sums(
   }
 }
 
+// MARK: Products
+
+#include "product.h"
+
 const weighbridge_kernels TABLE = {
     .name = TABLE_NAME,
     .tile_rows = TILE_ROWS,
     .weights = weights,
-    .product = product_float32,
+    .product = product,
     .finish = finish,
     .activation_gradient = activation_gradient,
     .layer_norm = layer_norm,

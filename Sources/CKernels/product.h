@@ -2,7 +2,9 @@
 
 #define UNROLLED _Pragma("clang loop unroll(full)")
 #define PANEL WEIGHBRIDGE_PANEL_COLUMNS
+#define PANEL_VECTORS (PANEL / LANES)
 #define STRIDE WEIGHBRIDGE_BLOCK_STRIDE
+#define DEPTH WEIGHBRIDGE_BLOCK_DEPTH
 
 // MARK: Elements
 
@@ -42,37 +44,42 @@ INLINE void widen_with(
   store_part(to + i, read(rest), count - i);
 }
 
-// MARK: Product
+// MARK: Tiles
 
-// One tile. `rows`, `read` and `width` are constants wherever this is inlined, so that all sums stay in registers. They go to the
-// destination, in the first-level cache, after every chain of terms.
+// One tile. `rows`, `vectors`, `read` and `width` are constants wherever this is inlined, so that all sums stay in registers. They go
+// to the destination, in the first-level cache, after every chain of terms.
+//
+// What is needed next is asked for meanwhile. A tile that is alone takes its weights from memory, and the processor does not run
+// ahead far enough by itself: two-byte weights came two to three times as fast, float32 for 4 to 14 rows half as fast again
+// (Sapphire Rapids); float32 for one row came no faster, and from the cache a sixth slower. Where there are several, each asks for a
+// line a term from `ahead` on. An address beyond the matrix does no harm.
 INLINE void product_tile(
     vector (*read)(const void *), size_t width, const float *left, const char *panel,
-    size_t depth, float *destination, size_t stride, size_t rows, int accumulates) {
+    size_t depth, float *destination, size_t stride, size_t rows, size_t vectors, int accumulates,
+    const char *ahead) {
   const size_t shorter = accumulates ? 0 : WEIGHBRIDGE_CHAIN;
   size_t k = 0;
   do {
     const size_t chain = k < shorter ? WEIGHBRIDGE_SHORT_CHAIN : WEIGHBRIDGE_CHAIN;
     const size_t end = depth - k < chain ? depth : k + chain;
-    vector sums[TILE_ROWS][TILE_VECTORS];
+    vector sums[TILE_ROWS][PANEL_VECTORS];
     UNROLLED for (size_t row = 0; row < rows; row++)
-      UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++) sums[row][part] = splat(0);
+      UNROLLED for (size_t part = 0; part < vectors; part++) sums[row][part] = splat(0);
     for (; k < end; k++) {
-      // Weights that come from memory are asked for early: the processor does not run ahead far enough by itself. Two-byte
-      // weights came two to three times as fast, float32 for 4 to 14 rows half as fast again (Sapphire Rapids); float32 for one
-      // row came no faster, and from the cache a sixth slower. An address beyond the matrix does no harm.
-      if (rows > 1 || width < sizeof(float))
-        UNROLLED for (size_t line = 0; line < TILE_VECTORS * LANES * width; line += 64)
+      if (ahead)
+        __builtin_prefetch(ahead + 64 * k, 0, 2);
+      else if (rows > 1 || width < sizeof(float))
+        UNROLLED for (size_t line = 0; line < vectors * LANES * width; line += 64)
           __builtin_prefetch(panel + k * PANEL * width + line + 4096);
-      vector right[TILE_VECTORS];
-      UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++)
+      vector right[PANEL_VECTORS];
+      UNROLLED for (size_t part = 0; part < vectors; part++)
         right[part] = read(panel + (k * PANEL + part * LANES) * width);
       UNROLLED for (size_t row = 0; row < rows; row++)
-        UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++)
+        UNROLLED for (size_t part = 0; part < vectors; part++)
           sums[row][part] = splat(left[row * STRIDE + k]) * right[part] + sums[row][part];
     }
     UNROLLED for (size_t row = 0; row < rows; row++)
-      UNROLLED for (size_t part = 0; part < TILE_VECTORS; part++) {
+      UNROLLED for (size_t part = 0; part < vectors; part++) {
         float *to = destination + row * stride + part * LANES;
         store(to, accumulates ? load(to) + sums[row][part] : sums[row][part]);
       }
@@ -80,54 +87,149 @@ INLINE void product_tile(
   } while (k < depth);
 }
 
-// Inlined once for each element. A last panel with fewer columns goes through a buffer of whole ones: there is one of them in a
-// matrix.
-INLINE void product_with(
+// The rows of a tile with all columns of a panel: at once if the registers hold the sums of so few rows, else a few vectors of columns
+// after the other.
+INLINE void product_rows(
     vector (*read)(const void *), size_t width, const float *left, const char *panel,
-    size_t depth, float *destination, size_t stride, size_t rows, size_t columns,
-    int accumulates) {
-  float whole[TILE_ROWS * PANEL], *target = destination;
-  size_t target_stride = stride;
-  if (columns < PANEL) {
-    memset(whole, 0, sizeof whole);
-    for (size_t row = 0; accumulates && row < rows; row++)
-      memcpy(whole + row * PANEL, destination + row * stride, columns * sizeof(float));
-    target = whole;
-    target_stride = PANEL;
-  }
-  for (size_t column = 0; column < PANEL; column += TILE_VECTORS * LANES) {
-    const char *part = panel + column * width;
-    float *to = target + column;
-    switch (rows) {
+    size_t depth, float *destination, size_t stride, size_t rows, int accumulates,
+    const char *ahead) {
+  switch (rows) {
 #define ROWS(N)                                                                               \
-  case N:                                                                                     \
-    product_tile(read, width, left, part, depth, to, target_stride, N, accumulates);          \
-    break;
-      ROWS(1) ROWS(2) ROWS(3) ROWS(4)
+  case N: {                                                                                   \
+    const size_t vectors =                                                                    \
+        N * PANEL_VECTORS <= TILE_ROWS * TILE_VECTORS ? PANEL_VECTORS : TILE_VECTORS;         \
+    for (size_t column = 0; column < PANEL; column += vectors * LANES)                        \
+      product_tile(                                                                           \
+          read, width, left, panel + column * width, depth, destination + column, stride, N,  \
+          vectors, accumulates, ahead);                                                       \
+    break;                                                                                    \
+  }
+    ROWS(1) ROWS(2) ROWS(3) ROWS(4)
 #if TILE_ROWS > 4
-      ROWS(5) ROWS(6)
+    ROWS(5) ROWS(6)
 #endif
 #if TILE_ROWS > 6
-      ROWS(7) ROWS(8)
+    ROWS(7) ROWS(8)
 #endif
 #if TILE_ROWS > 8
-      ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
+    ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
 #endif
 #undef ROWS
-      default: break;
-    }
+    default: break;
   }
-  for (size_t row = 0; columns < PANEL && row < rows; row++)
+}
+
+// A product of attention. A last panel with fewer columns goes through a buffer of whole ones.
+static void product(
+    const float *left, const void *panel, size_t depth, float *destination, size_t stride,
+    size_t rows, size_t columns, int accumulates) {
+  if (columns == PANEL) {
+    product_rows(
+        read_float32, 4, left, panel, depth, destination, stride, rows, accumulates, NULL);
+    return;
+  }
+  float whole[TILE_ROWS * PANEL] = {0};
+  for (size_t row = 0; accumulates && row < rows; row++)
+    memcpy(whole + row * PANEL, destination + row * stride, columns * sizeof(float));
+  product_rows(read_float32, 4, left, panel, depth, whole, PANEL, rows, accumulates, NULL);
+  for (size_t row = 0; row < rows; row++)
     memcpy(destination + row * stride, whole + row * PANEL, columns * sizeof(float));
 }
 
+// MARK: Blocks of rows
+
+INLINE size_t block_row_size(size_t depth) {
+  return (depth + DEPTH - 1) / DEPTH * STRIDE * sizeof(float);
+}
+
+// Half of the second-level cache; beyond ten tiles there is nothing to be gained.
+static size_t block_rows(size_t depth) {
+  const size_t size = block_row_size(depth);
+  const size_t tiles = size ? weighbridge_cache_size(2) / 2 / (size * TILE_ROWS) : 10;
+  return TILE_ROWS * (tiles < 2 ? 2 : tiles > 10 ? 10 : tiles);
+}
+
+static size_t block_size(size_t rows, size_t depth) { return rows * block_row_size(depth); }
+
+// Blocks of DEPTH terms, one after the other, each with all rows.
+static void pack_rows(
+    const float *source, size_t stride, size_t row, size_t count, size_t rows, size_t depth,
+    void *block) {
+  for (size_t start = 0; start < depth; start += DEPTH) {
+    const size_t part = depth - start < DEPTH ? depth - start : DEPTH;
+    float *to = (float *)block + (start / DEPTH * rows + row) * STRIDE;
+    weighbridge_pack_block(source + start, stride, count, part, to);
+  }
+}
+
+// The terms of which a panel's weights take about half of the first-level cache. Sums are the same whatever it is: it is a multiple of
+// a chain.
+static size_t terms_at_once(void) {
+  return weighbridge_cache_size(1) < 48 << 10 ? DEPTH / 2 : DEPTH;
+}
+
+INLINE const weighbridge_target *target_from(
+    const weighbridge_target *target, size_t row, weighbridge_target *moved) {
+  *moved = *target;
+  moved->destination += row * target->stride;
+  if (target->residual) moved->residual += row * target->residual_stride;
+  return moved;
+}
+
+// The destination's lines of some rows will be written soon. A matrix is far larger than the cache, and a row of a panel two lines of
+// it: stores that had to wait for them took a fifth of the time.
+INLINE void prefetch_target(const weighbridge_target *target, size_t row, size_t rows) {
+  for (size_t end = row + rows; row < end; row++)
+    for (size_t column = 0; column < target->columns; column += 16)
+      __builtin_prefetch(target->destination + row * target->stride + column, 1, 3);
+}
+
+// Some terms of all rows at a time, whose weights are in the first-level cache meanwhile. Sums are kept beside each other, and each
+// tile goes to the matrix once, when its last terms are added. Weights of two bytes that meet several tiles are widened before: that
+// takes the arithmetic's own ports in every tile, and a fraction of one tile's time if it is done once.
+INLINE void multiply_with(
+    vector (*read)(const void *), size_t width, const float *block, size_t rows, size_t depth,
+    const char *panel, float *sums, const weighbridge_target *target) {
+  const size_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, step = terms_at_once();
+  vector widened[DEPTH * PANEL_VECTORS];
+  size_t start = 0;
+  do {
+    const size_t terms = depth - start < step ? depth - start : step;
+    const float *left = block + start / DEPTH * rows * STRIDE + start % DEPTH;
+    const char *right = panel + start * PANEL * width;
+    const int is_last = start + terms >= depth, widens = width < sizeof(float) && tiles > 1;
+    if (widens)
+      for (size_t i = 0; i < terms * PANEL_VECTORS; i++)
+        widened[i] = read(right + i * LANES * width);
+    for (size_t tile = 0, row = 0; tile < tiles; tile++) {
+      const size_t count = rows / tiles + (tile < rows % tiles);
+      float *to = sums + row * PANEL;
+      if (is_last) prefetch_target(target, row, count);
+      // First the weights of the terms that follow, then the rows of the tile that follows.
+      const char *ahead = tile * 64 < PANEL * width
+                              ? right + terms * PANEL * width + tile * terms * 64
+                              : (const char *)(left + (row + count) * STRIDE);
+      if (width == sizeof(float) || widens)
+        product_rows(
+            read_float32, sizeof(float), left + row * STRIDE,
+            widens ? (const char *)widened : right, terms, to, PANEL, count, start > 0,
+            tiles > 1 ? ahead : NULL);
+      else
+        product_rows(
+            read, width, left + row * STRIDE, right, terms, to, PANEL, count, start > 0, NULL);
+      weighbridge_target moved;
+      if (is_last) finish(to, PANEL, count, target_from(target, row, &moved));
+      row += count;
+    }
+    start += terms;
+  } while (start < depth);
+}
+
 #define ELEMENT(NAME, WIDTH)                                                                  \
-  static void product_##NAME(                                                                 \
-      const float *left, const void *panel, size_t depth, float *destination, size_t stride,  \
-      size_t rows, size_t columns, int accumulates) {                                         \
-    product_with(                                                                             \
-        read_##NAME, WIDTH, left, panel, depth, destination, stride, rows, columns,           \
-        accumulates);                                                                         \
+  static void multiply_##NAME(                                                                \
+      const void *block, size_t rows, size_t depth, const void *panel, float *sums,           \
+      const weighbridge_target *target) {                                                     \
+    multiply_with(read_##NAME, WIDTH, block, rows, depth, panel, sums, target);               \
   }                                                                                           \
   static void widen_##NAME(const void *from, float *to, size_t count) {                       \
     widen_with(read_##NAME, WIDTH, from, to, count);                                          \
@@ -137,14 +239,13 @@ ELEMENT(bfloat16, 2)
 ELEMENT(float16, 2)
 #undef ELEMENT
 
-// Widening takes the arithmetic's own ports in every tile, and a fraction of one tile's time if it is done once.
 static const weighbridge_weights weights[WEIGHBRIDGE_ELEMENT_COUNT] = {
-#define ELEMENT(CODE, NAME, WIDENS_FIRST)                                                     \
+#define ELEMENT(CODE, NAME)                                                                   \
   [WEIGHBRIDGE_##CODE] = {                                                                    \
-      &weighbridge_plain_packings[WEIGHBRIDGE_##CODE], product_##NAME, widen_##NAME,          \
-      WIDENS_FIRST},
-    ELEMENT(FLOAT32, float32, 0)
-    ELEMENT(BFLOAT16, bfloat16, 1)
-    ELEMENT(FLOAT16, float16, 1)
+      &weighbridge_plain_packings[WEIGHBRIDGE_##CODE], block_rows, block_size, pack_rows,     \
+      multiply_##NAME, widen_##NAME},
+    ELEMENT(FLOAT32, float32)
+    ELEMENT(BFLOAT16, bfloat16)
+    ELEMENT(FLOAT16, float16)
 #undef ELEMENT
 };

@@ -110,12 +110,12 @@ private func map(
   try input.refuseGradient(operation, "input")
   let result = try context.tensor(input.rows, input.columns, operation)
   context.forEachRows(input.rows, columns: input.columns) { rows in
-    for row in rows {
-      let values = unsafe result.pointer(row: row)
-      unsafe weighbridge_copy(input.pointer(row: row), values, input.columns)
-      unsafe context.kernels.table.pointee.finish(
-        values, input.columns, 1, input.columns, nil, nil, 0, CInt(code.rawValue))
-    }
+    var target = unsafe weighbridge_target(
+      destination: result.pointer(row: rows.lowerBound), stride: result.stride,
+      columns: input.columns, bias: nil, residual: nil, residual_stride: 0,
+      activation: CInt(code.rawValue))
+    unsafe context.kernels.table.pointee.finish(
+      input.pointer(row: rows.lowerBound), input.stride, rows.count, &target)
   }
   extendLifetime(input)
   return result

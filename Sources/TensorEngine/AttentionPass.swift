@@ -13,6 +13,8 @@ struct AttentionPass {
   let result: AttentionResult
   /// The mask's terms of the keys, as one row that has an address.
   let keyTerms: Tensor?
+  /// Memory of the tiles, for each thread.
+  private let scratch: TensorStorage
 
   static let depth = Int(WEIGHBRIDGE_BLOCK_DEPTH)
   static let blockStride = Int(WEIGHBRIDGE_BLOCK_STRIDE)
@@ -50,6 +52,8 @@ struct AttentionPass {
     } else {
       keyTerms = nil
     }
+    scratch = try context.workspace.take(
+      context.pool.threads * AttentionTile.scratchSize(context.kernels), "attention")
     let output = try context.tensor(query.rows, query.columns, "attention")
     var returned: [Tensor] = []
     if probabilities == .returned {
@@ -74,10 +78,11 @@ struct AttentionPass {
         unsafe AttentionTile(
           pass: self, sequence: sequence, head: head,
           queries: first + part.lowerBound..<first + part.upperBound,
-          scratch: context.pool.scratch(thread)
+          scratch: scratch.memory + thread * AttentionTile.scratchSize(context.kernels)
         ).run()
       }
     }
+    extendLifetime(scratch)
   }
 }
 

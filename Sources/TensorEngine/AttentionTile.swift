@@ -15,6 +15,11 @@ internal import CKernels
   private let maxima: UnsafeMutablePointer<Float>
   private let sums: UnsafeMutablePointer<Float>
 
+  /// Floats of scratch that a tile needs.
+  static func scratchSize(_ kernels: KernelSet) -> Int {
+    unsafe Int(kernels.table.pointee.tile_rows) * 2 * (AttentionPass.blockStride + 8)
+  }
+
   init(
     pass: AttentionPass, sequence: Int, head: Int, queries: Range<Int>,
     scratch: UnsafeMutablePointer<Float>

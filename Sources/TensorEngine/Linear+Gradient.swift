@@ -38,14 +38,13 @@ private func finished(
 ) throws(EngineError) -> Tensor {
   let result = try context.tensor(argument.rows, argument.columns, "linear")
   context.forEachRows(argument.rows, columns: argument.columns) { rows in
-    for row in rows {
-      let values = unsafe result.pointer(row: row)
-      unsafe weighbridge_copy(argument.pointer(row: row), values, argument.columns)
-      unsafe context.kernels.table.pointee.finish(
-        values, argument.columns, 1, argument.columns, nil,
-        residual.map { unsafe UnsafePointer($0.pointer(row: row)) }, 0,
-        CInt(activation.code.rawValue))
-    }
+    var target = unsafe weighbridge_target(
+      destination: result.pointer(row: rows.lowerBound), stride: result.stride,
+      columns: argument.columns, bias: nil,
+      residual: residual.map { unsafe UnsafePointer($0.pointer(row: rows.lowerBound)) },
+      residual_stride: residual?.stride ?? 0, activation: CInt(activation.code.rawValue))
+    unsafe context.kernels.table.pointee.finish(
+      argument.pointer(row: rows.lowerBound), argument.stride, rows.count, &target)
   }
   extendLifetime((argument, residual))
   return result

@@ -39,7 +39,7 @@ func product(
       .mismatch, "linear", "weights", "the context's kernels read another packing")
   }
   let result = try context.tensor(input.rows, weights.matrix.outputs, "linear")
-  let product = Product(
+  let product = try Product(
     input: input, weights: weights, activation: activation, residual: residual, result: result,
     context: context)
   product.run()
@@ -55,69 +55,83 @@ private struct Product {
   let residual: Tensor?
   let result: Tensor
   let context: ExecutionContext
+  private let rowBlocks: Split
+  private let sizes: (block: Int, sums: Int)
+  private let blocks: TensorStorage
+  private let sums: TensorStorage
 
-  private static let depth = Int(WEIGHBRIDGE_BLOCK_DEPTH)
-  private static let blockStride = Int(WEIGHBRIDGE_BLOCK_STRIDE)
-  private var width: Int { weights.matrix.packing.panelColumns }
+  /// Rows of a block that are packed by one task.
+  private static let packedRows = 16
+
+  init(
+    input: Tensor, weights: PackedWeights, activation: Activation, residual: Tensor?,
+    result: Tensor, context: ExecutionContext
+  ) throws(EngineError) {
+    self.input = input
+    self.weights = weights
+    self.activation = activation
+    self.residual = residual
+    self.result = result
+    self.context = context
+    let matrix = weights.matrix
+    let loops = unsafe context.kernels.weights(matrix.element).pointee
+    rowBlocks = unsafe Split(input.rows, atMost: loops.block_rows(matrix.inputs))
+    let rows = rowBlocks.largest
+    let bytes = unsafe loops.block_size(rows, matrix.inputs)
+    sizes = (bytes / MemoryLayout<Float>.size, rows * matrix.packing.panelColumns)
+    blocks = try context.workspace.take(
+      TensorStorage.count(rowBlocks.count, sizes.block, "linear"), "linear")
+    sums = try context.workspace.take(context.pool.threads * sizes.sums, "linear")
+  }
 
   func run() {
-    let rowBlocks = Split(input.rows, atMost: ThreadPool.blockRows)
+    pack()
     let panels = weights.matrix.panels
-    // Enough tasks that no thread waits long for another, and not so many that packing the rows for each becomes work.
+    // Enough tasks that no thread waits long for another, and not so many that a block of rows is fetched again for each.
     let perTask = max(1, min(8, rowBlocks.count * panels / (context.pool.threads * 4)))
     let groups = (panels + perTask - 1) / perTask
     context.pool.run(rowBlocks.count * groups) { index, thread in
       let group = index / rowBlocks.count
       multiply(
-        rowBlocks[index % rowBlocks.count],
-        panels: group * perTask..<min(panels, (group + 1) * perTask), thread)
+        index % rowBlocks.count, group * perTask..<min(panels, (group + 1) * perTask), thread)
+    }
+    extendLifetime((blocks, sums))
+  }
+
+  /// Packs the rows, once for all panels.
+  private func pack() {
+    let parts = (rowBlocks.largest + Self.packedRows - 1) / Self.packedRows
+    context.pool.run(rowBlocks.count * parts) { index, _ in
+      let (block, part) = index.quotientAndRemainder(dividingBy: parts)
+      let rows = rowBlocks[block]
+      let first = part * Self.packedRows
+      let count = min(Self.packedRows, rows.count - first)
+      guard count > 0 else { return }
+      unsafe context.kernels.weights(weights.matrix.element).pointee.pack_rows(
+        input.pointer(row: rows.lowerBound + first), input.stride, first, count, rows.count,
+        weights.matrix.inputs, blocks.memory + block * sizes.block)
     }
   }
 
-  private func multiply(_ rows: Range<Int>, panels: Range<Int>, _ thread: Int) {
+  private func multiply(_ block: Int, _ panels: Range<Int>, _ thread: Int) {
     let matrix = weights.matrix
-    let block = unsafe context.pool.scratch(thread)
-    let tiles = unsafe Split(rows.count, atMost: Int(context.kernels.table.pointee.tile_rows))
-    let loops = unsafe context.kernels.weights(matrix.element)
-    let widened = unsafe loops.pointee.widens_first != 0 && tiles.count > 1
-    let product = unsafe widened ? context.kernels.table.pointee.product : loops.pointee.product
-    // A matrix without inputs still has a block, an empty one: the results are the biases.
-    for start in stride(from: 0, to: max(1, matrix.inputs), by: Self.depth) {
-      let depth = min(Self.depth, matrix.inputs - start)
-      unsafe weighbridge_pack_block(
-        input.pointer(row: rows.lowerBound) + start, input.stride, rows.count, depth, block)
-      let isLast = start + Self.depth >= matrix.inputs
-      for panel in panels {
-        var right = unsafe UnsafeRawPointer(
-          matrix.panel(panel) + start * width * matrix.packing.width)
-        if widened {
-          let numbers = unsafe block + ThreadPool.blockCapacity
-          unsafe loops.pointee.widen(right, numbers, depth * width)
-          unsafe right = UnsafeRawPointer(numbers)
-        }
-        let columns = min(width, matrix.outputs - panel * width)
-        for tile in 0..<tiles.count {
-          let part = tiles[tile]
-          let row = rows.lowerBound + part.lowerBound
-          let to = unsafe result.pointer(row: row) + panel * width
-          unsafe product(
-            block + part.lowerBound * Self.blockStride, right, depth, to, result.stride, part.count,
-            columns, start > 0 ? 1 : 0)
-          if isLast { finish(row, part.count, panel, columns) }
-        }
-      }
+    let rows = rowBlocks[block]
+    let width = matrix.packing.panelColumns
+    let multiply = unsafe context.kernels.weights(matrix.element).pointee.multiply
+    for panel in panels {
+      let column = panel * width
+      var target = unsafe weighbridge_target(
+        destination: result.pointer(row: rows.lowerBound) + column, stride: result.stride,
+        columns: min(width, matrix.outputs - column),
+        bias: weights.bias.map { unsafe UnsafePointer($0.base + column) },
+        residual: residual.map {
+          unsafe UnsafePointer($0.pointer(row: rows.lowerBound) + column)
+        },
+        residual_stride: residual?.stride ?? 0, activation: CInt(activation.code.rawValue))
+      unsafe multiply(
+        blocks.memory + block * sizes.block, rows.count, matrix.inputs, matrix.panel(panel),
+        sums.memory + thread * sizes.sums, &target)
     }
-  }
-
-  /// Bias, activation and residual of a tile that lies in the first-level cache.
-  private func finish(_ row: Int, _ rows: Int, _ panel: Int, _ columns: Int) {
-    if weights.bias == nil, residual == nil, activation == .identity { return }
-    let column = panel * width
-    unsafe context.kernels.table.pointee.finish(
-      result.pointer(row: row) + column, result.stride, rows, columns,
-      weights.bias.map { unsafe UnsafePointer($0.base + column) },
-      residual.map { unsafe UnsafePointer($0.pointer(row: row) + column) }, residual?.stride ?? 0,
-      CInt(activation.code.rawValue))
   }
 }
 
@@ -130,6 +144,9 @@ struct Split {
     self.total = total
     count = (total + most - 1) / most
   }
+
+  /// The size of the largest part.
+  var largest: Int { count == 0 ? 0 : (total + count - 1) / count }
 
   subscript(index: Int) -> Range<Int> {
     let (each, more) = total.quotientAndRemainder(dividingBy: count)

@@ -7,18 +7,8 @@ internal import Synchronization
 /// in an order that the shapes fix. One operator runs at a time; another one, from another thread, waits for it.
 @safe public final class ThreadPool: @unchecked Sendable {
   private let pool: OpaquePointer
-  private let scratchMemory: UnsafeMutablePointer<Float>
   /// The number of threads, the caller's own counted.
   public let threads: Int
-
-  /// Scratch of each thread, in floats: a block of activations and a widened panel, or the tiles of attention.
-  static let scratchCapacity =
-    blockCapacity + Int(WEIGHBRIDGE_BLOCK_DEPTH * WEIGHBRIDGE_PANEL_COLUMNS)
-  /// The floats of a block of activations: ``blockRows`` rows.
-  static let blockCapacity = blockRows * Int(WEIGHBRIDGE_BLOCK_STRIDE)
-  /// Rows of activations that are packed together: a multiple of the tiles of all instruction sets but for a remainder, and
-  /// small enough that a block stays in the second-level cache.
-  static let blockRows = 140
 
   /// A pool of some threads; nil for as many as this process may use processors. Fewer than 1 count as 1, and the system may
   /// give fewer than asked for (``threads`` tells).
@@ -27,24 +17,12 @@ internal import Synchronization
     guard let pool = unsafe weighbridge_pool_create(wanted) else {
       throw EngineError(.outOfMemory, "ThreadPool", "threads", "no memory for \(wanted) threads")
     }
-    let count = unsafe Int(clamping: weighbridge_pool_threads(pool))
-    guard let scratch = unsafe weighbridge_allocate(count * Self.scratchCapacity) else {
-      unsafe weighbridge_pool_destroy(pool)
-      throw EngineError(.outOfMemory, "ThreadPool", "threads", "no scratch for \(wanted) threads")
-    }
     unsafe self.pool = unsafe pool
-    unsafe scratchMemory = unsafe scratch
-    self.threads = count
+    self.threads = unsafe Int(clamping: weighbridge_pool_threads(pool))
   }
 
   deinit {
     unsafe weighbridge_pool_destroy(pool)
-    unsafe weighbridge_free(scratchMemory)
-  }
-
-  /// The scratch of one thread, for use inside ``run(_:_:)`` only.
-  @unsafe func scratch(_ thread: Int) -> UnsafeMutablePointer<Float> {
-    unsafe scratchMemory + thread * Self.scratchCapacity
   }
 
   /// Calls `body` for every index below `count`, on all threads, and returns when all calls have returned.

@@ -25,7 +25,7 @@ import Testing
     }()
   }
 
-  private static let stride = Int(WEIGHBRIDGE_BLOCK_DEPTH) + 16
+  private static let blockStride = Int(WEIGHBRIDGE_BLOCK_DEPTH) + 16
   private static let panel = Int(WEIGHBRIDGE_PANEL_COLUMNS)
 
   private func floats(_ count: Int, _ generator: inout SeededGenerator) -> [Float] {
@@ -46,7 +46,7 @@ import Testing
     for rows in unsafe 1...Int(kernels.table.tile_rows) {
       for depth in 0...70 {
         // The last row of a block ends with its last term.
-        let left = ExactBuffer(floats((rows - 1) * Self.stride + depth, &generator))
+        let left = ExactBuffer(floats((rows - 1) * Self.blockStride + depth, &generator))
         let panel = ExactBuffer(floats(depth * Self.panel, &generator))
         defer { extendLifetime((left, panel)) }
         let (factors, weights) = (left.values, panel.values)
@@ -59,7 +59,7 @@ import Testing
               accumulates ? 1 : 0)
             let expected = before.indices.map { index in
               (0..<depth).reduce(accumulates ? Double(before[index]) : 0) { sum, k in
-                sum + Double(factors[index / columns * Self.stride + k])
+                sum + Double(factors[index / columns * Self.blockStride + k])
                   * Double(weights[k * Self.panel + index % columns])
               }
             }
@@ -67,6 +67,57 @@ import Testing
               isClose(result.values, expected, within: 70), "[\(rows), \(depth)] · [\(columns)]")
           }
         }
+      }
+    }
+  }
+
+  /// The product of rows, packed as a block, with a panel; 7 stands between the rows of the result, and must stay.
+  private func product(
+    _ loops: weighbridge_weights, _ left: [Float], _ rows: Int, _ depth: Int, _ panel: ExactBuffer,
+    _ columns: Int, bias: ExactBuffer? = nil, residual: ExactBuffer? = nil
+  ) -> [Float] {
+    let source = ExactBuffer(left)
+    let block = ExactBuffer(
+      Array(repeating: .nan, count: unsafe loops.block_size(rows, depth) / 4))
+    for row in stride(from: 0, to: rows, by: 16) {
+      unsafe loops.pack_rows(
+        source.base + row * depth, depth, row, min(16, rows - row), rows, depth, block.base)
+    }
+    let sums = ExactBuffer(Array(repeating: .nan, count: rows * Self.panel))
+    let result = ExactBuffer(Array(repeating: 7, count: rows * (columns + 1)))
+    var target = unsafe weighbridge_target(
+      destination: result.base, stride: columns + 1, columns: columns,
+      bias: bias.map { unsafe UnsafePointer($0.base) },
+      residual: residual.map { unsafe UnsafePointer($0.base) }, residual_stride: columns,
+      activation: CInt(WEIGHBRIDGE_IDENTITY.rawValue))
+    unsafe loops.multiply(block.base, rows, depth, panel.base, sums.base, &target)
+    extendLifetime((source, panel, bias, residual))
+    let values = result.values
+    #expect((1...rows).allSatisfy { values[$0 * (columns + 1) - 1] == 7 })
+    return (0..<rows).flatMap { values[$0 * (columns + 1)..<($0 + 1) * (columns + 1) - 1] }
+  }
+
+  @Test("Products of blocks of rows, with bias and residual", arguments: Kernels.all)
+  private func blocks(_ kernels: Kernels) {
+    var generator = SeededGenerator(seed: 8)
+    let loops = unsafe kernels.table.weights[Int(WEIGHBRIDGE_FLOAT32.rawValue)]
+    for rows in Array(1...30) + [70, 141] {
+      for depth in [0, 1, 15, 64, 70, 127, 128, 129, 255, 257, 700] {
+        let columns = [32, 1 + rows % 32, 31][depth % 3]
+        let left = floats(rows * depth, &generator)
+        let weights = floats(depth * Self.panel, &generator)
+        let bias = floats(columns, &generator)
+        let residual = floats(rows * columns, &generator)
+        let found = unsafe product(
+          loops, left, rows, depth, ExactBuffer(weights), columns, bias: ExactBuffer(bias),
+          residual: ExactBuffer(residual))
+        let expected = residual.indices.map { index in
+          (0..<depth).reduce(Double(bias[index % columns]) + Double(residual[index])) { sum, k in
+            sum + Double(left[index / columns * depth + k])
+              * Double(weights[k * Self.panel + index % columns])
+          }
+        }
+        #expect(isClose(found, expected, within: 140), "[\(rows), \(depth)] · [\(columns)]")
       }
     }
   }
@@ -89,15 +140,15 @@ import Testing
           })
         let wide = ExactBuffer(Array(repeating: 0, count: count))
         unsafe loops.widen(stored.base, wide.base, count)
-        let rows = unsafe Int(kernels.table.tile_rows)
-        let left = ExactBuffer(floats((rows - 1) * Self.stride + depth, &generator))
-        for columns in [1, 17, 32] {
-          let results = [0, 1].map { _ in ExactBuffer(Array(repeating: 1, count: rows * columns)) }
-          unsafe loops.product(
-            left.base, stored.base, depth, results[0].base, columns, rows, columns, 1)
-          unsafe kernels.table.product(
-            left.base, wide.base, depth, results[1].base, columns, rows, columns, 1)
-          #expect(results[0].values == results[1].values, "\(depth) × \(columns)")
+        let wideLoops = unsafe kernels.table.weights[Int(WEIGHBRIDGE_FLOAT32.rawValue)]
+        for rows in [1, unsafe Int(kernels.table.tile_rows), 31] {
+          let left = floats(rows * depth, &generator)
+          for columns in [1, 17, 32] {
+            let found = unsafe product(loops, left, rows, depth, stored, columns)
+            let expected = unsafe product(wideLoops, left, rows, depth, wide, columns)
+            #expect(
+              found == expected, "[\(rows), \(depth)] · [\(columns)]")
+          }
         }
         // The same as the last half of the memory of the result.
         let row = ExactBuffer(Array(repeating: 0, count: count))
@@ -119,7 +170,7 @@ import Testing
         #expect(
           columnWide.values.prefix(depth - skipped)
             == (skipped..<depth).map { numbers[$0 * Self.panel + 5] }[...])
-        extendLifetime((stored, wide, left, row, column, columnWide))
+        extendLifetime((stored, wide, row, column, columnWide))
       }
     }
   }
@@ -136,9 +187,10 @@ import Testing
       defer { extendLifetime((biasBuffer, residualBuffer)) }
       for activation in 0..<Int32(bitPattern: WEIGHBRIDGE_ACTIVATION_COUNT.rawValue) {
         let result = ExactBuffer(values)
-        unsafe kernels.table.finish(
-          result.base, columns, 3, columns, biasBuffer.base, residualBuffer.base, columns,
-          activation)
+        var target = unsafe weighbridge_target(
+          destination: result.base, stride: columns, columns: columns, bias: biasBuffer.base,
+          residual: residualBuffer.base, residual_stride: columns, activation: activation)
+        unsafe kernels.table.finish(result.base, columns, 3, &target)
         if activation == Int32(bitPattern: WEIGHBRIDGE_IDENTITY.rawValue) {
           let expected = values.indices.map {
             Double(values[$0]) + Double(bias[$0 % max(1, columns)]) + Double(residual[$0])
@@ -148,9 +200,11 @@ import Testing
           // The same numbers one by one: what a number becomes does not depend on where it stands.
           for index in values.indices {
             let single = ExactBuffer([values[index]])
-            unsafe kernels.table.finish(
-              single.base, 1, 1, 1, biasBuffer.base + index % columns, residualBuffer.base + index,
-              1, activation)
+            var target = unsafe weighbridge_target(
+              destination: single.base, stride: 1, columns: 1,
+              bias: biasBuffer.base + index % columns, residual: residualBuffer.base + index,
+              residual_stride: 1, activation: activation)
+            unsafe kernels.table.finish(single.base, 1, 1, &target)
             #expect(single.values == [result.values[index]], "\(activation) \(columns)")
           }
         }
@@ -287,14 +341,14 @@ import Testing
         let values = floats(rows * depth, &generator)
         let source = ExactBuffer(values)
         defer { extendLifetime(source) }
-        let block = ExactBuffer(Array(repeating: 7, count: (rows - 1) * Self.stride + depth))
+        let block = ExactBuffer(Array(repeating: 7, count: (rows - 1) * Self.blockStride + depth))
         unsafe weighbridge_pack_block(source.base, depth, rows, depth, block.base)
         let packed = block.values
         #expect(
           packed.indices.allSatisfy {
             packed[$0]
-              == ($0 % Self.stride < depth
-                ? values[$0 / Self.stride * depth + $0 % Self.stride] : 7)
+              == ($0 % Self.blockStride < depth
+                ? values[$0 / Self.blockStride * depth + $0 % Self.blockStride] : 7)
           })
       }
     }

@@ -8,7 +8,7 @@
 
 // Columns of a plain panel, as all present instruction sets read it.
 #define WEIGHBRIDGE_PANEL_COLUMNS 32
-// Terms that a product takes at once: a panel of so many rows stays in the first-level cache while it meets all tiles.
+// Terms of a block of packed rows, and the most that a product takes at once.
 #define WEIGHBRIDGE_BLOCK_DEPTH 256
 // The longest chain of additions; a sum of more terms is added up from chains of this many. That fixes the order of every
 // sum, and halves the rounding of sums of 768 and 3072 terms against chains of 256, for 2 % of the time.
@@ -17,7 +17,7 @@
 // and one chain of 64 has nearly twice the rounding of four of 16. It goes by the place in the sum, not by the number of
 // terms, for a row of attention must not depend on how many keys the rows beside it look at.
 #define WEIGHBRIDGE_SHORT_CHAIN 16
-// The distance between the rows of a packed block of activations: 16 floats more than its depth, or all rows would fall
+// The distance between the rows of a packed block: 16 floats more than its depth, or all rows would fall
 // on the same few sets of the first-level cache.
 #define WEIGHBRIDGE_BLOCK_STRIDE (WEIGHBRIDGE_BLOCK_DEPTH + 16)
 
@@ -56,10 +56,21 @@ enum weighbridge_element {
 typedef void (*weighbridge_product)(
     const float *_Nonnull left, const void *_Nonnull panel, size_t depth,
     float *_Nonnull destination, size_t stride, size_t rows, size_t columns, int accumulates);
+// Where results go, and what becomes of them on the way: activation(value + bias) + residual.
+typedef struct {
+  float *_Nonnull destination;
+  size_t stride;
+  size_t columns;
+  // One number for each column.
+  const float *_Nullable bias;
+  const float *_Nullable residual;
+  size_t residual_stride;
+  int activation;
+} weighbridge_target;
+
 typedef void (*weighbridge_finish)(
-    float *_Nonnull values, size_t stride, size_t rows, size_t columns,
-    const float *_Nullable bias, const float *_Nullable residual, size_t residual_stride,
-    int activation);
+    const float *_Nonnull values, size_t stride, size_t rows,
+    const weighbridge_target *_Nonnull target);
 typedef void (*weighbridge_activation_gradient)(
     const float *_Nonnull gradient, const float *_Nonnull argument, float *_Nonnull destination,
     size_t count, int activation);
@@ -100,18 +111,29 @@ typedef struct {
       void *_Nonnull destination);
 } weighbridge_packing;
 
-// What a set of kernels does with weights of one type.
+// What a set of kernels does with weights of one type. Rows come to a product packed, some at a time: a block.
 typedef struct {
   const weighbridge_packing *_Nonnull packing;
 
-  // As `product` of the table, from a panel in this packing. The same bits as with the weights as float32.
-  weighbridge_product _Nonnull product;
+  // The most rows of a block, so that it stays in the second-level cache while it meets the panels.
+  size_t (*_Nonnull block_rows)(size_t depth);
+
+  // Bytes of a block of packed rows; a multiple of 64.
+  size_t (*_Nonnull block_size)(size_t rows, size_t depth);
+
+  // Packs rows `row` to `row + count` of a block of `rows`. `row` is a multiple of 16; `source` is the first of them.
+  void (*_Nonnull pack_rows)(
+      const float *_Nonnull source, size_t stride, size_t row, size_t count, size_t rows,
+      size_t depth, void *_Nonnull block);
+
+  // The product of a block of rows with a panel goes to `target`, whose first row and column are theirs. `sums` is memory for
+  // `rows` rows of a panel's columns.
+  void (*_Nonnull multiply)(
+      const void *_Nonnull block, size_t rows, size_t depth, const void *_Nonnull panel,
+      float *_Nonnull sums, const weighbridge_target *_Nonnull target);
 
   // The same numbers as float32. `from` may be the last bytes of `to`: a row can be widened where it is.
   void (*_Nonnull widen)(const void *_Nonnull from, float *_Nonnull to, size_t count);
-
-  // Whether a panel that meets several tiles of rows is better widened once, and then multiplied by `product` of the table.
-  int widens_first;
 } weighbridge_weights;
 
 typedef struct {
@@ -126,7 +148,7 @@ typedef struct {
   // panel is plain float32; attention packs its keys and values so.
   weighbridge_product _Nonnull product;
 
-  // values = activation(values + bias) + residual, in place.
+  // Rows of values, `stride` apart, go to the target, which may be where they are.
   weighbridge_finish _Nonnull finish;
 
   // destination = gradient · the activation's derivative at the argument. Of activations of models only.
@@ -174,6 +196,9 @@ void weighbridge_pack_block(
     const float *_Nonnull source, size_t stride, size_t rows, size_t depth, float *_Nonnull block);
 
 // MARK: Memory
+
+// Bytes of the data cache of a level, 1 or 2, that a processor has for itself; what is common where the system does not say.
+size_t weighbridge_cache_size(int level);
 
 // Whether the address sanitizer watches. Then nothing is allocated beyond what is asked for: it would hide what is read there.
 int weighbridge_memory_is_watched(void);

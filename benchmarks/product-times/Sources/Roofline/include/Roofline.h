@@ -1,0 +1,15 @@
+// How much arithmetic one thread of this processor does at most, measured on registers alone.
+#ifndef ROOFLINE_H
+#define ROOFLINE_H
+
+// Runs `rounds` rounds of an instruction set's multiply-adds, by the name of a set of kernels, on float32, and returns the operations
+// done (a multiply-add is two); 0 if the processor has none such.
+double roofline_float32(const char *name, long rounds);
+// The same of bfloat16 and of int8 products that sum four or two at a time: tiles (AMX), or vectors (AVX-512, AVX).
+double roofline_bfloat16(long rounds);
+double roofline_int8(long rounds);
+
+// Seconds that this thread has been computing: what others do on the processor meanwhile does not count.
+double roofline_seconds(void);
+
+#endif
