@@ -34,8 +34,10 @@ struct DiffCommand: ToolCommand {
   }
 
   /// A configuration only decides what names leave open here; one that does not fit is none.
-  private func configuration(_ source: String, _ recognition: Recognition) -> ModelConfiguration? {
-    try? ModelConfiguration(inDirectory: source, family: recognition.certainFamily)
+  private static func configuration(
+    _ source: String
+  ) -> (Recognition) -> ModelConfiguration? {
+    { try? ModelConfiguration(inDirectory: source, family: $0.certainFamily) }
   }
 
   mutating func run(on console: Console) throws -> ToolExit {
@@ -51,7 +53,7 @@ struct DiffCommand: ToolCommand {
     defer { bar.clear() }
     let names = try CommonNames(
       left.graph, right.graph,
-      configurations: ({ configuration(first, $0) }, { configuration(second, $0) }))
+      configurations: (Self.configuration(first), Self.configuration(second)))
     let difference = try CheckpointDifference(
       names.first, names.second,
       tolerance: Tolerance(absolute: atol, relative: rtol),
