@@ -1,6 +1,9 @@
 extension CheckpointError: CustomStringConvertible {
   /// One line: file, member, tensor, place, what was expected and found, and the remedy if there is one.
-  public var description: String {
+  public var description: String { line { $0.description } }
+
+  /// The line with the caller's own words for remedies.
+  public func line(saying words: (Remedy) -> String) -> String {
     var parts: [String] = []
     if let file = site.file { parts.append(singleLine(file)) }
     if let member = site.member { parts.append(singleLine(member)) }
@@ -14,7 +17,7 @@ extension CheckpointError: CustomStringConvertible {
     parts.append(singleLine(problem, limit: 600) + (kind.label.map { " (\($0))" } ?? ""))
     let sentence = parts.joined(separator: ": ")
     guard let remedy else { return sentence }
-    return sentence + "; " + singleLine(remedy, limit: 400)
+    return sentence + "; " + singleLine(remedy.text(saying: words), limit: 400)
   }
 }
 

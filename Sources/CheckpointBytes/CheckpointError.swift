@@ -33,12 +33,12 @@ public struct CheckpointError: Error, Sendable {
   /// What is wrong: expected against found.
   public var problem: String
   /// What the user can do about it.
-  public var remedy: String?
+  public var remedy: Wording?
 
   /// Makes an error of its parts.
   public init(
     _ kind: FailureKind, _ site: Site, tensor: String? = nil, _ problem: String,
-    remedy: String? = nil
+    remedy: Wording? = nil
   ) {
     self.kind = kind
     self.site = site
@@ -50,7 +50,7 @@ public struct CheckpointError: Error, Sendable {
   /// An error about a whole file.
   public init(
     _ kind: FailureKind, file: String, member: String? = nil, offset: Int? = nil,
-    field: String? = nil, tensor: String? = nil, _ problem: String, remedy: String? = nil
+    field: String? = nil, tensor: String? = nil, _ problem: String, remedy: Wording? = nil
   ) {
     self.init(
       kind, Site(file: file, member: member, offset: offset, field: field), tensor: tensor,

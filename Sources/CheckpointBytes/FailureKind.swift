@@ -35,12 +35,12 @@ public struct ParseFailure: Error, Sendable {
   /// What is wrong: expected against found.
   public var problem: String
   /// What the user can do about it.
-  public var remedy: String?
+  public var remedy: Wording?
 
   /// Makes a failure of its parts.
   public init(
     _ kind: FailureKind, at offset: Int? = nil, _ field: String, tensor: String? = nil,
-    _ problem: String, remedy: String? = nil
+    _ problem: String, remedy: Wording? = nil
   ) {
     self.kind = kind
     self.offset = offset

@@ -80,7 +80,7 @@ extension WeightGraph {
         entries[key] = nil
         aside.append(JSONValue.Member(key, .string(value)))
         remarks.note(
-          text + " stands in \(FactNames.metadata.string): by itself it looks like a second name")
+          "\(text) stands in \(FactNames.metadata.string): by itself it looks like a second name")
       }
     }
     if !aside.isEmpty { entries[FactNames.metadata] = JSONWriter.text(.object(aside)) }

@@ -9,9 +9,9 @@ struct ForeignContent: Equatable {
   /// What it is: `a numpy array`.
   let description: String
   /// What the user can do about it.
-  var remedy: String?
+  var remedy: Wording?
 
-  init(_ description: String, remedy: String? = nil) {
+  init(_ description: String, remedy: Wording? = nil) {
     self.description = description
     self.remedy = remedy
   }
@@ -22,14 +22,14 @@ struct ForeignContent: Equatable {
 
   static let distributed =
     "part of a distributed checkpoint of PyTorch (torch.distributed.checkpoint)"
-  static let distributedRemedy =
+  static let distributedRemedy: Wording =
     "python -m torch.distributed.checkpoint.format_utils dcp_to_torch DIRECTORY out.pt makes one "
     + "file of it"
-  private static let tensorFlowRemedy =
+  private static let tensorFlowRemedy: Wording =
     "Transformers (from_tf=True, then save_pretrained) or TensorFlow (save_weights to .h5) makes a "
     + "file of it that can be read"
   private static let pickle = ForeignContent(
-    "a pickle that torch.save did not write", remedy: "scan lists what it names")
+    "a pickle that torch.save did not write", remedy: "\(remedy: .scan) lists what it names")
 
   // MARK: Files
 
@@ -183,7 +183,7 @@ struct ForeignContent: Equatable {
     if has(".data/extern_modules") {
       self.init(
         "an archive of torch.package",
-        remedy: "its code has to be run to get the weights; scan lists what it names")
+        remedy: "its code has to be run to get the weights; \(remedy: .scan) lists what it names")
     } else if has("archive_format") || has("serialized_exported_program.json") {
       self.init(
         "a program of torch.export (.pt2)",

@@ -25,7 +25,9 @@ struct SafetensorsFileLayout: FileLayout {
         throw CheckpointError(
           .unsupported, file: path, tensor: kept.string,
           "safetensors has no dtype \(tie.weight.dtype)",
-          remedy: "cast it with --dtype C64, or leave it out with --exclude")
+          remedy:
+            "cast it with \(remedy: .cast(to: "C64")), or leave it out with \(remedy: .leaveOut([]))"
+        )
       }
       tensors.append(
         SafetensorsLayout.Tensor(name: kept, dtype: tie.weight.dtype, shape: tie.weight.shape))

@@ -35,7 +35,9 @@ extension ConversionReceipt {
     casts = changes.flatMap(\.casts)
     omissions = changes.flatMap(\.remarks.omissions)
     // Two steps may have the same to say, such as of a configuration.
-    var said: Set<String> = []
-    notes = (source.notes + changes.flatMap(\.remarks.notes)).filter { said.insert($0).inserted }
+    var said: Set<Wording> = []
+    notes = (source.notes.map { Wording($0) } + changes.flatMap(\.remarks.notes)).filter {
+      said.insert($0).inserted
+    }
   }
 }

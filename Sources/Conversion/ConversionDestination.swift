@@ -37,7 +37,7 @@ struct ConversionDestination: Sendable {
         throw CheckpointError(
           .inconsistent, file: path, "the extension names no format",
           remedy:
-            "use .safetensors, .bin, .pt, .pth, .h5 or .hdf5, or say --format safetensors|pytorch|hdf5; a directory ends with /"
+            "use .safetensors, .bin, .pt, .pth, .h5 or .hdf5, or say \(remedy: .format(CheckpointFormat.allCases.map(\.rawValue))); a directory ends with /"
         )
       }
       self.format = chosen

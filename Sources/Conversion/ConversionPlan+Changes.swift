@@ -17,17 +17,17 @@ extension WeightGraph {
       throw CheckpointError(
         .inconsistent, file: file, "the pattern \(quoted(pattern.text)) matches no tensor")
     }
-    func asked(_ name: ExactName) -> String? {
+    func asked(_ name: ExactName) -> Wording? {
       if let pattern = options.exclude.first(where: { $0.matches(name) }) {
-        return "matches --exclude \(pattern.text)"
+        return "matches \(remedy: .leaveOut([])) \(pattern.text)"
       }
       let isIncluded = options.include.isEmpty || options.include.contains { $0.matches(name) }
-      return isIncluded ? nil : "matches no --include"
+      return isIncluded ? nil : "matches no \(remedy: .takeOnly)"
     }
     // What is left out goes with its parts: a nested tensor's values and offsets are tensors with names of their own.
     let wholes = Set(
       facts.others.lazy.filter { !$0.isOutsideState && asked($0.name) != nil }.map(\.name))
-    func reason(_ name: ExactName) -> String? {
+    func reason(_ name: ExactName) -> Wording? {
       asked(name) ?? name.enclosing(in: wholes).map { "is a part of \(quoted($0.string))" }
     }
     var remarks = Remarks()
@@ -40,16 +40,16 @@ extension WeightGraph {
     }
     let refused = rest.filter { !$0.isOutsideState }
     if let other = refused.first {
-      let options = refused.prefix(8).map { "--exclude \(shellPattern($0.name.string))" }
+      let names = refused.prefix(8).map(\.name.string)
       var error =
         other.refusal?.about(other.name)
         ?? CheckpointError(
           .unsupported, file: file, tensor: other.name.string,
           "\(other.description) cannot be carried as it is")
       error.remedy =
-        (refused.count == 1 ? "leave it out with " : "leave such tensors out with ")
-        + options.joined(separator: " ")
-        + (refused.count > options.count ? " and so on: inspect lists all \(refused.count)" : "")
+        "leave \(refused.count == 1 ? "it" : "such tensors") out with \(remedy: .leaveOut(names))"
+        + (refused.count > names.count
+          ? " and so on: \(remedy: .inspect) lists all \(refused.count)" : "")
       throw error
     }
     var graph = try renamed { reason($0) == nil ? $0 : nil }

@@ -100,7 +100,7 @@ extension CompanionPlan {
         guard replacesExisting else {
           throw CheckpointError(
             .inconsistent, file: path, "exists already, with another content",
-            remedy: "use --force to replace it")
+            remedy: "use \(remedy: .replaceExisting) to replace it")
         }
         left.append(file)
       case .directory, .other:

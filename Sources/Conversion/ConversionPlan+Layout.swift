@@ -42,7 +42,7 @@ extension WeightGraph {
         }
       }
     } catch {
-      let flat = "--layout flat keeps names and shapes as they are"
+      let flat: Wording = "\(remedy: .layout("flat")) keeps names and shapes as they are"
       // The configuration's errors name its own file.
       var described = error.site.file == nil ? error.inFile(file) : error
       // Of a layout that nobody asked for, one may want to do without.
@@ -53,7 +53,7 @@ extension WeightGraph {
   }
 
   /// The weights as they are, and why.
-  private func kept(_ note: String?) -> LaidOutWeights {
+  private func kept(_ note: Wording?) -> LaidOutWeights {
     let remarks = Remarks(notes: note.map { [$0] } ?? [])
     return LaidOutWeights(graph: self, changes: ConversionChanges(remarks: remarks))
   }
@@ -62,7 +62,7 @@ extension WeightGraph {
   private func automaticLayout(
     _ recognition: Result<Recognition, CheckpointError>, from format: CheckpointFormat,
     for destination: ConversionDestination
-  ) -> (layout: Layout?, note: String?) {
+  ) -> (layout: Layout?, note: Wording?) {
     let model: RecognizedModel
     do throws(CheckpointError) {
       model = try recognition.get().model()
@@ -70,14 +70,14 @@ extension WeightGraph {
       let reason =
         error.kind == .notFound ? "they are no model's that is known" : error.description
       let loads = destination.format.whatLoadsNothing(from: format).map { "; " + $0 } ?? ""
-      return (nil, "names are kept as they are: \(reason)" + loads)
+      return (nil, "names are kept as they are: \(reason)\(loads)")
     }
     let layout: Layout = destination.format == .hdf5 ? .tensorFlow : .transformers
     if model.hasUnusualWrapper {
       // Another architecture may have the same names inside.
       return (
         nil,
-        "names are kept as they are: they stand under \(quoted(model.wrapper)), which is no usual wrapper; --layout \(layout.rawValue) takes it off"
+        "names are kept as they are: they stand under \(quoted(model.wrapper)), which is no usual wrapper; \(remedy: .layout(layout.rawValue)) takes it off"
       )
     }
     if layout == .tensorFlow || model.layout != .transformers { return (layout, nil) }
@@ -88,7 +88,8 @@ extension WeightGraph {
       model.wrapper.isEmpty
       ? "the names have \(inside) inside" : "the names stand under \(quoted(model.wrapper))"
     return (
-      nil, place + ", which Transformers does not look into; --layout transformers takes it off"
+      nil,
+      "\(place), which Transformers does not look into; \(remedy: .layout(Layout.transformers.rawValue)) takes it off"
     )
   }
 
@@ -100,7 +101,7 @@ extension WeightGraph {
     try model.report.check(
       mayMiss: { name in options.allowMissing.contains { $0.matches(name) } },
       remedy: { ConversionOptions.remedy($0, in: model.report) })
-    var remarks = Remarks(notes: model.notes)
+    var remarks = Remarks(notes: model.notes.map { Wording($0) })
     if model.model.hasUnusualWrapper {
       remarks.note(
         "the names stand under \(quoted(model.model.wrapper)), which is no usual wrapper")
@@ -120,7 +121,7 @@ extension WeightGraph {
       throw CheckpointError(
         .unsupported, CheckpointError.Site(), tensor: name.string,
         "the layout \(layout.rawValue) does not hold it, and it is not zero",
-        remedy: "--allow-loss \(shellPattern(name.string)) leaves it out")
+        remedy: "\(remedy: .acceptLoss(name.string)) leaves it out")
     }
     if let pair = try model.graph.unequal(plan.mustEqual).first {
       throw CheckpointError(
@@ -128,18 +129,18 @@ extension WeightGraph {
         "the layout \(layout.rawValue) holds it and \(quoted(pair.first.string)) as one weight, and they differ"
       )
     }
-    remarks.notes += model.report.notesOfFilled
+    remarks.note(model.report.notesOfFilled)
     for entry in model.report.entries {
       switch entry.outcome {
       case .dropped:
         remarks.omissions += entry.stored.map {
-          .init("tensor " + quoted($0.string), entry.detail ?? "no parameter")
+          .init("tensor " + quoted($0.string), Wording(entry.detail ?? "no parameter"))
         }
       case .missing:
         remarks.omissions += entry.parameters.map {
           .init(
             "parameter " + quoted($0.string),
-            "it is not in the source, as --allow-missing allows")
+            "it is not in the source, as \(remedy: .acceptMissing(nil)) allows")
         }
       default: break
       }
@@ -200,7 +201,9 @@ extension Layout {
       throw CheckpointError(
         .unsupported, CheckpointError.Site(),
         "the layout \(rawValue) is one of HDF5 files, the destination is \(destination.format.rawValue)",
-        remedy: "name a destination that ends in .h5, or say --format hdf5")
+        remedy:
+          "name a destination that ends in .h5, or say \(remedy: .format([CheckpointFormat.hdf5.rawValue]))"
+      )
     }
   }
 }
@@ -219,29 +222,29 @@ extension CheckpointFormat {
 }
 
 extension ConversionOptions {
-  /// What helps against a problem, as a command line says it.
+  /// What helps against a problem.
   fileprivate static func remedy(
     _ entry: LoadReport.Entry, in report: LoadReport
-  ) -> String? {
+  ) -> Wording? {
     switch entry.outcome {
     case .missing:
       guard let parameter = entry.parameters.first else { return nil }
       if entry.isFillable {
-        return "--fill-zeros \(shellPattern(parameter.string)) puts zeros there"
+        return "\(remedy: .fillZeros(parameter.string)) puts zeros there"
       }
       if let suggestion = entry.suggestion, let expected = entry.expected {
-        let rename = shellPattern(suggestion.string + "=>" + expected.string)
-        return "did you mean \(quoted(suggestion.string))? --rename \(rename) makes it so"
+        let rename = Remedy.rename(from: suggestion.string, to: expected.string)
+        return "did you mean \(quoted(suggestion.string))? \(remedy: rename) makes it so"
       }
-      return "open all files of the checkpoint together, or leave it out with --allow-missing "
-        + shellPattern(parameter.string)
+      return
+        "open all files of the checkpoint together, or leave it out with \(remedy: .acceptMissing(parameter.string))"
     case .unexpected:
       guard let name = entry.stored.first else { return nil }
       let pattern = report.pattern(ofUnexpected: name)
       return
-        "--exclude \(shellPattern(pattern ?? name.string)) leaves \(pattern == nil ? "it" : "them") out"
+        "\(remedy: .leaveOut([pattern ?? name.string])) leaves \(pattern == nil ? "it" : "them") out"
     case .claimedTwice:
-      return entry.stored.last.map { "--exclude \(shellPattern($0.string)) leaves one of them out" }
+      return entry.stored.last.map { "\(remedy: .leaveOut([$0.string])) leaves one of them out" }
     default: return nil
     }
   }
@@ -252,8 +255,8 @@ extension ConversionOptions {
     for pattern in allowMissing where !missing.contains(where: pattern.matches) {
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(),
-        "the pattern \(quoted(pattern.text)) of --allow-missing matches no missing parameter",
-        remedy: "leave it out")
+        "the pattern \(quoted(pattern.text)) matches no missing parameter",
+        remedy: "leave it out of \(remedy: .acceptMissing(nil))")
     }
   }
 }

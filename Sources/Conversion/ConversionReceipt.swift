@@ -67,7 +67,7 @@ public struct ConversionReceipt: Sendable {
   /// What the destination does not hold.
   public var omissions: [Omission] = []
   /// What else is worth knowing: weights stored in an unusual way, views that were given bytes of their own…
-  public var notes: [String] = []
+  public var notes: [Wording] = []
   /// What was done to be sure.
   public var verification = Verification.none
   /// How long it took, in seconds, verification included.

@@ -26,7 +26,8 @@ struct DestinationFiles {
   func checkNothingExists() throws(CheckpointError) {
     for path in weights.map(\.path) + superseded where try PathKind(path: path) != .nothing {
       throw CheckpointError(
-        .inconsistent, file: path, "exists already", remedy: "use --force to replace it")
+        .inconsistent, file: path, "exists already",
+        remedy: "use \(remedy: .replaceExisting) to replace it")
     }
   }
 }
@@ -52,7 +53,7 @@ extension ConversionDestination {
     guard groups.count == 1 || format != .hdf5 else {
       throw CheckpointError(
         .unsupported, file: whole, "HDF5 checkpoints are not written in shards",
-        remedy: "leave out --max-shard-size, or write safetensors or PyTorch")
+        remedy: "leave out \(remedy: .shardSize), or write safetensors or PyTorch")
     }
     let indexName = fileName + ".index.json"
     if weights.layout == .kerasHub, isDirectory {

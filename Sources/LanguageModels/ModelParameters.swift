@@ -42,7 +42,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
       remedy: { entry in
         entry.isFillable
           ? entry.parameters.first.map {
-            "--fill-zeros \(shellPattern($0.string)) puts zeros there"
+            "\(remedy: .fillZeros($0.string)) puts zeros there"
           } : entry.suggestion.map { "did you mean \(quoted($0.string))?" }
       })
     try configuration.check(model.architecture.sizes, report: bound.report)

@@ -77,7 +77,7 @@ public struct TokenArray: Sendable, Hashable {
 
 /// An error about what a model is given: the argument stands where a file's field would.
 func inputFailure(
-  _ kind: FailureKind, _ argument: String?, _ problem: String, remedy: String? = nil
+  _ kind: FailureKind, _ argument: String?, _ problem: String, remedy: Wording? = nil
 ) -> CheckpointError {
   CheckpointError(kind, CheckpointError.Site(field: argument), problem, remedy: remedy)
 }

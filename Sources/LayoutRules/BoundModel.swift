@@ -162,7 +162,7 @@ extension WeightGraph {
     if let pair = try unequal(pairs).first {
       var error = refusal(
         pair.second, "it is stated to be \(quoted(pair.first.string)), and the bytes differ")
-      error.remedy = "--exclude \(shellPattern(pair.second.string)) leaves it out"
+      error.remedy = "\(remedy: .leaveOut([pair.second.string])) leaves it out"
       throw error
     }
   }

@@ -86,7 +86,7 @@ extension ConfigurationDocument {
     func refusal(_ kind: FailureKind, _ problem: String) -> CheckpointError {
       CheckpointError(
         kind, CheckpointError.Site(field: "attention heads"), problem,
-        remedy: "say their number with --attention-heads")
+        remedy: "say their number with \(remedy: .attentionHeads)")
     }
     if let stated, let known = sizes.heads, stated != known {
       throw refusal(.inconsistent, "\(stated) are stated, the weights have \(known)")

@@ -82,7 +82,7 @@ public struct LoadReport: Sendable {
   /// - Throws: `notFound` for a missing parameter, `mismatch` for a shape, `inconsistent` for the rest.
   public func check(
     mayMiss: (ExactName) -> Bool = { _ in false }, mayIgnore: (ExactName) -> Bool = { _ in false },
-    remedy: (Entry) -> String? = { $0.suggestion.map { "did you mean \(quoted($0.string))?" } }
+    remedy: (Entry) -> Wording? = { $0.suggestion.map { "did you mean \(quoted($0.string))?" } }
   ) throws(CheckpointError) {
     let refused = problems.filter { entry in
       switch entry.outcome {
@@ -108,7 +108,7 @@ public struct LoadReport: Sendable {
     throw CheckpointError(
       kind, CheckpointError.Site(),
       tensor: (first.outcome == .missing ? first.parameters : first.stored).first?.string,
-      problem, remedy: first.remedy ?? remedy(first))
+      problem, remedy: first.remedy.map { Wording($0) } ?? remedy(first))
   }
 }
 

@@ -34,11 +34,12 @@ extension ModelConfiguration {
     }
     guard let type = try reader.optionalString("model_type") else {
       guard let family = named ?? (classNames.isEmpty ? otherwise() : nil) else {
+        let example = "BertModel"
         throw reader.failure(
           .notFound, "model_type",
           "neither model_type nor architectures names the model"
             + (classNames.isEmpty ? ", and the weights do not show it" : ""),
-          remedy: "name its class, as with --architecture BertModel")
+          remedy: "name its class, as with \(remedy: .modelClass(example))")
       }
       return family
     }

@@ -118,7 +118,7 @@ extension RecognitionCandidate {
   ) -> CheckpointError {
     CheckpointError(
       .notFound, CheckpointError.Site(), tensor: name.string, explained.reason,
-      remedy: explained.remedy)
+      remedy: Wording(explained.remedy))
   }
 
   /// Why there are no word embeddings: a part of a checkpoint, or nothing that is known.

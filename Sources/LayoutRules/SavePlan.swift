@@ -114,7 +114,7 @@ public struct SavePlan: Sendable {
       throw CheckpointError(
         .unsupported, CheckpointError.Site(), tensor: loss.name.string,
         "layout \(layout.rawValue) does not hold \(part): \(loss.reason)",
-        remedy: "--allow-loss \(shellPattern(loss.name.string)) lets go of it")
+        remedy: "\(remedy: .acceptLoss(loss.name.string)) lets go of it")
     }
     self.graph = graph
     self.entries = entries

@@ -57,7 +57,7 @@ package struct SettingsReader {
 
   /// An error about a key.
   package func failure(
-    _ kind: FailureKind, _ key: ExactName, _ problem: String, remedy: String? = nil
+    _ kind: FailureKind, _ key: ExactName, _ problem: String, remedy: Wording? = nil
   ) -> CheckpointError {
     CheckpointError(
       kind, CheckpointError.Site(file: file, field: prefix + key.string), problem, remedy: remedy)

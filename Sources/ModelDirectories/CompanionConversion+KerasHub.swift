@@ -18,7 +18,7 @@ extension CompanionConversion {
     if let preprocessor = preset.preprocessor {
       plan.put("preprocessor.json", preprocessor, note: "of the same length as the positions")
     }
-    plan.remarks.notes += preset.assumptions.map { "assumed: " + $0 }
+    plan.remarks.note(preset.assumptions.map { "assumed: " + $0 })
     for loss in preset.losses { plan.remarks.omit(loss.setting, loss.reason) }
     plan.losses += preset.losses
     for name in ["generation_config.json", "chat_template.jinja"] where directory?[name] != nil {

@@ -56,7 +56,7 @@ struct CompanionConversion {
       CompanionFile(
         path: "config.json", content: .bytes(document.bytes),
         note: "written from the weights' sizes"))
-    plan.remarks.notes += document.assumptions.map { "assumed: " + $0 }
+    plan.remarks.note(document.assumptions.map { "assumed: " + $0 })
     for loss in document.losses { plan.remarks.omit(loss.setting, loss.reason) }
     plan.losses += document.losses
   }

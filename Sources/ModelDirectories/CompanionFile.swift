@@ -1,4 +1,4 @@
-package import CheckpointBytes
+public import CheckpointBytes
 public import Checkpoints
 public import LayoutRules
 
@@ -45,7 +45,7 @@ public struct CompanionPlan: Sendable {
   /// for.
   public var omissions: [Omission] { remarks.omissions }
   /// What was changed or assumed.
-  public var notes: [String] { remarks.notes }
+  public var notes: [Wording] { remarks.notes }
 
   /// Settings that the destination's framework computes with a constant of its own.
   public internal(set) var losses: [SettingLoss] = []
@@ -56,7 +56,7 @@ public struct CompanionPlan: Sendable {
   mutating func put(_ file: CompanionFile) {
     files.removeAll { $0.path == file.path }
     files.append(file)
-    if let note = file.note { remarks.note(file.path + ": " + note) }
+    if let note = file.note { remarks.note("\(file.path): \(note)") }
   }
 
   mutating func put(_ path: String, _ value: JSONValue, note: String) {
@@ -77,7 +77,7 @@ extension [SettingLoss] {
       throw CheckpointError(
         .unsupported, CheckpointError.Site(field: key.string),
         "outputs would differ: \(loss.setting) has no place in the layout \(layout.rawValue): \(loss.reason)",
-        remedy: "--allow-loss \(key.string) accepts that")
+        remedy: "\(remedy: .acceptSetting(key.string)) accepts that")
     }
   }
 }

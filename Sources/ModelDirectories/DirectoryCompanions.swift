@@ -90,7 +90,7 @@ public struct DirectoryCompanions: Sendable {
       return plan
     }
     let configuration = try known(for: layout, architecture.family, &plan)
-    if let configuration { plan.remarks.notes += try configuration.check(against: architecture) }
+    if let configuration { plan.remarks.note(try configuration.check(against: architecture)) }
     let job = CompanionConversion(
       directory: directory, configuration: configuration, architecture: architecture,
       attentionHeads: attentionHeads, limits: limits)

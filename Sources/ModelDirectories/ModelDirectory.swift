@@ -103,7 +103,7 @@ struct ModelDirectory: Sendable {
 
   private mutating func omit(_ relative: String, _ reason: String) {
     omissions.append(
-      Omission("file " + quoted(relative), reason))
+      Omission("file " + quoted(relative), Wording(reason)))
   }
 
   static let weightsReason = "weights or training state, which this conversion does not renew"

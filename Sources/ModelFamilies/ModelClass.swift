@@ -31,8 +31,9 @@ public struct ModelClass: Sendable {
     guard let found = ModelClass(named: first) else {
       throw reader.failure(
         .unsupported, "architectures", "no class \(quoted(first)) here",
-        remedy: "supported are Transformers' classes of "
-          + FamilyList.all.families.map(\.name).joined(separator: ", "))
+        remedy:
+          "supported are Transformers' classes of \(FamilyList.all.families.map(\.name).joined(separator: ", "))"
+      )
     }
     self = found
   }
@@ -42,7 +43,7 @@ public struct ModelClass: Sendable {
 
   /// What helps against a name that is none of these: the one that was meant, if it is as good as that one, else those of the
   /// family.
-  package static func remedy(for name: String, of family: ModelFamily) -> String {
+  package static func remedy(for name: String, of family: ModelFamily) -> Wording {
     let wanted = ExactName(name.lowercased())
     let near = names.map { (name: $0, distance: ExactName($0.lowercased()).distance(to: wanted)) }
       .min { $0.distance < $1.distance }

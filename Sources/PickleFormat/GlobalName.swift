@@ -27,11 +27,11 @@ public struct GlobalPolicy: Sendable {
   /// True if the result of a call that was not made may stand where a pickle calls something (`getattr(…)(…)`).
   public let allowsCallsOfObjects: Bool
   /// What the user can do where a global is refused.
-  public let remedy: String?
+  public let remedy: Wording?
 
   /// A policy that asks a function.
   public init(
-    allowsCallsOfObjects: Bool = false, remedy: String? = nil,
+    allowsCallsOfObjects: Bool = false, remedy: Wording? = nil,
     allows: @escaping @Sendable (GlobalName) -> Bool
   ) {
     isAllowed = allows

@@ -66,7 +66,7 @@ struct EmbedCommand: ToolCommand {
     } catch {
       // Whoever names the pooling does not need what cannot be read.
       guard pooling != nil, error.kind == .unsupported else { throw error }
-      console.writeNote("only --pooling and --normalize count: \(error)")
+      console.writeNote("only --pooling and --normalize count: \(error.toolLine)")
     }
     let source = try model.open(console, at: place)
     if let pooling { settings.pooling = [pooling.pooling] }

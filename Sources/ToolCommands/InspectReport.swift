@@ -59,7 +59,7 @@ struct InspectReport {
       } catch {
         // Another kind of model is none that names could tell better; a faulty file leaves the names.
         guard error.kind != .unsupported else { throw error }
-        unreadable = [error.description]
+        unreadable = [error.toolLine]
       }
       let found = try recognition.get().model(configuration: configuration)
       recognized = found
@@ -68,12 +68,12 @@ struct InspectReport {
         configurationNotes =
           try configuration?.check(against: found.architecture) ?? unreadable
       } catch {
-        configurationNotes = [error.description]
+        configurationNotes = [error.toolLine]
       }
     } catch {
       configurationNotes = unreadable
       // That nothing is known of the names is the rule for most checkpoints; contradictions are worth a line.
-      recognitionFailure = error.kind == .notFound ? nil : error.description
+      recognitionFailure = error.kind == .notFound ? nil : error.toolLine
     }
     model = recognized
     bound = recognized.flatMap { try? BoundModel(checkpoint.graph, as: $0) }
@@ -84,7 +84,7 @@ struct InspectReport {
         try bound.report.check()
         whole = try bound.settled()
       } catch {
-        failure = error.description
+        failure = error.toolLine
       }
     }
     bindingFailure = failure

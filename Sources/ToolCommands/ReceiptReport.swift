@@ -37,8 +37,9 @@ struct ReceiptReport {
       "renamed", receipt.renamed.map { singleLine("\($0.from) → \($0.to)") })
     lines += ReceiptReport.list("cast", casts)
     lines += ReceiptReport.list(
-      "left out", receipt.omissions.map { singleLine("\($0.item): \($0.reason)", limit: 400) })
-    lines += ReceiptReport.list("note", receipt.notes.map { singleLine($0, limit: 400) })
+      "left out",
+      receipt.omissions.map { singleLine("\($0.item): \($0.reason.toolText)", limit: 400) })
+    lines += ReceiptReport.list("note", receipt.notes.map { singleLine($0.toolText, limit: 400) })
     lines += ReceiptReport.list(
       isDryRun ? "to write" : "written",
       receipt.files.map { file in
@@ -139,10 +140,10 @@ struct ReceiptReport {
           receipt.omissions.map { omission in
             .object([
               JSONValue.Member("item", .string(omission.item)),
-              JSONValue.Member("reason", .string(omission.reason)),
+              JSONValue.Member("reason", .string(omission.reason.toolText)),
             ])
           })),
-      JSONValue.Member("notes", .array(receipt.notes.map { .string($0) })),
+      JSONValue.Member("notes", .array(receipt.notes.map { .string($0.toolText) })),
       JSONValue.Member("verified", verified),
       JSONValue.Member("forward", forwardJSON),
       JSONValue.Member("seconds", .double(receipt.seconds)),

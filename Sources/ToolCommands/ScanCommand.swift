@@ -55,7 +55,7 @@ struct ScanReport {
       lines.append("  allowed: " + names.map { singleLine($0.string) }.joined(separator: ", "))
     }
     for problem in scan.problems {
-      lines.append("  \(ScanReport.heading(of: problem)): \(problem)")
+      lines.append("  \(ScanReport.heading(of: problem)): \(problem.toolLine)")
     }
     switch scan.verdict {
     case .allowed: lines.append("verdict: nothing but data")
@@ -111,7 +111,7 @@ struct ScanReport {
             ])
           })),
       JSONValue.Member(
-        "problems", .array(scan.problems.map { .string($0.description) })),
+        "problems", .array(scan.problems.map { .string($0.toolLine) })),
     ])
   }
 }

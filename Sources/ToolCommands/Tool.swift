@@ -20,7 +20,7 @@ public enum Tool {
       try Console.checkOutput()
     } catch {
       code = ToolExit(error.kind).rawValue
-      Console.process.writeError("weighbridge: \(error)\n")
+      Console.process.writeError("weighbridge: \(error.toolLine)\n")
     }
     withExtendedLifetime(sources) {}
     exit(code)
@@ -38,7 +38,7 @@ public enum Tool {
       try other.run()
       return ToolExit.done.rawValue
     } catch let error as CheckpointError {
-      console.writeError("weighbridge: \(error)\n")
+      console.writeError("weighbridge: \(error.toolLine)\n")
       return ToolExit(error.kind).rawValue
     } catch {
       let text = WeighbridgeCommand.fullMessage(for: error)

@@ -50,9 +50,8 @@ enum AllowedGlobals {
   static func role(of global: GlobalName) -> GlobalRole? { table[global] }
 
   /// The way out where a global is refused.
-  static let remedy =
-    "--inert opens the file without running anything and keeps such objects as names; scan lists "
-    + "what it names"
+  static let remedy: Wording =
+    "\(remedy: .keepUnknownObjects) opens the file without running anything and keeps such objects as names; \(remedy: .scan) lists what it names"
 
   /// The policy for pickles of checkpoints.
   static let policy = GlobalPolicy(remedy: remedy) { table[$0] != nil }

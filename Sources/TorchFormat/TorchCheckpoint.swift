@@ -61,7 +61,7 @@ public struct TorchCheckpoint: Sendable {
     guard inert || !tensors.isEmpty || !specialTensors.isEmpty || tree.isEmptyContainer else {
       throw CheckpointError(
         .notFound, content.resolver.site, "the file holds no tensors",
-        remedy: "--inert shows what else it holds")
+        remedy: "\(remedy: .keepUnknownObjects) shows what else it holds")
     }
   }
 }

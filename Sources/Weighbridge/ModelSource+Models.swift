@@ -70,11 +70,11 @@ extension ModelSource {
     guard case .likely(let reason) = model.certainty else {
       return head.className(in: settings.family)
     }
+    let name = model.architecture.head.className(in: settings.family) ?? "BertModel"
     throw CheckpointError(
       .notFound, file: configurationFile, field: "architectures",
       "the configuration names no class, and the weights leave a choice: \(reason)",
-      remedy: "name the class, as with --architecture "
-        + (model.architecture.head.className(in: settings.family) ?? "BertModel"))
+      remedy: "name the class, as with \(remedy: .modelClass(name))")
   }
 
   /// Loads a model of a class.

@@ -64,7 +64,7 @@ public struct ModelSource: Sendable {
         .notFound, file: configurationFile,
         "the settings of the model are not there, and weights alone do not run",
         remedy:
-          "put the model's config.json there, or `weighbridge convert` the weights to a directory, which writes one"
+          "put the model's config.json there, or \(remedy: .convert) the weights to a directory, which writes one"
       )
     }
     try self.init(

@@ -34,8 +34,7 @@ package struct SentenceDirectory {
       guard let kind = Kind(type: type) else {
         throw modules.failure(
           .unsupported, "[\(place)].type", "a module of type \(quoted(type))",
-          remedy: "supported are "
-            + Kind.allCases.map(\.rawValue).joined(separator: ", "))
+          remedy: "supported are \(Kind.allCases.map(\.rawValue).joined(separator: ", "))")
       }
       guard kind.mayStand(at: place) else {
         throw modules.failure(
@@ -145,7 +144,7 @@ package struct SentenceDirectory {
       guard let pooling = Pooling(rawValue: name) else {
         throw file.failure(
           .unsupported, key, "there is no \(quoted(name)) here",
-          remedy: "there are " + Pooling.allCases.map(\.rawValue).joined(separator: ", "))
+          remedy: "there are \(Pooling.allCases.map(\.rawValue).joined(separator: ", "))")
       }
       return pooling
     }

@@ -54,8 +54,9 @@ extension SentenceLayer {
     }
     throw file.failure(
       .unsupported, key, "there is no \(quoted(path)) here",
-      remedy: "there are " + activations.keys.sorted().joined(separator: ", ")
-        + " of torch.nn, with their defaults")
+      remedy:
+        "there are \(activations.keys.sorted().joined(separator: ", ")) of torch.nn, with their defaults"
+    )
   }
 
   /// Modules of `torch.nn` (2.13) with their defaults.

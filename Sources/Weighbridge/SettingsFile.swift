@@ -46,7 +46,7 @@ struct SettingsFile {
 
   /// An error about a key.
   func failure(
-    _ kind: FailureKind, _ field: String?, _ problem: String, remedy: String? = nil
+    _ kind: FailureKind, _ field: String?, _ problem: String, remedy: Wording? = nil
   ) -> CheckpointError {
     CheckpointError(kind, file: path, field: field, problem, remedy: remedy)
   }

@@ -61,7 +61,7 @@ import Testing
     #expect(singleLine("exactly twelve".dropLast(2).description, limit: 12) == "exactly twel")
     #expect(singleLine(name).unicodeScalars.count == 201)
     let error = CheckpointError(
-      .malformed, file: name, member: name, tensor: name, name, remedy: name)
+      .malformed, file: name, member: name, tensor: name, name, remedy: Wording(name))
     #expect(error.description.unicodeScalars.count < 2000)
   }
 

@@ -88,8 +88,8 @@ struct ConversionPlanTests {
     #expect(receipt.tensorCount == 3)
     #expect(
       Set(receipt.omissions.map { "\($0.item): \($0.reason)" }) == [
-        "tensor 'body.first.bias': matches --exclude *.bias",
-        "tensor 'head.weight': matches no --include",
+        "tensor 'body.first.bias': matches ConversionOptions.exclude *.bias",
+        "tensor 'head.weight': matches no ConversionOptions.include",
       ])
     // The other name of the weight that was left out keeps it, and is no tie any more.
     #expect(receipt.ties.isEmpty)
@@ -208,7 +208,7 @@ struct ConversionPlanTests {
   func superseded() throws {
     let index = try directory.write(Array("{}".utf8), as: "a.safetensors.index.json")
     let receipt = try plan(to: "a.safetensors") { $0.replacesExisting = true }.run()
-    #expect(receipt.notes.contains { $0.contains("removed \(index)") })
+    #expect(receipt.notes.contains { $0.description.contains("removed \(index)") })
     #expect(try Directory.names(in: directory.path) == ["a.safetensors"])
   }
 

@@ -84,6 +84,6 @@ import Testing
     let file = try SourceFile(path: target.file("config.json"))
     let written = try JSONValue(parsing: file.bytes(at: 0, count: file.size), context: "")
     #expect(written["dtype"]?.string == "float16")
-    #expect(receipt.notes.contains { $0.hasPrefix("config.json: ") })
+    #expect(receipt.notes.contains { $0.description.hasPrefix("config.json: ") })
   }
 }

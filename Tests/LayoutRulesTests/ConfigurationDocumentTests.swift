@@ -21,7 +21,7 @@ import Testing
     let error = try #require(
       failure { _ = try ConfigurationDocument.transformers(for: model(hidden: 24)) })
     #expect(error == CheckpointError(.notFound, .init(field: "attention heads"), ""))
-    #expect(error.remedy?.contains("--attention-heads") == true)
+    #expect(error.remedy?.remedies == [.attentionHeads])
     for heads in [0, -3, 5] {
       let wrong = failure {
         _ = try ConfigurationDocument.transformers(for: model(hidden: 24), attentionHeads: heads)

@@ -207,7 +207,7 @@ import Testing
         for: .kerasHub, of: model("bert"), attentionHeads: 3)
       #expect(plan.files.map(\.path) == ["config.json", "metadata.json", "task.json"])
       let omission = plan.omissions.first { $0.item == "the tokenizer" }
-      #expect(omission?.reason.contains(field) == true, "\(field): \(plan.omissions)")
+      #expect(omission?.reason.description.contains(field) == true, "\(field): \(plan.omissions)")
     }
   }
 
@@ -241,7 +241,7 @@ import Testing
     let plan = try DirectoryCompanions(empty.path).plan(
       for: .transformers, of: model("gpt2"), attentionHeads: 3)
     #expect(try json("config.json", plan)["n_head"]?.integer == 3)
-    #expect(plan.notes.contains { $0.hasPrefix("assumed: ") })
+    #expect(plan.notes.contains { $0.description.hasPrefix("assumed: ") })
     do {
       _ = try DirectoryCompanions(empty.path).plan(
         for: .transformers, of: model("gpt2", heads: nil))

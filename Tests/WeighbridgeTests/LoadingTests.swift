@@ -153,8 +153,8 @@ struct LoadingTests {
         _ = try loadLanguageModel(from: directory, class: name)
       }
       #expect(error?.kind == .unsupported && error?.site.field == "architecture")
-      #expect(error?.remedy?.hasPrefix(remedy) == true, "\(error?.remedy ?? "")")
-      #expect(error?.remedy?.contains("GPT2") == false)
+      #expect(error?.remedy?.description.hasPrefix(remedy) == true, "\(error?.remedy ?? "")")
+      #expect(error?.remedy?.description.contains("GPT2") == false)
     }
   }
 
