@@ -113,27 +113,63 @@ struct AddedVocabulary: Sendable {
     }
   }
 
-  /// Cuts out the tokens that are looked for in the text as it is, or else those looked for in the normalized text.
-  func extract(from text: inout PieceText, normalized: Bool, splitsSpecial: Bool) {
-    let trie = normalized ? normalizedTrie : plainTrie
-    guard !trie.isEmpty else { return }
+  /// True if no token has to be looked for in normalized text.
+  var hasNoNormalized: Bool { normalizedTrie.isEmpty }
+
+  /// Cuts out the tokens that are looked for in normalized text.
+  func extractNormalized(from text: inout PieceText, splitsSpecial: Bool) {
+    guard !normalizedTrie.isEmpty else { return }
     text.split { source, pieces in
-      find(trie, in: source, splitsSpecial: splitsSpecial, &pieces)
+      find(normalizedTrie, in: source, source.indices, splitsSpecial: splitsSpecial) {
+        pieces.append($0, addedToken: $1)
+      }
     }
+  }
+
+  /// Covers a text with the tokens that are looked for in it as it stands, and what lies between. Where text is not
+  /// normalized, those that are looked for in normalized text are looked for in what is left.
+  func parts(
+    of text: TextBytes, isNormalized: Bool, splitsSpecial: Bool, into parts: inout [TextPart]
+  ) {
+    parts.removeAll(keepingCapacity: true)
+    guard text.count > 0 else { return }
+    parts.append(TextPart(range: 0..<text.count))
+    cut(&parts, of: text, at: plainTrie, splitsSpecial: splitsSpecial)
+    if isNormalized { cut(&parts, of: text, at: normalizedTrie, splitsSpecial: splitsSpecial) }
+  }
+
+  private func cut(
+    _ parts: inout [TextPart], of text: TextBytes, at trie: ScalarTrie, splitsSpecial: Bool
+  ) {
+    guard !trie.isEmpty, text.position(ofAny: trie.firstBytes, from: 0) < text.count else { return }
+    var result: [TextPart] = []
+    for part in parts {
+      guard part.addedToken == nil else {
+        result.append(part)
+        continue
+      }
+      find(trie, in: text, part.range, splitsSpecial: splitsSpecial) {
+        result.append(TextPart(range: $0, addedToken: $1))
+      }
+    }
+    parts = result
   }
 
   /// Covers a text with the tokens found in it, leftmost longest, and what lies between.
   private func find(
-    _ trie: ScalarTrie, in text: ArraySlice<AlignedScalar>, splitsSpecial: Bool,
-    _ pieces: inout [PieceText.Piece]
+    _ trie: ScalarTrie, in text: some ScalarText, _ bounds: Range<Int>, splitsSpecial: Bool,
+    _ append: (Range<Int>, UInt32?) -> Void
   ) {
-    var done = text.startIndex
-    var position = text.startIndex
-    while position < text.endIndex {
-      guard trie.mayBegin(with: text[position].value),
-        let match = trie.longestMatch(in: text, from: position, at: ScalarTrie.root)
+    var done = bounds.lowerBound
+    var position = bounds.lowerBound
+    while true {
+      position = text.position(ofAny: trie.firstBytes, from: position)
+      guard position < bounds.upperBound else { break }
+      guard trie.mayBegin(with: text.scalar(at: position)),
+        let match = trie.longestMatch(
+          in: text, from: position, to: bounds.upperBound, at: ScalarTrie.root)
       else {
-        position += 1
+        position = text.position(after: position)
         continue
       }
       var range = position..<match.end
@@ -141,33 +177,50 @@ struct AddedVocabulary: Sendable {
       position = match.end
       let entry = entries[Int(match.index)]
       if splitsSpecial, isSpecial(entry.token.content) { continue }
-      if entry.token.isSingleWord, !standsAlone(range, in: text) { continue }
+      if entry.token.isSingleWord, !Self.standsAlone(range, in: text, bounds) { continue }
       if entry.token.stripsLeft {
-        let start = text[..<range.lowerBound].lastIndex { !Self.isSpace($0) }.map { $0 + 1 }
-        let lower = max(start ?? text.startIndex, done)
+        var lower = range.lowerBound
+        while lower > done, Self.isSpace(text.scalar(at: text.position(before: lower))) {
+          lower = text.position(before: lower)
+        }
         // The token before may have taken this one along as white space.
+        lower = max(lower, done)
         guard lower < range.upperBound else { continue }
         range = lower..<range.upperBound
       }
       if entry.token.stripsRight {
-        let end = text[range.upperBound...].firstIndex { !Self.isSpace($0) }
-        range = range.lowerBound..<(end ?? text.endIndex)
+        var upper = range.upperBound
+        while upper < bounds.upperBound, Self.isSpace(text.scalar(at: upper)) {
+          upper = text.position(after: upper)
+        }
+        range = range.lowerBound..<upper
       }
-      if done < range.lowerBound { pieces.append(done..<range.lowerBound) }
-      pieces.append(range, addedToken: entry.id)
+      if done < range.lowerBound { append(done..<range.lowerBound, nil) }
+      if !range.isEmpty { append(range, entry.id) }
       done = range.upperBound
     }
-    if done < text.endIndex { pieces.append(done..<text.endIndex) }
+    if done < bounds.upperBound { append(done..<bounds.upperBound, nil) }
   }
 
-  private func standsAlone(_ range: Range<Int>, in text: ArraySlice<AlignedScalar>) -> Bool {
-    func isWord(_ index: Int) -> Bool {
-      text.indices.contains(index) && ScalarClasses.of(text[index].value).contains(.word)
+  private static func standsAlone(
+    _ range: Range<Int>, in text: some ScalarText, _ bounds: Range<Int>
+  ) -> Bool {
+    func isWord(_ position: Int) -> Bool {
+      ScalarClasses.of(text.scalar(at: position)).contains(.word)
     }
-    return !isWord(range.lowerBound - 1) && !isWord(range.upperBound)
+    return
+      (range.lowerBound == bounds.lowerBound
+      || !isWord(text.position(before: range.lowerBound)))
+      && (range.upperBound == bounds.upperBound || !isWord(range.upperBound))
   }
 
-  private static func isSpace(_ scalar: AlignedScalar) -> Bool {
-    ScalarClasses.of(scalar.value).contains(.whitespace)
+  private static func isSpace(_ scalar: UInt32) -> Bool {
+    ScalarClasses.of(scalar).contains(.whitespace)
   }
+}
+
+/// A part of a text in bytes, and its added token's id if it is one.
+struct TextPart: Sendable {
+  var range: Range<Int>
+  var addedToken: UInt32?
 }

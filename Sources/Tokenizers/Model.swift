@@ -30,6 +30,8 @@ enum Model: Sendable {
 
 /// What all kinds of models do. They are classes, so that a word costs no counting of references to what they hold.
 protocol WordTokenizing: AnyObject, Sendable {
+  var vocabulary: Vocabulary { get }
+
   /// The index of the token that stands in encodings as the text that it covers, if there is such a token.
   var indexWrittenAsText: UInt32? { get }
 
@@ -55,6 +57,37 @@ extension WordTokenizing {
 
 /// What tokenizing keeps between words and between texts: buffers, and the words it has seen.
 struct Workspace: Sendable {
+  /// Of longer texts no memory is kept.
+  private static let greatestKeptByteCount = 1 << 20
+
+  /// The text, and its parts.
+  var text = TextBytes()
+  var textParts: [TextPart] = []
+  /// The chunks of a window of the text, the tokens of one, and those of all that are known.
+  var chunks = TextChunks()
+  var pieces = PieceText()
+  var chunk: [ChunkToken] = []
+  var chunkWordCount: UInt32 = 0
+  var known = ChunkCache()
+
+  /// Gives back what a long text has taken.
+  mutating func releaseLarge() {
+    guard text.count > Self.greatestKeptByteCount else { return }
+    text = TextBytes()
+    textParts = []
+    pieces = PieceText()
+    chunk = []
+    found = []
+    symbols = SymbolBuffer()
+  }
+
+  /// Takes the memory for chunks, which is to be given back.
+  mutating func takeChunks() -> TextChunks {
+    var taken = TextChunks()
+    swap(&taken, &chunks)
+    return taken
+  }
+
   var words = WordCache()
   var symbols = SymbolBuffer()
   var parts: [WordPart] = []

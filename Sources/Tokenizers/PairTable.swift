@@ -3,8 +3,13 @@
 /// Open addressing with linear probing. Keys are mixed with a number that differs from table to table, so that no file can
 /// be written to collide.
 struct PairTable<Value: Sendable>: Sendable {
-  private var keys: [UInt64]
-  private var values: [Value]
+  /// A key beside its value, so that both are read at once.
+  private struct Slot: Sendable {
+    var key: UInt64
+    var value: Value
+  }
+
+  private var slots: [Slot]
   private var shift: Int
   private(set) var count = 0
   private let seed = UInt64.random(in: .min ... .max)
@@ -17,8 +22,7 @@ struct PairTable<Value: Sendable>: Sendable {
   init(filler: Value, minimumCapacity: Int = 16) {
     let bits = max(5, Int.bitWidth - max(1, minimumCapacity).leadingZeroBitCount + 1)
     shift = 64 - bits
-    keys = Array(repeating: Self.empty, count: 1 << bits)
-    values = Array(repeating: filler, count: 1 << bits)
+    slots = Array(repeating: Slot(key: Self.empty, value: filler), count: 1 << bits)
     self.filler = filler
   }
 
@@ -32,8 +36,8 @@ struct PairTable<Value: Sendable>: Sendable {
     var mixed = (key ^ seed) &* 0x9E37_79B9_7F4A_7C15
     mixed ^= mixed >> 32
     var slot = Int(truncatingIfNeeded: (mixed &* 0xD6E8_FEB8_6659_FD93) >> UInt64(shift))
-    let mask = keys.count - 1
-    while keys[slot] != key, keys[slot] != Self.empty { slot = (slot + 1) & mask }
+    let mask = slots.count - 1
+    while slots[slot].key != key, slots[slot].key != Self.empty { slot = (slot + 1) & mask }
     return slot
   }
 
@@ -41,34 +45,28 @@ struct PairTable<Value: Sendable>: Sendable {
   @inline(__always)
   subscript(first: UInt32, second: UInt32) -> Value? {
     let slot = slot(of: Self.key(first, second))
-    return keys[slot] == Self.empty ? nil : values[slot]
+    return slots[slot].key == Self.empty ? nil : slots[slot].value
   }
 
   /// Sets the value of a pair.
   mutating func set(_ first: UInt32, _ second: UInt32, _ value: Value) {
     let key = Self.key(first, second)
     var place = slot(of: key)
-    if keys[place] == Self.empty {
-      if (count + 1) * 2 > keys.count {
+    if slots[place].key == Self.empty {
+      if (count + 1) * 2 > slots.count {
         grow()
         place = slot(of: key)
       }
-      keys[place] = key
+      slots[place].key = key
       count += 1
     }
-    values[place] = value
+    slots[place].value = value
   }
 
   private mutating func grow() {
-    let oldKeys = keys
-    let oldValues = values
+    let old = slots
     shift -= 1
-    keys = Array(repeating: Self.empty, count: oldKeys.count * 2)
-    values = Array(repeating: filler, count: oldKeys.count * 2)
-    for (key, value) in zip(oldKeys, oldValues) where key != Self.empty {
-      let place = slot(of: key)
-      keys[place] = key
-      values[place] = value
-    }
+    slots = Array(repeating: Slot(key: Self.empty, value: filler), count: old.count * 2)
+    for entry in old where entry.key != Self.empty { slots[slot(of: entry.key)] = entry }
   }
 }

@@ -11,45 +11,78 @@ struct PieceText: Sendable {
   private(set) var scalars: [AlignedScalar]
   /// The pieces; none is empty.
   private(set) var pieces: [Piece]
+  /// Memory of the last rewriting or cutting, for the next.
+  private var spare = Rewriting()
 
   /// A text in one piece.
   init(_ text: String) {
-    scalars = Array(text)
-    pieces = scalars.isEmpty ? [] : [Piece(range: 0..<scalars.count)]
+    let bytes = TextBytes(text)
+    self.init(bytes, bytes.count == 0 ? [] : [TextPart(range: 0..<bytes.count)])
+  }
+
+  /// Parts of a text, none of them empty. Positions are counted from the first of them.
+  init(_ text: TextBytes, _ parts: [TextPart]) {
+    self.init()
+    scalars.reserveCapacity(parts.reduce(0) { $0 + $1.range.count })
+    for part in parts { append(part, of: text) }
+  }
+
+  /// No text.
+  init() {
+    scalars = []
+    pieces = []
+  }
+
+  /// Takes a part of a text instead, in the memory that is there.
+  mutating func replace(by range: Range<Int>, of text: TextBytes) {
+    scalars.removeAll(keepingCapacity: true)
+    pieces.removeAll(keepingCapacity: true)
+    append(TextPart(range: range), of: text)
+  }
+
+  private mutating func append(_ part: TextPart, of text: TextBytes) {
+    let start = scalars.count
+    var position = UInt32(truncatingIfNeeded: start)
+    var byte = part.range.lowerBound
+    while byte < part.range.upperBound {
+      scalars.append(
+        AlignedScalar(value: text.scalar(at: byte), start: position, end: position &+ 1))
+      position &+= 1
+      byte = text.position(after: byte)
+    }
+    pieces.append(start..<scalars.count, addedToken: part.addedToken)
   }
 
   /// Cuts every piece that is no added token: `cut` gets its scalars and appends its parts, in order; what it leaves out
   /// is dropped.
   mutating func split(_ cut: (ArraySlice<AlignedScalar>, inout [Piece]) -> Void) {
-    var result: [Piece] = []
-    result.reserveCapacity(pieces.count)
+    spare.pieces.removeAll(keepingCapacity: true)
     for piece in pieces {
       guard piece.addedToken == nil else {
-        result.append(piece)
+        spare.pieces.append(piece)
         continue
       }
-      cut(scalars[piece.range], &result)
+      cut(scalars[piece.range], &spare.pieces)
     }
-    pieces = result
+    swap(&pieces, &spare.pieces)
   }
 
   /// Rewrites every piece that is no added token: `rewrite` appends what it becomes, and may cut it by the way.
   mutating func rewrite(
     _ rewrite: (ArraySlice<AlignedScalar>, inout Rewriting) -> Void
   ) {
-    var result = Rewriting()
-    result.scalars.reserveCapacity(scalars.count + scalars.count / 4 + 8)
-    result.pieces.reserveCapacity(pieces.count)
+    spare.removeAll()
+    spare.scalars.reserveCapacity(scalars.count + scalars.count / 4 + 8)
     for piece in pieces {
       if piece.addedToken != nil {
-        result.scalars += scalars[piece.range]
+        spare.scalars += scalars[piece.range]
       } else {
-        rewrite(scalars[piece.range], &result)
+        rewrite(scalars[piece.range], &spare)
       }
-      result.endPiece(addedToken: piece.addedToken)
+      spare.endPiece(addedToken: piece.addedToken)
     }
-    scalars = result.scalars
-    pieces = result.pieces
+    swap(&scalars, &spare.scalars)
+    swap(&pieces, &spare.pieces)
   }
 
   /// A text that is being written.
@@ -58,6 +91,12 @@ struct PieceText: Sendable {
     var scalars: [AlignedScalar] = []
     fileprivate(set) var pieces: [Piece] = []
     private var start = 0
+
+    fileprivate mutating func removeAll() {
+      scalars.removeAll(keepingCapacity: true)
+      pieces.removeAll(keepingCapacity: true)
+      start = 0
+    }
 
     /// Makes a piece of the scalars since the last one.
     mutating func endPiece(addedToken: UInt32? = nil) {

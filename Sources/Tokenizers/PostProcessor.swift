@@ -130,19 +130,27 @@ struct OffsetTrimming: Sendable {
 
   private func trim(_ encoding: inout Encoding) {
     for index in encoding.offsets.indices {
-      let text = encoding.tokens[index].unicodeScalars
-      var leading = text.prefix(while: Self.isSpace).count
-      let trailing = text.reversed().prefix(while: Self.isSpace).count
-      guard leading > 0 || trailing > 0 else { continue }
-      var start = encoding.offsets[index].lowerBound
-      var end = encoding.offsets[index].upperBound
-      if leading > 0 {
-        if addsPrefixSpace, leading == 1, index == 0 || start == 0 { leading = 0 }
-        start = min(start + leading, end)
-      }
-      if trailing > 0, end >= trailing { end = max(end - trailing, start) }
-      encoding.offsets[index] = start..<end
+      let range = encoding.offsets[index]
+      encoding.offsets[index] = trimmed(range, encoding.tokens[index], isFirst: index == 0)
     }
+  }
+
+  /// The offsets of a token without its white space.
+  func trimmed<Position: FixedWidthInteger>(
+    _ range: Range<Position>, _ token: String, isFirst: Bool
+  ) -> Range<Position> {
+    let text = token.unicodeScalars
+    var leading = text.prefix(while: Self.isSpace).count
+    let trailing = text.reversed().prefix(while: Self.isSpace).count
+    guard leading > 0 || trailing > 0 else { return range }
+    var start = Int(range.lowerBound)
+    var end = Int(range.upperBound)
+    if leading > 0 {
+      if addsPrefixSpace, leading == 1, isFirst || start == 0 { leading = 0 }
+      start = min(start + leading, end)
+    }
+    if trailing > 0, end >= trailing { end = max(end - trailing, start) }
+    return Position(truncatingIfNeeded: start)..<Position(truncatingIfNeeded: end)
   }
 
   private static func isSpace(_ scalar: Unicode.Scalar) -> Bool {

@@ -104,15 +104,21 @@ enum GPT2Words {
   }
 
   private static func endOfContraction(in text: ArraySlice<AlignedScalar>, from start: Int) -> Int {
-    func letter(_ offset: Int) -> UInt32 {
-      start + offset < text.endIndex ? text[start + offset].value : 0
-    }
+    start
+      + contractionLength { offset in
+        start + offset < text.endIndex ? text[start + offset].value : 0
+      }
+  }
+
+  /// How long the contraction is that begins with an apostrophe; 0 if none does.
+  @inline(__always)
+  static func contractionLength(_ letter: (Int) -> UInt32) -> Int {
     switch letter(1) {
-    case 0x73, 0x74, 0x6D, 0x64: return start + 2  // 's 't 'm 'd
-    case 0x72 where letter(2) == 0x65: return start + 3  // 're
-    case 0x76 where letter(2) == 0x65: return start + 3  // 've
-    case 0x6C where letter(2) == 0x6C: return start + 3  // 'll
-    default: return start
+    case 0x73, 0x74, 0x6D, 0x64: 2  // 's 't 'm 'd
+    case 0x72 where letter(2) == 0x65: 3  // 're
+    case 0x76 where letter(2) == 0x65: 3  // 've
+    case 0x6C where letter(2) == 0x6C: 3  // 'll
+    default: 0
     }
   }
 }

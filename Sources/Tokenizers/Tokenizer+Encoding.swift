@@ -88,35 +88,55 @@ extension Tokenizer {
     let padding = try options.padding.map { (padding) throws(CheckpointError) in
       try fillingIn(padding)
     }
-    let size = 32
-    let count = (inputs.count + size - 1) / size
-    let results = Mutex<[Int: Result<[Encoding], CheckpointError>]>([:])
-    DispatchQueue.concurrentPerform(iterations: count) { index in
-      var workspace = workspaces.take()
-      var encodings: [Encoding] = []
-      var failure: CheckpointError?
-      for input in inputs[index * size..<min(inputs.count, (index + 1) * size)] {
-        do throws(CheckpointError) {
-          encodings.append(try encode(input, options: options, workspace: &workspace))
-        } catch {
-          failure = error
-          break
-        }
+    let parts = try inParallel(inputs) { (inputs, workspace) throws(CheckpointError) in
+      try inputs.map { (input) throws(CheckpointError) in
+        try self.encode(input, options: options, workspace: &workspace)
       }
-      let result =
-        failure.map { Result<[Encoding], CheckpointError>.failure($0) }
-        ?? .success(encodings)
-      results.withLock { $0[index] = result }
-      workspaces.giveBack(workspace)
     }
-    var encodings: [Encoding] = []
-    encodings.reserveCapacity(inputs.count)
-    let finished = results.withLock { $0 }
-    for index in 0..<count {
-      if let result = finished[index] { encodings += try result.get() }
-    }
+    var encodings = Array(parts.joined())
     padding?.apply(to: &encodings)
     return encodings
+  }
+
+  /// Does parts of the inputs at the same time, each of them some tens of kilobytes. The answers come in order.
+  ///
+  /// - Throws: the error of the first part that has one.
+  func inParallel<Part: Sendable>(
+    _ inputs: [TokenizerInput],
+    _ work: @Sendable (ArraySlice<TokenizerInput>, inout Workspace) throws(CheckpointError) -> Part
+  ) throws(CheckpointError) -> [Part] {
+    let ranges = Self.ranges(of: inputs)
+    let results = Mutex<[Int: Result<Part, CheckpointError>]>([:])
+    DispatchQueue.concurrentPerform(iterations: ranges.count) { index in
+      var workspace = workspaces.take()
+      let result = Result { () throws(CheckpointError) in
+        try work(inputs[ranges[index]], &workspace)
+      }
+      workspaces.giveBack(workspace)
+      results.withLock { $0[index] = result }
+    }
+    let finished = results.withLock { $0 }
+    var parts: [Part] = []
+    for index in ranges.indices {
+      if let result = finished[index] { parts.append(try result.get()) }
+    }
+    return parts
+  }
+
+  /// Neighbouring inputs that are worth a thread's while.
+  private static func ranges(of inputs: [TokenizerInput]) -> [Range<Int>] {
+    var ranges: [Range<Int>] = []
+    var start = 0
+    var byteCount = 0
+    for (place, input) in inputs.enumerated() {
+      byteCount += input.text.utf8.count + (input.pair?.utf8.count ?? 0)
+      guard byteCount > 1 << 16 || place - start >= 1 << 10 else { continue }
+      ranges.append(start..<place + 1)
+      start = place + 1
+      byteCount = 0
+    }
+    if start < inputs.count { ranges.append(start..<inputs.count) }
+    return ranges
   }
 
   /// Padding with its token known.
@@ -147,7 +167,7 @@ extension Tokenizer {
     return FilledPadding(padding: padding, id: id, token: token)
   }
 
-  private func encode(
+  func encode(
     _ input: TokenizerInput, options: EncodingOptions, workspace: inout Workspace
   ) throws(CheckpointError) -> Encoding {
     let splits = options.splitsSpecialTokens ?? splitsSpecialTokens
@@ -193,108 +213,28 @@ extension Tokenizer {
   private func tokens(
     of text: String, _ typeID: Int, splitsSpecial: Bool, workspace: inout Workspace
   ) throws(CheckpointError) -> Encoding {
-    guard text.utf8.count <= Self.greatestTextByteCount else {
-      throw CheckpointError(
-        .limitExceeded, file: file, field: "text",
-        "has \(text.utf8.count) bytes, the limit is \(Self.greatestTextByteCount)")
-    }
-    var pieces = PieceText(text)
-    added.extract(from: &pieces, normalized: false, splitsSpecial: splitsSpecial)
-    if let normalizer = parts.normalizer {
-      pieces.rewrite { normalizer.append($0, to: &$1.scalars) }
-    }
-    added.extract(from: &pieces, normalized: true, splitsSpecial: splitsSpecial)
-    parts.preTokenizer?.apply(to: &pieces)
-
-    do throws(ModelFailure) {
-      var encoding: Encoding
-      switch parts.model {
-      case .wordPiece(let model):
-        encoding = try tokens(of: pieces, model, model.vocabulary, workspace: &workspace)
-      case .bytePair(let model):
-        encoding = try tokens(of: pieces, model, model.vocabulary, workspace: &workspace)
-      case .unigram(let model):
-        encoding = try tokens(of: pieces, model, model.vocabulary, workspace: &workspace)
-      }
-      encoding.fillUp(typeID: typeID)
-      return encoding
-    } catch {
-      throw error.located(file: file)
-    }
-  }
-
-  private func tokens<Model: WordTokenizing>(
-    of text: PieceText, _ model: Model, _ vocabulary: Vocabulary, workspace: inout Workspace
-  ) throws(ModelFailure) -> Encoding {
-    let ids = vocabulary.ids
-    let texts = vocabulary.texts
-    let writtenAsText = model.indexWrittenAsText
-    var encoding = Encoding()
-    encoding.reserveCapacity(text.pieces.count * 5 / 4 + 2)
-    for (word, piece) in text.pieces.enumerated() {
-      let scalars = text.scalars[piece.range]
-      if let id = piece.addedToken {
-        encoding.append(Int(id), scalars.text, Self.offsets(of: scalars), word: word)
-        continue
-      }
-      try model.tokenize(scalars, in: &workspace)
-      for token in workspace.found {
-        let covered = scalars[token.range]
-        let text = token.index == writtenAsText ? covered.text : texts[Int(token.index)]
-        encoding.append(
-          Int(ids[Int(token.index)]), text, Self.offsets(of: covered), word: word)
-      }
-    }
-    return encoding
-  }
-
-  /// The part of the original text that scalars stand for.
-  private static func offsets(of scalars: ArraySlice<AlignedScalar>) -> Range<Int> {
-    guard let first = scalars.first, let last = scalars.last else { return 0..<0 }
-    return Int(first.start)..<Int(max(first.start, last.end))
+    var sink = PlacedSink()
+    try findTokens(of: text, splitsSpecial: splitsSpecial, workspace: &workspace, into: &sink)
+    return Encoding(sink, parts.model.vocabulary, typeID: typeID)
   }
 }
 
 extension Encoding {
-  fileprivate mutating func reserveCapacity(_ count: Int) {
-    ids.reserveCapacity(count)
-    tokens.reserveCapacity(count)
-    offsets.reserveCapacity(count)
-    wordIDs.reserveCapacity(count)
-  }
-
-  fileprivate mutating func append(_ id: Int, _ text: String, _ range: Range<Int>, word: Int) {
-    ids.append(id)
-    tokens.append(text)
-    offsets.append(range)
-    wordIDs.append(word)
-  }
-
-  /// Sets what is the same for all tokens of a text.
-  fileprivate mutating func fillUp(typeID: Int) {
+  /// The tokens of one text.
+  fileprivate init(_ found: PlacedSink, _ vocabulary: Vocabulary, typeID: Int) {
+    let tokens = found.tokens
+    ids = tokens.map { Int(found.id(of: $0, vocabulary)) }
+    self.tokens = tokens.map { found.text(of: $0, vocabulary) }
+    offsets = tokens.map { Int($0.start)..<Int(max($0.start, $0.end)) }
+    wordIDs = tokens.map { Int($0.word) }
     typeIDs = Array(repeating: typeID, count: count)
     attentionMask = Array(repeating: 1, count: count)
     specialTokensMask = Array(repeating: 0, count: count)
   }
 }
 
-extension ModelFailure {
-  fileprivate func located(file: String) -> CheckpointError {
-    switch self {
-    case .unknownTokenMissing(let token):
-      CheckpointError(
-        .notFound, file: file, field: "model.unk_token",
-        "a word is not in the vocabulary, and the unknown token \(quoted(token)) is not either")
-    case .unknownTokenNotStated:
-      CheckpointError(
-        .notFound, file: file, field: "model.unk_id",
-        "a word is not in the vocabulary, and no token stands for what is unknown")
-    }
-  }
-}
-
 extension TruncationFailure {
-  fileprivate func located(file: String, _ truncation: Truncation) -> CheckpointError {
+  func located(file: String, _ truncation: Truncation) -> CheckpointError {
     var kind = FailureKind.inconsistent
     let problem: String
     switch self {

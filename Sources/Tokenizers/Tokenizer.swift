@@ -18,6 +18,8 @@ public struct Tokenizer: Sendable {
 
   let parts: TokenizerParts
   let added: AddedVocabulary
+  /// Cuts texts into chunks that are tokenized by themselves, if its components allow it.
+  private(set) var cutter: TextCutter?
   /// What errors call the tokenizer: the path of its file.
   let file: String
   let workspaces = WorkspacePool()
@@ -87,6 +89,14 @@ public struct Tokenizer: Sendable {
         "\(quoted(error.content)) \(error.problem)")
     }
     self.added = added
+    cutter = TextCutter(parts, added)
+  }
+
+  /// The same tokenizer, that takes every text through all steps as a whole: what ``TextCutter`` is compared with.
+  package func tokenizingWhole() -> Tokenizer {
+    var tokenizer = self
+    tokenizer.cutter = nil
+    return tokenizer
   }
 }
 

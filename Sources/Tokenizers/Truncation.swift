@@ -59,11 +59,7 @@ extension Truncation {
   func apply(
     to first: inout Encoding, _ second: inout Encoding?, added: Int, addedToSingle: Int
   ) throws(TruncationFailure) {
-    guard maximumLength >= added, stride >= 0 else { throw .noRoom(specialTokens: added) }
-    guard stride <= max(0, maximumLength - addedToSingle) else {
-      throw .strideTooLong(room: max(0, maximumLength - addedToSingle))
-    }
-    let room = maximumLength - added
+    let room = try room(added: added, addedToSingle: addedToSingle)
     guard room > 0 else {
       try cut(&first, to: 0)
       if second != nil { try cut(&second, to: 0) }
@@ -86,6 +82,34 @@ extension Truncation {
       guard count > total - room else { throw .textTooShort }
       try cut(&second, to: count - (total - room))
     }
+  }
+
+  /// Which tokens are kept of a text that stands alone, what is cut off being left out.
+  func kept(
+    of count: Int, added: Int, addedToSingle: Int
+  ) throws(TruncationFailure) -> Range<Int> {
+    let room = try room(added: added, addedToSingle: addedToSingle)
+    guard count > room else { return 0..<count }
+    guard room > 0 else { return 0..<0 }
+    guard strategy != .onlySecond else { throw .noSecondText }
+    try checkParts(count, of: room)
+    return side == .right ? 0..<room : count - room..<count
+  }
+
+  /// How many tokens of texts there may be.
+  private func room(added: Int, addedToSingle: Int) throws(TruncationFailure) -> Int {
+    guard maximumLength >= added, stride >= 0 else { throw .noRoom(specialTokens: added) }
+    guard stride <= max(0, maximumLength - addedToSingle) else {
+      throw .strideTooLong(room: max(0, maximumLength - addedToSingle))
+    }
+    return maximumLength - added
+  }
+
+  /// Fails if tokens cannot be cut to parts of a length, or would be too many in them.
+  private func checkParts(_ count: Int, of length: Int) throws(TruncationFailure) {
+    guard stride < length else { throw .strideTooLong(room: length) }
+    let partCount = (count - length) / (length - stride) + 2
+    guard partCount <= Tokenizer.greatestOverflow / length else { throw .tooMuchOverflow }
   }
 
   /// Fails if the parts of two texts, each with each, would be too many.
@@ -122,9 +146,7 @@ extension Truncation {
       encoding.overflowing = [whole]
       return
     }
-    guard stride < length else { throw .strideTooLong(room: length) }
-    let partCount = (count - length) / (length - stride) + 2
-    guard partCount <= Tokenizer.greatestOverflow / length else { throw .tooMuchOverflow }
+    try checkParts(count, of: length)
     var parts: [Encoding] = []
     var offset = 0
     var isComplete = false

@@ -8,6 +8,9 @@ struct Vocabulary: Sendable {
   /// The id of each token, by index.
   private(set) var ids: [UInt32] = []
 
+  /// True if every token's id is its index.
+  private(set) var idsAreIndices = true
+
   private var indexOfID: [UInt32: UInt32] = [:]
   private var trie = ScalarTrie()
 
@@ -31,6 +34,7 @@ struct Vocabulary: Sendable {
     if let other = indexOfID[id] { throw .repeatedID(by: texts[Int(other)]) }
     guard trie.insert(text.unicodeScalars.lazy.map(\.value), index) else { throw .repeatedText }
     indexOfID[id] = index
+    idsAreIndices = idsAreIndices && id == index
     texts.append(text)
     ids.append(id)
   }
@@ -79,7 +83,7 @@ struct Vocabulary: Sendable {
   func longestMatch(
     in text: ArraySlice<AlignedScalar>, from start: Int, at node: UInt32
   ) -> (index: UInt32, end: Int)? {
-    trie.longestMatch(in: text, from: start, at: node)
+    trie.longestMatch(in: text, from: start, to: text.endIndex, at: node)
   }
 
   /// Where texts stand that go on with a scalar from `node`.
@@ -107,6 +111,9 @@ struct ScalarTrie: Sendable {
 
   /// The ASCII scalars that texts begin with, one bit each.
   private var firstASCII: (UInt64, UInt64) = (0, 0)
+
+  /// The bytes that the UTF-8 of texts begins with.
+  private(set) var firstBytes: [UInt8] = []
 
   /// True if a text may begin with this scalar: tells most of ASCII without a look into the table.
   @inline(__always)
@@ -136,6 +143,8 @@ struct ScalarTrie: Sendable {
     var node = Self.root
     for scalar in scalars {
       if node == Self.root {
+        let first = Unicode.Scalar(scalar).flatMap { UTF8.encode($0)?.first }
+        if let first, !firstBytes.contains(first) { firstBytes.append(first) }
         if scalar < 0x40 {
           firstASCII.0 |= 1 << UInt64(scalar)
         } else if scalar < 0x80 {
@@ -171,16 +180,16 @@ struct ScalarTrie: Sendable {
 
   @inline(__always)
   func longestMatch(
-    in text: ArraySlice<AlignedScalar>, from start: Int, at node: UInt32
+    in text: some ScalarText, from start: Int, to end: Int, at node: UInt32
   ) -> (index: UInt32, end: Int)? {
     var node = node
     var position = start
     var match: (index: UInt32, end: Int)?
-    while position < text.endIndex, let next = edges[node, text[position].value] {
+    while position < end, let next = edges[node, text.scalar(at: position)] {
       node = next
-      position += 1
-      let end = ends[Int(node)]
-      if end != Self.nothing { match = (end, position) }
+      position = text.position(after: position)
+      let last = ends[Int(node)]
+      if last != Self.nothing { match = (last, position) }
     }
     return match
   }
