@@ -18,6 +18,7 @@ import report
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIXTURES = HERE.parent / "fixtures" / "tokenizers"
+SMALL = {"bert": "bert-uncased", "gpt2": "gpt2"}
 PASSES = ((1, 128), (8, 128), (1, 512))
 
 
@@ -123,23 +124,71 @@ def models(options, data):
 
 
 def tokenizers(options, data):
-    import tokenizers
+    """Batches of documents and of lines: ids alone, ids with offsets. Peers that are not installed are left out."""
+    import transformers
 
-    corpus = data / "corpus.txt"
-    if not corpus.exists():
-        corpus.write_text("".join(sentences(20_000 if options.quick else 100_000)))
-    megabytes = corpus.stat().st_size / 1e6
-    lines = corpus.read_text().splitlines()
+    text = options.text or data / "corpus.txt"
+    if not text.exists():
+        text.write_text("".join(sentences(20_000 if options.quick else 100_000)))
     rows = []
-    for name in ("bert-uncased", "gpt2"):
-        reference = tokenizers.Tokenizer.from_file(str(FIXTURES / name / "tokenizer.json"))
-        ours = Ours(options.program, FIXTURES / name, options.threads)
-        times = compared(
-            name, lambda: ours.ask("encode", corpus),
-            lambda: timed(lambda: sum(len(encoding.ids) for encoding in reference.encode_batch(lines))), options.rounds)
-        rows.append(row(name, times, "MB/s", megabytes))
-        ours.end()
-    return report.table(["batches of lines", "ours", "`tokenizers`", "ours ÷ theirs (time)"], rows)
+    for name in ("bert", "gpt2"):
+        directory = options.vocabularies / name if options.vocabularies else FIXTURES / SMALL[name]
+        reference = transformers.AutoTokenizer.from_pretrained(directory).backend_tokenizer
+        saved = data / f"{name}-tokenizer.json"
+        reference.save(str(saved))
+        for kind, texts in (("documents", documents(text)), ("lines", lines(text))):
+            megabytes = sum(len(one.encode()) for one in texts) / 1e6
+            ours = Ours(options.program, directory, 1)
+
+            def measure(fields, label, theirs):
+                times = compared(f"{name}, {kind}, {fields}, {label}", lambda: ours.ask("encode", kind, fields, text),
+                                 lambda: timed(lambda: theirs(texts)), options.rounds)
+                rows.append([f"{name}, {kind}, {fields}", label, *row("", times, "MB/s", megabytes)[1:]])
+
+            measure("ids", "`tokenizers`", lambda texts: sum(sum(one.ids) for one in reference.encode_batch_fast(texts)))
+            for label, ids in peers(saved, name):
+                measure("ids", label, ids)
+            measure("offsets", "`tokenizers`", lambda texts: sum(
+                sum(one.ids) + sum(end for _, end in one.offsets) for one in reference.encode_batch(texts)))
+            ours.end()
+    return report.table(["one thread", "peer", "ours", "peer's", "ours ÷ theirs (time)"], rows)
+
+
+def peers(saved, name):
+    """Other tokenizers that are installed, each with what gives the sum of a batch's ids."""
+    try:
+        import tokie
+
+        tokenizer = tokie.Tokenizer.from_json(str(saved))
+        yield "tokie", lambda texts: sum(sum(one.ids) for one in tokenizer.encode_batch(texts))
+    except ImportError:
+        pass
+    try:
+        import gigatoken
+    except ImportError:
+        return
+    if name == "gpt2":
+        import numpy
+
+        giga = gigatoken.Tokenizer(str(saved))
+        yield "gigatoken", lambda texts: int(numpy.sum(giga.encode_batch(texts, parallel=False)))
+
+
+def lines(path):
+    return [line for line in path.read_bytes().decode().split("\n") if line]
+
+
+def documents(path):
+    """Pieces of ten thousand bytes, cut between characters, as benchmarks/model-times cuts them."""
+    text = path.read_bytes()
+    pieces, start = [], 0
+    while start < len(text):
+        end = min(start + 10_000, len(text))
+        while end < len(text) and text[end] & 0xC0 == 0x80:
+            end += 1
+        pieces.append(text[start:end].decode())
+        start = end
+    return pieces
 
 
 def sentences(count):
@@ -159,14 +208,18 @@ def main():
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--vocabularies", type=pathlib.Path, help="a directory with bert/ and gpt2/: real vocabularies")
+    parser.add_argument("--text", type=pathlib.Path, help="what is tokenized, instead of made-up sentences")
+    parser.add_argument("--only-tokenizers", action="store_true")
     options = parser.parse_args()
-    os.environ["RAYON_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    os.environ["RAYON_NUM_THREADS"] = "1"  # the peers among the tokenizers
     data = HERE / ".data" / ("quick" if options.quick else "full")
     data.mkdir(parents=True, exist_ok=True)
     described = report.machine(HERE)
     result = "\n".join([
         f"Machine: {described}. {options.threads} threads on both sides, {options.rounds} rounds; median (least–most).\n",
-        models(options, data), tokenizers(options, data)])
+        *([] if options.only_tokenizers else [models(options, data)]), tokenizers(options, data)])
     print(result)
     if options.write:
         report.write("models", result)

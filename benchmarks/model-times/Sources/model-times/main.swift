@@ -5,7 +5,9 @@
 //
 //   forward BATCH LENGTH      one pass over tokens 1000, 1001, …; the last number of the first output
 //   generate TOKENS           greedy, after the tokens 1000…1007; the last token
-//   encode PATH               every line of a file, as one batch; the number of tokens
+//   encode documents|lines ids|offsets PATH
+//                             a file's lines, or its pieces of 10,000 bytes, as one batch; the sum of ids, and of the
+//                             offsets' ends
 //
 // The model, or the tokenizer, is loaded when it is first needed.
 
@@ -66,15 +68,34 @@ struct Subject {
     return try timed { Double(try model.generate(inputs, settings).first?.last ?? -1) }
   }
 
-  mutating func encode(_ path: String) throws -> String {
+  mutating func encode(_ kind: String, _ fields: String, _ path: String) throws -> String {
     let tokenizer = try tokenizer()
     let file = try SourceFile(path: path)
-    let text = String(decoding: try file.bytes(at: 0, count: file.size), as: UTF8.self)
-    let lines = text.split(separator: "\n").map { TokenizerInput(String($0)) }
+    let bytes = try file.bytes(at: 0, count: file.size)
+    let texts = kind == "lines" ? lines(of: bytes) : documents(of: bytes)
     return try timed {
-      Double(try tokenizer.encodeBatch(lines).reduce(0) { $0 + $1.ids.count })
+      let rows = try tokenizer.encodeRows(texts, placesTokens: fields == "offsets")
+      let ids = rows.ids.reduce(0) { $0 + Int($1) }
+      return Double(rows.offsets?.reduce(ids) { $0 + Int($1.upperBound) } ?? ids)
     }
   }
+}
+
+func lines(of bytes: [UInt8]) -> [String] {
+  bytes.split(separator: 0x0A).map { String(decoding: $0, as: UTF8.self) }
+}
+
+/// Pieces of ten thousand bytes, cut between characters.
+func documents(of bytes: [UInt8]) -> [String] {
+  var texts: [String] = []
+  var start = 0
+  while start < bytes.count {
+    var end = min(start + 10_000, bytes.count)
+    while end < bytes.count, bytes[end] & 0xC0 == 0x80 { end += 1 }
+    texts.append(String(decoding: bytes[start..<end], as: UTF8.self))
+    start = end
+  }
+  return texts
 }
 
 var subject = Subject(directory: CommandLine.arguments.dropFirst().first ?? ".")
@@ -84,7 +105,8 @@ while let line = readLine() {
   switch (words.first, numbers.count) {
   case ("forward", 2): print(try subject.forward(numbers[0], numbers[1]))
   case ("generate", 1): print(try subject.generate(numbers[0]))
-  case ("encode", _) where words.count == 2: print(try subject.encode(words[1]))
+  case ("encode", _) where words.count == 4:
+    print(try subject.encode(words[1], words[2], words[3]))
   default: throw UsageError()
   }
   fflush(nil)
