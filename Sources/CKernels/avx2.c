@@ -17,6 +17,13 @@ static inline __attribute__((always_inline)) vector read_float16(const void *fro
   return (vector)_mm256_cvtph_ps(_mm_loadu_si128(from));
 }
 
+#define MULTIPLY_PAIRS
+typedef int integers __attribute__((ext_vector_type(LANES)));
+static inline __attribute__((always_inline)) integers multiply_pairs(
+    integers left, integers right) {
+  return (integers)_mm256_madd_epi16((__m256i)left, (__m256i)right);
+}
+
 #include "kernels.h"
 
 #pragma clang attribute pop

@@ -9,6 +9,7 @@
 #include "CKernels.h"
 #include "vector_math.h"
 #include "derivatives.h"
+#include "rows.h"
 
 // MARK: Bias, activation, residual
 
@@ -264,6 +265,7 @@ static void column_sums(
 
 // MARK: Products
 
+#include "sliced.h"
 #include "product.h"
 
 const weighbridge_kernels TABLE = {

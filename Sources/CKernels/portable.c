@@ -8,4 +8,15 @@
 #define TILE_VECTORS 2
 #define TABLE weighbridge_portable_kernels
 #define TABLE_NAME "portable"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#define MULTIPLY_PAIRS
+typedef int integers __attribute__((ext_vector_type(LANES)));
+static inline __attribute__((always_inline)) integers multiply_pairs(
+    integers left, integers right) {
+  return (integers)_mm_madd_epi16((__m128i)left, (__m128i)right);
+}
+#endif
+
 #include "kernels.h"

@@ -1,6 +1,5 @@
 // The product of rows with a panel of weights, for each type that weights are kept in. Included by kernels.h, which see.
 
-#define UNROLLED _Pragma("clang loop unroll(full)")
 #define PANEL WEIGHBRIDGE_PANEL_COLUMNS
 #define PANEL_VECTORS (PANEL / LANES)
 #define STRIDE WEIGHBRIDGE_BLOCK_STRIDE
@@ -168,14 +167,6 @@ static size_t terms_at_once(void) {
   return weighbridge_cache_size(1) < 48 << 10 ? DEPTH / 2 : DEPTH;
 }
 
-INLINE const weighbridge_target *target_from(
-    const weighbridge_target *target, size_t row, weighbridge_target *moved) {
-  *moved = *target;
-  moved->destination += row * target->stride;
-  if (target->residual) moved->residual += row * target->residual_stride;
-  return moved;
-}
-
 // The destination's lines of some rows will be written soon. A matrix is far larger than the cache, and a row of a panel two lines of
 // it: stores that had to wait for them took a fifth of the time.
 INLINE void prefetch_target(const weighbridge_target *target, size_t row, size_t rows) {
@@ -248,4 +239,7 @@ static const weighbridge_weights weights[WEIGHBRIDGE_ELEMENT_COUNT] = {
     ELEMENT(BFLOAT16, bfloat16)
     ELEMENT(FLOAT16, float16)
 #undef ELEMENT
+    [WEIGHBRIDGE_INT8] = {
+        &weighbridge_int8_packing, sliced_rows, sliced_size, pack_sliced_rows, multiply_sliced,
+        widen_int8_rows},
 };

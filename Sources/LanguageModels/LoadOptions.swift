@@ -1,4 +1,5 @@
 public import CheckpointBytes
+internal import Synchronization
 public import TensorEngine
 
 /// How a model takes its weights.
@@ -13,6 +14,8 @@ public struct LoadOptions: Sendable {
 
   /// The threads and the memory that the model is to compute with; nil for those that all models share.
   public var context: ExecutionContext?
+  /// What products may round, with the threads that all models share.
+  package var precision = LoadPrecision.float32
   /// What is done about weights that are infinite or no number. Looking for them costs a little time.
   public var nonFinite: NonFinite
   /// The names of the checkpoint that are no parameters of the model and may be left aside. What belongs to another head of
@@ -51,19 +54,48 @@ extension LoadOptions {
   }
 
   /// The threads of all models that were given none of their own: one for each processor.
-  private static let shared: Result<ExecutionContext, EngineError> = {
+  private static let shared: Result<ThreadPool, EngineError> = {
     do throws(EngineError) {
-      return .success(try ExecutionContext())
+      return .success(try ThreadPool())
     } catch {
       return .failure(error)
     }
   }()
 
+  private static let contexts = Mutex<[LoadPrecision: ExecutionContext]>([:])
+
   /// The context to use.
   func resolvedContext() throws(CheckpointError) -> ExecutionContext {
     if let context { return context }
-    return try engine { () throws(EngineError) in try Self.shared.get() }
+    let pool = try engine { () throws(EngineError) in try Self.shared.get() }
+    return Self.contexts.withLock { contexts in
+      if let known = contexts[precision] { return known }
+      let context = ExecutionContext(pool: pool, kernels: precision.kernels)
+      contexts[precision] = context
+      return context
+    }
   }
+}
+
+/// What a model's products may round.
+package enum LoadPrecision: String, Sendable, Hashable, CaseIterable {
+  /// Nothing but float32's sums.
+  case float32
+  /// Rows and weights of float32 to 16 bits each: errors of at most 2e-5 of the largest value of a product.
+  case high
+  /// Rows to bfloat16 where the weights are stored as such.
+  case bfloat16
+
+  fileprivate var kernels: KernelSet {
+    switch self {
+    case .float32: .best
+    case .high: .best(at: .high)
+    case .bfloat16: .best(at: .bfloat16)
+    }
+  }
+
+  /// Whether the processor has instructions for it. Otherwise it means float32.
+  package var isAvailable: Bool { self == .float32 || kernels.precision != .full }
 }
 
 /// Runs operators of the engine; what goes wrong there becomes an error that names operator and argument.

@@ -148,6 +148,7 @@ extension StoredElement {
         let sign: Float = $0.bits >> 15 == 0 ? 1 : -1
         return ($0.index, $0.bits & 0x03FF == 0 ? sign * .infinity : .nan)
       }
+    case .int8: return nil
     }
   }
 

@@ -72,6 +72,10 @@ public struct EmbeddingLookup: Sendable {
       if unused > 0 {
         unsafe kernels.weights(matrix.element).pointee.widen(numbers, destination, matrix.inputs)
       }
+      if matrix.packing.hasScales {
+        unsafe kernels.table.pointee.scale(
+          destination, matrix.scale(index).pointee, destination, matrix.inputs)
+      }
     }
   }
 }

@@ -7,12 +7,14 @@ internal import CKernels
 @safe public struct KernelSet: @unchecked Sendable {
   /// Constant for the life of the process.
   let table: UnsafePointer<weighbridge_kernels>
+  /// What products may round.
+  public let precision: Precision
 
   /// All that this processor can run, fastest first; ``portable`` is the last.
   public static let available: [KernelSet] = {
     var sets: [KernelSet] = []
     while let table = unsafe weighbridge_kernels_at(sets.count) {
-      unsafe sets.append(KernelSet(table: table))
+      unsafe sets.append(KernelSet(table: table, precision: .full))
     }
     return sets
   }()
@@ -20,10 +22,22 @@ internal import CKernels
   /// The fastest set.
   public static var best: KernelSet { available[0] }
 
+  /// The fastest set whose products may round as much as a precision says; ``best`` where the processor has no instructions that gain
+  /// by it. ``precision`` tells.
+  public static func best(at precision: Precision) -> KernelSet {
+    guard let table = unsafe weighbridge_kernels_with(precision.code) else { return best }
+    return unsafe KernelSet(table: table, precision: precision)
+  }
+
+  /// Products in tiles of bfloat16 and int8 that are emulated, for tests.
+  package static var emulatedTiles: KernelSet {
+    unsafe KernelSet(table: weighbridge_emulated_tiles(), precision: .high)
+  }
+
   /// What every processor can run.
   public static var portable: KernelSet { available[available.count - 1] }
 
-  /// `avx512`, `avx2` or `portable`.
+  /// `avx512`, `avx2` or `portable`; with what they round less precise ones have names of their own.
   public var name: String { unsafe String(cString: table.pointee.name) }
 }
 
@@ -39,5 +53,23 @@ extension KernelSet: Hashable, CustomStringConvertible {
   /// Hashes the set's identity.
   public func hash(into hasher: inout Hasher) {
     unsafe hasher.combine(table)
+  }
+}
+
+/// What products may round beside the sums of float32.
+public enum Precision: Sendable, Hashable, CaseIterable {
+  /// Nothing.
+  case full
+  /// Rows and weights of float32 to 16 bits, as sums of two bfloat16: errors of at most 2e-5 of the largest result.
+  case high
+  /// Rows to bfloat16 where the weights are stored as such, as PyTorch does in a model of bfloat16. Others as ``full``.
+  case bfloat16
+
+  var code: weighbridge_precision {
+    switch self {
+    case .full: WEIGHBRIDGE_FULL
+    case .high: WEIGHBRIDGE_HIGH
+    case .bfloat16: WEIGHBRIDGE_NARROW
+    }
   }
 }

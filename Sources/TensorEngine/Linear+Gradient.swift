@@ -5,6 +5,9 @@ func recordedLinear(
   _ input: Tensor, _ packed: PackedWeights, of parameters: ParameterWeights?,
   activation: Activation, adding residual: Tensor?, in context: ExecutionContext
 ) throws(EngineError) -> Tensor {
+  if input.requiresGradient, packed.matrix.packing.hasScales {
+    throw EngineError(.noGradient, "linear", "weights", "int8 has no derivative; detach the input")
+  }
   let weights = parameters?.weights.map(\.gradientInput) ?? []
   let biases = parameters?.biases.map(\.gradientInput) ?? []
   let inputs = [GradientInput(input), GradientInput(residual)]

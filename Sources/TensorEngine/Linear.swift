@@ -5,7 +5,7 @@ internal import CKernels
 /// `input` is `[rows, inputs]`, the result and `residual` are `[rows, outputs]`. Rows do not influence each other: a row's
 /// result has the same bits whatever stands beside it, and however many threads there are. Each sum runs over the inputs in
 /// order, in chains of 64 that are added up, in float32 with fused multiply-add where the instruction set has it
-/// (docs/engine.md, Numbers).
+/// (docs/engine.md, Numbers); a less than full ``Precision``, and int8, have sums of their own.
 ///
 /// Where the input, the residual or a parameter of the weights needs a gradient, the result remembers what its derivative takes
 /// (`Linear+Gradient.swift`), and has the same bits.
@@ -60,7 +60,7 @@ private struct Product {
   private let blocks: TensorStorage
   private let sums: TensorStorage
 
-  /// Rows of a block that are packed by one task.
+  /// Rows of a block that are packed by one task, as many as loops may take together.
   private static let packedRows = 16
 
   init(
@@ -78,7 +78,8 @@ private struct Product {
     rowBlocks = unsafe Split(input.rows, atMost: loops.block_rows(matrix.inputs))
     let rows = rowBlocks.largest
     let bytes = unsafe loops.block_size(rows, matrix.inputs)
-    sizes = (bytes / MemoryLayout<Float>.size, rows * matrix.packing.panelColumns)
+    let rounded = (rows + Self.packedRows - 1) / Self.packedRows * Self.packedRows
+    sizes = (bytes / MemoryLayout<Float>.size, rounded * matrix.packing.panelColumns)
     blocks = try context.workspace.take(
       TensorStorage.count(rowBlocks.count, sizes.block, "linear"), "linear")
     sums = try context.workspace.take(context.pool.threads * sizes.sums, "linear")

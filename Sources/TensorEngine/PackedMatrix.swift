@@ -3,9 +3,9 @@ internal import CKernels
 /// A matrix of weights in the order in which products read it: made once, in the type that the weights are stored in.
 ///
 /// The matrix maps `inputs` numbers to `outputs` numbers. It is cut into panels of some outputs, 32 in all present packings; a
-/// panel holds for input 0 its 32 weights, then those for input 1, and so on, so that a product reads it from the first to the
-/// last byte. The last panel is filled up with zeros. How exactly is the packing's business, which a kernel set brings with it for
-/// each type of element; all present sets share theirs.
+/// panel holds for input 0 its 32 weights, then those for input 1, and so on, or four bytes of each output, so that a product reads it from
+/// the first to the last byte. The last panel is filled up with zeros. How exactly is the packing's business, which a kernel set brings
+/// with it for each type of element.
 public struct PackedMatrix: Sendable {
   /// How the weights lie where they are packed from.
   public enum Layout: Sendable, Hashable {
@@ -29,8 +29,7 @@ public struct PackedMatrix: Sendable {
 
   /// The first weight of a panel. Valid while `storage` lives.
   @unsafe func panel(_ index: Int) -> UnsafeMutableRawPointer {
-    unsafe UnsafeMutableRawPointer(storage.memory)
-      + index * inputs * packing.panelColumns * packing.width
+    unsafe UnsafeMutableRawPointer(storage.memory) + index * packing.panelSize(inputs)
   }
 
   /// A matrix whose weights are unknown until they are packed, all of them.
@@ -62,13 +61,21 @@ public struct PackedMatrix: Sendable {
     self.outputs = outputs
     self.element = element
     self.packing = packing
-    // Zeros in the columns of the last panel that are no outputs: the others are overwritten.
-    if !outputs.isMultiple(of: packing.panelColumns) {
+    // Zeros where there are no weights: the columns of the last panel that are no outputs, and the rows that fill up a panel.
+    let isPadded =
+      packing.hasScales
+      || packing.panelSize(inputs) != inputs * packing.panelColumns * packing.width
+    let isPartial = !outputs.isMultiple(of: packing.panelColumns)
+    let first = isPadded ? 0 : isPartial ? panels - 1 : panels
+    if first < panels {
       unsafe weighbridge_fill(
-        panel(panels - 1).assumingMemoryBound(to: Float.self),
-        inputs * packing.panelColumns * packing.width / MemoryLayout<Float>.size, 0)
+        panel(first).assumingMemoryBound(to: Float.self),
+        (panels - first) * packing.panelSize(inputs) / MemoryLayout<Float>.size, 0)
     }
   }
+
+  /// The most inputs of a matrix of int8, whose sums are integers of 32 bits.
+  static let mostQuantizedInputs = 1 << 16
 
   /// The size of a packed matrix, in floats.
   private static func size(
@@ -76,10 +83,15 @@ public struct PackedMatrix: Sendable {
   ) throws(EngineError) -> Int {
     let name = "PackedMatrix"
     _ = try TensorStorage.count(outputs, inputs, name)
+    guard !packing.hasScales || inputs <= mostQuantizedInputs else {
+      throw EngineError(
+        .outOfRange, name, "inputs",
+        "expected at most \(mostQuantizedInputs) of int8, found \(inputs)")
+    }
     // No overflow: an extent is far below that.
     let panels = (outputs + packing.panelColumns - 1) / packing.panelColumns
-    let count = try TensorStorage.count(panels * packing.panelColumns, inputs, name)
-    return try TensorStorage.floats(count, of: packing.width, name)
+    _ = try TensorStorage.count(panels * packing.panelColumns, inputs, name)
+    return try TensorStorage.floats(panels, of: packing.panelSize(inputs), name)
   }
 
   /// Packs a buffer of `outputs · inputs` numbers. Throws a mismatch for another count.

@@ -1,7 +1,9 @@
 internal import CKernels
 
-/// The type that weights are kept in. Products and lookups widen them to float32 as they read them, which is exact, so that
-/// results have the same bits as with the weights as float32.
+/// The type that weights are kept in.
+///
+/// Products and lookups widen numbers of two bytes to float32 as they read them, which is exact, so that results have the same bits as
+/// with the weights as float32 (at ``Precision/full``). Products of int8 are sums of integers: rows are quantised as they come.
 public enum StoredElement: Sendable, Hashable, CaseIterable {
   /// IEEE 754 binary32.
   case float32
@@ -9,6 +11,8 @@ public enum StoredElement: Sendable, Hashable, CaseIterable {
   case bfloat16
   /// IEEE 754 binary16.
   case float16
+  /// Steps of a scale that each output has: -127 to 127 of them. Only packed matrices have such weights.
+  case int8
 
   /// The bytes of one number.
   public var width: Int { unsafe KernelSet.portable.weights(self).pointee.packing.pointee.width }
@@ -18,6 +22,7 @@ public enum StoredElement: Sendable, Hashable, CaseIterable {
     case .float32: Int(WEIGHBRIDGE_FLOAT32.rawValue)
     case .bfloat16: Int(WEIGHBRIDGE_BFLOAT16.rawValue)
     case .float16: Int(WEIGHBRIDGE_FLOAT16.rawValue)
+    case .int8: Int(WEIGHBRIDGE_INT8.rawValue)
     }
   }
 }
@@ -36,6 +41,12 @@ public enum StoredElement: Sendable, Hashable, CaseIterable {
   var panelColumns: Int { unsafe table.pointee.panel_columns }
   /// The bytes of one weight.
   var width: Int { unsafe table.pointee.width }
+
+  /// Whether a panel ends with the scales of its outputs.
+  var hasScales: Bool { unsafe table.pointee.has_scales != 0 }
+
+  /// The bytes of a panel.
+  func panelSize(_ inputs: Int) -> Int { unsafe table.pointee.panel_size(inputs) }
 
   static func == (left: Packing, right: Packing) -> Bool { unsafe left.table == right.table }
 }

@@ -19,6 +19,9 @@ public struct StoredMatrix: Sendable {
 
   /// A matrix whose numbers are unknown until they are read.
   package init(rows: Int, columns: Int, element: StoredElement) throws(EngineError) {
+    guard element != .int8 else {
+      throw EngineError(.mismatch, "StoredMatrix", "element", "int8 needs the scales of outputs")
+    }
     let count = try TensorStorage.count(rows, columns, "StoredMatrix")
     storage = try TensorStorage(
       capacity: TensorStorage.floats(count, of: element.width, "StoredMatrix"), "StoredMatrix")

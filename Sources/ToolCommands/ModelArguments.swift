@@ -40,18 +40,24 @@ struct ModelArguments: ParsableArguments {
 
   /// Loads the model of the class that is given, or else of that one, or of the one that the files name.
   func load(
-    orNamed className: String? = nil, _ console: Console
+    orNamed className: String? = nil, _ console: Console, precision: LoadPrecision = .float32
   ) throws(CheckpointError) -> any LanguageModel {
     let source = try open(console, class: className)
-    return try load(try source.modelClass(), of: source, console)
+    return try load(try source.modelClass(), of: source, console, precision: precision)
   }
 
   /// Loads a model from opened files.
   func load(
-    _ modelClass: ModelClass, of source: ModelSource, _ console: Console
+    _ modelClass: ModelClass, of source: ModelSource, _ console: Console,
+    precision: LoadPrecision = .float32
   ) throws(CheckpointError) -> any LanguageModel {
-    let model = try source.load(
-      modelClass.type, options: LoadOptions(nonFinite: requireFinite ? .refused : .kept))
+    var options = LoadOptions(nonFinite: requireFinite ? .refused : .kept)
+    options.precision = precision
+    if !precision.isAvailable {
+      console.writeNote(
+        "this processor has no instructions for \(precision.rawValue); computed in float32")
+    }
+    let model = try source.load(modelClass.type, options: options)
     for remark in model.remarks { console.writeNote(remark) }
     return model
   }

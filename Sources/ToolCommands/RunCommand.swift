@@ -26,24 +26,17 @@ struct RunCommand: ToolCommand {
   @Flag(help: "Write attentions.0 … too.")
   var attentions = false
 
-  @Option(help: "How numbers are computed; only float32 is implemented.")
-  var precision: Precision = .float32
+  @Option(
+    help: ArgumentHelp(
+      "What products may round: nothing but float32's sums; high, 2e-5 of the largest value; bfloat16, rows that meet such weights.",
+      discussion: "On a processor without the instructions (AMX, AVX512-BF16) all mean float32."))
+  var precision: LoadPrecision = .float32
 
   @Flag(help: "Print the class, and the outputs with their extents, as one JSON object.")
   var json = false
 
-  /// How numbers are computed.
-  enum Precision: String, ExpressibleByArgument, CaseIterable {
-    case float32, high, bfloat16
-  }
-
   mutating func run(on console: Console) throws -> ToolExit {
-    guard precision == .float32 else {
-      throw CheckpointError(
-        .unsupported, CheckpointError.Site(field: "precision"),
-        "\(precision.rawValue) is not implemented", remedy: "use --precision float32")
-    }
-    let loaded = try model.load(console)
+    let loaded = try model.load(console, precision: precision)
     var options = RunOptions()
     if hiddenStates { options.extras.insert(.hiddenStates) }
     if attentions { options.extras.insert(.attentions) }
@@ -79,3 +72,5 @@ struct RunCommand: ToolCommand {
     ])
   }
 }
+
+extension LoadPrecision: ExpressibleByArgument {}

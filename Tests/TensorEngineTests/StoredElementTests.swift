@@ -28,6 +28,8 @@ import Testing
         let halves = values.map { Float16($0) }
         bytes = [UInt8](littleEndian: halves.map(\.bitPattern))
         floats = halves.map { Float($0) }
+      case .int8:
+        preconditionFailure("int8 has scales: see QuantizedTests")
       }
     }
 
@@ -82,7 +84,7 @@ import Testing
 
   @Test(
     "Products have the bits of float32 weights, in blocks, tiles and last panels of all sizes",
-    arguments: StoredElement.allCases)
+    arguments: [StoredElement.float32, .bfloat16, .float16])
   func products(_ element: StoredElement) throws {
     var generator = SeededGenerator(seed: 3)
     for (rows, inputs, outputs) in [
@@ -106,7 +108,9 @@ import Testing
     }
   }
 
-  @Test("Lookups give the rows of stored and of packed tables", arguments: StoredElement.allCases)
+  @Test(
+    "Lookups give the rows of stored and of packed tables",
+    arguments: [StoredElement.float32, .bfloat16, .float16])
   func lookups(_ element: StoredElement) throws {
     var generator = SeededGenerator(seed: 4)
     let indices = [0, 69, 31, 32, 5, 5]

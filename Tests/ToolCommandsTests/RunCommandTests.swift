@@ -218,7 +218,6 @@ struct RunCommandTests {
     let output = directory.file("out.safetensors")
     let plain = ["run", model, "--inputs", inputs, "--output", output]
     for (arguments, words) in [
-      (plain + ["--precision", "bfloat16"], ["precision", "bfloat16"]),
       (plain + ["--architecture", "BertForAnything"], ["BertForAnything"]),
       (plain + ["--architecture", "GPT2Model"], ["model_type", "gpt2"]),
       (plain + ["--architecture", "BertForQuestionAnswering"], ["BertForQuestionAnswering"]),

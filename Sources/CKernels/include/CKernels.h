@@ -50,6 +50,7 @@ enum weighbridge_element {
   WEIGHBRIDGE_FLOAT32,
   WEIGHBRIDGE_BFLOAT16,  // the upper half of a float32
   WEIGHBRIDGE_FLOAT16,   // IEEE 754 binary16
+  WEIGHBRIDGE_INT8,      // steps of a scale of each output
   WEIGHBRIDGE_ELEMENT_COUNT,
 };
 
@@ -98,6 +99,11 @@ typedef struct {
   // Bytes of a weight, and weights of a row of a panel.
   size_t width;
   size_t panel_columns;
+  // Whether the last numbers of a panel are the scales of its columns, as float32.
+  int has_scales;
+
+  // Bytes of a panel of so many rows. Those that `pack` does not write are to be zeros.
+  size_t (*_Nonnull panel_size)(size_t depth);
 
   // Packs rows `row` to `row + rows` of the columns `column` to `column + columns` of a panel, and leaves the others alone. The
   // weight of a row and a column, both counted from there, is at row · row_stride + column · column_stride of `source`.
@@ -127,7 +133,7 @@ typedef struct {
       size_t depth, void *_Nonnull block);
 
   // The product of a block of rows with a panel goes to `target`, whose first row and column are theirs. `sums` is memory for
-  // `rows` rows of a panel's columns.
+  // the rows, rounded up to a multiple of 16, of a panel's columns.
   void (*_Nonnull multiply)(
       const void *_Nonnull block, size_t rows, size_t depth, const void *_Nonnull panel,
       float *_Nonnull sums, const weighbridge_target *_Nonnull target);
@@ -175,16 +181,39 @@ typedef struct {
 // The tables that this processor can run, fastest first; null from the first index on that has none. The last is portable.
 const weighbridge_kernels *_Nullable weighbridge_kernels_at(size_t index);
 
+// What products may round. The first is what the tables above do.
+enum weighbridge_precision {
+  // Nothing but sums of float32; what rows and weights of int8 are rounded to is the model's choice.
+  WEIGHBRIDGE_FULL,
+  // Rows and weights of float32 to the sum of two bfloat16 each: 16 bits.
+  WEIGHBRIDGE_HIGH,
+  // Rows to bfloat16, where the weights are.
+  WEIGHBRIDGE_NARROW,
+};
+
+// The table whose products may round so much, if this processor gains by it; otherwise null.
+const weighbridge_kernels *_Nullable weighbridge_kernels_with(enum weighbridge_precision precision);
+
+// The portable table with products in tiles that are emulated, for tests: float32 in pieces, bfloat16, and int8.
+const weighbridge_kernels *_Nonnull weighbridge_emulated_tiles(void);
+
 // MARK: Packing
 
-// Plain panels of each weighbridge_element: a row's 32 columns, then those of the next.
-extern const weighbridge_packing weighbridge_plain_packings[WEIGHBRIDGE_ELEMENT_COUNT];
+// Plain panels of each weighbridge_element but int8: a row's 32 columns, then those of the next.
+extern const weighbridge_packing weighbridge_plain_packings[];
+// Four bytes of a column beside each other (rows.h): of int8, of bfloat16, and of float32 as the sum of two bfloat16.
+extern const weighbridge_packing weighbridge_int8_packing;
+extern const weighbridge_packing weighbridge_pair_packing;
+extern const weighbridge_packing weighbridge_piece_packing;
 
 // Packs `columns` ≤ 32 columns of a matrix of `depth` rows into the first columns of a panel (depth × 32) and leaves the others
 // alone. Element (k, column) of the source is at k · row_stride + column · column_stride.
 void weighbridge_pack_panel(
     const float *_Nonnull source, size_t row_stride, size_t column_stride, size_t depth,
     size_t columns, float *_Nonnull panel);
+
+// Rounds a row to steps of a scale, -127 to 127 of them, and returns the scale; no number if the row has one that is infinite or none.
+float weighbridge_quantize(const float *_Nonnull row, size_t count, int8_t *_Nonnull steps);
 
 // Writes `rows` rows of `columns` floats as `columns` rows of `rows` floats that follow each other.
 void weighbridge_transpose(

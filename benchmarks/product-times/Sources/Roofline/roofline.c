@@ -46,6 +46,74 @@ double roofline_float32(const char *name, long rounds) {
   return strcmp(name, "portable") == 0 ? float32_portable(rounds) : 0;
 }
 
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Tiles of AMX, four sums of four tiles.
+#define TILES(NAME, DOT, TERMS)                                                               \
+  __attribute__((target("amx-tile,amx-int8,amx-bf16"))) static double tiles_##NAME(           \
+      long rounds) {                                                                          \
+    static const unsigned char configuration[64] = {                                          \
+        [0] = 1, [16] = 64, [18] = 64, [20] = 64, [22] = 64, [24] = 64, [26] = 64, [28] = 64, \
+        [30] = 64, [48] = 16, [49] = 16, [50] = 16, [51] = 16, [52] = 16, [53] = 16,          \
+        [54] = 16, [55] = 16};                                                                \
+    _tile_loadconfig(configuration);                                                          \
+    _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);                               \
+    _tile_zero(4), _tile_zero(5), _tile_zero(6), _tile_zero(7);                               \
+    for (long round = 0; round < rounds; round++) {                                           \
+      DOT(0, 4, 6);                                                                           \
+      DOT(1, 4, 7);                                                                           \
+      DOT(2, 5, 6);                                                                           \
+      DOT(3, 5, 7);                                                                           \
+    }                                                                                         \
+    _tile_release();                                                                          \
+    return 2.0 * 4 * 16 * 16 * TERMS * (double)rounds;                                        \
+  }
+TILES(int8, _tile_dpbssd, 64)
+TILES(bfloat16, _tile_dpbf16ps, 32)
+
+static int has_tiles(void) {
+  enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+  return __builtin_cpu_supports("amx-int8") && __builtin_cpu_supports("amx-bf16") &&
+         syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+
+// Vectors of AVX-512, where there are no tiles.
+#define VECTORS(NAME, TARGET, STEP, TERMS)                                                    \
+  __attribute__((target(TARGET))) static double vectors_##NAME(long rounds) {                 \
+    volatile int one = 1;                                                                     \
+    __m512i sums[SUMS], factor = _mm512_set1_epi32(one);                                      \
+    for (int i = 0; i < SUMS; i++) sums[i] = factor;                                          \
+    for (long round = 0; round < rounds; round++) {                                           \
+      _Pragma("clang loop unroll(full)") for (int i = 0; i < SUMS; i++) sums[i] = STEP;       \
+      __asm__ volatile("");                                                                   \
+    }                                                                                         \
+    volatile int result = 0;                                                                  \
+    for (int i = 0; i < SUMS; i++) result += _mm512_cvtsi512_si32(sums[i]);                   \
+    return 2.0 * SUMS * 16 * TERMS * (double)rounds;                                          \
+  }
+VECTORS(int8, "avx512f,avx512vnni", _mm512_dpbusd_epi32(sums[i], factor, factor), 4)
+VECTORS(
+    bfloat16, "avx512f,avx512bf16",
+    (__m512i)_mm512_dpbf16_ps((__m512)sums[i], (__m512bh)factor, (__m512bh)factor), 2)
+
+double roofline_int8(long rounds) {
+  if (has_tiles()) return tiles_int8(rounds);
+  return __builtin_cpu_supports("avx512vnni") ? vectors_int8(rounds)
+                                              : roofline_float32("avx512", rounds);
+}
+
+double roofline_bfloat16(long rounds) {
+  if (has_tiles()) return tiles_bfloat16(rounds);
+  return __builtin_cpu_supports("avx512bf16") ? vectors_bfloat16(rounds)
+                                              : roofline_float32("avx512", rounds);
+}
+#else
+double roofline_int8(long rounds) { return roofline_float32("portable", rounds); }
+double roofline_bfloat16(long rounds) { return roofline_float32("portable", rounds); }
+#endif
+
 double roofline_seconds(void) {
   struct timespec time;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);

@@ -1,63 +1,113 @@
-// product-times [ROUNDS] [KERNELS]
+// product-times
 //
-// For each set of kernels (or one) and each shape a line of Markdown: the median of ROUNDS rounds of one thread, as a share of the
-// arithmetic that it does at most, which is measured in the same round. Seconds are those of the thread.
+// For each line of standard input
+//
+//   product KERNELS TYPE ROWS INPUTS OUTPUTS TIMES
+//
+// one line of standard output: the seconds that so many products took on one thread, and the operations a second that the thread does
+// at most in the arithmetic of these kernels, measured just before. KERNELS are a set by its name, or `high` or `bfloat16` for the best
+// of that precision; TYPE is that of the weights: float32, bfloat16 or int8. Seconds are the thread's own. `sets` prints the names of
+// the sets that this processor has.
 
 import Roofline
 import TensorEngine
 
-let rounds = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 9
-let only = CommandLine.arguments.dropFirst(2).first
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
-/// Rows, inputs, outputs: of BERT-base and of MiniLM, and two that are deep or wide beyond.
-let shapes = [
-  (1, 768, 3072), (4, 768, 3072), (16, 768, 3072), (64, 768, 768), (128, 768, 768),
-  (128, 768, 3072), (128, 3072, 768), (1024, 768, 768), (1024, 768, 3072), (1024, 3072, 768),
-  (128, 384, 1536), (512, 1024, 4096), (1024, 768, 30_522),
-]
+struct UsageError: Error {}
 
-/// Operations a second of one thread.
-func measured(_ body: () throws -> Double) rethrows -> Double {
-  let start = roofline_seconds()
-  let operations = try body()
-  return operations / (roofline_seconds() - start)
+/// Numbers of a pattern, as all sides of the benchmark have them.
+func numbers(_ count: Int, _ period: Int) -> [Float] {
+  (0..<count).map { Float($0 % period) / Float(period) - 0.5 }
 }
 
-func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
-
-func rounded(_ value: Double, _ digits: Int = 0) -> String {
-  let scale = digits == 0 ? 1.0 : 10
-  return "\((value * scale).rounded() / scale)"
-}
-
-for kernels in KernelSet.available where only == nil || only == kernels.name {
-  let context = try ExecutionContext(threads: 1, kernels: kernels)
-  print("| \(kernels) | peak, GFLOP/s | product, GFLOP/s | share, % |\n| --- | --: | --: | --: |")
-  for (rows, inputs, outputs) in shapes {
-    let operations = 2 * Double(rows) * Double(inputs) * Double(outputs)
-    let input = try Tensor(
-      rows: rows, columns: inputs, (0..<rows * inputs).map { Float($0 % 251) / 251 - 0.5 })
-    let weights = try LinearWeights(
-      PackedMatrix(
-        outputs: outputs, inputs: inputs,
-        (0..<outputs * inputs).map { Float($0 % 241) / 241 - 0.5 }, in: context))
-    let repeats = max(1, Int(1e9 / operations))
-    var peaks: [Double] = []
-    var products: [Double] = []
-    for round in 0...rounds {
-      let peak = measured { unsafe roofline_float32(kernels.name, 1_000_000) }
-      let product = try measured {
-        for _ in 0..<repeats { _ = try linear(input, weights, in: context) }
-        return operations * Double(repeats)
-      }
-      guard round > 0 else { continue }  // the first one warms up
-      peaks.append(peak)
-      products.append(product)
-    }
-    let share = median(zip(products, peaks).map { $0 / $1 })
-    print(
-      "| \(rows)×\(inputs)→\(outputs) | \(rounded(median(peaks) / 1e9)) | "
-        + "\(rounded(median(products) / 1e9)) | \(rounded(100 * share)) |")
+/// Layers and their inputs, made when they are first needed.
+struct Products {
+  private struct Layer {
+    let context: ExecutionContext
+    let input: Tensor
+    let weights: LinearWeights
   }
-  print()
+
+  private var layers: [[String]: Layer] = [:]
+
+  static func kernels(_ name: String) throws -> KernelSet {
+    switch name {
+    case "high": return .best(at: .high)
+    case "bfloat16": return .best(at: .bfloat16)
+    default:
+      guard let set = KernelSet.available.first(where: { $0.name == name }) else {
+        throw UsageError()
+      }
+      return set
+    }
+  }
+
+  private static func layer(_ words: [String], _ extents: [Int]) throws -> Layer {
+    let context = try ExecutionContext(threads: 1, kernels: try kernels(words[0]))
+    let (rows, inputs, outputs) = (extents[0], extents[1], extents[2])
+    let values = numbers(outputs * inputs, 241)
+    let matrix: PackedMatrix
+    switch words[1] {
+    case "float32":
+      matrix = try PackedMatrix(outputs: outputs, inputs: inputs, values, in: context)
+    case "bfloat16":
+      matrix = try PackedMatrix(
+        outputs: outputs, inputs: inputs, element: .bfloat16, in: context)
+      unsafe matrix.pack(0..<outputs, .outputByInput, through: try PieceBuffers(in: context)) {
+        (first, bytes) in
+        for index in 0..<bytes.count / 2 {
+          unsafe bytes.storeBytes(
+            of: UInt16(values[first + index].bitPattern >> 16), toByteOffset: 2 * index,
+            as: UInt16.self)
+        }
+      }
+    case "int8":
+      matrix = try PackedMatrix(
+        quantizing: try StoredMatrix(rows: outputs, columns: inputs, values), in: context)
+    default: throw UsageError()
+    }
+    return Layer(
+      context: context,
+      input: try Tensor(rows: rows, columns: inputs, numbers(rows * inputs, 251)),
+      weights: try LinearWeights(matrix))
+  }
+
+  mutating func product(_ words: [String]) throws -> String {
+    let extents = words[2...].compactMap { Int($0) }
+    guard extents.count == 4 else { throw UsageError() }
+    let key = Array(words[..<5])
+    let layer = try layers[key] ?? Self.layer(words, extents)
+    layers[key] = layer
+    let most = peak(words[0], words[1])
+    let start = roofline_seconds()
+    for _ in 0..<extents[3] { _ = try linear(layer.input, layer.weights, in: layer.context) }
+    return "\(roofline_seconds() - start) \(most)"
+  }
+
+  /// Operations a second.
+  private func peak(_ kernels: String, _ type: String) -> Double {
+    let start = roofline_seconds()
+    let isPlain = type == "float32" && kernels != "high" || ["avx2", "portable"].contains(kernels)
+    let operations =
+      isPlain
+      ? unsafe roofline_float32(kernels, 500_000)
+      : type == "int8" ? roofline_int8(100_000) : roofline_bfloat16(100_000)
+    return operations / (roofline_seconds() - start)
+  }
+}
+
+var products = Products()
+while let line = readLine() {
+  let words = line.split(separator: " ").map(String.init)
+  switch words.first {
+  case "sets": print(KernelSet.available.map(\.name).joined(separator: " "))
+  case "product" where words.count == 7: print(try products.product(Array(words.dropFirst())))
+  default: throw UsageError()
+  }
+  fflush(nil)
 }

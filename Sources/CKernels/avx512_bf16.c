@@ -1,0 +1,30 @@
+// AVX-512 with BF16: products of two bfloat16 added up in each lane.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <stddef.h>
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,avx512bf16"))), apply_to = function)
+
+#include "avx512_lanes.h"
+#include "vector_math.h"
+#include "rows.h"
+
+#define HAS_DOT
+#define ROWS_FLIP 0
+#define TERM_WIDTH 2
+typedef integers operand;
+INLINE operand operand_of(integers four) { return four; }
+INLINE integers dot(integers sum, operand left, operand right) {
+  return (integers)_mm512_dpbf16_ps((__m512)sum, (__m512bh)left, (__m512bh)right);
+}
+
+extern const weighbridge_kernels weighbridge_avx512_kernels;
+#define finish weighbridge_avx512_kernels.finish
+#include "sliced.h"
+
+const weighbridge_weights weighbridge_avx512_bfloat16 = {
+    &weighbridge_pair_packing, sliced_rows, sliced_size, pack_sliced_rows, multiply_sliced,
+    widen_bfloat16_rows};
+
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,165 @@
+// Packing rows for products that take several terms of a row at once: bytes of int8, or pairs of bfloat16. Written once, in vectors of
+// LANES floats, after vector_math.h.
+//
+//   a slice   64 bytes of terms of a row, the last one filled up with zeros: what a tile register or four vectors of four lanes hold
+//   a group   16 rows, those that there are not being zeros: for each slice the 16 rows' bytes, 1,024 of them (a tile), and where a number
+//             has two pieces the tile of the second follows that of the first
+//   a block   for int8 the scales of the rows, as float32; then its groups
+//
+// Weights lie accordingly: for each slice 16 rows of 128 bytes, 32 columns with four bytes each. All sets of kernels read this.
+
+#include "CKernels.h"
+
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#define GROUP 16
+#define SLICE 64
+#define TILE (GROUP * SLICE)
+#define WEIGHT_SLICE (2 * TILE)
+
+INLINE size_t groups_of(size_t rows) { return (rows + GROUP - 1) / GROUP; }
+
+// `width` bytes a term.
+INLINE size_t slices_of(size_t depth, size_t width) { return (depth * width + SLICE - 1) / SLICE; }
+
+// Half of the second-level cache, in pairs of groups.
+INLINE size_t sliced_block_rows(size_t depth, size_t width, size_t pieces) {
+  const size_t row = slices_of(depth, width) * SLICE * pieces;
+  const size_t pairs = row ? weighbridge_cache_size(2) / 2 / (row * 2 * GROUP) : 8;
+  return 2 * GROUP * (pairs < 1 ? 1 : pairs > 8 ? 8 : pairs);
+}
+
+INLINE size_t sliced_block_size(size_t rows, size_t depth, size_t width, size_t pieces) {
+  const size_t scales = width == 1 ? GROUP * sizeof(float) : 0;
+  return groups_of(rows) * (scales + slices_of(depth, width) * TILE * pieces);
+}
+
+// The slices of a panel that take about half of the first-level cache.
+INLINE size_t slices_at_once(size_t pieces) {
+  return weighbridge_cache_size(1) / 2 / (WEIGHT_SLICE * pieces);
+}
+
+typedef int8_t bytes __attribute__((ext_vector_type(LANES)));
+typedef uint16_t words __attribute__((ext_vector_type(LANES)));
+
+INLINE vector load_terms(const float *from, size_t count) {
+  return count < LANES ? load_part(from, count) : load(from);
+}
+
+// The largest magnitude of a row is 127 after quantising it; the scale is what a step stands for. A row with a number that is infinite
+// or none has such a scale, and so have its results.
+INLINE float row_scale(const float *row, size_t depth) {
+  integers largest = (integers)splat(0);
+  for (size_t k = 0; k < depth; k += LANES) {
+    const integers bits = (integers)magnitude(load_terms(row + k, depth - k));
+    largest = (bits & (bits > largest)) | (largest & ~(bits > largest));
+  }
+  int32_t most = 0;
+  for (size_t lane = 0; lane < LANES; lane++) most = largest[lane] > most ? largest[lane] : most;
+  float value;
+  memcpy(&value, &most, sizeof value);
+  return (most >= 0x7F800000 ? NAN : value) / 127;
+}
+
+// `flip` is 0x80 where the instructions take bytes without a sign: 128 is added to each.
+INLINE void pack_rows_int8(
+    const float *source, size_t stride, size_t row, size_t count, size_t rows, size_t depth,
+    void *block, int32_t flip) {
+  // Not fused where the instructions are: what is rounded, and how, is the same everywhere.
+  _Pragma("clang fp contract(off)")
+  const size_t slices = slices_of(depth, 1);
+  float *scales = (float *)block + row;
+  char *group = (char *)block + groups_of(rows) * GROUP * sizeof(float) + row * slices * SLICE;
+  for (; count > 0; group += slices * TILE, scales += GROUP) {
+    const size_t part = count < GROUP ? count : GROUP;
+    memset(scales, 0, GROUP * sizeof(float));
+    for (size_t r = 0; r < part; r++) {
+      scales[r] = row_scale(source + r * stride, depth);
+      // What is too small to be divided by is nothing.
+      const float inverse = scales[r] >= 0x1p-126f ? 1 / scales[r] : 0;
+      for (size_t k = 0; k < slices * SLICE; k += LANES) {
+        const vector terms =
+            k < depth ? load_terms(source + r * stride + k, depth - k) : splat(0);
+        // 1.5 · 2^23: adding it rounds to an integer in the low bits.
+        const integers rounded = (integers)(terms * inverse + 12582912.0f) ^ flip;
+        const bytes packed = __builtin_convertvector(rounded & 0xFF, bytes);
+        memcpy(group + k / SLICE * TILE + r * SLICE + k % SLICE, &packed, sizeof packed);
+      }
+    }
+    for (size_t r = part; r < GROUP; r++)
+      for (size_t slice = 0; slice < slices; slice++)
+        memset(group + slice * TILE + r * SLICE, 0, SLICE);
+    source += part * stride;
+    count -= part;
+  }
+}
+
+// The upper half of a float32, rounded to the nearest, to even in the middle; what is no number stays none. What would become infinite
+// is cut off if something is to be added to it.
+INLINE integers rounded_half(integers bits, int is_piece) {
+  const integers rounded = bits + 0x7FFF + ((bits >> 16) & 1), size = bits & 0x7FFFFFFF;
+  const integers special = size > 0x7F800000;
+  const integers overflow = ((rounded & 0x7FFFFFFF) >= 0x7F800000) & (size < 0x7F800000);
+  const integers cut = is_piece ? overflow : (integers)splat(0);
+  return (((special & (bits | 0x400000)) | (cut & bits) | (~special & ~cut & rounded)) >> 16) &
+         0xFFFF;
+}
+
+// A number as one bfloat16, or as the sum of two.
+INLINE void pack_rows_halves(
+    const float *source, size_t stride, size_t row, size_t count, size_t depth, void *block,
+    size_t pieces) {
+  const size_t slices = slices_of(depth, 2);
+  char *group = (char *)block + row * slices * SLICE * pieces;
+  for (; count > 0; group += slices * TILE * pieces) {
+    const size_t part = count < GROUP ? count : GROUP;
+    for (size_t r = 0; r < GROUP; r++)
+      for (size_t k = 0; k < slices * SLICE / 2; k += LANES) {
+        const vector terms =
+            r < part && k < depth ? load_terms(source + r * stride + k, depth - k) : splat(0);
+        char *to = group + 2 * k / SLICE * TILE * pieces + r * SLICE + 2 * k % SLICE;
+        const integers half = rounded_half((integers)terms, pieces > 1);
+        words packed = __builtin_convertvector(half, words);
+        memcpy(to, &packed, sizeof packed);
+        if (pieces == 1) continue;
+        // Of an infinite number nothing is left, and not no number.
+        const integers is_finite = magnitude(terms) < splat(INFINITY);
+        const vector rest = (vector)((integers)(terms - (vector)(half << 16)) & is_finite);
+        packed = __builtin_convertvector(rounded_half((integers)rest, 1), words);
+        memcpy(to + TILE, &packed, sizeof packed);
+      }
+    source += part * stride;
+    count -= part;
+  }
+}
+
+// Sums of int8 products as float32, where they are: times the scales of row and column.
+INLINE void dequantise(float *sums, size_t rows, const float *scales, const float *column_scales) {
+  for (size_t row = 0; row < rows; row++)
+    for (size_t column = 0; column < WEIGHBRIDGE_PANEL_COLUMNS; column += LANES) {
+      float *at = sums + row * WEIGHBRIDGE_PANEL_COLUMNS + column;
+      const vector value = __builtin_convertvector((integers)load(at), vector);
+      store(at, value * (scales[row] * load(column_scales + column)));
+    }
+}
+
+INLINE const weighbridge_target *target_from(
+    const weighbridge_target *target, size_t row, weighbridge_target *moved) {
+  *moved = *target;
+  moved->destination += row * target->stride;
+  if (target->residual) moved->residual += row * target->residual_stride;
+  return moved;
+}
+
+// Numbers as they are unpacked, one by one: for a lookup, which waits for memory.
+#define WIDEN(NAME, TYPE, VALUE)                                                              \
+  static inline void widen_##NAME##_rows(const void *from, float *to, size_t count) {         \
+    const TYPE *numbers = from;                                                               \
+    for (size_t i = 0; i < count; i++) {                                                      \
+      const TYPE number = numbers[i];                                                         \
+      to[i] = VALUE;                                                                          \
+    }                                                                                         \
+  }
+WIDEN(int8, int8_t, number)
+WIDEN(bfloat16, uint16_t, ((union { uint32_t bits; float value; }){(uint32_t)number << 16}).value)
+WIDEN(pieces, float, number)
+#undef WIDEN

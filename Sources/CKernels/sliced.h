@@ -1,0 +1,137 @@
+// Products of int8, or bfloat16, in vectors, as rows.h lays them out; included after it. A file whose instructions multiply and add four
+// bytes in each lane, or two bfloat16, defines HAS_DOT and brings
+//   ROWS_FLIP    0x80 if the bytes of the rows are taken without a sign
+//   TERM_WIDTH   bytes of a term
+//   operand      four bytes in each lane, as `dot` takes them, and `operand_of`
+// Sums of integers are exact: every set of kernels gives the same for int8.
+
+// Rows of a group whose sums fit the registers.
+#define SLICED_ROWS (LANES == 16 ? 8 : 4)
+
+#ifndef HAS_DOT
+#define ROWS_FLIP 0
+#define TERM_WIDTH 1
+
+// As two pairs of 16 bits: the first and third, and the second and fourth.
+typedef struct {
+  integers even, odd;
+} operand;
+typedef int16_t pairs __attribute__((ext_vector_type(2 * LANES)));
+
+INLINE operand operand_of(integers bytes_of) {
+  const pairs words_of = (pairs)bytes_of;
+  return (operand){(integers)((pairs)(words_of << 8) >> 8), (integers)(words_of >> 8)};
+}
+
+#ifndef MULTIPLY_PAIRS
+// Each pair multiplied with another, and both results added.
+INLINE integers multiply_pairs(integers left, integers right) {
+  return ((left << 16) >> 16) * ((right << 16) >> 16) + (left >> 16) * (right >> 16);
+}
+#endif
+
+INLINE integers dot(integers sum, operand left, operand right) {
+  return sum + multiply_pairs(left.even, right.even) + multiply_pairs(left.odd, right.odd);
+}
+#endif
+
+INLINE integers load_integers(const void *from) {
+  integers result;
+  memcpy(&result, from, sizeof result);
+  return result;
+}
+
+// Some slices of some rows of a group. `rows` is a constant wherever this is inlined.
+INLINE void sliced_tile(
+    const char *left, const char *right, size_t slices, float *sums, size_t rows,
+    const integers *start, int accumulates) {
+  integers totals[SLICED_ROWS][2];
+  UNROLLED for (size_t row = 0; row < rows; row++)
+    UNROLLED for (size_t part = 0; part < 2; part++)
+      totals[row][part] =
+          accumulates
+              ? load_integers(sums + row * WEIGHBRIDGE_PANEL_COLUMNS + part * LANES)
+              : start[part];
+  for (size_t slice = 0; slice < slices; slice++)
+    for (size_t quad = 0; quad < SLICE / 4; quad++) {
+      const char *at = right + slice * WEIGHT_SLICE + quad * 128;
+      __builtin_prefetch(at + 8192, 0, 2);
+      operand weights[2];
+      UNROLLED for (size_t part = 0; part < 2; part++)
+        weights[part] = operand_of(load_integers(at + part * LANES * 4));
+      UNROLLED for (size_t row = 0; row < rows; row++) {
+        int32_t four;
+        memcpy(&four, left + slice * TILE + row * SLICE + quad * 4, sizeof four);
+        const operand terms = operand_of((integers)(four));
+        UNROLLED for (size_t part = 0; part < 2; part++)
+          totals[row][part] = dot(totals[row][part], terms, weights[part]);
+      }
+    }
+  UNROLLED for (size_t row = 0; row < rows; row++)
+    UNROLLED for (size_t part = 0; part < 2; part++)
+      store(sums + row * WEIGHBRIDGE_PANEL_COLUMNS + part * LANES, (vector)totals[row][part]);
+}
+
+static void multiply_sliced(
+    const void *block, size_t rows, size_t depth, const void *panel, float *sums,
+    const weighbridge_target *target) {
+  const size_t slices = slices_of(depth, TERM_WIDTH), step = slices_at_once(1);
+  const char *left =
+      (const char *)block + (TERM_WIDTH == 1 ? groups_of(rows) * GROUP * sizeof(float) : 0);
+  // What the bytes of the rows have been raised by is taken off at the start: 128 times the sum of each column.
+  integers starts[WEIGHBRIDGE_PANEL_COLUMNS / LANES] = {0};
+#if ROWS_FLIP
+  const operand raised = operand_of((integers)(int32_t)0x80808080);
+  for (size_t i = 0; i < slices * 16; i++)
+    for (size_t part = 0; part < WEIGHBRIDGE_PANEL_COLUMNS / LANES; part++)
+      starts[part] = dot(
+          starts[part], raised,
+          operand_of(load_integers((const char *)panel + i * 128 + part * LANES * 4)));
+  for (size_t part = 0; part < WEIGHBRIDGE_PANEL_COLUMNS / LANES; part++)
+    starts[part] = -starts[part];
+#endif
+  size_t slice = 0;
+  do {
+    const size_t count = slices - slice < step ? slices - slice : step;
+    for (size_t row = 0; row < rows; row += SLICED_ROWS) {
+      const char *from = left + (row / GROUP * slices + slice) * TILE + row % GROUP * SLICE;
+      // Rows beyond the last are zeros, up to the end of their group.
+      for (size_t column = 0; column < WEIGHBRIDGE_PANEL_COLUMNS; column += 2 * LANES) {
+        const char *right = (const char *)panel + slice * WEIGHT_SLICE + column * 4;
+        float *to = sums + row * WEIGHBRIDGE_PANEL_COLUMNS + column;
+        const integers *start = starts + column / LANES;
+        switch (rows - row) {
+          case 1: sliced_tile(from, right, count, to, 1, start, slice > 0); break;
+          case 2: sliced_tile(from, right, count, to, 2, start, slice > 0); break;
+          case 3:
+          case 4: sliced_tile(from, right, count, to, 4, start, slice > 0); break;
+          default: sliced_tile(from, right, count, to, SLICED_ROWS, start, slice > 0); break;
+        }
+      }
+      if (slice + count < slices) continue;
+      const size_t finished = rows - row < SLICED_ROWS ? rows - row : SLICED_ROWS;
+      float *done = sums + row * WEIGHBRIDGE_PANEL_COLUMNS;
+      if (TERM_WIDTH == 1)
+        dequantise(
+            done, finished, (const float *)block + row,
+            (const float *)((const char *)panel + slices * WEIGHT_SLICE));
+      weighbridge_target moved;
+      finish(done, WEIGHBRIDGE_PANEL_COLUMNS, finished, target_from(target, row, &moved));
+    }
+    slice += count;
+  } while (slice < slices);
+}
+
+static size_t sliced_rows(size_t depth) { return sliced_block_rows(depth, TERM_WIDTH, 1); }
+
+static size_t sliced_size(size_t rows, size_t depth) {
+  return sliced_block_size(rows, depth, TERM_WIDTH, 1);
+}
+
+static void pack_sliced_rows(
+    const float *source, size_t stride, size_t row, size_t count, size_t rows, size_t depth,
+    void *block) {
+  if (TERM_WIDTH == 1)
+    pack_rows_int8(source, stride, row, count, rows, depth, block, ROWS_FLIP);
+  else pack_rows_halves(source, stride, row, count, depth, block, 1);
+}

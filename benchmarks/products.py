@@ -1,0 +1,91 @@
+"""Measures the engine's products alone, on one thread, beside the arithmetic that the processor does at most and beside PyTorch's.
+
+    python products.py PROGRAM [--quick] [--write] [--rounds N]
+
+PROGRAM is that of product-times/. In each round the peak is measured on registers, then ours, then PyTorch's; shares and ratios are
+taken within a round, and the table has their medians. Times are those that the thread was computing. Where PyTorch has no product of
+the kind (int8 with rows quantised as they come), it is its float32's. See benchmarks/run.
+"""
+
+import argparse
+import subprocess
+import time
+
+import report
+
+# Of BERT-base and MiniLM: few rows, many, deep, wide; and the vocabulary.
+SHAPES = ((1, 768, 3072), (16, 768, 3072), (128, 768, 768), (128, 768, 3072), (128, 3072, 768), (1024, 768, 3072),
+          (1024, 3072, 768), (128, 384, 1536), (128, 768, 30522))
+
+
+class Ours:
+    def __init__(self, program):
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, *words):
+        print(*words, file=self.process.stdin, flush=True)
+        return self.process.stdout.readline().split()
+
+
+class Torch:
+    def __init__(self):
+        import torch
+        torch.set_num_threads(1)
+        self.torch, self.layers = torch, {}
+
+    def layer(self, kind, rows, inputs, outputs):
+        key = (kind, rows, inputs, outputs)
+        if key not in self.layers:
+            dtype = self.torch.bfloat16 if kind == "bfloat16" else self.torch.float32
+            self.layers.clear()
+            self.layers[key] = (self.torch.nn.Linear(inputs, outputs).to(dtype), self.torch.rand(rows, inputs).to(dtype))
+        return self.layers[key]
+
+    def seconds(self, kind, shape, times):
+        layer, rows = self.layer(kind, *shape)
+        with self.torch.inference_mode():
+            layer(rows)
+            start = time.thread_time()
+            for _ in range(times):
+                layer(rows)
+            return time.thread_time() - start
+
+
+def measured(ours, torch, kernels, kind, shape, rounds):
+    operations = 2 * shape[0] * shape[1] * shape[2]
+    times = max(1, int(5e8 / operations))
+    shares, speeds, ratios, peaks = [], [], [], []
+    for number in range(rounds + 1):
+        seconds, peak = (float(word) for word in ours.ask("product", kernels, kind, *shape, times))
+        theirs = torch.seconds(kind, shape, times)
+        if number:  # the first round warms up
+            speeds.append(operations * times / seconds)
+            peaks.append(peak)
+            shares.append(operations * times / seconds / peak)
+            ratios.append(theirs / seconds)
+    return [f"{kernels}, {kind}", "{}×{}→{}".format(*shape), f"{report.median(peaks) / 1e9:.0f}",
+            f"{report.median(speeds) / 1e9:.0f}", f"{100 * report.median(shares):.0f}", report.of(ratios)]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--rounds", type=int, default=9)
+    arguments = parser.parse_args()
+    ours, torch = Ours(arguments.program), Torch()
+    sets = ours.ask("sets")
+    kinds = ([(name, "float32") for name in sets] + [("high", "float32"), (sets[0], "bfloat16"), ("bfloat16", "bfloat16")]
+             + [(name, "int8") for name in sets])
+    shapes, rounds = (SHAPES[1:2], 1) if arguments.quick else (SHAPES, arguments.rounds)
+    rows = [measured(ours, torch, kernels, kind, shape, rounds) for kernels, kind in kinds for shape in shapes]
+    text = f"Machine: {report.machine('.')}. One thread, {rounds} rounds.\n\n" + report.table(
+        ["kernels, weights", "rows × inputs → outputs", "peak, Gop/s", "ours, Gop/s", "share, %", "PyTorch ÷ ours"], rows)
+    print(text)
+    if arguments.write:
+        report.write("products", text)
+
+
+if __name__ == "__main__":
+    main()
