@@ -103,7 +103,13 @@ let tools: [Target] = [
 let testSupport: [Target] = [
   .target(
     name: "TestSupport", dependencies: ["CheckpointBytes", "TensorValues"],
-    path: "Tests/TestSupport")
+    path: "Tests/TestSupport"),
+  // The HDF5 reader is held against libhdf5.
+  .systemLibrary(name: "CHDF5Reading", path: "Tests/CHDF5Reading"),
+  .target(
+    name: "HDF5Oracle",
+    dependencies: ["HDF5Format", "CheckpointBytes", "TensorValues", "CHDF5", "CHDF5Reading"],
+    path: "Tests/HDF5Oracle"),
 ]
 
 let tests: [Target] = [
@@ -113,7 +119,8 @@ let tests: [Target] = [
   .testTarget(name: "PickleFormatTests", dependencies: ["PickleFormat", "TestSupport"]),
   .testTarget(name: "ZipFormatTests", dependencies: ["ZipFormat", "TestSupport"]),
   .testTarget(name: "SafetensorsFormatTests", dependencies: ["SafetensorsFormat", "TestSupport"]),
-  .testTarget(name: "HDF5FormatTests", dependencies: ["HDF5Format", "TestSupport"]),
+  .testTarget(
+    name: "HDF5FormatTests", dependencies: ["HDF5Format", "HDF5Oracle", "TestSupport"]),
   .testTarget(
     name: "WeightGraphTests", dependencies: ["WeightGraph", "TestSupport", collections]),
   .testTarget(

@@ -7,7 +7,6 @@ import h5py
 import torch
 from safetensors.torch import save_file
 
-import hdf5_cases
 from report import Mismatch, require
 from weights import numbers
 
@@ -30,9 +29,6 @@ def check(report, tool, folder):
                 check_behind(tool, folder, sources[name])
         with report.check("a pickle that would run a command"):
             check_command(tool, folder)
-        for case in hdf5_cases.newer_cases(folder):
-            with report.check(f"{case.name}: read right or refused, not misread"):
-                check_newer_structures(tool, case)
         with report.check("other formats, folders, nothing at all"):
             check_other_content(tool, folder)
 
@@ -133,18 +129,6 @@ def check_command(tool, folder):
         tool.expect(0, "inspect", path, "--inert")
         tool.run("scan", path)
         require_nothing_left(directory)
-
-
-def check_newer_structures(tool, case):
-    outcome = tool.run("inspect", case.path)
-    if outcome.code == 0:
-        listing = tool.inspect(case.path)
-        refused = {entry["name"]: entry["refused"] for entry in listing.document.get("others", []) if "refused" in entry}
-        require(set(refused.values()) <= {"unsupported"}, True, f"kinds of what is refused in {refused}")
-        weights = {name: weight for name, weight in case.weights.items() if name not in refused}
-        listing.require(weights, case.ties)
-    else:
-        require((outcome.code, "(unsupported)" in outcome.error), (65, True), f"exit code, and kind in {outcome.error!r}")
 
 
 def check_other_content(tool, folder):

@@ -29,14 +29,14 @@ def name_of(dtype):
     return ("big_" if dtype.startswith(">") else "") + kind.name
 
 
-def contiguous(file, dtypes=DTYPES):
-    for dtype in dtypes:
+def contiguous(file):
+    for dtype in DTYPES:
         file[name_of(dtype)] = sample(dtype)
     file["special"] = numpy.array([numpy.nan, numpy.inf, -numpy.inf, -0.0, 1e-42], dtype="<f4")
 
 
-def compact(file, dtypes=DTYPES):
-    for dtype in dtypes:
+def compact(file):
+    for dtype in DTYPES:
         create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         create.set_layout(h5py.h5d.COMPACT)
         data = sample(dtype)
@@ -45,23 +45,15 @@ def compact(file, dtypes=DTYPES):
         h5py.Dataset(dataset)[...] = data
 
 
-def chunked(file, dtypes=DTYPES, filters=FILTERS):
-    for dtype in dtypes:
+def chunked(file):
+    for dtype in DTYPES:
         group = file.create_group(name_of(dtype))
-        for name, options in filters.items():
+        for name, options in FILTERS.items():
             group.create_dataset(name, data=sample(dtype), chunks=(3, 4), **options)
 
 
 def chunk_indices(file):
     """Shapes that make the library choose each of its chunk indices."""
-    unfiltered_chunk_indices(file)
-    file.create_dataset("one_filtered_chunk", data=KERNEL, chunks=KERNEL.shape, compression="gzip")
-    file.create_dataset("fixed_filtered", data=KERNEL, chunks=(2, 3), fletcher32=True)
-    file.create_dataset("growing_filtered", data=KERNEL, chunks=(2, 3), maxshape=(None, 10), compression="gzip")
-    file.create_dataset("growing_twice_filtered", data=KERNEL, chunks=(2, 3), maxshape=(None, None), compression="gzip")
-
-
-def unfiltered_chunk_indices(file):
     file.create_dataset("one_chunk", data=KERNEL, chunks=KERNEL.shape)
     file.create_dataset("fixed", data=KERNEL, chunks=(2, 3))
     file.create_dataset("growing", data=KERNEL, chunks=(2, 3), maxshape=(None, 10))
@@ -71,6 +63,10 @@ def unfiltered_chunk_indices(file):
     partial = file.create_dataset("partly_written", shape=(6, 6), dtype="<i2", chunks=(2, 2), fillvalue=-7)
     partial[:2, 2:4] = 5
     file.create_dataset("never_written", shape=(3, 3), dtype="<f4", chunks=(2, 2))
+    file.create_dataset("one_filtered_chunk", data=KERNEL, chunks=KERNEL.shape, compression="gzip")
+    file.create_dataset("fixed_filtered", data=KERNEL, chunks=(2, 3), fletcher32=True)
+    file.create_dataset("growing_filtered", data=KERNEL, chunks=(2, 3), maxshape=(None, 10), compression="gzip")
+    file.create_dataset("growing_twice_filtered", data=KERNEL, chunks=(2, 3), maxshape=(None, None), compression="gzip")
 
 
 def shapes(file):
@@ -109,13 +105,6 @@ def large(file):
 
 CONTENTS = {"contiguous": contiguous, "compact": compact, "chunked": chunked, "chunk-indices": chunk_indices,
             "shapes": shapes, "ties": ties, "many": many}
-# HDF5 2.0, asked for its latest structures, writes Booleans, complex numbers and filtered chunks as libhdf5 1.10 has not
-# known them; everything else it can read.
-PLAIN = [dtype for dtype in DTYPES if numpy.dtype(dtype).kind not in "bc"]
-LATEST = {"contiguous": lambda file: contiguous(file, PLAIN), "compact": lambda file: compact(file, PLAIN),
-          "chunked": lambda file: chunked(file, PLAIN, {"unfiltered": {}}), "chunk-indices": unfiltered_chunk_indices,
-          "shapes": shapes, "ties": ties, "many": many}
-NEWER = {"contiguous": contiguous, "compact": compact, "chunked": chunked, "chunk-indices": chunk_indices}
 
 
 def datasets(file):
@@ -173,7 +162,7 @@ def made(path, fill, **options):
 
 def cases(folder):
     for generation in ("earliest", "v108", "v110", "latest"):
-        for name, fill in (LATEST if generation == "latest" else CONTENTS).items():
+        for name, fill in CONTENTS.items():
             yield of_file(f"hdf5/{name}-{generation}", made(folder / f"{name}-{generation}.h5", fill, libver=generation))
     for name, fill, options in [
         ("large", large, {}), ("user-block", ties, {"userblock_size": 1024}), ("ordered", shapes, {"track_order": True}),
@@ -194,12 +183,6 @@ def named_types(file):
     file["alone/colour"] = h5py.enum_dtype({"RED": 0, "BLUE": 1}, basetype="i2")
     file["record"] = numpy.dtype([("a", "i4"), ("b", "f8")])
     file.create_dataset("weight", data=KERNEL, dtype=file["kind"])
-
-
-def newer_cases(folder):
-    """Structures that the system's libhdf5 may be too old for."""
-    for name, fill in NEWER.items():
-        yield of_file(f"hdf5/{name}-newer", made(folder / f"{name}-newer.h5", fill, libver="latest"))
 
 
 def loaded(path):

@@ -4,7 +4,7 @@ package import ZipFormat
 
 extension Checkpoint {
   /// Opens a `.keras` archive: the weights lie in one of its members, an HDF5 file (`keras/src/saving/saving_lib.py`,
-  /// 3.15). libhdf5 cannot look into another file, so the member is copied out first.
+  /// 3.15), which may be deflated: it is copied out first.
   static func openKerasArchive(
     _ archive: ZipArchive, _ file: SourceFile, options: OpenOptions
   ) throws(CheckpointError) -> Checkpoint {

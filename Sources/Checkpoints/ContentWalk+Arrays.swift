@@ -29,7 +29,7 @@ extension ContentWalk {
 
   // MARK: HDF5
 
-  /// What an HDF5 file holds beside numbers: attributes as libhdf5 gives them, for configurations, and all bytes of the
+  /// What an HDF5 file holds beside numbers: attributes as they are read, for configurations, and all bytes of the
   /// file that are no data set's elements, for pickles: attributes of any type, variable-length data, unused space.
   mutating func examineHDF5(_ content: ScannedContent) throws(CheckpointError) {
     try guessBeginning(of: content)

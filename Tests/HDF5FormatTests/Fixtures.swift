@@ -49,10 +49,10 @@ func openingFailure(_ name: String, limits: ReadLimits = ReadLimits()) throws ->
 }
 
 /// What `expected.json` says of a file: each data set's numpy type, shape and bytes.
-func expectations(of name: String) throws -> [(
+func expectations(of name: String, in list: String = "expected.json") throws -> [(
   path: String, type: String, shape: [Int], bytes: [UInt8]
 )] {
-  let file = try SourceFile(path: fixture("expected.json"))
+  let file = try SourceFile(path: fixture(list))
   let document = try JSONValue(
     parsing: file.bytes(at: 0, count: file.size), context: "expected values")
   return (document[ExactName(name)]?.members ?? []).map { member in

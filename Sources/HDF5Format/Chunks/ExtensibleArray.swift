@@ -64,7 +64,8 @@ struct ExtensibleArray {
     else {
       throw ParseFailure(
         .malformed, at: start, field,
-        "client \(client), elements of \(header.elementByteCount) bytes, 2^\(header.maximumBits) of them")
+        "client \(client), elements of \(header.elementByteCount) bytes, 2^\(header.maximumBits) of them"
+      )
     }
     header.pageElementCount = 1 << pageBits
     self.header = header

@@ -67,7 +67,8 @@ struct ChunkPipeline: Sendable {
       return try ScaleOffset(filter.parameters).decode(bytes, byteCount: expected ?? chunkByteCount)
     case Self.lzf: return try LZF.decode(bytes, byteCount: expected ?? chunkByteCount)
     case Self.nBit where filter.parameters.count > 1 && filter.parameters[1] != 0:
-      // "Need not compress": all bits of the type are used, and the bytes are as they were.
+      // "Need not compress": all bits of the type are used, and the bytes are as they were. Numbers of fewer bits than
+      // their bytes have are no elements that this package reads.
       return bytes
     default:
       let name = filter.name.isEmpty ? "" : " (\(singleLine(filter.name, limit: 60)))"

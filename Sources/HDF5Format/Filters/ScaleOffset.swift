@@ -1,7 +1,7 @@
 internal import CheckpointBytes
 
-/// The scale-offset filter for integers (`H5Zscaleoffset.c`, libhdf5 1.10.8): each chunk keeps its minimum and as many
-/// bits of each difference as the largest needs.
+/// The scale-offset filter (`H5Zscaleoffset.c`, libhdf5 1.10.8): each chunk keeps its minimum and as many bits of each
+/// difference as the largest needs. Of floating-point numbers the differences are rounded to some decimal places.
 ///
 /// ```
 /// bits a difference (4) │ size of the minimum (1) │ minimum (8) │ unused (8) │ differences, most significant bit first
@@ -10,20 +10,29 @@ struct ScaleOffset {
   private let elementCount: Int
   private let size: Int
   private let isBigEndian: Bool
+  /// The decimal places that floating-point numbers keep; nil for integers.
+  private let decimalPlaces: Int?
   /// The element that all bits set stand for, if the data set has a fill value.
   private let fillValue: UInt64?
 
   /// Reads the filter's parameters.
   init(_ parameters: [UInt32]) throws(ParseFailure) {
-    guard parameters.count >= 8, parameters[0] == 2, parameters[3] == 0 else {
+    // HDF5 has a number for floating-point numbers with a scale of their own, and no code.
+    guard parameters.count >= 8, parameters[0] == (parameters[3] == 0 ? 2 : 0), parameters[3] < 2
+    else {
       throw ParseFailure(
-        .unsupported, "scale-offset filter", "only its integer form is implemented")
+        .unsupported, "scale-offset filter", "a scale of type \(parameters.first ?? 0)")
     }
     elementCount = Int(parameters[2])
     size = Int(parameters[4])
     isBigEndian = parameters[6] == 1
-    guard [1, 2, 4, 8].contains(size) else {
-      throw ParseFailure(.malformed, "scale-offset filter", "elements of \(size) bytes")
+    decimalPlaces = parameters[3] == 0 ? nil : Int(Int32(bitPattern: parameters[1]))
+    guard (decimalPlaces == nil ? [1, 2, 4, 8] : [4, 8]).contains(size),
+      (-400...400).contains(decimalPlaces ?? 0)
+    else {
+      throw ParseFailure(
+        .malformed, "scale-offset filter",
+        "elements of \(size) bytes with \(decimalPlaces ?? 0) decimal places")
     }
     if parameters[7] == 1 {
       let words = parameters.dropFirst(8).prefix(2).enumerated()
@@ -91,9 +100,25 @@ struct ScaleOffset {
         missing -= taken
       }
       let isFill = fillValue != nil && bitCount > 0 && difference == mask
-      append(isFill ? fillValue ?? 0 : difference &+ minimum, to: &output)
+      append(isFill ? fillValue ?? 0 : value(difference, minimum), to: &output)
     }
     return output
+  }
+
+  /// The bits of the element that is a difference above the minimum.
+  private func value(_ difference: UInt64, _ minimum: UInt64) -> UInt64 {
+    guard let decimalPlaces else { return difference &+ minimum }
+    var power = 1.0
+    for _ in 0..<abs(decimalPlaces) { power *= 10 }
+    if decimalPlaces < 0 { power = 1 / power }
+    // In the precision of the elements, as the library computes.
+    if size == 4 {
+      let difference = Float(Int32(truncatingIfNeeded: difference))
+      let minimum = Float(bitPattern: UInt32(truncatingIfNeeded: minimum))
+      return UInt64((difference / Float(power) + minimum).bitPattern)
+    }
+    let difference = Double(Int64(bitPattern: difference))
+    return (difference / power + Double(bitPattern: minimum)).bitPattern
   }
 
   private func append(_ value: UInt64, to output: inout [UInt8]) {

@@ -25,7 +25,13 @@ struct AttributeMessage {
     let spaceByteCount = Int(try body.read(UInt16.self, .little, field))
     if version == 3 { try body.skip(1, "character set of the attribute name") }
     func padding(_ count: Int) -> Int { version == 1 ? (8 - count % 8) % 8 : 0 }
-    name = try body.readBytes(nameByteCount, field).prefix { $0 != 0 }
+    let start = body.offset
+    let terminated = try body.readBytes(nameByteCount, field)
+    name = terminated.dropLast()
+    guard terminated.last == 0, !name.contains(0) else {
+      throw ParseFailure(
+        .malformed, at: start, field, "the name does not take the \(nameByteCount) bytes it should")
+    }
     try body.skip(padding(nameByteCount), field)
     typeBody = try body.slice(typeByteCount, field)
     try body.skip(padding(typeByteCount), field)

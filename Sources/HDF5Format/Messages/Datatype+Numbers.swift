@@ -148,6 +148,10 @@ extension Datatype {
   /// A compound of `r` and `i` is h5py's complex number.
   private func compound() throws(ParseFailure) -> HDF5ElementType {
     let other = HDF5ElementType.unsupported("compound")
+    guard bits & 0xFFFF > 0 else {
+      throw ParseFailure(
+        .malformed, at: properties.offset, "datatype", "a compound without members")
+    }
     guard bits & 0xFFFF == 2 else { return other }
     var properties = properties
     guard let real = try part("r", at: 0, &properties),

@@ -28,10 +28,11 @@ struct FillValue {
     }
   }
 
-  /// Reads the message that older files have.
+  /// Reads the message that older files have, where none is an empty one.
   init(old body: ByteCursor) throws(ParseFailure) {
     var body = body
-    bytes = try Self.counted(&body)
+    let value = try Self.counted(&body)
+    bytes = value.isEmpty ? nil : value
   }
 
   private static func counted(_ body: inout ByteCursor) throws(ParseFailure) -> [UInt8] {

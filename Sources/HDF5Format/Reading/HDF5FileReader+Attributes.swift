@@ -48,18 +48,15 @@ extension HDF5FileReader {
   private func form(
     _ message: AttributeMessage, _ type: Datatype, _ elementType: HDF5AttributeType
   ) throws(ParseFailure) -> HDF5AttributeForm {
-    let shape = try message.dataspace(shared, bytes.form).shape
-    let elements: HDF5AttributeForm.Elements
-    if type.isVariableText {
-      elements = .texts(try shape.map { (shape) throws(ParseFailure) in
-        try texts(message.elements, type, shape)
-      } ?? [])
-    } else {
-      elements = .packed(try shape.map { (shape) throws(ParseFailure) in
-        try packed(message.elements, type, shape)
-      } ?? [])
+    guard let shape = try message.dataspace(shared, bytes.form).shape else {
+      return HDF5AttributeForm(
+        type: elementType, shape: nil, elements: type.isVariableText ? .texts([]) : .packed([]))
     }
-    return HDF5AttributeForm(type: elementType, shape: shape, elements: elements)
+    return HDF5AttributeForm(
+      type: elementType, shape: shape,
+      elements: type.isVariableText
+        ? .texts(try texts(message.elements, type, shape))
+        : .packed(try packed(message.elements, type, shape)))
   }
 
   private func byteCount(_ type: Datatype, _ shape: Shape) throws(ParseFailure) -> Int {

@@ -28,11 +28,12 @@ extension HDF5FileReader {
       elementByteCount: type.byteCount, shape: shape, storage: .unallocated, fillValue: nil,
       byteCount: 0)
     if case .unsupported = elementType { return dataset }
+    let fill = try fillValue(header, type.byteCount)
     dataset.byteCount = byteCount
     dataset.storage = try storage(layout, header, space, type.byteCount, byteCount)
-    // What has a place was written.
+    // What lies in one piece was written whole.
     if case .contiguous = dataset.storage { return dataset }
-    dataset.fillValue = try fillValue(header, type.byteCount)
+    dataset.fillValue = fill
     return dataset
   }
 

@@ -36,6 +36,10 @@ final class HDF5FileReader {
           .unsupported, at: image.body.offset, "metadata cache image",
           "the file keeps its structure in an image of its writer's cache")
       }
+      if var driver = messages?[.driverInfo]?.body {
+        try driver.readVersion(0...0, "driver information")
+        try Superblock.checkDriver(&driver)
+      }
       return (superblock.rootAddress, try SharedMessages(messages, in: bytes))
     }
   }
@@ -98,6 +102,11 @@ final class HDF5FileReader {
   /// Describes what a link leads to, or refuses it. Returns the links to follow if it is a new group.
   private func follow(_ link: NamedLink, as path: ExactName) -> Frame? {
     do throws(ParseFailure) {
+      guard path.byteCount <= limits.nameBytes else {
+        throw ParseFailure(
+          .limitExceeded, "link name",
+          "the path has \(path.byteCount) bytes, at most \(limits.nameBytes) are taken")
+      }
       let address = try hardAddress(of: link)
       if wasMet(address, at: path) { return nil }
       do throws(ParseFailure) {
@@ -157,12 +166,8 @@ final class HDF5FileReader {
     let known =
       description.groups.count + description.datasets.count + description.namedTypes.count
       + description.refusals.count
-    guard path.byteCount <= limits.nameBytes, known < limits.objectCount,
-      description.datasets.count <= limits.tensorCount
-    else {
-      throw ParseFailure(
-        .limitExceeded, "links",
-        "more than \(limits.objectCount) objects, or paths of more than \(limits.nameBytes) bytes")
+    guard known < limits.objectCount, description.datasets.count <= limits.tensorCount else {
+      throw ParseFailure(.limitExceeded, "links", "more than \(limits.objectCount) objects")
     }
   }
 

@@ -3,6 +3,11 @@ internal import CheckpointBytes
 // Fields that occur in all structures of HDF5. All numbers are little-endian.
 
 extension ByteCursor {
+  /// What is left, in a buffer of its own: for what is kept longer than the block around it.
+  var detached: ByteCursor {
+    ByteCursor(Array(bytes[position..<end]), base: offset)
+  }
+
   /// Reads an unsigned integer of any width. What does not fit 64 bits is malformed: no file is that long.
   mutating func readUnsigned(_ width: Int, _ field: String) throws(ParseFailure) -> UInt64 {
     let start = offset
@@ -91,10 +96,8 @@ extension ByteCursor {
 
   /// Reads a checksum and compares it with that of the bytes from `start` up to here.
   mutating func checkSum(from start: Int, _ structure: String) throws(ParseFailure) {
-    let place = offset
-    let found = Lookup3.checksum(bytes[start..<position])
-    let stored = try read(UInt32.self, .little, "checksum")
-    guard stored == found else {
+    let (place, content) = (offset, bytes[start..<position])
+    guard Lookup3.accepts(try read(UInt32.self, .little, "checksum"), of: content) else {
       throw ParseFailure(
         .mismatch, at: place, structure, "the checksum is another: the structure is damaged")
     }

@@ -50,9 +50,11 @@ final class FractalHeap {
         throw ParseFailure(.malformed, at: start, "heap identifier", "\(count) bytes at \(offset)")
       }
       return try managedObject(offset..<end)
-    case 1: return try hugeObject(try header.hugeObject(&content) { (key) throws(ParseFailure) in
-      try indexedHugeObject(key)
-    })
+    case 1:
+      return try hugeObject(
+        try header.hugeObject(&content) { (key) throws(ParseFailure) in
+          try indexedHugeObject(key)
+        })
     case 2: return try header.tinyObject(&content, flags)
     default:
       throw ParseFailure(.malformed, at: start, "heap identifier", "an object of no known kind")
@@ -101,7 +103,7 @@ final class FractalHeap {
     if let known = directBlocks[address] {
       block = known
     } else {
-      block = try directBlock(entry, at: address, byteCount: byteCount)
+      block = try directBlock(entry, at: address, byteCount: byteCount).detached
       directBlocks[address] = block
     }
     // Identifiers can name one place again and again.
@@ -133,7 +135,7 @@ final class FractalHeap {
       let stored = try block.read(UInt32.self, .little, "FHDB")
       var content = Array(whole.bytes[whole.position..<whole.end])
       for index in 0..<4 { content[place + index] = 0 }
-      guard Lookup3.checksum(content[...]) == stored else {
+      guard Lookup3.accepts(stored, of: content[...]) else {
         throw ParseFailure(
           .mismatch, at: whole.offset, "FHDB", "the checksum is another: the block is damaged")
       }

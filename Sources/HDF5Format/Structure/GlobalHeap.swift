@@ -3,7 +3,7 @@ internal import CheckpointBytes
 /// The objects that variable-length elements refer to (HDF5 specification III.E), by collection and number.
 ///
 /// ```
-/// GCOL │ version │ size │ number, references, size, bytes │ … │ 0, free space
+/// GCOL │ version │ size │ number, references, size, bytes │ … │ 0: what is left
 /// ```
 final class GlobalHeap {
   private let bytes: StructureBytes
@@ -44,7 +44,8 @@ final class GlobalHeap {
   ) throws(ParseFailure) -> [UInt16: (address: UInt64, count: UInt64)] {
     if let known = collections[address] { return known }
     let form = bytes.form
-    let headByteCount = 8 + form.lengthByteCount
+    // Heads of the collection and of its objects are alike: eight bytes and a length, up to a multiple of eight.
+    let headByteCount = (8 + form.lengthByteCount + 7) & ~7
     var head = try bytes.block(at: address, count: UInt64(headByteCount), "GCOL")
     let start = head.offset
     try head.readSignature("GCOL")

@@ -18,6 +18,7 @@ struct HeaderMessage {
     case sharedMessageTable = 0x0F
     case continuation = 0x10
     case symbolTable = 0x11
+    case driverInfo = 0x14
     case attributeInfo = 0x15
     case cacheImage = 0x18
   }
@@ -56,11 +57,15 @@ struct HeaderMessage {
     body = try block.slice(count, field)
     type = Kind(rawValue: number)
     isShared = flags & 0x02 != 0
-    // "Fail if unknown, always": what the writer says nobody can do without.
-    guard type != nil || flags & 0x80 == 0 || number <= 0x18 else {
+    // "Fail if unknown, always": what the writer says nobody can do without. Type 9 is HDF5's own test of that.
+    guard flags & 0x80 == 0 || (number <= 0x18 && number != 0x09) else {
       throw ParseFailure(
         .unsupported, at: start, field,
         "a message of type \(number), which the file says must be understood")
+    }
+    // Shared and never to be shared; unknown to a writer that should have failed, or marked it.
+    guard flags & 0x06 != 0x06, flags & 0x28 != 0x28, flags & 0x30 != 0x20 else {
+      throw ParseFailure(.malformed, at: start, field, "contradicting flags \(flags)")
     }
   }
 }

@@ -50,15 +50,17 @@ final class SharedMessages {
     let start = reference.offset
     let version = try reference.readVersion(1...3, "shared message")
     let place = try reference.readByte("shared message")
-    if version == 1 { try reference.skip(6, "shared message") }
     if version == 3, place == 1 { return try heapMessage(type, &reference) }
-    guard version < 3 || place == 2 else {
+    var address: UInt64?
+    if version == 1 {
+      try reference.skip(6, "shared message")
+      address = try SymbolTableEntry(&reference, bytes.form).headerAddress
+    } else {
+      address = try reference.readAddress(bytes.form, "shared message")
+    }
+    guard let address, version < 3 || place == 2, type == .datatype else {
       throw ParseFailure(
         .malformed, at: start, "shared message", "a message shared in no known way, \(place)")
-    }
-    let address = try reference.readDefinedAddress(bytes.form, "shared message")
-    guard type == .datatype else {
-      throw ParseFailure(.malformed, at: start, "shared message", "only types have headers")
     }
     return try namedType(at: address)
   }
@@ -83,9 +85,9 @@ final class SharedMessages {
       }
       body = try heapMessage(.datatype, &body)
     }
-    let copy = ByteCursor(Array(body.bytes[body.position..<body.end]), base: body.offset)
-    namedTypes[address] = copy
-    return copy
+    let kept = body.detached
+    namedTypes[address] = kept
+    return kept
   }
 
   private func heapMessage(

@@ -30,13 +30,19 @@ struct Superblock {
       base = try cursor.readDefinedAddress(bytes.form, "base address")
       try cursor.skip(bytes.form.addressByteCount, "free space information")
       end = try cursor.readAddress(bytes.form, "end of file address")
-      try cursor.skip(bytes.form.addressByteCount, "driver information address")
+      let driver = try cursor.readAddress(bytes.form, "driver information address")
       let entry = try SymbolTableEntry(&cursor, bytes.form)
       guard let root = entry.headerAddress else {
         throw ParseFailure(.malformed, at: start, "superblock", "the root group has no address")
       }
       rootAddress = root
       extensionAddress = nil
+      if let driver {
+        var block = try bytes.block(at: driver, count: 16, "driver information")
+        try block.readVersion(0...0, "driver information")
+        try block.skip(7, "driver information")
+        try Self.checkDriver(&block)
+      }
     } else {
       let checked = cursor.position - 9
       try Self.readSizes(&cursor, &bytes.form)
@@ -63,6 +69,17 @@ struct Superblock {
         .truncated, at: start, "end of file address",
         "the file should end at \(end.map(String.init) ?? "a place that is undefined"), and has "
           + "\(bytes.file.size) bytes")
+    }
+  }
+
+  /// Refuses a file that is one of several: the name of the driver that made it says so.
+  static func checkDriver(_ cursor: inout ByteCursor) throws(ParseFailure) {
+    let start = cursor.offset
+    let name = try cursor.readBytes(8, "driver information")
+    guard !["NCSAfami", "NCSAmult"].contains(where: { name.elementsEqual($0.utf8) }) else {
+      throw ParseFailure(
+        .unsupported, at: start, "driver information",
+        "is one of several files that HDF5's family or multi driver made")
     }
   }
 

@@ -103,7 +103,12 @@ struct LocalHeap {
   /// The bytes up to the next NUL.
   func text(at offset: UInt64) throws(ParseFailure) -> ArraySlice<UInt8> {
     var cursor = content
-    try cursor.skip(Int(clamping: offset), "local heap")
+    guard offset <= UInt64(cursor.remaining) else {
+      throw ParseFailure(
+        .malformed, at: cursor.offset, "local heap",
+        "a name at \(offset), the heap has \(cursor.remaining) bytes")
+    }
+    try cursor.skip(Int(offset), "local heap")
     guard let end = cursor.bytes[cursor.position..<cursor.end].firstIndex(of: 0) else {
       throw ParseFailure(.malformed, at: cursor.offset, "local heap", "a name without an end")
     }

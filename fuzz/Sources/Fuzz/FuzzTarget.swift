@@ -18,7 +18,7 @@ enum FuzzTarget: String, CaseIterable {
   case tokenizer
   /// Weights under any names with any settings are laid out, loaded and run, or refused.
   case model
-  /// The same as for a checkpoint, for HDF5 alone: what it finds is mostly libhdf5's, which would hide everything else.
+  /// The same as for a checkpoint, for HDF5 alone, which has seeds of its own.
   case hdf5
 
   /// Runs one input. A property that does not hold ends the process, which is how libFuzzer learns of it.

@@ -1,0 +1,169 @@
+import CheckpointBytes
+import Foundation
+import HDF5Format
+import HDF5Oracle
+import TensorValues
+import TestSupport
+import Testing
+
+/// The reader held against libhdf5 and h5py, structure by structure.
+@Suite struct HDF5StructureTests {
+  /// What HDF5 2.0 wrote and the libraries that most systems install cannot read.
+  private static let newer: Set = ["newest.h5", "latest.h5", "reference.h5"]
+
+  private static let files: [String] = {
+    let root = fixture("").split(separator: "/").dropLast().joined(separator: "/")
+    let names = FileManager.default.enumerator(atPath: "/\(root)")
+    return (names?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(".h5") }.sorted()
+      .map { "/\(root)/\($0)" }
+  }()
+
+  @Test("Every fixture is described as libhdf5 describes it", arguments: files)
+  func agreesWithLibrary(_ path: String) throws {
+    if Self.newer.contains(String(path.split(separator: "/").last ?? "")) { return }
+    let file = try SourceFile(path: path)
+    let own = Result { try HDF5Description(file) }
+    let library = Result { try HDF5Description(throughLibrary: file) }
+    switch (own, library) {
+    case (.success(let own), .success(let library)):
+      #expect(lines(own) == lines(library))
+    case (.failure(let own as CheckpointError), .failure(let library as CheckpointError)):
+      #expect(own.kind == library.kind)
+    default: Issue.record("\(path): \(own), libhdf5 \(library)")
+    }
+  }
+
+  @Test("Every structure gives the elements that h5py reads", arguments: structures)
+  func agreesWithReference(_ name: String) throws {
+    let file = try Described("structures/\(name)")
+    let expected = try expectations(of: name, in: "structures/expected.json")
+    #expect(!expected.isEmpty)
+    #expect(file.description.refusals.isEmpty)
+    for (path, type, shape, bytes) in expected {
+      let dataset = try #require(file.description.dataset(ExactName(path)), "\(path)")
+      #expect(dataset.elementType == numpyTypes[type], "\(path)")
+      #expect(dataset.shape.dimensions == shape, "\(path)")
+      #expect(try file.bytes(ExactName(path)) == bytes, "\(path)")
+    }
+  }
+
+  static let structures = [
+    "addresses-of-2.h5", "addresses-of-4.h5", "attributes.h5", "edges.h5", "filtered-links.h5",
+    "indexes.h5", "new-links.h5", "newest.h5", "old-chunks.h5", "old-links.h5",
+    "ordered-links.h5", "scale-offset.h5", "shared-messages.h5",
+  ]
+
+  @Test func `What HDF5 2 wrote newly is read`() throws {
+    let newest = try Described("structures/newest.h5").description
+    #expect(newest.dataset("complex")?.elementType == .number(.c64, .little))
+    #expect(newest.dataset("null")?.elementType == .unsupported("null dataspace"))
+    #expect(newest.groups[0].attributes["reference"] == .object(.init(type: "hdf5.reference")))
+    let latest = try Described(path: cases("formats/messages/latest.h5"))
+    #expect(try latest.bytes("w").count == 64)
+  }
+
+  /// Whatever is changed in a file, reading ends, and gives an error or what libhdf5 would: a byte that is not looked at
+  /// changes nothing.
+  @Test(
+    "Every byte of a small file can have any value",
+    arguments: [
+      "cycle.h5", "structures/edges.h5", "structures/newest.h5", "structures/old-chunks.h5",
+      "structures/shared-messages.h5", "structures/addresses-of-4.h5",
+    ])
+  func survivesChanges(_ name: String) throws {
+    let source = try SourceFile(path: fixture(name))
+    var bytes = try source.bytes(at: 0, count: source.size)
+    let directory = try TemporaryDirectory()
+    // Not every byte of the larger ones: a step that is no multiple of any field meets them all alike.
+    for place in stride(from: 0, to: bytes.count, by: max(1, bytes.count / 1_000 | 1)) {
+      let original = bytes[place]
+      for value in [0, 0xFF, original ^ 1, original ^ 0x80] where value != original {
+        bytes[place] = value
+        let path = try directory.write(bytes, as: "changed.h5")
+        let file = try SourceFile(path: path)
+        guard let description = try? HDF5Description(file) else { continue }
+        for dataset in description.datasets {
+          guard let source = try? description.source(of: dataset, in: file) else { continue }
+          _ = try? source.bytes(at: 0, count: min(source.byteCount, 1 << 20))
+        }
+      }
+      bytes[place] = original
+    }
+  }
+
+  // MARK: Hostile files
+
+  private func changed(
+    _ name: String, _ signature: String, _ change: (inout [UInt8], Int) -> Void
+  ) throws -> HDF5Description {
+    let source = try SourceFile(path: fixture(name))
+    var bytes = try source.bytes(at: 0, count: source.size)
+    let letters = Array(signature.utf8)
+    let places = bytes.indices.dropLast(letters.count).filter {
+      Array(bytes[$0..<($0 + letters.count)]) == letters
+    }
+    try #require(!places.isEmpty)
+    for place in places { change(&bytes, place) }
+    let directory = try TemporaryDirectory()
+    return try HDF5Description(SourceFile(path: directory.write(bytes, as: "changed.h5")))
+  }
+
+  @Test("A damaged checksum is a mismatch", arguments: ["FRHP", "BTHD", "FHDB", "FHIB", "BTLF"])
+  func checksums(_ signature: String) throws {
+    let refusals = try changed("structures/new-links.h5", signature) { $0[$1 + 5] ^= 0xFF }.refusals
+    #expect(refusals.map(\.path) == ["group"])
+    #expect(refusals.allSatisfy { [.mismatch, .malformed].contains($0.reason.kind) })
+    #expect(refusals.allSatisfy { $0.reason.site.offset != nil })
+  }
+
+  @Test func `A tree that leads to itself is refused`() throws {
+    // The first child of each node is the node itself, and its level that of a node above leaves.
+    let description = try changed("structures/old-chunks.h5", "TREE\u{1}") { bytes, place in
+      bytes[place + 5] = 1
+      let key = place + 24 + 8 + 24
+      bytes.replaceSubrange(key..<(key + 8), with: Self.bytes(place))
+    }
+    #expect(description.refusals.map(\.reason.kind) == [.malformed])
+  }
+
+  @Test func `A header that continues where it has been is refused`() throws {
+    // Byte 0 of the older headers is their version, 16 the type of the first message: a continuation, of the header.
+    let source = try SourceFile(path: fixture("cycle.h5"))
+    var bytes = try source.bytes(at: 0, count: source.size)
+    let root = bytes[64..<72].reversed().reduce(0) { $0 << 8 | Int($1) }
+    bytes[root + 16] = 0x10
+    bytes.replaceSubrange((root + 24)..<(root + 40), with: Self.bytes(root + 16) + Self.bytes(24))
+    let directory = try TemporaryDirectory()
+    let path = try directory.write(bytes, as: "ring.h5")
+    let error = #expect(throws: CheckpointError.self) { try Described(path: path) }
+    #expect(error?.kind == .malformed)
+    #expect(error?.problem == "the header continues where it has been")
+  }
+
+  private static func bytes(_ value: Int) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+  }
+
+  // MARK: Comparing
+
+  /// A description in lines, without what the two may say differently: the order of chunks, the size of elements that are
+  /// no numbers (the library counts what they take in memory), the words of refusals.
+  private func lines(_ description: HDF5Description) -> [String] {
+    var lines = description.groups.map { "\($0)" } + description.namedTypes.map { "\($0)" }
+    for dataset in description.datasets {
+      var storage = "\(dataset.storage)"
+      if case .chunked(let chunks) = dataset.storage {
+        let sorted = chunks.chunks.sorted { $0.origin.lexicographicallyPrecedes($1.origin) }
+        storage = "\(chunks.shape) \(chunks.filters) \(chunks.leavesEdgesUnfiltered) \(sorted)"
+      }
+      var size = dataset.elementByteCount
+      if case .unsupported = dataset.elementType { size = 0 }
+      lines.append(
+        "\(dataset.path) \(dataset.otherPaths) \(dataset.attributes) \(dataset.elementType) "
+          + "\(size) \(dataset.shape) \(storage) \(String(describing: dataset.fillValue)) "
+          + "\(dataset.byteCount)")
+    }
+    return lines
+      + description.refusals.map { "\($0.path) \($0.otherPaths) \($0.reason.kind)" }
+  }
+}
