@@ -48,7 +48,8 @@ import Testing
   }
 
   static let structures = [
-    "addresses-of-2.h5", "addresses-of-4.h5", "attributes.h5", "edges.h5", "filtered-links.h5",
+    "addresses-of-2.h5", "addresses-of-4.h5", "attributes.h5", "cache-image.h5",
+    "edges.h5", "filtered-links.h5",
     "indexes.h5", "new-links.h5", "newest.h5", "old-chunks.h5", "old-links.h5",
     "ordered-links.h5", "scale-offset.h5", "shared-messages.h5",
   ]

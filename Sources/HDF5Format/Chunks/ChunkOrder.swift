@@ -1,6 +1,6 @@
 internal import CheckpointBytes
 
-/// The order of chunks in an array (HDF5 specification III.I, III.J): row-major over the grid of the largest extents; in an
+/// The order of chunks in an array (HDF5 specification VII): row-major over the grid of the largest extents; in an
 /// extensible array with the unlimited axis moved to the front.
 struct ChunkOrder {
   private let chunkShape: [Int]

@@ -30,12 +30,10 @@ final class HDF5FileReader {
       if let address = superblock.extensionAddress {
         messages = try ObjectHeader(at: address, in: bytes)
       }
-      // What was in the writer's memory when it closed the file, and is newer than what lies in the blocks.
-      if let image = messages?[.cacheImage] {
-        throw ParseFailure(
-          .unsupported, at: image.body.offset, "metadata cache image",
-          "the file keeps its structure in an image of its writer's cache")
+      if let message = messages?[.fileSpaceInfo], !message.isStale {
+        _ = try FileSpaceInfo(message.body, bytes.form)
       }
+      if let image = messages?[.cacheImage] { bytes.image = try CacheImage(image, in: bytes) }
       if var driver = messages?[.driverInfo]?.body {
         try driver.readVersion(0...0, "driver information")
         try Superblock.checkDriver(&driver)

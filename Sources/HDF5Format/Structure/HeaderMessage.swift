@@ -20,6 +20,7 @@ struct HeaderMessage {
     case symbolTable = 0x11
     case driverInfo = 0x14
     case attributeInfo = 0x15
+    case fileSpaceInfo = 0x17
     case cacheImage = 0x18
   }
 
@@ -34,14 +35,9 @@ struct HeaderMessage {
   let type: Kind?
   /// True if the body only says where the message is (``SharedMessage``).
   let isShared: Bool
+  /// True if a writer that did not know the type has changed the file since: it may no longer hold.
+  let isStale: Bool
   let body: ByteCursor
-
-  /// A message that was found elsewhere.
-  init(_ type: Kind, body: ByteCursor) {
-    self.type = type
-    isShared = false
-    self.body = body
-  }
 
   /// Reads the next message; nil where nothing but a gap is left.
   init?(_ block: inout ByteCursor, _ form: Form) throws(ParseFailure) {
@@ -57,6 +53,7 @@ struct HeaderMessage {
     body = try block.slice(count, field)
     type = Kind(rawValue: number)
     isShared = flags & 0x02 != 0
+    isStale = flags & 0x20 != 0
     // "Fail if unknown, always": what the writer says nobody can do without. Type 9 is HDF5's own test of that.
     guard flags & 0x80 == 0 || (number <= 0x18 && number != 0x09) else {
       throw ParseFailure(

@@ -1,6 +1,6 @@
 internal import CheckpointBytes
 
-/// Messages that lie elsewhere than in the header that has them (HDF5 specification III.H, IV.A.2 "shared"): the datatype of
+/// Messages that lie elsewhere than in the header that has them (HDF5 specification III.I, IV.A.2): the datatype of
 /// a named type, or one of the file's table of shared messages.
 ///
 /// ```

@@ -10,6 +10,11 @@ final class StructureBytes {
   /// How addresses are written; known once the superblock is read.
   var form = AddressForm()
 
+  /// What is newer than the file's own bytes, if there is such a thing.
+  var image: CacheImage? {
+    didSet { window = ByteCursor([]) }
+  }
+
   private var window = ByteCursor([])
   private var work: Int
 
@@ -65,8 +70,9 @@ final class StructureBytes {
     if start < 0 || range.upperBound > window.base + window.bytes.count {
       let wanted = min(max(range.count, Self.windowByteCount), file.size - range.lowerBound)
       do throws(CheckpointError) {
-        window = ByteCursor(
-          try file.bytes(at: range.lowerBound, count: wanted), base: range.lowerBound)
+        var content = try file.bytes(at: range.lowerBound, count: wanted)
+        image?.renew(&content, at: range.lowerBound)
+        window = ByteCursor(content, base: range.lowerBound)
       } catch {
         throw ParseFailure(error.kind, at: range.lowerBound, field, error.problem)
       }
