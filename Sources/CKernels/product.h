@@ -141,10 +141,12 @@ INLINE size_t block_row_size(size_t depth) {
   return (depth + DEPTH - 1) / DEPTH * STRIDE * sizeof(float);
 }
 
-// Half of the second-level cache; beyond ten tiles there is nothing to be gained.
+// Half of the second-level cache, for the terms that are taken at once and the sums of some panels; beyond ten tiles there is nothing to
+// be gained.
 static size_t block_rows(size_t depth) {
-  const size_t size = block_row_size(depth);
-  const size_t tiles = size ? weighbridge_cache_size(2) / 2 / (size * TILE_ROWS) : 10;
+  (void)depth;
+  const size_t row = (STRIDE + WEIGHBRIDGE_MOST_PANELS * PANEL) * sizeof(float);
+  const size_t tiles = weighbridge_cache_size(2) / 2 / (row * TILE_ROWS);
   return TILE_ROWS * (tiles < 2 ? 2 : tiles > 10 ? 10 : tiles);
 }
 
@@ -175,42 +177,52 @@ INLINE void prefetch_target(const weighbridge_target *target, size_t row, size_t
       __builtin_prefetch(target->destination + row * target->stride + column, 1, 3);
 }
 
-// Some terms of all rows at a time, whose weights are in the first-level cache meanwhile. Sums are kept beside each other, and each
-// tile goes to the matrix once, when its last terms are added. Weights of two bytes that meet several tiles are widened before: that
-// takes the arithmetic's own ports in every tile, and a fraction of one tile's time if it is done once.
+// Some terms of all rows with one panel after the other: its weights are in the first-level cache meanwhile, and the rows in the second
+// while they meet all panels. Sums are kept beside each other, and each tile goes to the matrix once, when its last terms are added.
+// Weights of two bytes that meet several tiles are widened before: that takes the arithmetic's own ports in every tile, and a fraction
+// of one tile's time if it is done once.
 INLINE void multiply_with(
     vector (*read)(const void *), size_t width, const float *block, size_t rows, size_t depth,
-    const char *panel, float *sums, const weighbridge_target *target) {
+    const char *weights, size_t panels, float *sums, const weighbridge_target *target) {
   const size_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, step = terms_at_once();
+  const size_t distance = depth * PANEL * width;
+  const int widens = width < sizeof(float) && tiles > 1;
   vector widened[DEPTH * PANEL_VECTORS];
   size_t start = 0;
   do {
     const size_t terms = depth - start < step ? depth - start : step;
     const float *left = block + start / DEPTH * rows * STRIDE + start % DEPTH;
-    const char *right = panel + start * PANEL * width;
-    const int is_last = start + terms >= depth, widens = width < sizeof(float) && tiles > 1;
-    if (widens)
-      for (size_t i = 0; i < terms * PANEL_VECTORS; i++)
-        widened[i] = read(right + i * LANES * width);
-    for (size_t tile = 0, row = 0; tile < tiles; tile++) {
-      const size_t count = rows / tiles + (tile < rows % tiles);
-      float *to = sums + row * PANEL;
-      if (is_last) prefetch_target(target, row, count);
-      // First the weights of the terms that follow, then the rows of the tile that follows.
-      const char *ahead = tile * 64 < PANEL * width
-                              ? right + terms * PANEL * width + tile * terms * 64
-                              : (const char *)(left + (row + count) * STRIDE);
-      if (width == sizeof(float) || widens)
-        product_rows(
-            read_float32, sizeof(float), left + row * STRIDE,
-            widens ? (const char *)widened : right, terms, to, PANEL, count, start > 0,
-            tiles > 1 ? ahead : NULL);
-      else
-        product_rows(
-            read, width, left + row * STRIDE, right, terms, to, PANEL, count, start > 0, NULL);
-      weighbridge_target moved;
-      if (is_last) finish(to, PANEL, count, target_from(target, row, &moved));
-      row += count;
+    const int is_last = start + terms >= depth;
+    for (size_t panel = 0; panel < panels; panel++) {
+      const char *right = weights + panel * distance + start * PANEL * width;
+      const char *next = panel + 1 < panels
+                             ? right + distance
+                             : weights + (start + terms) * PANEL * width;
+      float *panel_sums = sums + panel * rows * PANEL;
+      weighbridge_target moved, part;
+      panel_target(target, panel, &part);
+      if (widens)
+        for (size_t i = 0; i < terms * PANEL_VECTORS; i++)
+          widened[i] = read(right + i * LANES * width);
+      for (size_t tile = 0, row = 0; tile < tiles; tile++) {
+        const size_t count = rows / tiles + (tile < rows % tiles);
+        float *to = panel_sums + row * PANEL;
+        if (is_last) prefetch_target(&part, row, count);
+        // First the weights that follow, then the rows of the tile that follows.
+        const char *ahead = tile * 64 < PANEL * width
+                                ? next + tile * terms * 64
+                                : (const char *)(left + (row + count) * STRIDE);
+        if (width == sizeof(float) || widens)
+          product_rows(
+              read_float32, sizeof(float), left + row * STRIDE,
+              widens ? (const char *)widened : right, terms, to, PANEL, count, start > 0,
+              tiles > 1 ? ahead : NULL);
+        else
+          product_rows(
+              read, width, left + row * STRIDE, right, terms, to, PANEL, count, start > 0, NULL);
+        if (is_last) finish(to, PANEL, count, target_from(&part, row, &moved));
+        row += count;
+      }
     }
     start += terms;
   } while (start < depth);
@@ -218,9 +230,9 @@ INLINE void multiply_with(
 
 #define ELEMENT(NAME, WIDTH)                                                                  \
   static void multiply_##NAME(                                                                \
-      const void *block, size_t rows, size_t depth, const void *panel, float *sums,           \
-      const weighbridge_target *target) {                                                     \
-    multiply_with(read_##NAME, WIDTH, block, rows, depth, panel, sums, target);               \
+      const void *block, size_t rows, size_t depth, const void *weights, size_t panels,       \
+      float *sums, const weighbridge_target *target) {                                        \
+    multiply_with(read_##NAME, WIDTH, block, rows, depth, weights, panels, sums, target);     \
   }                                                                                           \
   static void widen_##NAME(const void *from, float *to, size_t count) {                       \
     widen_with(read_##NAME, WIDTH, from, to, count);                                          \

@@ -150,6 +150,17 @@ INLINE const weighbridge_target *target_from(
   return moved;
 }
 
+// That of one of some panels beside each other.
+INLINE void panel_target(
+    const weighbridge_target *target, size_t panel, weighbridge_target *part) {
+  const size_t column = panel * WEIGHBRIDGE_PANEL_COLUMNS, rest = target->columns - column;
+  *part = *target;
+  part->destination += column;
+  part->columns = rest < WEIGHBRIDGE_PANEL_COLUMNS ? rest : WEIGHBRIDGE_PANEL_COLUMNS;
+  if (target->bias) part->bias += column;
+  if (target->residual) part->residual += column;
+}
+
 // Numbers as they are unpacked, one by one: for a lookup, which waits for memory.
 #define WIDEN(NAME, TYPE, VALUE)                                                              \
   static inline void widen_##NAME##_rows(const void *from, float *to, size_t count) {         \

@@ -72,7 +72,7 @@ INLINE void sliced_tile(
       store(sums + row * WEIGHBRIDGE_PANEL_COLUMNS + part * LANES, (vector)totals[row][part]);
 }
 
-static void multiply_sliced(
+static void multiply_panel(
     const void *block, size_t rows, size_t depth, const void *panel, float *sums,
     const weighbridge_target *target) {
   const size_t slices = slices_of(depth, TERM_WIDTH), step = slices_at_once(1);
@@ -120,6 +120,18 @@ static void multiply_sliced(
     }
     slice += count;
   } while (slice < slices);
+}
+
+static void multiply_sliced(
+    const void *block, size_t rows, size_t depth, const void *weights, size_t panels, float *sums,
+    const weighbridge_target *target) {
+  const size_t scales = TERM_WIDTH == 1 ? WEIGHBRIDGE_PANEL_COLUMNS * sizeof(float) : 0;
+  const size_t distance = slices_of(depth, TERM_WIDTH) * WEIGHT_SLICE + scales;
+  for (size_t panel = 0; panel < panels; panel++) {
+    weighbridge_target part;
+    panel_target(target, panel, &part);
+    multiply_panel(block, rows, depth, (const char *)weights + panel * distance, sums, &part);
+  }
 }
 
 static size_t sliced_rows(size_t depth) { return sliced_block_rows(depth, TERM_WIDTH, 1); }

@@ -86,7 +86,6 @@ INLINE void multiply_tiles(
   const float *scales = block;
   const char *left = (const char *)block + (numbers == INT8 ? groups * GROUP * sizeof(float) : 0);
   const size_t distance = slices * TILE * pieces;
-  TILES_BEGIN();
   size_t slice = 0;
   do {
     const size_t count = slices - slice < step ? slices - slice : step;
@@ -106,14 +105,21 @@ INLINE void multiply_tiles(
     }
     slice += count;
   } while (slice < slices);
-  TILES_END();
 }
 
 #define NUMBERS(NAME, CODE, WIDTH, PIECE_COUNT, PACKING)                                      \
   static void multiply_##NAME(                                                                \
-      const void *block, size_t rows, size_t depth, const void *panel, float *sums,           \
-      const weighbridge_target *target) {                                                     \
-    multiply_tiles(CODE, block, rows, depth, panel, sums, target);                            \
+      const void *block, size_t rows, size_t depth, const void *weights, size_t panels,       \
+      float *sums, const weighbridge_target *target) {                                        \
+    const size_t distance = PACKING.panel_size(depth);                                        \
+    TILES_BEGIN();                                                                            \
+    for (size_t panel = 0; panel < panels; panel++) {                                         \
+      weighbridge_target part;                                                                \
+      panel_target(target, panel, &part);                                                     \
+      multiply_tiles(                                                                         \
+          CODE, block, rows, depth, (const char *)weights + panel * distance, sums, &part);   \
+    }                                                                                         \
+    TILES_END();                                                                              \
   }                                                                                           \
   static size_t block_rows_##NAME(size_t depth) {                                             \
     return sliced_block_rows(depth, WIDTH, PIECE_COUNT);                                      \

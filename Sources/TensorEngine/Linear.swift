@@ -62,6 +62,8 @@ private struct Product {
 
   /// Rows of a block that are packed by one task, as many as loops may take together.
   private static let packedRows = 16
+  /// Panels of a task, at most.
+  private static let mostPanels = Int(WEIGHBRIDGE_MOST_PANELS)
 
   init(
     input: Tensor, weights: PackedWeights, activation: Activation, residual: Tensor?,
@@ -79,7 +81,9 @@ private struct Product {
     let rows = rowBlocks.largest
     let bytes = unsafe loops.block_size(rows, matrix.inputs)
     let rounded = (rows + Self.packedRows - 1) / Self.packedRows * Self.packedRows
-    sizes = (bytes / MemoryLayout<Float>.size, rounded * matrix.packing.panelColumns)
+    sizes = (
+      bytes / MemoryLayout<Float>.size, rounded * matrix.packing.panelColumns * Self.mostPanels
+    )
     blocks = try context.workspace.take(
       TensorStorage.count(rowBlocks.count, sizes.block, "linear"), "linear")
     sums = try context.workspace.take(context.pool.threads * sizes.sums, "linear")
@@ -89,7 +93,8 @@ private struct Product {
     pack()
     let panels = weights.matrix.panels
     // Enough tasks that no thread waits long for another, and not so many that a block of rows is fetched again for each.
-    let perTask = max(1, min(8, rowBlocks.count * panels / (context.pool.threads * 4)))
+    let perTask = max(
+      1, min(Self.mostPanels, rowBlocks.count * panels / (context.pool.threads * 4)))
     let groups = (panels + perTask - 1) / perTask
     context.pool.run(rowBlocks.count * groups) { index, thread in
       let group = index / rowBlocks.count
@@ -118,21 +123,18 @@ private struct Product {
     let matrix = weights.matrix
     let rows = rowBlocks[block]
     let width = matrix.packing.panelColumns
-    let multiply = unsafe context.kernels.weights(matrix.element).pointee.multiply
-    for panel in panels {
-      let column = panel * width
-      var target = unsafe weighbridge_target(
-        destination: result.pointer(row: rows.lowerBound) + column, stride: result.stride,
-        columns: min(width, matrix.outputs - column),
-        bias: weights.bias.map { unsafe UnsafePointer($0.base + column) },
-        residual: residual.map {
-          unsafe UnsafePointer($0.pointer(row: rows.lowerBound) + column)
-        },
-        residual_stride: residual?.stride ?? 0, activation: CInt(activation.code.rawValue))
-      unsafe multiply(
-        blocks.memory + block * sizes.block, rows.count, matrix.inputs, matrix.panel(panel),
-        sums.memory + thread * sizes.sums, &target)
-    }
+    let column = panels.lowerBound * width
+    var target = unsafe weighbridge_target(
+      destination: result.pointer(row: rows.lowerBound) + column, stride: result.stride,
+      columns: min(panels.count * width, matrix.outputs - column),
+      bias: weights.bias.map { unsafe UnsafePointer($0.base + column) },
+      residual: residual.map {
+        unsafe UnsafePointer($0.pointer(row: rows.lowerBound) + column)
+      },
+      residual_stride: residual?.stride ?? 0, activation: CInt(activation.code.rawValue))
+    unsafe context.kernels.weights(matrix.element).pointee.multiply(
+      blocks.memory + block * sizes.block, rows.count, matrix.inputs,
+      matrix.panel(panels.lowerBound), panels.count, sums.memory + thread * sizes.sums, &target)
   }
 }
 

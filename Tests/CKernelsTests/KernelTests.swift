@@ -90,7 +90,7 @@ import Testing
       bias: bias.map { unsafe UnsafePointer($0.base) },
       residual: residual.map { unsafe UnsafePointer($0.base) }, residual_stride: columns,
       activation: CInt(WEIGHBRIDGE_IDENTITY.rawValue))
-    unsafe loops.multiply(block.base, rows, depth, panel.base, sums.base, &target)
+    unsafe loops.multiply(block.base, rows, depth, panel.base, 1, sums.base, &target)
     extendLifetime((source, panel, bias, residual))
     let values = result.values
     #expect((1...rows).allSatisfy { values[$0 * (columns + 1) - 1] == 7 })

@@ -73,7 +73,7 @@ import Testing
     var target = unsafe weighbridge_target(
       destination: result.base, stride: columns, columns: columns, bias: nil, residual: nil,
       residual_stride: 0, activation: CInt(WEIGHBRIDGE_IDENTITY.rawValue))
-    unsafe loops.multiply(block.base, rows, depth, panel.base, sums.base, &target)
+    unsafe loops.multiply(block.base, rows, depth, panel.base, 1, sums.base, &target)
     extendLifetime((source, panel))
     return result.values
   }

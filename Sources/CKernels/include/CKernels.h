@@ -8,6 +8,8 @@
 
 // Columns of a plain panel, as all present instruction sets read it.
 #define WEIGHBRIDGE_PANEL_COLUMNS 32
+// Panels that a product takes at once, at most.
+#define WEIGHBRIDGE_MOST_PANELS 8
 // Terms of a block of packed rows, and the most that a product takes at once.
 #define WEIGHBRIDGE_BLOCK_DEPTH 256
 // The longest chain of additions; a sum of more terms is added up from chains of this many. That fixes the order of every
@@ -132,11 +134,11 @@ typedef struct {
       const float *_Nonnull source, size_t stride, size_t row, size_t count, size_t rows,
       size_t depth, void *_Nonnull block);
 
-  // The product of a block of rows with a panel goes to `target`, whose first row and column are theirs. `sums` is memory for
-  // the rows, rounded up to a multiple of 16, of a panel's columns.
+  // The product of a block of rows with some panels, at most WEIGHBRIDGE_MOST_PANELS, goes to `target`, whose first row and column are
+  // theirs. `sums` is memory for the rows, rounded up to a multiple of 16, of the panels' columns.
   void (*_Nonnull multiply)(
-      const void *_Nonnull block, size_t rows, size_t depth, const void *_Nonnull panel,
-      float *_Nonnull sums, const weighbridge_target *_Nonnull target);
+      const void *_Nonnull block, size_t rows, size_t depth, const void *_Nonnull weights,
+      size_t panels, float *_Nonnull sums, const weighbridge_target *_Nonnull target);
 
   // The same numbers as float32. `from` may be the last bytes of `to`: a row can be widened where it is.
   void (*_Nonnull widen)(const void *_Nonnull from, float *_Nonnull to, size_t count);
