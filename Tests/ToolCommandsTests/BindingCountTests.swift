@@ -31,7 +31,7 @@ struct BindingCountTests {
     "convert, into files and directories of each layout",
     arguments: [
       ("out.safetensors", "auto"), ("out.safetensors", "transformers"), ("out.h5", "auto"),
-      ("directory", "auto"), ("directory", "transformers"), ("out.h5", "tensorflow"),
+      ("directory", "auto"), ("directory", "transformers"), ("out.h5", "tf"),
     ])
   func convert(_ destination: String, _ layout: String) throws {
     let directory = try TemporaryDirectory()
