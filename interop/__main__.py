@@ -32,6 +32,7 @@ def groups():
     import layouts
     import models
     import safetensors_cases
+    import saving
     import settings
     import shards
     import tokenizers_cases
@@ -54,6 +55,7 @@ def groups():
     yield "forward", forward.check
     yield "settings", settings.check
     yield "generate", generation.check
+    yield "saving", saving.check
     yield "accuracy", accuracy.check
 
 

@@ -91,6 +91,18 @@ extension JSONValue {
     return number.exactly(Int.self)
   }
 
+  /// The object with a member in the place of one with the same key, or at the end; without it if there is no value. What is no
+  /// object becomes one.
+  package func setting(_ key: ExactName, to value: JSONValue?) -> JSONValue {
+    var members = members ?? []
+    if let place = members.firstIndex(where: { $0.key == key }) {
+      if let value { members[place] = Member(key, value) } else { members.remove(at: place) }
+    } else if let value {
+      members.append(Member(key, value))
+    }
+    return .object(members)
+  }
+
   /// An integer as a JSON value.
   public static func integer(_ value: some BinaryInteger) -> JSONValue {
     .number(JSONNumber(text: String(value), isInteger: true))

@@ -17,12 +17,11 @@ struct ConversionDestination: Sendable {
   let makesDirectory: Bool
 
   init(
-    path: String, source: String, format: CheckpointFormat?, layout: LayoutChoice
+    path: String, isFromDirectory: Bool, format: CheckpointFormat?, layout: LayoutChoice
   ) throws(CheckpointError) {
     let kind = try PathKind(path: path)
     let (parent, name) = splitPath(path)
     let named = CheckpointFormat(fileName: name)
-    let isFromDirectory = try PathKind(path: source) == .directory
     isDirectory =
       kind == .directory || name.isEmpty
       || (kind == .nothing && named == nil && (format == nil || isFromDirectory)

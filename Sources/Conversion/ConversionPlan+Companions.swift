@@ -10,13 +10,20 @@ extension ConversionPlan {
   ///
   /// - Throws: `inconsistent` for one that exists with another content, unless existing files may be replaced.
   static func companions(
-    of source: Checkpoint, named path: String, as weights: LaidOutWeights,
+    of source: Checkpoint, named path: String, given: DirectoryCompanions?,
+    as weights: LaidOutWeights,
     _ recognition: @autoclosure () -> Result<Recognition, CheckpointError>, dtype: DType?,
     for destination: ConversionDestination, _ options: ConversionOptions
   ) throws(CheckpointError) -> CompanionPlan {
-    guard destination.isDirectory, !source.files.isEmpty else { return CompanionPlan() }
-    let companions = try DirectoryCompanions(
-      path, weights: source.files, destination: destination.directory)
+    guard destination.isDirectory, given != nil || !source.files.isEmpty else {
+      return CompanionPlan()
+    }
+    // `??` would lose the type of the error.
+    let companions =
+      if let given { given } else {
+        try DirectoryCompanions(
+          path, weights: source.files, destination: destination.directory)
+      }
     var layout = weights.layout
     var architecture = try weights.model?.architecture(heads: options.attentionHeads)
     if layout == nil, options.layout == .automatic, destination.format != .hdf5,

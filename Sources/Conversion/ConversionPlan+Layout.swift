@@ -21,20 +21,20 @@ extension WeightGraph {
   func laidOut(
     _ recognition: @autoclosure () -> Result<Recognition, CheckpointError>,
     _ options: ConversionOptions, from format: CheckpointFormat,
-    for destination: ConversionDestination, file: String
+    for destination: ConversionDestination, file: String, companions: DirectoryCompanions?
   ) throws(CheckpointError) -> LaidOutWeights {
     do throws(CheckpointError) {
       switch options.layout {
       case .flat: return LaidOutWeights(graph: self)
       case .layout(let layout):
         try layout.check(destination)
-        let model = try recognition().get().bound(options, file: file)
+        let model = try recognition().get().bound(options, file: file, companions: companions)
         return try laidOut(model, in: layout, of: destination.format, options)
       case .automatic:
         let (layout, note) = automaticLayout(recognition(), from: format, for: destination)
         guard let layout else { return kept(note) }
         do throws(CheckpointError) {
-          let model = try recognition().get().bound(options, file: file)
+          let model = try recognition().get().bound(options, file: file, companions: companions)
           return try laidOut(model, in: layout, of: destination.format, options)
         } catch {
           guard error.kind == .unsupported else { throw error }
@@ -171,10 +171,13 @@ extension Recognition {
   /// The model that is converted, with the configuration beside it. Bytes are read only to compare what a layout holds
   /// twice.
   fileprivate func bound(
-    _ options: ConversionOptions, file: String
+    _ options: ConversionOptions, file: String, companions: DirectoryCompanions?
   ) throws(CheckpointError) -> BoundModel {
-    let configuration = try ModelConfiguration(
-      inDirectory: file, family: (try? model())?.architecture.family)
+    let family = (try? model())?.architecture.family
+    let configuration =
+      if let companions { try companions.configuration(family: family) } else {
+        try ModelConfiguration(inDirectory: file, family: family)
+      }
     return try BoundModel(
       graph, as: model(configuration: configuration, task: options.task),
       configuration: configuration, fill: .zeros(for: options.fillZeros)

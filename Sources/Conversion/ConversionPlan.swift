@@ -1,7 +1,7 @@
 public import CheckpointBytes
 public import Checkpoints
 internal import LayoutRules
-internal import ModelDirectories
+public import ModelDirectories
 internal import ModelFamilies
 internal import OrderedCollections
 internal import TensorValues
@@ -22,18 +22,24 @@ public struct ConversionPlan: Sendable {
 
   /// Plans a conversion.
   ///
+  /// - Parameter companions: What lies beside the weights of a model that is in memory; nil for what is found at the source's
+  ///   path.
   /// - Throws: `inconsistent` for a request that contradicts the checkpoint (a rule that matches nothing, two names that
   ///   become one, an existing destination), `unsupported` for what the destination's format cannot hold.
   public init(
-    _ source: Checkpoint, named sourcePath: String, to path: String, options: ConversionOptions
+    _ source: Checkpoint, named sourcePath: String, to path: String, options: ConversionOptions,
+    companions given: DirectoryCompanions? = nil
   ) throws(CheckpointError) {
+    let isFromDirectory =
+      if given != nil { true } else { try PathKind(path: sourcePath) == .directory }
     var destination = try ConversionDestination(
-      path: path, source: sourcePath, format: options.format, layout: options.layout)
+      path: path, isFromDirectory: isFromDirectory, format: options.format, layout: options.layout)
     let selected = try source.graph.selected(options, file: sourcePath)
     let renamed = try selected.graph.renamed(options.rename, file: sourcePath)
     lazy var recognition = Recognition.result(of: renamed.graph)
     let laidOut = try renamed.graph.laidOut(
-      recognition, options, from: source.format, for: destination, file: sourcePath)
+      recognition, options, from: source.format, for: destination, file: sourcePath,
+      companions: given)
     destination.name(for: laidOut.layout ?? (try? recognition.get())?.layoutAsItIs)
     let (cast, dtype) = try laidOut.graph.cast(
       to: options.dtype, widens: laidOut.layout == .tensorFlow, file: sourcePath)
@@ -53,8 +59,8 @@ public struct ConversionPlan: Sendable {
       layouts.append(layout)
     }
     let companions = try Self.companions(
-      of: source, named: sourcePath, as: laidOut, recognition, dtype: dtype, for: destination,
-      options)
+      of: source, named: sourcePath, given: given, as: laidOut, recognition, dtype: dtype,
+      for: destination, options)
 
     self.graph = graph
     self.destination = destination

@@ -7,14 +7,13 @@ struct DecoderBody<Family: DescribedFamily>: ModelBody {
   let configuration: PretrainedConfig<Family>
   let context: ExecutionContext
   let tables: TokenBatch.Tables
-  private let words: WordEmbeddings
-  private let positions: Tensor
+  private let words: Parameter
+  private let positions: Parameter
   private let layers: [DecoderLayer]
   private let finalNorm: LayerNormWeights
 
   init(
-    _ parameters: ModelParameters<PretrainedConfig<Family>>, _ names: DecoderDescription,
-    decoder: NamedDecoder?
+    _ parameters: ModelParameters<PretrainedConfig<Family>>, _ names: DecoderDescription
   ) throws(CheckpointError) {
     let configuration = parameters.configuration
     let body = parameters.body
@@ -24,7 +23,7 @@ struct DecoderBody<Family: DescribedFamily>: ModelBody {
     // Token types are looked up among the words.
     tables = TokenBatch.Tables(
       vocabulary: sizes.vocabulary, positions: sizes.positions, types: sizes.vocabulary)
-    words = try parameters.wordEmbeddings(names.words, decoder: decoder)
+    words = try body[names.words].table()
     positions = try body[names.positions].table()
     layers = try (0..<sizes.layers).map { (number) throws(CheckpointError) in
       try DecoderLayer(body[names.layers][number], names, configuration, number: number)
@@ -55,8 +54,10 @@ struct DecoderBody<Family: DescribedFamily>: ModelBody {
   func needed(_ tokens: TokenBatch) -> [Int] { [] }
 
   func callAsFunction(_ pass: ForwardPass) throws(EngineError) -> Tensor {
-    var terms = [words.lookup(pass.ids), EmbeddingLookup(positions, pass.positions)]
-    if let types = pass.types { terms.append(words.lookup(types)) }
+    var terms = [
+      try EmbeddingLookup(words, pass.ids), try EmbeddingLookup(positions, pass.positions),
+    ]
+    if let types = pass.types { terms.append(try EmbeddingLookup(words, types)) }
     var hidden = try embeddingSum(terms, in: context)
     pass.record(hidden)
     for (number, layer) in layers.enumerated() {

@@ -9,18 +9,17 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
   let context: ExecutionContext
   let tables: TokenBatch.Tables
   private let positionRule: BodyDescription.PositionRule
-  private let words: WordEmbeddings
-  private let positions: Tensor
+  private let words: Parameter
+  private let positions: Parameter
   /// Nil if the family has no token types.
-  private let tokenTypes: Tensor?
+  private let tokenTypes: Parameter?
   private let norm: LayerNormWeights
   private let layers: [EncoderLayer]
   /// Nil if the head does without, or a body's checkpoint holds none.
   private let pooler: LinearWeights?
 
   init(
-    _ parameters: ModelParameters<PretrainedConfig<Family>>, _ names: EncoderDescription,
-    decoder: NamedDecoder?
+    _ parameters: ModelParameters<PretrainedConfig<Family>>, _ names: EncoderDescription
   ) throws(CheckpointError) {
     let configuration = parameters.configuration
     let body = parameters.body
@@ -31,7 +30,7 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
       vocabulary: sizes.vocabulary, positions: sizes.positions, types: sizes.tokenTypes)
     positionRule = names.positionRule
     try Self.check(configuration.padTokenID, names.positionRule, vocabulary: sizes.vocabulary)
-    words = try parameters.wordEmbeddings(names.words, decoder: decoder)
+    words = try body[names.words].table()
     positions = try body[names.positions].table()
     tokenTypes = try names.tokenTypes.map { (name) throws(CheckpointError) in
       try body[name].table()
@@ -75,13 +74,13 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
 
   func callAsFunction(_ pass: ForwardPass) throws(EngineError) -> Tensor {
     // Word and type first, as there: sums in another order differ in the last bit.
-    var terms = [words.lookup(pass.ids)]
+    var terms = [try EmbeddingLookup(words, pass.ids)]
     if let tokenTypes {
       terms.append(
-        EmbeddingLookup(
+        try EmbeddingLookup(
           tokenTypes, pass.types ?? Array(repeating: 0, count: pass.ids.count)))
     }
-    terms.append(EmbeddingLookup(positions, pass.positions))
+    terms.append(try EmbeddingLookup(positions, pass.positions))
     var hidden = try embeddingSum(terms, in: context)
     hidden = try layerNorm(hidden, norm, in: context)
     pass.record(hidden)

@@ -10,15 +10,11 @@ struct HeadSteps: Sendable {
   }
 
   private let steps: [Step]
-  /// The output matrix of a language model, if there is one.
-  let decoder: NamedDecoder?
-
   init<Family>(
     _ described: [HeadStep], _ parameters: ModelParameters<PretrainedConfig<Family>>
   ) throws(CheckpointError) {
     let configuration = parameters.configuration
     var steps: [Step] = []
-    var decoder: NamedDecoder?
     for step in described {
       switch step {
       case .linear(let name, _, let function, _):
@@ -27,13 +23,10 @@ struct HeadSteps: Sendable {
       case .norm(let name):
         steps.append(.norm(try parameters[name].norm(epsilon: configuration.layerNormEpsilon)))
       case .scores(let name, _):
-        let weights = try parameters[name].linear()
-        decoder = NamedDecoder(name: name, weights: weights)
-        steps.append(.linear(weights, .identity))
+        steps.append(.linear(try parameters[name].linear(), .identity))
       }
     }
     self.steps = steps
-    self.decoder = decoder
   }
 
   /// What the steps make of rows of states.

@@ -8,7 +8,7 @@ public import WeightGraph
 ///     let model = try BertForMaskedLM(weights: graph, configuration: configuration)
 ///     let outputs = try model(ModelInputs(inputIDs: TokenArray([[101, 103, 102]])))
 ///
-/// A model does not change, and may be run by any number of tasks. Its results depend neither on the number of threads nor,
+/// A model does not change unless somebody replaces values of its ``parameters``, and may be run by any number of tasks. Its results depend neither on the number of threads nor,
 /// but for padding, on what else is in the batch.
 public protocol LanguageModel: Sendable {
   /// The settings of its family.
@@ -44,6 +44,10 @@ public struct ModelInfo<Configuration: ModelConfig>: Sendable {
   /// What is odd about the settings, a sentence each: what the reference warns of, and does; layers that are left aside.
   public let remarks: [String]
   let generation: Result<GenerationSettings, CheckpointError>?
+  /// The parameters, by their names in Transformers.
+  public let parameters: ParameterSet
+  /// Where the model was opened, if it was.
+  package let origin: ModelOrigin?
 
   init(_ parameters: ModelParameters<Configuration>) {
     var remarks = parameters.report.notesOfFilled
@@ -68,6 +72,8 @@ public struct ModelInfo<Configuration: ModelConfig>: Sendable {
     report = parameters.report
     context = parameters.context
     generation = parameters.generation
+    origin = parameters.origin
+    self.parameters = parameters.collector.parameters(of: parameters.architecture)
   }
 }
 
@@ -115,6 +121,9 @@ extension LanguageModel {
   public var configuration: Configuration { info.configuration }
   /// What became of every name of the checkpoint and of the model.
   public var report: LoadReport { info.report }
+  /// The parameters, by their names in Transformers and in the model's order; tied ones once. They are frozen: a model that is
+  /// loaded does not learn unless it is told to (``ParameterSet/unfreeze(_:)``).
+  public var parameters: ParameterSet { info.parameters }
   /// What is odd about the settings, a sentence each; see ``ModelInfo/remarks``.
   public var remarks: [String] { info.remarks }
 }

@@ -22,9 +22,3 @@ protocol ModelBody: Sendable {
   /// What the pooler makes of each sequence's first token, `[sequences, hidden]`; nil without a pooler.
   func pooled(_ result: BodyResult) throws(EngineError) -> Tensor?
 }
-
-/// The output matrix of a language model's head, whose rows may be the word embeddings.
-struct NamedDecoder: Sendable {
-  let name: String
-  let weights: LinearWeights
-}

@@ -17,6 +17,11 @@ public protocol ModelConfig: Sendable, Hashable {
   ///   setting that changes what the model computes and is not implemented, naming key and value.
   init(_ document: JSONValue, file: String?) throws(CheckpointError)
 
+  /// The settings as a `config.json` has them: the document that they were read from, with all of its further keys; where a
+  /// setting was changed since, all of them are stated.
+  ///
+  /// - Throws: `unsupported` for a changed setting that the family's `config.json` has no place for.
+  var document: JSONValue { get throws(CheckpointError) }
   /// The classes that the checkpoint was saved from (`architectures`); may be empty.
   var architectures: [String] { get }
   /// The number of attention heads.

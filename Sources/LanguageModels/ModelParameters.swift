@@ -22,6 +22,9 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   let context: ExecutionContext
   let nonFinite: LoadOptions.NonFinite
   let generation: Result<GenerationSettings, CheckpointError>?
+  let origin: ModelOrigin?
+  /// What a model has taken of them.
+  private(set) var collector = ParameterCollector(aliases: [:])
 
   /// Takes what was bound for a head. Whatever contradicts the model is told before a tensor's bytes are read; what the
   /// layout holds twice is compared last.
@@ -66,8 +69,16 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
     context = try options.resolvedContext()
     nonFinite = options.nonFinite
     generation = options.generation
+    origin = options.origin
     try settings?.check(against: architecture)
     try bound.checkRepeats()
+  }
+
+  /// The same for another model, whose parameters are its own.
+  func collected() -> ModelParameters {
+    var parameters = self
+    parameters.collector = ParameterCollector(aliases: aliases)
+    return parameters
   }
 
   /// The parameters of the body.
@@ -80,7 +91,8 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   subscript(name: String) -> ParameterScope { ParameterScope(source: source, name: name) }
 
   private var source: ParameterSource {
-    ParameterSource(graph: graph, aliases: aliases, context: context, nonFinite: nonFinite)
+    ParameterSource(
+      graph: graph, context: context, nonFinite: nonFinite, collector: collector)
   }
 }
 

@@ -6,9 +6,9 @@ internal import WeightGraph
 /// Where parameters come from.
 struct ParameterSource {
   let graph: WeightGraph
-  let aliases: [ExactName: ExactName]
   let context: ExecutionContext
   let nonFinite: LoadOptions.NonFinite
+  let collector: ParameterCollector
 }
 
 /// The parameters below one name: `bert["encoder"]["layer.0"]`. Model code reads like the checkpoint's names.
@@ -33,56 +33,60 @@ struct ParameterScope {
   /// Several `Linear`s on the same input as one, their outputs side by side.
   func linear(joining parts: [String]) throws(CheckpointError) -> LinearWeights {
     let scopes = parts.map { $0.isEmpty ? self : self[$0] }
-    return try packed(
-      try scopes.map { (scope) throws(CheckpointError) in try scope.stored("weight") },
-      .outputByInput, bias: scopes[0].has("bias") ? try joinedRow(scopes, "bias") : nil)
+    return try packed(scopes, .outputByInput, hasBias: scopes[0].has("bias"))
   }
 
   /// `weight` `[in, out]` and `bias`: Transformers' `Conv1D`.
   func convolution() throws(CheckpointError) -> LinearWeights {
-    try packed([try stored("weight")], .inputByOutput, bias: try row("bias"))
+    try packed([self], .inputByOutput, hasBias: true)
   }
 
   /// `weight` and `bias`, one row each.
   func norm(epsilon: Double) throws(CheckpointError) -> LayerNormWeights {
-    let weight = try row("weight")
-    let bias = try row("bias")
+    let weight = try parameter("weight")
+    let bias = try parameter("bias")
     return try engine { () throws(EngineError) in
       try LayerNormWeights(weight: weight, bias: bias, epsilon: Float(epsilon))
     }
   }
 
-  /// `weight`, to look rows up in.
-  func table() throws(CheckpointError) -> Tensor {
-    let table = try storedTable()
-    return try engine { () throws(EngineError) in try table.tensor(in: source.context) }
-  }
+  /// `weight`, to look rows up in: in the type that it is stored in, and in the place where it lies if the output matrix of a
+  /// language model is the same weight and was there first.
+  func table() throws(CheckpointError) -> Parameter { try parameter("weight") }
 
-  /// The same in the type that it is stored in, for large tables.
-  func storedTable() throws(CheckpointError) -> StoredMatrix { try stored("weight").matrix() }
-
-  private func joinedRow(
-    _ scopes: [ParameterScope], _ part: String
-  ) throws(CheckpointError) -> Tensor {
-    var values: [Float] = []
-    for scope in scopes {
-      let row = try scope.stored(part).matrix()
-      values += try engine { () throws(EngineError) in try row.tensor(in: source.context).values }
-    }
-    return try engine { () throws(EngineError) in
-      try Tensor(rows: 1, columns: values.count, values)
-    }
-  }
-
-  private func row(_ part: String) throws(CheckpointError) -> Tensor {
-    try joinedRow([self], part)
+  private func parameter(_ part: String) throws(CheckpointError) -> Parameter {
+    let name = self[part].name
+    if let known = source.collector[name] { return known }
+    return try StoredParameter(name, in: source).parameter()
   }
 
   /// One matrix of the outputs of one or several weights on the same inputs.
   private func packed(
-    _ weights: [StoredParameter], _ layout: PackedMatrix.Layout, bias: Tensor?
+    _ scopes: [ParameterScope], _ layout: PackedMatrix.Layout, hasBias: Bool
   ) throws(CheckpointError) -> LinearWeights {
-    var weights = weights
+    let weights = try weights(scopes, layout)
+    let biases =
+      hasBias
+      ? try scopes.map { (scope) throws(CheckpointError) in try scope.parameter("bias") } : []
+    return try engine { () throws(EngineError) in
+      try LinearWeights(weights, biases: biases, layout: layout)
+    }
+  }
+
+  /// The weights of one layer, packed as they are read.
+  private func weights(
+    _ scopes: [ParameterScope], _ layout: PackedMatrix.Layout
+  ) throws(CheckpointError) -> [Parameter] {
+    let names = scopes.map { $0["weight"].name }
+    guard Set(names.map(source.collector.canonical)).count == names.count,
+      names.allSatisfy({ source.collector[$0] == nil })
+    else {
+      // One is another layer's weight too, and lies elsewhere: all are packed when they are needed.
+      return try scopes.map { (scope) throws(CheckpointError) in try scope.parameter("weight") }
+    }
+    var weights = try names.map { (name) throws(CheckpointError) in
+      try StoredParameter(name, in: source)
+    }
     if Set(weights.map(\.element)).count > 1 {
       weights = try weights.map { (weight) throws(CheckpointError) in try weight.widened() }
     }
@@ -105,14 +109,11 @@ struct ParameterScope {
       )
     }
     var start = 0
-    for (weight, size) in zip(weights, sizes) {
-      try weight.pack(into: matrix, start..<start + size.outputs, layout, through: buffers)
-      start += size.outputs
+    return try zip(weights, sizes).map { (weight, size) throws(CheckpointError) in
+      let outputs = start..<start + size.outputs
+      start = outputs.upperBound
+      try weight.pack(into: matrix, outputs, layout, through: buffers)
+      return weight.parameter(.packed(PackedPart(matrix, outputs, layout)))
     }
-    return try engine { () throws(EngineError) in try LinearWeights(matrix, bias: bias) }
-  }
-
-  private func stored(_ part: String) throws(CheckpointError) -> StoredParameter {
-    try StoredParameter(self[part].name, in: source)
   }
 }

@@ -71,12 +71,35 @@ public struct PretrainedConfig<Family: DescribedFamily>: ModelConfig {
   /// The families among which weights are recognised.
   public static var families: FamilyList { Family.families }
 
+  /// What the settings were read from.
+  private let origin: Unseen<JSONValue>
+
   /// `isDecoder`.
   public var isCausal: Bool { isDecoder }
+
+  /// See ``ModelConfig/document``.
+  public var document: JSONValue {
+    get throws(CheckpointError) {
+      let file = origin.value
+      if try Self(file, file: nil) == self { return file.setting("model_type", to: modelType) }
+      let written = stated.reduce(file.setting("model_type", to: modelType)) {
+        $0.setting(ExactName($1.key), to: $1.value)
+      }
+      guard try Self(written, file: nil) == self else {
+        throw CheckpointError(
+          .unsupported, CheckpointError.Site(field: "config.json"),
+          "a setting that was changed has no place in the configuration of \(Family.family.name)")
+      }
+      return written
+    }
+  }
+
+  private var modelType: JSONValue { .string(Family.family.name) }
 
   /// Reads `config.json`; see ``ModelConfig/init(_:file:)``.
   public init(_ document: JSONValue, file: String? = nil) throws(CheckpointError) {
     let reader = try SettingsReader(document, file: file)
+    origin = Unseen(document)
     try reader.requireModelType(Family.family.name)
     try reader.refuseUnsupported()
     let settings = try ModelSettings(reader, document, of: Family.family)

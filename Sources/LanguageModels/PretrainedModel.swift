@@ -30,16 +30,17 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
         .unsupported, "architectures", "\(Family.family) has no head \(Head.head)")
     }
     try parameters.configuration.check(described)
-    info = ModelInfo(parameters)
+    let parameters = parameters.collected()
     ranks = described.ranks
+    // Heads first: where the word embeddings are the output matrix, they are looked up in what products read.
     outputs = try described.outputs.map { (output) throws(CheckpointError) in
       Output(described: output, steps: try HeadSteps(output.steps, parameters))
     }
-    let decoder = outputs.lazy.compactMap(\.steps.decoder).first
     switch definition.body {
-    case .encoder(let names): body = try EncoderBody(parameters, names, decoder: decoder)
-    case .decoder(let names): body = try DecoderBody(parameters, names, decoder: decoder)
+    case .encoder(let names): body = try EncoderBody(parameters, names)
+    case .decoder(let names): body = try DecoderBody(parameters, names)
     }
+    info = ModelInfo(parameters)
   }
 
   /// See ``LanguageModel``.

@@ -8,14 +8,18 @@ internal import WeightGraph
 struct StoredParameter {
   let name: String
   let element: StoredElement
+  /// The type in the checkpoint.
+  let storedType: DType
   private let weight: Weight
   private let source: ParameterSource
 
   private init(
-    _ name: String, _ element: StoredElement, _ weight: Weight, _ source: ParameterSource
+    _ name: String, _ element: StoredElement, _ weight: Weight, storedAs storedType: DType,
+    _ source: ParameterSource
   ) {
     self.name = name
     self.element = element
+    self.storedType = storedType
     self.weight = weight
     self.source = source
   }
@@ -26,9 +30,11 @@ struct StoredParameter {
         .notFound, CheckpointError.Site(), tensor: name, "the model has no such parameter")
     }
     if let element = StoredElement(weight.dtype) {
-      self.init(name, element, weight, source)
+      self.init(name, element, weight, storedAs: weight.dtype, source)
     } else {
-      self = try StoredParameter(name, .float32, weight, source).widened()
+      self = try StoredParameter(
+        name, .float32, weight, storedAs: weight.dtype, source
+      ).widened()
     }
   }
 
@@ -36,7 +42,8 @@ struct StoredParameter {
   func widened() throws(CheckpointError) -> StoredParameter {
     StoredParameter(
       name, .float32,
-      try transformed { () throws(TransformError) in try weight.cast(to: .f32) }, source)
+      try transformed { () throws(TransformError) in try weight.cast(to: .f32) },
+      storedAs: storedType, source)
   }
 
   /// The extents of a matrix; a row is one of one row.
@@ -52,8 +59,8 @@ struct StoredParameter {
     }
   }
 
-  /// The numbers, read by all threads.
-  func matrix() throws(CheckpointError) -> StoredMatrix {
+  /// The numbers, read by all threads, as the model's parameter.
+  func parameter() throws(CheckpointError) -> Parameter {
     let (rows, columns) = try extents()
     let matrix = try engine { () throws(EngineError) in
       try StoredMatrix(rows: rows, columns: columns, element: element)
@@ -61,7 +68,16 @@ struct StoredParameter {
     try unsafe matrix.fill(in: source.context) { (first, bytes) throws(CheckpointError) in
       try unsafe read(weight, from: first, into: bytes) { $0 }
     }
-    return matrix
+    return parameter(.values(matrix))
+  }
+
+  /// The model's parameter, frozen, its numbers in a place that they were read to.
+  func parameter(_ contents: ParameterContents) -> Parameter {
+    let parameter = Parameter(
+      source.collector.canonical(name).string, contents, isRow: weight.shape.rank == 1,
+      requiresGradient: false)
+    source.collector.insert(parameter, storedAs: storedType)
+    return parameter
   }
 
   /// Packs the numbers while all threads read them, as some outputs of a matrix.

@@ -65,7 +65,7 @@ package struct SettingsTable: Sendable {
   }
 
   /// The key of the epsilon; nil where it is a constant.
-  var epsilonKey: String? {
+  package var epsilonKey: String? {
     guard case .stated(let key, _) = epsilon else { return nil }
     return key
   }

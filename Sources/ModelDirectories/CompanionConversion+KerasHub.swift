@@ -153,7 +153,7 @@ extension CompanionConversion {
     let entry = try asset(name)
     plan.put(
       CompanionFile(
-        path: path, content: .copy(of: entry.location, byteCount: entry.size), note: nil))
+        path: path, content: entry.content, note: nil))
   }
 
   /// KerasHub leaves out the first line, which Transformers' Python tokenizers (4.41) skip whatever it says.

@@ -70,7 +70,7 @@ struct CompanionConversion {
       if let prefix, entry.path.hasPrefix(prefix) { continue }
       plan.put(
         CompanionFile(
-          path: entry.path, content: .copy(of: entry.location, byteCount: entry.size), note: nil))
+          path: entry.path, content: entry.content, note: nil))
     }
   }
 }

@@ -1,5 +1,5 @@
 public import CheckpointBytes
-internal import Checkpoints
+package import Checkpoints
 public import LayoutRules
 internal import ModelFamilies
 public import TensorValues
@@ -45,6 +45,22 @@ public struct DirectoryCompanions: Sendable {
     let read = Set(weights.map { ExactName("file " + quoted(relative($0, to: directory.path))) })
     self.directory = directory
     omissions = directory.omissions.filter { !read.contains(ExactName($0.item)) }
+  }
+
+  /// Files that are given, for a model that is in memory.
+  ///
+  /// - Parameters:
+  ///   - files: All of them: those that the model was opened with, as they are to go along, and its settings.
+  ///   - name: What stands for a directory in errors.
+  ///   - omissions: What does not go along.
+  package init(
+    files: [CompanionFile], named name: String, omissions: [Omission] = [],
+    limits: ReadLimits = ReadLimits()
+  ) {
+    self.limits = limits
+    archive = nil
+    directory = ModelDirectory(name, files: files)
+    self.omissions = omissions
   }
 
   /// What `config.json` says, in either form, with KerasHub's `task.json`; nil if there is no such file. A `.keras` archive
@@ -128,7 +144,7 @@ public struct DirectoryCompanions: Sendable {
     for entry in directory?.entries ?? [] {
       plan.put(
         CompanionFile(
-          path: entry.path, content: .copy(of: entry.location, byteCount: entry.size), note: nil))
+          path: entry.path, content: entry.content, note: nil))
     }
   }
 

@@ -7,14 +7,17 @@ struct ModelDirectory: Sendable {
   struct Entry: Sendable {
     /// Its path in the directory.
     let path: String
-    /// The path that leads to it.
-    let location: String
-    let size: Int
+    /// Where its bytes are.
+    let content: CompanionFile.Content
+
+    var size: Int { CompanionFile(path: path, content: content).byteCount }
   }
 
   /// The directory's path.
   let path: String
   private let names: Set<ExactName>?
+  /// True if the files are given and are not those of a directory at ``path``.
+  private let isGiven: Bool
   private(set) var entries: [Entry] = []
   private(set) var omissions: [Omission] = []
 
@@ -38,6 +41,7 @@ struct ModelDirectory: Sendable {
   ) throws(CheckpointError) {
     self.path = path
     self.names = names
+    isGiven = false
     guard let root = Directory.resolved(path) else {
       throw CheckpointError(.inputOutput, file: path, "is not there")
     }
@@ -98,12 +102,20 @@ struct ModelDirectory: Sendable {
       omit(relative, "\(size) bytes, more than the \(Self.largestFile) that are taken along")
       return
     }
-    entries.append(Entry(path: relative, location: location, size: size))
+    entries.append(Entry(path: relative, content: .copy(of: location, byteCount: size)))
   }
 
   private mutating func omit(_ relative: String, _ reason: String) {
     omissions.append(
       Omission("file " + quoted(relative), Wording(reason)))
+  }
+
+  /// Files that are given: those of a model that is in memory.
+  init(_ path: String, files: [CompanionFile]) {
+    self.path = path
+    names = nil
+    isGiven = true
+    entries = files.map { Entry(path: $0.path, content: $0.content) }
   }
 
   static let weightsReason = "weights or training state, which this conversion does not renew"
@@ -125,14 +137,30 @@ struct ModelDirectory: Sendable {
     entries.first { ExactName($0.path) == ExactName(path) }
   }
 
+  /// The files of settings that tell a tokenizer's kind, by name, where they are given; nil for a directory on disk.
+  func givenContents(_ limits: ReadLimits) throws(CheckpointError) -> [String: [UInt8]]? {
+    guard isGiven else { return nil }
+    var contents: [String: [UInt8]] = [:]
+    for entry in entries where CompanionConversion.transformersFiles.contains(ExactName(entry.path))
+    {
+      contents[entry.path] = try bytes(entry.path, limits)
+    }
+    return contents
+  }
+
   /// The bytes of a file, within the limit for JSON documents; nil if it is not there.
   func bytes(_ path: String, _ limits: ReadLimits) throws(CheckpointError) -> [UInt8]? {
     guard let entry = self[path] else { return nil }
     guard entry.size <= limits.jsonBytes else {
       throw CheckpointError(
-        .limitExceeded, file: entry.location, "\(entry.size) bytes, limit \(limits.jsonBytes)")
+        .limitExceeded, file: Directory.join(self.path, path),
+        "\(entry.size) bytes, limit \(limits.jsonBytes)")
     }
-    return try SourceFile(path: entry.location).bytes(at: 0, count: entry.size)
+    switch entry.content {
+    case .bytes(let bytes): return bytes
+    case .copy(let location, let size):
+      return try SourceFile(path: location).bytes(at: 0, count: size)
+    }
   }
 
   /// The JSON document in a file; nil if it is not there.

@@ -54,7 +54,8 @@ struct TokenizerDescription: Sendable {
         .unsupported, file: directory.path, field: "tokenizer",
         "a tokenizer of SentencePiece has no other files")
     }
-    let stated = try StatedTokenizer(in: directory.path)
+    let stated = try StatedTokenizer(
+      in: directory.path, contents: try directory.givenContents(limits))
     let document = try directory.json("tokenizer.json", limits)
     let reader = document.map {
       TokenizerReader(file: Directory.join(directory.path, "tokenizer.json"), document: $0)

@@ -16,23 +16,44 @@ public struct EmbeddingLookup: Sendable {
   public let table: Table
   /// One index for each row of the result.
   public let indices: [Int]
+  /// The parameter that the table is, if it is one.
+  private let parameter: Parameter?
 
   /// A lookup in a tensor.
   public init(_ table: Tensor, _ indices: [some BinaryInteger]) {
-    self.table = .rows(table)
-    self.indices = indices.map { Int(clamping: $0) }
+    self.init(.rows(table), indices)
   }
 
   /// A lookup in a stored matrix.
   public init(_ table: StoredMatrix, _ indices: [some BinaryInteger]) {
-    self.table = .stored(table)
-    self.indices = indices.map { Int(clamping: $0) }
+    self.init(.stored(table), indices)
   }
 
   /// A lookup of outputs of a packed matrix.
   public init(_ table: PackedMatrix, _ indices: [some BinaryInteger]) {
-    self.table = .outputs(table)
+    self.init(.outputs(table), indices)
+  }
+
+  /// A lookup of rows of a parameter, with the values that it has now: where they lie packed as the weight of a linear layer, out
+  /// of there. Throws `outOfMemory` if they are packed in another way, and have to be copied.
+  public init(_ table: Parameter, _ indices: [some BinaryInteger]) throws(EngineError) {
+    switch table.contents {
+    case .packed(let part) where part.isTable:
+      self.init(.outputs(part.matrix), indices, of: table)
+    case let contents: self.init(.stored(try contents.values()), indices, of: table)
+    }
+  }
+
+  private init(_ table: Table, _ indices: [some BinaryInteger], of parameter: Parameter? = nil) {
+    self.table = table
     self.indices = indices.map { Int(clamping: $0) }
+    self.parameter = parameter
+  }
+
+  /// Throws `noGradient` if the table needs a gradient.
+  fileprivate func refuseGradient(_ operation: String, _ argument: String) throws(EngineError) {
+    if case .rows(let tensor) = table { try tensor.refuseGradient(operation, argument) }
+    try parameter?.refuseGradient(operation, argument)
   }
 
   var columns: Int {
@@ -96,9 +117,7 @@ public func embeddingSum(
       lookup.indices.count, equals: first.indices.count, "embeddingSum", argument, "indices")
     try expect(lookup.columns, equals: first.columns, "embeddingSum", argument, "columns")
     try check(lookup.indices, below: lookup.count, "embeddingSum", argument)
-    if case .rows(let tensor) = lookup.table {
-      try tensor.refuseGradient("embeddingSum", argument)
-    }
+    try lookup.refuseGradient("embeddingSum", argument)
   }
   let result = try context.tensor(first.indices.count, first.columns, "embeddingSum")
   context.forEachRows(result.rows, columns: result.columns) { rows in

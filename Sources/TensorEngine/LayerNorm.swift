@@ -2,12 +2,16 @@ internal import CKernels
 
 /// The weight, the bias and the epsilon of a layer norm over rows.
 public struct LayerNormWeights: Sendable {
-  /// One row.
-  public let weight: Tensor
-  /// One row, as long.
-  public let bias: Tensor
+  private enum Source {
+    case rows(weight: Tensor, bias: Tensor)
+    case parameters(weight: ParameterRow, bias: ParameterRow)
+  }
+
+  /// The length of a row.
+  public let columns: Int
   /// What is added to the variance; from the model's configuration.
   public let epsilon: Float
+  private let source: Source
 
   /// Puts the parts together. Throws a mismatch unless both are one row of the same length.
   public init(weight: Tensor, bias: Tensor, epsilon: Float) throws(EngineError) {
@@ -16,9 +20,44 @@ public struct LayerNormWeights: Sendable {
     try expect(bias.columns, equals: weight.columns, "LayerNormWeights", "bias", "columns")
     try weight.refuseGradient("LayerNormWeights", "weight")
     try bias.refuseGradient("LayerNormWeights", "bias")
-    self.weight = weight
-    self.bias = bias
+    columns = weight.columns
     self.epsilon = epsilon
+    source = .rows(weight: weight, bias: bias)
+  }
+
+  /// The same of parameters, whose values are those at the time of use. Throws a mismatch unless both are one row of the same
+  /// length.
+  public init(weight: Parameter, bias: Parameter, epsilon: Float) throws(EngineError) {
+    try expect(weight.rows, equals: 1, "LayerNormWeights", weight.name, "row")
+    try expect(bias.rows, equals: 1, "LayerNormWeights", bias.name, "row")
+    try expect(bias.columns, equals: weight.columns, "LayerNormWeights", bias.name, "columns")
+    columns = weight.columns
+    self.epsilon = epsilon
+    source = .parameters(weight: ParameterRow([weight]), bias: ParameterRow([bias]))
+  }
+
+  /// The parameters that the rows are made from, the weight first; none if they were given as numbers.
+  public var parameters: [Parameter] {
+    switch source {
+    case .rows: []
+    case .parameters(let weight, let bias): weight.parameters + bias.parameters
+    }
+  }
+
+  /// The rows as they are now. Throws `noGradient` for parameters that learn.
+  fileprivate func rows(
+    in context: ExecutionContext
+  ) throws(EngineError) -> (weight: Tensor, bias: Tensor) {
+    switch source {
+    case .rows(let weight, let bias): return (weight, bias)
+    case .parameters(let weight, let bias):
+      for (row, argument) in [(weight, "weight"), (bias, "bias")] {
+        try row.parameters[0].refuseGradient("layerNorm", argument)
+      }
+      guard let weight = try weight.tensor(in: context), let bias = try bias.tensor(in: context)
+      else { throw EngineError(.mismatch, "layerNorm", "weight", "there is none") }
+      return (weight, bias)
+    }
   }
 }
 
@@ -30,16 +69,17 @@ public struct LayerNormWeights: Sendable {
 public func layerNorm(
   _ input: Tensor, _ weights: LayerNormWeights, in context: ExecutionContext
 ) throws(EngineError) -> Tensor {
-  try expect(input.columns, equals: weights.weight.columns, "layerNorm", "input", "columns")
+  try expect(input.columns, equals: weights.columns, "layerNorm", "input", "columns")
   try input.refuseGradient("layerNorm", "input")
+  let (weight, bias) = try weights.rows(in: context)
   let result = try context.tensor(input.rows, input.columns, "layerNorm")
   context.forEachRows(input.rows, columns: input.columns) { rows in
     for row in rows {
       unsafe context.kernels.table.pointee.layer_norm(
-        input.pointer(row: row), result.pointer(row: row), input.columns, weights.weight.base,
-        weights.bias.base, weights.epsilon)
+        input.pointer(row: row), result.pointer(row: row), input.columns, weight.base, bias.base,
+        weights.epsilon)
     }
   }
-  extendLifetime((input, weights))
+  extendLifetime((input, weight, bias))
   return result
 }

@@ -29,8 +29,9 @@ public struct LinearWeights: Sendable {
 
   /// Weights of parameters, the outputs of several side by side (queries, keys and values), and a bias for each weight or none.
   ///
-  /// They are packed when a product first needs them, and again when a value was replaced. Throws a mismatch if the shapes do not
-  /// fit, or the weights are stored in different types.
+  /// They are packed when a product first needs them, and again when a value was replaced. Parameters that lie packed already, as
+  /// this layer reads them, are not packed again. Throws a mismatch if the shapes do not fit, or the weights are stored in
+  /// different types.
   public init(
     _ weights: [Parameter], biases: [Parameter] = [],
     layout: PackedMatrix.Layout = .outputByInput
@@ -63,8 +64,8 @@ public struct LinearWeights: Sendable {
     }
   }
 
-  /// The packed weight, for lookups in embeddings that are the output matrix too.
-  public func matrix(in context: ExecutionContext) throws(EngineError) -> PackedMatrix {
+  /// The packed weight as it is now.
+  package func matrix(in context: ExecutionContext) throws(EngineError) -> PackedMatrix {
     try packed(in: context).matrix
   }
 }
@@ -78,17 +79,16 @@ struct PackedWeights {
 /// Parameters as the weights of one linear layer, and what has been packed of them.
 final class ParameterWeights: Sendable {
   private struct Cache {
-    let values: [StoredMatrix]
-    let packing: Packing
-    let packed: PackedWeights
+    let revision: Int
+    let matrix: PackedMatrix
   }
 
   let weights: [Parameter]
-  let biases: [Parameter]
   let layout: PackedMatrix.Layout
   let inputs: Int
   let outputs: Int
   private let element: StoredElement
+  private let bias: ParameterRow
   private let cache = Mutex<Cache?>(nil)
 
   init(
@@ -118,40 +118,67 @@ final class ParameterWeights: Sendable {
       }
     }
     self.weights = weights
-    self.biases = biases
+    bias = ParameterRow(biases)
     self.layout = layout
     self.outputs = outputs
   }
 
-  var requireGradient: Bool { (weights + biases).contains { $0.requiresGradient } }
+  var biases: [Parameter] { bias.parameters }
+
+  var requireGradient: Bool {
+    weights.contains { $0.requiresGradient } || biases.contains { $0.requiresGradient }
+  }
 
   func packed(in context: ExecutionContext) throws(EngineError) -> PackedWeights {
-    let values = (weights + biases).map(\.values)
+    PackedWeights(matrix: try matrix(in: context), bias: try bias.tensor(in: context))
+  }
+
+  private func matrix(in context: ExecutionContext) throws(EngineError) -> PackedMatrix {
+    // Before the values: one that is replaced meanwhile makes the next call look again.
+    let revision = weights.revision
     let packing = Packing(element, for: context.kernels)
-    let known = cache.withLock { $0 }
-    if let known, known.packing == packing,
-      known.values.elementsEqual(values, by: { $0.storage === $1.storage })
+    if let known = cache.withLock({ $0 }), known.revision == revision,
+      known.matrix.packing == packing
     {
-      return known.packed
+      return known.matrix
     }
+    let contents = weights.map(\.contents)
+    let matrix =
+      if let whole = whole(contents), whole.packing == packing {
+        whole
+      } else { try packed(contents, in: context) }
+    cache.withLock { $0 = Cache(revision: revision, matrix: matrix) }
+    return matrix
+  }
+
+  /// The matrix that the weights lie in already, one after the other and nothing else; nil if there is none such.
+  private func whole(_ contents: [ParameterContents]) -> PackedMatrix? {
+    var matrix: PackedMatrix?
+    var start = 0
+    for contents in contents {
+      guard case .packed(let part) = contents, part.layout == layout,
+        part.outputs.lowerBound == start, matrix?.storage === part.matrix.storage || matrix == nil
+      else { return nil }
+      start = part.outputs.upperBound
+      matrix = part.matrix
+    }
+    return matrix?.outputs == start ? matrix : nil
+  }
+
+  private func packed(
+    _ contents: [ParameterContents], in context: ExecutionContext
+  ) throws(EngineError) -> PackedMatrix {
     let matrix = try PackedMatrix(outputs: outputs, inputs: inputs, element: element, in: context)
     var start = 0
-    for (weight, values) in zip(weights, values) {
+    for (weight, contents) in zip(weights, contents) {
       let end = start + layout.outputs(of: weight)
+      let values = try contents.values()
       unsafe matrix.pack(
         values.pointer(row: 0), stride: values.columns, start..<end, layout, in: context)
       extendLifetime(values)
       start = end
     }
-    var bias: [Float] = []
-    for values in values.dropFirst(weights.count) {
-      bias += try values.tensor(in: context).values
-    }
-    let packed = PackedWeights(
-      matrix: matrix,
-      bias: biases.isEmpty ? nil : try Tensor(rows: 1, columns: outputs, bias))
-    cache.withLock { $0 = Cache(values: values, packing: packing, packed: packed) }
-    return packed
+    return matrix
   }
 }
 

@@ -24,6 +24,9 @@ public struct PackedMatrix: Sendable {
   let packing: Packing
   let storage: TensorStorage
 
+  /// True if both are one matrix in memory.
+  package func sharesMemory(with other: PackedMatrix) -> Bool { storage === other.storage }
+
   /// The number of panels.
   var panels: Int { (outputs + packing.panelColumns - 1) / packing.panelColumns }
 

@@ -5,43 +5,72 @@ internal import Synchronization
 /// Models read parameters through what is made from them (``LinearWeights``, ``tensor(in:)``). What is computed from a parameter
 /// that ``requiresGradient`` remembers how, and ``Tensor/backward()`` adds to ``gradient``. A parameter is an object: whoever
 /// shares it shares its values and its gradient. It may be used from several threads.
+///
+/// A parameter holds its numbers once. Those of a loaded model lie in the packed matrix that products read, and are taken out
+/// of it again, bit for bit, where somebody asks for them (``values``).
 public final class Parameter: Sendable {
-  private struct State {
-    var values: StoredMatrix
-    var requiresGradient: Bool
-  }
-
   /// The canonical name: `bert.encoder.layer.0.output.dense.weight`.
   public let name: String
+  /// The extents, one or two: `[rows, columns]` of a matrix, `[columns]` of a row.
+  public let extents: [Int]
   /// The number of rows.
   public let rows: Int
   /// The number of columns.
   public let columns: Int
   /// What the numbers are stored as.
   public let element: StoredElement
-  private let state: Mutex<State>
+  private let state: Mutex<ParameterContents>
+  private let replacements = Atomic<Int>(0)
+  private let learns: Atomic<Bool>
   let sum = GradientSum()
 
   /// A parameter with values; frozen if it requires no gradient.
-  public init(_ name: String, _ values: StoredMatrix, requiresGradient: Bool = true) {
-    self.name = name
-    rows = values.rows
-    columns = values.columns
-    element = values.element
-    state = Mutex(State(values: values, requiresGradient: requiresGradient))
+  public convenience init(_ name: String, _ values: StoredMatrix, requiresGradient: Bool = true) {
+    self.init(
+      name, .values(values), isRow: values.rows == 1, requiresGradient: requiresGradient)
   }
 
-  /// The values. They never change themselves: ``replace(_:)`` sets others.
-  public var values: StoredMatrix { state.withLock { $0.values } }
+  /// A parameter whose numbers lie somewhere.
+  ///
+  /// - Parameter isRow: True if it has one extent. It has one row then.
+  package init(
+    _ name: String, _ contents: ParameterContents, isRow: Bool, requiresGradient: Bool
+  ) {
+    self.name = name
+    rows = contents.rows
+    columns = contents.columns
+    extents = isRow ? [contents.columns] : [contents.rows, contents.columns]
+    element = contents.element
+    state = Mutex(contents)
+    learns = Atomic(requiresGradient)
+  }
+
+  /// The number of numbers.
+  public var elementCount: Int { rows * columns }
+
+  /// The bytes of the numbers as they are stored.
+  public var byteCount: Int { elementCount * element.width }
+
+  /// Where the numbers lie now.
+  package var contents: ParameterContents { state.withLock { $0 } }
+
+  /// How often the values were replaced.
+  package var revision: Int { replacements.load(ordering: .acquiring) }
+
+  /// The values. They never change themselves: ``replace(_:)`` sets others. Where they lie packed, this is a copy of its own;
+  /// throws `outOfMemory` then.
+  public var values: StoredMatrix {
+    get throws(EngineError) { try contents.values() }
+  }
 
   /// Whether what is computed from now on with this parameter is recorded. A parameter that requires no gradient is frozen.
   public var requiresGradient: Bool {
-    get { state.withLock { $0.requiresGradient } }
-    set { state.withLock { $0.requiresGradient = newValue } }
+    get { learns.load(ordering: .relaxed) }
+    set { learns.store(newValue, ordering: .relaxed) }
   }
 
   /// Sets other values of the same shape and type. What was computed before keeps, for its gradients too, the values that it was
-  /// computed with. Throws a mismatch.
+  /// computed with; what packs the values packs them again when it needs them next. Throws a mismatch.
   public func replace(_ values: StoredMatrix) throws(EngineError) {
     try expect(values.rows, equals: rows, "Parameter.replace", name, "rows")
     try expect(values.columns, equals: columns, "Parameter.replace", name, "columns")
@@ -49,7 +78,9 @@ public final class Parameter: Sendable {
       throw EngineError(
         .mismatch, "Parameter.replace", name, "expected \(element), found \(values.element)")
     }
-    state.withLock { $0.values = values }
+    state.withLock { $0 = .values(values) }
+    // After the values: whoever sees the new number sees them, and whoever does not looks again.
+    replacements.add(1, ordering: .acquiringAndReleasing)
   }
 
   /// The sum of all gradients since ``clearGradient()``, `[rows, columns]` in float32; nil if there were none.
@@ -67,6 +98,19 @@ public final class Parameter: Sendable {
     guard let input = gradientInput else { return tensor }
     return tensor.recorded("Parameter", [input], ParameterDerivative(), in: context)
   }
+
+  /// Throws `noGradient` if the parameter learns, in operators that have no derivative for it.
+  func refuseGradient(_ operation: String, _ argument: String) throws(EngineError) {
+    guard requiresGradient else { return }
+    throw EngineError(
+      .noGradient, operation, argument,
+      "\(name) requires a gradient, and the operator has no derivative; freeze it if that is meant")
+  }
+}
+
+extension Sequence<Parameter> {
+  /// A number that is another one once a value was replaced.
+  var revision: Int { reduce(0) { $0 &+ $1.revision } }
 }
 
 private struct ParameterDerivative: Derivative {

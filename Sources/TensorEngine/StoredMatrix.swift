@@ -71,3 +71,15 @@ public struct StoredMatrix: Sendable {
     return result
   }
 }
+
+extension StoredMatrix {
+  /// Has a closure fill the numbers, all at once.
+  package func withBytes<Failure: Error>(
+    _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
+  ) throws(Failure) {
+    defer { extendLifetime(self) }
+    try unsafe body(
+      UnsafeMutableRawBufferPointer(
+        start: pointer(row: 0), count: rows * columns * element.width))
+  }
+}

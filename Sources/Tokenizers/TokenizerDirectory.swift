@@ -181,9 +181,12 @@ package struct StatedTokenizer {
 
   /// Reads what the files state.
   ///
+  /// - Parameter contents: The files by their names, where they are not read from disk.
   /// - Throws: `unsupported`, naming the class and the file that states it, for a class whose ids are not known.
-  package init(in directory: String) throws(CheckpointError) {
-    let files = try TokenizerDirectory(directory)
+  package init(
+    in directory: String, contents: [String: [UInt8]]? = nil
+  ) throws(CheckpointError) {
+    let files = try TokenizerDirectory(directory, contents: contents)
     let owner = try files.tokenizerClass()
     let tokens = try files.specialTokens(of: owner)
     let role = SpecialTokens.Role.allCases.first {

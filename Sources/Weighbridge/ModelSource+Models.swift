@@ -86,6 +86,8 @@ extension ModelSource {
   ) throws(CheckpointError) -> Model {
     var options = options
     options.fill += fill
+    options.origin = ModelOrigin(
+      path: path, weightFiles: checkpoint.files, isPreset: settings.convention == .kerasHub)
     if Model.self is any CausalLanguageModel.Type {
       options.generation = generation(Model.Configuration.self)
     }

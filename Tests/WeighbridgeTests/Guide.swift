@@ -183,8 +183,45 @@ struct GuideTests {
     _ = texts
   }
 
-  @Test("Weights, and converting them (12)")
+  @Test("Parameters, and saving a model (12)")
   func block12() async throws {
+    let directory = try guide.directory("bert-classifier", "bert-uncased")
+    let model = try BertForSequenceClassification.load(from: directory)
+    for parameter in model.parameters { print(parameter.name, parameter.shape, parameter.dtype) }
+    print(model.parameters.elementCount, model.parameters.byteCount)
+
+    try model.parameters.unfreeze(NamePattern("classifier.*"))     // all are frozen when they are loaded
+    print(model.parameters.trainableElementCount)
+
+    let norm = model.parameters["bert.embeddings.LayerNorm.weight"]
+    let numbers = try norm?.weight.floats()                        // [Float], row-major
+    _ = model
+    _ = norm
+    _ = numbers
+  }
+
+  @Test("Parameters, and saving a model (13)")
+  func block13() async throws {
+    let directory = try guide.directory("bert-classifier", "bert-uncased"), other = try guide.directory("bert-classifier", "bert-uncased"), saved = try guide.newPath("saved")
+    let model = try BertForSequenceClassification.load(from: directory)
+    let checkpoint = try Checkpoint.open(other)
+    if let weight = checkpoint.graph.weights["classifier.weight"] {
+      try model.parameters["classifier.weight"]?.replace(with: weight)
+    }
+    try model.save(to: saved)                                      // model.safetensors, config.json, tokenizer
+
+    var options = ConversionOptions()
+    options.format = .hdf5                                         // tf_model.h5, for TFBertForSequenceClassification
+    options.dtype = .f16
+    let receipt = try model.save(to: saved + "/tensorflow", options: options)
+    print(receipt.files.map(\.path))
+    _ = model
+    _ = checkpoint
+    _ = receipt
+  }
+
+  @Test("Weights, and converting them (14)")
+  func block14() async throws {
     let directory = try guide.directory("bert-masked", "bert-uncased"), destination = try guide.newPath("model.h5")
     let checkpoint = try Checkpoint.open(directory)                // structure only, no tensor data
     for (name, weight) in checkpoint.graph.weights { print(name, weight.dtype, weight.shape) }
@@ -201,8 +238,8 @@ struct GuideTests {
     _ = receipt
   }
 
-  @Test("When something is wrong (13)")
-  func block13() async throws {
+  @Test("When something is wrong (15)")
+  func block15() async throws {
     let directory = try guide.directory("bert-masked", "bert-uncased")
     do {
       _ = try BertForQuestionAnswering.load(from: directory)
@@ -212,8 +249,8 @@ struct GuideTests {
     }
   }
 
-  @Test("In your tests (14)")
-  func block14() async throws {
+  @Test("In your tests (16)")
+  func block16() async throws {
     let directory = guide.path("tiny-bert"), golden = guide.path("golden/tiny-bert.safetensors")
     let model = try loadLanguageModel(from: directory)
     expectMatches(model, golden: golden)
