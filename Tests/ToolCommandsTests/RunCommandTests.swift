@@ -49,6 +49,25 @@ struct RunCommandTests {
     #expect(ToolRun("verify", model, "--golden", output, "--inputs", inputs).code == 0)
   }
 
+  @Test(
+    "Products that may round stay near, and the note says where the processor cannot",
+    arguments: [("high", "1e-4"), ("bfloat16", "1e-4")])
+  func precision(_ name: String, _ tolerance: String) throws {
+    let directory = try TemporaryDirectory()
+    let inputs = part("--include", "in.safetensors", in: directory)
+    let (plain, rounded) = (directory.file("plain.safetensors"), directory.file("out.safetensors"))
+    #expect(ToolRun("run", model, "--inputs", inputs, "--output", plain).code == 0)
+    let run = ToolRun(
+      "run", model, "--inputs", inputs, "--output", rounded, "--precision", name)
+    #expect(run.code == 0, "\(run.error)")
+    #expect(ToolRun("diff", plain, rounded, "--atol", tolerance).code == 0)
+    let isSame = ToolRun("diff", plain, rounded).code == 0
+    let hasNote = run.error.contains("no instructions for \(name)")
+    #expect(run.error.isEmpty || hasNote)
+    // The weights are float32: bfloat16 has nothing to round.
+    if hasNote || name == "bfloat16" { #expect(isSame) } else { #expect(!isSame) }
+  }
+
   @Test("Without options the head's outputs alone are written, and an existing file is replaced")
   func plain() throws {
     let directory = try TemporaryDirectory()
