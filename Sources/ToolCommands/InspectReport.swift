@@ -50,7 +50,7 @@ struct InspectReport {
     var recognized: RecognizedModel?
     var unreadable: [String] = []
     do throws(CheckpointError) {
-      let recognition = Result { () throws(CheckpointError) in try Recognition(checkpoint.graph) }
+      let recognition = Recognition.result(of: checkpoint.graph)
       var configuration: ModelConfiguration?
       do throws(CheckpointError) {
         configuration = try ModelConfiguration(
