@@ -55,34 +55,15 @@ struct AttributeMessage {
   }
 }
 
-/// Where an object keeps its attributes if there are many (HDF5 specification IV.A.2.v): in a fractal heap, with a B-tree of
-/// their names.
-struct AttributeInfo {
-  private let heapAddress: UInt64?
-  private let treeAddress: UInt64?
-
-  init(_ message: HeaderMessage, _ form: AddressForm) throws(ParseFailure) {
-    let field = "attribute info message"
-    var body = message.body
-    try body.readVersion(0...0, field)
-    let flags = try body.readByte(field)
-    guard flags & 0xFC == 0 else {
-      throw ParseFailure(.malformed, at: body.offset, field, "unknown flags")
-    }
-    if flags & 1 != 0 { try body.skip(2, "largest creation index") }
-    heapAddress = try body.readAddress(form, field)
-    treeAddress = try body.readAddress(form, field)
-  }
-
-  /// Calls `body` with each attribute in the heap, in the order of the B-tree.
+extension HeaderMessage {
+  /// Calls `body` with each attribute that an attribute info message leads to.
   func forEachAttribute(
     in bytes: StructureBytes, _ shared: SharedMessages,
     _ body: (ByteCursor) throws(ParseFailure) -> Void
   ) throws(ParseFailure) {
-    guard let heapAddress, let treeAddress else { return }
-    let heap = try FractalHeap(at: heapAddress, in: bytes)
-    try BTreeV2(at: treeAddress, [.attributeNames], in: bytes).forEachRecord {
-      (record) throws(ParseFailure) in
+    let stored = try NamedHeap(self, indexByteCount: 2, "attribute info message", bytes.form)
+    try stored?.forEachRecord(.attributeNames, in: bytes) {
+      (heap, record) throws(ParseFailure) in
       var identifier = try record.slice(8, "heap identifier")
       let isShared = try record.readByte("attribute flags") & 0x02 != 0
       try body(

@@ -12,7 +12,7 @@ extension HDF5FileReader {
         attributes.append(try attribute(shared.body(of: message)))
       }
       if let message = header[.attributeInfo] {
-        try AttributeInfo(message, bytes.form).forEachAttribute(in: bytes, shared) {
+        try message.forEachAttribute(in: bytes, shared) {
           (body) throws(ParseFailure) in
           attributes.append(try attribute(body))
         }

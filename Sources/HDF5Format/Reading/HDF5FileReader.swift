@@ -190,7 +190,7 @@ final class HDF5FileReader {
     if let message = header[.symbolTable] {
       try SymbolTable(message, bytes.form).forEachLink(in: bytes, add)
     } else if let message = header[.linkInfo] {
-      try LinkInfo(message, bytes.form).forEachLink(of: header, in: bytes, add)
+      try header.forEachLink(message, in: bytes, add)
     }
     links.sort { $0.name < $1.name }
     for (link, next) in zip(links, links.dropFirst()) where link.name == next.name {

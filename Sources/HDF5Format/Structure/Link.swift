@@ -52,45 +52,28 @@ extension Link {
   }
 }
 
-/// Where a newer group keeps its links (HDF5 specification IV.A.2.c): in messages of its header, or, when there are many, in
-/// a fractal heap with a B-tree of their names.
-///
-/// ```
-/// link info message ─► BTHD ─► records: heap identifiers
-///              └─────► FRHP ─► link messages
-/// ```
-struct LinkInfo {
-  private let heapAddress: UInt64?
-  private let treeAddress: UInt64?
-
-  init(_ message: HeaderMessage, _ form: AddressForm) throws(ParseFailure) {
-    let field = "link info message"
-    var body = message.body
-    try body.readVersion(0...0, field)
-    let flags = try body.readByte(field)
-    guard flags & 0xFC == 0 else {
-      throw ParseFailure(.malformed, at: body.offset, field, "unknown flags")
-    }
-    if flags & 1 != 0 { try body.skip(8, "largest creation index") }
-    heapAddress = try body.readAddress(form, field)
-    treeAddress = try body.readAddress(form, field)
-  }
-
-  /// Calls `body` with each link of a group.
+extension ObjectHeader {
+  /// Calls `body` with each link of a newer group (HDF5 specification IV.A.2.c): in messages of its header, or, when there are
+  /// many, where the link info message leads to.
+  ///
+  /// ```
+  /// link info message ─► BTHD ─► records: heap identifiers
+  ///              └─────► FRHP ─► link messages
+  /// ```
   func forEachLink(
-    of header: ObjectHeader, in bytes: StructureBytes,
+    _ info: HeaderMessage, in bytes: StructureBytes,
     _ body: (Link) throws(ParseFailure) -> Void
   ) throws(ParseFailure) {
-    guard let heapAddress, let treeAddress else {
-      for message in header.messages where message.type == .link {
+    guard
+      let stored = try NamedHeap(info, indexByteCount: 8, "link info message", bytes.form)
+    else {
+      for message in messages where message.type == .link {
         var content = message.body
         try body(try Link(message: &content, bytes.form))
       }
       return
     }
-    let heap = try FractalHeap(at: heapAddress, in: bytes)
-    try BTreeV2(at: treeAddress, [.linkNames], in: bytes).forEachRecord {
-      (record) throws(ParseFailure) in
+    try stored.forEachRecord(.linkNames, in: bytes) { (heap, record) throws(ParseFailure) in
       try record.skip(4, "hash of the link name")
       var content = try heap.object(&record)
       try body(try Link(message: &content, bytes.form))
