@@ -34,7 +34,7 @@ let libraries: [Target] = [
   .target(name: "SafetensorsFormat", dependencies: ["CheckpointBytes", "TensorValues"]),
   .target(name: "HDF5Format", dependencies: ["CheckpointBytes", "TensorValues", "CHDF5", "CZlib"]),
   .target(name: "WeightGraph", dependencies: ["CheckpointBytes", "TensorValues", collections]),
-  .target(name: "TensorEngine", dependencies: ["CKernels"]),
+  .target(name: "TensorEngine", dependencies: ["CheckpointBytes", "CKernels"]),
   .target(name: "Tokenizers", dependencies: ["CheckpointBytes"]),
   // 2: formats made of formats
   .target(
@@ -124,7 +124,8 @@ let tests: [Target] = [
   .testTarget(
     name: "WeightGraphTests", dependencies: ["WeightGraph", "TestSupport", collections]),
   .testTarget(
-    name: "TensorEngineTests", dependencies: ["TensorEngine", "SafetensorsFormat", "TestSupport"]),
+    name: "TensorEngineTests",
+    dependencies: ["TensorEngine", "CheckpointBytes", "SafetensorsFormat", "TestSupport"]),
   .testTarget(
     name: "TokenizersTests", dependencies: ["Tokenizers", "CheckpointBytes", "TestSupport"]),
   .testTarget(

@@ -47,9 +47,9 @@ public struct CheckpointError: Error, Sendable {
     self.remedy = remedy
   }
 
-  /// An error about a whole file.
+  /// An error about a whole file, or with a place that its catcher adds.
   public init(
-    _ kind: FailureKind, file: String, member: String? = nil, offset: Int? = nil,
+    _ kind: FailureKind, file: String? = nil, member: String? = nil, offset: Int? = nil,
     field: String? = nil, tensor: String? = nil, _ problem: String, remedy: Wording? = nil
   ) {
     self.init(

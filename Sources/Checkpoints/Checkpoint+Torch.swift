@@ -86,23 +86,15 @@ private struct PackedViews {
           byteOrder: tensor.storage.byteOrder, isConjugated: tensor.isConjugated,
           isNegated: tensor.isNegated))
       guard let conversion = tensor.conversion else { return weight }
-      do throws(TransformError) {
-        return try weight.cast(to: conversion)
-      } catch {
-        throw CheckpointError(.unsupported, CheckpointError.Site(), error.description)
-      }
+      return try weight.cast(to: conversion)
     }
     let key = Key(storage: ObjectIdentifier(tensor.storage), layout: layout)
     if let weight = weights[key] { return weight }
     let bytes = Weight(
       try StoredTensor(source: tensor.storage.source, dtype: .u8, layout: layout))
-    do throws(TransformError) {
-      let weight = try bytes.reinterpreted(as: tensor.dtype, tensor.shape)
-      weights[key] = weight
-      return weight
-    } catch {
-      throw CheckpointError(.unsupported, CheckpointError.Site(), error.description)
-    }
+    let weight = try bytes.reinterpreted(as: tensor.dtype, tensor.shape)
+    weights[key] = weight
+    return weight
   }
 }
 

@@ -124,7 +124,7 @@ extension WeightGraph {
         widened.insert(types.last ?? weight.dtype)
         types.append(.f32)
       }
-      do throws(TransformError) {
+      do throws(CheckpointError) {
         var cast = weight
         for type in types where cast.dtype != type {
           // What is listed is what was asked for.
@@ -135,7 +135,7 @@ extension WeightGraph {
         }
         return cast
       } catch {
-        throw CheckpointError(.unsupported, file: file, tensor: name.string, error.description)
+        throw error.about(name).inFile(file)
       }
     }
     if widened.isEmpty { return (ConversionStep(graph: graph, changes: changes), dtype) }

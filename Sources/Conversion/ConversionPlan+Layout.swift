@@ -119,13 +119,13 @@ extension WeightGraph {
     for name in plan.mustBeZero {
       guard let weight = model.graph.weights[name], try !weight.isZero() else { continue }
       throw CheckpointError(
-        .unsupported, CheckpointError.Site(), tensor: name.string,
+        .unsupported, tensor: name.string,
         "the layout \(layout.rawValue) does not hold it, and it is not zero",
         remedy: "\(remedy: .acceptLoss(name.string)) leaves it out")
     }
     if let pair = try model.graph.unequal(plan.mustEqual).first {
       throw CheckpointError(
-        .unsupported, CheckpointError.Site(), tensor: pair.second.string,
+        .unsupported, tensor: pair.second.string,
         "the layout \(layout.rawValue) holds it and \(quoted(pair.first.string)) as one weight, and they differ"
       )
     }
@@ -202,7 +202,7 @@ extension Layout {
     let format = LayoutChoice.layout(self).frameworkFormat
     guard format == nil || destination.format == format else {
       throw CheckpointError(
-        .unsupported, CheckpointError.Site(),
+        .unsupported,
         "the layout \(rawValue) is one of HDF5 files, the destination is \(destination.format.rawValue)",
         remedy:
           "name a destination that ends in .h5, or say \(remedy: .format([CheckpointFormat.hdf5.rawValue]))"
@@ -257,7 +257,7 @@ extension ConversionOptions {
     let missing = report.entries.filter { $0.outcome == .missing }.flatMap(\.parameters)
     for pattern in allowMissing where !missing.contains(where: pattern.matches) {
       throw CheckpointError(
-        .inconsistent, CheckpointError.Site(),
+        .inconsistent,
         "the pattern \(quoted(pattern.text)) matches no missing parameter",
         remedy: "leave it out of \(remedy: .acceptMissing(nil))")
     }

@@ -1,4 +1,5 @@
 internal import CKernels
+public import CheckpointBytes
 
 /// A function applied to each number, fused to a product or alone, by the names of Transformers' `ACT2FN`
 /// (`activations.py`, 5.23).
@@ -82,7 +83,7 @@ public enum Activation: Sendable, Hashable, CaseIterable {
 /// The activation of each number.
 public func activate(
   _ input: Tensor, _ activation: Activation, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   try map(input, code: activation.code, "activate", in: context)
 }
 
@@ -95,7 +96,7 @@ package enum MeasuredFunction: Sendable, CaseIterable {
 /// The function of each number.
 package func measure(
   _ input: Tensor, _ function: MeasuredFunction, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   let code =
     switch function {
     case .exp: WEIGHBRIDGE_EXP
@@ -106,7 +107,7 @@ package func measure(
 
 private func map(
   _ input: Tensor, code: weighbridge_activation, _ operation: String, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   try input.refuseGradient(operation, "input")
   let result = try context.tensor(input.rows, input.columns, operation)
   context.forEachRows(input.rows, columns: input.columns) { rows in

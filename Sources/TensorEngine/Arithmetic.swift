@@ -1,9 +1,10 @@
 internal import CKernels
+public import CheckpointBytes
 
 /// The sum of two tensors of the same shape. Throws a mismatch for others.
 public func add(
   _ left: Tensor, _ right: Tensor, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   try expect(right.rows, equals: left.rows, "add", "right", "rows")
   try expect(right.columns, equals: left.columns, "add", "right", "columns")
   try left.refuseGradient("add", "left")
@@ -22,7 +23,7 @@ public func add(
 /// Each number times a factor.
 public func scale(
   _ input: Tensor, by factor: Float, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   try input.refuseGradient("scale", "input")
   let result = try context.tensor(input.rows, input.columns, "scale")
   context.forEachRows(input.rows, columns: input.columns) { rows in

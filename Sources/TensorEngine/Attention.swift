@@ -1,4 +1,5 @@
 internal import CKernels
+public import CheckpointBytes
 
 /// What attention gives.
 public struct AttentionResult: Sendable {
@@ -27,9 +28,9 @@ public func attention(
   query: Tensor, key: Tensor, value: Tensor, heads: Int, scale: Float, _ batch: RaggedBatch,
   mask: AttentionMask = .none, probabilities: AttentionProbabilities = .discarded,
   in context: ExecutionContext
-) throws(EngineError) -> AttentionResult {
+) throws(CheckpointError) -> AttentionResult {
   guard heads > 0, heads <= KeyValueLayout.mostHeads, query.columns % heads == 0 else {
-    throw EngineError(
+    throw CheckpointError(
       .mismatch, "attention", "heads", "\(query.columns) columns make no \(heads) heads")
   }
   try expect(key.columns, equals: query.columns, "attention", "key", "columns")
@@ -74,7 +75,7 @@ public func attention(
   query: Tensor, _ cache: KeyValueCache, scale: Float, _ batch: RaggedBatch,
   mask: AttentionMask = .causal, probabilities: AttentionProbabilities = .discarded,
   in context: ExecutionContext
-) throws(EngineError) -> AttentionResult {
+) throws(CheckpointError) -> AttentionResult {
   try expect(query.columns, equals: cache.heads * cache.headSize, "attention", "query", "columns")
   try expect(batch.count, equals: cache.lengths.count, "attention", "batch", "sequences")
   try query.refuseGradient("attention", "query")

@@ -1,4 +1,5 @@
 internal import CKernels
+internal import CheckpointBytes
 
 /// One run of attention over packed keys and values, cut into tasks: some queries of one head of one sequence each.
 struct AttentionPass {
@@ -28,13 +29,13 @@ struct AttentionPass {
     query: Tensor, queries: RaggedBatch, keys: RaggedBatch, layout: KeyValueLayout,
     regions: [KeyValueRegion], scale: Float, mask: AttentionMask,
     probabilities: AttentionProbabilities, context: ExecutionContext
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     try expect(query.rows, equals: queries.tokenCount, "attention", "query", "rows")
     try mask.check(queries, keys, heads: layout.heads)
     blocks = Split(queries.lengths.max() ?? 0, atMost: Self.taskQueries).count
     let (tasks, overflow) = (queries.count * layout.heads).multipliedReportingOverflow(by: blocks)
     guard !overflow else {
-      throw EngineError(.outOfRange, "attention", "batch", "more queries than can be counted")
+      throw CheckpointError(.inconsistent, "attention", "batch", "more queries than can be counted")
     }
     taskCount = tasks
     self.query = query
@@ -90,7 +91,7 @@ extension AttentionMask {
   /// Throws unless the mask's parts have the batch's shape.
   fileprivate func check(
     _ queries: RaggedBatch, _ keys: RaggedBatch, heads: Int
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     if let keptCount {
       try expect(keptCount, equals: keys.tokenCount, "attention", "keptKeys", "keys")
     }
@@ -102,7 +103,7 @@ extension AttentionMask {
       try term.refuseGradient("attention", argument)
       let rows = queries.lengths[sequence]
       guard term.rows == rows || term.rows == rows * heads else {
-        throw EngineError(
+        throw CheckpointError(
           .mismatch, "attention", argument,
           "expected \(rows) rows or \(heads) times as many, found \(term.rows)")
       }

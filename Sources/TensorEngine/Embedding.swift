@@ -1,4 +1,5 @@
 internal import CKernels
+public import CheckpointBytes
 
 /// Rows of a table, chosen by indices: one term of an embedding.
 public struct EmbeddingLookup: Sendable {
@@ -35,8 +36,8 @@ public struct EmbeddingLookup: Sendable {
   }
 
   /// A lookup of rows of a parameter, with the values that it has now: where they lie packed as the weight of a linear layer, out
-  /// of there. Throws `outOfMemory` if they are packed in another way, and have to be copied.
-  public init(_ table: Parameter, _ indices: [some BinaryInteger]) throws(EngineError) {
+  /// of there. Throws `limitExceeded` if they are packed in another way, and have to be copied.
+  public init(_ table: Parameter, _ indices: [some BinaryInteger]) throws(CheckpointError) {
     switch table.contents {
     case .packed(let part) where part.isTable:
       self.init(.outputs(part.matrix), indices, of: table)
@@ -50,8 +51,8 @@ public struct EmbeddingLookup: Sendable {
     self.parameter = parameter
   }
 
-  /// Throws `noGradient` if the table needs a gradient.
-  fileprivate func refuseGradient(_ operation: String, _ argument: String) throws(EngineError) {
+  /// Throws `unsupported` if the table needs a gradient.
+  fileprivate func refuseGradient(_ operation: String, _ argument: String) throws(CheckpointError) {
     if case .rows(let tensor) = table { try tensor.refuseGradient(operation, argument) }
     try parameter?.refuseGradient(operation, argument)
   }
@@ -104,12 +105,12 @@ public struct EmbeddingLookup: Sendable {
 /// The sum of the rows that some lookups give: word, position and token type.
 ///
 /// All lookups have as many indices, and tables of as many columns; the terms are added in their order. Throws a mismatch if
-/// not, and `outOfRange` for an index outside of its table, whose argument is the number of the lookup (`lookups[0]`).
+/// not, and `inconsistent` for an index outside of its table, whose argument is the number of the lookup (`lookups[0]`).
 public func embeddingSum(
   _ lookups: [EmbeddingLookup], in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   guard let first = lookups.first else {
-    throw EngineError(.mismatch, "embeddingSum", "lookups", "expected at least one, found none")
+    throw CheckpointError(.mismatch, "embeddingSum", "lookups", "expected at least one, found none")
   }
   for (number, lookup) in lookups.enumerated() {
     let argument = "lookups[\(number)]"
@@ -142,7 +143,7 @@ public func embeddingSum(
 /// The rows of a tensor that some indices choose, in their order; an index may come several times.
 public func gatherRows(
   _ input: Tensor, _ indices: [some BinaryInteger], in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   let lookup = EmbeddingLookup(input, indices)
   try check(lookup.indices, below: input.rows, "gatherRows", "indices")
   try input.refuseGradient("gatherRows", "input")
@@ -156,9 +157,9 @@ public func gatherRows(
 
 private func check(
   _ indices: [Int], below count: Int, _ operation: String, _ argument: String
-) throws(EngineError) {
+) throws(CheckpointError) {
   guard let position = indices.firstIndex(where: { $0 < 0 || $0 >= count }) else { return }
-  throw EngineError(
-    .outOfRange, operation, argument,
+  throw CheckpointError(
+    .inconsistent, operation, argument,
     "expected indices below \(count), found \(indices[position]) at position \(position)")
 }

@@ -1,4 +1,5 @@
 internal import CKernels
+public import CheckpointBytes
 
 /// What operators run on: threads, inner loops, and memory that goes round.
 ///
@@ -12,7 +13,7 @@ public final class ExecutionContext: Sendable {
   let workspace = Workspace()
 
   /// A context with threads of its own (nil: one for each processor) and the best inner loops unless others are asked for.
-  public convenience init(threads: Int? = nil, kernels: KernelSet = .best) throws(EngineError) {
+  public convenience init(threads: Int? = nil, kernels: KernelSet = .best) throws(CheckpointError) {
     self.init(pool: try ThreadPool(threads: threads), kernels: kernels)
   }
 
@@ -29,7 +30,7 @@ public final class ExecutionContext: Sendable {
   package var keptStorageCount: Int { workspace.storageCount }
 
   /// A tensor to be written by an operator, contents unknown.
-  func tensor(_ rows: Int, _ columns: Int, _ operation: String) throws(EngineError) -> Tensor {
+  func tensor(_ rows: Int, _ columns: Int, _ operation: String) throws(CheckpointError) -> Tensor {
     let count = try TensorStorage.count(rows, columns, operation)
     let storage = try workspace.take(count, operation)
     return Tensor(storage, offset: 0, rows: rows, columns: columns, stride: columns)

@@ -1,3 +1,4 @@
+internal import CheckpointBytes
 internal import Synchronization
 
 /// What an operator remembers for the way back: what it needs of the way forward, as a value.
@@ -8,7 +9,7 @@ protocol Derivative: Sendable {
   /// that need none.
   func gradients(
     _ gradient: Tensor, in context: ExecutionContext
-  ) throws(EngineError) -> [Tensor?]
+  ) throws(CheckpointError) -> [Tensor?]
 }
 
 /// Where a gradient goes to.
@@ -89,9 +90,9 @@ extension GradientNode {
   /// Gives every parameter that this node's result depends on its gradient: nodes in the reverse order of their making, each
   /// once the gradients of all that was made from it are added up.
   ///
-  /// Throws `noGradient` before anything is done if a part of the graph has been used, and `outOfMemory`; then gradients may be
+  /// Throws `inconsistent` before anything is done if a part of the graph has been used, and `limitExceeded`; then gradients may be
   /// in part added, and the graph is used.
-  func walk(from gradient: Tensor) throws(EngineError) {
+  func walk(from gradient: Tensor) throws(CheckpointError) {
     var steps = try reachable()
     for index in steps.indices { steps[index].memory = try steps[index].node.take() }
     var places: [UInt64: Int] = [:]
@@ -110,7 +111,7 @@ extension GradientNode {
         case .result(let node):
           guard let place = places[node.number] else { continue }
           steps[place].gradient =
-            try steps[place].gradient.map { (sum) throws(EngineError) in
+            try steps[place].gradient.map { (sum) throws(CheckpointError) in
               try add(sum, term, in: context)
             } ?? term
         }
@@ -119,7 +120,7 @@ extension GradientNode {
   }
 
   /// All nodes that this one was made from and itself, in the order of their making.
-  private func reachable() throws(EngineError) -> [Step] {
+  private func reachable() throws(CheckpointError) -> [Step] {
     var found: Set<UInt64> = [number]
     var steps = [Step(node: self)]
     var next = 0
@@ -135,7 +136,7 @@ extension GradientNode {
     return steps.sorted { $0.node.number < $1.node.number }
   }
 
-  private func take() throws(EngineError) -> Memory {
+  private func take() throws(CheckpointError) -> Memory {
     let taken = memory.withLock { memory in
       defer { memory = nil }
       return memory
@@ -144,9 +145,9 @@ extension GradientNode {
     return taken
   }
 
-  private var isUsed: EngineError {
-    EngineError(
-      .noGradient, "backward", operation,
+  private var isUsed: CheckpointError {
+    CheckpointError(
+      .inconsistent, "backward", operation,
       "the graph has been walked already, which freed it; compute the result again")
   }
 }
@@ -159,10 +160,10 @@ final class GradientSum: Sendable {
 
   func clear() { sum.withLock { $0 = nil } }
 
-  func add(_ term: Tensor, in context: ExecutionContext) throws(EngineError) {
-    try sum.withLock { (sum) throws(EngineError) in
+  func add(_ term: Tensor, in context: ExecutionContext) throws(CheckpointError) {
+    try sum.withLock { (sum) throws(CheckpointError) in
       sum =
-        try sum.map { (sum) throws(EngineError) in
+        try sum.map { (sum) throws(CheckpointError) in
           try TensorEngine.add(sum, term, in: context)
         } ?? term
     }

@@ -1,4 +1,5 @@
 internal import CKernels
+public import CheckpointBytes
 
 /// The keys and values of one layer that generation has computed so far, for some sequences.
 ///
@@ -24,14 +25,14 @@ public final class KeyValueCache {
   /// An empty cache with room for `capacity` positions of each sequence.
   public init(
     sequences: Int, heads: Int, headSize: Int, capacity: Int = 128
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     let name = "KeyValueCache"
     _ = try TensorStorage.count(heads, headSize, name)
     guard sequences >= 0, sequences <= RaggedBatch.mostSequences, heads <= KeyValueLayout.mostHeads,
       headSize <= 1 << 20, capacity >= 0, capacity <= 1 << 40
     else {
-      throw EngineError(
-        .outOfRange, name, "shape",
+      throw CheckpointError(
+        .inconsistent, name, "shape",
         "[\(sequences), \(heads), \(capacity), \(headSize)] makes no cache")
     }
     layout = KeyValueLayout(heads: heads, headSize: headSize)
@@ -44,11 +45,11 @@ public final class KeyValueCache {
 
   private static func storage(
     _ layout: KeyValueLayout, _ sequences: Int, _ capacity: Int
-  ) throws(EngineError) -> (TensorStorage, TensorStorage) {
+  ) throws(CheckpointError) -> (TensorStorage, TensorStorage) {
     let positions = try TensorStorage.count(sequences, capacity, "KeyValueCache")
     guard let size = layout.size(positions: positions) else {
-      throw EngineError(
-        .outOfMemory, "KeyValueCache", "capacity", "\(positions) positions cannot be counted")
+      throw CheckpointError(
+        .limitExceeded, "KeyValueCache", "capacity", "\(positions) positions cannot be counted")
     }
     return (
       try TensorStorage(capacity: size.keys, "KeyValueCache"),
@@ -69,7 +70,7 @@ public final class KeyValueCache {
   /// sequences.
   public func append(
     key: Tensor, value: Tensor, _ batch: RaggedBatch, in context: ExecutionContext
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     let name = "KeyValueCache.append"
     try expect(batch.count, equals: lengths.count, name, "batch", "sequences")
     try expect(key.rows, equals: batch.tokenCount, name, "key", "rows")
@@ -94,22 +95,22 @@ public final class KeyValueCache {
   }
 
   /// Makes room for `positions` positions of each sequence.
-  public func reserve(_ positions: Int) throws(EngineError) {
+  public func reserve(_ positions: Int) throws(CheckpointError) {
     guard positions > capacity else { return }
     let (doubled, overflow) = capacity.multipliedReportingOverflow(by: 2)
     guard !overflow, positions <= Int.max - KeyValueLayout.panelColumns else {
-      throw EngineError(
-        .outOfMemory, "KeyValueCache.reserve", "positions", "\(positions) are too many")
+      throw CheckpointError(
+        .limitExceeded, "KeyValueCache.reserve", "positions", "\(positions) are too many")
     }
     try rebuild(from: Array(lengths.indices), capacity: max(doubled, positions))
   }
 
   /// Lets sequence `i` go on with what sequence `sources[i]` has so far, as beam search needs it; there may be more or fewer
-  /// sequences afterwards. Only what is needed twice is copied. Throws `outOfRange` for a sequence that there is not.
-  public func reorder(_ sources: [Int]) throws(EngineError) {
+  /// sequences afterwards. Only what is needed twice is copied. Throws `inconsistent` for a sequence that there is not.
+  public func reorder(_ sources: [Int]) throws(CheckpointError) {
     for source in sources where source < 0 || source >= lengths.count {
-      throw EngineError(
-        .outOfRange, "KeyValueCache.reorder", "sources",
+      throw CheckpointError(
+        .inconsistent, "KeyValueCache.reorder", "sources",
         "expected below \(lengths.count), found \(source)")
     }
     guard sources.count <= slotCount else {
@@ -140,7 +141,7 @@ public final class KeyValueCache {
     for sequence in lengths.indices { lengths[sequence] = 0 }
   }
 
-  private func rebuild(from sources: [Int], capacity: Int) throws(EngineError) {
+  private func rebuild(from sources: [Int], capacity: Int) throws(CheckpointError) {
     let rounded = KeyValueLayout.rounded(capacity)
     let (newKeys, newValues) = try Self.storage(layout, sources.count, rounded)
     for (sequence, source) in sources.enumerated() {

@@ -1,4 +1,5 @@
 internal import CKernels
+public import CheckpointBytes
 
 /// The weight, the bias and the epsilon of a layer norm over rows.
 public struct LayerNormWeights: Sendable {
@@ -14,7 +15,7 @@ public struct LayerNormWeights: Sendable {
   private let source: Source
 
   /// Puts the parts together. Throws a mismatch unless both are one row of the same length.
-  public init(weight: Tensor, bias: Tensor, epsilon: Float) throws(EngineError) {
+  public init(weight: Tensor, bias: Tensor, epsilon: Float) throws(CheckpointError) {
     try expect(weight.rows, equals: 1, "LayerNormWeights", "weight", "row")
     try expect(bias.rows, equals: 1, "LayerNormWeights", "bias", "row")
     try expect(bias.columns, equals: weight.columns, "LayerNormWeights", "bias", "columns")
@@ -27,7 +28,7 @@ public struct LayerNormWeights: Sendable {
 
   /// The same of parameters, whose values are those at the time of use. Throws a mismatch unless both are one row of the same
   /// length.
-  public init(weight: Parameter, bias: Parameter, epsilon: Float) throws(EngineError) {
+  public init(weight: Parameter, bias: Parameter, epsilon: Float) throws(CheckpointError) {
     try expect(weight.rows, equals: 1, "LayerNormWeights", weight.name, "row")
     try expect(bias.rows, equals: 1, "LayerNormWeights", bias.name, "row")
     try expect(bias.columns, equals: weight.columns, "LayerNormWeights", bias.name, "columns")
@@ -44,10 +45,10 @@ public struct LayerNormWeights: Sendable {
     }
   }
 
-  /// The rows as they are now. Throws `noGradient` for parameters that learn.
+  /// The rows as they are now. Throws `unsupported` for parameters that learn.
   fileprivate func rows(
     in context: ExecutionContext
-  ) throws(EngineError) -> (weight: Tensor, bias: Tensor) {
+  ) throws(CheckpointError) -> (weight: Tensor, bias: Tensor) {
     switch source {
     case .rows(let weight, let bias): return (weight, bias)
     case .parameters(let weight, let bias):
@@ -55,7 +56,7 @@ public struct LayerNormWeights: Sendable {
         try row.parameters[0].refuseGradient("layerNorm", argument)
       }
       guard let weight = try weight.tensor(in: context), let bias = try bias.tensor(in: context)
-      else { throw EngineError(.mismatch, "layerNorm", "weight", "there is none") }
+      else { throw CheckpointError(.mismatch, "layerNorm", "weight", "there is none") }
       return (weight, bias)
     }
   }
@@ -68,7 +69,7 @@ public struct LayerNormWeights: Sendable {
 /// rows have another length than the weight.
 public func layerNorm(
   _ input: Tensor, _ weights: LayerNormWeights, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   try expect(input.columns, equals: weights.columns, "layerNorm", "input", "columns")
   try input.refuseGradient("layerNorm", "input")
   let (weight, bias) = try weights.rows(in: context)

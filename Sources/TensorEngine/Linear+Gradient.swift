@@ -1,12 +1,14 @@
 internal import CKernels
+internal import CheckpointBytes
 
 /// A linear layer that remembers how it was computed. The result has the same bits as one that does not.
 func recordedLinear(
   _ input: Tensor, _ packed: PackedWeights, of parameters: ParameterWeights?,
   activation: Activation, adding residual: Tensor?, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   if input.requiresGradient, packed.matrix.packing.hasScales {
-    throw EngineError(.noGradient, "linear", "weights", "int8 has no derivative; detach the input")
+    throw CheckpointError(
+      .unsupported, "linear", "weights", "int8 has no derivative; detach the input")
   }
   let weights = parameters?.weights.map(\.gradientInput) ?? []
   let biases = parameters?.biases.map(\.gradientInput) ?? []
@@ -38,7 +40,7 @@ func recordedLinear(
 private func finished(
   _ argument: Tensor, _ activation: Activation, adding residual: Tensor?,
   in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   let result = try context.tensor(argument.rows, argument.columns, "linear")
   context.forEachRows(argument.rows, columns: argument.columns) { rows in
     var target = unsafe weighbridge_target(
@@ -85,12 +87,12 @@ private struct LinearDerivative: Derivative {
 
   func gradients(
     _ gradient: Tensor, in context: ExecutionContext
-  ) throws(EngineError) -> [Tensor?] {
+  ) throws(CheckpointError) -> [Tensor?] {
     let sums =
-      try argument.map { (argument) throws(EngineError) in
+      try argument.map { (argument) throws(CheckpointError) in
         try activationGradient(gradient, argument, activation, in: context)
       } ?? gradient
-    let ofInput = try matrix.map { (matrix) throws(EngineError) in
+    let ofInput = try matrix.map { (matrix) throws(CheckpointError) in
       let transposed = PackedWeights(matrix: try matrix.transposed(in: context), bias: nil)
       return try product(sums, transposed, activation: .identity, adding: nil, in: context)
     }
@@ -100,7 +102,7 @@ private struct LinearDerivative: Derivative {
 
   private func ofWeights(
     _ sums: Tensor, in context: ExecutionContext
-  ) throws(EngineError) -> [Tensor?] {
+  ) throws(CheckpointError) -> [Tensor?] {
     guard let input else { return weights.map { _ in nil } }
     // What all weights share: x as the right side, or its transpose as the left one.
     let right = layout == .outputByInput ? try PackedMatrix(packing: input, in: context) : nil
@@ -126,12 +128,12 @@ private struct LinearDerivative: Derivative {
 
   private func ofBiases(
     _ sums: Tensor, in context: ExecutionContext
-  ) throws(EngineError) -> [Tensor?] {
+  ) throws(CheckpointError) -> [Tensor?] {
     guard hasBias else { return [] }
     guard weights.contains(where: \.needsBias) else { return weights.map { _ in nil } }
     let totals = try columnSums(sums, in: context)
     var start = 0
-    return try weights.map { (part) throws(EngineError) in
+    return try weights.map { (part) throws(CheckpointError) in
       defer { start += part.outputs }
       return part.needsBias ? try totals.columns(start..<start + part.outputs) : nil
     }
@@ -141,7 +143,7 @@ private struct LinearDerivative: Derivative {
 /// gradient ⊙ activation'(argument).
 private func activationGradient(
   _ gradient: Tensor, _ argument: Tensor, _ activation: Activation, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   let result = try context.tensor(argument.rows, argument.columns, "linear")
   context.forEachRows(argument.rows, columns: argument.columns) { rows in
     for row in rows {
@@ -157,7 +159,7 @@ private func activationGradient(
 /// The sum of each column, as one row.
 private func columnSums(
   _ input: Tensor, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   let result = try context.tensor(1, input.columns, "linear")
   let width = 64
   context.pool.run((input.columns + width - 1) / width) { index, _ in
@@ -173,7 +175,7 @@ private func columnSums(
 /// The transpose, as numbers of its own.
 private func transposed(
   _ input: Tensor, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   let result = try context.tensor(input.columns, input.rows, "linear")
   context.forEachRows(result.rows, columns: result.columns) { rows in
     unsafe weighbridge_transpose(
@@ -186,7 +188,7 @@ private func transposed(
 
 extension PackedMatrix {
   /// The rows of a tensor as the inputs of a product, for as long as it is needed.
-  fileprivate init(packing tensor: Tensor, in context: ExecutionContext) throws(EngineError) {
+  fileprivate init(packing tensor: Tensor, in context: ExecutionContext) throws(CheckpointError) {
     try self.init(
       temporary: tensor.columns, inputs: tensor.rows, element: .float32, in: context)
     unsafe pack(
@@ -195,7 +197,8 @@ extension PackedMatrix {
   }
 
   /// The matrix that maps the outputs to the inputs, for as long as it is needed.
-  fileprivate func transposed(in context: ExecutionContext) throws(EngineError) -> PackedMatrix {
+  fileprivate func transposed(in context: ExecutionContext) throws(CheckpointError) -> PackedMatrix
+  {
     let result = try PackedMatrix(
       temporary: inputs, inputs: outputs, element: element, in: context)
     let buffers = try PieceBuffers(in: context)

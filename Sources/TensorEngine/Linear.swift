@@ -1,4 +1,5 @@
 internal import CKernels
+public import CheckpointBytes
 
 /// y = activation(x · W + b) + residual, for each row of `input`.
 ///
@@ -14,7 +15,7 @@ internal import CKernels
 public func linear(
   _ input: Tensor, _ weights: LinearWeights, activation: Activation = .identity,
   adding residual: Tensor? = nil, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   try expect(input.columns, equals: weights.inputs, "linear", "input", "columns")
   if let residual {
     try expect(residual.rows, equals: input.rows, "linear", "residual", "rows")
@@ -33,9 +34,9 @@ public func linear(
 func product(
   _ input: Tensor, _ weights: PackedWeights, activation: Activation, adding residual: Tensor?,
   in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   guard weights.matrix.packing == Packing(weights.matrix.element, for: context.kernels) else {
-    throw EngineError(
+    throw CheckpointError(
       .mismatch, "linear", "weights", "the context's kernels read another packing")
   }
   let result = try context.tensor(input.rows, weights.matrix.outputs, "linear")
@@ -68,7 +69,7 @@ private struct Product {
   init(
     input: Tensor, weights: PackedWeights, activation: Activation, residual: Tensor?,
     result: Tensor, context: ExecutionContext
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     self.input = input
     self.weights = weights
     self.activation = activation

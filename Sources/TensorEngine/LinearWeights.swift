@@ -1,3 +1,4 @@
+public import CheckpointBytes
 internal import Synchronization
 
 /// What a linear layer reads: a packed weight and a bias, given as such, or made from parameters when they are first needed.
@@ -16,7 +17,7 @@ public struct LinearWeights: Sendable {
   /// Puts a weight and a bias together. Throws a mismatch unless the bias has one row of `matrix.outputs` numbers.
   ///
   /// Nothing else is kept: this is how a model is loaded that does not learn.
-  public init(_ matrix: PackedMatrix, bias: Tensor? = nil) throws(EngineError) {
+  public init(_ matrix: PackedMatrix, bias: Tensor? = nil) throws(CheckpointError) {
     if let bias {
       try expect(bias.rows, equals: 1, "LinearWeights", "bias", "row")
       try expect(bias.columns, equals: matrix.outputs, "LinearWeights", "bias", "columns")
@@ -35,7 +36,7 @@ public struct LinearWeights: Sendable {
   public init(
     _ weights: [Parameter], biases: [Parameter] = [],
     layout: PackedMatrix.Layout = .outputByInput
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     let parameters = try ParameterWeights(weights, biases, layout)
     inputs = parameters.inputs
     outputs = parameters.outputs
@@ -57,7 +58,7 @@ public struct LinearWeights: Sendable {
   }
 
   /// The packed weight and the bias, as they are now.
-  func packed(in context: ExecutionContext) throws(EngineError) -> PackedWeights {
+  func packed(in context: ExecutionContext) throws(CheckpointError) -> PackedWeights {
     switch source {
     case .packed(let matrix, let bias): PackedWeights(matrix: matrix, bias: bias)
     case .parameters(let parameters): try parameters.packed(in: context)
@@ -65,7 +66,7 @@ public struct LinearWeights: Sendable {
   }
 
   /// The packed weight as it is now.
-  package func matrix(in context: ExecutionContext) throws(EngineError) -> PackedMatrix {
+  package func matrix(in context: ExecutionContext) throws(CheckpointError) -> PackedMatrix {
     try packed(in: context).matrix
   }
 }
@@ -93,10 +94,10 @@ final class ParameterWeights: Sendable {
 
   init(
     _ weights: [Parameter], _ biases: [Parameter], _ layout: PackedMatrix.Layout
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     let name = "LinearWeights"
     guard let first = weights.first else {
-      throw EngineError(.mismatch, name, "weights", "expected at least one, found none")
+      throw CheckpointError(.mismatch, name, "weights", "expected at least one, found none")
     }
     inputs = layout.inputs(of: first)
     element = first.element
@@ -104,7 +105,7 @@ final class ParameterWeights: Sendable {
     for weight in weights {
       try expect(layout.inputs(of: weight), equals: inputs, name, weight.name, "inputs")
       guard weight.element == element else {
-        throw EngineError(
+        throw CheckpointError(
           .mismatch, name, weight.name, "expected \(element), found \(weight.element)")
       }
       // Extents are far below what overflows, and parameters are objects that somebody made.
@@ -129,11 +130,11 @@ final class ParameterWeights: Sendable {
     weights.contains { $0.requiresGradient } || biases.contains { $0.requiresGradient }
   }
 
-  func packed(in context: ExecutionContext) throws(EngineError) -> PackedWeights {
+  func packed(in context: ExecutionContext) throws(CheckpointError) -> PackedWeights {
     PackedWeights(matrix: try matrix(in: context), bias: try bias.tensor(in: context))
   }
 
-  private func matrix(in context: ExecutionContext) throws(EngineError) -> PackedMatrix {
+  private func matrix(in context: ExecutionContext) throws(CheckpointError) -> PackedMatrix {
     // Before the values: one that is replaced meanwhile makes the next call look again.
     let revision = weights.revision
     let packing = Packing(element, for: context.kernels)
@@ -167,7 +168,7 @@ final class ParameterWeights: Sendable {
 
   private func packed(
     _ contents: [ParameterContents], in context: ExecutionContext
-  ) throws(EngineError) -> PackedMatrix {
+  ) throws(CheckpointError) -> PackedMatrix {
     let matrix = try PackedMatrix(outputs: outputs, inputs: inputs, element: element, in: context)
     var start = 0
     for (weight, contents) in zip(weights, contents) {

@@ -1,4 +1,5 @@
 internal import CKernels
+public import CheckpointBytes
 
 extension PackedMatrix {
   /// A matrix of int8: the weights of each output as steps of a scale, its largest magnitude ÷ 127, the nearest step each.
@@ -6,7 +7,7 @@ extension PackedMatrix {
   /// Throws a mismatch if the weights are int8 already. An output with a weight that is infinite or no number has such results.
   public init(
     quantizing weights: StoredMatrix, layout: Layout = .outputByInput, in context: ExecutionContext
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     let (outputs, inputs) =
       layout == .outputByInput ? (weights.rows, weights.columns) : (weights.columns, weights.rows)
     try self.init(outputs: outputs, inputs: inputs, element: .int8, in: context)
@@ -16,7 +17,7 @@ extension PackedMatrix {
   /// Sets the weights of some outputs of a matrix of int8. They are within those that there are, and `weights` has their shape.
   package func quantize(
     _ outputs: Range<Int>, _ weights: StoredMatrix, _ layout: Layout, in context: ExecutionContext
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     // For each thread the float32 numbers of an output, and the steps of all outputs of a panel.
     let width = packing.panelColumns
     let numbers = max(inputs, weights.columns)
@@ -50,9 +51,9 @@ extension PackedMatrix {
 
   /// Sets the scales of some outputs of a matrix of int8 whose steps are packed as they are stored. Throws a mismatch for another
   /// count or another element.
-  package func setScales(_ scales: [Float], _ outputs: Range<Int>) throws(EngineError) {
+  package func setScales(_ scales: [Float], _ outputs: Range<Int>) throws(CheckpointError) {
     guard packing.hasScales else {
-      throw EngineError(.mismatch, "PackedMatrix", "scales", "\(element) has no scales")
+      throw CheckpointError(.mismatch, "PackedMatrix", "scales", "\(element) has no scales")
     }
     try expect(scales.count, equals: outputs.count, "PackedMatrix", "scales", "numbers")
     for (output, value) in zip(outputs, scales) { unsafe scale(output).pointee = value }

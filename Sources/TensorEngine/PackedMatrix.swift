@@ -1,4 +1,5 @@
 internal import CKernels
+public import CheckpointBytes
 
 /// A matrix of weights in the order in which products read it: made once, in the type that the weights are stored in.
 ///
@@ -38,7 +39,7 @@ public struct PackedMatrix: Sendable {
   /// A matrix whose weights are unknown until they are packed, all of them.
   package init(
     outputs: Int, inputs: Int, element: StoredElement = .float32, in context: ExecutionContext
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     let packing = Packing(element, for: context.kernels)
     let storage = try TensorStorage(
       capacity: Self.size(outputs, inputs, packing), "PackedMatrix")
@@ -48,7 +49,7 @@ public struct PackedMatrix: Sendable {
   /// The same in memory of the context, for a matrix that is soon let go.
   init(
     temporary outputs: Int, inputs: Int, element: StoredElement, in context: ExecutionContext
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     let packing = Packing(element, for: context.kernels)
     let storage = try context.workspace.take(
       Self.size(outputs, inputs, packing), "PackedMatrix")
@@ -83,12 +84,12 @@ public struct PackedMatrix: Sendable {
   /// The size of a packed matrix, in floats.
   private static func size(
     _ outputs: Int, _ inputs: Int, _ packing: Packing
-  ) throws(EngineError) -> Int {
+  ) throws(CheckpointError) -> Int {
     let name = "PackedMatrix"
     _ = try TensorStorage.count(outputs, inputs, name)
     guard !packing.hasScales || inputs <= mostQuantizedInputs else {
-      throw EngineError(
-        .outOfRange, name, "inputs",
+      throw CheckpointError(
+        .inconsistent, name, "inputs",
         "expected at most \(mostQuantizedInputs) of int8, found \(inputs)")
     }
     // No overflow: an extent is far below that.
@@ -101,7 +102,7 @@ public struct PackedMatrix: Sendable {
   public init(
     outputs: Int, inputs: Int, layout: Layout = .outputByInput,
     _ values: UnsafeBufferPointer<Float>, in context: ExecutionContext
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     let count = try TensorStorage.count(outputs, inputs, "PackedMatrix")
     try expect(values.count, equals: count, "PackedMatrix", "values", "numbers")
     try self.init(outputs: outputs, inputs: inputs, in: context)
@@ -114,11 +115,11 @@ public struct PackedMatrix: Sendable {
   public init(
     outputs: Int, inputs: Int, layout: Layout = .outputByInput, _ values: [Float],
     in context: ExecutionContext
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     // A closure that throws an error of its own type would lose it here.
     let result = unsafe values.withUnsafeBufferPointer {
-      (buffer) -> Result<PackedMatrix, EngineError> in
-      do throws(EngineError) {
+      (buffer) -> Result<PackedMatrix, CheckpointError> in
+      do throws(CheckpointError) {
         return .success(
           try unsafe PackedMatrix(
             outputs: outputs, inputs: inputs, layout: layout, buffer, in: context))

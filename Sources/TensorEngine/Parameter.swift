@@ -1,3 +1,4 @@
+public import CheckpointBytes
 internal import Synchronization
 
 /// A named matrix of numbers that a model has learned, in the type that they are stored in; one row for a bias.
@@ -58,9 +59,9 @@ public final class Parameter: Sendable {
   package var revision: Int { replacements.load(ordering: .acquiring) }
 
   /// The values. They never change themselves: ``replace(_:)`` sets others. Where they lie packed, this is a copy of its own;
-  /// throws `outOfMemory` then.
+  /// throws `limitExceeded` then.
   public var values: StoredMatrix {
-    get throws(EngineError) { try contents.values() }
+    get throws(CheckpointError) { try contents.values() }
   }
 
   /// Whether what is computed from now on with this parameter is recorded. A parameter that requires no gradient is frozen.
@@ -71,11 +72,11 @@ public final class Parameter: Sendable {
 
   /// Sets other values of the same shape and type. What was computed before keeps, for its gradients too, the values that it was
   /// computed with; what packs the values packs them again when it needs them next. Throws a mismatch.
-  public func replace(_ values: StoredMatrix) throws(EngineError) {
+  public func replace(_ values: StoredMatrix) throws(CheckpointError) {
     try expect(values.rows, equals: rows, "Parameter.replace", name, "rows")
     try expect(values.columns, equals: columns, "Parameter.replace", name, "columns")
     guard values.element == element else {
-      throw EngineError(
+      throw CheckpointError(
         .mismatch, "Parameter.replace", name, "expected \(element), found \(values.element)")
     }
     state.withLock { $0 = .values(values) }
@@ -93,17 +94,17 @@ public final class Parameter: Sendable {
   var gradientInput: GradientInput? { requiresGradient ? .parameter(sum) : nil }
 
   /// The values as float32, as an input of operators.
-  public func tensor(in context: ExecutionContext) throws(EngineError) -> Tensor {
+  public func tensor(in context: ExecutionContext) throws(CheckpointError) -> Tensor {
     let tensor = try values.tensor(in: context)
     guard let input = gradientInput else { return tensor }
     return tensor.recorded("Parameter", [input], ParameterDerivative(), in: context)
   }
 
-  /// Throws `noGradient` if the parameter learns, in operators that have no derivative for it.
-  func refuseGradient(_ operation: String, _ argument: String) throws(EngineError) {
+  /// Throws `unsupported` if the parameter learns, in operators that have no derivative for it.
+  func refuseGradient(_ operation: String, _ argument: String) throws(CheckpointError) {
     guard requiresGradient else { return }
-    throw EngineError(
-      .noGradient, operation, argument,
+    throw CheckpointError(
+      .unsupported, operation, argument,
       "\(name) requires a gradient, and the operator has no derivative; freeze it if that is meant")
   }
 }
@@ -116,5 +117,5 @@ extension Sequence<Parameter> {
 private struct ParameterDerivative: Derivative {
   func gradients(
     _ gradient: Tensor, in context: ExecutionContext
-  ) throws(EngineError) -> [Tensor?] { [gradient] }
+  ) throws(CheckpointError) -> [Tensor?] { [gradient] }
 }

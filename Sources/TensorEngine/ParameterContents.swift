@@ -1,4 +1,5 @@
 internal import CKernels
+internal import CheckpointBytes
 
 /// Where a parameter's numbers lie: a matrix of their own, or some outputs of a packed one. They never change.
 package enum ParameterContents: Sendable {
@@ -43,7 +44,7 @@ package enum ParameterContents: Sendable {
   }
 
   /// The numbers as a matrix: the same memory if they are one.
-  func values() throws(EngineError) -> StoredMatrix {
+  func values() throws(CheckpointError) -> StoredMatrix {
     if case .values(let values) = self { return values }
     let values = try StoredMatrix(rows: rows, columns: columns, element: element)
     unsafe values.withBytes { unsafe copy(from: 0, to: $0) }

@@ -1,3 +1,4 @@
+internal import CheckpointBytes
 internal import Synchronization
 
 /// Rows of parameters side by side as float32: biases, the weights of a norm. Made when they are first needed, and again when a
@@ -14,7 +15,7 @@ final class ParameterRow: Sendable {
   init(_ parameters: [Parameter]) { self.parameters = parameters }
 
   /// The row; nil if there are no parameters.
-  func tensor(in context: ExecutionContext) throws(EngineError) -> Tensor? {
+  func tensor(in context: ExecutionContext) throws(CheckpointError) -> Tensor? {
     guard let first = parameters.first else { return nil }
     // Before the values: one that is replaced meanwhile makes the next call look again.
     let revision = parameters.revision

@@ -1,3 +1,5 @@
+package import CheckpointBytes
+
 /// A buffer for each thread, in which a matrix is read piece by piece while it is packed.
 package struct PieceBuffers: Sendable {
   let context: ExecutionContext
@@ -7,8 +9,8 @@ package struct PieceBuffers: Sendable {
   /// them.
   static let capacity = 1 << 17
 
-  /// Takes the buffers from the context's memory. Throws `outOfMemory`.
-  package init(in context: ExecutionContext) throws(EngineError) {
+  /// Takes the buffers from the context's memory. Throws `limitExceeded`.
+  package init(in context: ExecutionContext) throws(CheckpointError) {
     self.context = context
     storage = try context.workspace.take(
       try TensorStorage.count(context.pool.threads, Self.capacity, "PieceBuffers"), "PieceBuffers")

@@ -1,3 +1,5 @@
+public import CheckpointBytes
+
 /// Sequences of different lengths, their tokens one after the other in the rows of one tensor, without padding.
 ///
 /// Only attention looks at where one ends and the next begins.
@@ -7,15 +9,15 @@ public struct RaggedBatch: Sendable, Hashable {
   /// The row of each sequence's first token, and at the end the number of all tokens.
   public let starts: [Int]
 
-  /// A batch of sequences of some lengths. Throws `outOfRange` for a negative length or too many tokens.
-  public init(lengths: [Int]) throws(EngineError) {
+  /// A batch of sequences of some lengths. Throws `inconsistent` for a negative length or too many tokens.
+  public init(lengths: [Int]) throws(CheckpointError) {
     var starts = [0]
     var total = 0
     for length in lengths {
       let (sum, overflow) = total.addingReportingOverflow(length)
       guard length >= 0, !overflow, sum <= TensorStorage.largestExtent else {
-        throw EngineError(
-          .outOfRange, "RaggedBatch", "lengths", "a sequence of \(length) tokens makes no batch")
+        throw CheckpointError(
+          .inconsistent, "RaggedBatch", "lengths", "a sequence of \(length) tokens makes no batch")
       }
       total = sum
       starts.append(total)
@@ -27,11 +29,11 @@ public struct RaggedBatch: Sendable, Hashable {
   /// The most sequences that a batch is made of by their number alone: nothing is allocated for more.
   static let mostSequences = 1 << 24
 
-  /// A batch of `count` sequences, all of the same length. Throws `outOfRange` for a number below 0 or above 2²⁴.
-  public init(count: Int, length: Int) throws(EngineError) {
+  /// A batch of `count` sequences, all of the same length. Throws `inconsistent` for a number below 0 or above 2²⁴.
+  public init(count: Int, length: Int) throws(CheckpointError) {
     guard count >= 0, count <= Self.mostSequences else {
-      throw EngineError(
-        .outOfRange, "RaggedBatch", "count",
+      throw CheckpointError(
+        .inconsistent, "RaggedBatch", "count",
         "expected 0 to \(Self.mostSequences) sequences, found \(count)")
     }
     try self.init(lengths: Array(repeating: length, count: count))

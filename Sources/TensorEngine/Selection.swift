@@ -1,3 +1,5 @@
+public import CheckpointBytes
+
 /// A number of a row and its column.
 public struct RankedValue: Sendable, Hashable {
   /// The column.
@@ -8,10 +10,10 @@ public struct RankedValue: Sendable, Hashable {
 
 /// The column of the largest number of each row, the first of equal ones; a NaN is larger than any number, as in PyTorch.
 ///
-/// Throws `outOfRange` if the rows are empty.
-public func argmax(_ input: Tensor) throws(EngineError) -> [Int] {
+/// Throws `inconsistent` if the rows are empty.
+public func argmax(_ input: Tensor) throws(CheckpointError) -> [Int] {
   guard input.columns > 0 || input.rows == 0 else {
-    throw EngineError(.outOfRange, "argmax", "input", "expected at least 1 column, found 0")
+    throw CheckpointError(.inconsistent, "argmax", "input", "expected at least 1 column, found 0")
   }
   return (0..<input.rows).map { row in
     unsafe input.withRow(row) { values in
@@ -27,14 +29,15 @@ public func argmax(_ input: Tensor) throws(EngineError) -> [Int] {
 
 /// The `count` largest numbers of a row, largest first, of equal ones the first column first.
 ///
-/// Throws `outOfRange` if there is no such row, or if it has fewer numbers.
-public func topK(_ input: Tensor, row: Int, _ count: Int) throws(EngineError) -> [RankedValue] {
+/// Throws `inconsistent` if there is no such row, or if it has fewer numbers.
+public func topK(_ input: Tensor, row: Int, _ count: Int) throws(CheckpointError) -> [RankedValue] {
   guard row >= 0, row < input.rows else {
-    throw EngineError(.outOfRange, "topK", "row", "expected below \(input.rows), found \(row)")
+    throw CheckpointError(
+      .inconsistent, "topK", "row", "expected below \(input.rows), found \(row)")
   }
   guard count >= 0, count <= input.columns else {
-    throw EngineError(
-      .outOfRange, "topK", "count", "expected at most \(input.columns), found \(count)")
+    throw CheckpointError(
+      .inconsistent, "topK", "count", "expected at most \(input.columns), found \(count)")
   }
   guard count > 0 else { return [] }
   return unsafe input.withRow(row) { values in unsafe largest(count, of: values) } ?? []

@@ -1,22 +1,23 @@
 internal import CKernels
+public import CheckpointBytes
 
 /// exp(x) / Σ exp(x) over each row.
 public func softmax(
   _ input: Tensor, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   try softmax(input, logarithm: 0, "softmax", in: context)
 }
 
 /// x - ln Σ exp(x) over each row.
 public func logSoftmax(
   _ input: Tensor, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   try softmax(input, logarithm: 1, "logSoftmax", in: context)
 }
 
 private func softmax(
   _ input: Tensor, logarithm: CInt, _ operation: String, in context: ExecutionContext
-) throws(EngineError) -> Tensor {
+) throws(CheckpointError) -> Tensor {
   try input.refuseGradient(operation, "input")
   let result = try context.tensor(input.rows, input.columns, operation)
   context.forEachRows(input.rows, columns: input.columns) { rows in

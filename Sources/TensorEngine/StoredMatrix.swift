@@ -1,4 +1,5 @@
 internal import CKernels
+public import CheckpointBytes
 
 /// A matrix of numbers in the type that they are stored in, row-major: a table of embeddings, the values of a parameter.
 ///
@@ -18,9 +19,10 @@ public struct StoredMatrix: Sendable {
   }
 
   /// A matrix whose numbers are unknown until they are read.
-  package init(rows: Int, columns: Int, element: StoredElement) throws(EngineError) {
+  package init(rows: Int, columns: Int, element: StoredElement) throws(CheckpointError) {
     guard element != .int8 else {
-      throw EngineError(.mismatch, "StoredMatrix", "element", "int8 needs the scales of outputs")
+      throw CheckpointError(
+        .mismatch, "StoredMatrix", "element", "int8 needs the scales of outputs")
     }
     let count = try TensorStorage.count(rows, columns, "StoredMatrix")
     storage = try TensorStorage(
@@ -31,7 +33,7 @@ public struct StoredMatrix: Sendable {
   }
 
   /// A matrix of float32 numbers, copied from an array in row-major order. Throws a mismatch for another count.
-  public init(rows: Int, columns: Int, _ values: [Float]) throws(EngineError) {
+  public init(rows: Int, columns: Int, _ values: [Float]) throws(CheckpointError) {
     try self.init(rows: rows, columns: columns, element: .float32)
     try expect(values.count, equals: rows * columns, "StoredMatrix", "values", "numbers")
     for index in values.indices { unsafe storage.memory[index] = values[index] }
@@ -56,7 +58,7 @@ public struct StoredMatrix: Sendable {
   }
 
   /// The numbers as float32: the same memory if they are, otherwise a copy.
-  public func tensor(in context: ExecutionContext) throws(EngineError) -> Tensor {
+  public func tensor(in context: ExecutionContext) throws(CheckpointError) -> Tensor {
     guard element != .float32 else {
       return Tensor(storage, offset: 0, rows: rows, columns: columns, stride: columns)
     }

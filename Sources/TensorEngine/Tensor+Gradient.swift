@@ -1,4 +1,5 @@
 internal import CKernels
+public import CheckpointBytes
 
 extension Tensor {
   /// Whether the tensor remembers how it was made from parameters: an operator's result does if one of its inputs does, or a
@@ -11,12 +12,12 @@ extension Tensor {
   /// Adds the gradient of this tensor, a single number (a loss), to that of every parameter that it was computed from
   /// (``Parameter/gradient``).
   ///
-  /// The results on the way are walked in the reverse order of their making, and what they remember is freed. Throws `noGradient`
+  /// The results on the way are walked in the reverse order of their making, and what they remember is freed. Throws `inconsistent`
   /// if nothing was recorded, or the graph has been walked already; a mismatch if the tensor has more numbers than one. Gradients
   /// have the same bits for any number of threads of the context.
-  public func backward() throws(EngineError) {
+  public func backward() throws(CheckpointError) {
     guard rows == 1, columns == 1 else {
-      throw EngineError(
+      throw CheckpointError(
         .mismatch, "backward", "tensor",
         "expected a single number, found [\(rows), \(columns)]: state its gradient")
     }
@@ -24,10 +25,10 @@ extension Tensor {
   }
 
   /// The same for a tensor of any shape, with the gradient of something computed from it: `[rows, columns]`.
-  public func backward(from gradient: Tensor) throws(EngineError) {
+  public func backward(from gradient: Tensor) throws(CheckpointError) {
     guard let node else {
-      throw EngineError(
-        .noGradient, "backward", "tensor", "no parameter that requires a gradient took part")
+      throw CheckpointError(
+        .inconsistent, "backward", "tensor", "no parameter that requires a gradient took part")
     }
     try expect(gradient.rows, equals: rows, "backward", "gradient", "rows")
     try expect(gradient.columns, equals: columns, "backward", "gradient", "columns")
@@ -48,11 +49,11 @@ extension Tensor {
     remembering(GradientNode(operation, inputs, derivative, in: context))
   }
 
-  /// Throws `noGradient` if the tensor needs a gradient, in operators that have no derivative.
-  func refuseGradient(_ operation: String, _ argument: String) throws(EngineError) {
+  /// Throws `unsupported` if the tensor needs a gradient, in operators that have no derivative.
+  func refuseGradient(_ operation: String, _ argument: String) throws(CheckpointError) {
     guard node != nil else { return }
-    throw EngineError(
-      .noGradient, operation, argument,
+    throw CheckpointError(
+      .unsupported, operation, argument,
       "it needs a gradient, and the operator has no derivative; detach it if that is meant")
   }
 
@@ -76,7 +77,7 @@ private struct ViewDerivative: Derivative {
 
   func gradients(
     _ gradient: Tensor, in context: ExecutionContext
-  ) throws(EngineError) -> [Tensor?] {
+  ) throws(CheckpointError) -> [Tensor?] {
     let result = try context.tensor(wholeRows, wholeColumns, "view")
     context.forEachRows(wholeRows, columns: wholeColumns) { range in
       for row in range {

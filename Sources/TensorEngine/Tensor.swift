@@ -1,4 +1,5 @@
 internal import CKernels
+public import CheckpointBytes
 
 /// A matrix of float32 numbers, row-major: what all operators take and give.
 ///
@@ -45,7 +46,7 @@ extension Tensor {
   /// A tensor with numbers of its own, copied from an array in row-major order.
   ///
   /// Throws a mismatch unless there are `rows · columns` of them.
-  public init(rows: Int, columns: Int, _ values: [Float]) throws(EngineError) {
+  public init(rows: Int, columns: Int, _ values: [Float]) throws(CheckpointError) {
     let count = try TensorStorage.count(rows, columns, "Tensor")
     try expect(values.count, equals: count, "Tensor", "values", "numbers")
     let storage = try TensorStorage(capacity: count, "Tensor")
@@ -55,7 +56,7 @@ extension Tensor {
 
   /// A tensor with numbers of its own, which a closure writes in place: `rows · columns` of them, zeros before.
   ///
-  /// Throws ``EngineError`` for an impossible shape, and whatever the closure throws.
+  /// Throws ``CheckpointError`` for an impossible shape, and whatever the closure throws.
   public init(
     rows: Int, columns: Int,
     initializingWith body: (UnsafeMutableBufferPointer<Float>) throws -> Void
@@ -99,9 +100,10 @@ extension Tensor {
 
 extension Tensor {
   /// A view of some rows. Throws if the tensor has not all of them.
-  public func rows(_ range: Range<Int>) throws(EngineError) -> Tensor {
+  public func rows(_ range: Range<Int>) throws(CheckpointError) -> Tensor {
     guard range.lowerBound >= 0, range.upperBound <= rows else {
-      throw EngineError(.outOfRange, "rows", "range", "expected within 0..<\(rows), found \(range)")
+      throw CheckpointError(
+        .inconsistent, "rows", "range", "expected within 0..<\(rows), found \(range)")
     }
     return viewed(
       Tensor(
@@ -110,10 +112,10 @@ extension Tensor {
   }
 
   /// A view of some columns. Throws if the tensor has not all of them.
-  public func columns(_ range: Range<Int>) throws(EngineError) -> Tensor {
+  public func columns(_ range: Range<Int>) throws(CheckpointError) -> Tensor {
     guard range.lowerBound >= 0, range.upperBound <= columns else {
-      throw EngineError(
-        .outOfRange, "columns", "range", "expected within 0..<\(columns), found \(range)")
+      throw CheckpointError(
+        .inconsistent, "columns", "range", "expected within 0..<\(columns), found \(range)")
     }
     return viewed(
       Tensor(

@@ -1,4 +1,5 @@
 internal import CKernels
+internal import CheckpointBytes
 
 /// Memory of tensors: freed with the last reference to it.
 ///
@@ -9,10 +10,10 @@ internal import CKernels
   /// In floats.
   let capacity: Int
 
-  init(capacity: Int, _ operation: String) throws(EngineError) {
+  init(capacity: Int, _ operation: String) throws(CheckpointError) {
     guard capacity >= 0, let memory = unsafe weighbridge_allocate(capacity) else {
-      throw EngineError(
-        .outOfMemory, operation, "result", "no memory for \(capacity) numbers of float32")
+      throw CheckpointError(
+        .limitExceeded, operation, "result", "no memory for \(capacity) numbers of float32")
     }
     unsafe self.memory = unsafe memory
     self.capacity = capacity
@@ -25,26 +26,30 @@ internal import CKernels
   static let largestExtent = 1 << 48
 
   /// The product of two extents, both of which may come from a caller.
-  static func count(_ rows: Int, _ columns: Int, _ operation: String) throws(EngineError) -> Int {
+  static func count(_ rows: Int, _ columns: Int, _ operation: String) throws(CheckpointError) -> Int
+  {
     guard rows >= 0, columns >= 0 else {
-      throw EngineError(
-        .outOfRange, operation, "shape", "expected no negative extent, found [\(rows), \(columns)]")
+      throw CheckpointError(
+        .inconsistent, operation, "shape",
+        "expected no negative extent, found [\(rows), \(columns)]")
     }
     let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
     guard !overflow, max(rows, columns) <= largestExtent else {
-      throw EngineError(
-        .outOfMemory, operation, "shape",
+      throw CheckpointError(
+        .limitExceeded, operation, "shape",
         "[\(rows), \(columns)] has more numbers than can be counted")
     }
     return count
   }
 
   /// The floats that have room for numbers of some bytes.
-  static func floats(_ count: Int, of width: Int, _ operation: String) throws(EngineError) -> Int {
+  static func floats(_ count: Int, of width: Int, _ operation: String) throws(CheckpointError)
+    -> Int
+  {
     let (bytes, overflow) = count.multipliedReportingOverflow(by: width)
     guard !overflow, bytes <= Int.max - 3 else {
-      throw EngineError(
-        .outOfMemory, operation, "shape", "\(count) numbers have more bytes than can be counted")
+      throw CheckpointError(
+        .limitExceeded, operation, "shape", "\(count) numbers have more bytes than can be counted")
     }
     return (bytes + 3) / MemoryLayout<Float>.size
   }

@@ -1,4 +1,5 @@
 internal import CKernels
+public import CheckpointBytes
 internal import Synchronization
 
 /// Threads that wait for the operators' work: briefly spinning, then asleep.
@@ -12,10 +13,11 @@ internal import Synchronization
 
   /// A pool of some threads; nil for as many as this process may use processors. Fewer than 1 count as 1, and the system may
   /// give fewer than asked for (``threads`` tells).
-  public init(threads: Int? = nil) throws(EngineError) {
+  public init(threads: Int? = nil) throws(CheckpointError) {
     let wanted = threads.map { max(1, $0) } ?? Int(clamping: weighbridge_processor_count())
     guard let pool = unsafe weighbridge_pool_create(wanted) else {
-      throw EngineError(.outOfMemory, "ThreadPool", "threads", "no memory for \(wanted) threads")
+      throw CheckpointError(
+        .limitExceeded, "ThreadPool", "threads", "no memory for \(wanted) threads")
     }
     unsafe self.pool = unsafe pool
     self.threads = unsafe Int(clamping: weighbridge_pool_threads(pool))

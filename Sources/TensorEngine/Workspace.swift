@@ -1,4 +1,5 @@
 internal import CKernels
+internal import CheckpointBytes
 internal import Synchronization
 
 /// Memory that goes round: a storage that no tensor refers to any more is the next operator's.
@@ -22,7 +23,7 @@ final class Workspace: Sendable {
   private static let patience = 512
 
   /// A storage for at least `count` numbers, contents unknown.
-  func take(_ count: Int, _ operation: String) throws(EngineError) -> TensorStorage {
+  func take(_ count: Int, _ operation: String) throws(CheckpointError) -> TensorStorage {
     let free = state.withLock { state in
       state.uses += 1
       guard let index = Self.bestFit(&state.entries, count) else { return nil as TensorStorage? }

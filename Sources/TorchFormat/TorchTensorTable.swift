@@ -47,7 +47,7 @@ struct TorchTensorTable {
     }
     if let unused = classes.firstIndex(where: \.isEmpty) {
       throw CheckpointError(
-        .inconsistent, CheckpointError.Site(), "storage \(unused) belongs to no tensor")
+        .inconsistent, "storage \(unused) belongs to no tensor")
     }
     self.entries = entries
     self.storageByteCounts = storageByteCounts
@@ -77,7 +77,7 @@ struct TorchTensorTable {
   private static func inconsistent(
     _ tensor: TorchArchivePlan.Tensor, _ problem: String
   ) -> CheckpointError {
-    CheckpointError(.inconsistent, CheckpointError.Site(), tensor: tensor.name.string, problem)
+    CheckpointError(.inconsistent, tensor: tensor.name.string, problem)
   }
 
   private static func dtypes(of tensors: [TorchArchivePlan.Tensor]) -> InertValue {

@@ -11,7 +11,7 @@ extension GoldenRecord {
   public func values(of name: ExactName) throws(CheckpointError) -> [Double] {
     guard let weight = outputs[name] else {
       throw CheckpointError(
-        .notFound, CheckpointError.Site(), tensor: name.string, "there is no such output")
+        .notFound, tensor: name.string, "there is no such output")
     }
     let bytes = try packedBytes(of: weight, name)
     var values: [Double] = []

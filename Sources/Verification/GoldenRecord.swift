@@ -67,7 +67,7 @@ public struct GoldenRecord: Sendable {
     for (name, weight) in other?.weights ?? [:] {
       guard GoldenRecord.inputNames.contains(name) else {
         throw CheckpointError(
-          .malformed, CheckpointError.Site(), tensor: name.string,
+          .malformed, tensor: name.string,
           "this is no input of a model",
           remedy: "inputs are \(GoldenRecord.inputNames.map(\.string).joined(separator: ", "))")
       }

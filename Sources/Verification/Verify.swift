@@ -23,7 +23,7 @@ public func verify(
   for output in outputs.all {
     guard let shape = Shape(output.dimensions) else {
       throw CheckpointError(
-        .inconsistent, CheckpointError.Site(), tensor: output.name,
+        .inconsistent, tensor: output.name,
         "extents \(output.dimensions) cannot be counted")
     }
     computed.append(
@@ -43,7 +43,7 @@ extension GoldenRecord {
   public func modelInputs() throws(CheckpointError) -> ModelInputs {
     guard let ids = try tokens("input_ids") else {
       throw CheckpointError(
-        .notFound, CheckpointError.Site(), tensor: "input_ids", "it was not recorded")
+        .notFound, tensor: "input_ids", "it was not recorded")
     }
     return ModelInputs(
       inputIDs: ids, attentionMask: try tokens("attention_mask"),

@@ -164,7 +164,7 @@ extension Weight {
   fileprivate init(_ array: TokenArray, origin: String) throws(CheckpointError) {
     guard let shape = Shape(array.dimensions) else {
       throw CheckpointError(
-        .inconsistent, CheckpointError.Site(), tensor: origin,
+        .inconsistent, tensor: origin,
         "extents \(array.dimensions) cannot be counted")
     }
     var bytes: [UInt8] = []

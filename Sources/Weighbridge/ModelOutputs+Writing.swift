@@ -58,7 +58,7 @@ extension Weight {
     guard let shape = Shape(dimensions), shape.elementCount == values.count
     else {
       throw CheckpointError(
-        .inconsistent, CheckpointError.Site(), tensor: origin,
+        .inconsistent, tensor: origin,
         "\(values.count) numbers for extents \(dimensions)")
     }
     var bytes: [UInt8] = []

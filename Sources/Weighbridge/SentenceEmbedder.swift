@@ -158,9 +158,7 @@ public struct SentenceEmbedder: Sendable {
   /// What the layers make of the vectors.
   private func finished(_ pooled: [Float], rows: Int) throws(CheckpointError) -> [[Float]] {
     let context = model.context
-    var vectors = try engine { () throws(EngineError) in
-      try Tensor(rows: rows, columns: rows == 0 ? 0 : pooled.count / rows, pooled)
-    }
+    var vectors = try Tensor(rows: rows, columns: rows == 0 ? 0 : pooled.count / rows, pooled)
     for layer in layers { vectors = try layer(vectors, in: context) }
     if settings.normalizes { vectors = try PackedSentenceLayer.normalize(vectors, in: context) }
     let values = vectors.values

@@ -75,28 +75,26 @@ enum PackedSentenceLayer: Sendable {
     case .layerNorm(let weight, let bias):
       try expect(weight.count)
       self = .norm(
-        try engine { () throws(EngineError) in
-          try LayerNormWeights(
-            weight: Tensor(rows: 1, columns: weight.count, weight),
-            bias: Tensor(rows: 1, columns: bias.count, bias), epsilon: 1e-5)
-        })
+        try LayerNormWeights(
+          weight: Tensor(rows: 1, columns: weight.count, weight),
+          bias: Tensor(rows: 1, columns: bias.count, bias), epsilon: 1e-5))
     case .dense(let dense):
       try expect(dense.inputs)
-      func pack(_ values: [Float], _ bias: [Float]?) throws(EngineError) -> LinearWeights {
+      func pack(_ values: [Float], _ bias: [Float]?) throws(CheckpointError) -> LinearWeights {
         try LinearWeights(
           PackedMatrix(
             outputs: dense.outputs, inputs: dense.inputs, values, in: context),
-          bias: bias.map { (bias) throws(EngineError) in
+          bias: bias.map { (bias) throws(CheckpointError) in
             try Tensor(rows: 1, columns: bias.count, bias)
           })
       }
-      let weights = try engine { () throws(EngineError) in try pack(dense.weight, dense.bias) }
+      let weights = try pack(dense.weight, dense.bias)
       var projection: LinearWeights?
       switch dense.residual {
       case .none: break
       case .identity: try expect(dense.outputs)
       case .projected(let values):
-        projection = try engine { () throws(EngineError) in try pack(values, nil) }
+        projection = try pack(values, nil)
       }
       // The numbers themselves stay behind: they are packed.
       self = .dense(
@@ -109,20 +107,18 @@ enum PackedSentenceLayer: Sendable {
   func callAsFunction(
     _ vectors: Tensor, in context: ExecutionContext
   ) throws(CheckpointError) -> Tensor {
-    try engine { () throws(EngineError) in
-      switch self {
-      case .normalize: return try Self.normalized(vectors)
-      case .norm(let weights): return try layerNorm(vectors, weights, in: context)
-      case .dense(let weights, let activation, let addsInput, let projection):
-        var added = addsInput ? vectors : nil
-        if let projection { added = try linear(vectors, projection, in: context) }
-        return try linear(vectors, weights, activation: activation, adding: added, in: context)
-      }
+    switch self {
+    case .normalize: return try Self.normalized(vectors)
+    case .norm(let weights): return try layerNorm(vectors, weights, in: context)
+    case .dense(let weights, let activation, let addsInput, let projection):
+      var added = addsInput ? vectors : nil
+      if let projection { added = try linear(vectors, projection, in: context) }
+      return try linear(vectors, weights, activation: activation, adding: added, in: context)
     }
   }
 
   /// `torch.nn.functional.normalize` of each row.
-  static func normalized(_ vectors: Tensor) throws(EngineError) -> Tensor {
+  static func normalized(_ vectors: Tensor) throws(CheckpointError) -> Tensor {
     var values = vectors.values
     for row in 0..<vectors.rows {
       let place = row * vectors.columns..<(row + 1) * vectors.columns

@@ -13,7 +13,7 @@ extension Weight {
     do {
       cast = try self.cast(to: .f32)
     } catch {
-      throw CheckpointError(.unsupported, CheckpointError.Site(), error.description)
+      throw CheckpointError(.unsupported, error.description)
     }
     let bytes = try cast.packedBytes()
     return unsafe bytes.withUnsafeBytes { buffer in

@@ -69,7 +69,7 @@ extension Weight {
   ) throws(CheckpointError) {
     guard let conversion = ElementConversion(from: inner.dtype, to: dtype) else {
       throw CheckpointError(
-        .unsupported, CheckpointError.Site(), "\(inner.dtype) cannot be cast to \(dtype)")
+        .unsupported, "\(inner.dtype) cannot be cast to \(dtype)")
     }
     let first = offset / pieceAlignment
     let count = destination.count / pieceAlignment
@@ -87,7 +87,7 @@ extension Weight {
     }
     if let failure {
       throw CheckpointError(
-        .mismatch, CheckpointError.Site(),
+        .mismatch,
         "the value \(failure.value) of element \(first + failure.index) does not fit \(dtype)")
     }
   }

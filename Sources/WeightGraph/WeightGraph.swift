@@ -26,7 +26,7 @@ public struct WeightGraph: Sendable {
   public mutating func insert(_ weight: Weight, as name: ExactName) throws(CheckpointError) {
     guard weights[name] == nil else {
       throw CheckpointError(
-        .inconsistent, CheckpointError.Site(), tensor: name.string, "the name occurs twice")
+        .inconsistent, tensor: name.string, "the name occurs twice")
     }
     weights[name] = weight
   }
@@ -57,7 +57,7 @@ public struct WeightGraph: Sendable {
       guard let renamed else { continue }
       if let other = origins.updateValue(name, forKey: renamed) {
         throw CheckpointError(
-          .inconsistent, CheckpointError.Site(), tensor: renamed.string,
+          .inconsistent, tensor: renamed.string,
           "both \(quoted(other.string)) and \(quoted(name.string)) would get this name")
       }
       try graph.insert(weight, as: renamed)

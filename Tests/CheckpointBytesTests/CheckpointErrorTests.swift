@@ -16,7 +16,7 @@ import Testing
 
   @Test("What is not known is left out")
   func parts() {
-    let nothing = CheckpointError(.mismatch, CheckpointError.Site(), "shapes differ")
+    let nothing = CheckpointError(.mismatch, "shapes differ")
     #expect(nothing.description == "shapes differ")
     let place = CheckpointError(.truncated, file: "a", offset: 8, "expected 4 bytes, found 1")
     #expect(place.description == "a: at byte 8: expected 4 bytes, found 1 (truncated)")

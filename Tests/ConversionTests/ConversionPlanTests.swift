@@ -217,7 +217,7 @@ struct ConversionPlanTests {
   @Test("What the check throws ends the conversion, and nothing is left of it")
   func failingCheck() throws {
     let plan = try plan(to: "made/") { $0.maximumShardSize = 30 }
-    let problem = CheckpointError(.mismatch, CheckpointError.Site(), "not this")
+    let problem = CheckpointError(.mismatch, "not this")
     do {
       _ = try plan.run(checking: { (_) throws(CheckpointError) in throw problem })
       Issue.record("the conversion went on")

@@ -86,11 +86,7 @@ import WeightGraph
     let key = ExactName("encoder.layer.0.attention.self.key.weight")
     let graph = try weights(of: "BertModel", in: recorded.family).mapWeights {
       (name, weight) throws(CheckpointError) in
-      do throws(TransformError) {
-        return name == key ? try weight.cast(to: .bf16) : weight
-      } catch {
-        throw CheckpointError(.unsupported, CheckpointError.Site(), error.description)
-      }
+      return name == key ? try weight.cast(to: .bf16) : weight
     }
     let model = try load("BertModel", recorded.configuration, graph)
     let parameter = try #require(model.parameters[key.string])

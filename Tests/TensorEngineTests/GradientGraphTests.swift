@@ -1,3 +1,4 @@
+import CheckpointBytes
 import TensorEngine
 import TestSupport
 import Testing
@@ -17,11 +18,11 @@ import Testing
   private func number(_ value: Float) throws -> Tensor { try Tensor(rows: 1, columns: 1, [value]) }
 
   private func expect(
-    _ kind: EngineError.Kind, _ operation: String, _ argument: String,
+    _ kind: FailureKind, _ operation: String, _ argument: String,
     sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void
   ) {
     #expect(
-      throws: EngineError(kind, operation, argument, ""), sourceLocation: sourceLocation,
+      throws: CheckpointError(kind, operation, argument, ""), sourceLocation: sourceLocation,
       performing: body)
   }
 
@@ -48,11 +49,11 @@ import Testing
     let result = try linear(number(3), LinearWeights([frozen]), in: context)
     #expect(!result.requiresGradient && result.values == [6])
     #expect(try !frozen.tensor(in: context).requiresGradient)
-    expect(.noGradient, "backward", "tensor") { try result.backward() }
+    expect(.inconsistent, "backward", "tensor") { try result.backward() }
     let weight = try parameter(1, 1, [2])
     let detached = try linear(number(3), LinearWeights([weight]), in: context).detached
     #expect(!detached.requiresGradient)
-    expect(.noGradient, "backward", "tensor") { try detached.backward() }
+    expect(.inconsistent, "backward", "tensor") { try detached.backward() }
     // Thawed, it takes part.
     frozen.requiresGradient = true
     try linear(number(3), LinearWeights([frozen]), in: context).backward()
@@ -115,9 +116,9 @@ import Testing
     try losses[0].backward()
     // d(w · w · 3)/dw = 2 · w · 3
     #expect(weight.gradient?.values == [12])
-    expect(.noGradient, "backward", "linear") { try losses[0].backward() }
+    expect(.inconsistent, "backward", "linear") { try losses[0].backward() }
     // The part that both share is gone. Nothing is added before that is known.
-    expect(.noGradient, "backward", "linear") { try losses[1].backward() }
+    expect(.inconsistent, "backward", "linear") { try losses[1].backward() }
     #expect(weight.gradient?.values == [12])
   }
 
@@ -234,50 +235,50 @@ import Testing
     let x = try parameter(1, 1, [1]).tensor(in: context)
     let one = try number(1)
     let batch = try RaggedBatch(lengths: [1])
-    expect(.noGradient, "add", "left") { _ = try add(x, one, in: context) }
-    expect(.noGradient, "add", "right") { _ = try add(one, x, in: context) }
-    expect(.noGradient, "scale", "input") { _ = try scale(x, by: 2, in: context) }
-    expect(.noGradient, "softmax", "input") { _ = try softmax(x, in: context) }
-    expect(.noGradient, "logSoftmax", "input") { _ = try logSoftmax(x, in: context) }
-    expect(.noGradient, "activate", "input") { _ = try activate(x, .gelu, in: context) }
-    expect(.noGradient, "gatherRows", "input") { _ = try gatherRows(x, [0], in: context) }
-    expect(.noGradient, "embeddingSum", "lookups[0]") {
+    expect(.unsupported, "add", "left") { _ = try add(x, one, in: context) }
+    expect(.unsupported, "add", "right") { _ = try add(one, x, in: context) }
+    expect(.unsupported, "scale", "input") { _ = try scale(x, by: 2, in: context) }
+    expect(.unsupported, "softmax", "input") { _ = try softmax(x, in: context) }
+    expect(.unsupported, "logSoftmax", "input") { _ = try logSoftmax(x, in: context) }
+    expect(.unsupported, "activate", "input") { _ = try activate(x, .gelu, in: context) }
+    expect(.unsupported, "gatherRows", "input") { _ = try gatherRows(x, [0], in: context) }
+    expect(.unsupported, "embeddingSum", "lookups[0]") {
       _ = try embeddingSum([EmbeddingLookup(x, [0])], in: context)
     }
-    expect(.noGradient, "layerNorm", "input") {
+    expect(.unsupported, "layerNorm", "input") {
       _ = try layerNorm(x, LayerNormWeights(weight: one, bias: one, epsilon: 1), in: context)
     }
-    expect(.noGradient, "LayerNormWeights", "weight") {
+    expect(.unsupported, "LayerNormWeights", "weight") {
       _ = try LayerNormWeights(weight: x, bias: one, epsilon: 1)
     }
-    expect(.noGradient, "LayerNormWeights", "bias") {
+    expect(.unsupported, "LayerNormWeights", "bias") {
       _ = try LayerNormWeights(weight: one, bias: x, epsilon: 1)
     }
-    expect(.noGradient, "LinearWeights", "bias") {
+    expect(.unsupported, "LinearWeights", "bias") {
       _ = try LinearWeights(PackedMatrix(outputs: 1, inputs: 1, [1], in: context), bias: x)
     }
     for (name, parts) in [
       ("query", [x, one, one]), ("key", [one, x, one]), ("value", [one, one, x]),
     ] {
-      expect(.noGradient, "attention", name) {
+      expect(.unsupported, "attention", name) {
         _ = try attention(
           query: parts[0], key: parts[1], value: parts[2], heads: 1, scale: 1, batch, in: context)
       }
     }
-    expect(.noGradient, "attention", "added[0]") {
+    expect(.unsupported, "attention", "added[0]") {
       _ = try attention(
         query: one, key: one, value: one, heads: 1, scale: 1, batch,
         mask: AttentionMask(added: [x]), in: context)
     }
     let cache = try KeyValueCache(sequences: 1, heads: 1, headSize: 1)
-    expect(.noGradient, "KeyValueCache.append", "key") {
+    expect(.unsupported, "KeyValueCache.append", "key") {
       try cache.append(key: x, value: one, batch, in: context)
     }
-    expect(.noGradient, "KeyValueCache.append", "value") {
+    expect(.unsupported, "KeyValueCache.append", "value") {
       try cache.append(key: one, value: x, batch, in: context)
     }
     try cache.append(key: one, value: one, batch, in: context)
-    expect(.noGradient, "attention", "query") {
+    expect(.unsupported, "attention", "query") {
       _ = try attention(query: x, cache, scale: 1, batch, in: context)
     }
   }

@@ -1,3 +1,4 @@
+import CheckpointBytes
 import TensorEngine
 import TestSupport
 import Testing
@@ -78,7 +79,7 @@ import Testing
       }
     }
     #expect(found == expected)
-    #expect(throws: EngineError(.mismatch, "PackedMatrix", "scales", "")) {
+    #expect(throws: CheckpointError(.mismatch, "PackedMatrix", "scales", "")) {
       try matrix.setScales([1], 0..<2)
     }
   }
@@ -86,19 +87,19 @@ import Testing
   @Test("What int8 cannot be is refused")
   func refusals() throws {
     let context = try #require(Contexts.all.first)
-    #expect(throws: EngineError(.mismatch, "StoredMatrix", "element", "")) {
+    #expect(throws: CheckpointError(.mismatch, "StoredMatrix", "element", "")) {
       _ = try StoredMatrix(rows: 1, columns: 1, element: .int8)
     }
-    #expect(throws: EngineError(.outOfRange, "PackedMatrix", "inputs", "")) {
+    #expect(throws: CheckpointError(.inconsistent, "PackedMatrix", "inputs", "")) {
       _ = try PackedMatrix(outputs: 1, inputs: 65_537, element: .int8, in: context)
     }
-    #expect(throws: EngineError(.mismatch, "PackedMatrix", "scales", "")) {
+    #expect(throws: CheckpointError(.mismatch, "PackedMatrix", "scales", "")) {
       try PackedMatrix(outputs: 1, inputs: 1, in: context).setScales([1], 0..<1)
     }
     let input = try Parameter("x", try stored(1, 2, [1, 2])).tensor(in: context)
     let weights = try LinearWeights(
       PackedMatrix(quantizing: try stored(1, 2, [1, 2]), in: context))
-    #expect(throws: EngineError(.noGradient, "linear", "weights", "")) {
+    #expect(throws: CheckpointError(.unsupported, "linear", "weights", "")) {
       _ = try linear(input, weights, in: context)
     }
   }

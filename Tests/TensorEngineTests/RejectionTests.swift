@@ -1,3 +1,4 @@
+import CheckpointBytes
 import TensorEngine
 import TestSupport
 import Testing
@@ -11,11 +12,11 @@ import Testing
   }
 
   private func expect(
-    _ kind: EngineError.Kind, _ operation: String, _ argument: String,
+    _ kind: FailureKind, _ operation: String, _ argument: String,
     sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void
   ) {
     #expect(
-      throws: EngineError(kind, operation, argument, ""), sourceLocation: sourceLocation,
+      throws: CheckpointError(kind, operation, argument, ""), sourceLocation: sourceLocation,
       performing: body)
   }
 
@@ -32,18 +33,18 @@ import Testing
 
   @Test("Tensors of impossible shapes, and views beyond a tensor")
   func tensors() throws {
-    expect(.outOfRange, "Tensor", "shape") { _ = try Tensor(rows: -1, columns: 2, []) }
+    expect(.inconsistent, "Tensor", "shape") { _ = try Tensor(rows: -1, columns: 2, []) }
     for columns in [0, 2] {
-      expect(.outOfMemory, "Tensor", "shape") { _ = try Tensor(rows: .max, columns: columns, []) }
+      expect(.limitExceeded, "Tensor", "shape") { _ = try Tensor(rows: .max, columns: columns, []) }
     }
     expect(.mismatch, "Tensor", "values") { _ = try Tensor(rows: 2, columns: 2, [1, 2, 3]) }
-    expect(.outOfMemory, "Tensor", "result") {
+    expect(.limitExceeded, "Tensor", "result") {
       _ = try unsafe Tensor(rows: 1 << 30, columns: 1 << 30) { _ in }
     }
     let tensor = try zeros(3, 4)
-    expect(.outOfRange, "rows", "range") { _ = try tensor.rows(1..<4) }
-    expect(.outOfRange, "rows", "range") { _ = try tensor.rows(-1..<2) }
-    expect(.outOfRange, "columns", "range") { _ = try tensor.columns(4..<5) }
+    expect(.inconsistent, "rows", "range") { _ = try tensor.rows(1..<4) }
+    expect(.inconsistent, "rows", "range") { _ = try tensor.rows(-1..<2) }
+    expect(.inconsistent, "columns", "range") { _ = try tensor.columns(4..<5) }
     #expect(tensor[3, 0] == nil && tensor[0, 4] == nil && tensor[-1, 0] == nil)
     #expect(tensor[2, 3] == 0)
   }
@@ -53,10 +54,10 @@ import Testing
     expect(.mismatch, "PackedMatrix", "values") {
       _ = try PackedMatrix(outputs: 2, inputs: 3, [1, 2, 3, 4, 5], in: context)
     }
-    expect(.outOfRange, "PackedMatrix", "shape") {
+    expect(.inconsistent, "PackedMatrix", "shape") {
       _ = try PackedMatrix(outputs: -2, inputs: 3, [], in: context)
     }
-    expect(.outOfMemory, "PackedMatrix", "shape") {
+    expect(.limitExceeded, "PackedMatrix", "shape") {
       _ = try PackedMatrix(outputs: .max, inputs: 3, [], in: context)
     }
     let matrix = try PackedMatrix(outputs: 2, inputs: 1, [1, 2], in: context)
@@ -92,20 +93,20 @@ import Testing
   func indices() throws {
     let table = try zeros(3, 2)
     for index in [-1, 3, .max, .min] {
-      expect(.outOfRange, "embeddingSum", "lookups[1]") {
+      expect(.inconsistent, "embeddingSum", "lookups[1]") {
         _ = try embeddingSum(
           [EmbeddingLookup(table, [0, 1]), EmbeddingLookup(table, [2, index])], in: context)
       }
-      expect(.outOfRange, "gatherRows", "indices") {
+      expect(.inconsistent, "gatherRows", "indices") {
         _ = try gatherRows(table, [0, index], in: context)
       }
     }
-    expect(.outOfRange, "gatherRows", "indices") {
+    expect(.inconsistent, "gatherRows", "indices") {
       _ = try gatherRows(table, [UInt64.max], in: context)
     }
     let packed = try PackedMatrix(
       outputs: 3, inputs: 2, [Float](repeating: 0, count: 6), in: context)
-    expect(.outOfRange, "embeddingSum", "lookups[0]") {
+    expect(.inconsistent, "embeddingSum", "lookups[0]") {
       _ = try embeddingSum([EmbeddingLookup(packed, [3])], in: context)
     }
     expect(.mismatch, "embeddingSum", "lookups") { _ = try embeddingSum([], in: context) }
@@ -117,17 +118,17 @@ import Testing
       _ = try embeddingSum(
         [EmbeddingLookup(table, [0]), EmbeddingLookup(zeros(3, 3), [0])], in: context)
     }
-    expect(.outOfRange, "argmax", "input") { _ = try argmax(zeros(1, 0)) }
-    expect(.outOfRange, "topK", "row") { _ = try topK(table, row: 3, 1) }
-    expect(.outOfRange, "topK", "count") { _ = try topK(table, row: 0, 3) }
+    expect(.inconsistent, "argmax", "input") { _ = try argmax(zeros(1, 0)) }
+    expect(.inconsistent, "topK", "row") { _ = try topK(table, row: 3, 1) }
+    expect(.inconsistent, "topK", "count") { _ = try topK(table, row: 0, 3) }
   }
 
   @Test("Attention over what is no batch, or under a mask of another shape")
   func attentions() throws {
-    expect(.outOfRange, "RaggedBatch", "lengths") { _ = try RaggedBatch(lengths: [1, -1]) }
-    expect(.outOfRange, "RaggedBatch", "lengths") { _ = try RaggedBatch(lengths: [.max, 1]) }
+    expect(.inconsistent, "RaggedBatch", "lengths") { _ = try RaggedBatch(lengths: [1, -1]) }
+    expect(.inconsistent, "RaggedBatch", "lengths") { _ = try RaggedBatch(lengths: [.max, 1]) }
     for count in [-1, .max] {
-      expect(.outOfRange, "RaggedBatch", "count") { _ = try RaggedBatch(count: count, length: 0) }
+      expect(.inconsistent, "RaggedBatch", "count") { _ = try RaggedBatch(count: count, length: 0) }
     }
     let batch = try RaggedBatch(lengths: [2, 3])
     let tokens = try zeros(5, 6)
@@ -164,13 +165,13 @@ import Testing
 
   @Test("A cache of another shape than what is put into it")
   func caches() throws {
-    expect(.outOfRange, "KeyValueCache", "shape") {
+    expect(.inconsistent, "KeyValueCache", "shape") {
       _ = try KeyValueCache(sequences: -1, heads: 2, headSize: 3)
     }
-    expect(.outOfRange, "KeyValueCache", "shape") {
+    expect(.inconsistent, "KeyValueCache", "shape") {
       _ = try KeyValueCache(sequences: 1, heads: -2, headSize: 3)
     }
-    expect(.outOfRange, "KeyValueCache", "shape") {
+    expect(.inconsistent, "KeyValueCache", "shape") {
       _ = try KeyValueCache(sequences: 1 << 40, heads: 2, headSize: 0)
     }
     let cache = try KeyValueCache(sequences: 2, heads: 2, headSize: 3)
@@ -185,8 +186,8 @@ import Testing
       try cache.append(
         key: zeros(2, 6), value: zeros(2, 6), RaggedBatch(lengths: [2]), in: context)
     }
-    expect(.outOfRange, "KeyValueCache.reorder", "sources") { try cache.reorder([0, 2]) }
-    expect(.outOfMemory, "KeyValueCache", "shape") { try cache.reserve(.max - 64) }
+    expect(.inconsistent, "KeyValueCache.reorder", "sources") { try cache.reorder([0, 2]) }
+    expect(.limitExceeded, "KeyValueCache", "shape") { try cache.reserve(.max - 64) }
     expect(.mismatch, "attention", "query") {
       _ = try attention(query: zeros(5, 5), cache, scale: 1, batch, in: context)
     }
@@ -195,8 +196,8 @@ import Testing
 
   @Test("The message is one line that says what, where, and expected against found")
   func message() {
-    let error = EngineError(.mismatch, "linear", "input", "expected 4 columns, found 5")
+    let error = CheckpointError(.mismatch, "linear", "input", "expected 4 columns, found 5")
     #expect(
-      error.description == "shapes do not fit: linear, input: expected 4 columns, found 5")
+      error.description == "linear, input: expected 4 columns, found 5")
   }
 }

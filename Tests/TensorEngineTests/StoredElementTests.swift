@@ -1,3 +1,4 @@
+import CheckpointBytes
 import TensorEngine
 import TestSupport
 import Testing
@@ -203,17 +204,17 @@ import Testing
   @Test("Sizes that cannot be are refused")
   func sizes() throws {
     let context = try #require(Contexts.all.first)
-    #expect(throws: EngineError(.outOfMemory, "StoredMatrix", "shape", "")) {
+    #expect(throws: CheckpointError(.limitExceeded, "StoredMatrix", "shape", "")) {
       _ = try StoredMatrix(rows: .max, columns: 2, element: .bfloat16)
     }
-    #expect(throws: EngineError(.outOfRange, "StoredMatrix", "shape", "")) {
+    #expect(throws: CheckpointError(.inconsistent, "StoredMatrix", "shape", "")) {
       _ = try StoredMatrix(rows: -1, columns: 2, element: .bfloat16)
     }
-    #expect(throws: EngineError(.outOfMemory, "PackedMatrix", "shape", "")) {
+    #expect(throws: CheckpointError(.limitExceeded, "PackedMatrix", "shape", "")) {
       _ = try PackedMatrix(outputs: 1 << 47, inputs: 1 << 15, element: .float16, in: context)
     }
     let table = try StoredMatrix(rows: 2, columns: 0, element: .float16)
-    #expect(throws: EngineError(.outOfRange, "embeddingSum", "lookups[0]", "")) {
+    #expect(throws: CheckpointError(.inconsistent, "embeddingSum", "lookups[0]", "")) {
       _ = try embeddingSum([EmbeddingLookup(table, [2])], in: context)
     }
   }

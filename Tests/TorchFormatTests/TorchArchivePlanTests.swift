@@ -161,7 +161,7 @@ struct TorchArchivePlanTests {
       sourceLocation: SourceLocation = #_sourceLocation
     ) {
       #expect(
-        throws: CheckpointError(.inconsistent, CheckpointError.Site(), tensor: tensor, ""),
+        throws: CheckpointError(.inconsistent, tensor: tensor, ""),
         sourceLocation: sourceLocation
       ) { try Plan(tensors: tensors, storageByteCounts: storages) }
     }

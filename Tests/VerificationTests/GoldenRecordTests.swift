@@ -64,7 +64,7 @@ struct GoldenRecordTests {
     #expect(throws: CheckpointError(.malformed, file: "g", tensor: "labels", "")) {
       try GoldenRecord(Records.graph(["input_ids": ids, "labels": ids]), file: "g")
     }
-    #expect(throws: CheckpointError(.malformed, CheckpointError.Site(), tensor: "logits", "")) {
+    #expect(throws: CheckpointError(.malformed, tensor: "logits", "")) {
       try GoldenRecord(
         Records.graph(["logits": logits]),
         inputs: Records.graph(["input_ids": ids, "logits": logits]))
@@ -76,7 +76,7 @@ struct GoldenRecordTests {
     let huge = try Records.weight([1, 1], [Int64.max])
     let record = try GoldenRecord(Records.graph(["input_ids": huge, "logits": logits]))
     #expect(
-      throws: CheckpointError(.malformed, CheckpointError.Site(), tensor: "input_ids", "")
+      throws: CheckpointError(.malformed, tensor: "input_ids", "")
     ) { try record.modelInputs() }
   }
 

@@ -69,9 +69,7 @@ struct TinyModel: Sendable, CustomStringConvertible {
   /// - Parameter activation: What the settings name, if it is not what they say.
   func load(_ dtype: DType = .f32, activation: String? = nil) throws -> any LanguageModel {
     let graph = try weights().mapWeights { (name, weight) throws(CheckpointError) in
-      do throws(TransformError) { return try weight.cast(to: dtype) } catch {
-        throw CheckpointError(.unsupported, CheckpointError.Site(), error.description)
-      }
+      return try weight.cast(to: dtype)
     }
     var settings = configuration
     if let activation {

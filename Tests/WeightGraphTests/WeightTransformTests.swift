@@ -130,8 +130,8 @@ import WeightGraph
   @Test("A transform that the shape does not admit says what was asked of what")
   func refusals() throws {
     let matrix = try weight(.u8, 2, 3)
-    let error = #expect(throws: TransformError.self) { try matrix.transposed([0, 2]) }
-    #expect(error?.description == "U8 [2, 3] cannot be transposed to [0, 2]")
+    let error = #expect(throws: CheckpointError.self) { try matrix.transposed([0, 2]) }
+    #expect(error?.problem == "U8 [2, 3] cannot be transposed to [0, 2]")
     for body in [
       { try matrix.transposed([0]) }, { try matrix.transposed([0, 0]) },
       { try matrix.sliced(axis: 2, 0..<1) }, { try matrix.sliced(axis: -1, 0..<1) },
@@ -144,7 +144,7 @@ import WeightGraph
       { try Weight.concatenated([matrix, try weight(.i8, 2, 3)], axis: 0) },
       { try Weight.concatenated([matrix, try weight(.u8, 2, 3, 1)], axis: 0) },
     ] as [() throws -> Weight] {
-      #expect(throws: TransformError.self) { try body() }
+      #expect(throws: CheckpointError.self) { try body() }
     }
   }
 
@@ -153,9 +153,9 @@ import WeightGraph
     let weight = try Weight.packed(.f4, [2, 4], [1, 2, 3, 4])
     #expect(try weight.bytes() == [1, 2, 3, 4])
     #expect(try weight.bytes(at: 1, count: 2) == [2, 3])
-    #expect(throws: TransformError.self) { try weight.transposed([1, 0]) }
-    #expect(throws: TransformError.self) { try weight.sliced(axis: 0, 0..<1) }
-    #expect(throws: TransformError.self) { try Weight.concatenated([weight, weight], axis: 0) }
+    #expect(throws: CheckpointError.self) { try weight.transposed([1, 0]) }
+    #expect(throws: CheckpointError.self) { try weight.sliced(axis: 0, 0..<1) }
+    #expect(throws: CheckpointError.self) { try Weight.concatenated([weight, weight], axis: 0) }
   }
 
   @Test("Repeated elements never make more bytes than can be counted")
@@ -171,8 +171,8 @@ import WeightGraph
     let weight = Weight(try expanded(1 << 60, .f32))
     #expect(weight.byteCount == 1 << 62)
     #expect(try weight.bytes(at: 1 << 61, count: 8) == [1, 2, 3, 4, 1, 2, 3, 4])
-    #expect(throws: TransformError.self) { try Weight.concatenated([weight, weight], axis: 0) }
-    #expect(throws: TransformError.self) { try weight.cast(to: .f64) }
+    #expect(throws: CheckpointError.self) { try Weight.concatenated([weight, weight], axis: 0) }
+    #expect(throws: CheckpointError.self) { try weight.cast(to: .f64) }
     let reshaped = try weight.reshaped(try shape([1 << 30, 1 << 30]))
     #expect(try reshaped.transposed([1, 0]).bytes(at: 4, count: 4) == [1, 2, 3, 4])
   }

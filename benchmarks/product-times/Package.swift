@@ -7,14 +7,16 @@ let package = Package(
   name: "product-times",
   platforms: [.macOS(.v15)],
   targets: [
+    .systemLibrary(name: "CLinux"),
     .target(name: "CKernels"),
+    .target(name: "CheckpointBytes", dependencies: ["CLinux"]),
     .target(name: "Roofline"),
-    .target(name: "TensorEngine", dependencies: ["CKernels"]),
+    .target(name: "TensorEngine", dependencies: ["CheckpointBytes", "CKernels"]),
     .executableTarget(name: "product-times", dependencies: ["Roofline", "TensorEngine"]),
   ],
   swiftLanguageModes: [.v6]
 )
-for target in package.targets {
+for target in package.targets where target.type != .system {
   target.swiftSettings = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),

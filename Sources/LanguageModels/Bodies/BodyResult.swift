@@ -9,22 +9,20 @@ struct BodyResult {
   let hidden: Tensor
 
   /// Each sequence's first token, `[sequences, hidden]`.
-  func firstTokens() throws(EngineError) -> Tensor {
+  func firstTokens() throws(CheckpointError) -> Tensor {
     try pass.rows(at: tokens.firstPlaces, of: hidden)
   }
 
   /// The hidden states and attentions that were recorded, and what a head adds. Choices count as sequences in them.
   func outputs(
-    adding head: (inout ModelOutputs) throws(EngineError) -> Void
+    adding head: (inout ModelOutputs) throws(CheckpointError) -> Void
   ) throws(CheckpointError) -> ModelOutputs {
-    try engine { () throws(EngineError) in
-      var outputs = try recorded()
-      try head(&outputs)
-      return outputs
-    }
+    var outputs = try recorded()
+    try head(&outputs)
+    return outputs
   }
 
-  private func recorded() throws(EngineError) -> ModelOutputs {
+  private func recorded() throws(CheckpointError) -> ModelOutputs {
     var outputs = ModelOutputs()
     let extents = [tokens.sequenceCount, tokens.length]
     for (number, state) in pass.hiddenStates.enumerated() {
@@ -44,7 +42,7 @@ struct BodyResult {
   /// `isFlat`.
   func append(
     _ name: String, _ result: Tensor, isFlat: Bool = false, to outputs: inout ModelOutputs
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     let extents = tokens.dimensions + (isFlat ? [] : [result.columns])
     outputs.append(name, extents, [try pass.spread(result)])
   }
@@ -52,7 +50,7 @@ struct BodyResult {
   /// Adds the two columns of a question answering head.
   func appendSpans(
     _ result: Tensor, to outputs: inout ModelOutputs
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     try append("start_logits", try result.columns(0..<1), isFlat: true, to: &outputs)
     try append("end_logits", try result.columns(1..<2), isFlat: true, to: &outputs)
   }

@@ -53,7 +53,7 @@ struct DecoderBody<Family: DescribedFamily>: ModelBody {
 
   func needed(_ tokens: TokenBatch) -> [Int] { [] }
 
-  func callAsFunction(_ pass: ForwardPass) throws(EngineError) -> Tensor {
+  func callAsFunction(_ pass: ForwardPass) throws(CheckpointError) -> Tensor {
     var terms = [
       try EmbeddingLookup(words, pass.ids), try EmbeddingLookup(positions, pass.positions),
     ]
@@ -69,5 +69,5 @@ struct DecoderBody<Family: DescribedFamily>: ModelBody {
     return normed
   }
 
-  func pooled(_ result: BodyResult) throws(EngineError) -> Tensor? { nil }
+  func pooled(_ result: BodyResult) throws(CheckpointError) -> Tensor? { nil }
 }

@@ -39,7 +39,7 @@ struct DecoderLayer: Sendable {
   /// What the layer makes of its input, `[tokens, hidden]`.
   func callAsFunction(
     _ hidden: Tensor, number: Int, _ pass: ForwardPass
-  ) throws(EngineError) -> Tensor {
+  ) throws(CheckpointError) -> Tensor {
     let context = pass.context
     let qkv = try linear(try layerNorm(hidden, attentionNorm, in: context), qkv, in: context)
     let seen = try pass.attend(qkv, heads: heads, scale: scale, layer: number)

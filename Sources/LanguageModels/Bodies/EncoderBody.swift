@@ -72,7 +72,7 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
   /// The first token stands for the sequence.
   func needed(_ tokens: TokenBatch) -> [Int] { tokens.firstPlaces }
 
-  func callAsFunction(_ pass: ForwardPass) throws(EngineError) -> Tensor {
+  func callAsFunction(_ pass: ForwardPass) throws(CheckpointError) -> Tensor {
     // Word and type first, as there: sums in another order differ in the last bit.
     var terms = [try EmbeddingLookup(words, pass.ids)]
     if let tokenTypes {
@@ -92,7 +92,7 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
   }
 
   /// `BertPooler`: tanh of a linear map of each sequence's first token.
-  func pooled(_ result: BodyResult) throws(EngineError) -> Tensor? {
+  func pooled(_ result: BodyResult) throws(CheckpointError) -> Tensor? {
     guard let pooler else { return nil }
     return try linear(try result.firstTokens(), pooler, activation: .tanh, in: context)
   }

@@ -35,7 +35,7 @@ struct EncoderLayer: Sendable {
   /// What the layer makes of its input, `[tokens, hidden]`.
   func callAsFunction(
     _ hidden: Tensor, number: Int, _ pass: ForwardPass
-  ) throws(EngineError) -> Tensor {
+  ) throws(CheckpointError) -> Tensor {
     let context = pass.context
     let seen = try pass.attend(
       try linear(hidden, qkv, in: context), heads: heads, scale: scale, layer: number)

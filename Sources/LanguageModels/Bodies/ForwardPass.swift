@@ -53,15 +53,13 @@ final class ForwardPass {
       let lengths = (0..<tokens.sequenceCount).map { sequence in
         isRow[(sequence * tokens.length)..<((sequence + 1) * tokens.length)].count { $0 }
       }
-      batch = try engine { () throws(EngineError) in try RaggedBatch(lengths: lengths) }
+      batch = try RaggedBatch(lengths: lengths)
     } else {
       ids = tokens.ids
       types = tokens.types
       positions = tokens.positions
       rowOfPlace = nil
-      batch = try engine { () throws(EngineError) in
-        try RaggedBatch(count: tokens.sequenceCount, length: tokens.length)
-      }
+      batch = try RaggedBatch(count: tokens.sequenceCount, length: tokens.length)
     }
     mask = AttentionMask(configuration.isCausal ? .causal : .everywhere, keptKeys: isSeen)
     blindRows =
@@ -73,7 +71,7 @@ final class ForwardPass {
   init(
     ids: [Int], types: [Int]?, positions: [Int], lengths: [Int], caches: [KeyValueCache],
     in context: ExecutionContext
-  ) throws(EngineError) {
+  ) throws(CheckpointError) {
     self.context = context
     self.ids = ids
     self.types = types
@@ -107,7 +105,7 @@ final class ForwardPass {
   /// Attention over the columns of queries, keys and values beside each other, of one layer.
   func attend(
     _ qkv: Tensor, heads: Int, scale: Float, layer: Int
-  ) throws(EngineError) -> Tensor {
+  ) throws(CheckpointError) -> Tensor {
     let width = qkv.columns / 3
     let query = try qkv.columns(0..<width)
     let key = try qkv.columns(width..<(2 * width))
@@ -124,7 +122,7 @@ final class ForwardPass {
     return try withZeros(in: blindRows, result.output)
   }
 
-  private func withZeros(in rows: [Int], _ input: Tensor) throws(EngineError) -> Tensor {
+  private func withZeros(in rows: [Int], _ input: Tensor) throws(CheckpointError) -> Tensor {
     if rows.isEmpty { return input }
     var values = input.values
     for row in rows {
@@ -139,12 +137,12 @@ final class ForwardPass {
   }
 
   /// The rows of some places; all of them have one.
-  func rows(at places: [Int], of hidden: Tensor) throws(EngineError) -> Tensor {
+  func rows(at places: [Int], of hidden: Tensor) throws(CheckpointError) -> Tensor {
     try gatherRows(hidden, places.map { rowOfPlace?[$0] ?? $0 }, in: context)
   }
 
   /// A result with a row for every place, zeros where padding was left out.
-  func spread(_ result: Tensor) throws(EngineError) -> Tensor {
+  func spread(_ result: Tensor) throws(CheckpointError) -> Tensor {
     guard let rowOfPlace else { return result }
     let values = result.values
     var spread = [Float](repeating: 0, count: rowOfPlace.count * result.columns)

@@ -17,8 +17,8 @@ protocol ModelBody: Sendable {
   func needed(_ tokens: TokenBatch) -> [Int]
 
   /// The last hidden state of each row, `[rows, hidden]`.
-  func callAsFunction(_ pass: ForwardPass) throws(EngineError) -> Tensor
+  func callAsFunction(_ pass: ForwardPass) throws(CheckpointError) -> Tensor
 
   /// What the pooler makes of each sequence's first token, `[sequences, hidden]`; nil without a pooler.
-  func pooled(_ result: BodyResult) throws(EngineError) -> Tensor?
+  func pooled(_ result: BodyResult) throws(CheckpointError) -> Tensor?
 }

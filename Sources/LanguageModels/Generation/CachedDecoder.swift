@@ -3,7 +3,7 @@ internal import TensorEngine
 
 /// The scores of the tokens after some rows of a run, `[rows, vocabulary]`.
 typealias ScoreFunction =
-  @Sendable (_ pass: ForwardPass, _ rows: [Int]) throws(EngineError) -> Tensor
+  @Sendable (_ pass: ForwardPass, _ rows: [Int]) throws(CheckpointError) -> Tensor
 
 /// The seen tokens of one prompt; padding is left out, as nobody sees it.
 struct Prompt {
@@ -40,11 +40,9 @@ struct CachedDecoder: TokenDecoder {
     self.model = model
     self.prompts = prompts
     self.copies = copies
-    caches = try engine { () throws(EngineError) in
-      try (0..<model.layers).map { (_) throws(EngineError) in
-        try KeyValueCache(
-          sequences: prompts.count, heads: model.heads, headSize: model.headSize)
-      }
+    caches = try (0..<model.layers).map { (_) throws(CheckpointError) in
+      try KeyValueCache(
+        sequences: prompts.count, heads: model.heads, headSize: model.headSize)
     }
     nextPositions = prompts.map { ($0.positions.last ?? -1) + 1 }
     let last = prompts.compactMap { $0.types?.last }
@@ -81,9 +79,7 @@ struct CachedDecoder: TokenDecoder {
   }
 
   mutating func reorder(_ origins: [Int]) throws(CheckpointError) {
-    try engine { () throws(EngineError) in
-      for cache in caches { try cache.reorder(origins) }
-    }
+    for cache in caches { try cache.reorder(origins) }
     nextPositions = origins.map { nextPositions[$0] }
     types = types.map { types in origins.map { types[$0] } }
   }
@@ -92,18 +88,16 @@ struct CachedDecoder: TokenDecoder {
   private func run(
     ids: [Int], types: [Int]?, positions: [Int], lengths: [Int]
   ) throws(CheckpointError) -> [Float] {
-    let scores = try engine { () throws(EngineError) in
-      let pass = try ForwardPass(
-        ids: ids, types: types, positions: positions, lengths: lengths, caches: caches,
-        in: model.context)
-      var rows: [Int] = []
-      var end = 0
-      for length in lengths where length > 0 {
-        end += length
-        rows.append(end - 1)
-      }
-      return try model.scores(pass, rows).values
+    let pass = try ForwardPass(
+      ids: ids, types: types, positions: positions, lengths: lengths, caches: caches,
+      in: model.context)
+    var rows: [Int] = []
+    var end = 0
+    for length in lengths where length > 0 {
+      end += length
+      rows.append(end - 1)
     }
+    let scores = try model.scores(pass, rows).values
     if !lengths.contains(0) { return scores }
     var spread: [Float] = []
     var row = 0

@@ -36,7 +36,7 @@ struct HeadRows {
   }
 
   /// The rows; nil if the body has no such thing.
-  func states(_ result: BodyResult, _ body: any ModelBody) throws(EngineError) -> Tensor? {
+  func states(_ result: BodyResult, _ body: any ModelBody) throws(CheckpointError) -> Tensor? {
     switch source {
     case .tokens: return result.hidden
     case .pooler: return try body.pooled(result)

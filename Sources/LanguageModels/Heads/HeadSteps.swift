@@ -32,7 +32,7 @@ struct HeadSteps: Sendable {
   /// What the steps make of rows of states.
   func callAsFunction(
     _ rows: Tensor, in context: ExecutionContext
-  ) throws(EngineError) -> Tensor {
+  ) throws(CheckpointError) -> Tensor {
     var rows = rows
     for step in steps {
       switch step {

@@ -13,7 +13,7 @@ extension ModelInputs {
     for (name, weight) in graph.weights {
       guard Self.argumentNames.contains(name.string) else {
         throw CheckpointError(
-          .unsupported, CheckpointError.Site(), tensor: name.string,
+          .unsupported, tensor: name.string,
           "no model takes such an input",
           remedy: "there are \(Self.argumentNames.joined(separator: ", "))")
       }
@@ -29,7 +29,7 @@ extension TokenArray {
   /// - Throws: `malformed`, naming the tensor, for another type or a number beyond 2⁵³; what reading throws.
   public init(_ weight: Weight, named name: ExactName) throws(CheckpointError) {
     func malformed(_ problem: String) -> CheckpointError {
-      CheckpointError(.malformed, CheckpointError.Site(), tensor: name.string, problem)
+      CheckpointError(.malformed, tensor: name.string, problem)
     }
     guard weight.dtype.category == .integer || weight.dtype == .bool && name == "attention_mask"
     else {

@@ -51,13 +51,12 @@ extension LoadOptions {
   /// - Parameter threads: Their number; less than one counts as one.
   /// - Throws: `limitExceeded` if there is no memory for so many.
   public init(threads: Int) throws(CheckpointError) {
-    self.init(
-      context: try engine { () throws(EngineError) in try ExecutionContext(threads: threads) })
+    self.init(context: try ExecutionContext(threads: threads))
   }
 
   /// The threads of all models that were given none of their own: one for each processor.
-  private static let shared: Result<ThreadPool, EngineError> = {
-    do throws(EngineError) {
+  private static let shared: Result<ThreadPool, CheckpointError> = {
+    do throws(CheckpointError) {
       return .success(try ThreadPool())
     } catch {
       return .failure(error)
@@ -69,7 +68,7 @@ extension LoadOptions {
   /// The context to use.
   func resolvedContext() throws(CheckpointError) -> ExecutionContext {
     if let context { return context }
-    let pool = try engine { () throws(EngineError) in try Self.shared.get() }
+    let pool = try Self.shared.get()
     return Self.contexts.withLock { contexts in
       if let known = contexts[precision] { return known }
       let context = ExecutionContext(pool: pool, kernels: precision.kernels)
@@ -98,17 +97,4 @@ package enum LoadPrecision: String, Sendable, Hashable, CaseIterable {
 
   /// Whether the processor has instructions for it. Otherwise it means float32.
   package var isAvailable: Bool { self == .float32 || kernels.precision != .full }
-}
-
-/// Runs operators of the engine; what goes wrong there becomes an error that names operator and argument.
-package func engine<Result>(
-  _ body: () throws(EngineError) -> Result
-) throws(CheckpointError) -> Result {
-  do {
-    return try body()
-  } catch {
-    throw CheckpointError(
-      error.kind == .outOfMemory ? .limitExceeded : .inconsistent,
-      CheckpointError.Site(field: "\(error.operation), \(error.argument)"), error.problem)
-  }
 }

@@ -63,9 +63,9 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
     let pass = try ForwardPass(
       tokens, configuration, options: options,
       needed: body.needed(tokens) + rows.flatMap(\.places), in: body.context)
-    let hidden = try engine { () throws(EngineError) in try body(pass) }
+    let hidden = try body(pass)
     let result = BodyResult(tokens: tokens, pass: pass, hidden: hidden)
-    return try result.outputs { (found) throws(EngineError) in
+    return try result.outputs { (found) throws(CheckpointError) in
       // What goes into the norm behind the layers is recorded before it gets the extents of the result.
       if configuration.normsLastHiddenState {
         found.reshapeLast("hidden_states", tokens.dimensions + [hidden.columns])
@@ -91,7 +91,7 @@ extension PretrainedModel: CausalLanguageModel where Head: GeneratingHead {
   public var generator: TextGenerator {
     let (body, steps) = (body, outputs[0].steps)
     return TextGenerator(info, tables: body.tables, typesWithout: body.typesWithout) {
-      (pass, rows) throws(EngineError) in
+      (pass, rows) throws(CheckpointError) in
       try steps(try gatherRows(try body(pass), rows, in: body.context), in: body.context)
     }
   }

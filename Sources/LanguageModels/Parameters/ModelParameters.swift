@@ -112,7 +112,7 @@ extension ModelConfig {
     guard tiesWordEmbeddings else {
       if let entry = report.entries.first(where: { $0.outcome == .tied }) {
         throw CheckpointError(
-          .notFound, CheckpointError.Site(), tensor: entry.parameters.first?.string,
+          .notFound, tensor: entry.parameters.first?.string,
           "missing: \(entry.detail ?? "it is tied"), but tie_word_embeddings is false")
       }
       return

@@ -32,23 +32,20 @@ extension Parameter {
   public func replace(with weight: Weight) throws(CheckpointError) {
     guard weight.shape == shape else {
       throw CheckpointError(
-        .mismatch, CheckpointError.Site(), tensor: name,
+        .mismatch, tensor: name,
         "expected the shape \(shape), found \(weight.shape)")
     }
     let cast: Weight
-    do throws(TransformError) {
-      cast = weight.dtype == dtype ? weight : try weight.cast(to: dtype)
+    do throws(CheckpointError) {
+      cast = try weight.cast(to: dtype)
     } catch {
-      throw CheckpointError(
-        .unsupported, CheckpointError.Site(), tensor: name, error.description)
+      throw error.about(ExactName(name))
     }
-    let values = try engine { () throws(EngineError) in
-      try StoredMatrix(rows: rows, columns: columns, element: element)
-    }
+    let values = try StoredMatrix(rows: rows, columns: columns, element: element)
     try unsafe values.withBytes { (bytes) throws(CheckpointError) in
       try unsafe cast.read(at: 0, into: bytes)
     }
-    try engine { () throws(EngineError) in try replace(values) }
+    try replace(values)
   }
 }
 

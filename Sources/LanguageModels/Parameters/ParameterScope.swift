@@ -45,9 +45,7 @@ struct ParameterScope {
   func norm(epsilon: Double) throws(CheckpointError) -> LayerNormWeights {
     let weight = try parameter("weight")
     let bias = try parameter("bias")
-    return try engine { () throws(EngineError) in
-      try LayerNormWeights(weight: weight, bias: bias, epsilon: Float(epsilon))
-    }
+    return try LayerNormWeights(weight: weight, bias: bias, epsilon: Float(epsilon))
   }
 
   /// `weight`, to look rows up in: in the type that it is stored in, and in the place where it lies if the output matrix of a
@@ -68,9 +66,7 @@ struct ParameterScope {
     let biases =
       hasBias
       ? try scopes.map { (scope) throws(CheckpointError) in try scope.parameter("bias") } : []
-    return try engine { () throws(EngineError) in
-      try LinearWeights(weights, biases: biases, layout: layout)
-    }
+    return try LinearWeights(weights, biases: biases, layout: layout)
   }
 
   /// The weights of one layer, packed as they are read.
@@ -98,16 +94,13 @@ struct ParameterScope {
     let (element, inputs) = (weights[0].element, sizes[0].inputs)
     for (weight, size) in zip(weights, sizes) where size.inputs != inputs {
       throw CheckpointError(
-        .mismatch, CheckpointError.Site(), tensor: weight.name,
+        .mismatch, tensor: weight.name,
         "expected \(inputs) inputs, as \(quoted(weights[0].name)) has, found \(size.inputs)")
     }
-    let (matrix, buffers) = try engine { () throws(EngineError) in
-      (
-        try PackedMatrix(
-          outputs: sizes.reduce(0) { $0 + $1.outputs }, inputs: inputs, element: element,
-          in: source.context), try PieceBuffers(in: source.context)
-      )
-    }
+    let matrix = try PackedMatrix(
+      outputs: sizes.reduce(0) { $0 + $1.outputs }, inputs: inputs, element: element,
+      in: source.context)
+    let buffers = try PieceBuffers(in: source.context)
     var start = 0
     return try zip(weights, sizes).map { (weight, size) throws(CheckpointError) in
       let outputs = start..<start + size.outputs

@@ -28,7 +28,7 @@ public struct ParameterSet: Sendable {
         continue
       }
       throw CheckpointError(
-        .inconsistent, CheckpointError.Site(), tensor: parameter.name,
+        .inconsistent, tensor: parameter.name,
         "two parameters have this name")
     }
     self.init(parameters.map { (ExactName($0.name), $0) })
@@ -86,12 +86,10 @@ public struct ParameterSet: Sendable {
   /// - Throws: `unsupported` for a parameter of a type that nothing is cast to.
   public func graph() throws(CheckpointError) -> WeightGraph {
     let weights = try parameters.map { (parameter) throws(CheckpointError) in
-      let (weight, dtype) = (try parameter.weight, storedType(of: parameter))
-      do throws(TransformError) {
-        return dtype == weight.dtype ? weight : try weight.cast(to: dtype)
+      do throws(CheckpointError) {
+        return try parameter.weight.cast(to: storedType(of: parameter))
       } catch {
-        throw CheckpointError(
-          .unsupported, CheckpointError.Site(), tensor: parameter.name, error.description)
+        throw error.about(ExactName(parameter.name))
       }
     }
     var graph = WeightGraph()
@@ -124,7 +122,7 @@ public struct ParameterSet: Sendable {
       let found = places.filter { pattern.matches($0.key) }.values
       guard !found.isEmpty else {
         throw CheckpointError(
-          .inconsistent, CheckpointError.Site(),
+          .inconsistent,
           "the pattern \(quoted(pattern.text)) matches no parameter")
       }
       matching.formUnion(found)

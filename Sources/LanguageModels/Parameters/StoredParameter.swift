@@ -27,7 +27,7 @@ struct StoredParameter {
   init(_ name: String, in source: ParameterSource) throws(CheckpointError) {
     guard let weight = source.graph.weights[ExactName(name)] else {
       throw CheckpointError(
-        .notFound, CheckpointError.Site(), tensor: name, "the model has no such parameter")
+        .notFound, tensor: name, "the model has no such parameter")
     }
     if let element = StoredElement(weight.dtype) {
       self.init(name, element, weight, storedAs: weight.dtype, source)
@@ -40,10 +40,12 @@ struct StoredParameter {
 
   /// The same as float32.
   func widened() throws(CheckpointError) -> StoredParameter {
-    StoredParameter(
-      name, .float32,
-      try transformed { () throws(TransformError) in try weight.cast(to: .f32) },
-      storedAs: storedType, source)
+    do throws(CheckpointError) {
+      return StoredParameter(
+        name, .float32, try weight.cast(to: .f32), storedAs: storedType, source)
+    } catch {
+      throw error.about(ExactName(name))
+    }
   }
 
   /// The extents of a matrix; a row is one of one row.
@@ -54,7 +56,7 @@ struct StoredParameter {
     case 2: return (extents[0], extents[1])
     default:
       throw CheckpointError(
-        .mismatch, CheckpointError.Site(), tensor: name,
+        .mismatch, tensor: name,
         "expected a matrix, found \(weight.shape)")
     }
   }
@@ -62,9 +64,7 @@ struct StoredParameter {
   /// The numbers, read by all threads, as the model's parameter.
   func parameter() throws(CheckpointError) -> Parameter {
     let (rows, columns) = try extents()
-    let matrix = try engine { () throws(EngineError) in
-      try StoredMatrix(rows: rows, columns: columns, element: element)
-    }
+    let matrix = try StoredMatrix(rows: rows, columns: columns, element: element)
     try unsafe matrix.fill(in: source.context) { (first, bytes) throws(CheckpointError) in
       try unsafe read(weight, from: first, into: bytes) { $0 }
     }
@@ -121,20 +121,10 @@ struct StoredParameter {
       let found = unsafe element.firstNonFinite(UnsafeRawBufferPointer(bytes))
     else { return }
     throw CheckpointError(
-      .inconsistent, CheckpointError.Site(), tensor: name,
+      .inconsistent, tensor: name,
       "element \(place(first + found.index)) is \(found.value)")
   }
 
-  private func transformed(
-    _ body: () throws(TransformError) -> Weight
-  ) throws(CheckpointError) -> Weight {
-    do {
-      return try body()
-    } catch {
-      throw CheckpointError(
-        .unsupported, CheckpointError.Site(), tensor: name, error.description)
-    }
-  }
 }
 
 extension StoredElement {

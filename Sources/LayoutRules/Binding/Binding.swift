@@ -91,14 +91,14 @@ struct Binding {
       }
       entry.detail = "rows 0…\(rows.count - 1) are zeros: \(rows.reason)"
     }
-    do throws(TransformError) {
+    do throws(CheckpointError) {
       let parameters = try operation.reverted(
         weights, to: placement.canonical.map(\.shape), absent: absent)
       for (name, weight) in zip(entry.parameters, parameters) { bound[name] = weight }
       entry.outcome = placement.outcome(isWriting: false, stored: entry.stored)
     } catch {
       entry.outcome = .misshaped
-      entry.detail = error.description
+      entry.detail = error.problem
     }
   }
 

@@ -27,7 +27,7 @@ struct BoundExtents {
         else { continue }
         guard shape.rank == expected.count else {
           throw CheckpointError(
-            .mismatch, CheckpointError.Site(), tensor: name.string,
+            .mismatch, tensor: name.string,
             "\(shape) has \(shape.rank) dimensions, expected \(expected.count)")
         }
         for (extent, value) in zip(expected, shape.dimensions) {
@@ -42,7 +42,7 @@ struct BoundExtents {
   ) throws(CheckpointError) {
     func mismatch(_ problem: String) -> CheckpointError {
       CheckpointError(
-        .mismatch, CheckpointError.Site(), tensor: name.string, "\(shape): \(problem)")
+        .mismatch, tensor: name.string, "\(shape): \(problem)")
     }
     var key = extent
     var number = value

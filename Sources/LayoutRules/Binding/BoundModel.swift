@@ -80,7 +80,7 @@ public struct BoundModel: Sendable {
   public func checkRepeats() throws(CheckpointError) {
     if let pair = try source.unequal(mustEqual).first {
       throw CheckpointError(
-        .inconsistent, CheckpointError.Site(), tensor: pair.second.string,
+        .inconsistent, tensor: pair.second.string,
         "the layout repeats \(quoted(pair.first.string)) here, and the bytes differ")
     }
   }
@@ -97,7 +97,7 @@ public struct BoundModel: Sendable {
     settled.untied = try graph.unequal(statedTies)
     if let configuration, configuration.statesTie, let pair = settled.untied.first {
       throw CheckpointError(
-        .inconsistent, CheckpointError.Site(), tensor: pair.second.string,
+        .inconsistent, tensor: pair.second.string,
         "\(configuration.file) ties it to \(quoted(pair.first.string)), and the bytes differ",
         remedy: "say \"tie_word_embeddings\": false there if the model is meant to be untied")
     }

@@ -106,7 +106,7 @@ public struct LoadReport: Sendable {
     if !remarks.isEmpty { problem = remarks.joined(separator: "; ") + "; " + problem }
     if refused.count > 1 { problem += "; and \(refused.count - 1) more" }
     throw CheckpointError(
-      kind, CheckpointError.Site(),
+      kind,
       tensor: (first.outcome == .missing ? first.parameters : first.stored).first?.string,
       problem, remedy: first.remedy.map { Wording($0) } ?? remedy(first))
   }

@@ -57,12 +57,12 @@ public struct SavePlan: Sendable {
       if tied.isSuperset(of: names) { continue }
       let operation = placement.rule.operation
       let weights: [Weight]
-      do throws(TransformError) {
+      do throws(CheckpointError) {
         weights = try operation.applied(
           to: names.compactMap { canonical.weights[$0] },
           shapes: placement.foreign.map { _ in placement.shape })
       } catch {
-        throw refusal(.inconsistent, names[0], error.description)
+        throw refusal(.inconsistent, names[0], error.problem)
       }
       for (names, weight) in zip(placement.foreign, weights) {
         try graph.insert(weight, as: names[0])
@@ -112,7 +112,7 @@ public struct SavePlan: Sendable {
     if let loss = refused.first(where: { !$0.isNothingIfZero }) {
       let part = loss.rows.map { "its rows \($0.lowerBound)…\($0.upperBound - 1)" } ?? "it"
       throw CheckpointError(
-        .unsupported, CheckpointError.Site(), tensor: loss.name.string,
+        .unsupported, tensor: loss.name.string,
         "layout \(layout.rawValue) does not hold \(part): \(loss.reason)",
         remedy: "\(remedy: .acceptLoss(loss.name.string)) lets go of it")
     }
@@ -128,7 +128,7 @@ public struct SavePlan: Sendable {
   ) throws(CheckpointError) -> LayoutTable {
     guard let table = LayoutTable.tables(layout, architecture.family).first else {
       throw CheckpointError(
-        .unsupported, CheckpointError.Site(),
+        .unsupported,
         "no layout \(layout.rawValue) for family \(architecture.family)")
     }
     let isHeld = table.heads?.contains(architecture.head) ?? true
@@ -136,7 +136,7 @@ public struct SavePlan: Sendable {
       let name = architecture.head.className(in: architecture.family) ?? ""
       let reason = isHeld ? "the pooler that it needs is not there" : "it has no such head"
       throw CheckpointError(
-        .unsupported, CheckpointError.Site(),
+        .unsupported,
         "\(name) cannot be written in layout \(layout.rawValue): \(reason)")
     }
     return table
@@ -171,5 +171,5 @@ public struct SavePlan: Sendable {
 private func refusal(
   _ kind: FailureKind, _ name: ExactName, _ problem: String
 ) -> CheckpointError {
-  CheckpointError(kind, CheckpointError.Site(), tensor: name.string, problem)
+  CheckpointError(kind, tensor: name.string, problem)
 }

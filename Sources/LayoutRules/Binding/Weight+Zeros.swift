@@ -11,7 +11,7 @@ extension Weight {
     guard let width = dtype.byteWidth, dtype != .f8E8M0,
       let layout = StridedLayout(shape: shape, strides: strides, offset: 0)
     else {
-      throw CheckpointError(.unsupported, CheckpointError.Site(), "zeros of type \(dtype)")
+      throw CheckpointError(.unsupported, "zeros of type \(dtype)")
     }
     let source = MemoryBytes([UInt8](repeating: 0, count: width), origin: "zeros")
     return Weight(try StoredTensor(source: source, dtype: dtype, layout: layout))

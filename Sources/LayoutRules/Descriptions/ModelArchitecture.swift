@@ -21,7 +21,7 @@ public struct ModelArchitecture: Sendable, Hashable {
     family: ModelFamily, head: ModelHead, sizes: ModelSizes, hasPooler: Bool? = nil
   ) throws(CheckpointError) {
     func refusal(_ problem: String) -> CheckpointError {
-      CheckpointError(.inconsistent, CheckpointError.Site(), problem)
+      CheckpointError(.inconsistent, problem)
     }
     guard head.className(in: family) != nil else {
       throw refusal("\(family) has no head \(head)")

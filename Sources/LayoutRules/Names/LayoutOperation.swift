@@ -1,3 +1,4 @@
+internal import CheckpointBytes
 internal import TensorValues
 internal import WeightGraph
 
@@ -29,7 +30,7 @@ package struct LayoutOperation: Hashable, Sendable {
   package static let transposed = LayoutOperation(isTransposed: true)
 
   /// Canonical weights in the form of the layout: as many weights as there are shapes.
-  func applied(to weights: [Weight], shapes: [Shape]) throws(TransformError) -> [Weight] {
+  func applied(to weights: [Weight], shapes: [Shape]) throws(CheckpointError) -> [Weight] {
     var whole = try Weight.concatenated(weights, axis: axis)
     if let absentRows {
       let rows = whole.shape.dimensions.first ?? 0
@@ -48,7 +49,7 @@ package struct LayoutOperation: Hashable, Sendable {
   /// - Parameter absent: The rows that the layout does not hold.
   func reverted(
     _ weights: [Weight], to canonical: [Shape], absent: Weight? = nil
-  ) throws(TransformError) -> [Weight] {
+  ) throws(CheckpointError) -> [Weight] {
     guard var part = canonical.first?.dimensions else { return [] }
     if part.indices.contains(axis) {
       // Of the two counts one is 1, and both sides' shapes were counted before.
@@ -67,7 +68,7 @@ package struct LayoutOperation: Hashable, Sendable {
 
   private static func cut(
     _ weight: Weight, into count: Int, axis: Int
-  ) throws(TransformError) -> [Weight] {
+  ) throws(CheckpointError) -> [Weight] {
     guard count > 1, weight.shape.dimensions.indices.contains(axis) else { return [weight] }
     let size = weight.shape.dimensions[axis] / count
     var parts: [Weight] = []

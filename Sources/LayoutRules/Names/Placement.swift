@@ -119,6 +119,6 @@ extension LayoutTable {
   }
 
   private func refusal(_ rule: LayoutRule, _ problem: String) -> CheckpointError {
-    CheckpointError(.inconsistent, CheckpointError.Site(), "rule \(rule.text): \(problem)")
+    CheckpointError(.inconsistent, "rule \(rule.text): \(problem)")
   }
 }

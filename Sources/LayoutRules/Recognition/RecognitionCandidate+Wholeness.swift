@@ -42,14 +42,14 @@ extension RecognitionCandidate {
     let rules = table.rules.filter(\.isPerLayer)
     guard let first = layers.numbers.first, let last = layers.numbers.last else {
       throw CheckpointError(
-        .notFound, CheckpointError.Site(), tensor: rules.first?.foreign[0].names(values)[0].string,
+        .notFound, tensor: rules.first?.foreign[0].names(values)[0].string,
         "the word embeddings of \(family) are there, \(quoted(anchor.string)), but no layer is",
         remedy: "open all files of the checkpoint together")
     }
     let most = max(present(in: first, shapes), present(in: last, shapes))
     guard 2 * most > rules.count else {
       throw CheckpointError(
-        .notFound, CheckpointError.Site(), tensor: anchor.string,
+        .notFound, tensor: anchor.string,
         "no model that is known: the name is \(family)'s, but of the \(rules.count) weights of "
           + "each of its layers only \(most) are there")
     }
@@ -62,7 +62,7 @@ extension RecognitionCandidate {
   ) throws(CheckpointError) {
     if let empty = bound.empty {
       throw CheckpointError(
-        .mismatch, CheckpointError.Site(), tensor: empty.tensor.string,
+        .mismatch, tensor: empty.tensor.string,
         "its \(empty.extent) is 0, expected at least 1")
     }
     let sizes = bound.sizes()
@@ -77,7 +77,7 @@ extension RecognitionCandidate {
         throw Self.parametrized(name, explained)
       }
       throw CheckpointError(
-        .notFound, CheckpointError.Site(), tensor: name.string,
+        .notFound, tensor: name.string,
         "half a checkpoint: it is not there, and no other weight shows the size \(unknown)",
         remedy: "open all files of the checkpoint together, if there are more; "
           + "a model that never had it is no \(family)")
@@ -108,7 +108,7 @@ extension RecognitionCandidate {
       return found.first?.string
     }
     throw CheckpointError(
-      .inconsistent, CheckpointError.Site(), tensor: anchor.string,
+      .inconsistent, tensor: anchor.string,
       "several classification heads: " + found.map { quoted($0.string) }.joined(separator: ", "),
       remedy: "state the task, or another head")
   }
@@ -117,7 +117,7 @@ extension RecognitionCandidate {
     _ name: ExactName, _ explained: (reason: String, remedy: String)
   ) -> CheckpointError {
     CheckpointError(
-      .notFound, CheckpointError.Site(), tensor: name.string, explained.reason,
+      .notFound, tensor: name.string, explained.reason,
       remedy: Wording(explained.remedy))
   }
 
@@ -141,14 +141,14 @@ extension RecognitionCandidate {
         guard let front = place.front(of: name) else { continue }
         let anchor = table.rules[0].foreign[0].names(behindScope: values)[0]
         return CheckpointError(
-          .notFound, CheckpointError.Site(), tensor: front + anchor,
+          .notFound, tensor: front + anchor,
           "half a checkpoint: layers of \(family) in layout \(table.layout.rawValue) are there, "
             + "\(quoted(name.string)) for one, but no word embeddings",
           remedy: "open all files of the checkpoint together")
       }
     }
     return CheckpointError(
-      .notFound, CheckpointError.Site(),
+      .notFound,
       "no model that is known: no word embeddings of \(families.names) in any layout")
   }
 }

@@ -39,7 +39,7 @@ struct RecognitionCandidate {
     if let first = found.first, let other = found.first(where: { $0.anchor != first.anchor }) {
       let found = [first.family, other.family]
       throw CheckpointError(
-        .inconsistent, CheckpointError.Site(), tensor: other.anchor.string,
+        .inconsistent, tensor: other.anchor.string,
         (found[0] == found[1]
           ? "two models of family \(found[0])" : "two families, \(found[0]) and \(found[1])")
           + ": word embeddings lie at \(quoted(first.anchor.string)) too",

@@ -115,5 +115,5 @@ extension RecognizedModel {
 }
 
 private func refusal(_ tensor: ExactName?, _ problem: String) -> CheckpointError {
-  CheckpointError(.inconsistent, CheckpointError.Site(), tensor: tensor?.string, problem)
+  CheckpointError(.inconsistent, tensor: tensor?.string, problem)
 }
