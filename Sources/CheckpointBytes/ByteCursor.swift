@@ -2,18 +2,18 @@
 ///
 /// Offsets in failures count from the start of the buffer plus ``base``, so that a cursor over part of a file can report
 /// places in the file.
-public struct ByteCursor: Sendable {
+package struct ByteCursor: Sendable {
   /// The whole buffer.
-  public let bytes: [UInt8]
+  package let bytes: [UInt8]
   /// The index of the next byte to read.
-  public private(set) var position: Int
+  package private(set) var position: Int
   /// The index after the last byte that may be read.
-  public let end: Int
+  package let end: Int
   /// Added to positions in failures.
-  public let base: Int
+  package let base: Int
 
   /// A cursor over a buffer.
-  public init(_ bytes: [UInt8], base: Int = 0) {
+  package init(_ bytes: [UInt8], base: Int = 0) {
     self.init(bytes, position: 0, end: bytes.count, base: base)
   }
 
@@ -25,11 +25,11 @@ public struct ByteCursor: Sendable {
   }
 
   /// The number of bytes left.
-  public var remaining: Int { end - position }
+  package var remaining: Int { end - position }
   /// True if nothing is left.
-  public var isAtEnd: Bool { position == end }
+  package var isAtEnd: Bool { position == end }
   /// The position as failures give it.
-  public var offset: Int { base + position }
+  package var offset: Int { base + position }
 
   private func truncated(_ field: String, _ needed: UInt64) -> ParseFailure {
     ParseFailure(.truncated, at: offset, field, "expected \(needed) bytes, found \(remaining)")
@@ -42,44 +42,46 @@ public struct ByteCursor: Sendable {
   }
 
   /// Reads an integer of fixed width.
-  @inlinable
-  public mutating func read<Number: FixedWidthInteger & Sendable>(
+  package mutating func read<Number: FixedWidthInteger & Sendable>(
     _ type: Number.Type, _ order: ByteOrder, _ field: String
   ) throws(ParseFailure) -> Number {
-    let range = try takeRange(Number.bitWidth / 8, field)
-    var value: Number = 0
+    // Other modules do not specialise what is not public, so that all but the conversion is outside of the generic.
+    Number(truncatingIfNeeded: try readBits(Number.bitWidth / 8, order, field))
+  }
+
+  /// Reads the bits of an integer of 1 to 8 bytes.
+  package mutating func readBits(
+    _ byteCount: Int, _ order: ByteOrder, _ field: String
+  ) throws(ParseFailure) -> UInt64 {
+    let range = try take(byteCount, field)
+    var value: UInt64 = 0
+    // One byte at a time: offsets in files are not aligned.
     for index in range {
-      let byte = order == .little ? range.upperBound - 1 - (index - range.lowerBound) : index
-      // One byte at a time: offsets in files are not aligned. A shift by the full width is 0 for one-byte numbers.
-      value = (value << 8) | Number(truncatingIfNeeded: bytes[byte])
+      let place = order == .big ? range.upperBound - 1 - index : index - range.lowerBound
+      value |= UInt64(bytes[index]) &<< UInt64(8 * place)
     }
     return value
   }
 
-  @usableFromInline
-  mutating func takeRange(_ count: Int, _ field: String) throws(ParseFailure) -> Range<Int> {
-    try take(count, field)
-  }
-
   /// Reads one byte.
-  public mutating func readByte(_ field: String) throws(ParseFailure) -> UInt8 {
+  package mutating func readByte(_ field: String) throws(ParseFailure) -> UInt8 {
     bytes[try take(1, field).lowerBound]
   }
 
   /// The next byte, without moving; nil at the end.
-  public func peekByte() -> UInt8? {
+  package func peekByte() -> UInt8? {
     position < end ? bytes[position] : nil
   }
 
   /// Reads `count` bytes.
-  public mutating func readBytes(_ count: Int, _ field: String) throws(ParseFailure) -> ArraySlice<
+  package mutating func readBytes(_ count: Int, _ field: String) throws(ParseFailure) -> ArraySlice<
     UInt8
   > {
     bytes[try take(count, field)]
   }
 
   /// Reads as many bytes as a length field of the file says. The length is compared with what is left, never trusted.
-  public mutating func readBytes(
+  package mutating func readBytes(
     counted count: UInt64, _ field: String
   ) throws(ParseFailure) -> ArraySlice<UInt8> {
     guard count <= UInt64(remaining) else { throw truncated(field, count) }
@@ -87,7 +89,7 @@ public struct ByteCursor: Sendable {
   }
 
   /// Reads UTF-8 text of `count` bytes; anything that is not UTF-8 is malformed.
-  public mutating func readText(_ count: UInt64, _ field: String) throws(ParseFailure) -> String {
+  package mutating func readText(_ count: UInt64, _ field: String) throws(ParseFailure) -> String {
     let start = offset
     let slice = try readBytes(counted: count, field)
     guard let text = String(validating: slice, as: UTF8.self) else {
@@ -97,7 +99,7 @@ public struct ByteCursor: Sendable {
   }
 
   /// Reads up to the next `\n` and moves past it; the line is returned without it.
-  public mutating func readLine(_ field: String) throws(ParseFailure) -> ArraySlice<UInt8> {
+  package mutating func readLine(_ field: String) throws(ParseFailure) -> ArraySlice<UInt8> {
     guard let newline = bytes[position..<end].firstIndex(of: 0x0A) else {
       throw ParseFailure(.truncated, at: offset, field, "expected a line, found no newline")
     }
@@ -106,12 +108,12 @@ public struct ByteCursor: Sendable {
   }
 
   /// Moves past `count` bytes.
-  public mutating func skip(_ count: Int, _ field: String) throws(ParseFailure) {
+  package mutating func skip(_ count: Int, _ field: String) throws(ParseFailure) {
     _ = try take(count, field)
   }
 
   /// Moves to a position of the buffer.
-  public mutating func seek(to newPosition: Int, _ field: String) throws(ParseFailure) {
+  package mutating func seek(to newPosition: Int, _ field: String) throws(ParseFailure) {
     guard newPosition >= 0, newPosition <= end else {
       throw ParseFailure(
         .truncated, at: offset, field,
@@ -121,7 +123,7 @@ public struct ByteCursor: Sendable {
   }
 
   /// A cursor over the next `count` bytes only; this one moves past them.
-  public mutating func slice(_ count: Int, _ field: String) throws(ParseFailure) -> ByteCursor {
+  package mutating func slice(_ count: Int, _ field: String) throws(ParseFailure) -> ByteCursor {
     let range = try take(count, field)
     return ByteCursor(bytes, position: range.lowerBound, end: range.upperBound, base: base)
   }

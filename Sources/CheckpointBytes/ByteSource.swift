@@ -41,7 +41,7 @@ extension ByteSource {
 /// A contiguous part of a file.
 public struct FileRange: Sendable {
   /// The file.
-  public let file: SourceFile
+  package let file: SourceFile
   /// The first byte.
   public let offset: Int
   /// The number of bytes.
@@ -54,7 +54,7 @@ public struct FileRange: Sendable {
   }
 
   /// A part of a range, cut to what the range holds.
-  public init(_ whole: FileRange, from start: Int, count: Int) {
+  package init(_ whole: FileRange, from start: Int, count: Int) {
     file = whole.file
     offset = whole.offset + min(max(0, start), whole.count)
     self.count = min(max(0, count), whole.count - min(max(0, start), whole.count))
@@ -62,14 +62,14 @@ public struct FileRange: Sendable {
 }
 
 /// A contiguous part of a file as a byte source.
-public final class FileBytes: ByteSource {
+package final class FileBytes: ByteSource {
   private let range: FileRange
   private let member: String?
 
   /// Takes a range of a file.
   ///
   /// - Throws: `truncated` if the file does not hold the range.
-  public init(
+  package init(
     _ file: SourceFile, at offset: Int, count: Int, member: String? = nil
   ) throws(CheckpointError) {
     guard offset >= 0, count >= 0, offset <= file.size, count <= file.size - offset else {
@@ -82,16 +82,16 @@ public final class FileBytes: ByteSource {
   }
 
   /// The number of bytes.
-  public var byteCount: Int { range.count }
+  package var byteCount: Int { range.count }
   /// The range itself.
-  public var fileRange: FileRange? { range }
+  package var fileRange: FileRange? { range }
   /// File, member and offset.
-  public var origin: String {
+  package var origin: String {
     (member.map { "\(range.file.path): \($0)" } ?? range.file.path) + " @ \(range.offset)"
   }
 
   /// Reads from the file; what lies in it beside the range is out of reach.
-  public func read(
+  package func read(
     at offset: Int, into destination: UnsafeMutableRawBufferPointer
   ) throws(CheckpointError) {
     guard offset >= 0, offset <= range.count, destination.count <= range.count - offset else {

@@ -38,11 +38,11 @@ extension FailureKind {
 
 /// Text from a file, quoted and made safe for one line of a terminal: control characters, line and direction marks are
 /// escaped, and the middle of anything long is left out.
-public func quoted(_ text: String) -> String { "'" + singleLine(text) + "'" }
+package func quoted(_ text: String) -> String { "'" + singleLine(text) + "'" }
 
 /// A ``NamePattern`` for a name from a file, as an argument that can be pasted into a shell: within single quotes, a quote
 /// of its own as `'\''`. Runs of what no line can hold, and the middle of a long name, become `*`.
-public func shellPattern(_ name: String) -> String {
+package func shellPattern(_ name: String) -> String {
   let limit = 160
   let scalars = name.unicodeScalars
   let isLong = scalars.count > limit
@@ -65,7 +65,7 @@ public func shellPattern(_ name: String) -> String {
 
 /// Text from a file, made safe for one line of a terminal, without quotes. Of text longer than `limit` the middle is left
 /// out: both ends of a path or of a tensor's name tell more than its middle does.
-public func singleLine(_ text: String, limit: Int = 200) -> String {
+package func singleLine(_ text: String, limit: Int = 200) -> String {
   if text.utf8.count <= limit, text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
   let scalars = text.unicodeScalars
   guard scalars.count > limit else { return escaped(scalars[...]) }

@@ -90,7 +90,7 @@ extension CheckpointError: Hashable {
 
 extension ParseFailure {
   /// The failure with its place in a checkpoint added; the tensor too, unless the failure names one itself.
-  public func located(
+  package func located(
     file: String, member: String? = nil, base: Int = 0, tensor: String? = nil
   ) -> CheckpointError {
     CheckpointError(
@@ -102,7 +102,7 @@ extension ParseFailure {
 }
 
 /// Runs a parser and adds the place to whatever it throws.
-public func locating<Result: ~Copyable>(
+package func locating<Result: ~Copyable>(
   file: String, member: String? = nil, base: Int = 0, tensor: String? = nil,
   _ body: () throws(ParseFailure) -> Result
 ) throws(CheckpointError) -> Result {

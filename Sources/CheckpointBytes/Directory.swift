@@ -1,9 +1,9 @@
 /// What the file system says of a path.
-public enum PathKind: Sendable {
+package enum PathKind: Sendable {
   case file, directory, other, nothing
 
   /// Looks at a path, links followed.
-  public init(path: String) throws(CheckpointError) {
+  package init(path: String) throws(CheckpointError) {
     do {
       guard let status = try SystemCalls.status(path: path) else {
         self = .nothing
@@ -17,9 +17,9 @@ public enum PathKind: Sendable {
 }
 
 /// Operations on directories.
-public enum Directory {
+package enum Directory {
   /// The names in a directory, in byte order.
-  public static func names(in path: String) throws(CheckpointError) -> [String] {
+  package static func names(in path: String) throws(CheckpointError) -> [String] {
     do {
       return try SystemCalls.names(inDirectory: path)
     } catch {
@@ -28,7 +28,7 @@ public enum Directory {
   }
 
   /// Makes a directory.
-  public static func make(_ path: String) throws(CheckpointError) {
+  package static func make(_ path: String) throws(CheckpointError) {
     do {
       try SystemCalls.makeDirectory(path)
     } catch {
@@ -37,7 +37,7 @@ public enum Directory {
   }
 
   /// Removes a file.
-  public static func removeFile(_ path: String) throws(CheckpointError) {
+  package static func removeFile(_ path: String) throws(CheckpointError) {
     SystemCalls.remove(path)
     guard try PathKind(path: path) == .nothing else {
       throw CheckpointError(.inputOutput, file: path, "cannot be removed")
@@ -45,17 +45,17 @@ public enum Directory {
   }
 
   /// Removes a directory if it is empty.
-  public static func removeIfEmpty(_ path: String) {
+  package static func removeIfEmpty(_ path: String) {
     SystemCalls.removeDirectory(path)
   }
 
   /// A path inside a directory.
-  public static func join(_ directory: String, _ name: String) -> String {
+  package static func join(_ directory: String, _ name: String) -> String {
     directory.isEmpty ? name : directory.hasSuffix("/") ? directory + name : directory + "/" + name
   }
 
   /// Which file a path leads to, or nil if there is none.
-  public static func identity(of path: String) -> FileIdentity? {
+  package static func identity(of path: String) -> FileIdentity? {
     guard let status = try? SystemCalls.status(path: path) else { return nil }
     return FileIdentity(device: status.device, inode: status.inode)
   }
@@ -63,12 +63,12 @@ public enum Directory {
 
 extension Directory {
   /// The path with every link in it followed, or nil if it leads nowhere.
-  public static func resolved(_ path: String) -> String? {
+  package static func resolved(_ path: String) -> String? {
     SystemCalls.resolved(path)
   }
 
   /// Makes a directory and those above it, as far as they are not there.
-  public static func makeAll(_ path: String) throws(CheckpointError) {
+  package static func makeAll(_ path: String) throws(CheckpointError) {
     var end = path.endIndex
     var missing: [String] = []
     while end > path.startIndex {

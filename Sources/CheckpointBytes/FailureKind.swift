@@ -23,22 +23,22 @@ public enum FailureKind: String, Sendable, Hashable, CaseIterable {
 /// A failure below the level of files: what is wrong, at which byte of the buffer being read.
 ///
 /// Formats turn it into a ``CheckpointError`` by adding the file and the member.
-public struct ParseFailure: Error, Sendable {
+package struct ParseFailure: Error, Sendable {
   /// What kind of failure it is.
-  public var kind: FailureKind
+  package var kind: FailureKind
   /// The position in the buffer or file being read, in bytes.
-  public var offset: Int?
+  package var offset: Int?
   /// What was being read, in the words of the specification.
-  public var field: String
+  package var field: String
   /// The tensor it concerns, where the bytes name one.
-  public var tensor: String?
+  package var tensor: String?
   /// What is wrong: expected against found.
-  public var problem: String
+  package var problem: String
   /// What the user can do about it.
-  public var remedy: Wording?
+  package var remedy: Wording?
 
   /// Makes a failure of its parts.
-  public init(
+  package init(
     _ kind: FailureKind, at offset: Int? = nil, _ field: String, tensor: String? = nil,
     _ problem: String, remedy: Wording? = nil
   ) {
@@ -53,7 +53,7 @@ public struct ParseFailure: Error, Sendable {
 
 extension ParseFailure: Equatable {
   /// Equal in kind, place and tensor; the wording is free to change.
-  public static func == (left: ParseFailure, right: ParseFailure) -> Bool {
+  package static func == (left: ParseFailure, right: ParseFailure) -> Bool {
     left.kind == right.kind && left.offset == right.offset && left.field == right.field
       && left.tensor == right.tensor
   }

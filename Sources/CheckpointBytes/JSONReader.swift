@@ -3,24 +3,24 @@
 /// Refused, beyond what the grammar refuses: a byte order mark, text that is not UTF-8, escaped lone surrogates, nesting
 /// beyond the limit, anything after the value. Duplicate keys are refused by whoever collects them (``JSONValue`` does),
 /// because only he knows the set. Numbers are kept as written, so that integers stay exact.
-public struct JSONReader: Sendable {
+package struct JSONReader: Sendable {
   private var cursor: ByteCursor
   private let maximumDepth: Int
   private var depth = 0
   private let context: String
 
   /// A reader over UTF-8 text. `context` names the document in failures.
-  public init(_ bytes: [UInt8], context: String, base: Int = 0, maximumDepth: Int = 128) {
+  package init(_ bytes: [UInt8], context: String, base: Int = 0, maximumDepth: Int = 128) {
     cursor = ByteCursor(bytes, base: base)
     self.maximumDepth = maximumDepth
     self.context = context
   }
 
   /// What the next value is, by its first character.
-  public enum Kind: Sendable { case object, array, string, number, boolean, null }
+  package enum Kind: Sendable { case object, array, string, number, boolean, null }
 
   /// The offset of the next character.
-  public var offset: Int { cursor.offset }
+  package var offset: Int { cursor.offset }
 
   private func malformed(_ problem: String) -> ParseFailure {
     ParseFailure(.malformed, at: cursor.offset, context, problem)
@@ -59,7 +59,7 @@ public struct JSONReader: Sendable {
   }
 
   /// The kind of the next value.
-  public mutating func peekKind() throws(ParseFailure) -> Kind {
+  package mutating func peekKind() throws(ParseFailure) -> Kind {
     try skipWhitespace()
     switch cursor.peekByte() {
     case UInt8(ascii: "{"): return .object
@@ -75,7 +75,7 @@ public struct JSONReader: Sendable {
   }
 
   /// Reads an object; `member` is called at each value, with its key, and must read it.
-  public mutating func readObject(
+  package mutating func readObject(
     _ member: (ExactName, inout JSONReader) throws(ParseFailure) -> Void
   ) throws(ParseFailure) {
     try expect("{")
@@ -102,7 +102,7 @@ public struct JSONReader: Sendable {
   }
 
   /// Reads an array; `element` is called at each value and must read it.
-  public mutating func readArray(
+  package mutating func readArray(
     _ element: (inout JSONReader) throws(ParseFailure) -> Void
   ) throws(ParseFailure) {
     try expect("[")
@@ -126,7 +126,7 @@ public struct JSONReader: Sendable {
   }
 
   /// Reads `true` or `false`.
-  public mutating func readBoolean() throws(ParseFailure) -> Bool {
+  package mutating func readBoolean() throws(ParseFailure) -> Bool {
     try skipWhitespace()
     if cursor.peekByte() == UInt8(ascii: "t") {
       try readWord("true")
@@ -137,7 +137,7 @@ public struct JSONReader: Sendable {
   }
 
   /// Reads `null`.
-  public mutating func readNull() throws(ParseFailure) {
+  package mutating func readNull() throws(ParseFailure) {
     try skipWhitespace()
     try readWord("null")
   }
@@ -150,7 +150,7 @@ public struct JSONReader: Sendable {
   }
 
   /// Reads a number, as written.
-  public mutating func readNumber() throws(ParseFailure) -> JSONNumber {
+  package mutating func readNumber() throws(ParseFailure) -> JSONNumber {
     try skipWhitespace()
     let start = cursor.position
     if cursor.peekByte() == UInt8(ascii: "-") { try cursor.skip(1, context) }
@@ -187,7 +187,7 @@ public struct JSONReader: Sendable {
   }
 
   /// Reads a string.
-  public mutating func readString() throws(ParseFailure) -> String {
+  package mutating func readString() throws(ParseFailure) -> String {
     try skipWhitespace()
     guard cursor.peekByte() == UInt8(ascii: "\"") else { throw unexpected("a string") }
     try cursor.skip(1, context)
@@ -281,7 +281,7 @@ public struct JSONReader: Sendable {
   }
 
   /// Reads any value and forgets it.
-  public mutating func skipValue() throws(ParseFailure) {
+  package mutating func skipValue() throws(ParseFailure) {
     switch try peekKind() {
     case .object: try readObject { (_, reader) throws(ParseFailure) in try reader.skipValue() }
     case .array: try readArray { (reader) throws(ParseFailure) in try reader.skipValue() }
@@ -293,7 +293,7 @@ public struct JSONReader: Sendable {
   }
 
   /// Makes sure that nothing but white space follows.
-  public mutating func readEnd() throws(ParseFailure) {
+  package mutating func readEnd() throws(ParseFailure) {
     try skipWhitespace()
     if !cursor.isAtEnd { throw unexpected("the end of the JSON text") }
   }

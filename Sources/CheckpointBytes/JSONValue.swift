@@ -22,7 +22,7 @@ public indirect enum JSONValue: Sendable, Hashable {
   case null
 
   /// Reads a document; duplicate keys are malformed.
-  public init(
+  package init(
     parsing bytes: [UInt8], context: String, base: Int = 0, maximumDepth: Int = 128
   ) throws(ParseFailure) {
     var reader = JSONReader(bytes, context: context, base: base, maximumDepth: maximumDepth)
@@ -31,7 +31,7 @@ public indirect enum JSONValue: Sendable, Hashable {
   }
 
   /// Reads one value from a reader.
-  public init(_ reader: inout JSONReader, context: String) throws(ParseFailure) {
+  package init(_ reader: inout JSONReader, context: String) throws(ParseFailure) {
     switch try reader.peekKind() {
     case .object:
       var members: [Member] = []
@@ -116,9 +116,9 @@ extension JSONValue {
 }
 
 /// Writes JSON text: UTF-8, no escape that is not needed.
-public struct JSONWriter: Sendable {
+package struct JSONWriter: Sendable {
   /// How much white space to write.
-  public enum Style: Sendable {
+  package enum Style: Sendable {
     /// None: what serde and `json.dumps(separators=(",", ":"))` write.
     case compact
     /// Two spaces a level, as `json.dumps(indent=2, ensure_ascii=False)` writes it.
@@ -126,23 +126,23 @@ public struct JSONWriter: Sendable {
   }
 
   /// The text so far, as UTF-8.
-  public private(set) var bytes: [UInt8] = []
+  package private(set) var bytes: [UInt8] = []
   private let style: Style
 
   /// A writer with nothing written.
-  public init(style: Style = .compact) {
+  package init(style: Style = .compact) {
     self.style = style
   }
 
   /// The text of a value.
-  public static func text(_ value: JSONValue, style: Style = .compact) -> String {
+  package static func text(_ value: JSONValue, style: Style = .compact) -> String {
     var writer = JSONWriter(style: style)
     writer.write(value)
     return String(decoding: writer.bytes, as: UTF8.self)
   }
 
   /// Appends text as it is.
-  public mutating func writeRaw(_ text: String) {
+  package mutating func writeRaw(_ text: String) {
     bytes.append(contentsOf: text.utf8)
   }
 
@@ -153,7 +153,7 @@ public struct JSONWriter: Sendable {
   }
 
   /// Appends a value.
-  public mutating func write(_ value: JSONValue, level: Int = 0) {
+  package mutating func write(_ value: JSONValue, level: Int = 0) {
     switch value {
     case .object(let members):
       writeRaw("{")
@@ -183,7 +183,7 @@ public struct JSONWriter: Sendable {
   }
 
   /// Appends a string, quoted; control characters are escaped as serde_json escapes them.
-  public mutating func write(string: String) {
+  package mutating func write(string: String) {
     bytes.append(UInt8(ascii: "\""))
     for byte in string.utf8 {
       switch byte {

@@ -3,11 +3,11 @@
 /// The temporary file lies in the destination's directory; it is written, flushed to disk, renamed over the destination,
 /// and the directory is flushed. Until the rename the old destination stands untouched; if anything fails, or the object
 /// goes away without ``commit()``, the temporary file is removed.
-public final class OutputFile: Sendable {
+package final class OutputFile: Sendable {
   /// The path that the file will have.
-  public let path: String
+  package let path: String
   /// The path that it has until then.
-  public let temporaryPath: String
+  package let temporaryPath: String
 
   let descriptor: CInt
   private let state = SharedState()
@@ -15,7 +15,7 @@ public final class OutputFile: Sendable {
   /// Creates the temporary file.
   ///
   /// - Throws: `inputOutput` if the directory cannot be written, the disk is full, or `path` is a directory.
-  public init(path: String, reserving size: Int = 0) throws(CheckpointError) {
+  package init(path: String, reserving size: Int = 0) throws(CheckpointError) {
     self.path = path
     // The destination itself is replaced, not what a link leads to.
     let (directory, name) = splitPath(path)
@@ -51,7 +51,7 @@ public final class OutputFile: Sendable {
   }
 
   /// Writes bytes at an offset.
-  public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(CheckpointError) {
+  package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(CheckpointError) {
     guard let start = bytes.baseAddress else { return }
     do {
       try unsafe SystemCalls.write(descriptor, at: offset, from: start, count: bytes.count)
@@ -61,7 +61,7 @@ public final class OutputFile: Sendable {
   }
 
   /// Writes bytes at an offset.
-  public func write(_ bytes: [UInt8], at offset: Int) throws(CheckpointError) {
+  package func write(_ bytes: [UInt8], at offset: Int) throws(CheckpointError) {
     var thrown: CheckpointError?
     unsafe bytes.withUnsafeBytes { buffer in
       do throws(CheckpointError) {
@@ -74,7 +74,7 @@ public final class OutputFile: Sendable {
   }
 
   /// Reserves the space up to a size, so that a full disk is found before the work; it also makes writing faster.
-  public func reserve(_ size: Int) throws(CheckpointError) {
+  package func reserve(_ size: Int) throws(CheckpointError) {
     do {
       try SystemCalls.reserve(descriptor, size)
     } catch {
@@ -83,12 +83,12 @@ public final class OutputFile: Sendable {
   }
 
   /// Asks the kernel to begin writing a range to disk.
-  public func startWriteback(at offset: Int, count: Int) {
+  package func startWriteback(at offset: Int, count: Int) {
     SystemCalls.startWriteback(descriptor, at: offset, count: count)
   }
 
   /// Sets the size of the file, which cuts off what was reserved too much.
-  public func setSize(_ size: Int) throws(CheckpointError) {
+  package func setSize(_ size: Int) throws(CheckpointError) {
     do {
       try SystemCalls.setSize(descriptor, size)
     } catch {
@@ -97,14 +97,14 @@ public final class OutputFile: Sendable {
   }
 
   /// Opens the temporary file for reading, so that it can be checked before it replaces anything.
-  public func reopen() throws(CheckpointError) -> SourceFile {
+  package func reopen() throws(CheckpointError) -> SourceFile {
     try SourceFile(path: temporaryPath, shownAs: path)
   }
 
   /// Flushes the file to disk and puts it in the place of the destination.
   ///
   /// The new file has the permissions of the one it replaces, or the usual ones of a new file.
-  public func commit() throws(CheckpointError) {
+  package func commit() throws(CheckpointError) {
     do {
       if let old = try SystemCalls.status(path: path) {
         try SystemCalls.setPermissions(descriptor, old.permissions)
@@ -128,7 +128,7 @@ public final class OutputFile: Sendable {
 }
 
 /// A path cut before its last component: the directory with its slash (empty if there is none), and the name.
-public func splitPath(_ path: String) -> (directory: String, name: String) {
+package func splitPath(_ path: String) -> (directory: String, name: String) {
   guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return ("", path) }
   let next = path.utf8.index(after: slash)
   return (String(path[..<next]), String(path[next...]))

@@ -1,11 +1,11 @@
 /// A file for the use of one process: it has no name any more as soon as it is made, and its space is freed when it is
 /// closed.
-public enum ScratchFile {
+package enum ScratchFile {
   /// Copies bytes into a scratch file in `TMPDIR`, and hands it to `body` while it still has a name, for a library that
   /// takes nothing but paths. The file can be read for as long as the ``SourceFile`` lives.
   ///
   /// - Throws: `inputOutput` if there is no room; what reading the source throws; what `body` throws.
-  public static func copy<Result>(
+  package static func copy<Result>(
     of source: any ByteSource, shownAs name: String,
     _ body: (SourceFile) throws(CheckpointError) -> Result
   ) throws(CheckpointError) -> Result {

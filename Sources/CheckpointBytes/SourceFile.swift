@@ -3,15 +3,15 @@
 /// Bytes are read with `pread`, never mapped: a mapped file that another process truncates kills the reader with
 /// `SIGBUS`, a `pread` comes back short and becomes an error. Symbolic links are followed (the Hugging Face cache is
 /// made of them), but what they lead to must be a regular file; a FIFO or a device is refused without waiting for it.
-public final class SourceFile: Sendable {
+package final class SourceFile: Sendable {
   /// The path as it was given, or what errors call the file.
-  public let path: String
+  package let path: String
   /// The path that leads to the file.
-  public let location: String
+  package let location: String
   /// The size in bytes when the file was opened.
-  public let size: Int
+  package let size: Int
   /// Tells files apart, whatever paths lead to them.
-  public let identity: FileIdentity
+  package let identity: FileIdentity
 
   let descriptor: CInt
   /// Where this file begins in the one that it is a part of.
@@ -22,7 +22,7 @@ public final class SourceFile: Sendable {
   /// Opens a file. A file that stands for another (a temporary one) can be shown under that one's path.
   ///
   /// - Throws: `inputOutput` if nothing is there, the system refuses, or it is no regular file.
-  public init(path location: String, shownAs shown: String? = nil) throws(CheckpointError) {
+  package init(path location: String, shownAs shown: String? = nil) throws(CheckpointError) {
     let path = shown ?? location
     let descriptor: CInt
     let status: FileStatus
@@ -58,7 +58,7 @@ public final class SourceFile: Sendable {
   /// A part of a file as a file of its own: an archive inside another. Its ``location`` leads to the whole file.
   ///
   /// - Throws: `truncated` if the file does not hold the range.
-  public init(
+  package init(
     part range: Range<Int>, of whole: SourceFile, shownAs path: String
   ) throws(CheckpointError) {
     guard range.lowerBound >= 0, range.upperBound <= whole.size else {
@@ -82,7 +82,7 @@ public final class SourceFile: Sendable {
   /// Fills a buffer with the bytes at `offset`.
   ///
   /// - Throws: `truncated` if the file ends before, `inputOutput` if the system refuses.
-  public func read(
+  package func read(
     at offset: Int, into destination: UnsafeMutableRawBufferPointer
   ) throws(CheckpointError) {
     guard var next = destination.baseAddress else { return }
@@ -117,7 +117,7 @@ public final class SourceFile: Sendable {
   ///
   /// The range is compared with the size of the file before anything is allocated.
   /// - Throws: `truncated` if the file is shorter, `inputOutput` if the system refuses.
-  public func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
+  package func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
     guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
       throw CheckpointError(
         .truncated, file: path, offset: offset,
@@ -130,13 +130,13 @@ public final class SourceFile: Sendable {
 }
 
 /// What makes two paths one file: device and inode.
-public struct FileIdentity: Sendable, Hashable {
+package struct FileIdentity: Sendable, Hashable {
   let device: UInt64
   let inode: UInt64
 }
 
 /// An array of `count` bytes that `fill` initialises whole.
-public func withNewBytes(
+package func withNewBytes(
   count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(CheckpointError) -> Void
 ) throws(CheckpointError) -> [UInt8] {
   var failure: CheckpointError?

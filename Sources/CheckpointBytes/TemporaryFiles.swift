@@ -1,9 +1,9 @@
 internal import Synchronization
 
 /// The temporary files that exist at the moment, so that a program that is told to stop can remove them.
-public final class TemporaryFiles: Sendable {
+package final class TemporaryFiles: Sendable {
   /// The process's temporary files.
-  public static let shared = TemporaryFiles()
+  package static let shared = TemporaryFiles()
 
   private let paths = Mutex<Set<String>>([])
 
@@ -16,7 +16,7 @@ public final class TemporaryFiles: Sendable {
   }
 
   /// Removes them all. For use on the way out: whoever is still writing will fail to commit.
-  public func removeAll() {
+  package func removeAll() {
     paths.withLock { paths in
       for path in paths { SystemCalls.remove(path) }
       paths.removeAll()

@@ -1,10 +1,10 @@
-public import CheckpointBytes
+package import CheckpointBytes
 
 /// The JSON form of inert values, without loss: what JSON has stands for itself, everything else is an object with one
 /// key that begins with `$` (`$tuple`, `$bytes`, `$object`…).
 extension InertValue {
   /// The value as JSON.
-  public var json: JSONValue {
+  package var json: JSONValue {
     func tagged(_ tag: ExactName, _ value: JSONValue) -> JSONValue {
       .object([JSONValue.Member(tag, value)])
     }
@@ -73,7 +73,7 @@ extension InertValue {
   /// Reads the JSON form.
   ///
   /// - Throws: `malformed` for an unknown tag or a tag with the wrong content.
-  public init(json: JSONValue) throws(ParseFailure) {
+  package init(json: JSONValue) throws(ParseFailure) {
     switch json {
     case .null: self = .none
     case .boolean(let value): self = .boolean(value)

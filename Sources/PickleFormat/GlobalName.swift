@@ -1,16 +1,16 @@
-public import CheckpointBytes
+package import CheckpointBytes
 
 /// A class or function as a pickle names it: a module and a name in it, compared by their bytes.
 ///
 /// Canonical equivalence, Swift's `==` for strings, would let a Kelvin sign pass for the letter K in an allow-list.
-public struct GlobalName: Sendable, Hashable {
+package struct GlobalName: Sendable, Hashable {
   /// The module: `torch._utils`.
-  public let module: ExactName
+  package let module: ExactName
   /// The name in the module: `_rebuild_tensor_v2`. It may hold dots (protocol 4).
-  public let name: ExactName
+  package let name: ExactName
 
   /// Makes a name of its parts.
-  public init(_ module: String, _ name: String) {
+  package init(_ module: String, _ name: String) {
     self.module = ExactName(module)
     self.name = ExactName(name)
   }
@@ -18,19 +18,19 @@ public struct GlobalName: Sendable, Hashable {
 
 extension GlobalName: CustomStringConvertible {
   /// Module and name, joined by a dot.
-  public var description: String { module.string + "." + name.string }
+  package var description: String { module.string + "." + name.string }
 }
 
 /// Which globals a pickle may name. It is asked whenever one is named, used or not.
-public struct GlobalPolicy: Sendable {
+package struct GlobalPolicy: Sendable {
   private let isAllowed: @Sendable (GlobalName) -> Bool
   /// True if the result of a call that was not made may stand where a pickle calls something (`getattr(…)(…)`).
-  public let allowsCallsOfObjects: Bool
+  package let allowsCallsOfObjects: Bool
   /// What the user can do where a global is refused.
-  public let remedy: Wording?
+  package let remedy: Wording?
 
   /// A policy that asks a function.
-  public init(
+  package init(
     allowsCallsOfObjects: Bool = false, remedy: Wording? = nil,
     allows: @escaping @Sendable (GlobalName) -> Bool
   ) {
@@ -40,11 +40,11 @@ public struct GlobalPolicy: Sendable {
   }
 
   /// Nothing is refused: whatever is named is kept as a name.
-  public static let everything = GlobalPolicy(allowsCallsOfObjects: true) { _ in true }
+  package static let everything = GlobalPolicy(allowsCallsOfObjects: true) { _ in true }
 
   /// No global at all: for pickles of plain values.
-  public static let nothing = GlobalPolicy { _ in false }
+  package static let nothing = GlobalPolicy { _ in false }
 
   /// True if a pickle may name this global.
-  public func allows(_ global: GlobalName) -> Bool { isAllowed(global) }
+  package func allows(_ global: GlobalName) -> Bool { isAllowed(global) }
 }

@@ -1,5 +1,5 @@
 /// The operations of a pickle, protocols 0 to 5, named as Python's `pickletools` names them (CPython 3.11).
-public enum Opcode: UInt8, Sendable, Hashable, CaseIterable {
+package enum Opcode: UInt8, Sendable, Hashable, CaseIterable {
   // Integers
   case int = 0x49
   case binInt = 0x4A
@@ -87,7 +87,7 @@ public enum Opcode: UInt8, Sendable, Hashable, CaseIterable {
 
 extension Opcode {
   /// What follows an opcode's byte.
-  public enum Layout: Sendable, Hashable {
+  package enum Layout: Sendable, Hashable {
     /// Nothing.
     case nothing
     /// An unsigned little-endian number of so many bytes.
@@ -107,7 +107,7 @@ extension Opcode {
   }
 
   /// What follows the opcode's byte in the stream.
-  public var layout: Layout {
+  package var layout: Layout {
     switch self {
     case .int, .long, .string, .unicode, .float, .get, .put, .persID: .line
     case .global, .inst: .twoLines
@@ -126,7 +126,7 @@ extension Opcode {
   }
 
   /// The name `pickletools` gives the operation.
-  public var name: String {
+  package var name: String {
     switch self {
     case .int: "INT"
     case .binInt: "BININT"

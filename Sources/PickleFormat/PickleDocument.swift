@@ -5,11 +5,11 @@ internal import CheckpointBytes
 /// A value takes 8 bytes: where it was made, and where its parts are. Numbers and texts are read from the pickle's bytes
 /// whenever they are asked for, containers and objects put together of two pools: a pickle in memory takes a few times
 /// its own size, whatever it consists of.
-public struct PickleDocument: Sendable {
+package struct PickleDocument: Sendable {
   /// The value that the pickle stands for.
-  public internal(set) var root = PickleReference(0)
+  package internal(set) var root = PickleReference(0)
   /// The highest protocol that the pickle announces; 0 if it announces none.
-  public internal(set) var protocolVersion = 0
+  package internal(set) var protocolVersion = 0
   /// The bytes among which the pickle lies, and the offset of the first.
   let bytes: [UInt8]
   let base: Int
@@ -27,24 +27,24 @@ public struct PickleDocument: Sendable {
   }
 
   /// The number of values.
-  public var count: Int { slots.count }
+  package var count: Int { slots.count }
 
   /// The number of values, and of the places in containers, calls and objects where they stand: how much the pickle spells
   /// out. Small numbers are one value wherever they stand.
-  public var size: Int { slots.count + lists.elementCount + tuples.count }
+  package var size: Int { slots.count + lists.elementCount + tuples.count }
 
   /// The places of all values, in the order in which they were made.
-  public var references: some Sequence<PickleReference> {
+  package var references: some Sequence<PickleReference> {
     (0..<slots.count).lazy.map(PickleReference.init)
   }
 
   /// The offset of the opcode that made a value; of the first one for `None`, `True`, `False`, `()` and small numbers.
-  public func offset(of reference: PickleReference) -> Int {
+  package func offset(of reference: PickleReference) -> Int {
     base + slots[reference.position].position
   }
 
   /// The value at a place, put together: of a large container that costs time, and memory.
-  public subscript(reference: PickleReference) -> PickleValue {
+  package subscript(reference: PickleReference) -> PickleValue {
     let slot = slots[reference.position]
     switch slot.kind {
     case .atom: return atom(at: slot.position)
@@ -60,7 +60,7 @@ public struct PickleDocument: Sendable {
   }
 
   /// The object at a place.
-  public subscript(reference: PickleValue.ObjectReference) -> PickleObject {
+  package subscript(reference: PickleValue.ObjectReference) -> PickleObject {
     let record = objects[Int(reference.index)]
     return PickleObject(
       origin: record.isCall ? .call : .instance, callable: record.callable,
@@ -70,31 +70,31 @@ public struct PickleDocument: Sendable {
   }
 
   /// The global at a place.
-  public subscript(reference: PickleValue.GlobalReference) -> GlobalName {
+  package subscript(reference: PickleValue.GlobalReference) -> GlobalName {
     globals[Int(reference.index)]
   }
 
   /// True if the value has no parts: a number, text, a constant, or a global.
-  public func isAtom(_ reference: PickleReference) -> Bool {
+  package func isAtom(_ reference: PickleReference) -> Bool {
     let kind = slots[reference.position].kind
     return kind == .atom || kind == .global
   }
 
   /// The global at a place, if there is one.
-  public func global(_ reference: PickleReference) -> GlobalName? {
+  package func global(_ reference: PickleReference) -> GlobalName? {
     let slot = slots[reference.position]
     return slot.kind == .global ? globals[Int(slot.content)] : nil
   }
 
   /// The object at a place, if there is one.
-  public func object(_ reference: PickleReference) -> PickleObject? {
+  package func object(_ reference: PickleReference) -> PickleObject? {
     let slot = slots[reference.position]
     guard slot.kind == .object else { return nil }
     return self[PickleValue.ObjectReference(index: slot.content)]
   }
 
   /// The persistent id at a place, if there is one.
-  public func persistentID(_ reference: PickleReference) -> PickleReference? {
+  package func persistentID(_ reference: PickleReference) -> PickleReference? {
     let slot = slots[reference.position]
     return slot.kind == .persistent ? PickleReference(Int(slot.content)) : nil
   }

@@ -36,15 +36,15 @@ extension PickleInstruction {
     let place = (end: frameEnd, name: opcode.name)
     switch opcode.layout {
     case .nothing: argument = .nothing
-    case .unsigned(let width): argument = .unsigned(try cursor.unsigned(width, place))
-    case .signed4: argument = .integer(Int64(try cursor.number(Int32.self, .little, place)))
+    case .unsigned(let width): argument = .unsigned(try cursor.bits(width, .little, place))
+    case .signed4: argument = .integer(Int64(try cursor.signed4(place)))
     case .float8:
-      argument = .float(Double(bitPattern: try cursor.number(UInt64.self, .big, place)))
+      argument = .float(Double(bitPattern: try cursor.bits(8, .big, place)))
     case .counted(let width):
-      let count = try cursor.unsigned(width, place)
+      let count = try cursor.bits(width, .little, place)
       argument = .bytes(try cursor.counted(count, place))
     case .signedCounted4:
-      let count = try cursor.number(Int32.self, .little, place)
+      let count = try cursor.signed4(place)
       guard count >= 0 else {
         throw ParseFailure(.malformed, at: offset, opcode.name, "the length is negative (\(count))")
       }
@@ -68,20 +68,15 @@ extension ByteCursor {
     try seek(to: end - base, place.name)
   }
 
-  fileprivate mutating func number<Number: FixedWidthInteger & Sendable>(
-    _ type: Number.Type, _ order: ByteOrder, _ place: Place
-  ) throws(ParseFailure) -> Number {
-    try leaveFrame(place, cutting: UInt64(Number.bitWidth / 8))
-    return try read(type, order, place.name)
+  fileprivate mutating func bits(
+    _ byteCount: Int, _ order: ByteOrder, _ place: Place
+  ) throws(ParseFailure) -> UInt64 {
+    try leaveFrame(place, cutting: UInt64(byteCount))
+    return try readBits(byteCount, order, place.name)
   }
 
-  fileprivate mutating func unsigned(_ width: Int, _ place: Place) throws(ParseFailure) -> UInt64 {
-    switch width {
-    case 1: UInt64(try number(UInt8.self, .little, place))
-    case 2: UInt64(try number(UInt16.self, .little, place))
-    case 4: UInt64(try number(UInt32.self, .little, place))
-    default: try number(UInt64.self, .little, place)
-    }
+  fileprivate mutating func signed4(_ place: Place) throws(ParseFailure) -> Int32 {
+    Int32(truncatingIfNeeded: try bits(4, .little, place))
   }
 
   fileprivate mutating func counted(

@@ -134,7 +134,7 @@ extension PickleMachine {
 
 extension PickleDocument {
   /// What kind of value is at a place, in words.
-  public func kind(of reference: PickleReference) -> String {
+  package func kind(of reference: PickleReference) -> String {
     switch self[reference] {
     case .none: "None"
     case .boolean: "a Boolean"

@@ -1,4 +1,4 @@
-public import CheckpointBytes
+package import CheckpointBytes
 
 /// The pickle machine, inert: it builds values and never calls, imports or looks up anything.
 ///
@@ -172,7 +172,7 @@ extension PickleDocument {
   ///
   /// - Throws: `truncated`, `malformed`, `limitExceeded`, `unsupported` (a later protocol), or `forbidden` (a global that
   ///   the policy refuses, an extension code, an out-of-band buffer), each with the offset of the operation.
-  public init(
+  package init(
     parsing cursor: inout ByteCursor, policy: GlobalPolicy, limits: ReadLimits = ReadLimits()
   ) throws(ParseFailure) {
     var machine = PickleMachine(

@@ -1,12 +1,12 @@
-public import CheckpointBytes
+package import CheckpointBytes
 
 /// What a pickle names and what it would have done with it, without doing any of it.
 ///
 /// The walk is tolerant where the reader is strict: it goes on through operations that would fail, because Python runs
 /// everything that comes before a fault. It stops where the bytes are no operation any more, and says so.
-public struct PickleScan: Sendable {
+package struct PickleScan: Sendable {
   /// How a global is used.
-  public enum Use: String, Sendable, Hashable, CaseIterable {
+  package enum Use: String, Sendable, Hashable, CaseIterable {
     /// It is imported and nothing more; importing runs the module.
     case named
     /// It is called (`REDUCE`).
@@ -18,28 +18,28 @@ public struct PickleScan: Sendable {
   }
 
   /// One global at one place of the pickle.
-  public struct Finding: Sendable, Hashable {
+  package struct Finding: Sendable, Hashable {
     /// The global; nil where the pickle names it by an extension code or by values that are not known.
-    public let global: GlobalName?
+    package let global: GlobalName?
     /// The operation that names or uses it.
-    public let opcode: Opcode
+    package let opcode: Opcode
     /// The offset of that operation.
-    public let offset: Int
+    package let offset: Int
     /// How it is used.
-    public let use: Use
+    package let use: Use
     /// The global with what it would have been given: `os.system('echo hi')`. Long values are shortened.
-    public let rendering: String
+    package let rendering: String
   }
 
   /// The globals in the order of the operations: each once where it is named, and once more for each use.
-  public private(set) var findings: [Finding] = []
+  package private(set) var findings: [Finding] = []
   /// Why the walk ended before `STOP`, if it did.
-  public private(set) var failure: ParseFailure?
+  package private(set) var failure: ParseFailure?
   /// What Python would refuse or read in two ways, though the walk went on: at most one of the stack, the memo and the
   /// values, and one of the frames.
-  public private(set) var faults: [ParseFailure] = []
+  package private(set) var faults: [ParseFailure] = []
   /// The offset of the first byte after the walk.
-  public private(set) var end: Int
+  package private(set) var end: Int
 
   /// How many of the ways out of a frame are followed.
   fileprivate static let detourLimit = 16
@@ -52,7 +52,7 @@ public struct PickleScan: Sendable {
   ///
   /// Where an operation passes the end of its frame, what CPython's C version would run instead is walked too, and what
   /// it names is among the findings.
-  public init(walking cursor: inout ByteCursor) {
+  package init(walking cursor: inout ByteCursor) {
     var main = PickleRoute(cursor)
     var detours = main.follow()
     cursor = main.cursor
@@ -154,7 +154,7 @@ private struct PickleRoute {
 
 extension PickleScan {
   /// What bytes turn out to be that are guessed to be a pickle.
-  public enum Guess: Sendable, Hashable {
+  package enum Guess: Sendable, Hashable {
     /// Python would end at an operation, and call nothing before.
     case broken
     /// The bytes end before the first operation that would tell.
@@ -171,7 +171,7 @@ extension PickleScan {
   /// - Parameters:
   ///   - operations: The most operations; what was needed is taken off. A long line counts for several.
   ///   - window: The most bytes.
-  public static func guess(
+  package static func guess(
     _ cursor: ByteCursor, operations: inout Int, window: Int = .max
   ) -> Guess {
     var whole = cursor

@@ -1,5 +1,5 @@
 /// A place in a pickle's values.
-public struct PickleReference: Sendable, Hashable {
+package struct PickleReference: Sendable, Hashable {
   let index: Int32
 
   init(_ index: Int) {
@@ -8,32 +8,32 @@ public struct PickleReference: Sendable, Hashable {
 
   /// The place counted from 0, in the order in which values were made: whatever a tuple or a call was given comes
   /// before it.
-  public var position: Int { Int(index) }
+  package var position: Int { Int(index) }
 }
 
 /// A value of a pickle. Containers refer to their children, so that shared children are shared and cycles are possible.
-public enum PickleValue: Sendable {
+package enum PickleValue: Sendable {
   /// A key and its value.
-  public struct Entry: Sendable {
+  package struct Entry: Sendable {
     /// The key.
-    public let key: PickleReference
+    package let key: PickleReference
     /// The value.
-    public let value: PickleReference
+    package let value: PickleReference
 
     /// Makes an entry of values of one pickle.
-    public init(key: PickleReference, value: PickleReference) {
+    package init(key: PickleReference, value: PickleReference) {
       self.key = key
       self.value = value
     }
   }
 
   /// A place among the objects of a pickle.
-  public struct ObjectReference: Sendable, Hashable {
+  package struct ObjectReference: Sendable, Hashable {
     let index: Int32
   }
 
   /// A place among the globals of a pickle.
-  public struct GlobalReference: Sendable, Hashable {
+  package struct GlobalReference: Sendable, Hashable {
     let index: Int32
   }
 
@@ -59,9 +59,9 @@ public enum PickleValue: Sendable {
 }
 
 /// A call that was not made, or an instance that was not created: the class or function and what it was given.
-public struct PickleObject: Sendable {
+package struct PickleObject: Sendable {
   /// How the pickle asked for it.
-  public enum Origin: Sendable, Hashable {
+  package enum Origin: Sendable, Hashable {
     /// `REDUCE`: a call.
     case call
     /// `NEWOBJ`, `NEWOBJ_EX`, `INST` or `OBJ`: an instance of a class.
@@ -69,17 +69,17 @@ public struct PickleObject: Sendable {
   }
 
   /// How the pickle asked for it.
-  public let origin: Origin
+  package let origin: Origin
   /// The class or function: a global, a persistent id, or (where the policy lets it) an object.
-  public let callable: PickleReference
+  package let callable: PickleReference
   /// The positional arguments.
-  public let arguments: [PickleReference]
+  package let arguments: [PickleReference]
   /// The keyword arguments (`NEWOBJ_EX`).
-  public let keywords: [PickleValue.Entry]
+  package let keywords: [PickleValue.Entry]
   /// The items set on it.
-  public let items: [PickleValue.Entry]
+  package let items: [PickleValue.Entry]
   /// The elements appended to it, or added as to a set.
-  public let elements: [PickleReference]
+  package let elements: [PickleReference]
   /// The state given to it by `BUILD`.
-  public let state: PickleReference?
+  package let state: PickleReference?
 }

@@ -1,4 +1,4 @@
-public import CheckpointBytes
+package import CheckpointBytes
 
 /// Writes a pickle opcode by opcode, in protocol 2: the newest that `torch.load(weights_only=True)` reads (torch 2.13,
 /// `torch/_weights_only_unpickler.py`).
@@ -6,18 +6,18 @@ public import CheckpointBytes
 /// The writer keeps no stack and checks no grammar: whoever calls it writes values in the order in which the pickle
 /// machine needs them. The same calls give the same bytes. Opcodes are those of Python's `pickletools`; only such are
 /// used as torch's restricted reader knows.
-public struct PickleWriter: Sendable {
+package struct PickleWriter: Sendable {
   /// The pickle so far.
-  public private(set) var bytes: [UInt8] = [0x80, 2]
+  package private(set) var bytes: [UInt8] = [0x80, 2]
 
   private var memo: [ExactName: UInt32] = [:]
 
   /// A pickle with nothing but its protocol.
-  public init() {}
+  package init() {}
 
   /// The most pairs or elements between a `MARK` and its `SETITEMS` or `APPENDS`, as Python's pickler has it: the
   /// reader holds one batch on its stack.
-  public static let batchCount = 1_000
+  package static let batchCount = 1_000
 
   private mutating func write(_ opcode: Opcode) {
     bytes.append(opcode.rawValue)
@@ -34,13 +34,13 @@ public struct PickleWriter: Sendable {
 
 extension PickleWriter {
   /// `NONE`
-  public mutating func writeNone() { write(.none) }
+  package mutating func writeNone() { write(.none) }
 
   /// `NEWTRUE` or `NEWFALSE`
-  public mutating func write(boolean: Bool) { write(boolean ? .newTrue : .newFalse) }
+  package mutating func write(boolean: Bool) { write(boolean ? .newTrue : .newFalse) }
 
   /// The shortest of `BININT1`, `BININT2`, `BININT` and `LONG1`.
-  public mutating func write(integer: Int64) {
+  package mutating func write(integer: Int64) {
     if let byte = UInt8(exactly: integer) {
       write(.binInt1)
       bytes.append(byte)
@@ -62,7 +62,7 @@ extension PickleWriter {
   /// `LONG1`: an integer as little-endian two's complement.
   ///
   /// - Throws: `limitExceeded` if it takes more than 255 bytes; torch's restricted reader has no longer form.
-  public mutating func write(bigInteger: [UInt8]) throws(ParseFailure) {
+  package mutating func write(bigInteger: [UInt8]) throws(ParseFailure) {
     let digits = PickleWriter.shortest(bigInteger)
     guard let count = UInt8(exactly: digits.count) else {
       throw ParseFailure(
@@ -89,7 +89,7 @@ extension PickleWriter {
   }
 
   /// `BINFLOAT`: the bits as they are, NaN's payload included.
-  public mutating func write(float: Double) {
+  package mutating func write(float: Double) {
     write(.binFloat)
     writeLittleEndian(float.bitPattern.byteSwapped)
   }
@@ -97,7 +97,7 @@ extension PickleWriter {
   /// `BINUNICODE`
   ///
   /// - Throws: `limitExceeded` if the text takes 4 GiB or more.
-  public mutating func write(text: String) throws(ParseFailure) {
+  package mutating func write(text: String) throws(ParseFailure) {
     guard let count = UInt32(exactly: text.utf8.count) else {
       throw ParseFailure(
         .limitExceeded, at: bytes.count, "BINUNICODE", "a text of 4 GiB or more cannot be written")
@@ -110,7 +110,7 @@ extension PickleWriter {
   /// Text that occurs often: written once, then fetched from the memo.
   ///
   /// - Throws: `limitExceeded` if the text takes 4 GiB or more.
-  public mutating func write(sharedText text: String) throws(ParseFailure) {
+  package mutating func write(sharedText text: String) throws(ParseFailure) {
     // The line break keeps texts apart from globals, whose module name is never empty.
     if fetch(ExactName("\n" + text)) { return }
     try write(text: text)
@@ -120,7 +120,7 @@ extension PickleWriter {
   /// `GLOBAL`: a class or function by module and name; fetched from the memo when it was written before.
   ///
   /// - Throws: `malformed` if a name contains a line break, which ends it in the pickle.
-  public mutating func write(global name: String, in module: String) throws(ParseFailure) {
+  package mutating func write(global name: String, in module: String) throws(ParseFailure) {
     guard !module.isEmpty, !(module + name).utf8.contains(0x0A) else {
       throw ParseFailure(
         .malformed, at: bytes.count, "GLOBAL", "\(quoted(module)) \(quoted(name)) cannot be written"
@@ -162,35 +162,35 @@ extension PickleWriter {
 
 extension PickleWriter {
   /// `MARK`
-  public mutating func writeMark() { write(.mark) }
+  package mutating func writeMark() { write(.mark) }
   /// `EMPTY_DICT`
-  public mutating func writeEmptyDictionary() { write(.emptyDict) }
+  package mutating func writeEmptyDictionary() { write(.emptyDict) }
   /// `EMPTY_LIST`
-  public mutating func writeEmptyList() { write(.emptyList) }
+  package mutating func writeEmptyList() { write(.emptyList) }
   /// `SETITEM`: a key and a value go into the dictionary below them.
-  public mutating func writeSetItem() { write(.setItem) }
+  package mutating func writeSetItem() { write(.setItem) }
   /// `APPEND`: a value goes into the list below it.
-  public mutating func writeAppend() { write(.append) }
+  package mutating func writeAppend() { write(.append) }
   /// `SETITEMS`: the pairs since the mark go into the dictionary below it.
-  public mutating func writeSetItems() { write(.setItems) }
+  package mutating func writeSetItems() { write(.setItems) }
   /// `APPENDS`: the values since the mark go into the list below it.
-  public mutating func writeAppends() { write(.appends) }
+  package mutating func writeAppends() { write(.appends) }
   /// `REDUCE`: a callable and a tuple of arguments become the result.
-  public mutating func writeReduce() { write(.reduce) }
+  package mutating func writeReduce() { write(.reduce) }
   /// `BUILD`: a state is given to the object below it.
-  public mutating func writeBuild() { write(.build) }
+  package mutating func writeBuild() { write(.build) }
   /// `BINPERSID`: the tuple on the stack becomes what it stands for.
-  public mutating func writePersistentIdentifier() { write(.binPersID) }
+  package mutating func writePersistentIdentifier() { write(.binPersID) }
   /// `STOP`: the end of the pickle.
-  public mutating func writeStop() { write(.stop) }
+  package mutating func writeStop() { write(.stop) }
 
   /// Begins a tuple of `count` values, which follow: `MARK`, where the tuple has no opcode for its length.
-  public mutating func beginTuple(count: Int) {
+  package mutating func beginTuple(count: Int) {
     if count > 3 { write(.mark) }
   }
 
   /// Ends a tuple: `EMPTY_TUPLE`, `TUPLE1` to `TUPLE3`, or `TUPLE`.
-  public mutating func endTuple(count: Int) {
+  package mutating func endTuple(count: Int) {
     switch count {
     case 0: write(.emptyTuple)
     case 1: write(.tuple1)
@@ -201,7 +201,7 @@ extension PickleWriter {
   }
 
   /// A tuple of integers.
-  public mutating func writeTuple(integers: [Int]) {
+  package mutating func writeTuple(integers: [Int]) {
     beginTuple(count: integers.count)
     for integer in integers { write(integer: Int64(integer)) }
     endTuple(count: integers.count)

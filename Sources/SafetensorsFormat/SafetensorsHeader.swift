@@ -1,5 +1,5 @@
-public import CheckpointBytes
-public import TensorValues
+package import CheckpointBytes
+package import TensorValues
 
 /// The header of a safetensors file, validated.
 ///
@@ -10,30 +10,31 @@ public import TensorValues
 ///
 /// What is accepted is what the reference accepts (`safetensors/src/tensor.rs`, 0.8.0), less what would be ambiguous or
 /// lost: a tensor name or metadata key that occurs twice, an entry with unknown fields, an entry written as an array.
-public struct SafetensorsHeader: Sendable {
+package struct SafetensorsHeader: Sendable {
   /// What the header says of one tensor.
-  public struct Tensor: Sendable, Hashable {
+  package struct Tensor: Sendable, Hashable {
     /// The tensor's name.
-    public let name: ExactName
+    package let name: ExactName
     /// The type of its elements.
-    public let dtype: DType
+    package let dtype: DType
     /// Its extents.
-    public let shape: Shape
+    package let shape: Shape
     /// Where its bytes lie, counted from the start of the data.
-    public let range: Range<Int>
+    package let range: Range<Int>
   }
 
   /// The tensors in the order of their bytes; tensors without bytes in the order of the header.
-  public let tensors: [Tensor]
+  package let tensors: [Tensor]
   /// The entries of `__metadata__` in the order of the header; nil if there is none.
-  public let metadata: [(key: ExactName, value: String)]?
+  package let metadata: [(key: ExactName, value: String)]?
   /// Where the data begins in the file.
-  public let dataOffset: Int
+  package let dataOffset: Int
 
   /// Reads and validates the header of a file. No tensor data is read.
   ///
   /// - Throws: `truncated`, `malformed`, `limitExceeded`, or `unsupported` for a dtype that is not in the format.
-  public init(reading file: SourceFile, limits: ReadLimits = ReadLimits()) throws(CheckpointError) {
+  package init(reading file: SourceFile, limits: ReadLimits = ReadLimits()) throws(CheckpointError)
+  {
     let length = try SafetensorsHeader.headerLength(of: file, limits: limits)
     let text = try file.bytes(at: 8, count: length)
     let dataOffset = 8 + length
@@ -89,7 +90,7 @@ public struct SafetensorsHeader: Sendable {
 
 extension SafetensorsHeader {
   /// True if the first bytes of a file can be those of a safetensors file: a plausible length, then an object.
-  public static func recognises(prefix: [UInt8], fileSize: Int) -> Bool {
+  package static func recognises(prefix: [UInt8], fileSize: Int) -> Bool {
     guard prefix.count > 8 else { return false }
     var length: UInt64 = 0
     for byte in prefix[0..<8].reversed() { length = length << 8 | UInt64(byte) }

@@ -1,23 +1,23 @@
-public import CheckpointBytes
-public import TensorValues
+package import CheckpointBytes
+package import TensorValues
 
 /// A safetensors file laid out before it is written: the header's bytes and the place of every tensor.
 ///
 /// The order is the reference's (`safetensors/src/tensor.rs`, 0.8.0: dtype rank descending, then name), so that the
 /// same tensors give the same bytes as the reference library writes. With two metadata keys and more the reference has
 /// no order of its own (a hash map); here they are sorted.
-public struct SafetensorsLayout: Sendable {
+package struct SafetensorsLayout: Sendable {
   /// A tensor to be written.
-  public struct Tensor: Sendable {
+  package struct Tensor: Sendable {
     /// The tensor's name.
-    public let name: ExactName
+    package let name: ExactName
     /// The type of its elements: one of safetensors' own.
-    public let dtype: DType
+    package let dtype: DType
     /// Its extents.
-    public let shape: Shape
+    package let shape: Shape
 
     /// Makes a tensor of its parts.
-    public init(name: ExactName, dtype: DType, shape: Shape) {
+    package init(name: ExactName, dtype: DType, shape: Shape) {
       self.name = name
       self.dtype = dtype
       self.shape = shape
@@ -25,11 +25,11 @@ public struct SafetensorsLayout: Sendable {
   }
 
   /// The length field and the padded header: the bytes from 0 to where the data begins.
-  public let headerBytes: [UInt8]
+  package let headerBytes: [UInt8]
   /// Where each tensor's bytes begin in the file, in the order the tensors were given.
-  public let offsets: [Int]
+  package let offsets: [Int]
   /// The size of the whole file.
-  public let byteCount: Int
+  package let byteCount: Int
 
   /// The most bytes of data: what Int can count, less room for the largest header.
   private static let largestData = Int.max - (1 << 32)
@@ -38,7 +38,7 @@ public struct SafetensorsLayout: Sendable {
   ///
   /// - Throws: `unsupported` for a dtype that safetensors lacks, `inconsistent` for a name that occurs twice or is
   ///   `__metadata__`, `limitExceeded` if the header would be too long for any reader, or the file for any file system.
-  public init(
+  package init(
     tensors: [Tensor], metadata: [(key: ExactName, value: String)]?
   ) throws(ParseFailure) {
     var places = [Int](repeating: 0, count: tensors.count)
@@ -106,7 +106,7 @@ private func littleEndianBytes(_ value: UInt64) -> [UInt8] {
 
 extension DType {
   /// True if the format has this type.
-  public var isSafetensorsType: Bool { self != .c32 && self != .c128 }
+  package var isSafetensorsType: Bool { self != .c32 && self != .c128 }
 
   /// The reference's order of types; files list the highest first.
   fileprivate var safetensorsRank: Int {

@@ -1,7 +1,7 @@
-public import PickleFormat
+package import PickleFormat
 
 /// What is to be thought of a global that a pickle names, and of what the pickle would have done with it.
-public enum GlobalVerdict: String, Sendable, Hashable, CaseIterable {
+package enum GlobalVerdict: String, Sendable, Hashable, CaseIterable {
   /// Known as data: the reader decodes it by structure.
   case allowed
   /// Not known: the reader refuses it.
@@ -10,7 +10,7 @@ public enum GlobalVerdict: String, Sendable, Hashable, CaseIterable {
   case dangerous
 
   /// The verdict on a global and its use; one that has no name is unknown.
-  public init(on finding: PickleScan.Finding) {
+  package init(on finding: PickleScan.Finding) {
     guard let global = finding.global else {
       self = .unknown
       return
@@ -29,7 +29,7 @@ public enum GlobalVerdict: String, Sendable, Hashable, CaseIterable {
   }
 
   /// The verdict on a global that a configuration names, to be imported and called; nothing is known as data there.
-  public init(onImportOf global: GlobalName) {
+  package init(onImportOf global: GlobalName) {
     self = DangerousGlobals.contains(global) ? .dangerous : .unknown
   }
 }

@@ -1,34 +1,34 @@
-public import CheckpointBytes
+package import CheckpointBytes
 
 /// What the headers of a tar archive say, one after another, as far as they can be read: members of all types, and those
 /// whose names occur twice.
 ///
 /// Extended headers (pax `x` and `g`, GNU `L`) are read for names and sizes. A size in one stands where the member's own
 /// header has no room for it: where it says another size, two readers see two archives (CVE-2025-62518), and the list ends.
-public struct TarListing: Sendable {
+package struct TarListing: Sendable {
   /// A member.
-  public struct Entry: Sendable {
+  package struct Entry: Sendable {
     /// The name, without a leading `./`.
-    public let name: String
+    package let name: String
     /// The type: `0` for a file, `5` for a directory…
-    public let type: UInt8
+    package let type: UInt8
     /// Where its bytes lie in the file.
-    public let range: Range<Int>
+    package let range: Range<Int>
     /// Where its header begins.
-    public let offset: Int
+    package let offset: Int
 
     /// True for a plain file.
-    public var isRegular: Bool {
+    package var isRegular: Bool {
       [UInt8(ascii: "0"), 0, UInt8(ascii: "7")].contains(type)
     }
   }
 
   /// The members in the order of the file.
-  public private(set) var entries: [Entry] = []
+  package private(set) var entries: [Entry] = []
   /// Why the list ends early, if it does.
-  public private(set) var failure: CheckpointError?
+  package private(set) var failure: CheckpointError?
   /// The first byte behind the last member and the blocks of zeros that end the archive.
-  public private(set) var end = 0
+  package private(set) var end = 0
 
   private let file: SourceFile
 
@@ -36,7 +36,7 @@ public struct TarListing: Sendable {
   private static let extensionLimit = 4 << 20
 
   /// Reads the headers of a file. What goes wrong becomes its ``failure``.
-  public init(_ file: SourceFile, limits: ReadLimits = ReadLimits()) {
+  package init(_ file: SourceFile, limits: ReadLimits = ReadLimits()) {
     self.file = file
     do throws(CheckpointError) {
       try read(limits)

@@ -1,4 +1,4 @@
-public import CheckpointBytes
+package import CheckpointBytes
 internal import ZipFormat
 
 extension TorchArchivePlan {
@@ -7,7 +7,7 @@ extension TorchArchivePlan {
   /// - Parameter storageCRC32s: The checksum of each storage's bytes, by the index the caller gave it; 0 means that it
   ///   was not computed, as torch itself writes with `set_crc32_options(False)`.
   /// - Throws: `inconsistent` if there is not one checksum for each storage.
-  public func pieces(storageCRC32s: [UInt32]) throws(CheckpointError) -> [Piece] {
+  package func pieces(storageCRC32s: [UInt32]) throws(CheckpointError) -> [Piece] {
     guard storageCRC32s.count == storageByteCounts.count else {
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(field: "CRC-32"),

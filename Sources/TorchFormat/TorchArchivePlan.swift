@@ -1,5 +1,5 @@
-public import CheckpointBytes
-public import TensorValues
+package import CheckpointBytes
+package import TensorValues
 internal import ZipFormat
 
 /// A PyTorch checkpoint laid out before a byte of it is written: the pickle, the archive's records, and the place of
@@ -25,20 +25,20 @@ internal import ZipFormat
 ///
 /// A dtype that torch lacks (`F6_E2M3`, `F6_E3M2`, `F4` with an odd last extent) is written as a vector of `uint8`; the
 /// truth is kept in the root's attribute `__dtypes__`, `{name: [dtype, extent, …]}`, and ``rawTensors`` lists the names.
-public struct TorchArchivePlan: Sendable {
+package struct TorchArchivePlan: Sendable {
   /// A tensor to be written.
-  public struct Tensor: Sendable {
+  package struct Tensor: Sendable {
     /// The name, which ``InertValue/weight(_:)`` leaves of the structure refer to.
-    public let name: ExactName
+    package let name: ExactName
     /// The element type.
-    public let dtype: DType
+    package let dtype: DType
     /// The extents.
-    public let shape: Shape
+    package let shape: Shape
     /// The index of the storage that holds the elements, packed, from its first byte on.
-    public let storage: Int
+    package let storage: Int
 
     /// Describes a tensor.
-    public init(name: ExactName, dtype: DType, shape: Shape, storage: Int) {
+    package init(name: ExactName, dtype: DType, shape: Shape, storage: Int) {
       self.name = name
       self.dtype = dtype
       self.shape = shape
@@ -47,35 +47,35 @@ public struct TorchArchivePlan: Sendable {
   }
 
   /// A value of the structure that cannot be written so that torch's restricted reader takes it.
-  public struct Omission: Sendable, Hashable {
+  package struct Omission: Sendable, Hashable {
     /// Where it stood: the keys and indices that lead there, joined by dots.
-    public let path: String
+    package let path: String
     /// Why it was left out. In a list or tuple `None` stands in its place.
-    public let reason: String
+    package let reason: String
   }
 
   /// Bytes and their place in the file.
-  public struct Piece: Sendable {
+  package struct Piece: Sendable {
     /// The place of the first byte.
-    public let offset: Int
+    package let offset: Int
     /// The bytes.
-    public let bytes: [UInt8]
+    package let bytes: [UInt8]
   }
 
   /// The attribute of the root that keeps the dtypes torch lacks.
-  public static let dtypesAttribute = "__dtypes__"
+  package static let dtypesAttribute = "__dtypes__"
 
   /// The contents of `data.pkl`.
-  public let pickle: [UInt8]
+  package let pickle: [UInt8]
   /// What had to be left out, in the order of the structure. Weights inside such a value are not lost: they stand at
   /// the top level.
-  public let omissions: [Omission]
+  package let omissions: [Omission]
   /// The tensors that are written as vectors of bytes, because torch lacks their dtype.
-  public let rawTensors: [ExactName]
+  package let rawTensors: [ExactName]
   /// Where each storage goes in the file, by the index the caller gave it.
-  public let storageOffsets: [Int]
+  package let storageOffsets: [Int]
   /// The size of the file.
-  public let byteCount: Int
+  package let byteCount: Int
 
   let storageByteCounts: [Int]
   /// The caller's index of the storage that record `data/k` holds.
@@ -95,7 +95,7 @@ public struct TorchArchivePlan: Sendable {
   /// - Throws: `inconsistent` if tensors and storages do not fit together, two names are one, or the root is no
   ///   dictionary and would have to take weights or attributes; `notFound` if the tree mentions a weight that is not
   ///   there; `limitExceeded` if the tree is deeper than the limit.
-  public init(
+  package init(
     tensors: [Tensor], storageByteCounts: [Int], tree: InertValue? = nil,
     attributes: [(String, InertValue)] = [], limits: ReadLimits = ReadLimits()
   ) throws(CheckpointError) {

@@ -1,23 +1,23 @@
-public import CheckpointBytes
+package import CheckpointBytes
 internal import PickleFormat
 
 /// A checkpoint of PyTorch, opened: its tensors by name, and everything else as inert values.
 ///
 /// Nothing of the file is run. Every global that its pickles name must be on an exact list of things known as
 /// data, otherwise the file is refused with the name and its place. The bytes of the tensors are not read.
-public struct TorchCheckpoint: Sendable {
+package struct TorchCheckpoint: Sendable {
   /// How it is stored.
-  public let container: TorchContainer
+  package let container: TorchContainer
   /// The object that was saved: tensors as `.weight` with their names, special tensors as objects.
-  public let tree: InertValue
+  package let tree: InertValue
   /// The tensors, in the order in which the object reaches them.
-  public let tensors: [TorchTensor]
+  package let tensors: [TorchTensor]
   /// What is like a tensor and is no plain view of numbers.
-  public let specialTensors: [TorchSpecialTensor]
+  package let specialTensors: [TorchSpecialTensor]
   /// What tensors were given as attributes of their own.
-  public let tensorAttributes: [TorchTensorAttributes]
+  package let tensorAttributes: [TorchTensorAttributes]
   /// The members of the container that were read as pickles; empty names for the pickles of a legacy stream.
-  public let pickles: [String]
+  package let pickles: [String]
 
   /// Opens a checkpoint.
   ///
@@ -26,7 +26,7 @@ public struct TorchCheckpoint: Sendable {
   ///
   /// - Throws: `forbidden` for a global that is not known; `malformed`, `truncated`, `inconsistent`, `limitExceeded` or
   ///   `unsupported` with member and offset; `notFound` if the file is no checkpoint because it holds no tensor.
-  public init(
+  package init(
     reading file: SourceFile, limits: ReadLimits = ReadLimits(), inert: Bool = false
   ) throws(CheckpointError) {
     let prefix = try file.bytes(at: 0, count: min(file.size, TorchContainer.prefixLength))

@@ -1,5 +1,5 @@
 /// The ways in which PyTorch has stored checkpoints.
-public enum TorchContainer: String, Sendable, Hashable, CaseIterable {
+package enum TorchContainer: String, Sendable, Hashable, CaseIterable {
   /// A ZIP archive with `data.pkl` and one record a storage: `torch.save` since 1.6.
   case zip
   /// Five pickles and the storages behind one another: `torch.save` from 0.1.10 on, and on request until today.
@@ -12,12 +12,12 @@ public enum TorchContainer: String, Sendable, Hashable, CaseIterable {
 
 extension TorchContainer {
   /// How many bytes of the beginning of a file are enough to tell.
-  public static let prefixLength = 512
+  package static let prefixLength = 512
 
   /// The container that a file's first bytes (``prefixLength`` of them, or the whole file) announce; nil if none.
   ///
   /// A ZIP archive need not be PyTorch's: that is known when it is opened.
-  public static func announced(by prefix: [UInt8]) -> TorchContainer? {
+  package static func announced(by prefix: [UInt8]) -> TorchContainer? {
     if prefix.starts(with: [0x50, 0x4B, 0x03, 0x04]) { return .zip }
     if TarHeader.isPlausible(prefix) { return .tar }
     return LegacyStream.begins(prefix) ? .legacyStream : nil

@@ -1,25 +1,25 @@
-public import CheckpointBytes
+package import CheckpointBytes
 
 /// Where numbers lie among the pickles of PyTorch's older containers, which put one behind the other: between these
 /// ranges is nothing but elements, sizes and counts.
-public struct TorchNumbers: Sendable {
+package struct TorchNumbers: Sendable {
   /// The file of a legacy stream, or a member of a tar archive.
-  public struct Part: Sendable {
+  package struct Part: Sendable {
     /// Where it lies in the file.
-    public let range: Range<Int>
+    package let range: Range<Int>
     /// Where its pickles lie in the file.
-    public let pickles: [Range<Int>]
+    package let pickles: [Range<Int>]
     /// Where the last of pickles and numbers ends. What follows is neither.
-    public let end: Int
+    package let end: Int
   }
 
   /// The parts that mix pickles and numbers.
-  public let parts: [Part]
+  package let parts: [Part]
 
   /// Follows the numbers of a legacy stream.
   ///
   /// - Throws: What reading such a file throws; then nothing is known of it.
-  public init(
+  package init(
     ofLegacyStream file: SourceFile, limits: ReadLimits = ReadLimits()
   ) throws(CheckpointError) {
     let (_, stream) = try LegacyStream(file, limits: limits, isInert: true).parts(LegacyStorages())
@@ -29,7 +29,7 @@ public struct TorchNumbers: Sendable {
   /// Follows the numbers of a tar archive: of its members `storages` and `tensors`.
   ///
   /// - Throws: What reading such a file throws; then nothing is known of it.
-  public init(ofTar file: SourceFile, limits: ReadLimits = ReadLimits()) throws(CheckpointError) {
+  package init(ofTar file: SourceFile, limits: ReadLimits = ReadLimits()) throws(CheckpointError) {
     parts = try TarContent(file, limits: limits, isInert: true)
       .parts(TarObjects(limits: limits))
       .map { Part(range: $0.range, pickles: $0.pickles, end: $0.position) }

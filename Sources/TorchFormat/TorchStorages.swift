@@ -1,6 +1,6 @@
-public import CheckpointBytes
+package import CheckpointBytes
 internal import PickleFormat
-public import ZipFormat
+package import ZipFormat
 
 /// Which members of a ZIP archive are numbers, because the archive itself says so. PyTorch copies them into memory and does
 /// nothing else with them, whatever their bytes look like.
@@ -10,14 +10,14 @@ public import ZipFormat
 /// <root>/…/<name>.pkl                     <root>/.data/<key>.storage        torch.package
 /// <folder>/…_config.json                  <folder>/weight_<n>, tensor_<n>   torch.export, those without "use_pickle"
 /// ```
-public struct TorchStorages: Sendable {
+package struct TorchStorages: Sendable {
   /// The members' names.
-  public private(set) var names: Set<ExactName> = []
+  package private(set) var names: Set<ExactName> = []
   /// The pickles that could not be read as far as was needed.
-  public private(set) var problems: [CheckpointError] = []
+  package private(set) var problems: [CheckpointError] = []
 
   /// Reads the pickles of an archive whose names end in `.pkl`, and what torch.export says of its weights.
-  public init(_ archive: ZipArchive, limits: ReadLimits = ReadLimits()) {
+  package init(_ archive: ZipArchive, limits: ReadLimits = ReadLimits()) {
     for member in archive.members {
       do throws(CheckpointError) {
         if TorchStorages.ends(member, ".pkl") { try addPickle(member, of: archive, limits) }

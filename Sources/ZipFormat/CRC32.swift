@@ -3,15 +3,15 @@ internal import CZlib
 
 /// The checksum of ZIP members (APPNOTE 4.4.7): CRC-32 with the polynomial 0xEDB88320, computed by carry-less
 /// multiplication where the processor has it, which is several times as fast as zlib, and by zlib elsewhere.
-public struct CRC32: Sendable {
+package struct CRC32: Sendable {
   /// The checksum of the bytes so far; 0 for none.
-  public private(set) var value: UInt32 = 0
+  package private(set) var value: UInt32 = 0
 
   /// The checksum of no bytes.
-  public init() {}
+  package init() {}
 
   /// Continues with more bytes.
-  public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+  package mutating func update(_ bytes: UnsafeRawBufferPointer) {
     guard let start = bytes.baseAddress else { return }
     let pointer = unsafe start.assumingMemoryBound(to: UInt8.self)
     var done = 0
@@ -26,7 +26,7 @@ public struct CRC32: Sendable {
   private static let isAccelerated = weighbridge_crc32_is_accelerated() != 0
 
   /// The checksum of bytes in memory.
-  public static func checksum(_ bytes: [UInt8]) -> UInt32 {
+  package static func checksum(_ bytes: [UInt8]) -> UInt32 {
     var checksum = CRC32()
     unsafe bytes.withUnsafeBytes { unsafe checksum.update($0) }
     return checksum.value
@@ -34,7 +34,7 @@ public struct CRC32: Sendable {
 
   /// The checksum of two runs of bytes, one behind the other, from the checksums of each: pieces can be summed in
   /// parallel.
-  public static func combine(first: UInt32, second: UInt32, secondLength: Int) -> UInt32 {
+  package static func combine(first: UInt32, second: UInt32, secondLength: Int) -> UInt32 {
     UInt32(truncatingIfNeeded: crc32_combine(uLong(first), uLong(second), secondLength))
   }
 }

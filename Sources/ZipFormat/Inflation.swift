@@ -1,11 +1,11 @@
 internal import CZlib
-public import CheckpointBytes
+package import CheckpointBytes
 
 /// What comes out of a deflate stream whose size nobody announces: a gzip or zlib file, or a member of a broken archive. As
 /// much as can be had is kept, because programs that read as they inflate see it too.
-public struct Inflation: Sendable {
+package struct Inflation: Sendable {
   /// What lies around the stream.
-  public enum Wrapper: Int32, Sendable {
+  package enum Wrapper: Int32, Sendable {
     /// Nothing (RFC 1951).
     case bare = -15
     /// A header and a checksum of zlib or gzip (RFC 1950, RFC 1952), told by the header.
@@ -13,13 +13,13 @@ public struct Inflation: Sendable {
   }
 
   /// The bytes that came out.
-  public private(set) var bytes: [UInt8] = []
+  package private(set) var bytes: [UInt8] = []
   /// The number of bytes that went in, up to the end of the stream.
-  public private(set) var inputByteCount = 0
+  package private(set) var inputByteCount = 0
   /// True if the stream came to its end.
-  public private(set) var isWhole = false
+  package private(set) var isWhole = false
   /// True if more would have come out than was allowed.
-  public private(set) var isCut = false
+  package private(set) var isCut = false
 
   private static let windowSize = 64 << 10
 
@@ -27,7 +27,7 @@ public struct Inflation: Sendable {
   ///
   /// - Parameter limit: The most bytes that may come out.
   /// - Throws: What reading the source throws. A damaged stream is not thrown, it ends what comes out.
-  public init(
+  package init(
     of source: any ByteSource, at start: Int, wrapper: Wrapper, limit: Int
   ) throws(CheckpointError) {
     var stream = unsafe z_stream()

@@ -1,4 +1,4 @@
-public import CheckpointBytes
+package import CheckpointBytes
 
 /// A ZIP archive open for reading (PKWARE APPNOTE 6.3.10).
 ///
@@ -11,11 +11,11 @@ public import CheckpointBytes
 /// The central directory is read at once and believed; the local header of a member is held against it when the member
 /// is first used. Refused: anything behind the end record, split archives, encrypted members, methods other than stored
 /// and deflated, names that occur twice, members that overlap, sizes that cannot be.
-public struct ZipArchive: Sendable {
+package struct ZipArchive: Sendable {
   /// The file.
-  public let file: SourceFile
+  package let file: SourceFile
   /// The members, in the order of the central directory.
-  public let members: [ZipMember]
+  package let members: [ZipMember]
 
   private let indices: [ExactName: Int]
 
@@ -23,7 +23,7 @@ public struct ZipArchive: Sendable {
   ///
   /// - Throws: `truncated` if no end record is there, `malformed`, `unsupported` or `limitExceeded` with the place of
   ///   the record that is refused.
-  public init(_ file: SourceFile, limits: ReadLimits = ReadLimits()) throws(CheckpointError) {
+  package init(_ file: SourceFile, limits: ReadLimits = ReadLimits()) throws(CheckpointError) {
     let end = try EndOfCentralDirectory(file)
     let members = try CentralDirectory(end, in: file, limits: limits).members
     var indices: [ExactName: Int] = [:]
@@ -41,7 +41,7 @@ public struct ZipArchive: Sendable {
   }
 
   /// The member of a name, compared by bytes.
-  public subscript(name: ExactName) -> ZipMember? {
+  package subscript(name: ExactName) -> ZipMember? {
     indices[name].map { members[$0] }
   }
 }
@@ -52,7 +52,7 @@ extension ZipArchive {
   /// Where a member's data begins in the file.
   ///
   /// - Throws: `malformed` if the local header contradicts the central directory.
-  public func dataOffset(of member: ZipMember) throws(CheckpointError) -> Int {
+  package func dataOffset(of member: ZipMember) throws(CheckpointError) -> Int {
     member.headerOffset + (try LocalHeader(member, in: file).length)
   }
 
@@ -61,7 +61,7 @@ extension ZipArchive {
   /// A stored member is compared with its checksum by `verifyIntegrity()`, an inflated one whenever its end is read. The
   /// local header of a stored member is read and compared with the directory when its content is first read.
   /// - Throws: `malformed` if the local header of a deflated member contradicts the central directory.
-  public func source(of member: ZipMember) throws(CheckpointError) -> any ByteSource {
+  package func source(of member: ZipMember) throws(CheckpointError) -> any ByteSource {
     switch member.method {
     case .stored: return StoredMember(member, in: file)
     case .deflated:
@@ -73,7 +73,7 @@ extension ZipArchive {
   ///
   /// - Throws: `limitExceeded` if there are more than `limit` bytes, before any is read; `mismatch` if the checksum is
   ///   another; `malformed` or `truncated` if it cannot be inflated.
-  public func bytes(of member: ZipMember, limit: Int) throws(CheckpointError) -> [UInt8] {
+  package func bytes(of member: ZipMember, limit: Int) throws(CheckpointError) -> [UInt8] {
     guard member.byteCount <= limit else {
       throw CheckpointError(
         .limitExceeded, file: file.path, member: member.name.string,

@@ -1,11 +1,11 @@
-public import CheckpointBytes
+package import CheckpointBytes
 
 /// The layout of an archive of stored members, known before any data is: sizes in, places out.
 ///
 /// Every member's data is aligned by an extra field `FB`, as PyTorch aligns it (`caffe2/serialize/inline_container.cc`,
 /// 2.13). There are no data descriptors, the date is the first of 1980, and zip64 records stand where 32 bits do not do
 /// and nowhere else: the same members give the same bytes.
-public struct ZipLayout: Sendable {
+package struct ZipLayout: Sendable {
   struct Member: Sendable {
     let name: [UInt8]
     let byteCount: Int
@@ -20,13 +20,13 @@ public struct ZipLayout: Sendable {
   let members: [Member]
   let directoryOffset: Int
   /// The size of the whole archive.
-  public let byteCount: Int
+  package let byteCount: Int
 
   /// Lays out members in the order given.
   ///
   /// - Throws: `inconsistent` if a name occurs twice or `alignment` is no power of two up to 32,768; `limitExceeded` if
   ///   a name is longer than 65,535 bytes or the archive than 2^62.
-  public init(
+  package init(
     members contents: [(name: ExactName, byteCount: Int)], alignment: Int = 64
   ) throws(CheckpointError) {
     guard (1...32_768).contains(alignment), alignment.nonzeroBitCount == 1 else {
@@ -67,14 +67,14 @@ public struct ZipLayout: Sendable {
   }
 
   /// Where the data of a member has to be written.
-  public func dataOffset(of index: Int) -> Int { members[index].dataOffset }
+  package func dataOffset(of index: Int) -> Int { members[index].dataOffset }
 
   /// Everything that is not data, with the place where it has to be written: the local headers, and the central
   /// directory with the end records.
   ///
   /// - Parameter crc32s: the checksum of each member's data.
   /// - Throws: `inconsistent` if there is not one checksum for each member.
-  public func headers(
+  package func headers(
     crc32s: [UInt32]
   ) throws(CheckpointError) -> [(offset: Int, bytes: [UInt8])] {
     guard crc32s.count == members.count else {

@@ -1,11 +1,11 @@
-public import CheckpointBytes
+package import CheckpointBytes
 
 /// Where an archive lies in bytes that hold more than it: bytes in front of it shift all its offsets, and programs that
 /// look for the end record from behind read it all the same (Python's `zipfile`, and PyTorch, which writes such files:
 /// `.distcp` is one archive behind another).
-public struct ZipLocation: Sendable {
+package struct ZipLocation: Sendable {
   /// The archive, from its first local header to its end record and comment.
-  public let range: Range<Int>
+  package let range: Range<Int>
 
   private static let signature: [UInt8] = [0x50, 0x4B, 0x05, 0x06]
   private static let zip64Size = 56
@@ -13,7 +13,7 @@ public struct ZipLocation: Sendable {
   /// Finds the last archive of a source that ends before `end`; nil if there is none within the reach of a comment.
   ///
   /// - Throws: What reading the source throws.
-  public init?(in source: any ByteSource, before end: Int) throws(CheckpointError) {
+  package init?(in source: any ByteSource, before end: Int) throws(CheckpointError) {
     let reach = EndOfCentralDirectory.size + EndOfCentralDirectory.longestComment
     // Nearly always the record ends the archive.
     for count in [min(end, 128), min(end, reach)] {

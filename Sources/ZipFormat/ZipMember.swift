@@ -1,11 +1,11 @@
-public import CheckpointBytes
+package import CheckpointBytes
 
 /// One member of an archive, as the central directory describes it (APPNOTE 4.3.12).
 ///
 /// The name is a name and never a path: nothing is ever written to where it points.
-public struct ZipMember: Sendable {
+package struct ZipMember: Sendable {
   /// How the bytes are stored.
-  public enum Method: UInt16, Sendable {
+  package enum Method: UInt16, Sendable {
     /// As they are.
     case stored = 0
     /// Deflated (RFC 1951).
@@ -13,17 +13,17 @@ public struct ZipMember: Sendable {
   }
 
   /// The name, which no other member of the archive has.
-  public let name: ExactName
+  package let name: ExactName
   /// How the bytes are stored.
-  public let method: Method
+  package let method: Method
   /// The number of bytes of the member's content.
-  public let byteCount: Int
+  package let byteCount: Int
   /// The number of bytes it takes in the archive; equal to ``byteCount`` if the member is stored.
-  public let compressedByteCount: Int
+  package let compressedByteCount: Int
   /// The CRC-32 of the content; 0 also where the writer did not compute one (`set_crc32_options(False)` of PyTorch).
-  public let crc32: UInt32
+  package let crc32: UInt32
   /// Where the local file header begins.
-  public let headerOffset: Int
+  package let headerOffset: Int
 
   /// The general purpose flags (APPNOTE 4.4.4).
   let flags: ZipFlags
@@ -31,7 +31,7 @@ public struct ZipMember: Sendable {
   var limit = 0
 
   /// True if the content lies in the file as it is.
-  public var isStored: Bool { method == .stored }
+  package var isStored: Bool { method == .stored }
 }
 
 /// General purpose flags (APPNOTE 4.4.4).

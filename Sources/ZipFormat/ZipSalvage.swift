@@ -1,25 +1,25 @@
 /// The members of an archive whose directory is refused, as local headers announce them, whatever flags and checksums
 /// say: programs that repair archives read them so, and programs that trust one header of two.
-public struct ZipSalvage: Sendable {
+package struct ZipSalvage: Sendable {
   /// One local header and where its data lies.
-  public struct Member: Sendable {
+  package struct Member: Sendable {
     /// The name.
-    public let name: String
+    package let name: String
     /// The method that the header states; only 0, stored, and 8, deflated, are known here.
-    public let method: Int
+    package let method: Int
     /// The data, up to the next record of the archive.
-    public let range: Range<Int>
+    package let range: Range<Int>
   }
 
   /// The members in the order of the bytes.
-  public private(set) var members: [Member] = []
+  package private(set) var members: [Member] = []
 
   /// The most members that are listed.
   private static let memberLimit = 100_000
   private static let headerSize = 30
 
   /// Looks for local headers in bytes.
-  public init(_ bytes: [UInt8]) {
+  package init(_ bytes: [UInt8]) {
     var headers: [(start: Int, data: Int, name: String, method: Int, size: Int)] = []
     var ends: [Int] = []
     var position = 0

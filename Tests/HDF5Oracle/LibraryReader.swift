@@ -1,11 +1,11 @@
 internal import CHDF5
 internal import CHDF5Reading
-public import CheckpointBytes
-public import HDF5Format
+package import CheckpointBytes
+package import HDF5Format
 
 extension HDF5Description {
   /// The description of a file as libhdf5 gives it, to hold the package's own reader against.
-  public init(
+  package init(
     throughLibrary file: SourceFile, limits: ReadLimits = ReadLimits()
   ) throws(CheckpointError) {
     _ = LibraryReader.start

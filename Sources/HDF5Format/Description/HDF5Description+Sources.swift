@@ -1,4 +1,4 @@
-public import CheckpointBytes
+package import CheckpointBytes
 internal import TensorValues
 
 extension HDF5Description {
@@ -8,7 +8,7 @@ extension HDF5Description {
   /// Contiguous data is a range of the file. Chunked data is decoded on the way, at most 16 MiB of it (or one chunk)
   /// in memory at a time; reading forward decodes no chunk twice as long as a row of chunks fits that.
   /// - Throws: `unsupported` if the elements are no numbers or bytes; `truncated` if the file does not hold them.
-  public func source(
+  package func source(
     of dataset: HDF5Dataset, in file: SourceFile, limits: ReadLimits = ReadLimits()
   ) throws(CheckpointError) -> any ByteSource {
     let member = dataset.path.string

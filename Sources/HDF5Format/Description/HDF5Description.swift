@@ -24,7 +24,7 @@ public struct HDF5Description: Sendable, Hashable {
   ///
   /// - Throws: `malformed`, `truncated`, `mismatch` or `unsupported` if the superblock or the root group cannot be read,
   ///   `limitExceeded` if the file holds more objects, or deeper groups, than `limits` allow.
-  public init(_ file: SourceFile, limits: ReadLimits = ReadLimits()) throws(CheckpointError) {
+  package init(_ file: SourceFile, limits: ReadLimits = ReadLimits()) throws(CheckpointError) {
     self = try HDF5FileReader(file, limits: limits).describe()
     finish(file, limits)
   }

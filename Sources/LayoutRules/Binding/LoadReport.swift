@@ -82,7 +82,7 @@ public struct LoadReport: Sendable {
   /// - Throws: `notFound` for a missing parameter, `mismatch` for a shape, `inconsistent` for the rest.
   public func check(
     mayMiss: (ExactName) -> Bool = { _ in false }, mayIgnore: (ExactName) -> Bool = { _ in false },
-    remedy: (Entry) -> Wording? = { $0.suggestion.map { "did you mean \(quoted($0.string))?" } }
+    remedy: ((Entry) -> Wording?)? = nil
   ) throws(CheckpointError) {
     let refused = problems.filter { entry in
       switch entry.outcome {
@@ -95,6 +95,7 @@ public struct LoadReport: Sendable {
     }
     // One that has an explanation explains others beside it.
     guard let first = refused.first(where: { $0.remedy != nil }) ?? refused.first else { return }
+    let suggested = first.suggestion.map { Wording("did you mean \(quoted($0.string))?") }
     let kind: FailureKind =
       switch first.outcome {
       case .missing: .notFound
@@ -108,7 +109,7 @@ public struct LoadReport: Sendable {
     throw CheckpointError(
       kind,
       tensor: (first.outcome == .missing ? first.parameters : first.stored).first?.string,
-      problem, remedy: first.remedy.map { Wording($0) } ?? remedy(first))
+      problem, remedy: first.remedy.map { Wording($0) } ?? remedy.map { $0(first) } ?? suggested)
   }
 }
 
