@@ -1,5 +1,4 @@
 internal import CheckpointBytes
-package import LayoutRules
 
 /// The file formats that checkpoints are read from and written to.
 public enum CheckpointFormat: String, Sendable, Hashable, CaseIterable {
@@ -13,12 +12,18 @@ public enum CheckpointFormat: String, Sendable, Hashable, CaseIterable {
   /// The format that a file name's extension stands for, if it stands for one.
   public init?(fileName: String) {
     let lowercase = fileName.lowercased()
-    guard let dot = lowercase.lastIndex(of: ".") else { return nil }
-    switch lowercase[dot...] {
-    case ".safetensors": self = .safetensors
-    case ".bin", ".pt", ".pth", ".ckpt": self = .pytorch
-    case ".h5", ".hdf5": self = .hdf5
-    default: return nil
+    guard
+      let format = Self.allCases.first(where: { $0.suffixes.contains(where: lowercase.hasSuffix) })
+    else { return nil }
+    self = format
+  }
+
+  /// The ends of the names of such files, in lower case.
+  package var suffixes: [String] {
+    switch self {
+    case .safetensors: [".safetensors"]
+    case .pytorch: [".bin", ".pt", ".pth", ".ckpt"]
+    case .hdf5: [".h5", ".hdf5"]
     }
   }
 
@@ -37,17 +42,4 @@ public enum CheckpointFormat: String, Sendable, Hashable, CaseIterable {
     "tar",
     "tflite", "zip",
   ]
-
-  /// The name that Transformers, or KerasHub for its own layout, gives such a file in a model directory.
-  ///
-  /// - Parameter layout: That of the names in the file; nil for one that no framework reads.
-  package func directoryFileName(_ layout: Layout?) -> String {
-    switch (self, layout) {
-    case (.safetensors, _): "model.safetensors"
-    case (.pytorch, _): "pytorch_model.bin"
-    case (.hdf5, .tensorFlow): "tf_model.h5"
-    case (.hdf5, .kerasHub): "model.weights.h5"
-    case (.hdf5, _): "model.h5"
-    }
-  }
 }

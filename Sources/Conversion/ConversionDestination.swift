@@ -6,7 +6,7 @@ internal import WeightGraph
 
 /// Where a conversion writes: one file, or shards and an index, in a directory that may have to be made.
 struct ConversionDestination: Sendable {
-  let format: CheckpointFormat
+  let writer: any CheckpointWriter
   /// The directory, with its slash; empty for the working directory.
   let directory: String
   /// The name of the file if there is one.
@@ -27,23 +27,38 @@ struct ConversionDestination: Sendable {
       || (kind == .nothing && named == nil && (format == nil || isFromDirectory)
         && !CheckpointFormat.isMistaken(fileName: name))
     if isDirectory {
-      self.format = format ?? layout.frameworkFormat ?? .safetensors
+      let chosen = format ?? layout.frameworkFormat ?? .safetensors
+      writer = try Self.writer(of: chosen, path)
       directory = path.hasSuffix("/") ? path : path + "/"
-      fileName = self.format.directoryFileName(nil)
+      fileName = chosen.directoryFileName(nil)
       makesDirectory = kind == .nothing
     } else {
       guard let chosen = format ?? named else {
         throw CheckpointError(
           .inconsistent, file: path, "the extension names no format",
           remedy:
-            "use .safetensors, .bin, .pt, .pth, .h5 or .hdf5, or say \(remedy: .format(CheckpointFormat.allCases.map(\.rawValue))); a directory ends with /"
+            "use .safetensors, .bin, .pt, .pth, .h5 or .hdf5, or say \(remedy: .format(CheckpointFormat.writers.map(\.format.rawValue))); a directory ends with /"
         )
       }
-      self.format = chosen
+      writer = try Self.writer(of: chosen, path)
       directory = parent
       fileName = name
       makesDirectory = false
     }
+  }
+
+  /// The format of the files.
+  var format: CheckpointFormat { writer.format }
+
+  private static func writer(
+    of format: CheckpointFormat, _ path: String
+  ) throws(CheckpointError) -> any CheckpointWriter {
+    guard let writer = format.writer else {
+      throw CheckpointError(
+        .unsupported, file: path, "\(format.rawValue) is read and not written",
+        remedy: "say \(remedy: .format(CheckpointFormat.writers.map(\.format.rawValue)))")
+    }
+    return writer
   }
 
   /// Gives the file in a directory the name by which the layout's framework finds it.

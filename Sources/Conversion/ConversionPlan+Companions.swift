@@ -26,7 +26,8 @@ extension ConversionPlan {
       }
     var layout = weights.layout
     var architecture = try weights.model?.architecture(heads: options.attentionHeads)
-    if layout == nil, options.layout == .automatic, destination.format != .hdf5,
+    if layout == nil, options.layout == .automatic,
+      destination.format.usualLayout == .transformers,
       let model = try? recognition().get().modelAsItIs(companions)
     {
       layout = .transformers

@@ -72,7 +72,7 @@ extension WeightGraph {
       let loads = destination.format.whatLoadsNothing(from: format).map { "; " + $0 } ?? ""
       return (nil, "names are kept as they are: \(reason)\(loads)")
     }
-    let layout: Layout = destination.format == .hdf5 ? .tensorFlow : .transformers
+    let layout = destination.format.usualLayout
     if model.hasUnusualWrapper {
       // Another architecture may have the same names inside.
       return (

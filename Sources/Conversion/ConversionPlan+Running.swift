@@ -51,9 +51,9 @@ extension ConversionPlan {
   private func writeFiles(_ progress: ProgressHandler?) throws(CheckpointError) -> [OutputFile] {
     let meter = ProgressMeter(.writing, total: receipt.byteCount, progress)
     var outputs: [OutputFile] = []
-    for (file, layout) in zip(files.weights, layouts) {
-      let output = try OutputFile(path: file.path, reserving: layout.byteCount)
-      try layout.write(
+    for (file, image) in zip(files.weights, images) {
+      let output = try OutputFile(path: file.path, reserving: image.byteCount)
+      try image.write(
         file.ties.map { (name: $0.names[0], weight: $0.weight) }, to: output, meter: meter)
       outputs.append(output)
     }

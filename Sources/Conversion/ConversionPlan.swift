@@ -13,7 +13,7 @@ public struct ConversionPlan: Sendable {
   let destination: ConversionDestination
   let files: DestinationFiles
   /// How each file of weights is laid out.
-  let layouts: [any FileLayout]
+  let images: [any FileImage]
   /// What goes beside the weights: the index of shards, the companions in a directory.
   let beside: [CompanionFile]
   let verifies: Bool
@@ -44,19 +44,19 @@ public struct ConversionPlan: Sendable {
     let (cast, dtype) = try laidOut.graph.cast(
       to: options.dtype, widens: laidOut.layout == .tensorFlow, file: sourcePath)
     var graph = cast.graph
-    var remarks = graph.prepareFacts(for: destination.format, from: source)
+    var remarks = graph.prepareFacts(for: destination.writer, from: source)
     for (first, second) in graph.overlaps {
       remarks.note(
         "\(quoted(first.string)) and \(quoted(second.string)) overlap in one storage; each gets its own bytes"
       )
     }
     let files = try destination.files(of: graph.ties, as: laidOut, options)
-    var layouts: [any FileLayout] = []
+    var images: [any FileImage] = []
     for (shard, file) in files.weights.enumerated() {
-      let layout = try destination.format.layout(
+      let image = try destination.writer.image(
         file.ties, facts: graph.facts, shard: shard, of: files.weights.count, path: file.path)
-      remarks += layout.remarks
-      layouts.append(layout)
+      remarks += image.remarks
+      images.append(image)
     }
     let companions = try Self.companions(
       of: source, named: sourcePath, given: given, as: laidOut, recognition, dtype: dtype,
@@ -65,7 +65,7 @@ public struct ConversionPlan: Sendable {
     self.graph = graph
     self.destination = destination
     self.files = files
-    self.layouts = layouts
+    self.images = images
     beside = (files.index.map { [$0] } ?? []) + companions.files
     verifies = options.verifies
     receipt = ConversionReceipt(
@@ -74,7 +74,7 @@ public struct ConversionPlan: Sendable {
         selected.changes, renamed.changes, laidOut.changes, cast.changes,
         ConversionChanges(remarks: remarks), ConversionChanges(remarks: companions.remarks),
       ],
-      files: zip(files.weights, layouts).map { ($0.path, $1.byteCount) }
+      files: zip(files.weights, images).map { ($0.path, $1.byteCount) }
         + beside.map { [directory = destination.directory] in (directory + $0.path, $0.byteCount) })
   }
 }

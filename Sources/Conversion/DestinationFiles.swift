@@ -50,7 +50,7 @@ extension ConversionDestination {
   ) throws(CheckpointError) -> DestinationFiles {
     let whole = directory + fileName
     let groups = ShardAssignment(ties, maximumSize: maximumShardSize).groups
-    guard groups.count == 1 || format != .hdf5 else {
+    guard groups.count == 1 || writer.writesShards else {
       throw CheckpointError(
         .unsupported, file: whole, "HDF5 checkpoints are not written in shards",
         remedy: "leave out \(remedy: .shardSize), or write safetensors or PyTorch")
@@ -95,8 +95,7 @@ extension ConversionDestination {
     var places: [(name: ExactName, file: String)] = []
     for (file, shard) in zip(names, shards) {
       for tie in shard {
-        // Safetensors shards hold the tied names in their metadata only; PyTorch's hold all.
-        let listed = format == .safetensors ? [tie.names.min() ?? tie.names[0]] : tie.names
+        let listed = writer.tellsTiesInMetadata ? [tie.names.min() ?? tie.names[0]] : tie.names
         places += listed.map { ($0, file) }
       }
     }

@@ -48,7 +48,7 @@ extension LanguageModel {
         ? nil : CheckpointFormat(fileName: splitPath(path).name)
       let format = options.format ?? named
       // A tied weight is written under the name that Transformers looks for.
-      options.layout = .layout(format == .hdf5 ? .tensorFlow : .transformers)
+      options.layout = .layout((format ?? .safetensors).usualLayout)
     }
     let plan = try ConversionPlan(
       checkpoint, named: name, to: path, options: options,

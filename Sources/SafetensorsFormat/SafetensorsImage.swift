@@ -6,7 +6,7 @@ package import TensorValues
 /// The order is the reference's (`safetensors/src/tensor.rs`, 0.8.0: dtype rank descending, then name), so that the
 /// same tensors give the same bytes as the reference library writes. With two metadata keys and more the reference has
 /// no order of its own (a hash map); here they are sorted.
-package struct SafetensorsLayout: Sendable {
+package struct SafetensorsImage: Sendable {
   /// A tensor to be written.
   package struct Tensor: Sendable {
     /// The tensor's name.
@@ -75,7 +75,7 @@ package struct SafetensorsLayout: Sendable {
         throw fail(
           .unsupported, "\(tensor.dtype) \(tensor.shape) is no whole number of bytes, or overflows")
       }
-      guard byteCount <= SafetensorsLayout.largestData - end else {
+      guard byteCount <= SafetensorsImage.largestData - end else {
         throw fail(.limitExceeded, "a file of that size cannot be addressed")
       }
       if position > 0 || metadata != nil { writer.writeRaw(",") }

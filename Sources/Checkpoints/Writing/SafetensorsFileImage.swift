@@ -6,17 +6,17 @@ internal import WeightGraph
 
 /// A safetensors file: header, then data. Of tied weights the first name in byte order is kept, as
 /// `safetensors.torch.save_model` (0.8.0) keeps it; the others go into the metadata (``TieConvention``).
-struct SafetensorsFileLayout: FileLayout {
-  private let layout: SafetensorsLayout
+struct SafetensorsFileImage: FileImage {
+  private let image: SafetensorsImage
   private(set) var remarks = Remarks()
   let needsChecksums = false
-  var byteCount: Int { layout.byteCount }
+  var byteCount: Int { image.byteCount }
 
   init(
     _ ties: [Tie], metadata: OrderedDictionary<ExactName, String>?, path: String
   ) throws(CheckpointError) {
     var metadata = metadata
-    var tensors: [SafetensorsLayout.Tensor] = []
+    var tensors: [SafetensorsImage.Tensor] = []
     var untold: [JSONValue] = []
     let convention = TieConvention(storedNames: ties.lazy.map { $0.names.min() ?? $0.names[0] })
     for tie in ties {
@@ -30,7 +30,7 @@ struct SafetensorsFileLayout: FileLayout {
         )
       }
       tensors.append(
-        SafetensorsLayout.Tensor(name: kept, dtype: tie.weight.dtype, shape: tie.weight.shape))
+        SafetensorsImage.Tensor(name: kept, dtype: tie.weight.dtype, shape: tie.weight.shape))
       for alias in tie.names where alias != kept {
         guard metadata?[alias] == nil else {
           throw CheckpointError(
@@ -44,18 +44,18 @@ struct SafetensorsFileLayout: FileLayout {
       }
     }
     if !untold.isEmpty { metadata?[FactNames.ties] = JSONWriter.text(.array(untold)) }
-    layout = try locating(file: path) { () throws(ParseFailure) in
-      try SafetensorsLayout(
+    image = try locating(file: path) { () throws(ParseFailure) in
+      try SafetensorsImage(
         tensors: tensors, metadata: metadata.map { $0.map { (key: $0.key, value: $0.value) } })
     }
   }
 
   func begin(_ output: OutputFile) throws(CheckpointError) -> [Int] {
-    try output.write(layout.headerBytes, at: 0)
-    return layout.offsets
+    try output.write(image.headerBytes, at: 0)
+    return image.offsets
   }
 
   func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError) {
-    try output.setSize(layout.byteCount)
+    try output.setSize(image.byteCount)
   }
 }

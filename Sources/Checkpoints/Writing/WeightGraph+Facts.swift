@@ -7,45 +7,39 @@ package import WeightGraph
 extension WeightGraph {
   /// Fits what is beside the weights to the format to be written, and lists what has no place in it.
   package mutating func prepareFacts(
-    for format: CheckpointFormat, from source: Checkpoint
+    for writer: any CheckpointWriter, from source: Checkpoint
   ) -> Remarks {
     var remarks = Remarks()
-    if format != .pytorch, let tree = facts.tree, tree.holdsOnlyModuleVersions {
+    if !writer.holdsObjects, let tree = facts.tree, tree.holdsOnlyModuleVersions {
       // Nothing but the order of names and torch's own bookkeeping of module versions, which no other reader knows.
       facts.tree = nil
       remarks.omit(
         "attribute _metadata", "versions of torch modules, read by torch's load_state_dict alone")
     }
-    if format != .pytorch, source.format == .pytorch, case .unstated = facts.metadata {
+    if !writer.holdsObjects, source.format == .pytorch, case .unstated = facts.metadata {
       // What every reader of such files expects; `save_pretrained` writes it too.
       facts.metadata = .entries(["format": "pt"])
       remarks.note("added the metadata format = pt, as PyTorch's own tools write it")
     }
     leaveOutMarkers(&remarks)
-    if source.format == .pytorch, !facts.attributes.isEmpty { noteAttributes(format, &remarks) }
-    settleTies(in: format, &remarks)
+    if source.format == .pytorch, !facts.attributes.isEmpty { noteAttributes(writer, &remarks) }
+    settleTies(for: writer, &remarks)
     return remarks
   }
 
   /// Says which tensors had attributes of their own, one line for all that had the same.
-  private func noteAttributes(_ format: CheckpointFormat, _ remarks: inout Remarks) {
+  private func noteAttributes(_ writer: any CheckpointWriter, _ remarks: inout Remarks) {
     let paths = HDF5Names.paths(of: weights.keys)
     var tensors: OrderedDictionary<[ExactName], [ExactName]> = [:]
     for name in weights.keys {
       guard let values = paths[name].flatMap({ facts.attributes[$0] }) else { continue }
       tensors[values.keys.sorted(), default: []].append(name)
     }
-    let place =
-      switch format {
-      case .safetensors: "in the metadata \(FactNames.attributes)"
-      case .pytorch: "in the attribute \(TorchFacts.hdf5Attributes) of the whole"
-      case .hdf5: "as attributes, where nothing else is said of them here"
-      }
     for (attributes, tensors) in tensors {
       let attributes = attributes.map { singleLine($0.string) }.joined(separator: ", ")
       let others = tensors.count > 1 ? " and of \(tensors.count - 1) more" : ""
       remarks.note(
-        "attributes of the tensor \(quoted(tensors[0].string))\(others), \(attributes): kept \(place)"
+        "attributes of the tensor \(quoted(tensors[0].string))\(others), \(attributes): kept \(writer.placeOfAttributes)"
       )
     }
   }
@@ -66,7 +60,7 @@ extension WeightGraph {
   /// Looks at metadata whose value is the name of a weight. What a reader takes for a tie of a weight that is not written is
   /// left out; what is none by ``TieConvention`` gets an entry of its own in safetensors files, since other readers know less.
   private mutating func settleTies(
-    in format: CheckpointFormat, _ remarks: inout Remarks
+    for writer: any CheckpointWriter, _ remarks: inout Remarks
   ) {
     guard var entries = facts.metadata.entries else { return }
     let convention = TieConvention(storedNames: weights.keys)
@@ -76,7 +70,7 @@ extension WeightGraph {
       if convention.tells(key, isTiedTo: ExactName(value)) {
         entries[key] = nil
         remarks.omit(text, "it would tie a weight that is not there to one that is")
-      } else if format == .safetensors {
+      } else if writer.tellsTiesInMetadata {
         entries[key] = nil
         aside.append(JSONValue.Member(key, .string(value)))
         remarks.note(
@@ -88,28 +82,9 @@ extension WeightGraph {
   }
 }
 
-extension CheckpointFormat {
-  /// Lays out one file: all weights, or one shard's.
-  package func layout(
-    _ ties: [Tie], facts: CheckpointFacts, shard: Int, of count: Int, path: String
-  ) throws(CheckpointError) -> any FileLayout {
-    switch self {
-    case .safetensors:
-      // What concerns the whole stands in the first shard.
-      let metadata = shard == 0 ? facts.safetensorsMetadata : facts.metadata.entries
-      return try SafetensorsFileLayout(ties, metadata: metadata, path: path)
-    case .pytorch:
-      // Shards are flat lists of names; the first says so for all.
-      return try TorchFileLayout(
-        ties, facts: facts, keepsTree: count == 1, losesTree: count > 1 && shard == 0, path: path)
-    case .hdf5: return try HDF5FileLayout(ties, facts: facts, path: path)
-    }
-  }
-}
-
 extension CheckpointFacts {
   /// The metadata with the facts that safetensors has no other place for.
-  fileprivate var safetensorsMetadata: OrderedDictionary<ExactName, String>? {
+  var safetensorsMetadata: OrderedDictionary<ExactName, String>? {
     var entries = metadata.entries
     if let tree {
       entries = entries ?? [:]

@@ -4,7 +4,7 @@ internal import TorchFormat
 internal import WeightGraph
 
 /// A PyTorch zip archive. Tied weights share a storage, as in the model they came from.
-struct TorchFileLayout: FileLayout {
+struct TorchFileImage: FileImage {
   private let plan: TorchArchivePlan
   private(set) var remarks = Remarks()
   let needsChecksums = true

@@ -33,6 +33,15 @@ struct ForeignContent: Equatable {
 
   // MARK: Files
 
+  /// What a file is that no ``CheckpointReader`` takes.
+  init(_ file: SourceFile) throws(CheckpointError) {
+    if ForeignContent.isDistributedPart(file.path) {
+      self.init(ForeignContent.distributed, remedy: ForeignContent.distributedRemedy)
+    } else {
+      try self.init(file, prefix: try CheckpointReader.Beginning(file).prefix)
+    }
+  }
+
   /// What a file looks like, by its first bytes, its last ones and its name.
   init(_ file: SourceFile, prefix: [UInt8]) throws(CheckpointError) {
     let name = splitPath(file.path).name.lowercased()

@@ -1,8 +1,4 @@
 public import CheckpointBytes
-internal import HDF5Format
-internal import SafetensorsFormat
-internal import TorchFormat
-internal import ZipFormat
 
 extension Checkpoint {
   /// Opens a checkpoint: a file, an index of shards, or a directory as Transformers saves it.
@@ -27,20 +23,10 @@ extension Checkpoint {
   package static func open(
     _ file: SourceFile, options: OpenOptions
   ) throws(CheckpointError) -> Checkpoint {
-    switch try FileContent(of: file) {
-    case .safetensors: return try openSafetensors(file, options: options)
-    case .torch: return try openTorch(file, options: options)
-    case .hdf5: return try openHDF5(file, options: options)
-    case .zip:
-      let archive = try ZipArchive(file, limits: options.limits)
-      if archive[kerasWeights] != nil {
-        return try openKerasArchive(archive, file, options: options)
-      }
-      if let foreign = ForeignContent(archive: archive) { throw foreign.failure(file.path) }
-      return try openTorch(file, options: options)
-    case .json: return try openIndex(file, options: options)
-    case .other(let foreign): throw foreign.failure(file.path)
+    guard let reader = try CheckpointReader(of: file) else {
+      throw try ForeignContent(file).failure(file.path)
     }
+    return try reader.open(file, options)
   }
 
   private static func openDirectory(
@@ -66,7 +52,7 @@ extension Checkpoint {
       return try KerasPreset.open(path, backbone: checkpoint, options: options)
     }
     let indices = names.filter(ShardIndex.isIndex)
-    let files = names.filter { CheckpointFormat(fileName: $0) != nil || $0.hasSuffix(".keras") }
+    let files = names.filter { name in CheckpointReader.all.contains { $0.claims(name) } }
     let candidates = indices.isEmpty ? files : indices
     guard let name = candidates.first else {
       if let foreign = ForeignContent(directory: names) { throw foreign.failure(path) }

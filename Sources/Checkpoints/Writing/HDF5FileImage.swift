@@ -5,7 +5,7 @@ internal import TensorValues
 internal import WeightGraph
 
 /// An HDF5 file: names become groups, tied names hard links, facts attributes.
-struct HDF5FileLayout: FileLayout {
+struct HDF5FileImage: FileImage {
   private let plan: HDF5Plan
   let remarks: Remarks
   let needsChecksums = false
@@ -22,10 +22,10 @@ struct HDF5FileLayout: FileLayout {
 
     let paths = names.paths.map { ExactName($0) }
     var remarks = Remarks()
-    var attributes = HDF5FileLayout.writable(
+    var attributes = HDF5FileImage.writable(
       KerasBookkeeping.trimmed(facts.attributes, toPaths: paths, &remarks), facts.attributeTypes,
       &remarks)
-    var root = HDF5FileLayout.rootAttributes(facts, names, attributes.removeValue(forKey: ""))
+    var root = HDF5FileImage.rootAttributes(facts, names, attributes.removeValue(forKey: ""))
     if allNames.count > ties.count {
       root.append(HDF5Attribute(FactNames.ties, .string("hard links")))
     }
@@ -42,7 +42,7 @@ struct HDF5FileLayout: FileLayout {
         own += others.filter { !own.contains($0) }
         attributes[alias] = nil
       }
-      plan.datasets.append(HDF5FileLayout.dataset(tie.weight, path: path, attributes: own))
+      plan.datasets.append(HDF5FileImage.dataset(tie.weight, path: path, attributes: own))
       if tie.weight.dtype.byteWidth == nil {
         remarks.note(
           "\(quoted(tie.names[0].string)) is stored as bytes: HDF5 has no elements that share bytes; attributes say what they are"
@@ -56,7 +56,7 @@ struct HDF5FileLayout: FileLayout {
       plan.hardLinks.map { ($0.path, $0.target) }, uniquingKeysWith: { first, _ in first })
     let taken = Set(plan.datasets.map(\.path)).union(targets.keys)
     for (path, values) in attributes {
-      guard !taken.contains(path), HDF5FileLayout.canBeGroup(path, besides: taken) else {
+      guard !taken.contains(path), HDF5FileImage.canBeGroup(path, besides: taken) else {
         remarks.omit(
           "attributes of " + quoted(path.string),
           targets[path].map {

@@ -79,7 +79,7 @@ extension Checkpoint {
       )
     }
     let source = try SourceFile(path: path)
-    guard try FileContent(of: source) != .json else {
+    guard try CheckpointReader(of: source)?.name != CheckpointReader.index.name else {
       throw CheckpointError(
         .malformed, file: path, "expected a shard, found JSON text")
     }

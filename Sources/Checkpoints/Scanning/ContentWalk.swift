@@ -78,7 +78,9 @@ struct ContentWalk {
     guard content.byteCount > 0 else { return }
     let prefix = try content.prefix(1_024)
     if prefix.starts(with: [0x50, 0x4B]), try examineArchives(content, prefix) { return }
-    if try FileContent.hasHDF5Signature(content.source, prefix) { return try examineHDF5(content) }
+    if try CheckpointReader.hasHDF5Signature(content.source, prefix) {
+      return try examineHDF5(content)
+    }
     if TorchContainer.announced(by: prefix) == .tar { return try examineTar(content) }
     if SafetensorsHeader.recognises(prefix: prefix, fileSize: content.byteCount) {
       return try examineSafetensors(content)

@@ -3,9 +3,21 @@ internal import HDF5Format
 package import ZipFormat
 
 extension Checkpoint {
+  /// Opens a ZIP archive: Keras's, or else one of PyTorch's.
+  static func openArchive(
+    _ file: SourceFile, options: OpenOptions
+  ) throws(CheckpointError) -> Checkpoint {
+    let archive = try ZipArchive(file, limits: options.limits)
+    if archive[kerasWeights] != nil {
+      return try openKerasArchive(archive, file, options: options)
+    }
+    if let foreign = ForeignContent(archive: archive) { throw foreign.failure(file.path) }
+    return try openTorch(file, options: options)
+  }
+
   /// Opens a `.keras` archive: the weights lie in one of its members, an HDF5 file (`keras/src/saving/saving_lib.py`,
   /// 3.15), which may be deflated: it is copied out first.
-  static func openKerasArchive(
+  private static func openKerasArchive(
     _ archive: ZipArchive, _ file: SourceFile, options: OpenOptions
   ) throws(CheckpointError) -> Checkpoint {
     guard let member = archive[kerasWeights] else {
@@ -30,7 +42,7 @@ extension Checkpoint {
   ) throws(CheckpointError) -> ZipArchive? {
     guard try PathKind(path: path) == .file else { return nil }
     let file = try SourceFile(path: path)
-    guard try FileContent(of: file) == .zip else { return nil }
+    guard try CheckpointReader(of: file)?.name == CheckpointReader.archive.name else { return nil }
     let archive = try ZipArchive(file, limits: limits)
     return archive[kerasWeights] == nil ? nil : archive
   }

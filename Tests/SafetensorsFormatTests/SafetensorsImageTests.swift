@@ -4,7 +4,7 @@ import TensorValues
 import TestSupport
 import Testing
 
-@Suite struct SafetensorsLayoutTests {
+@Suite struct SafetensorsImageTests {
   @Test(
     "The same tensors give the bytes that the reference library writes",
     arguments: ["every-dtype", "names", "nothing", "empty-metadata", "numpy"],
@@ -16,7 +16,7 @@ import Testing
     let header = try SafetensorsHeader(reading: SourceFile(path: fixture.path))
     // In any order: the layout makes its own.
     let tensors = header.tensors.shuffled(using: &random)
-    let layout = try SafetensorsLayout(
+    let layout = try SafetensorsImage(
       tensors: tensors.map { .init(name: $0.name, dtype: $0.dtype, shape: $0.shape) },
       metadata: header.metadata)
     var bytes = layout.headerBytes
@@ -54,12 +54,12 @@ import Testing
       // The last extent makes F4 and F6 whole bytes.
       let shape = try #require(Shape(random.extents(rank: 3) + [8]))
       let type = types[random.number(0...(types.count - 1))]
-      return SafetensorsLayout.Tensor(name: ExactName("é\"\n\(index)"), dtype: type, shape: shape)
+      return SafetensorsImage.Tensor(name: ExactName("é\"\n\(index)"), dtype: type, shape: shape)
     }
     let metadata = (0..<random.number(0...4)).map {
       (key: ExactName("\($0)"), value: "v\u{0}\($0)")
     }
-    let layout = try SafetensorsLayout(tensors: tensors, metadata: metadata)
+    let layout = try SafetensorsImage(tensors: tensors, metadata: metadata)
     #expect(layout.headerBytes.count % 8 == 0)
     let bytes = layout.headerBytes + random.bytes(layout.byteCount - layout.headerBytes.count)
     let header = try header(of: bytes)
@@ -77,12 +77,12 @@ import Testing
     }
   }
 
-  private func failure(_ tensors: [SafetensorsLayout.Tensor]) -> ParseFailure? {
-    #expect(throws: ParseFailure.self) { try SafetensorsLayout(tensors: tensors, metadata: nil) }
+  private func failure(_ tensors: [SafetensorsImage.Tensor]) -> ParseFailure? {
+    #expect(throws: ParseFailure.self) { try SafetensorsImage(tensors: tensors, metadata: nil) }
   }
 
   private func tensor(_ name: ExactName, _ type: DType, _ extents: Int...) throws
-    -> SafetensorsLayout.Tensor
+    -> SafetensorsImage.Tensor
   {
     .init(name: name, dtype: type, shape: try #require(Shape(extents)))
   }
@@ -108,8 +108,8 @@ import Testing
   @Test("Metadata is written in the order of its keys, whatever order it comes in")
   func metadataOrder() throws {
     let entries: [(key: ExactName, value: String)] = [("b", "1"), ("a", "2"), ("é", "3")]
-    let layout = try SafetensorsLayout(tensors: [], metadata: entries)
-    let reversed = try SafetensorsLayout(tensors: [], metadata: entries.reversed())
+    let layout = try SafetensorsImage(tensors: [], metadata: entries)
+    let reversed = try SafetensorsImage(tensors: [], metadata: entries.reversed())
     #expect(layout.headerBytes == reversed.headerBytes)
     let text = String(decoding: layout.headerBytes[8...], as: UTF8.self)
     #expect(text.hasPrefix(#"{"__metadata__":{"a":"2","b":"1","é":"3"}}"#))

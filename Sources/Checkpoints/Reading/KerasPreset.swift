@@ -1,22 +1,17 @@
 internal import CheckpointBytes
-package import LayoutRules
 internal import OrderedCollections
-package import WeightGraph
+internal import WeightGraph
 
 /// A preset directory of KerasHub (0.32, `utils/preset_utils.py`): the backbone's weights lie in one file and the rest of
 /// the task's in another. The names in each file start anew, so that `layers/dense` is the pooler in one and the
 /// classifier in the other; put together, the backbone's stand where a file of the whole task has them.
 package enum KerasPreset {
   /// The file of the backbone's weights; one of shards has its index instead.
-  static let backboneFiles = ["model.weights.h5", "model.weights.json"]
+  package static let backboneFiles = ["model.weights.h5", "model.weights.json"]
   /// The file of the other weights of a task.
-  static let taskFile = "task.weights.h5"
+  package static let taskFile = "task.weights.h5"
   /// The file that makes a preset one of a task; a task without weights of its own has no second file of weights.
-  static let taskDescription = "task.json"
-  /// What must not stay from another preset: weights of a task, and, beside a backbone alone, its description.
-  package static func taskFiles(of head: ModelHead?) -> [String] {
-    head == .base ? [taskFile, taskDescription] : [taskFile]
-  }
+  package static let taskDescription = "task.json"
   /// The file that tells the class of the backbone.
   private static let configurationFile = "config.json"
 
@@ -84,31 +79,5 @@ package enum KerasPreset {
       links: (task?.links ?? []).union(backbone.links.map { ExactName(prefix + $0.string) }),
       notes: backbone.notes + (task?.notes ?? []),
       incompleteness: backbone.incompleteness ?? task?.incompleteness)
-  }
-
-  /// The weights of a task as the two files of a preset hold them; one file if they are a backbone alone. The prefix is what
-  /// the names in a file leave out.
-  package static func files(of ties: [Tie]) -> [(name: String, ties: [Tie], prefix: String)] {
-    let backbone = ties.filter { backbonePrefix(of: $0.names[0]) != nil }
-    guard let prefix = backbone.first.flatMap({ backbonePrefix(of: $0.names[0]) }) else {
-      return [(backboneFiles[0], ties, "")]
-    }
-    let bare = backbone.map { tie in
-      var bare = tie
-      bare.names = tie.names.map { name in
-        ExactName(String(name.string.dropFirst(backbonePrefix(of: name)?.count ?? 0)))
-      }
-      return bare
-    }
-    let task = ties.filter { backbonePrefix(of: $0.names[0]) == nil }
-    return [(backboneFiles[0], bare, prefix)] + (task.isEmpty ? [] : [(taskFile, task, "")])
-  }
-
-  private static func backbonePrefix(of name: ExactName) -> String? {
-    let parts = name.string.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[0] == "layers", parts[1].hasSuffix("_backbone") else {
-      return nil
-    }
-    return "layers/\(parts[1])/"
   }
 }

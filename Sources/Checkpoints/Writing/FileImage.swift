@@ -4,7 +4,7 @@ package import WeightGraph
 internal import ZipFormat
 
 /// A file laid out before its weights are written into it. Each format has one.
-package protocol FileLayout: Sendable {
+package protocol FileImage: Sendable {
   /// What the file does not hold, or holds in an unusual way.
   var remarks: Remarks { get }
   /// The size of the file, or 0 if only writing its structure tells.
@@ -17,7 +17,7 @@ package protocol FileLayout: Sendable {
   func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError)
 }
 
-extension FileLayout {
+extension FileImage {
   /// Writes the file: its structure, then all weights, several pieces at a time.
   package func write(
     _ weights: [(name: ExactName, weight: Weight)], to output: OutputFile, meter: ProgressMeter
