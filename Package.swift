@@ -6,7 +6,6 @@ import PackageDescription
 
 let collections = Target.Dependency.product(
   name: "OrderedCollections", package: "swift-collections")
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -72,7 +71,7 @@ let libraries: [Target] = [
     name: "Conversion",
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "ModelFamilies",
-      "Checkpoints", "ModelDirectories", collections, crypto,
+      "CChecksums", "Checkpoints", "ModelDirectories", collections,
     ]),
   // 5: models beside recorded references
   .target(
@@ -187,7 +186,6 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: systemLibraries + libraries + tools + testSupport + tests,
   swiftLanguageModes: [.v6]

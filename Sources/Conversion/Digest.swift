@@ -1,6 +1,5 @@
 public import CheckpointBytes
 public import Checkpoints
-internal import Crypto
 internal import Synchronization
 public import WeightGraph
 
@@ -23,7 +22,7 @@ public enum WeightDigest {
         for piece in Piece.cut([weight]) {
           for chunk in weight.chunks(of: piece) {
             try unsafe buffers.read(weight, chunk) { bytes in
-              unsafe hash.update(bufferPointer: bytes)
+              unsafe hash.update(bytes)
             }
           }
           meter.add(piece.range.count)

@@ -1,6 +1,5 @@
 public import CheckpointBytes
 public import Checkpoints
-internal import Crypto
 public import LayoutRules
 internal import OrderedCollections
 internal import TensorValues
@@ -46,7 +45,7 @@ public struct ModelDigest: Sendable, Hashable {
     for line in lines {
       let shape = line.weight.shape.dimensions.map(String.init).joined(separator: ",")
       let text = "\(line.name.string) \(line.weight.dtype.rawValue) \(shape) \(line.digest ?? "")\n"
-      hash.update(data: Array(text.utf8))
+      hash.update(Array(text.utf8))
     }
     text = Hexadecimal.text(hash.finalize())
   }
