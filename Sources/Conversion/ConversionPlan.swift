@@ -31,7 +31,9 @@ public struct ConversionPlan: Sendable {
     companions given: DirectoryCompanions? = nil
   ) throws(CheckpointError) {
     let isFromDirectory =
-      if given != nil { true } else { try PathKind(path: sourcePath) == .directory }
+      if given != nil { true } else {
+        try PathKind(path: HubCache.located(sourcePath)) == .directory
+      }
     var destination = try ConversionDestination(
       path: path, isFromDirectory: isFromDirectory, format: options.format, layout: options.layout)
     let selected = try source.graph.selected(options, file: sourcePath)

@@ -31,7 +31,7 @@ public struct DirectoryCompanions: Sendable {
   ) throws(CheckpointError) {
     self.limits = limits
     archive = weights.first ?? source
-    guard let source else {
+    guard let source = try source.map(HubCache.located) else {
       directory = nil
       omissions = []
       return

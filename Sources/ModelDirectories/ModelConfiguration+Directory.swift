@@ -9,6 +9,7 @@ extension ModelConfiguration {
   public init?(
     inDirectory path: String, family: @autoclosure () -> ModelFamily? = nil
   ) throws(CheckpointError) {
+    let path = try HubCache.located(path)
     guard
       let configuration = try PathKind(path: path) == .directory
         ? try DirectoryCompanions(path).configuration(family: family())

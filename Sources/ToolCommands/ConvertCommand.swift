@@ -88,6 +88,7 @@ struct ConvertCommand: ToolCommand {
   @OptionGroup var sourceOptions: SourceOptions
 
   mutating func validate() throws {
+    try Self.refuseStandardStreams([source, destination])
     _ = try conversionOptions()
     if architecture != nil, !verifyForward {
       throw ValidationError("--architecture is the class that --verify-forward runs: say both")

@@ -30,6 +30,7 @@ struct DiffCommand: ToolCommand {
   @OptionGroup var sourceOptions: SourceOptions
 
   mutating func validate() throws {
+    try Self.refuseStandardStreams([first, second])
     guard rtol >= 0, atol >= 0 else { throw ValidationError("tolerances must not be negative") }
   }
 

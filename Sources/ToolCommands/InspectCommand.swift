@@ -4,10 +4,15 @@ internal import Weighbridge
 /// `weighbridge inspect`: what a checkpoint holds.
 struct InspectCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Lists what a checkpoint holds. Reads structure only.")
+    commandName: "inspect", abstract: "Lists what a checkpoint holds. Reads structure only.",
+    discussion: """
+      Of several sources each has a line, and with --json an object on a line of its own. What cannot be opened is said on \
+      standard error, the others follow, and the exit code is that of the worst.
+      """)
 
-  @Argument(help: "A checkpoint file, an index of shards, or a model directory.")
-  var source: String
+  @Argument(
+    help: "A checkpoint file, an index of shards, or a model directory. Several have a line each.")
+  var source: [String]
 
   @Flag(help: "Print everything as one JSON object.")
   var json = false
@@ -20,16 +25,23 @@ struct InspectCommand: ToolCommand {
 
   @OptionGroup var sourceOptions: SourceOptions
 
+  mutating func validate() throws { try Self.refuseStandardStreams(source) }
+
   mutating func run(on console: Console) throws -> ToolExit {
+    try Self.forEach(source, on: console) { try inspect($0, on: console) }
+  }
+
+  private func inspect(_ path: String, on console: Console) throws -> ToolExit {
     var options = sourceOptions.openOptions
     options.takesIncomplete = true
-    let checkpoint = try Checkpoint.open(source, options: options)
+    let checkpoint = try Checkpoint.open(path, options: options)
     let bar = ProgressBar(console)
     defer { bar.clear() }
     let report = try InspectReport(
-      checkpoint, source: source, lineage: lineage, digests: digests, progress: bar.handler)
+      checkpoint, source: path, lineage: lineage, digests: digests, progress: bar.handler)
     bar.clear()
-    console.write(json ? JSONWriter.text(report.json, style: .compact) + "\n" : report.text)
+    let text = source.count > 1 && !lineage && !digests ? report.summary + "\n" : report.text
+    console.write(json ? JSONWriter.text(report.json, style: .compact) + "\n" : text)
     // All there is to see has been shown; that the checkpoint is not whole is an answer all the same.
     if let incompleteness = checkpoint.incompleteness { throw incompleteness }
     return .done

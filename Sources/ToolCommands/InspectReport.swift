@@ -208,13 +208,22 @@ extension InspectReport {
 // MARK: Text
 
 extension InspectReport {
+  /// The whole on one line.
+  var summary: String {
+    "\(singleLine(source)): \(container), \(size)" + (model.map { ", " + $0.description } ?? "")
+  }
+
+  private var container: String { "\(checkpoint.format.rawValue) (\(checkpoint.container))" }
+
+  private var size: String {
+    let elements = ties.reduce(0) { $0 + $1.weight.shape.elementCount }
+    return "\(counted(rows.count, "tensor")), \(ByteSize.count(elements)) elements, "
+      + ByteSize.text(ties.reduce(0) { $0 + $1.weight.byteCount })
+  }
+
   /// The report for people: repeated layers are folded into one line each.
   var text: String {
-    var lines = ["\(singleLine(source)): \(checkpoint.format.rawValue) (\(checkpoint.container))"]
-    let parameters = ties.reduce(0) { $0 + $1.weight.shape.elementCount }
-    lines.append(
-      "\(counted(rows.count, "tensor")), \(ByteSize.count(parameters)) elements, "
-        + ByteSize.text(ties.reduce(0) { $0 + $1.weight.byteCount }))
+    var lines = ["\(singleLine(source)): \(container)", size]
     if let model {
       lines.append("model: " + model.description + (model.doubt == nil ? ", certain" : ", likely"))
       if let doubt = model.doubt { lines.append("  " + singleLine(doubt, limit: 400)) }

@@ -10,21 +10,28 @@ struct ScanCommand: ToolCommand {
     discussion: """
       Opens everything, broken and forbidden files and archives in archives included, and runs nothing. Looks for code \
       beside pickles, too: in Keras configurations, and Python sources. Ends with exit code 0 if all was read and is known \
-      as data, and 1 if anything is unknown or dangerous, or was not looked into.
+      as data, and 1 if anything is unknown or dangerous, or was not looked into. Of several sources, those that are nothing \
+      but data have a line each, and the others all that was found; with --json each has an object on a line of its own.
       """)
 
-  @Argument(help: "A file, or a directory whose files are scanned.")
-  var source: String
+  @Argument(help: "A file, or a directory whose files are scanned. There may be several.")
+  var source: [String]
 
   @Flag(help: "Print everything as one JSON object.")
   var json = false
 
   mutating func run(on console: Console) throws -> ToolExit {
-    let scan = try CheckpointScan(source)
-    let report = ScanReport(scan, source: source)
-    console.write(json ? JSONWriter.text(report.json) + "\n" : report.text)
-    return scan.verdict == .allowed ? .done : .different
+    try Self.forEach(source, on: console) { path in
+      let scan = try CheckpointScan(path)
+      let report = ScanReport(scan, source: path)
+      let text =
+        source.count > 1 && scan.verdict == .allowed ? report.summary + "\n" : report.text
+      console.write(json ? JSONWriter.text(report.json) + "\n" : text)
+      return scan.verdict == .allowed ? .done : .different
+    }
   }
+
+  mutating func validate() throws { try Self.refuseStandardStreams(source) }
 }
 
 /// What `scan` prints.
@@ -39,11 +46,7 @@ struct ScanReport {
 
   /// The report for people: each global once, those that matter first.
   var text: String {
-    var lines = [
-      "\(singleLine(source)): \(counted(scan.files.count, "file")), "
-        + "\(counted(scan.pickleCount, "pickle")), "
-        + counted(Set(scan.findings.compactMap(\.global).map { ExactName($0) }).count, "global")
-    ]
+    var lines = [heading]
     for verdict in [CheckpointScan.Verdict.dangerous, .unknown] {
       for finding in scan.findings where finding.verdict == verdict {
         lines.append("  \(verdict.rawValue): " + describe(finding))
@@ -57,13 +60,25 @@ struct ScanReport {
     for problem in scan.problems {
       lines.append("  \(ScanReport.heading(of: problem)): \(problem.toolLine)")
     }
-    switch scan.verdict {
-    case .allowed: lines.append("verdict: nothing but data")
-    case .unknown: lines.append("verdict: not known to be data only")
-    case .dangerous:
-      lines.append("verdict: dangerous; loading it as what it was made for runs code")
-    }
+    lines.append("verdict: " + verdict)
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// The whole on one line.
+  var summary: String { "\(heading): \(verdict)" }
+
+  private var heading: String {
+    "\(singleLine(source)): \(counted(scan.files.count, "file")), "
+      + "\(counted(scan.pickleCount, "pickle")), "
+      + counted(Set(scan.findings.compactMap(\.global).map { ExactName($0) }).count, "global")
+  }
+
+  private var verdict: String {
+    switch scan.verdict {
+    case .allowed: "nothing but data"
+    case .unknown: "not known to be data only"
+    case .dangerous: "dangerous; loading it as what it was made for runs code"
+    }
   }
 
   private static func heading(of problem: CheckpointError) -> String {

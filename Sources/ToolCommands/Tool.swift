@@ -100,7 +100,8 @@ struct WeighbridgeCommand: ParsableCommand {
     abstract:
       "Carries model checkpoints between formats, and proves that what arrives is what left.",
     discussion: """
-      SOURCE is a file, an index of shards, or a directory as Transformers saves it. What a file is, its content \
+      SOURCE is a file, an index of shards, a directory as Transformers saves it, or the name of a model in the Hub's cache \
+      (org/name). What a file is, its content \
       decides: safetensors, PyTorch (zip, legacy, tar, TorchScript) or HDF5 (Keras 2 and 3, plain). No code in a \
       file is ever run.
 
@@ -110,6 +111,6 @@ struct WeighbridgeCommand: ParsableCommand {
     subcommands: [
       InspectCommand.self, ConvertCommand.self, DiffCommand.self, RunCommand.self,
       VerifyCommand.self, TokenizeCommand.self, FillMaskCommand.self, ClassifyCommand.self,
-      EmbedCommand.self, GenerateCommand.self, ScanCommand.self,
+      EmbedCommand.self, GenerateCommand.self, ScanCommand.self, CacheCommand.self,
     ])
 }

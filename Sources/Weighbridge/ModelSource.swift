@@ -12,7 +12,7 @@ internal import WeightGraph
 /// Whatever ``Checkpoint/open(_:options:)`` reads will do, in any layout, if a `config.json` lies beside the weights:
 /// Transformers' own, or that of a KerasHub preset, which is put into Transformers' form. Weights are not read yet.
 public struct ModelSource: Sendable {
-  /// The path that was given: a directory, a file or an index of shards.
+  /// The path that was given, or that of a model in the Hub's cache: a directory, a file or an index of shards.
   public let path: String
   /// The directory that the files lie in.
   public let directory: String
@@ -39,7 +39,7 @@ public struct ModelSource: Sendable {
   /// Opens weights and settings.
   ///
   /// - Parameters:
-  ///   - path: A directory, or a file of weights with its configuration beside it.
+  ///   - path: A directory, a file of weights with its configuration beside it, or a model's name in the Hub's cache.
   ///   - fill: The parameters that become zeros where the checkpoint's layout has no place for them, beside those of
   ///     ``LoadOptions/fill``.
   ///   - className: One of ``ModelClass/names``, which goes before what the settings name. A `config.json` of 2018 or 2019 names
@@ -49,6 +49,7 @@ public struct ModelSource: Sendable {
     _ path: String, options: OpenOptions = OpenOptions(),
     fill: [NamePattern] = LoadOptions.everything, class className: String? = nil
   ) throws(CheckpointError) {
+    let path = try HubCache.located(path)
     let checkpoint = try Checkpoint.open(path, options: options)
     let directory = try Self.directory(of: path)
     let companions = try DirectoryCompanions(

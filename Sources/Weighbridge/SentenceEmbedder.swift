@@ -66,6 +66,7 @@ public struct SentenceEmbedder: Sendable {
     from path: String, options: LoadOptions = LoadOptions(),
     opening openOptions: OpenOptions = OpenOptions()
   ) throws(CheckpointError) -> SentenceEmbedder {
+    let path = try HubCache.located(path)
     let directory = try SentenceDirectory(path, openOptions.limits)
     let source = try ModelSource(
       directory?.modelPath ?? path, options: openOptions, fill: options.fill)

@@ -19,10 +19,13 @@ struct BinaryTests {
     return bundle.deletingLastPathComponent().appendingPathComponent("weighbridge")
   }
 
-  private func run(_ arguments: String...) throws -> Outcome {
+  private func run(
+    _ arguments: String..., environment: [String: String] = [:]
+  ) throws -> Outcome {
     let process = Process()
     process.executableURL = tool
     process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let (output, error) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = error
@@ -54,6 +57,36 @@ struct BinaryTests {
     #expect(try run("frobnicate").code == 64)
     #expect(
       try run("diff", model, Fixtures.path("hazards/files/squares.safetensors")).code == 1)
+  }
+
+  @Test(
+    "A model of the Hub's cache is named as on the Hub, and a name that is not there says where it was looked for"
+  )
+  func hubCache() throws {
+    let directory = try TemporaryDirectory()
+    let snapshot = directory.path + "/hub/models--acme--tiny/snapshots/c0ffee"
+    let references = directory.path + "/hub/models--acme--tiny/refs"
+    for folder in [snapshot, references] {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+    try "c0ffee".write(toFile: references + "/main", atomically: true, encoding: .utf8)
+    for name in ["model.safetensors", "config.json"] {
+      try FileManager.default.createSymbolicLink(
+        atPath: snapshot + "/" + name, withDestinationPath: Fixtures.path("tiny-bert/" + name))
+    }
+    let environment = ["HF_HOME": directory.path, "HF_HUB_CACHE": ""]
+    let found = try run("inspect", "acme/tiny@main", environment: environment)
+    #expect(found.code == 0)
+    #expect(found.output.hasPrefix("acme/tiny@main: safetensors (safetensors)\n42 tensors, "))
+    let converted = try run(
+      "convert", "acme/tiny", directory.path + "/out/", environment: environment)
+    #expect(converted.code == 0)
+    #expect(FileManager.default.fileExists(atPath: directory.path + "/out/config.json"))
+    let listed = try run("cache", environment: environment)
+    #expect(listed.output.contains("acme/tiny") && listed.output.contains("main"))
+    let absent = try run("inspect", "acme/other", environment: environment)
+    #expect(absent.code == 65)
+    #expect(absent.error.contains("\(directory.path)/hub"))
   }
 
   #if os(Linux)

@@ -1,7 +1,8 @@
 public import CheckpointBytes
 
 extension Checkpoint {
-  /// Opens a checkpoint: a file, an index of shards, or a directory as Transformers saves it.
+  /// Opens a checkpoint: a file, an index of shards, or a directory as Transformers saves it, or a model of the Hub's cache by
+  /// its name (``HubCache``).
   ///
   /// What a file is, its content decides; its name serves for better messages only. Structure is read, tensor data is
   /// not.
@@ -10,6 +11,7 @@ extension Checkpoint {
   public static func open(
     _ path: String, options: OpenOptions = OpenOptions()
   ) throws(CheckpointError) -> Checkpoint {
+    let path = try HubCache.located(path)
     switch try PathKind(path: path) {
     case .directory: return try openDirectory(path, options: options)
     case .nothing where try ForeignContent.isTensorFlowPrefix(path):

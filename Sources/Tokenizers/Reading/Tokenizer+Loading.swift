@@ -1,7 +1,7 @@
 public import CheckpointBytes
 
 extension Tokenizer {
-  /// Loads the tokenizer of a model from its directory, as Transformers' `AutoTokenizer` does.
+  /// Loads the tokenizer of a model from its directory, or from the Hub's cache by its name (``HubCache``), as Transformers' `AutoTokenizer` does.
   ///
   /// The class is the one that `tokenizer_config.json` or `config.json` states, or else that of the model's type. It
   /// takes the vocabulary of `tokenizer.json`, or else of `vocab.txt`, of `vocab.json` and `merges.txt`, or of
@@ -15,7 +15,7 @@ extension Tokenizer {
   public static func load(
     from directory: String, as owner: TokenizerClass? = nil
   ) throws(CheckpointError) -> Tokenizer {
-    try load(try TokenizerDirectory(directory), as: owner)
+    try load(try TokenizerDirectory(HubCache.located(directory)), as: owner)
   }
 
   /// Loads a tokenizer of files in memory, by their names; `directory` is what errors call their place.

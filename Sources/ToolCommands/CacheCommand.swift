@@ -1,0 +1,68 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+/// `weighbridge cache`: the models that Hugging Face's libraries have downloaded.
+struct CacheCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cache", abstract: "Lists the models in the Hub's cache on this machine.",
+    discussion: """
+      A model there is named like a file wherever one is taken: org/name, or org/name@revision with a branch, a tag or a \\
+      commit. HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME say where the cache is. Nothing is downloaded.
+      """)
+
+  @Flag(help: "Print everything as one JSON object.")
+  var json = false
+
+  mutating func run(on console: Console) throws -> ToolExit {
+    guard let cache = HubCache.standard else {
+      throw CheckpointError(.notFound, "the environment has no HOME, and HF_HUB_CACHE is not set")
+    }
+    let models = try cache.models()
+    console.write(
+      json ? JSONWriter.text(Self.json(cache, models)) + "\n" : Self.text(cache, models))
+    return .done
+  }
+
+  private static func text(_ cache: HubCache, _ models: [HubCache.Model]) -> String {
+    var lines = ["\(singleLine(cache.directory)): \(counted(models.count, "model"))"]
+    var cells: [[String]] = []
+    for model in models {
+      for snapshot in model.snapshots {
+        cells.append([
+          singleLine(model.name),
+          snapshot.references.map { singleLine($0) }.joined(separator: ", "),
+          singleLine(String(snapshot.commit.prefix(12))),
+        ])
+      }
+    }
+    if !cells.isEmpty {
+      lines += [""] + TextTable.lines([["model", "revision", "commit"]] + cells)
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func json(_ cache: HubCache, _ models: [HubCache.Model]) -> JSONValue {
+    .object([
+      JSONValue.Member("directory", .string(cache.directory)),
+      JSONValue.Member(
+        "models",
+        .array(
+          models.map { model in
+            .object([
+              JSONValue.Member("name", .string(model.name)),
+              JSONValue.Member(
+                "snapshots",
+                .array(
+                  model.snapshots.map { snapshot in
+                    .object([
+                      JSONValue.Member("commit", .string(snapshot.commit)),
+                      JSONValue.Member(
+                        "references", .array(snapshot.references.map { .string($0) })),
+                      JSONValue.Member("directory", .string(snapshot.directory)),
+                    ])
+                  })),
+            ])
+          })),
+    ])
+  }
+}

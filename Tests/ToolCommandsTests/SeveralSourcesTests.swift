@@ -1,0 +1,57 @@
+import CheckpointBytes
+import TestSupport
+import Testing
+import ToolCommands
+
+@Suite("Several sources in one call")
+struct SeveralSourcesTests {
+  private let model = Fixtures.path("tiny-bert/model.safetensors")
+  private let namespace = Fixtures.path("hazards/files/namespace.pt")
+
+  @Test("inspect gives a line for each, and says what cannot be opened without stopping there")
+  func inspect() throws {
+    let directory = try TemporaryDirectory()
+    let broken = try directory.write([1, 2, 3], as: "broken.pt")
+    let run = ToolRun("inspect", model, broken, namespace)
+    #expect(run.code == 65)
+    let lines = run.output.split(separator: "\n")
+    #expect(lines.count == 2)
+    #expect(lines[0].hasPrefix("\(model): safetensors (safetensors), 42 tensors, "))
+    #expect(lines[0].contains("BertForMaskedLM"))
+    #expect(lines[1].hasPrefix("\(namespace): pytorch (zip), "))
+    #expect(run.error.hasPrefix("weighbridge: \(broken): "))
+    let objects = try ToolRun("inspect", model, namespace, "--json").output.split(separator: "\n")
+      .map { try JSONValue(parsing: Array($0.utf8), context: "output") }
+    #expect(objects.map { $0["source"]?.string } == [model, namespace])
+  }
+
+  @Test(
+    "scan gives a line for what is data and everything for what is not, and the worst exit code")
+  func scan() throws {
+    let directory = try TemporaryDirectory()
+    // A pickle that would call os.system.
+    let dangerous = try directory.write(
+      Array("\u{80}".unicodeScalars.map { UInt8($0.value) }) + [2]
+        + Array("cos\nsystem\n(S'id'\ntR.".utf8), as: "bad.pkl")
+    let run = ToolRun("scan", namespace, dangerous)
+    #expect(run.code == 1)
+    let lines = run.output.split(separator: "\n")
+    #expect(lines.first == "\(namespace): 1 file, 1 pickle, 4 globals: nothing but data")
+    #expect(run.output.contains("dangerous: "))
+    #expect(run.output.contains("os.system"))
+    #expect(lines.last?.hasPrefix("verdict: dangerous") == true)
+    #expect(ToolRun("scan", namespace, namespace).code == 0)
+  }
+
+  @Test(
+    "'-' is refused by name where a checkpoint is meant",
+    arguments: [
+      ["inspect", "-"], ["scan", "-"], ["diff", "-", "a"], ["convert", "-", "a.pt"],
+      ["convert", "a.pt", "-"],
+    ])
+  func standardStreams(_ arguments: [String]) {
+    let run = ToolRun(arguments: arguments)
+    #expect(run.code == 64)
+    #expect(run.error.contains("'-' is no file"))
+  }
+}
