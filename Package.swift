@@ -13,9 +13,6 @@ let argumentParser = Target.Dependency.product(
 
 let systemLibraries: [Target] = [
   .systemLibrary(
-    name: "CHDF5", pkgConfig: "hdf5",
-    providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
-  .systemLibrary(
     name: "CZlib", pkgConfig: "zlib",
     providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
   .systemLibrary(name: "CLinux"),
@@ -31,7 +28,7 @@ let libraries: [Target] = [
   .target(name: "PickleFormat", dependencies: ["CheckpointBytes"]),
   .target(name: "ZipFormat", dependencies: ["CheckpointBytes", "CChecksums", "CZlib"]),
   .target(name: "SafetensorsFormat", dependencies: ["CheckpointBytes", "TensorValues"]),
-  .target(name: "HDF5Format", dependencies: ["CheckpointBytes", "TensorValues", "CHDF5", "CZlib"]),
+  .target(name: "HDF5Format", dependencies: ["CheckpointBytes", "TensorValues", "CZlib"]),
   .target(name: "WeightGraph", dependencies: ["CheckpointBytes", "TensorValues", collections]),
   .target(name: "TensorEngine", dependencies: ["CheckpointBytes", "CKernels"]),
   .target(name: "Tokenizers", dependencies: ["CheckpointBytes"]),
@@ -103,12 +100,10 @@ let testSupport: [Target] = [
   .target(
     name: "TestSupport", dependencies: ["CheckpointBytes", "TensorValues"],
     path: "Tests/TestSupport"),
-  // The HDF5 reader is held against libhdf5.
-  .systemLibrary(name: "CHDF5Reading", path: "Tests/CHDF5Reading"),
-  .target(
-    name: "HDF5Oracle",
-    dependencies: ["HDF5Format", "CheckpointBytes", "TensorValues", "CHDF5", "CHDF5Reading"],
-    path: "Tests/HDF5Oracle"),
+  // What HDF5Format reads and writes is held against libhdf5.
+  .systemLibrary(
+    name: "CHDF5", path: "Tests/CHDF5", pkgConfig: "hdf5",
+    providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
 ]
 
 let tests: [Target] = [
@@ -118,8 +113,7 @@ let tests: [Target] = [
   .testTarget(name: "PickleFormatTests", dependencies: ["PickleFormat", "TestSupport"]),
   .testTarget(name: "ZipFormatTests", dependencies: ["ZipFormat", "TestSupport"]),
   .testTarget(name: "SafetensorsFormatTests", dependencies: ["SafetensorsFormat", "TestSupport"]),
-  .testTarget(
-    name: "HDF5FormatTests", dependencies: ["HDF5Format", "HDF5Oracle", "TestSupport"]),
+  .testTarget(name: "HDF5FormatTests", dependencies: ["HDF5Format", "CHDF5", "TestSupport"]),
   .testTarget(
     name: "WeightGraphTests", dependencies: ["WeightGraph", "TestSupport", collections]),
   .testTarget(

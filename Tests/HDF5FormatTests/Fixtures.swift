@@ -77,3 +77,35 @@ let numpyTypes: [String: HDF5ElementType] = [
   ">f4": .number(.f32, .big), "<f8": .number(.f64, .little), ">f8": .number(.f64, .big),
   "<c8": .number(.c64, .little), ">c16": .number(.c128, .big),
 ]
+
+/// A description in lines, without what the two may say differently: the order of chunks, the size of elements that are
+/// no numbers (the library counts what they take in memory), the words of refusals.
+func lines(_ description: HDF5Description) -> [String] {
+  var lines = description.groups.map { "\($0)" } + description.namedTypes.map { "\($0)" }
+  for dataset in description.datasets {
+    var storage = "\(dataset.storage)"
+    if case .chunked(let chunks) = dataset.storage {
+      let sorted = chunks.chunks.sorted { $0.origin.lexicographicallyPrecedes($1.origin) }
+      storage = "\(chunks.shape) \(chunks.filters) \(chunks.leavesEdgesUnfiltered) \(sorted)"
+    }
+    var size = dataset.elementByteCount
+    if case .unsupported = dataset.elementType { size = 0 }
+    lines.append(
+      "\(dataset.path) \(dataset.otherPaths) \(dataset.attributes) \(dataset.elementType) "
+        + "\(size) \(dataset.shape) \(storage) \(String(describing: dataset.fillValue)) "
+        + "\(dataset.byteCount)")
+  }
+  return lines
+    + description.refusals.map { "\($0.path) \($0.otherPaths) \($0.reason.kind)" }
+}
+
+extension HDF5Plan {
+  /// Writes a file of a plan, without elements; returns where those go.
+  func write(toNew path: String) throws(CheckpointError) -> [Int] {
+    let structure = try HDF5Structure(self, for: path)
+    let output = try OutputFile(path: path)
+    try structure.write(to: output)
+    try output.commit()
+    return structure.offsets
+  }
+}

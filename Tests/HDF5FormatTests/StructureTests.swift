@@ -1,13 +1,12 @@
 import CheckpointBytes
 import Foundation
 import HDF5Format
-import HDF5Oracle
 import TensorValues
 import TestSupport
 import Testing
 
 /// The reader held against libhdf5 and h5py, structure by structure.
-@Suite struct HDF5StructureTests {
+@Suite struct StructureTests {
   /// What HDF5 2.0 wrote and the libraries that most systems install cannot read.
   private static let newer: Set = ["newest.h5", "latest.h5", "reference.h5"]
 
@@ -143,28 +142,5 @@ import Testing
 
   private static func bytes(_ value: Int) -> [UInt8] {
     (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
-  }
-
-  // MARK: Comparing
-
-  /// A description in lines, without what the two may say differently: the order of chunks, the size of elements that are
-  /// no numbers (the library counts what they take in memory), the words of refusals.
-  private func lines(_ description: HDF5Description) -> [String] {
-    var lines = description.groups.map { "\($0)" } + description.namedTypes.map { "\($0)" }
-    for dataset in description.datasets {
-      var storage = "\(dataset.storage)"
-      if case .chunked(let chunks) = dataset.storage {
-        let sorted = chunks.chunks.sorted { $0.origin.lexicographicallyPrecedes($1.origin) }
-        storage = "\(chunks.shape) \(chunks.filters) \(chunks.leavesEdgesUnfiltered) \(sorted)"
-      }
-      var size = dataset.elementByteCount
-      if case .unsupported = dataset.elementType { size = 0 }
-      lines.append(
-        "\(dataset.path) \(dataset.otherPaths) \(dataset.attributes) \(dataset.elementType) "
-          + "\(size) \(dataset.shape) \(storage) \(String(describing: dataset.fillValue)) "
-          + "\(dataset.byteCount)")
-    }
-    return lines
-      + description.refusals.map { "\($0.path) \($0.otherPaths) \($0.reason.kind)" }
   }
 }

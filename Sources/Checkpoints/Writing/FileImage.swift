@@ -7,7 +7,7 @@ internal import ZipFormat
 package protocol FileImage: Sendable {
   /// What the file does not hold, or holds in an unusual way.
   var remarks: Remarks { get }
-  /// The size of the file, or 0 if only writing its structure tells.
+  /// The size of the file.
   var byteCount: Int { get }
   /// True if the format stores a CRC-32 of each weight's bytes.
   var needsChecksums: Bool { get }

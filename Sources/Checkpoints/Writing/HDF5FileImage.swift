@@ -6,11 +6,10 @@ internal import WeightGraph
 
 /// An HDF5 file: names become groups, tied names hard links, facts attributes.
 struct HDF5FileImage: FileImage {
-  private let plan: HDF5Plan
+  private let structure: HDF5Structure
   let remarks: Remarks
   let needsChecksums = false
-  /// libhdf5 knows when it has written the structure.
-  let byteCount = 0
+  var byteCount: Int { structure.byteCount }
 
   init(
     _ ties: [Tie], facts: CheckpointFacts, path: String
@@ -66,7 +65,7 @@ struct HDF5FileImage: FileImage {
       }
       plan.groups.append(HDF5Plan.Group(path: path, attributes: values))
     }
-    self.plan = plan
+    structure = try HDF5Structure(plan, for: path)
     self.remarks = remarks
   }
 
@@ -158,15 +157,8 @@ struct HDF5FileImage: FileImage {
   }
 
   func begin(_ output: OutputFile) throws(CheckpointError) -> [Int] {
-    let offsets: [Int]
-    do {
-      offsets = try plan.write(toNew: output.temporaryPath)
-    } catch {
-      throw error.inFile(output.path)
-    }
-    // The library has set the size; the space is still to be had.
-    try output.reserve(try output.reopen().size)
-    return offsets
+    try structure.write(to: output)
+    return structure.offsets
   }
 
   func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError) {}

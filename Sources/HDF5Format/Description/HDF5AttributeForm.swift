@@ -188,7 +188,7 @@ extension HDF5Attribute {
     size = texts.reduce(size) { max($0, $1.count) }
     text.byteCount = size
     let (byteCount, overflow) = size.multipliedReportingOverflow(by: texts.count)
-    guard !overflow, byteCount <= HDF5FileWriter.mostBytes else { return nil }
+    guard !overflow, byteCount <= ObjectHeaderDraft.mostMessageBytes else { return nil }
     let fill: UInt8 = text.padding == .spacePadded ? 0x20 : 0
     let packed = texts.flatMap { $0 + [UInt8](repeating: fill, count: size - $0.count) }
     return HDF5AttributeForm(type: .text(text), shape: shape, elements: .packed(packed))

@@ -56,24 +56,6 @@ extension Datatype {
 
   // MARK: Floating-point numbers
 
-  /// Exponent and mantissa of a binary floating-point type whose sign is the highest bit, followed by the exponent.
-  private struct FloatFields: Hashable {
-    let exponentBits: UInt8
-    let mantissaBits: UInt8
-    let bias: UInt32
-
-    static let known: [FloatFields: DType] = [
-      FloatFields(exponentBits: 4, mantissaBits: 3, bias: 7): .f8E4M3,
-      FloatFields(exponentBits: 4, mantissaBits: 3, bias: 8): .f8E4M3FNUZ,
-      FloatFields(exponentBits: 5, mantissaBits: 2, bias: 15): .f8E5M2,
-      FloatFields(exponentBits: 5, mantissaBits: 2, bias: 16): .f8E5M2FNUZ,
-      FloatFields(exponentBits: 5, mantissaBits: 10, bias: 15): .f16,
-      FloatFields(exponentBits: 8, mantissaBits: 7, bias: 127): .bf16,
-      FloatFields(exponentBits: 8, mantissaBits: 23, bias: 127): .f32,
-      FloatFields(exponentBits: 11, mantissaBits: 52, bias: 1023): .f64,
-    ]
-  }
-
   private func float() throws(ParseFailure) -> HDF5ElementType {
     var properties = properties
     let offset = try properties.read(UInt16.self, .little, "bit offset")
@@ -87,9 +69,9 @@ extension Datatype {
       bias: try properties.read(UInt32.self, .little, "exponent bias"))
     let signPlace = bits >> 8 & 0xFF
     // Bit 6 is VAX's order; normalisation 2 is a mantissa whose highest bit is not stored.
-    guard let dtype = FloatFields.known[fields], dtype.byteWidth == byteCount,
+    guard let dtype = fields.dtype, dtype.byteWidth == byteCount,
       precision == 8 * byteCount, offset == 0, mantissaPlace == 0, exponentPlace == mantissaBits,
-      signPlace == UInt32(mantissaBits) + UInt32(exponentBits), bits & 0x40 == 0,
+      signPlace == UInt32(fields.signPlace), bits & 0x40 == 0,
       bits >> 4 & 3 == 2
     else { return .unsupported("\(byteCount)-byte floating-point number of another form") }
     return .number(dtype, order)

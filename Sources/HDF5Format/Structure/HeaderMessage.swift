@@ -13,6 +13,7 @@ struct HeaderMessage {
     case link = 0x06
     case externalFiles = 0x07
     case dataLayout = 0x08
+    case groupInfo = 0x0A
     case filterPipeline = 0x0B
     case attribute = 0x0C
     case sharedMessageTable = 0x0F

@@ -3,7 +3,7 @@ public import TensorValues
 
 /// An HDF5 file to be written: its whole structure, before any data.
 ///
-/// libhdf5 lays the structure out and says where the data of each data set has to go; the caller puts it there. The file
+/// ``HDF5Structure`` lays it out and says where the data of each data set has to go; the caller puts it there. The file
 /// has the oldest format that holds it (superblock 0), which h5py, TensorFlow and Keras of any age read: data is
 /// contiguous and allocated at once, nothing is filled, no time is recorded, so that the same plan gives the same bytes.
 public struct HDF5Plan: Sendable {
@@ -74,19 +74,5 @@ public struct HDF5Plan: Sendable {
     self.groups = groups
     self.datasets = datasets
     self.hardLinks = hardLinks
-  }
-
-  /// Writes the structure to a file, which is emptied if it exists, and sets the file's final size.
-  ///
-  /// - Returns: where the data of each data set begins; 0 for one without elements. Data of 512 bytes and more is
-  ///   aligned to 64 bytes.
-  /// - Throws: `inconsistent` if a path is taken twice or no path; `unsupported` if an attribute or element type has no
-  ///   form in HDF5; `limitExceeded` if an attribute is larger than an object header takes (64 KB, or 4,000 strings);
-  ///   `inputOutput` with libhdf5's words otherwise.
-  public func write(toNew path: String) throws(CheckpointError) -> [Int] {
-    try HDF5Library.run(path) { () throws(CheckpointError) in
-      let writer = try HDF5FileWriter(path: path)
-      return try writer.write(self)
-    }
   }
 }

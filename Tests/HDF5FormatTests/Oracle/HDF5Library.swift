@@ -1,14 +1,14 @@
-package import CHDF5
-package import CheckpointBytes
+internal import CHDF5
+internal import CheckpointBytes
 internal import Synchronization
 
-/// The only door to libhdf5, which lays out what is written. The library is not thread-safe as most systems install it, so
-/// that one call runs at a time. It is left as it was found: others in this process may use it too.
-package enum HDF5Library {
+/// The only door to libhdf5, which the package's own reader and writer are held against. The library is not thread-safe as
+/// most systems install it, so that one call runs at a time.
+enum HDF5Library {
   private static let isStarted = Mutex(false)
 
   /// Runs `body` while no other thread uses the library.
-  package static func run<Value: Sendable>(
+  static func run<Value: Sendable>(
     _ path: String, _ body: () throws(CheckpointError) -> Value
   ) throws(CheckpointError) -> Value {
     // Typed throws do not pass through `withLock`.
@@ -32,7 +32,7 @@ package enum HDF5Library {
   }
 
   /// What the library says of its last failure, on one line.
-  package static func takeError() -> String {
+  static func takeError() -> String {
     var text = weighbridge_hdf5_error()
     unsafe weighbridge_hdf5_take_error(&text)
     let outermost = unsafe withUnsafeBytes(of: &text.outermost) { unsafe terminated($0) }
@@ -42,7 +42,7 @@ package enum HDF5Library {
   }
 
   /// The library that is installed: `libhdf5 1.10.8`.
-  package static let name: String = {
+  static let name: String = {
     var (major, minor, release): (UInt32, UInt32, UInt32) = (0, 0, 0)
     guard unsafe H5get_libversion(&major, &minor, &release) >= 0 else { return "libhdf5" }
     return "libhdf5 \(major).\(minor).\(release)"
@@ -55,12 +55,12 @@ package enum HDF5Library {
 }
 
 /// An open identifier of the library, closed at the end.
-package final class HDF5Handle {
-  package let identifier: hid_t
+final class HDF5Handle {
+  let identifier: hid_t
   private let close: (hid_t) -> Void
 
   /// Takes an identifier; nil if it is the library's sign of failure.
-  package init?(_ identifier: hid_t, _ close: @escaping (hid_t) -> Void) {
+  init?(_ identifier: hid_t, _ close: @escaping (hid_t) -> Void) {
     guard identifier >= 0 else { return nil }
     self.identifier = identifier
     self.close = close
@@ -73,22 +73,22 @@ package final class HDF5Handle {
     weighbridge_hdf5_put_back_error(pending)
   }
 
-  package static func datatype(_ identifier: hid_t) -> HDF5Handle? {
+  static func datatype(_ identifier: hid_t) -> HDF5Handle? {
     HDF5Handle(identifier) { _ = H5Tclose($0) }
   }
-  package static func dataspace(_ identifier: hid_t) -> HDF5Handle? {
+  static func dataspace(_ identifier: hid_t) -> HDF5Handle? {
     HDF5Handle(identifier) { _ = H5Sclose($0) }
   }
-  package static func object(_ identifier: hid_t) -> HDF5Handle? {
+  static func object(_ identifier: hid_t) -> HDF5Handle? {
     HDF5Handle(identifier) { _ = H5Oclose($0) }
   }
-  package static func attribute(_ identifier: hid_t) -> HDF5Handle? {
+  static func attribute(_ identifier: hid_t) -> HDF5Handle? {
     HDF5Handle(identifier) { _ = H5Aclose($0) }
   }
-  package static func properties(_ identifier: hid_t) -> HDF5Handle? {
+  static func properties(_ identifier: hid_t) -> HDF5Handle? {
     HDF5Handle(identifier) { _ = H5Pclose($0) }
   }
-  package static func file(_ identifier: hid_t) -> HDF5Handle? {
+  static func file(_ identifier: hid_t) -> HDF5Handle? {
     HDF5Handle(identifier) { _ = H5Fclose($0) }
   }
 }

@@ -1,5 +1,4 @@
 internal import CHDF5
-internal import CHDF5Reading
 internal import CheckpointBytes
 internal import HDF5Format
 internal import TensorValues

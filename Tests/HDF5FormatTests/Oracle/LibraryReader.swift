@@ -1,11 +1,10 @@
 internal import CHDF5
-internal import CHDF5Reading
-package import CheckpointBytes
-package import HDF5Format
+internal import CheckpointBytes
+internal import HDF5Format
 
 extension HDF5Description {
   /// The description of a file as libhdf5 gives it, to hold the package's own reader against.
-  package init(
+  init(
     throughLibrary file: SourceFile, limits: ReadLimits = ReadLimits()
   ) throws(CheckpointError) {
     _ = LibraryReader.start
