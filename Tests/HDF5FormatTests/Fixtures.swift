@@ -76,6 +76,8 @@ let numpyTypes: [String: HDF5ElementType] = [
   "<f2": .number(.f16, .little), ">f2": .number(.f16, .big), "<f4": .number(.f32, .little),
   ">f4": .number(.f32, .big), "<f8": .number(.f64, .little), ">f8": .number(.f64, .big),
   "<c8": .number(.c64, .little), ">c16": .number(.c128, .big),
+  "<i8": .number(.i64, .little), ">u8": .number(.u64, .big), "<u4": .number(.u32, .little),
+  ">u4": .number(.u32, .big), "<u2": .number(.u16, .little), ">i2": .number(.i16, .big),
 ]
 
 /// A description in lines, without what the two may say differently: the order of chunks, the size of elements that are
@@ -92,7 +94,7 @@ func lines(_ description: HDF5Description) -> [String] {
     if case .unsupported = dataset.elementType { size = 0 }
     lines.append(
       "\(dataset.path) \(dataset.otherPaths) \(dataset.attributes) \(dataset.elementType) "
-        + "\(size) \(dataset.shape) \(storage) \(String(describing: dataset.fillValue)) "
+        + "\(String(describing: dataset.integerBits)) \(size) \(dataset.shape) \(storage) \(String(describing: dataset.fillValue)) "
         + "\(dataset.byteCount)")
   }
   return lines

@@ -50,7 +50,7 @@ import Testing
     "addresses-of-2.h5", "addresses-of-4.h5", "attributes.h5", "cache-image.h5",
     "edges.h5", "filtered-links.h5",
     "indexes.h5", "new-links.h5", "newest.h5", "old-chunks.h5", "old-links.h5",
-    "ordered-links.h5", "scale-offset.h5", "shared-messages.h5",
+    "integers.h5", "ordered-links.h5", "scale-offset.h5", "shared-messages.h5",
   ]
 
   @Test func `What HDF5 2 wrote newly is read`() throws {
@@ -89,6 +89,23 @@ import Testing
       }
       bytes[place] = original
     }
+  }
+
+  @Test func `A contiguous size beyond 64 bits is more than enough`() throws {
+    // One byte, whose layout says that 2^64 + 1 are stored, in lengths of 16 bytes. libhdf5 takes the lower eight.
+    let digits = Array(
+      ("894844460d0a1a0a020810000000000000000000ffffffffffffffffb1000000000000007700000000000000"
+        + "b6379ee84f48445202003c0104000002000000030c0000100000000100000000000800050200000306081a00"
+        + "000301b00000000000000001000000000000000100000000000000e5aab3a64f48445202002f021200000000"
+        + "ffffffffffffffffffffffffffffffff0a0200000000060f000001000464736574300000000000000096c06e"
+        + "3f")
+        .utf8)
+    let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
+      UInt8(String(decoding: digits[$0..<($0 + 2)], as: UTF8.self), radix: 16)
+    }
+    let directory = try TemporaryDirectory()
+    let file = try Described(path: directory.write(bytes, as: "wide.h5"))
+    #expect(try file.bytes("dset") == [63])
   }
 
   // MARK: Hostile files

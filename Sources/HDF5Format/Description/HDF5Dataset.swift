@@ -11,6 +11,8 @@ public struct HDF5Dataset: Sendable, Hashable {
   public let attributes: [HDF5Attribute]
   /// The type of the elements.
   public package(set) var elementType: HDF5ElementType
+  /// The bits of an element that make up an integer, where they are not all; nil everywhere else.
+  public let integerBits: HDF5IntegerBits?
   /// The size of one element in bytes.
   public let elementByteCount: Int
   /// The current extents.
@@ -24,11 +26,13 @@ public struct HDF5Dataset: Sendable, Hashable {
 
   package init(
     path: ExactName, attributes: [HDF5Attribute], elementType: HDF5ElementType,
-    elementByteCount: Int, shape: Shape, storage: HDF5Storage, fillValue: [UInt8]?, byteCount: Int
+    integerBits: HDF5IntegerBits? = nil, elementByteCount: Int, shape: Shape, storage: HDF5Storage,
+    fillValue: [UInt8]?, byteCount: Int
   ) {
     self.path = path
     self.attributes = attributes
     self.elementType = elementType
+    self.integerBits = integerBits
     self.elementByteCount = elementByteCount
     self.shape = shape
     self.storage = storage
@@ -46,6 +50,20 @@ public enum HDF5ElementType: Sendable, Hashable {
   case opaque(byteCount: Int, tag: String)
   /// A type that is no number, in words: `variable-length string`, `reference`…
   case unsupported(String)
+}
+
+/// The bits of an element that make up an integer (HDF5 specification IV.A.2.d, bit offset and precision). The highest of them is
+/// the sign of a signed one; the others are padding, whatever they hold.
+public struct HDF5IntegerBits: Sendable, Hashable {
+  /// The number of lower bits that do not count.
+  public let offset: Int
+  /// The number of bits that do, from 1 to 63.
+  public let count: Int
+
+  package init(offset: Int, count: Int) {
+    self.offset = offset
+    self.count = count
+  }
 }
 
 /// Where the elements of a data set are. Offsets count from the start of the file, a user block included.

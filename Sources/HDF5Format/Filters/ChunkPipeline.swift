@@ -40,7 +40,8 @@ struct ChunkPipeline: Sendable {
     var size = chunkByteCount
     for earlier in 0..<index where mask >> UInt32(earlier) & 1 == 0 {
       switch filters[earlier].identifier {
-      case Self.shuffle, Self.nBit: continue
+      case Self.shuffle: continue
+      case Self.nBit where NBit.leavesAlone(filters[earlier].parameters): continue
       case Self.fletcher32: size += 4
       default: return nil
       }
@@ -66,10 +67,9 @@ struct ChunkPipeline: Sendable {
     case Self.scaleOffset:
       return try ScaleOffset(filter.parameters).decode(bytes, byteCount: expected ?? chunkByteCount)
     case Self.lzf: return try LZF.decode(bytes, byteCount: expected ?? chunkByteCount)
-    case Self.nBit where filter.parameters.count > 1 && filter.parameters[1] != 0:
-      // "Need not compress": all bits of the type are used, and the bytes are as they were. Numbers of fewer bits than
-      // their bytes have are no elements that this package reads.
-      return bytes
+    case Self.nBit:
+      if NBit.leavesAlone(filter.parameters) { return bytes }
+      return try NBit(filter.parameters).decode(bytes, byteCount: expected ?? chunkByteCount)
     default:
       let name = filter.name.isEmpty ? "" : " (\(singleLine(filter.name, limit: 60)))"
       throw ParseFailure(

@@ -81,24 +81,9 @@ struct ScaleOffset {
     var output: [UInt8] = []
     output.reserveCapacity(elementCount * size)
     let mask: UInt64 = (1 << UInt64(bitCount)) &- 1
-    var next = packed.startIndex
-    var held: UInt8 = 0
-    var heldBits = 0
+    var reader = BitReader(packed)
     for _ in 0..<elementCount {
-      var difference: UInt64 = 0
-      var missing = bitCount
-      while missing > 0 {
-        if heldBits == 0 {
-          held = packed[next]
-          next += 1
-          heldBits = 8
-        }
-        let taken = min(missing, heldBits)
-        difference = difference << UInt64(taken) | UInt64(held) >> UInt64(8 - taken)
-        held = taken == 8 ? 0 : held << UInt8(taken)
-        heldBits -= taken
-        missing -= taken
-      }
+      let difference = reader.next(bitCount)
       let isFill = fillValue != nil && bitCount > 0 && difference == mask
       append(isFill ? fillValue ?? 0 : value(difference, minimum), to: &output)
     }

@@ -4,7 +4,7 @@ internal import CheckpointBytes
 enum DataLayout {
   /// In the message.
   case compact(ByteCursor)
-  /// In one piece; the size is not in the older messages.
+  /// In one piece; the size, which may be more than the elements take, is not in the older messages.
   case contiguous(address: UInt64?, byteCount: UInt64?)
   case chunked(ChunkLayout)
   /// In other data sets.
@@ -25,7 +25,7 @@ enum DataLayout {
       self = .compact(try body.slice(count, Self.field))
     case 1:
       let address = try body.readAddress(form, Self.field)
-      self = .contiguous(address: address, byteCount: try body.readLength(form, Self.field))
+      self = .contiguous(address: address, byteCount: try body.readRoom(form, Self.field))
     case 2:
       self = .chunked(
         version == 3 ? try ChunkLayout(treeIndexed: &body, form) : try ChunkLayout(&body, form))

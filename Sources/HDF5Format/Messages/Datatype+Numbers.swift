@@ -26,9 +26,9 @@ extension Datatype {
   /// What the elements are, as far as attributes of it are carried; nil for any other.
   func attributeType() throws(ParseFailure) -> HDF5AttributeType? {
     if let text { return .text(text) }
-    guard typeClass != .opaque, case .number(let dtype, let order) = try elementType() else {
-      return nil
-    }
+    guard typeClass != .opaque, try integerBits() == nil,
+      case .number(let dtype, let order) = try elementType()
+    else { return nil }
     guard typeClass == .enumeration, dtype != .bool else { return .number(dtype, order) }
     return .enumeration(dtype, order, members: try members(dtype, order))
   }
@@ -37,13 +37,23 @@ extension Datatype {
 
   // MARK: Integers
 
-  private func integer() throws(ParseFailure) -> HDF5ElementType {
+  /// The bits that make up an integer, if they are not all.
+  func integerBits() throws(ParseFailure) -> HDF5IntegerBits? {
+    guard typeClass == .integer else { return nil }
     var properties = properties
-    let offset = try properties.read(UInt16.self, .little, "bit offset")
+    let start = properties.offset
+    let offset = Int(try properties.read(UInt16.self, .little, "bit offset"))
     let precision = Int(try properties.read(UInt16.self, .little, "bit precision"))
-    guard precision == 8 * byteCount, offset == 0 else {
-      return .unsupported("\(byteCount)-byte integer of \(precision) bits")
+    guard precision > 0, offset + precision <= 8 * byteCount else {
+      throw ParseFailure(
+        .malformed, at: start, "bit precision",
+        "\(precision) bits from bit \(offset) of \(byteCount) bytes")
     }
+    return precision == 8 * byteCount ? nil : HDF5IntegerBits(offset: offset, count: precision)
+  }
+
+  private func integer() throws(ParseFailure) -> HDF5ElementType {
+    _ = try integerBits()
     let isSigned = bits & 0x08 != 0
     switch byteCount {
     case 1: return .number(isSigned ? .i8 : .u8, order)
@@ -82,7 +92,8 @@ extension Datatype {
   private func enumerated() throws(ParseFailure) -> HDF5ElementType {
     var properties = properties
     let base = try Datatype(&properties)
-    guard base.typeClass == .integer, base.byteCount == byteCount else {
+    guard base.typeClass == .integer, base.byteCount == byteCount, try base.integerBits() == nil
+    else {
       return .unsupported("enumeration")
     }
     let integer = try base.integer()

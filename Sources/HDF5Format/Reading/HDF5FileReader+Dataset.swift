@@ -25,7 +25,8 @@ extension HDF5FileReader {
     }
     var dataset = HDF5Dataset(
       path: path, attributes: attributes(of: header), elementType: elementType,
-      elementByteCount: type.byteCount, shape: shape, storage: .unallocated, fillValue: nil,
+      integerBits: try type.integerBits(), elementByteCount: type.byteCount, shape: shape,
+      storage: .unallocated, fillValue: nil,
       byteCount: 0)
     if case .unsupported = elementType { return dataset }
     let fill = try fillValue(header, type.byteCount)

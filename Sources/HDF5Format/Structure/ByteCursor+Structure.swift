@@ -47,6 +47,16 @@ extension ByteCursor {
     try readUnsigned(form.lengthByteCount, field)
   }
 
+  /// Reads a length of which only counts that something is not longer; what does not fit 64 bits is longer than anything.
+  mutating func readRoom(_ form: AddressForm, _ field: String) throws(ParseFailure) -> UInt64 {
+    var ahead = self
+    let isWide = try ahead.readBytes(form.lengthByteCount, field).dropFirst(8)
+      .contains { $0 != 0 }
+    guard isWide else { return try readLength(form, field) }
+    self = ahead
+    return .max
+  }
+
   /// Reads a length or number that must fit what a file can hold.
   mutating func readCount(_ width: Int, _ field: String) throws(ParseFailure) -> Int {
     let start = offset

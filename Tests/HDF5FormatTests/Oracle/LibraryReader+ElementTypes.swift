@@ -6,6 +6,16 @@ internal import TensorValues
 // Datatype messages (HDF5 specification IV.A.2.d). A number is only taken for one if every field of its description is
 // exactly that of the type: sizes alone prove nothing.
 
+extension HDF5IntegerBits {
+  /// The bits that make up an integer, if they are not all.
+  init?(_ type: hid_t) {
+    guard H5Tget_class(type) == H5T_INTEGER,
+      H5Tget_precision(type) != 8 * H5Tget_size(type)
+    else { return nil }
+    self.init(offset: Int(H5Tget_offset(type)), count: H5Tget_precision(type))
+  }
+}
+
 extension HDF5ElementType {
   /// What a datatype of the library is.
   init(_ type: hid_t) {
@@ -40,10 +50,6 @@ extension HDF5ElementType {
 
   private static func integer(_ type: hid_t, _ size: Int) -> HDF5ElementType {
     let isSigned = H5Tget_sign(type) == H5T_SGN_2
-    let precision = H5Tget_precision(type)
-    guard precision == 8 * size, H5Tget_offset(type) == 0 else {
-      return .unsupported("\(size)-byte integer of \(precision) bits")
-    }
     guard let order = order(type, size) else {
       return .unsupported("\(size)-byte integer of another byte order")
     }
@@ -106,6 +112,7 @@ extension HDF5ElementType {
     guard let base = HDF5Handle.datatype(H5Tget_super(type)),
       H5Tget_class(base.identifier) == H5T_INTEGER
     else { return .unsupported("enumeration") }
+    guard HDF5IntegerBits(base.identifier) == nil else { return .unsupported("enumeration") }
     let integer = integer(base.identifier, H5Tget_size(base.identifier))
     guard case .number(.i8, let order) = integer, H5Tget_nmembers(type) == 2 else { return integer }
     // As h5py writes numpy's bool.

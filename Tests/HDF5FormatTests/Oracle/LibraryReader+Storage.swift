@@ -52,7 +52,8 @@ extension LibraryReader {
     }
     return HDF5Dataset(
       path: path, attributes: attributes(of: object, count, at: path),
-      elementType: elementType, elementByteCount: size, shape: shape, storage: storage,
+      elementType: elementType, integerBits: HDF5IntegerBits(type.identifier),
+      elementByteCount: size, shape: shape, storage: storage,
       fillValue: fillValue, byteCount: byteCount)
   }
 
