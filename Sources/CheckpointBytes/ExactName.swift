@@ -27,7 +27,9 @@ extension ExactName: Hashable, Comparable {
 
   /// In the order of the UTF-8 bytes, as Rust and Python's `bytes` order them.
   public static func < (left: ExactName, right: ExactName) -> Bool {
-    left.string.utf8.lexicographicallyPrecedes(right.string.utf8)
+    unsafe left.withBytes { first in
+      unsafe right.withBytes { second in unsafe first.precedes(second) }
+    }
   }
 
   /// Hashes the UTF-8 bytes.

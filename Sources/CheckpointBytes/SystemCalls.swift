@@ -222,4 +222,11 @@ extension UnsafeRawBufferPointer {
     guard let left = baseAddress, let right = other.baseAddress else { return true }
     return unsafe memcmp(left, right, count) == 0
   }
+
+  /// True if the bytes come before those of another buffer: a beginning comes before the whole.
+  package func precedes(_ other: UnsafeRawBufferPointer) -> Bool {
+    guard let left = baseAddress, let right = other.baseAddress else { return count < other.count }
+    let order = unsafe memcmp(left, right, Swift.min(count, other.count))
+    return order < 0 || (order == 0 && count < other.count)
+  }
 }

@@ -33,6 +33,7 @@ struct Dataspace {
     }
     var extents: [Int] = []
     // What is beyond 2^63 stays so, and fits no shape unless another extent is 0.
+    extents.reserveCapacity(rank)
     for _ in 0..<rank { extents.append(Int(clamping: try body.readLength(form, "dataspace"))) }
     guard let shape = Shape(extents) else {
       throw ParseFailure(
@@ -43,12 +44,8 @@ struct Dataspace {
     if flags & 1 != 0 {
       for axis in 0..<rank {
         // All bits set means unlimited, as with addresses.
-        var ahead = body
-        let isUnlimited = try ahead.readBytes(form.lengthByteCount, "dataspace")
-          .allSatisfy { $0 == 0xFF }
-        largest[axis] =
-          isUnlimited ? nil : Int(clamping: try body.readLength(form, "dataspace"))
-        if isUnlimited { body = ahead }
+        largest[axis] = try body.readUnlessAllOnes(form.lengthByteCount, "dataspace")
+          .map { Int(clamping: $0) }
       }
     }
     guard zip(extents, largest).allSatisfy({ $0 <= $1 ?? Int.max }) else {

@@ -10,6 +10,7 @@ extension ByteCursor {
 
   /// Reads an unsigned integer of any width. What does not fit 64 bits is malformed: no file is that long.
   mutating func readUnsigned(_ width: Int, _ field: String) throws(ParseFailure) -> UInt64 {
+    if (1...8).contains(width) { return try readBits(width, .little, field) }
     let start = offset
     let bytes = try readBytes(width, field)
     var value: UInt64 = 0
@@ -20,15 +21,23 @@ extension ByteCursor {
     return value
   }
 
-  /// Reads an address; nil for the undefined one, all of whose bits are set.
-  mutating func readAddress(_ form: AddressForm, _ field: String) throws(ParseFailure) -> UInt64? {
+  /// Reads an unsigned integer of any width; nil if all its bits are set, which stands for no number.
+  mutating func readUnlessAllOnes(_ width: Int, _ field: String) throws(ParseFailure) -> UInt64? {
+    if width == 8 {
+      let value = try readBits(8, .little, field)
+      return value == .max ? nil : value
+    }
     var ahead = self
-    let bytes = try ahead.readBytes(form.addressByteCount, field)
-    if bytes.allSatisfy({ $0 == 0xFF }) {
+    if try ahead.readBytes(width, field).allSatisfy({ $0 == 0xFF }) {
       self = ahead
       return nil
     }
-    return try readUnsigned(form.addressByteCount, field)
+    return try readUnsigned(width, field)
+  }
+
+  /// Reads an address; nil for the undefined one, all of whose bits are set.
+  mutating func readAddress(_ form: AddressForm, _ field: String) throws(ParseFailure) -> UInt64? {
+    try readUnlessAllOnes(form.addressByteCount, field)
   }
 
   /// Reads an address that must be defined.

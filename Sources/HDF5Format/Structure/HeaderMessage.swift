@@ -45,12 +45,21 @@ struct HeaderMessage {
     let field = "header message"
     guard block.remaining >= (form.isNew ? (form.tracksOrder ? 6 : 4) : 8) else { return nil }
     let start = block.offset
-    let number =
-      form.isNew ? UInt16(try block.readByte(field)) : try block.read(UInt16.self, .little, field)
-    let count = Int(try block.read(UInt16.self, .little, field))
-    let flags = try block.readByte(field)
-    if form.tracksOrder { try block.skip(2, field) }
-    if !form.isNew { try block.skip(3, field) }
+    let number: UInt16
+    let count: Int
+    let flags: UInt8
+    if form.isNew {
+      number = UInt16(try block.readByte(field))
+      count = Int(try block.read(UInt16.self, .little, field))
+      flags = try block.readByte(field)
+      if form.tracksOrder { try block.skip(2, field) }
+    } else {
+      // Type, size, flags, and three bytes of nothing, at once: there are very many.
+      let head = try block.readBits(8, .little, field)
+      number = UInt16(truncatingIfNeeded: head)
+      count = Int(UInt16(truncatingIfNeeded: head >> 16))
+      flags = UInt8(truncatingIfNeeded: head >> 32)
+    }
     body = try block.slice(count, field)
     type = Kind(rawValue: number)
     isShared = flags & 0x02 != 0

@@ -10,27 +10,27 @@ struct ObjectHeader {
   let address: UInt64
   /// The messages in the order of the file.
   private(set) var messages: [HeaderMessage] = []
+  /// The index of the first message of each type, plus 1: they are asked for again and again.
+  private var first = SIMD32<UInt32>()
 
   /// Reads the header at an address.
   init(at address: UInt64, in bytes: StructureBytes) throws(ParseFailure) {
     self.address = address
     var prefix = try bytes.block(at: address, atMost: 64, "object header")
-    var blocks = Blocks()
-    if prefix.peekByte() == UInt8(ascii: "O") {
-      try Self.readNewPrefix(&prefix, address, bytes, &blocks)
-    } else {
-      try Self.readOldPrefix(&prefix, address, bytes, &blocks)
-    }
-    var next = 0
-    while next < blocks.list.count {
-      let block = blocks.list[next]
-      next += 1
+    var blocks =
+      prefix.peekByte() == UInt8(ascii: "O")
+      ? try Self.readNewPrefix(&prefix, address, bytes)
+      : try Self.readOldPrefix(&prefix, address)
+    messages.reserveCapacity(8)
+    while let block = blocks.next() {
       var content = try block.content(bytes, blocks.form)
       while let message = try HeaderMessage(&content, blocks.form) {
         if message.type == .continuation {
           try blocks.add(message, bytes.form)
-        } else if message.type != .null {
+        } else if let type = message.type, type != .null {
           messages.append(message)
+          let index = Int(type.rawValue)
+          if first[index] == 0 { first[index] = UInt32(clamping: messages.count) }
         }
       }
     }
@@ -38,30 +38,40 @@ struct ObjectHeader {
 
   /// The first message of a type.
   subscript(type: HeaderMessage.Kind) -> HeaderMessage? {
-    messages.first { $0.type == type }
+    let index = first[Int(type.rawValue)]
+    return index == 0 ? nil : messages[Int(index) - 1]
   }
 
   // MARK: Blocks
 
   /// The blocks that messages lie in, the first and its continuations. None occurs twice, so that the list ends.
   private struct Blocks {
-    var form = HeaderMessage.Form(isNew: false, tracksOrder: false)
-    private(set) var list: [Block] = []
+    let form: HeaderMessage.Form
+    private let first: Block
+    private var continuations: [Block] = []
     private var known: Set<UInt64> = []
+    private var nextIndex = 0
 
-    mutating func add(_ block: Block) throws(ParseFailure) {
-      guard known.insert(block.address).inserted else {
-        throw ParseFailure(
-          .malformed, "object header continuation", "the header continues where it has been")
-      }
-      list.append(block)
+    init(_ first: Block, _ form: HeaderMessage.Form) {
+      self.first = first
+      self.form = form
+    }
+
+    mutating func next() -> Block? {
+      guard nextIndex <= continuations.count else { return nil }
+      defer { nextIndex += 1 }
+      return nextIndex == 0 ? first : continuations[nextIndex - 1]
     }
 
     mutating func add(_ message: HeaderMessage, _ form: AddressForm) throws(ParseFailure) {
       var body = message.body
       let address = try body.readDefinedAddress(form, "object header continuation")
       let count = try body.readLength(form, "object header continuation")
-      try add(Block(address: address, count: count, kind: .continuation))
+      guard address != first.address, known.insert(address).inserted else {
+        throw ParseFailure(
+          .malformed, "object header continuation", "the header continues where it has been")
+      }
+      continuations.append(Block(address: address, count: count, kind: .continuation))
     }
   }
 
@@ -85,21 +95,22 @@ struct ObjectHeader {
   // MARK: Prefixes
 
   private static func readOldPrefix(
-    _ prefix: inout ByteCursor, _ address: UInt64, _ bytes: StructureBytes, _ blocks: inout Blocks
-  ) throws(ParseFailure) {
+    _ prefix: inout ByteCursor, _ address: UInt64
+  ) throws(ParseFailure) -> Blocks {
     guard try prefix.readByte("object header") == 1 else {
       throw ParseFailure(
         .malformed, at: prefix.offset - 1, "object header", "there is no object header here")
     }
     try prefix.skip(7, "object header")
     let count = try prefix.read(UInt32.self, .little, "object header size")
-    try blocks.add(
-      Block(address: try address.behind(16, "object header"), count: UInt64(count), kind: .first))
+    return Blocks(
+      Block(address: try address.behind(16, "object header"), count: UInt64(count), kind: .first),
+      HeaderMessage.Form(isNew: false, tracksOrder: false))
   }
 
   private static func readNewPrefix(
-    _ prefix: inout ByteCursor, _ address: UInt64, _ bytes: StructureBytes, _ blocks: inout Blocks
-  ) throws(ParseFailure) {
+    _ prefix: inout ByteCursor, _ address: UInt64, _ bytes: StructureBytes
+  ) throws(ParseFailure) -> Blocks {
     let start = prefix.position
     try prefix.readSignature("OHDR")
     try prefix.readVersion(2...2, "object header")
@@ -117,10 +128,10 @@ struct ObjectHeader {
       throw ParseFailure(.truncated, at: prefix.offset, "size of chunk 0", "\(count) bytes")
     }
     _ = try bytes.checkedBlock("OHDR", at: address, count: whole)
-    blocks.form = HeaderMessage.Form(isNew: true, tracksOrder: flags & 0x04 != 0)
-    try blocks.add(
+    return Blocks(
       Block(
-        address: try address.behind(prefixByteCount, "object header"), count: count, kind: .first))
+        address: try address.behind(prefixByteCount, "object header"), count: count, kind: .first),
+      HeaderMessage.Form(isNew: true, tracksOrder: flags & 0x04 != 0))
   }
 }
 

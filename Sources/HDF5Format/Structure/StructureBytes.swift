@@ -12,18 +12,21 @@ final class StructureBytes {
 
   /// What is newer than the file's own bytes, if there is such a thing.
   var image: CacheImage? {
-    didSet { window = ByteCursor([]) }
+    didSet { pages = [ByteCursor](repeating: ByteCursor([]), count: Self.pageCount) }
   }
 
-  private var window = ByteCursor([])
+  /// Pages of the file, each at the place that its number leaves over.
+  private var pages = [ByteCursor](repeating: ByteCursor([]), count: pageCount)
   private var work: Int
 
   /// A structure is read once, here and there twice; each link and chunk counts for about what it takes in memory.
   private static let workRatio = 8
   /// Small files may repeat themselves as they like.
   private static let workSlack = 64 << 20
-  /// What is read at once where less is asked for: neighbours are mostly asked for next.
-  private static let windowByteCount = 8_192
+  /// What is read at once where less is asked for: neighbours are mostly asked for next. Groups and what they link to take
+  /// turns, so that some pages are kept, a megabyte.
+  private static let pageByteCount = 16_384
+  private static let pageCount = 64
 
   init(_ file: SourceFile) {
     self.file = file
@@ -66,20 +69,28 @@ final class StructureBytes {
   ) throws(ParseFailure) -> ByteCursor {
     let range = try place(address, count: count, field, orThrow: .malformed)
     try charge(range.count, field)
-    let start = range.lowerBound - window.base
-    if start < 0 || range.upperBound > window.base + window.bytes.count {
-      let wanted = min(max(range.count, Self.windowByteCount), file.size - range.lowerBound)
-      do throws(CheckpointError) {
-        var content = try file.bytes(at: range.lowerBound, count: wanted)
-        image?.renew(&content, at: range.lowerBound)
-        window = ByteCursor(content, base: range.lowerBound)
-      } catch {
-        throw ParseFailure(error.kind, at: range.lowerBound, field, error.problem)
-      }
+    let page = range.lowerBound / Self.pageByteCount
+    guard range.upperBound <= (page + 1) * Self.pageByteCount else {
+      return try read(range, field)
     }
-    var block = window
-    try block.seek(to: range.lowerBound - window.base, field)
+    var block = pages[page % Self.pageCount]
+    let start = page * Self.pageByteCount
+    if block.base != start || block.bytes.isEmpty {
+      block = try read(start..<min(file.size, start + Self.pageByteCount), field)
+      pages[page % Self.pageCount] = block
+    }
+    try block.seek(to: range.lowerBound - start, field)
     return try block.slice(range.count, field)
+  }
+
+  private func read(_ range: Range<Int>, _ field: String) throws(ParseFailure) -> ByteCursor {
+    do throws(CheckpointError) {
+      var content = try file.bytes(at: range.lowerBound, count: range.count)
+      image?.renew(&content, at: range.lowerBound)
+      return ByteCursor(content, base: range.lowerBound)
+    } catch {
+      throw ParseFailure(error.kind, at: range.lowerBound, field, error.problem)
+    }
   }
 
   /// As many bytes at an address as the file has, at most `count`.

@@ -16,11 +16,12 @@ struct SymbolTableEntry {
     let start = cursor.offset
     let cacheType = try cursor.read(UInt32.self, .little, field)
     try cursor.skip(4, field)
-    var scratch = try cursor.slice(16, field)
     guard cacheType <= 2 else {
       throw ParseFailure(.malformed, at: start, field, "a cache type of \(cacheType)")
     }
-    linkOffset = cacheType == 2 ? UInt64(try scratch.read(UInt32.self, .little, field)) : nil
+    let scratch = try cursor.read(UInt32.self, .little, field)
+    linkOffset = cacheType == 2 ? UInt64(scratch) : nil
+    try cursor.skip(12, field)
   }
 }
 
@@ -51,7 +52,9 @@ struct SymbolTable {
     try BTreeV1(kind: .group, keyByteCount: keyByteCount).forEachLeaf(
       from: treeAddress, in: bytes
     ) { (_, address) throws(ParseFailure) in
-      for entry in try entries(at: address, in: bytes) {
+      var (count, entries) = try entries(at: address, in: bytes)
+      for _ in 0..<count {
+        let entry = try SymbolTableEntry(&entries, bytes.form)
         let name = try heap.text(at: entry.nameOffset)
         try bytes.charge(name.count, "symbol table node")
         if let linkOffset = entry.linkOffset {
@@ -65,21 +68,20 @@ struct SymbolTable {
     }
   }
 
+  /// The number of entries of a node, and their bytes.
   private func entries(
     at address: UInt64, in bytes: StructureBytes
-  ) throws(ParseFailure) -> [SymbolTableEntry] {
+  ) throws(ParseFailure) -> (count: Int, content: ByteCursor) {
     var head = try bytes.block(at: address, count: 8, "SNOD")
     try head.readSignature("SNOD")
     try head.readVersion(1...1, "symbol table node")
     try head.skip(1, "symbol table node")
     let count = Int(try head.read(UInt16.self, .little, "symbol table node"))
     let entryByteCount = 2 * bytes.form.addressByteCount + 24
-    var content = try bytes.block(
+    let content = try bytes.block(
       at: try address.behind(8, "SNOD"), count: UInt64(count * entryByteCount),
       "symbol table node")
-    var entries: [SymbolTableEntry] = []
-    for _ in 0..<count { entries.append(try SymbolTableEntry(&content, bytes.form)) }
-    return entries
+    return (count, content)
   }
 }
 
