@@ -10,7 +10,7 @@ import Testing
   private func write(
     _ plan: HDF5Plan, _ elements: [[UInt8]] = [], to directory: TemporaryDirectory
   ) throws -> String {
-    let path = directory.file("\(UInt64.random(in: 0...UInt64.max)).h5")
+    let path = directory.file("x.h5")
     let structure = try HDF5Structure(plan, for: path)
     let output = try OutputFile(path: path)
     try structure.write(to: output)
@@ -128,7 +128,7 @@ import Testing
     #expect(!HDF5Attribute("a", bytes(most + 1)).isWritable)
     let attributes =
       (0..<40).map { HDF5Attribute(ExactName("large \($0)"), bytes(most - 100)) }
-      + (0..<5_000).map { HDF5Attribute(ExactName("small \($0)"), .integer(Int64($0))) }
+      + (0..<1_000).map { HDF5Attribute(ExactName("small \($0)"), .integer(Int64($0))) }
       + [0, 1, 4_070, 4_080, 4_081, 65_500, 65_536, 300_000].map {
         HDF5Attribute(
           ExactName("text \($0)"), .list([.string(String(repeating: "x", count: $0)), .string("")]))
