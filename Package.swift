@@ -16,6 +16,7 @@ let systemLibraries: [Target] = [
     name: "CZlib", pkgConfig: "zlib",
     providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
   .systemLibrary(name: "CLinux"),
+  .systemLibrary(name: "CTextMasks"),
 ]
 
 let libraries: [Target] = [
@@ -31,7 +32,7 @@ let libraries: [Target] = [
   .target(name: "HDF5Format", dependencies: ["CheckpointBytes", "TensorValues", "CZlib"]),
   .target(name: "WeightGraph", dependencies: ["CheckpointBytes", "TensorValues", collections]),
   .target(name: "TensorEngine", dependencies: ["CheckpointBytes", "CKernels"]),
-  .target(name: "Tokenizers", dependencies: ["CheckpointBytes"]),
+  .target(name: "Tokenizers", dependencies: ["CheckpointBytes", "CTextMasks"]),
   // 2: formats made of formats
   .target(
     name: "TorchFormat",

@@ -35,6 +35,9 @@ protocol WordTokenizing: AnyObject, Sendable {
   /// The index of the token that stands in encodings as the text that it covers, if there is such a token.
   var indexWrittenAsText: UInt32? { get }
 
+  /// True if it takes longer to find a word's tokens than to look them up.
+  var isWorthRemembering: Bool { get }
+
   /// Puts the tokens of a word into `workspace.found`.
   ///
   /// - Throws: `unknownTokenMissing` or `unknownTokenNotStated` if one is needed and there is none.
@@ -52,6 +55,7 @@ enum ModelFailure: Error {
 }
 
 extension WordTokenizing {
+  var isWorthRemembering: Bool { true }
   var indexWrittenAsText: UInt32? { nil }
 }
 
@@ -70,6 +74,9 @@ struct Workspace: Sendable {
   var chunkWordCount: UInt32 = 0
   var known = ChunkCache()
 
+  /// The word that is looked up.
+  var word = TextBytes()
+
   /// Gives back what a long text has taken.
   mutating func releaseLarge() {
     guard text.count > Self.greatestKeptByteCount else { return }
@@ -81,14 +88,6 @@ struct Workspace: Sendable {
     symbols = SymbolBuffer()
   }
 
-  /// Takes the memory for chunks, which is to be given back.
-  mutating func takeChunks() -> TextChunks {
-    var taken = TextChunks()
-    swap(&taken, &chunks)
-    return taken
-  }
-
-  var words = WordCache()
   var symbols = SymbolBuffer()
   var parts: [WordPart] = []
   /// The best way to each place in the last word.

@@ -1,13 +1,12 @@
 /// Takes the tokens of texts as they are found.
 protocol TokenSink {
+  associatedtype Room: TokenRoom
+
   /// True if it matters where tokens stand.
   static var placesTokens: Bool { get }
 
-  /// Takes the tokens of a chunk that begins at a scalar of the text.
-  mutating func append(_ entry: ChunkCache.Entry, at scalar: UInt32)
-
-  /// Takes a token; its place and its word are counted from a scalar of the text, and from the words so far.
-  mutating func append(_ token: ChunkToken, at scalar: UInt32)
+  /// Lends room for so many tokens at least.
+  mutating func withRoom<Result>(for count: Int, _ body: (inout Room) -> Result) -> Result
 
   /// Takes a token of which the vocabulary does not tell the text.
   mutating func append(
@@ -16,6 +15,39 @@ protocol TokenSink {
 
   /// Counts words.
   mutating func endWords(_ count: UInt32)
+}
+
+/// Memory of a sink that tokens are put into, as long as there is some left.
+protocol TokenRoom {
+  /// How many more tokens there is room for.
+  var left: Int { get }
+
+  /// Takes the tokens of a chunk that begins at a scalar of the text. There must be room for three.
+  mutating func put(_ entry: ChunkCache.Entry, at scalar: UInt32)
+
+  /// Takes a token; its place and its word are counted from a scalar of the text, and from the words so far. There must be
+  /// room for it.
+  mutating func put(_ token: ChunkToken, at scalar: UInt32)
+
+  /// Counts words.
+  mutating func endWords(_ count: UInt32)
+}
+
+extension TokenSink {
+  /// Takes a token; its place and its word are counted from a scalar of the text, and from the words so far.
+  mutating func append(_ token: ChunkToken, at scalar: UInt32) {
+    withRoom(for: 1) { $0.put(token, at: scalar) }
+  }
+
+  /// Takes the tokens of a chunk, and counts its words.
+  mutating func append(
+    _ tokens: ArraySlice<ChunkToken>, wordCount: UInt32, at scalar: UInt32
+  ) {
+    withRoom(for: tokens.count) { room in
+      for token in tokens { room.put(token, at: scalar) }
+      room.endWords(wordCount)
+    }
+  }
 }
 
 /// The ids of tokens, and nothing else.
@@ -31,38 +63,68 @@ struct IDSink: TokenSink {
     idsOfIndices = vocabulary.idsAreIndices ? [] : vocabulary.ids
   }
 
-  /// The ids so far.
-  var ids: ArraySlice<UInt32> { storage[..<count] }
-
-  @inline(__always)
-  private func id(of index: UInt32) -> UInt32 {
-    idsOfIndices.isEmpty ? index : idsOfIndices[Int(index)]
+  /// Gives the ids away.
+  consuming func takeIDs() -> [UInt32] {
+    storage.removeLast(storage.count - count)
+    return storage
   }
 
   @inline(__always)
-  private mutating func makeRoom(for more: Int) {
+  mutating func makeRoom(for more: Int) {
     if count &+ more > storage.count {
       storage.append(contentsOf: repeatElement(0, count: max(more, storage.count, 64)))
     }
   }
 
-  @inline(__always)
-  mutating func append(_ entry: ChunkCache.Entry, at scalar: UInt32) {
-    makeRoom(for: 3)
-    let indices = entry.indices
-    // What is no token has the index 0.
-    let ids = (id(of: indices.0), id(of: indices.1), id(of: indices.2))
-    // There is room for three.
-    unsafe storage.withUnsafeMutableBufferPointer { [count] storage in
-      unsafe storage[count] = ids.0
-      unsafe storage[count &+ 1] = ids.1
-      unsafe storage[count &+ 2] = ids.2
+  /// What is written without a look at its place lies below `left`.
+  @safe struct Room: TokenRoom {
+    /// Unlike an array's, a place in it is not looked at before it is written.
+    fileprivate let memory: UnsafeMutableBufferPointer<UInt32>
+    fileprivate(set) var count: Int
+    fileprivate let idsOfIndices: [UInt32]
+    fileprivate let idsAreIndices: Bool
+
+    @inline(__always)
+    var left: Int { unsafe memory.count &- count }
+
+    @inline(__always)
+    private func id(of index: UInt32) -> UInt32 {
+      idsAreIndices ? index : idsOfIndices[Int(index)]
     }
-    count &+= entry.count
+
+    @inline(__always)
+    mutating func put(_ entry: ChunkCache.Entry, at scalar: UInt32) {
+      let indices = entry.indices
+      // What is no token has the index 0, and is written over by the next.
+      unsafe memory[count] = id(of: indices.0)
+      unsafe memory[count &+ 1] = id(of: indices.1)
+      unsafe memory[count &+ 2] = id(of: indices.2)
+      count &+= entry.count
+    }
+
+    @inline(__always)
+    mutating func put(_ token: ChunkToken, at scalar: UInt32) {
+      unsafe memory[count] = id(of: token.index)
+      count &+= 1
+    }
+
+    @inline(__always)
+    mutating func endWords(_ count: UInt32) {}
   }
 
-  mutating func append(_ token: ChunkToken, at scalar: UInt32) {
-    append(id(of: token.index))
+  @inline(__always)
+  mutating func withRoom<Result>(for more: Int, _ body: (inout Room) -> Result) -> Result {
+    makeRoom(for: more)
+    let (idsOfIndices, before) = (idsOfIndices, count)
+    let (result, after) = unsafe storage.withUnsafeMutableBufferPointer { memory in
+      var room = unsafe Room(
+        memory: memory, count: before, idsOfIndices: idsOfIndices,
+        idsAreIndices: idsOfIndices.isEmpty)
+      let result = body(&room)
+      return (result, room.count)
+    }
+    count = after
+    return result
   }
 
   mutating func append(
@@ -101,8 +163,8 @@ struct PlacedSink: TokenSink {
   private var storage: [ChunkToken] = []
   private(set) var count = 0
   /// Tokens from this index on are in `specials`.
-  private static let specialBase: UInt32 = 1 << 31
-  private var specials: [Special] = []
+  static let specialBase: UInt32 = 1 << 31
+  private(set) var specials: [Special] = []
   /// How many words there are so far.
   private var wordCount: UInt32 = 0
 
@@ -124,32 +186,58 @@ struct PlacedSink: TokenSink {
     }
   }
 
-  @inline(__always)
-  mutating func append(_ entry: ChunkCache.Entry, at scalar: UInt32) {
-    makeRoom(for: 3)
-    let indices = entry.indices
-    let ends = entry.ends
-    let end0 = scalar &+ ends.0
-    let end1 = scalar &+ ends.1
-    // There is room for three.
-    unsafe storage.withUnsafeMutableBufferPointer { [count, wordCount] storage in
-      unsafe storage[count] = ChunkToken(
+  /// What is written without a look at its place lies below `left`.
+  @safe struct Room: TokenRoom {
+    /// Unlike an array's, a place in it is not looked at before it is written.
+    fileprivate let memory: UnsafeMutableBufferPointer<ChunkToken>
+    fileprivate(set) var count: Int
+    fileprivate(set) var wordCount: UInt32
+
+    @inline(__always)
+    var left: Int { unsafe memory.count &- count }
+
+    @inline(__always)
+    mutating func put(_ entry: ChunkCache.Entry, at scalar: UInt32) {
+      let indices = entry.indices
+      let ends = entry.ends
+      let end0 = scalar &+ ends.0
+      let end1 = scalar &+ ends.1
+      unsafe memory[count] = ChunkToken(
         index: indices.0, start: scalar, end: end0, word: wordCount)
-      unsafe storage[count &+ 1] = ChunkToken(
+      unsafe memory[count &+ 1] = ChunkToken(
         index: indices.1, start: end0, end: end1, word: wordCount)
-      unsafe storage[count &+ 2] = ChunkToken(
+      unsafe memory[count &+ 2] = ChunkToken(
         index: indices.2, start: end1, end: scalar &+ ends.2, word: wordCount)
+      count &+= entry.count
+      wordCount &+= entry.count > 0 ? 1 : 0
     }
-    count &+= entry.count
-    wordCount &+= entry.count > 0 ? 1 : 0
+
+    @inline(__always)
+    mutating func put(_ token: ChunkToken, at scalar: UInt32) {
+      unsafe memory[count] = ChunkToken(
+        index: token.index, start: scalar &+ token.start, end: scalar &+ token.end,
+        word: wordCount &+ token.word)
+      count &+= 1
+    }
+
+    @inline(__always)
+    mutating func endWords(_ count: UInt32) {
+      wordCount &+= count
+    }
   }
 
-  mutating func append(_ token: ChunkToken, at scalar: UInt32) {
-    makeRoom(for: 1)
-    storage[count] = ChunkToken(
-      index: token.index, start: scalar &+ token.start, end: scalar &+ token.end,
-      word: wordCount &+ token.word)
-    count += 1
+  @inline(__always)
+  mutating func withRoom<Result>(for more: Int, _ body: (inout Room) -> Result) -> Result {
+    makeRoom(for: more)
+    let (before, words) = (count, wordCount)
+    let (result, after, wordsAfter) = unsafe storage.withUnsafeMutableBufferPointer { memory in
+      var room = unsafe Room(memory: memory, count: before, wordCount: words)
+      let result = body(&room)
+      return (result, room.count, room.wordCount)
+    }
+    count = after
+    wordCount = wordsAfter
+    return result
   }
 
   mutating func append(

@@ -87,6 +87,8 @@ extension Tokenizer {
   ) throws(CheckpointError) -> TokenRows {
     let splits = options.splitsSpecialTokens ?? splitsSpecialTokens
     var sink = IDSink(parts.model.vocabulary)
+    // Tokens are rarely shorter than two bytes.
+    sink.makeRoom(for: inputs.reduce(0) { $0 + $1.text.utf8.count / 2 + 8 })
     var rowEnds: [Int] = []
     rowEnds.reserveCapacity(inputs.count)
     for input in inputs {
@@ -104,7 +106,7 @@ extension Tokenizer {
       rowEnds.append(sink.count)
     }
     var rows = TokenRows()
-    rows.ids = Array(sink.ids)
+    rows.ids = sink.takeIDs()
     rows.rowEnds = rowEnds
     return rows
   }

@@ -61,24 +61,23 @@ extension Tokenizer {
     _ workspace: inout Workspace, _ sink: inout Sink
   ) throws(ModelFailure) {
     let isPrefixed = cutter.prefixesSpace && workspace.text[range.lowerBound] != 0x20
-    // What the loop reads is taken out of the workspace, so that it need not be read anew after each token.
-    let text = workspace.text
-    var chunks = workspace.takeChunks()
-    defer { workspace.chunks = chunks }
     var walk = ChunkWalk(
       cutter, through: range, scalarStart: Sink.placesTokens ? Int(scalar) : nil,
-      joinsFirst: isPrefixed, &chunks)
-    while walk.next(in: text, &chunks) {
+      joinsFirst: isPrefixed, &workspace.chunks)
+    while walk.next(in: workspace.text, &workspace.chunks) {
       var place = 0
-      while place < chunks.count {
-        let isSpecial = isPrefixed && chunks.starts[place] == range.lowerBound
+      while place < workspace.chunks.count {
+        let chunk = workspace.chunks.range(place)
+        let isSpecial = isPrefixed && chunk.lowerBound == range.lowerBound
         if !isSpecial {
-          place = workspace.known.append(chunks, from: place, of: text, to: &sink)
-          guard place < chunks.count else { break }
+          place = workspace.known.append(
+            workspace.chunks, from: place, of: workspace.text, to: &sink)
+          guard place < workspace.chunks.count else { break }
         }
         try appendChunk(
-          chunks.starts[place]..<chunks.ends[place], isPrefixed: isSpecial,
-          at: Sink.placesTokens ? chunks.scalarStart(place) : 0, model, &workspace, &sink)
+          workspace.chunks.range(place), isPrefixed: isSpecial,
+          at: Sink.placesTokens ? workspace.chunks.scalarStart(place) : 0, model, &workspace,
+          &sink)
         place += 1
       }
     }
@@ -89,24 +88,14 @@ extension Tokenizer {
     _ range: Range<Int>, isPrefixed: Bool, at scalar: UInt32, _ model: some WordTokenizing,
     _ workspace: inout Workspace, _ sink: inout Sink
   ) throws(ModelFailure) {
-    let variant: UInt64 = isPrefixed ? 1 : 0
-    let isLong = range.count > ChunkCache.longestInSlot
-    let bytes = isLong ? workspace.text.bytes(range) : []
-    let key =
-      isLong
-      ? ChunkCache.key(ofLong: bytes, variant: variant)
-      : ChunkCache.key(workspace.text, range.lowerBound, range.count, variant: variant)
-    if let key, let entry = workspace.known.entry(of: key),
-      !isLong || workspace.known.holds(bytes, entry)
-    {
-      if !entry.isListed { return sink.append(entry, at: scalar) }
-      return sink.append(workspace.known.tokens(of: entry), at: scalar)
-    }
+    let (key, known, wordCount) = workspace.known.tokens(
+      of: range, of: workspace.text, isPrefixed ? .prefixed : .plain)
+    if let known { return sink.append(known, wordCount: wordCount, at: scalar) }
     try tokenize(range, isPrefixed: isPrefixed, model, &workspace)
-    sink.append((workspace.chunk[...], workspace.chunkWordCount), at: scalar)
+    sink.append(workspace.chunk[...], wordCount: workspace.chunkWordCount, at: scalar)
     if let key {
       workspace.known.keep(
-        workspace.chunk, wordCount: workspace.chunkWordCount, of: isLong ? bytes : nil, key)
+        workspace.chunk, wordCount: workspace.chunkWordCount, of: range, of: workspace.text, key)
     }
   }
 
@@ -124,7 +113,8 @@ extension Tokenizer {
     let pieces = workspace.pieces
     for (word, piece) in pieces.pieces.enumerated() {
       let scalars = pieces.scalars[piece.range]
-      try model.tokenize(scalars, in: &workspace)
+      // A chunk that is one word is remembered as a chunk.
+      try tokenize(scalars, isRemembered: pieces.pieces.count > 1, model, &workspace)
       for token in workspace.found {
         let range = Self.offsets(of: scalars[token.range])
         workspace.chunk.append(
@@ -155,7 +145,7 @@ extension Tokenizer {
         sink.endWords(1)
         continue
       }
-      try model.tokenize(scalars, in: &workspace)
+      try tokenize(scalars, isRemembered: true, model, &workspace)
       for token in workspace.found {
         let covered = scalars[token.range]
         let range = Self.offsets(of: covered)
@@ -172,21 +162,43 @@ extension Tokenizer {
     }
   }
 
+  /// Puts the tokens of a word into `workspace.found`, from memory if that is quicker than finding them anew.
+  private func tokenize(
+    _ word: ArraySlice<AlignedScalar>, isRemembered: Bool, _ model: some WordTokenizing,
+    _ workspace: inout Workspace
+  ) throws(ModelFailure) {
+    guard isRemembered, model.isWorthRemembering, word.count <= ChunkCache.longest else {
+      return try model.tokenize(word, in: &workspace)
+    }
+    workspace.word.replace(by: word.lazy.map(\.value))
+    let bytes = 0..<workspace.word.count
+    let (key, known, _) = workspace.known.tokens(of: bytes, of: workspace.word, .word)
+    if let known {
+      workspace.found.removeAll(keepingCapacity: true)
+      for token in known {
+        let range = Int(token.start)..<Int(token.end)
+        workspace.found.append(
+          FoundToken(
+            index: token.index,
+            range: word.startIndex + range.lowerBound..<word.startIndex + range.upperBound))
+      }
+      return
+    }
+    try model.tokenize(word, in: &workspace)
+    guard let key else { return }
+    let tokens = workspace.found.map {
+      ChunkToken(
+        index: $0.index, start: UInt32(truncatingIfNeeded: $0.range.lowerBound - word.startIndex),
+        end: UInt32(truncatingIfNeeded: $0.range.upperBound - word.startIndex), word: 0)
+    }
+    workspace.known.keep(
+      tokens, wordCount: tokens.isEmpty ? 0 : 1, of: bytes, of: workspace.word, key)
+  }
+
   /// The part of the original text that scalars stand for.
   private static func offsets(of scalars: ArraySlice<AlignedScalar>) -> Range<UInt32> {
     guard let first = scalars.first, let last = scalars.last else { return 0..<0 }
     return first.start..<max(first.start, last.end)
-  }
-}
-
-extension TokenSink {
-  /// Takes the tokens of a chunk, and counts its words.
-  @inline(__always)
-  fileprivate mutating func append(
-    _ chunk: (tokens: ArraySlice<ChunkToken>, wordCount: UInt32), at scalar: UInt32
-  ) {
-    for token in chunk.tokens { append(token, at: scalar) }
-    endWords(chunk.wordCount)
   }
 }
 

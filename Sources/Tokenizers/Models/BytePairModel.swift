@@ -46,10 +46,6 @@ final class BytePairModel: WordTokenizing {
     _ word: ArraySlice<AlignedScalar>, in workspace: inout Workspace
   ) throws(ModelFailure) {
     workspace.found.removeAll(keepingCapacity: true)
-    let hash = WordCache.hash(word)
-    if let parts = workspace.words.parts(of: word, hash: hash) {
-      return Self.place(parts, on: word, in: &workspace.found)
-    }
     workspace.parts.removeAll(keepingCapacity: true)
     if options.ignoresMerges, let index = vocabulary.index(of: word.lazy.map(\.value)) {
       let byteCount = word.reduce(0) { $0 + $1.value.byteCount }
@@ -58,7 +54,6 @@ final class BytePairModel: WordTokenizing {
       try appendSymbols(of: word, to: &workspace.symbols)
       workspace.symbols.merge(by: merges, into: &workspace.parts)
     }
-    workspace.words.keep(word, hash: hash, parts: workspace.parts)
     Self.place(workspace.parts[...], on: word, in: &workspace.found)
   }
 

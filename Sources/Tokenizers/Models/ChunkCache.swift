@@ -1,84 +1,58 @@
-/// A token of a chunk of text.
-struct ChunkToken: Sendable, Equatable {
-  /// The token's index in the vocabulary.
-  var index: UInt32
-  /// The scalars of the chunk that it stands for.
-  var start: UInt32
-  var end: UInt32
-  /// Which word of the chunk it belongs to.
-  var word: UInt32
-}
+internal import CTextMasks
 
 /// The tokens of chunks that have been met, so that one met again need not be tokenized again.
 ///
-/// Two slots share a cache line. A slot of four numbers holds a chunk of up to 15 bytes, its last byte saying how many there
-/// are, and up to three tokens that are one word; other chunks and tokens lie in lists, and the slot says where. Nothing is
-/// taken for known that is not the same byte by byte. Memory is bounded: a new chunk takes the slot of
-/// the one in its line that was not met for longer, and full lists are emptied with all slots.
+/// ```
+/// line, 64 bytes   slot ───────────────────────────────────────  slot: the one before
+///                  key, 16 bytes           entry, 16 bytes
+/// in the slot      up to 15 bytes │ count  up to 3 tokens │ their ends │ how many
+/// in the lists     the same, or a hash     tokens from, how many │ bytes from
+/// ```
+///
+/// A slot holds chunks of up to 15 bytes and up to three tokens that are one word; other chunks and tokens lie in lists, and
+/// the slot says where. Nothing is taken for known that is not the same byte by byte. Memory is bounded: a new chunk takes the
+/// slot of the one in its line that was not met for longer, and full lists are emptied with all slots.
 struct ChunkCache: Sendable {
-  /// What a chunk is looked up by.
-  struct Key {
-    var low: UInt64
-    var high: UInt64
-  }
-
-  /// What is known of a chunk.
-  struct Entry {
-    fileprivate var low: UInt64
-    fileprivate var high: UInt64
-
-    /// How many tokens there are, if they are in the entry.
-    @inline(__always)
-    var count: Int { Int(truncatingIfNeeded: high >> 56) }
-
-    /// The tokens' indices, as many as count.
-    @inline(__always)
-    var indices: (UInt32, UInt32, UInt32) {
-      (
-        UInt32(truncatingIfNeeded: low), UInt32(truncatingIfNeeded: low >> 32),
-        UInt32(truncatingIfNeeded: high)
-      )
-    }
-
-    /// Where the tokens end, in scalars; each begins where the one before it ends.
-    @inline(__always)
-    var ends: (UInt32, UInt32, UInt32) {
-      let ends = UInt32(truncatingIfNeeded: high >> 32)
-      return (ends & 0xFF, ends >> 8 & 0xFF, ends >> 16 & 0xFF)
-    }
-
-    /// The tokens lie in the list.
-    fileprivate static var listed: UInt64 { 0xFF << 56 }
-    var isListed: Bool { high & Self.listed == Self.listed }
-  }
-
   /// The greatest number of bytes in a slot.
-  static let longestInSlot = 15
+  private static let longestInSlot = 15
   /// Longer chunks are hardly met again.
-  private static let longest = 128
-  /// So many lines are 4 MB.
-  private static let greatestLineCount = 1 << 16
-  private static let greatestTokenCount = 1 << 18
+  static let longest = 255
+  /// So many lines are 8 MB, so many tokens 4, and so many bytes 1.
+  private static let greatestLineCount = 1 << 17
+  private static let greatestTokenCount = 1 << 19
   private static let greatestByteCount = 1 << 20
-  /// Says that the key is a hash, and the chunk lies in the list.
-  private static let hashed: UInt64 = 0x80 << 56
 
   /// Each line is two slots: key, entry, key, entry.
   private var lines: [SIMD8<UInt64>] = Array(repeating: SIMD8(), count: 1 << 6)
   private var filled = 0
-  private var tokens: [ChunkToken] = []
-  private var bytes: [UInt8] = []
+  private var lists = Lists()
 
-  /// The key of a chunk of one to 15 bytes. `variant`, below 8, tells apart chunks that mean different things in different
-  /// places.
+  // MARK: Looking up
+
+  /// The key of a chunk; nil if it is empty or too long to be kept. 16 bytes may be read from the place.
   @inline(__always)
-  static func key(_ text: TextBytes, _ start: Int, _ count: Int, variant: UInt64) -> Key {
-    let inLow = min(count, 8) &* 8
-    let inHigh = max(count &- 8, 0) &* 8
+  private static func key(
+    _ chunk: UnsafePointer<UInt8>, _ count: Int, _ variant: Variant
+  ) -> Key? {
+    let mark = variant.rawValue << 60 | UInt64(truncatingIfNeeded: count) << 56
+    if count &- 1 < longestInSlot {
+      let bytes = unsafe text_first(chunk, count)
+      return Key(low: bytes.low, high: bytes.high | mark)
+    }
+    guard count &- 1 < longest else { return nil }
+    func mixed(_ bits: UInt64) -> UInt64 {
+      let product = (bits ^ 0x2127_599B_F432_5C37).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
+      return product.high ^ product.low
+    }
+    var hash = unsafe mixed(text_eight(chunk + count - 8))
+    var place = 0
+    while place &+ 8 <= count {
+      hash = unsafe mixed(hash ^ text_eight(chunk + place))
+      place &+= 8
+    }
     return Key(
-      low: text.eight(at: start) & (~0 >> UInt64(truncatingIfNeeded: 64 &- inLow)),
-      high: text.eight(at: start &+ 8) & ((1 << UInt64(truncatingIfNeeded: inHigh)) &- 1)
-        | (UInt64(truncatingIfNeeded: count) | variant << 4) << 56)
+      low: hash,
+      high: (0x8 | variant.rawValue) << 60 | UInt64(truncatingIfNeeded: count))
   }
 
   @inline(__always)
@@ -90,112 +64,136 @@ struct ChunkCache: Sendable {
 
   /// The entry of a key in its line. One that is found in the second slot moves to the first.
   @inline(__always)
-  private static func entry(of key: Key, in line: inout SIMD8<UInt64>) -> Entry? {
-    if line[0] == key.low, line[1] == key.high { return Entry(low: line[2], high: line[3]) }
-    guard line[4] == key.low, line[5] == key.high else { return nil }
-    line = SIMD8(lowHalf: line.highHalf, highHalf: line.lowHalf)
-    return Entry(low: line[2], high: line[3])
+  private static func entry(of key: Key, in line: UnsafeMutableRawPointer) -> Entry? {
+    let words = unsafe line.assumingMemoryBound(to: UInt64.self)
+    if unsafe (words[0] ^ key.low) | (words[1] ^ key.high) == 0 {
+      return unsafe Entry(low: words[2], high: words[3])
+    }
+    guard unsafe (words[4] ^ key.low) | (words[5] ^ key.high) == 0 else { return nil }
+    let entry = unsafe Entry(low: words[6], high: words[7])
+    unsafe (words[4], words[5], words[6], words[7]) = (words[0], words[1], words[2], words[3])
+    unsafe (words[0], words[1], words[2], words[3]) = (key.low, key.high, entry.low, entry.high)
+    return entry
   }
 
-  /// What is known of a chunk with this key.
-  mutating func entry(of key: Key) -> Entry? {
-    Self.entry(of: key, in: &lines[Self.line(of: key, lines.count)])
-  }
-
-  /// Gives away the tokens of chunks, from a place on, until one comes that is not in a slot. Gives the place of that one, or
+  /// Gives away the tokens of chunks, from a place on, until one comes that is not known. Gives the place of that one, or
   /// the end.
   @inline(__always)
   mutating func append(
     _ chunks: TextChunks, from first: Int, of text: TextBytes, to sink: inout some TokenSink
   ) -> Int {
-    // The pointer saves a look at the array's reference count for each chunk. Lines are found below their number.
-    unsafe lines.withUnsafeMutableBufferPointer { lines in
-      var place = first
-      let lineCount = lines.count
-      while place < chunks.count {
-        let start = chunks.starts[place]
-        let count = chunks.ends[place] &- start
-        guard count <= Self.longestInSlot else { return place }
-        let key = Self.key(text, start, count, variant: 0)
-        guard let entry = unsafe Self.entry(of: key, in: &lines[Self.line(of: key, lineCount)]),
-          !entry.isListed
-        else { return place }
-        sink.append(entry, at: type(of: sink).placesTokens ? chunks.scalarStart(place) : 0)
-        place &+= 1
+    Self.append(chunks, from: first, of: text, &lines, lists, to: &sink)
+  }
+
+  /// The loop that most text goes through. Pointers save a look at sizes and reference counts for each chunk: lines are found
+  /// below their number, chunks lie in the text and in their lists, and there is room for three tokens of each chunk that is
+  /// left; more are seen to where they occur.
+  @inline(__always)
+  private static func append<Sink: TokenSink>(
+    _ chunks: TextChunks, from first: Int, of text: TextBytes, _ lines: inout [SIMD8<UInt64>],
+    _ lists: Lists, to sink: inout Sink
+  ) -> Int {
+    let end = chunks.count
+    let found = unsafe lines.withUnsafeMutableBytes { lines in
+      unsafe text.withBytes { bytes in
+        unsafe chunks.withLists { places in
+          sink.withRoom(for: 3 * (end &- first) &+ 3) { room -> Int in
+            guard let line = lines.baseAddress else { return first }
+            let lineCount = lines.count / 64
+            var place = first
+            while place < end {
+              let start = unsafe Int(places.starts[place])
+              let count = unsafe Int(places.ends[place]) &- start
+              guard let key = unsafe key(bytes + start, count, .plain),
+                let entry = unsafe entry(
+                  of: key, in: line + Self.line(of: key, lineCount) &* 64)
+              else { return place }
+              let scalar = unsafe Sink.placesTokens ? places.scalarStarts[place] : 0
+              if !entry.isListed {
+                room.put(entry, at: scalar)
+              } else {
+                guard unsafe !key.isHash || lists.hold(bytes + start, count, entry),
+                  let range = lists.range(of: entry),
+                  room.left >= range.count &+ 3 &* (end &- place)
+                else { return place }
+                for token in range.lowerBound..<range.upperBound &- 1 {
+                  room.put(lists.tokens[token].token, at: scalar)
+                }
+                room.endWords(UInt32(lists.tokens[range.upperBound &- 1].word))
+              }
+              place &+= 1
+            }
+            return place
+          }
+        }
       }
-      return place
     }
+    return (found ?? first) ?? first
   }
 
-  /// The key of a chunk of more than 15 bytes; nil if it is too long to be kept.
-  static func key(ofLong chunk: ArraySlice<UInt8>, variant: UInt64) -> Key? {
-    guard chunk.count <= longest else { return nil }
-    var hash: UInt64 = 0
-    for byte in chunk {
-      hash = (hash ^ UInt64(byte)) &* 0x2127_599B_F432_5C37
-      hash ^= hash >> 29
+  /// What is known of a part of a text; nil if that is nothing. The key to learn it by is given back unless it is too long.
+  mutating func tokens(
+    of range: Range<Int>, of text: TextBytes, _ variant: Variant
+  ) -> (key: Key?, tokens: ArraySlice<ChunkToken>?, wordCount: UInt32) {
+    Self.tokens(of: range, of: text, variant, &lines, lists)
+  }
+
+  private static func tokens(
+    of range: Range<Int>, of text: TextBytes, _ variant: Variant,
+    _ lines: inout [SIMD8<UInt64>], _ lists: Lists
+  ) -> (key: Key?, tokens: ArraySlice<ChunkToken>?, wordCount: UInt32) {
+    guard range.lowerBound >= 0, range.upperBound <= text.count else { return (nil, nil, 0) }
+    let found = unsafe text.withBytes { bytes -> (key: Key, entry: Entry?)? in
+      let chunk = unsafe bytes + range.lowerBound
+      guard let key = unsafe key(chunk, range.count, variant) else { return nil }
+      let place = line(of: key, lines.count) * 64
+      let known = unsafe lines.withUnsafeMutableBytes { lines -> Entry? in
+        guard let first = lines.baseAddress else { return nil }
+        return unsafe Self.entry(of: key, in: first + place)
+      }
+      guard let known, key.isHash else { return (key, known) }
+      return unsafe (key, lists.hold(chunk, range.count, known) ? known : nil)
     }
-    return Key(
-      low: hash, high: hashed | variant << 60 | UInt64(truncatingIfNeeded: chunk.count))
+    guard let found = found ?? nil else { return (nil, nil, 0) }
+    guard let entry = found.entry else { return (found.key, nil, 0) }
+    guard entry.isListed else {
+      let tokens = entry.tokens
+      return (found.key, tokens, tokens.isEmpty ? 0 : 1)
+    }
+    guard let range = lists.range(of: entry) else { return (found.key, nil, 0) }
+    return (
+      found.key, lists.tokens[range].dropLast().map(\.token)[...],
+      UInt32(lists.tokens[range.upperBound - 1].word)
+    )
   }
 
-  /// True if an entry, found by a hash, is that of this chunk.
-  func holds(_ chunk: ArraySlice<UInt8>, _ entry: Entry) -> Bool {
-    // The bytes lie in the list where the entry's other half says.
-    let start = Int(truncatingIfNeeded: entry.high & 0xFF_FFFF)
-    return start + chunk.count <= bytes.count
-      && bytes[start..<start + chunk.count].elementsEqual(chunk)
-  }
+  // MARK: Learning
 
-  /// The tokens of a listed entry, and how many words they are.
-  func tokens(of entry: Entry) -> (tokens: ArraySlice<ChunkToken>, wordCount: UInt32) {
-    let start = Int(truncatingIfNeeded: entry.low & 0xFFFF_FFFF)
-    let end = start + Int(truncatingIfNeeded: entry.low >> 32)
-    guard start < end, end <= tokens.count else { return ([], 0) }
-    // The last one is none, and only counts the words.
-    return (tokens[start..<end - 1], tokens[end - 1].word)
-  }
-
-  /// Keeps the tokens of a chunk; `chunk` are its bytes if there are more than 15.
+  /// Keeps the tokens of a part of a text.
   mutating func keep(
-    _ newTokens: [ChunkToken], wordCount: UInt32, of chunk: ArraySlice<UInt8>?, _ key: Key
+    _ newTokens: [ChunkToken], wordCount: UInt32, of range: Range<Int>, of text: TextBytes,
+    _ key: Key
   ) {
-    if tokens.count + newTokens.count >= Self.greatestTokenCount
-      || bytes.count + (chunk?.count ?? 0) > Self.greatestByteCount
+    let byteCount = key.isHash ? range.count : 0
+    if lists.tokens.count + newTokens.count >= Self.greatestTokenCount
+      || lists.bytes.count + byteCount > Self.greatestByteCount
     {
       self = ChunkCache()
     }
-    var entry = chunk == nil ? Self.entry(holding: newTokens, wordCount: wordCount) : nil
+    var entry = key.isHash ? nil : Entry(holding: newTokens, wordCount: wordCount)
     if entry == nil {
       guard newTokens.count < Self.greatestTokenCount else { return }
       entry = Entry(
-        low: UInt64(tokens.count) | UInt64(newTokens.count + 1) << 32,
-        high: Entry.listed | UInt64(bytes.count))
-      tokens += newTokens
-      tokens.append(ChunkToken(index: 0, start: 0, end: 0, word: wordCount))
-      if let chunk { bytes += chunk }
+        low: UInt64(lists.tokens.count) | UInt64(newTokens.count + 1) << 32,
+        high: Entry.listed | UInt64(lists.bytes.count))
+      lists.tokens += newTokens.lazy.map { ListedToken($0) }
+      lists.tokens.append(
+        ListedToken(ChunkToken(index: 0, start: 0, end: 0, word: wordCount)))
+      if key.isHash { lists.bytes += text.bytes(range) }
     }
     guard let entry else { return }
-    if filled > lines.count, lines.count < Self.greatestLineCount { grow() }
+    if filled > lines.count / 2, lines.count < Self.greatestLineCount { grow() }
     put(key, entry)
-  }
-
-  /// The entry that holds these tokens itself, if it can: one word without gaps.
-  private static func entry(holding tokens: [ChunkToken], wordCount: UInt32) -> Entry? {
-    guard tokens.count <= 3, wordCount == (tokens.isEmpty ? 0 : 1) else { return nil }
-    var entry = Entry(low: 0, high: UInt64(tokens.count) << 56)
-    var end: UInt32 = 0
-    for (place, token) in tokens.enumerated() {
-      guard token.word == 0, token.start == end, token.end <= 0xFF else { return nil }
-      end = token.end
-      if place < 2 {
-        entry.low |= UInt64(token.index) << UInt64(place * 32)
-      } else {
-        entry.high |= UInt64(token.index)
-      }
-      entry.high |= UInt64(token.end) << UInt64(32 + place * 8)
-    }
-    return entry
   }
 
   private mutating func put(_ key: Key, _ entry: Entry) {

@@ -52,15 +52,10 @@ final class UnigramModel: WordTokenizing {
     _ word: ArraySlice<AlignedScalar>, in workspace: inout Workspace
   ) throws(ModelFailure) {
     workspace.found.removeAll(keepingCapacity: true)
-    let hash = WordCache.hash(word)
-    if let parts = workspace.words.parts(of: word, hash: hash) {
-      return Self.place(parts, on: word, in: &workspace.found)
-    }
     try findPath(through: word, in: &workspace.path)
     workspace.parts.removeAll(keepingCapacity: true)
     try appendParts(of: word, along: workspace.path, to: &workspace.parts)
     if workspace.path.count > Self.longestKept { workspace.path = [] }
-    workspace.words.keep(word, hash: hash, parts: workspace.parts)
     Self.place(workspace.parts[...], on: word, in: &workspace.found)
   }
 

@@ -5,6 +5,8 @@ final class WordPieceModel: WordTokenizing {
   let unknownToken: String
   /// Longer words, in scalars, are unknown.
   let longestWord: Int
+  /// A walk through a trie is as quick as a look into the memory.
+  var isWorthRemembering: Bool { false }
 
   private let unknownIndex: UInt32?
   /// Where the tokens that continue a word stand.

@@ -1,7 +1,9 @@
-/// The UTF-8 of a text, with room after its end, so that eight bytes can be read from any place in it.
+internal import CTextMasks
+
+/// The UTF-8 of a text, with room after its end, so that a block of 64 bytes can be read from any place in it.
 struct TextBytes: Sendable {
   /// Bytes beyond the end, all zero: a block, and as many as are looked at from its last byte.
-  private static let padding = 64 + 16
+  static let padding = 64 + 16
 
   private var storage: [UInt8] = []
   /// How many bytes the text has.
@@ -27,15 +29,22 @@ struct TextBytes: Sendable {
     storage.indices.contains(position) ? storage[position] : 0
   }
 
-  /// The eight bytes from a place on, the first in the lowest bits; 0 for what lies outside.
+  /// Lends the text. From every place in it, and from its end, 80 bytes may be read; those beyond the end are zero.
   @inline(__always)
-  func eight(at position: Int) -> UInt64 {
-    guard position >= 0, position <= storage.count &- 8 else { return 0 }
-    // The guard has seen that all eight lie in the array.
-    return unsafe UInt64(
-      littleEndian: storage.withUnsafeBytes {
-        unsafe $0.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-      })
+  func withBytes<Result>(_ body: (UnsafePointer<UInt8>) -> Result) -> Result? {
+    // A text that was never set has not even the room after its end.
+    unsafe storage.withUnsafeBufferPointer { unsafe $0.baseAddress.map { unsafe body($0) } }
+  }
+
+  /// Takes scalars in instead, in the memory that is there.
+  mutating func replace(by scalars: some Sequence<UInt32>) {
+    storage.removeAll(keepingCapacity: true)
+    for scalar in scalars {
+      guard let bytes = Unicode.Scalar(scalar).flatMap({ UTF8.encode($0) }) else { continue }
+      storage.append(contentsOf: bytes)
+    }
+    count = storage.count
+    storage.append(contentsOf: repeatElement(0, count: Self.padding))
   }
 
   /// The bytes in a range of the text.
@@ -72,17 +81,9 @@ protocol ScalarText {
 }
 
 extension TextBytes: ScalarText {
-  // Texts are valid UTF-8, as all strings are: the first byte tells the length.
   @inline(__always)
   func scalar(at position: Int) -> UInt32 {
-    let first = UInt32(self[position])
-    func next(_ offset: Int) -> UInt32 { UInt32(self[position &+ offset] & 0x3F) }
-    switch first {
-    case 0..<0x80: return first
-    case 0x80..<0xE0: return (first & 0x1F) << 6 | next(1)
-    case 0xE0..<0xF0: return (first & 0x0F) << 12 | next(1) << 6 | next(2)
-    default: return (first & 0x07) << 18 | next(1) << 12 | next(2) << 6 | next(3)
-    }
+    utf8Scalar { self[position &+ $0] }
   }
 
   @inline(__always)
@@ -103,15 +104,29 @@ extension TextBytes: ScalarText {
   }
 
   func position(ofAny firstBytes: [UInt8], from position: Int) -> Int {
-    var position = position
-    while position < count {
-      let eight = eight(at: position)
-      var found: UInt64 = 0
-      for byte in firstBytes { found |= ByteMasks.places(of: byte, in: eight) }
-      if found != 0 { return position + found.trailingZeroBitCount / 8 }
-      position += 8
-    }
-    return count
+    unsafe withBytes { bytes in
+      var position = position
+      while position < count {
+        var found: UInt64 = 0
+        for byte in firstBytes { found |= unsafe text_places_of(byte, bytes + position) }
+        if found != 0 { return position &+ found.trailingZeroBitCount }
+        position &+= 64
+      }
+      return count
+    } ?? count
+  }
+}
+
+/// The scalar whose UTF-8 these bytes are. Texts are valid UTF-8, as all strings are: the first byte tells the length.
+@inline(__always)
+func utf8Scalar(_ byte: (Int) -> UInt8) -> UInt32 {
+  let first = UInt32(byte(0))
+  func next(_ offset: Int) -> UInt32 { UInt32(byte(offset) & 0x3F) }
+  switch first {
+  case 0..<0x80: return first
+  case 0x80..<0xE0: return (first & 0x1F) << 6 | next(1)
+  case 0xE0..<0xF0: return (first & 0x0F) << 12 | next(1) << 6 | next(2)
+  default: return (first & 0x07) << 18 | next(1) << 12 | next(2) << 6 | next(3)
   }
 }
 
