@@ -23,6 +23,7 @@ public struct Tokenizer: Sendable {
   /// What errors call the tokenizer: the path of its file.
   let file: String
   let workspaces = WorkspacePool()
+  let tokenSpaces = TokenSpacesTable()
   /// True if ``statedTruncation`` and ``statedPadding`` are applied where no options are given.
   let appliesStated: Bool
 

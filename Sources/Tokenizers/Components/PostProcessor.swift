@@ -131,17 +131,30 @@ struct OffsetTrimming: Sendable {
   private func trim(_ encoding: inout Encoding) {
     for index in encoding.offsets.indices {
       let range = encoding.offsets[index]
-      encoding.offsets[index] = trimmed(range, encoding.tokens[index], isFirst: index == 0)
+      encoding.offsets[index] = trimmed(
+        range, TokenSpaces(encoding.tokens[index]), isFirst: index == 0)
+    }
+  }
+
+  /// How much white space a token begins and ends with, in scalars.
+  struct TokenSpaces: Sendable {
+    var leading: UInt32
+    var trailing: UInt32
+
+    init(_ token: String) {
+      let text = token.unicodeScalars
+      leading = UInt32(truncatingIfNeeded: text.prefix(while: isSpace).count)
+      trailing = UInt32(truncatingIfNeeded: text.reversed().prefix(while: isSpace).count)
     }
   }
 
   /// The offsets of a token without its white space.
+  @inline(__always)
   func trimmed<Position: FixedWidthInteger>(
-    _ range: Range<Position>, _ token: String, isFirst: Bool
+    _ range: Range<Position>, _ spaces: TokenSpaces, isFirst: Bool
   ) -> Range<Position> {
-    let text = token.unicodeScalars
-    var leading = text.prefix(while: Self.isSpace).count
-    let trailing = text.reversed().prefix(while: Self.isSpace).count
+    var leading = Int(spaces.leading)
+    let trailing = Int(spaces.trailing)
     guard leading > 0 || trailing > 0 else { return range }
     var start = Int(range.lowerBound)
     var end = Int(range.upperBound)

@@ -263,7 +263,6 @@ struct PlacedSink: TokenSink {
   }
 
   /// The text of a token.
-  @inline(__always)
   func text(of token: ChunkToken, _ vocabulary: Vocabulary) -> String {
     token.index < Self.specialBase
       ? vocabulary.texts[Int(token.index)] : specials[Int(token.index &- Self.specialBase)].text

@@ -1,4 +1,5 @@
 public import CheckpointBytes
+internal import Synchronization
 
 extension Tokenizer {
   /// Encodes texts that stand alone, as the rows of ``TokenizerInput`` do.
@@ -20,14 +21,12 @@ extension Tokenizer {
   ) throws(CheckpointError) -> TokenRows {
     let options = options ?? usualOptions
     var rows = TokenRows(placesTokens: placesTokens)
-    guard options.padding == nil, let frame = rowFrame(placesTokens, options) else {
+    guard let frame = rowFrame(placesTokens, options) else {
       for encoding in try encodeBatch(inputs, options: options) { rows.append(encoding) }
       return rows
     }
     let parts = try inParallel(inputs) { (inputs, workspace) throws(CheckpointError) in
-      placesTokens
-        ? try self.placedRows(inputs, frame, options, &workspace)
-        : try self.rows(inputs, frame, options, &workspace)
+      try self.rows(inputs, frame, options, &workspace)
     }
     if parts.count == 1, let only = parts.first { return only }
     rows.ids.reserveCapacity(parts.reduce(0) { $0 + $1.ids.count })
@@ -35,35 +34,54 @@ extension Tokenizer {
     return rows
   }
 
-  /// What stands around each text that stands alone.
-  private struct RowFrame {
+  /// What stands around each text that stands alone, and what else is the same for all of them.
+  struct RowFrame {
     var before: [UInt32] = []
     var after: [UInt32] = []
+    /// The types of the tokens in `before`, of a text's, and of those in `after`.
+    var typesBefore: [UInt32] = []
+    var typeOfText: UInt32 = 0
+    var typesAfter: [UInt32] = []
+    /// True if all tokens have one type.
+    var typesAreAlike: Bool {
+      typesBefore.allSatisfy { $0 == typeOfText } && typesAfter.allSatisfy { $0 == typeOfText }
+    }
+    let splitsSpecial: Bool
+    let placesTokens: Bool
     var trimming: OffsetTrimming?
+    /// The white space of each of the vocabulary's tokens, if offsets are trimmed.
+    var spaces: [OffsetTrimming.TokenSpaces] = []
   }
 
   /// What is put around each text; nil if more is done to it.
-  private func rowFrame(_ placesTokens: Bool, _ options: EncodingOptions) -> RowFrame? {
-    guard let processor = parts.postProcessor else { return RowFrame() }
-    var frame = RowFrame()
+  func rowFrame(_ placesTokens: Bool, _ options: EncodingOptions) -> RowFrame? {
+    var frame = RowFrame(
+      splitsSpecial: options.splitsSpecialTokens ?? splitsSpecialTokens,
+      placesTokens: placesTokens)
+    guard options.padding == nil else { return nil }
+    guard let processor = parts.postProcessor else { return frame }
     if placesTokens {
       switch processor {
       case .roberta(_, let trimming), .byteLevel(let trimming): frame.trimming = trimming
       case .bert, .template: break
       case .sequence: return nil
       }
+      if frame.trimming != nil { frame.spaces = tokenSpaces.of(parts.model.vocabulary) }
     }
-    guard options.addsSpecialTokens else { return frame }
     // A text of one token shows where texts stand.
     var text = Encoding(special: [(id: 0, text: "")], typeID: 0)
     text.wordIDs = [0]
-    let framed = processor.process([text], addsSpecialTokens: true)
+    let framed = processor.process([text], addsSpecialTokens: options.addsSpecialTokens)
     guard let place = framed.wordIDs.firstIndex(of: 0),
       place == framed.wordIDs.lastIndex(of: 0)
     else { return nil }
     let ids = framed.ids.map { UInt32(truncatingIfNeeded: $0) }
+    let types = framed.typeIDs.map { UInt32(truncatingIfNeeded: $0) }
     frame.before = Array(ids[..<place])
     frame.after = Array(ids[(place + 1)...])
+    frame.typesBefore = Array(types[..<place])
+    frame.typeOfText = types[place]
+    frame.typesAfter = Array(types[(place + 1)...])
     return frame
   }
 
@@ -81,75 +99,98 @@ extension Tokenizer {
     }
   }
 
-  private func rows(
+  /// The rows of some inputs.
+  func rows(
     _ inputs: ArraySlice<TokenizerInput>, _ frame: RowFrame, _ options: EncodingOptions,
     _ workspace: inout Workspace
   ) throws(CheckpointError) -> TokenRows {
-    let splits = options.splitsSpecialTokens ?? splitsSpecialTokens
+    var rows = TokenRows(placesTokens: frame.placesTokens)
+    rows.rowEnds.reserveCapacity(inputs.count)
+    if frame.placesTokens {
+      try appendPlaced(inputs, frame, options, &workspace, to: &rows)
+    } else {
+      try appendIDs(inputs, frame, options, &workspace, to: &rows)
+    }
+    return rows
+  }
+
+  private func appendIDs(
+    _ inputs: ArraySlice<TokenizerInput>, _ frame: RowFrame, _ options: EncodingOptions,
+    _ workspace: inout Workspace, to rows: inout TokenRows
+  ) throws(CheckpointError) {
     var sink = IDSink(parts.model.vocabulary)
     // Tokens are rarely shorter than two bytes.
     sink.makeRoom(for: inputs.reduce(0) { $0 + $1.text.utf8.count / 2 + 8 })
-    var rowEnds: [Int] = []
-    rowEnds.reserveCapacity(inputs.count)
-    for input in inputs {
-      if input.pair != nil {
-        let encoding = try encode(input, options: options, workspace: &workspace)
+    for place in inputs.indices {
+      if inputs[place].pair != nil {
+        let encoding = try encode(inputs[place], options: options, workspace: &workspace)
         for id in encoding.ids { sink.append(UInt32(truncatingIfNeeded: id)) }
       } else {
         for id in frame.before { sink.append(id) }
         let start = sink.count
         try findTokens(
-          of: input.text, splitsSpecial: splits, workspace: &workspace, into: &sink)
+          of: inputs[place].text, splitsSpecial: frame.splitsSpecial, workspace: &workspace,
+          into: &sink)
         sink.keep(try kept(of: sink.count - start, options), from: start)
         for id in frame.after { sink.append(id) }
       }
-      rowEnds.append(sink.count)
+      rows.rowEnds.append(sink.count)
     }
-    var rows = TokenRows()
     rows.ids = sink.takeIDs()
-    rows.rowEnds = rowEnds
-    return rows
   }
 
-  private func placedRows(
+  private func appendPlaced(
     _ inputs: ArraySlice<TokenizerInput>, _ frame: RowFrame, _ options: EncodingOptions,
-    _ workspace: inout Workspace
-  ) throws(CheckpointError) -> TokenRows {
-    let splits = options.splitsSpecialTokens ?? splitsSpecialTokens
+    _ workspace: inout Workspace, to rows: inout TokenRows
+  ) throws(CheckpointError) {
     let vocabulary = parts.model.vocabulary
-    var rows = TokenRows()
     var offsets: [Range<UInt32>] = []
     var sink = PlacedSink()
-    for input in inputs {
-      if input.pair != nil {
-        let encoding = try encode(input, options: options, workspace: &workspace)
+    for place in inputs.indices {
+      if inputs[place].pair != nil {
         var row = TokenRows(placesTokens: true)
-        row.append(encoding)
+        row.append(try encode(inputs[place], options: options, workspace: &workspace))
         rows.ids += row.ids
         offsets += row.offsets ?? []
       } else {
         sink.removeAll()
         try findTokens(
-          of: input.text, splitsSpecial: splits, workspace: &workspace, into: &sink)
-        let kept = try kept(of: sink.count, options)
+          of: inputs[place].text, splitsSpecial: frame.splitsSpecial, workspace: &workspace,
+          into: &sink)
+        let tokens = sink.tokens[try kept(of: sink.count, options)]
         rows.ids += frame.before
-        offsets += repeatElement(0..<0, count: frame.before.count)
-        let tokens = sink.tokens[kept]
         rows.ids += tokens.lazy.map { sink.id(of: $0, vocabulary) }
-        let ranges = tokens.lazy.map { $0.start..<max($0.start, $0.end) }
-        if let trimming = frame.trimming {
-          offsets += zip(tokens, ranges).enumerated().lazy.map { place, token in
-            trimming.trimmed(token.1, sink.text(of: token.0, vocabulary), isFirst: place == 0)
-          }
-        } else {
-          offsets += ranges
-        }
         rows.ids += frame.after
+        offsets += repeatElement(0..<0, count: frame.before.count)
+        var isFirst = true
+        for token in tokens {
+          var range = token.start..<max(token.start, token.end)
+          if let trimming = frame.trimming {
+            let spaces =
+              token.index < frame.spaces.count
+              ? frame.spaces[Int(token.index)]
+              : OffsetTrimming.TokenSpaces(sink.text(of: token, vocabulary))
+            range = trimming.trimmed(range, spaces, isFirst: isFirst)
+            isFirst = false
+          }
+          offsets.append(range)
+        }
         offsets += repeatElement(0..<0, count: frame.after.count)
       }
       rows.rowEnds.append(rows.ids.count)
     }
     rows.offsets = offsets
-    return rows
+  }
+}
+
+/// The white space of a vocabulary's tokens, found out when it is first needed.
+final class TokenSpacesTable: Sendable {
+  private let known = Mutex<[OffsetTrimming.TokenSpaces]>([])
+
+  func of(_ vocabulary: Vocabulary) -> [OffsetTrimming.TokenSpaces] {
+    known.withLock { known in
+      if known.isEmpty { known = vocabulary.texts.map { OffsetTrimming.TokenSpaces($0) } }
+      return known
+    }
   }
 }
