@@ -185,6 +185,9 @@ enum SystemCalls {
 
   static func processIdentifier() -> CInt { getpid() }
 
+  /// How many processors there are, at least one.
+  static func processorCount() -> Int { max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))) }
+
   /// The names in a directory, without `.` and `..`, in byte order.
   static func names(inDirectory path: String) throws(SystemFailure) -> [String] {
     guard let stream = unsafe opendir(try whole(path)) else {

@@ -1,0 +1,95 @@
+internal import Synchronization
+
+/// Whole lines of a file, as they stand in it.
+public struct LineBlock: Sendable {
+  /// The lines, each with its line feed; the last of a file may have none.
+  public let bytes: [UInt8]
+  /// Where they begin in the file.
+  public let offset: Int
+  /// The number of the first, counted from 1.
+  public let firstLine: Int
+
+  /// Calls `body` with each line that holds more than white space, without its line feed, and with its number.
+  public func forEachLine<Failure: Error>(
+    _ body: (_ line: Range<Int>, _ number: Int) throws(Failure) -> Void
+  ) throws(Failure) {
+    var start = 0
+    var number = firstLine
+    while start < bytes.count {
+      let end = bytes[start...].firstIndex(of: LineReader.lineFeed) ?? bytes.count
+      if bytes[start..<end].contains(where: { $0 > 0x20 }) { try body(start..<end, number) }
+      number += 1
+      start = end + 1
+    }
+  }
+}
+
+/// Reads a file from its beginning to its end in blocks of whole lines, so that no more than a block lies in memory.
+public final class LineReader: Sendable {
+  /// The greatest number of bytes in one line.
+  public static let greatestLineByteCount = 1 << 30
+  /// How many bytes a block has, unless a line is longer.
+  public static let blockByteCount = 1 << 17
+  static let lineFeed: UInt8 = 0x0A
+
+  private struct State {
+    var offset = 0
+    var line = 1
+    /// What was read of a line that goes on in the next block.
+    var rest: [UInt8] = []
+  }
+
+  /// The file.
+  public let file: SourceFile
+  private let blockByteCount: Int
+  private let state = Mutex(State())
+
+  /// Opens a file.
+  ///
+  /// - Throws: what ``SourceFile`` throws.
+  public init(
+    path: String, blockByteCount: Int = LineReader.blockByteCount
+  ) throws(CheckpointError) {
+    file = try SourceFile(path: path)
+    self.blockByteCount = max(1, blockByteCount)
+  }
+
+  /// The next lines; nil at the end of the file.
+  ///
+  /// - Throws: `limitExceeded` if a line is longer than ``greatestLineByteCount``, and what reading throws.
+  public func next() throws(CheckpointError) -> LineBlock? {
+    let result = state.withLock { state in
+      Result { () throws(CheckpointError) in try next(&state) }
+    }
+    return try result.get()
+  }
+
+  private func next(_ state: inout State) throws(CheckpointError) -> LineBlock? {
+    var bytes = state.rest
+    state.rest = []
+    let start = state.offset - bytes.count
+    // Where the whole lines end. Only what was just read is searched: a long line takes time in proportion.
+    var end: Int?
+    while end == nil, state.offset < file.size {
+      // A long line is read in steps that grow with it.
+      let more = min(max(blockByteCount, bytes.count), file.size - state.offset)
+      let piece = try file.bytes(at: state.offset, count: more)
+      state.offset += more
+      end = piece.lastIndex(of: Self.lineFeed).map { bytes.count + $0 + 1 }
+      bytes += piece
+      guard end != nil || bytes.count <= Self.greatestLineByteCount else {
+        throw CheckpointError(
+          .limitExceeded, file: file.path, offset: start, field: "line \(state.line)",
+          "is longer than \(Self.greatestLineByteCount) bytes")
+      }
+    }
+    if let end, end < bytes.count {
+      state.rest = Array(bytes[end...])
+      bytes.removeLast(bytes.count - end)
+    }
+    guard !bytes.isEmpty else { return nil }
+    let block = LineBlock(bytes: bytes, offset: start, firstLine: state.line)
+    state.line += bytes.count { $0 == Self.lineFeed }
+    return block
+  }
+}
