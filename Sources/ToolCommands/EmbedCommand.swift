@@ -104,16 +104,11 @@ struct EmbedCommand: ToolCommand {
   private func writeLines(
     of texts: [String], _ embedder: SentenceEmbedder, to console: Console
   ) throws(CheckpointError) -> [Int] {
-    var file: OutputFile?
-    if let output { file = try OutputFile(path: output) }
-    var end = 0
+    let answers = try LineAnswers(path: output, console)
     let cut = try embedder.embed(texts) { (place, vector) throws(CheckpointError) in
-      let line = Embeddings.line(vector, of: texts[place])
-      guard let file else { return console.write(String(decoding: line, as: UTF8.self)) }
-      try file.write(line, at: end)
-      end += line.count
+      try answers.write(Embeddings.line(vector, of: texts[place]))
     }
-    try file?.commit()
+    try answers.commit()
     return cut
   }
 

@@ -12,7 +12,7 @@ struct TokenizeCommand: ToolCommand {
 
       Lines of the input are JSON objects {"text": …, "pair": …?}; each answer is a line {"ids", "offsets", "type_ids", \
       "attention_mask", "decoded", "decoded_skip"}, with offsets in Unicode scalars, and decoded_skip without special \
-      tokens.
+      tokens. With --fields it has only those that are named; ids alone take the least time and space.
       """)
 
   @Argument(help: "A model directory, or a tokenizer.json.")
@@ -33,6 +33,9 @@ struct TokenizeCommand: ToolCommand {
   @Flag(help: "Print the answers to TEXT as JSON lines.")
   var json = false
 
+  @Option(help: "What the lines say of a text, in this order, such as ids,offsets; by default all.")
+  var fields: FieldList?
+
   @Flag(help: "Print also what the ids are decoded to.")
   var decode = false
 
@@ -47,38 +50,79 @@ struct TokenizeCommand: ToolCommand {
     }
   }
 
+  /// Fields by their names, with commas between them.
+  struct FieldList: ExpressibleByArgument {
+    static let allValueStrings = TokenLines.Field.allCases.map(\.rawValue)
+    let fields: [TokenLines.Field]
+
+    init?(argument: String) {
+      fields = argument.split(separator: ",").compactMap { TokenLines.Field(rawValue: String($0)) }
+      let names = fields.map(\.rawValue)
+      guard !fields.isEmpty, names.joined(separator: ",") == argument,
+        Set(names).count == names.count
+      else { return nil }
+    }
+  }
+
   mutating func run(on console: Console) throws -> ToolExit {
     let tokenizer =
       try PathKind(path: model) == .file
       ? try Tokenizer(contentsOf: model) : try Tokenizer.load(from: model)
     let options = encoding.options(for: tokenizer)
-    let inputs = try input.map(LineFile.inputs) ?? texts.map { TokenizerInput($0, pair: pair) }
-    guard input != nil || output != nil || json else {
+    let fields = fields?.fields ?? TokenLines.Field.allCases
+    if let input {
+      try answerLines(of: input, tokenizer, options, fields, on: console)
+      return .done
+    }
+    let inputs = texts.map { TokenizerInput($0, pair: pair) }
+    guard output != nil || json else {
       for encoding in try tokenizer.encodeBatch(inputs, options: options) {
         console.write(text(of: encoding, tokenizer))
       }
       return .done
     }
-    let file = try output.map { path throws(CheckpointError) in try OutputFile(path: path) }
-    var written = 0
-    // Texts that are padded to the longest need all of them at once; the others go in parts.
-    let size = options.padding?.length == .longest ? max(1, inputs.count) : 4096
-    for start in stride(from: 0, to: inputs.count, by: size) {
-      let part = Array(inputs[start..<min(start + size, inputs.count)])
-      var writer = JSONWriter()
-      for encoding in try tokenizer.encodeBatch(part, options: options) {
-        writer.write(line(of: encoding, tokenizer))
-        writer.writeRaw("\n")
-      }
-      if let file {
-        try file.write(writer.bytes, at: written)
-        written += writer.bytes.count
-      } else {
-        console.write(String(decoding: writer.bytes, as: UTF8.self))
-      }
-    }
-    try file?.commit()
+    var writer = JSONWriter()
+    try TokenLines(tokenizer, options: options, fields: fields).write(inputs, to: &writer)
+    let answers = try LineAnswers(path: output, console)
+    try answers.write(writer.bytes)
+    try answers.commit()
     return .done
+  }
+
+  /// Answers the lines of a file, parts of it at the same time.
+  private func answerLines(
+    of path: String, _ tokenizer: Tokenizer, _ options: EncodingOptions,
+    _ fields: [TokenLines.Field], on console: Console
+  ) throws(CheckpointError) {
+    var options = options
+    if options.padding?.length == .longest {
+      // Nobody knows the longest before the end: the file is read twice, so that it need not lie in memory.
+      let length = try longest(of: path, tokenizer, options)
+      options.padding?.length = .fixed(length)
+    }
+    let lines = TokenLines(tokenizer, options: options, fields: fields)
+    let answers = try LineAnswers(path: output, console)
+    try LineFile.answer(path, to: answers) { (block) throws(CheckpointError) in
+      var writer = JSONWriter()
+      try lines.write(try block.inputs(file: path), to: &writer)
+      return writer.bytes
+    }
+    try answers.commit()
+  }
+
+  /// The greatest number of tokens in a line of a file.
+  private func longest(
+    of path: String, _ tokenizer: Tokenizer, _ options: EncodingOptions
+  ) throws(CheckpointError) -> Int {
+    var options = options
+    options.padding = nil
+    let reader = try LineReader(path: path)
+    var longest = 0
+    while let block = try reader.next() {
+      let rows = try tokenizer.encodeRows(try block.inputs(file: path), options: options)
+      for row in 0..<rows.count { longest = max(longest, rows.range(ofRow: row).count) }
+    }
+    return longest
   }
 
   /// What is printed for people.
@@ -91,21 +135,6 @@ struct TokenizeCommand: ToolCommand {
       lines.append("decoded: " + singleLine(tokenizer.decode(encoding.ids), limit: .max))
     }
     return lines.joined(separator: "\n") + "\n"
-  }
-
-  /// What is written for programs.
-  private func line(of encoding: Encoding, _ tokenizer: Tokenizer) -> JSONValue {
-    func list(_ numbers: [Int]) -> JSONValue { .array(numbers.map { .integer($0) }) }
-    return .object([
-      JSONValue.Member("ids", list(encoding.ids)),
-      JSONValue.Member(
-        "offsets", .array(encoding.offsets.map { list([$0.lowerBound, $0.upperBound]) })),
-      JSONValue.Member("type_ids", list(encoding.typeIDs)),
-      JSONValue.Member("attention_mask", list(encoding.attentionMask)),
-      JSONValue.Member("decoded", .string(tokenizer.decode(encoding.ids))),
-      JSONValue.Member(
-        "decoded_skip", .string(tokenizer.decode(encoding.ids, skipSpecialTokens: true))),
-    ])
   }
 }
 
@@ -213,48 +242,5 @@ extension Padding {
     var padding = self
     padding.length = length
     return padding
-  }
-}
-
-/// Files of JSON lines that hold texts.
-enum LineFile {
-  /// The texts of a file, one object a line; empty lines are passed over.
-  static func inputs(_ path: String) throws(CheckpointError) -> [TokenizerInput] {
-    let file = try SourceFile(path: path)
-    let bytes = try file.bytes(at: 0, count: file.size)
-    var inputs: [TokenizerInput] = []
-    var start = 0
-    var line = 0
-    while start < bytes.count {
-      let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
-      line += 1
-      if bytes[start..<end].contains(where: { $0 > 0x20 }) {
-        inputs.append(try input(Array(bytes[start..<end]), path, line: line, offset: start))
-      }
-      start = end + 1
-    }
-    return inputs
-  }
-
-  private static func input(
-    _ bytes: [UInt8], _ path: String, line: Int, offset: Int
-  ) throws(CheckpointError) -> TokenizerInput {
-    let value: JSONValue
-    do throws(CheckpointError) {
-      value = try locating(file: path) { () throws(ParseFailure) in
-        try JSONValue(parsing: bytes, context: "line \(line)", base: offset)
-      }
-    } catch {
-      var explained = error
-      explained.remedy = "each line is a JSON object, {\"text\": …}; plain texts are arguments"
-      throw explained
-    }
-    let pair = value["pair"].flatMap { $0 == .null ? nil : $0 }
-    guard let text = value["text"]?.string, pair == nil || pair?.string != nil else {
-      throw CheckpointError(
-        .malformed, file: path, offset: offset, field: "line \(line)",
-        "expected {\"text\": …, \"pair\": …} with strings")
-    }
-    return TokenizerInput(text, pair: pair?.string)
   }
 }

@@ -56,6 +56,36 @@ struct TokenizeCommandTests {
     #expect(json.hasPrefix(#"{"ids":["#) && json.hasSuffix("\"decoded_skip\":\"the\"}\n"))
   }
 
+  @Test("--fields says what a line has, in its order; what is no field is bad usage")
+  func fields() throws {
+    let directory = try TemporaryDirectory()
+    let lines = (1...2000).map { number in
+      #"{"id":\#(number),"text":"\#(String(repeating: "the ", count: number % 40))"}"#
+    }
+    let input = try directory.write(Array(lines.joined(separator: "\n").utf8), as: "in.jsonl")
+    let output = ToolRun("tokenize", model, "--input", input, "--fields", "offsets,ids").output
+    let answers = output.split(separator: "\n")
+    #expect(answers.count == lines.count)
+    // The rows have different lengths, so their order shows.
+    for (place, answer) in answers.enumerated() {
+      let value = try JSONValue(parsing: Array(answer.utf8), context: "line")
+      #expect(value.members?.map(\.key.string) == ["offsets", "ids"])
+      #expect(value["ids"]?.elements?.count == (place + 1) % 40 + 2)
+    }
+    for bad in ["", "id", "ids,", "ids,ids", "ids, offsets"] {
+      #expect(ToolRun("tokenize", model, "a", "--json", "--fields", bad).code == 64)
+    }
+    #expect(
+      ToolRun("tokenize", model, "the", "--json", "--fields", "decoded_skip").output
+        == "{\"decoded_skip\":\"the\"}\n")
+    // Padding to the longest knows the longest of the whole file.
+    let padded = ToolRun(
+      "tokenize", model, "--input", input, "--fields", "ids", "--padding", "longest"
+    ).output.split(separator: "\n")
+    #expect(padded.count == lines.count)
+    #expect(padded.allSatisfy { $0.split(separator: ",").count == 41 })
+  }
+
   @Test("A greatest length cuts, and padding fills up, as Transformers' arguments do")
   func options() throws {
     func ids(_ arguments: String...) throws -> [Int] {
@@ -89,6 +119,10 @@ struct TokenizeCommandTests {
     let input = try directory.write(Array("{\"text\":\"a\"}\n{\"txt\":1}\n".utf8), as: "in.jsonl")
     let run = ToolRun("tokenize", model, "--input", input)
     #expect(run.code == 65 && run.error.contains("line 2"))
+    // A file is there when it is whole.
+    let output = directory.file("out.jsonl")
+    #expect(ToolRun("tokenize", model, "--input", input, "--output", output).code == 65)
+    #expect(try PathKind(path: output) == .nothing)
     #expect(ToolRun("tokenize", directory.path, "a").code == 65)
     #expect(ToolRun("tokenize", directory.file("none"), "a").code == 74)
     #expect(ToolRun("tokenize", model, "--input", directory.file("none")).code == 74)
