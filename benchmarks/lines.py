@@ -22,6 +22,20 @@ PEER = HERE / "lines_peer.py"
 FIELDS = ("ids", "ids,offsets", "ids,offsets,type_ids,attention_mask,decoded,decoded_skip")
 
 
+# A child's peak is never less than what its parent took when it started it, and this process has the texts.
+PEAK = """
+import os, sys
+status, usage = os.wait4(os.spawnvp(os.P_NOWAIT, sys.argv[1], sys.argv[1:]), 0)[1:]
+print(usage.ru_maxrss * 1024 / 1e6)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def peak(*arguments):
+    """The most megabytes that a process had resident."""
+    return float(subprocess.run([sys.executable, "-c", PEAK, *map(str, arguments)], capture_output=True, check=True).stdout)
+
+
 def compared(ours, theirs):
     """Fails unless two files say the same in each line."""
     if ours.read_bytes() == theirs.read_bytes():
@@ -64,13 +78,12 @@ def main():
             for fields in FIELDS:
                 ours, theirs = data / "ours.jsonl", data / "theirs.jsonl"
 
-                def run(source=source):
-                    return (Run([options.program, "tokenize", directory, "--input", source, "--output", ours, "--fields", fields], ours),
-                            Run([sys.executable, PEER, saved, source, theirs, fields], theirs))
+                def command(source):
+                    return [options.program, "tokenize", directory, "--input", source, "--output", ours, "--fields", fields]
 
                 times = []
                 for number in range(options.rounds + 1):
-                    pair = run()
+                    pair = Run(command(source), ours), Run([sys.executable, PEER, saved, source, theirs, fields], theirs)
                     if number == 0:  # the first round warms up, and is looked at
                         compared(ours, theirs)
                         continue
@@ -79,7 +92,7 @@ def main():
                 rows.append(models.row(f"{name}, {kind}, {label}", times, "MB/s", megabytes))
             if kind == "lines":
                 larger = written(data / "larger.jsonl", texts * 4)
-                small, large = run()[0].megabytes, run(larger)[0].megabytes
+                small, large = peak(*command(source)), peak(*command(larger))
                 memory.append(f"{name}: {small:.0f} MB for {megabytes:.1f} MB of text, {large:.0f} MB for four times as much")
     result = "\n".join([
         f"Machine: {described}. All processors on both sides, {options.rounds} rounds; median (least–most).\n",
