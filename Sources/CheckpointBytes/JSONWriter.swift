@@ -180,9 +180,4 @@ package struct JSONWriter: Sendable {
   package mutating func writeRaw(utf8: [UInt8]) {
     bytes += utf8
   }
-
-  /// Forgets the text, and keeps its memory.
-  package mutating func removeAll() {
-    bytes.removeAll(keepingCapacity: true)
-  }
 }

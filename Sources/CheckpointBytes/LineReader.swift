@@ -1,16 +1,16 @@
 internal import Synchronization
 
 /// Whole lines of a file, as they stand in it.
-public struct LineBlock: Sendable {
+package struct LineBlock: Sendable {
   /// The lines, each with its line feed; the last of a file may have none.
-  public let bytes: [UInt8]
+  package let bytes: [UInt8]
   /// Where they begin in the file.
-  public let offset: Int
+  package let offset: Int
   /// The number of the first, counted from 1.
-  public let firstLine: Int
+  package let firstLine: Int
 
   /// Calls `body` with each line that holds more than white space, without its line feed, and with its number.
-  public func forEachLine<Failure: Error>(
+  package func forEachLine<Failure: Error>(
     _ body: (_ line: Range<Int>, _ number: Int) throws(Failure) -> Void
   ) throws(Failure) {
     var start = 0
@@ -25,11 +25,11 @@ public struct LineBlock: Sendable {
 }
 
 /// Reads a file from its beginning to its end in blocks of whole lines, so that no more than a block lies in memory.
-public final class LineReader: Sendable {
+package final class LineReader: Sendable {
   /// The greatest number of bytes in one line.
-  public static let greatestLineByteCount = 1 << 30
+  package static let greatestLineByteCount = 1 << 30
   /// How many bytes a block has, unless a line is longer.
-  public static let blockByteCount = 1 << 17
+  package static let blockByteCount = 1 << 17
   static let lineFeed: UInt8 = 0x0A
 
   private struct State {
@@ -40,14 +40,14 @@ public final class LineReader: Sendable {
   }
 
   /// The file.
-  public let file: SourceFile
+  package let file: SourceFile
   private let blockByteCount: Int
   private let state = Mutex(State())
 
   /// Opens a file.
   ///
   /// - Throws: what ``SourceFile`` throws.
-  public init(
+  package init(
     path: String, blockByteCount: Int = LineReader.blockByteCount
   ) throws(CheckpointError) {
     file = try SourceFile(path: path)
@@ -57,7 +57,7 @@ public final class LineReader: Sendable {
   /// The next lines; nil at the end of the file.
   ///
   /// - Throws: `limitExceeded` if a line is longer than ``greatestLineByteCount``, and what reading throws.
-  public func next() throws(CheckpointError) -> LineBlock? {
+  package func next() throws(CheckpointError) -> LineBlock? {
     let result = state.withLock { state in
       Result { () throws(CheckpointError) in try next(&state) }
     }

@@ -11,7 +11,7 @@ internal import Synchronization
 ///   with many.
 /// - Throws: the error of the first part that has one, after all results before it are handed over. No part after it is begun
 ///   then, and the result of none is handed over.
-public func inOrder<Part: Sendable, Value: Sendable>(
+package func inOrder<Part: Sendable, Value: Sendable>(
   threadCount: Int? = nil,
   next: @escaping @Sendable () throws(CheckpointError) -> Part?,
   work: @escaping @Sendable (Part) throws(CheckpointError) -> Value,

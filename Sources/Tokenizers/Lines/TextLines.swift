@@ -1,4 +1,4 @@
-public import CheckpointBytes
+package import CheckpointBytes
 
 extension LineBlock {
   /// The texts of lines that are JSON objects, `{"text": …, "pair": …}`, with or without other members; empty lines are passed
@@ -6,7 +6,7 @@ extension LineBlock {
   ///
   /// - Parameter file: What errors call the file.
   /// - Throws: `malformed` if a line is no such object, with its number and where in the file.
-  public func inputs(file: String) throws(CheckpointError) -> [TokenizerInput] {
+  package func inputs(file: String) throws(CheckpointError) -> [TokenizerInput] {
     var inputs: [TokenizerInput] = []
     try forEachLine { (range, number) throws(CheckpointError) in
       inputs.append(try input(range, number, file))

@@ -1,9 +1,9 @@
-public import CheckpointBytes
+package import CheckpointBytes
 
 /// Writes what texts become as lines of JSON, an object a text.
-public struct TokenLines: Sendable {
+package struct TokenLines: Sendable {
   /// What may be said of a text, by the names that stand in the lines.
-  public enum Field: String, Sendable, CaseIterable {
+  package enum Field: String, Sendable, CaseIterable {
     /// The tokens' ids.
     case ids
     /// Which part of its text each token stands for, `[start, end]` in Unicode scalars.
@@ -31,7 +31,7 @@ public struct TokenLines: Sendable {
   /// - Parameters:
   ///   - options: Padding to the longest fills up to the longest of the inputs that are written at once.
   ///   - fields: What is written of each text, in this order.
-  public init(_ tokenizer: Tokenizer, options: EncodingOptions, fields: [Field]) {
+  package init(_ tokenizer: Tokenizer, options: EncodingOptions, fields: [Field]) {
     self.tokenizer = tokenizer
     self.options = options
     self.fields = fields
@@ -46,7 +46,7 @@ public struct TokenLines: Sendable {
   /// Appends a line for each input, on the thread that calls.
   ///
   /// - Throws: what ``Tokenizer/encode(_:pair:options:)`` throws, for the first input that it throws for.
-  public func write(
+  package func write(
     _ inputs: [TokenizerInput], to writer: inout JSONWriter
   ) throws(CheckpointError) {
     var text = DecodedText()
