@@ -49,18 +49,20 @@ package struct ByteCursor: Sendable {
     Number(truncatingIfNeeded: try readBits(Number.bitWidth / 8, order, field))
   }
 
-  /// Reads the bits of an integer of 1 to 8 bytes.
+  /// Reads the bits of an integer of 1 to 8 bytes; of more, the first 8 count.
   package mutating func readBits(
     _ byteCount: Int, _ order: ByteOrder, _ field: String
   ) throws(ParseFailure) -> UInt64 {
-    let range = try take(byteCount, field)
+    let range = try take(byteCount, field).prefix(8)
     var value: UInt64 = 0
-    // One byte at a time: offsets in files are not aligned.
-    for index in range {
-      let place = order == .big ? range.upperBound - 1 - index : index - range.lowerBound
-      value |= UInt64(bytes[index]) &<< UInt64(8 * place)
+    // Offsets in files are not aligned, so that bytes are copied; `take` has checked that they are there.
+    unsafe bytes.withUnsafeBytes { bytes in
+      unsafe withUnsafeMutableBytes(of: &value) {
+        unsafe $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[range]))
+      }
     }
-    return value
+    value = UInt64(littleEndian: value)
+    return order == .little ? value : value.byteSwapped >> UInt64(64 - 8 * range.count)
   }
 
   /// Reads one byte.
