@@ -75,8 +75,8 @@ let libraries: [Target] = [
   .target(
     name: "Verification",
     dependencies: [
-      "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "LanguageModels",
-      collections,
+      "CheckpointBytes", "TensorValues", "WeightGraph", "TensorEngine", "LayoutRules",
+      "LanguageModels", collections,
     ]),
   // 8: what users import
   .target(
@@ -166,7 +166,8 @@ let tests: [Target] = [
   .testTarget(
     name: "ToolCommandsTests",
     dependencies: [
-      "ToolCommands", "LayoutRules", "ModelFamilies", "WeightGraph", "TestSupport", collections,
+      "ToolCommands", "Weighbridge", "LayoutRules", "ModelFamilies", "WeightGraph", "TestSupport",
+      collections,
     ]),
 ]
 

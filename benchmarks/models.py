@@ -14,6 +14,7 @@ import random
 import subprocess
 import time
 
+import quantized
 import report
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -123,6 +124,47 @@ def models(options, data):
     return report.table(["float32", "ours", "PyTorch", "ours ÷ PyTorch"], rows)
 
 
+def int8(options, data):
+    """One thread; a wrong answer is one that is not near float32's."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    layers = 2 if options.quick else 12
+    source, bert = made(data, transformers.BertModel, transformers.BertConfig(num_hidden_layers=layers))
+    stored = quantised(options, source)
+    ours = Ours(options.program, stored, 1)
+    rows = []
+    for name, compute in quantized.peers(bert, data):
+        for batch, length in quantized.PASSES:
+            times = compared(f"{name}, {batch} × {length}", lambda: ours.ask("forward", batch, length),
+                             lambda: timed(lambda: compute(batch, length)), options.rounds, quantized.TOLERANCE)
+            label = f"BERT-base, {batch} × {length}"
+            rows.append([label, name, *row("", times, "ms", 1)[1:]])
+    ours.end()
+    rows.sort(key=lambda one: [f"BERT-base, {batch} × {length}" for batch, length in quantized.PASSES].index(one[0]))
+
+    # Its own float32: no peer of these packages decodes.
+    source, _ = made(data, transformers.GPT2LMHeadModel, transformers.GPT2Config(n_layer=layers))
+    count = 10 if options.quick else 100
+    sides = [Ours(options.program, directory, 1) for directory in (quantised(options, source), source)]
+    # Tokens of random models differ with any rounding.
+    times = compared("GPT-2", *[lambda side=side: side.ask("generate", count) for side in sides], options.rounds, 1e6)
+    rows.append([f"GPT-2 124M, {count} tokens, greedy", "our float32", *row("", times, "tokens/s", count)[1:]])
+    for side in sides:
+        side.end()
+    return report.table(["int8, one thread", "peer", "ours", "peer's", "ours ÷ theirs (time)"], rows)
+
+
+def quantised(options, directory):
+    """The directory of the same model as int8, made if need be."""
+    path = directory.with_name(directory.name + "-int8")
+    if not path.exists():
+        subprocess.run([options.program, directory], input=f"quantise {path}\n", text=True, check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
 def tokenizers(options, data):
     """Batches of documents and of lines: ids alone, ids with offsets. Peers that are not installed are left out."""
     import transformers
@@ -215,6 +257,7 @@ def main():
     parser.add_argument("--vocabularies", type=pathlib.Path, help="a directory with bert/ and gpt2/: real vocabularies")
     parser.add_argument("--text", type=pathlib.Path, help="what is tokenized, instead of made-up sentences")
     parser.add_argument("--only-tokenizers", action="store_true")
+    parser.add_argument("--only-int8", action="store_true")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     os.environ["RAYON_NUM_THREADS"] = "1"  # the peers among the tokenizers
@@ -223,7 +266,9 @@ def main():
     described = report.machine(HERE)
     result = "\n".join([
         f"Machine: {described}. {options.threads} threads on both sides, {options.rounds} rounds; median (least–most).\n",
-        *([] if options.only_tokenizers else [models(options, data)]), tokenizers(options, data)])
+        *([] if options.only_tokenizers or options.only_int8 else [models(options, data)]),
+        *([] if options.only_tokenizers else [int8(options, data)]),
+        *([] if options.only_int8 else [tokenizers(options, data)])])
     print(result)
     if options.write:
         report.write("models", result)

@@ -31,6 +31,7 @@ def groups():
     import keras_cases
     import layouts
     import models
+    import quantized
     import safetensors_cases
     import saving
     import settings
@@ -56,6 +57,7 @@ def groups():
     yield "settings", settings.check
     yield "generate", generation.check
     yield "saving", saving.check
+    yield "quantized", quantized.check
     yield "accuracy", accuracy.check
 
 

@@ -127,8 +127,8 @@ extension WeightGraph {
       do throws(CheckpointError) {
         var cast = weight
         for type in types where cast.dtype != type {
-          // What is listed is what was asked for.
-          if cast.dtype == weight.dtype {
+          // What is listed is what was asked for. Of steps it is listed already.
+          if cast.dtype == weight.dtype, weight.scaledParts == nil {
             changes.casts.append(.init(name: name, from: weight.dtype, to: type))
           }
           cast = try cast.cast(to: type)

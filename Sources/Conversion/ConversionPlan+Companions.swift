@@ -13,7 +13,8 @@ extension ConversionPlan {
     of source: Checkpoint, named path: String, given: DirectoryCompanions?,
     as weights: LaidOutWeights,
     _ recognition: @autoclosure () -> Result<Recognition, CheckpointError>, dtype: DType?,
-    for destination: ConversionDestination, _ options: ConversionOptions
+    _ quantization: QuantizationChange, for destination: ConversionDestination,
+    _ options: ConversionOptions
   ) throws(CheckpointError) -> CompanionPlan {
     guard destination.isDirectory, given != nil || !source.files.isEmpty else {
       return CompanionPlan()
@@ -35,6 +36,7 @@ extension ConversionPlan {
     }
     var plan = try companions.plan(
       for: layout, of: architecture, attentionHeads: options.attentionHeads, dtype: dtype)
+    try plan.apply(quantization, companions.limits)
     if let layout { try plan.losses.check(mayLose: options.allowLoss, layout: layout) }
     try plan.leaveOutWhatIsThere(
       in: destination.directory, replacesExisting: options.replacesExisting)

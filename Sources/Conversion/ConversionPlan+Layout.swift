@@ -31,7 +31,8 @@ extension WeightGraph {
         let model = try recognition().get().bound(options, file: file, companions: companions)
         return try laidOut(model, in: layout, of: destination.format, options)
       case .automatic:
-        let (layout, note) = automaticLayout(recognition(), from: format, for: destination)
+        let (layout, note) = automaticLayout(
+          recognition(), from: format, for: destination, rewrites: options.quantizes)
         guard let layout else { return kept(note) }
         do throws(CheckpointError) {
           let model = try recognition().get().bound(options, file: file, companions: companions)
@@ -59,9 +60,11 @@ extension WeightGraph {
   }
 
   /// The layout that nobody asked for by name, or what is to be said if names stay as they are.
+  ///
+  /// - Parameter rewrites: True if names cannot stay as they are, since there are to be more of them.
   private func automaticLayout(
     _ recognition: Result<Recognition, CheckpointError>, from format: CheckpointFormat,
-    for destination: ConversionDestination
+    for destination: ConversionDestination, rewrites: Bool
   ) -> (layout: Layout?, note: Wording?) {
     let model: RecognizedModel
     do throws(CheckpointError) {
@@ -80,7 +83,7 @@ extension WeightGraph {
         "names are kept as they are: they stand under \(quoted(model.wrapper)), which is no usual wrapper; \(remedy: .layout(layout.rawValue)) takes it off"
       )
     }
-    if layout == .tensorFlow || model.layout != .transformers { return (layout, nil) }
+    if layout == .tensorFlow || model.layout != .transformers || rewrites { return (layout, nil) }
     if model.wrapper.isEmpty && model.innerWrappers.isEmpty { return (nil, nil) }
     if destination.isReadByTransformers { return (.transformers, nil) }
     let inside = model.innerWrappers.map { quoted($0) }.joined(separator: ", ")

@@ -17,6 +17,8 @@ public struct ConversionPlan: Sendable {
   /// What goes beside the weights: the index of shards, the companions in a directory.
   let beside: [CompanionFile]
   let verifies: Bool
+  /// What the configuration has to say of int8.
+  package let quantization: QuantizationChange
   /// What would be done.
   public let receipt: ConversionReceipt
 
@@ -43,8 +45,10 @@ public struct ConversionPlan: Sendable {
       recognition, options, from: source.format, for: destination, file: sourcePath,
       companions: given)
     destination.name(for: laidOut.layout ?? (try? recognition.get())?.layoutAsItIs)
-    let (cast, dtype) = try laidOut.graph.cast(
-      to: options.dtype, widens: laidOut.layout == .tensorFlow, file: sourcePath)
+    let quantized = try laidOut.quantized(options, file: sourcePath)
+    let (cast, dtype) = try quantized.step.graph.cast(
+      to: options.quantizes ? nil : options.dtype, widens: laidOut.layout == .tensorFlow,
+      file: sourcePath)
     var graph = cast.graph
     var remarks = graph.prepareFacts(for: destination.writer, from: source)
     for (first, second) in graph.overlaps {
@@ -62,7 +66,7 @@ public struct ConversionPlan: Sendable {
     }
     let companions = try Self.companions(
       of: source, named: sourcePath, given: given, as: laidOut, recognition, dtype: dtype,
-      for: destination, options)
+      quantized.change, for: destination, options)
 
     self.graph = graph
     self.destination = destination
@@ -70,10 +74,11 @@ public struct ConversionPlan: Sendable {
     self.images = images
     beside = (files.index.map { [$0] } ?? []) + companions.files
     verifies = options.verifies
+    quantization = quantized.change
     receipt = ConversionReceipt(
       of: source, named: sourcePath, format: destination.format, ties: graph.ties,
       changes: [
-        selected.changes, renamed.changes, laidOut.changes, cast.changes,
+        selected.changes, renamed.changes, laidOut.changes, quantized.step.changes, cast.changes,
         ConversionChanges(remarks: remarks), ConversionChanges(remarks: companions.remarks),
       ],
       files: zip(files.weights, images).map { ($0.path, $1.byteCount) }

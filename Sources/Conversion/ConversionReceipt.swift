@@ -18,6 +18,8 @@ public struct ConversionReceipt: Sendable {
     /// Finite values that became infinite or NaN, and infinite ones that did not stay infinite; nil until they were
     /// counted.
     public var overflowed: Int?
+    /// The root of the mean square of the differences as a part of that of the values; nil until it was measured.
+    public var relativeError: Double?
   }
 
   /// A model that got another layout.

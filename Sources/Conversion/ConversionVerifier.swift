@@ -97,9 +97,13 @@ struct ConversionVerifier {
           try unsafe buffers.read(pair.expected, pair.written, chunk) {
             (expected, written) throws(CheckpointError) in
             try unsafe pair.compare(expected, written, at: chunk.lowerBound)
-            if let original = pair.expected.beforeCasts {
-              let error = try unsafe RoundingError(
-                original, cast: written, pair.expected.dtype, chunk)
+            let error =
+              if let quantization = pair.expected.quantization {
+                try unsafe RoundingError(quantization, steps: written, chunk)
+              } else if let original = pair.expected.beforeCasts {
+                try unsafe RoundingError(original, cast: written, pair.expected.dtype, chunk)
+              } else { RoundingError?.none }
+            if let error {
               errors.withLock { $0[pair.name, default: RoundingError()].merge(error) }
             }
           }
@@ -117,6 +121,7 @@ struct ConversionVerifier {
       let error = measured[primaries[cast.name] ?? cast.name] ?? RoundingError()
       cast.largestError = error.largest
       cast.overflowed = error.overflowed
+      cast.relativeError = error.relative
       return cast
     }
   }
@@ -148,8 +153,30 @@ private struct RoundingError: Sendable {
   var largest = 0.0
   /// Finite values that became infinite or NaN, and infinite ones that did not stay infinite.
   var overflowed = 0
+  /// The sums of the squares of the differences, and of the values.
+  private var squares = (errors: 0.0, values: 0.0)
 
   init() {}
+
+  /// The root of the mean square of the differences, as a part of that of the values.
+  var relative: Double {
+    squares.values > 0 ? (squares.errors / squares.values).squareRoot() : 0
+  }
+
+  /// Compares a piece of the steps of a matrix, times their scales, with the values that they were made of.
+  init(
+    _ quantization: Quantization, steps: UnsafeRawBufferPointer, _ range: Range<Int>
+  ) throws(CheckpointError) {
+    let scales = try quantization.scales()
+    let source = (range.lowerBound * 4)..<(range.upperBound * 4)
+    let input = try quantization.original.bytes(of: Piece(weight: 0, range: source))
+    var before: [Double] = []
+    unsafe input.withUnsafeBytes { unsafe DType.f32.doubles($0, into: &before) }
+    for (index, old) in before.enumerated() {
+      let scale = scales[quantization.scaleIndex(of: range.lowerBound + index)]
+      add(old, unsafe Double(Float(Int8(bitPattern: steps[index])) * scale))
+    }
+  }
 
   /// Compares a piece of a cast weight with the values it was made of.
   init(
@@ -163,29 +190,24 @@ private struct RoundingError: Sendable {
     var after: [Double] = []
     unsafe input.withUnsafeBytes { unsafe original.dtype.doubles($0, into: &before) }
     unsafe dtype.doubles(bytes, into: &after)
-    for (old, new) in zip(before, after) where !old.isNaN {
-      if old.isFinite, new.isFinite {
-        largest = max(largest, (old - new).magnitude)
-      } else if old != new {
-        overflowed += 1
-      }
+    for (old, new) in zip(before, after) where !old.isNaN { add(old, new) }
+  }
+
+  private mutating func add(_ old: Double, _ new: Double) {
+    if old.isFinite, new.isFinite {
+      largest = max(largest, (old - new).magnitude)
+      squares.errors += (old - new) * (old - new)
+      squares.values += old * old
+    } else if old != new {
+      overflowed += 1
     }
   }
 
   mutating func merge(_ other: RoundingError) {
     largest = max(largest, other.largest)
     overflowed += other.overflowed
-  }
-}
-
-extension Weight {
-  /// The storages the weight is made of.
-  fileprivate var sources: [any ByteSource] {
-    switch expression {
-    case .stored(let stored): [stored.source]
-    case .concatenated(let parts, _): parts.flatMap(\.sources)
-    case .cast(let inner): inner.sources
-    }
+    squares.errors += other.squares.errors
+    squares.values += other.squares.values
   }
 }
 

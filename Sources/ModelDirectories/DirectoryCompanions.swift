@@ -12,7 +12,7 @@ public struct DirectoryCompanions: Sendable {
   let directory: ModelDirectory?
   /// The file of the weights that may hold a configuration of its own.
   private let archive: String?
-  let limits: ReadLimits
+  package let limits: ReadLimits
   /// Weights that were not read, links, hidden files: no destination gets them.
   let omissions: [Omission]
 

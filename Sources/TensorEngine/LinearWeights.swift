@@ -173,6 +173,11 @@ final class ParameterWeights: Sendable {
     var start = 0
     for (weight, contents) in zip(weights, contents) {
       let end = start + layout.outputs(of: weight)
+      if case .packed(let part) = contents, part.matrix.packing.hasScales {
+        try matrix.copySteps(of: part, to: start..<end)
+        start = end
+        continue
+      }
       let values = try contents.values()
       unsafe matrix.pack(
         values.pointer(row: 0), stride: values.columns, start..<end, layout, in: context)

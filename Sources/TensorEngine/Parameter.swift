@@ -59,7 +59,7 @@ public final class Parameter: Sendable {
   package var revision: Int { replacements.load(ordering: .acquiring) }
 
   /// The values. They never change themselves: ``replace(_:)`` sets others. Where they lie packed, this is a copy of its own;
-  /// throws `limitExceeded` then.
+  /// throws `limitExceeded` then. Of int8 it is float32: each step times the scale of its output.
   public var values: StoredMatrix {
     get throws(CheckpointError) { try contents.values() }
   }
@@ -79,7 +79,12 @@ public final class Parameter: Sendable {
       throw CheckpointError(
         .mismatch, "Parameter.replace", name, "expected \(element), found \(values.element)")
     }
-    state.withLock { $0 = .values(values) }
+    replace(.values(values))
+  }
+
+  /// Sets other values, wherever they lie: as many, of the same type, in the same shape.
+  package func replace(_ contents: ParameterContents) {
+    state.withLock { $0 = contents }
     // After the values: whoever sees the new number sees them, and whoever does not looks again.
     replacements.add(1, ordering: .acquiringAndReleasing)
   }

@@ -43,9 +43,10 @@ package enum ParameterContents: Sendable {
     }
   }
 
-  /// The numbers as a matrix: the same memory if they are one.
+  /// The numbers as a matrix: the same memory if they are one; as float32 if they are steps.
   func values() throws(CheckpointError) -> StoredMatrix {
     if case .values(let values) = self { return values }
+    if case .packed(let part) = self, part.matrix.packing.hasScales { return try part.widened() }
     let values = try StoredMatrix(rows: rows, columns: columns, element: element)
     unsafe values.withBytes { unsafe copy(from: 0, to: $0) }
     return values
@@ -95,7 +96,7 @@ package struct PackedPart: Sendable {
   }
 
   /// Weights of one output, which follow each other.
-  private func copyOutput(
+  func copyOutput(
     _ output: Int, from input: Int, _ count: Int, to destination: UnsafeMutableRawPointer
   ) {
     let (panel, column) = (outputs.lowerBound + output)

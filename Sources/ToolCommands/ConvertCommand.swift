@@ -45,7 +45,11 @@ struct ConvertCommand: ToolCommand {
   @Option(help: "Of several classification heads of fairseq, the one to take.")
   var task: String?
 
-  @Option(help: "Cast tensors of the same category to this type (F16, BF16, float32…).")
+  @Option(
+    help: """
+      Cast tensors of the same category to this type (F16, BF16, float32…); int8 rounds the matrices of a known model's \
+      layers to steps of a scale, and a type of numbers takes such steps back to what they stand for.
+      """)
   var dtype: String?
 
   @Option(help: "Write shards of at most this size, with an index (5GB, 500MB).")

@@ -64,13 +64,17 @@ struct ReceiptReport {
 
   private var casts: [String] {
     var kinds:
-      [(from: DType, to: DType, count: Int, error: Double?, overflowed: Int, worst: String)] = []
+      [(
+        from: DType, to: DType, count: Int, error: Double?, overflowed: Int, worst: String,
+        relative: Double
+      )] = []
     for cast in receipt.casts {
       let place =
         kinds.firstIndex { $0.from == cast.from && $0.to == cast.to } ?? kinds.count
-      if place == kinds.count { kinds.append((cast.from, cast.to, 0, nil, 0, "")) }
+      if place == kinds.count { kinds.append((cast.from, cast.to, 0, nil, 0, "", 0)) }
       kinds[place].count += 1
       kinds[place].overflowed += cast.overflowed ?? 0
+      kinds[place].relative = max(kinds[place].relative, cast.relativeError ?? 0)
       if let error = cast.largestError, error >= kinds[place].error ?? -1 {
         kinds[place].error = error
         kinds[place].worst = cast.name.string
@@ -81,6 +85,10 @@ struct ReceiptReport {
       if let error = kind.error {
         line += ", largest rounding error \(NumberText.significant(error))"
         if error > 0 { line += " in \(singleLine(kind.worst))" }
+        if kind.to == .i8, kind.relative > 0 {
+          line +=
+            ", at most \(NumberText.significant(kind.relative)) of a tensor's root mean square"
+        }
       }
       if kind.overflowed > 0 {
         line += "; \(kind.overflowed) values became infinite or NaN, or were infinite"
@@ -166,6 +174,7 @@ struct ReceiptReport {
       JSONValue.Member("from", .string(cast.from.rawValue)),
       JSONValue.Member("to", .string(cast.to.rawValue)),
       JSONValue.Member("largest_error", cast.largestError.map { .double($0) } ?? .null),
+      JSONValue.Member("relative_error", cast.relativeError.map { .double($0) } ?? .null),
       JSONValue.Member("overflowed", cast.overflowed.map { .integer($0) } ?? .null),
     ])
   }

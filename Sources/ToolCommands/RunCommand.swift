@@ -28,8 +28,10 @@ struct RunCommand: ToolCommand {
 
   @Option(
     help: ArgumentHelp(
-      "What products may round: nothing but float32's sums; high, 2e-5 of the largest value; bfloat16, rows that meet such weights.",
-      discussion: "On a processor without the instructions (AMX, AVX512-BF16) all mean float32."))
+      "What products may round: nothing but float32's sums; high, 2e-5 of the largest value; bfloat16, rows that meet such weights; int8, layers' weights and rows to 127 steps.",
+      discussion:
+        "high and bfloat16 mean float32 on a processor without the instructions (AMX, AVX512-BF16). Weights that are stored as int8 are taken as such by all."
+    ))
   var precision: LoadPrecision = .float32
 
   @Flag(help: "Print the class, and the outputs with their extents, as one JSON object.")

@@ -23,13 +23,13 @@ struct VerifyCommand: ToolCommand {
 
   @Option(
     help:
-      "How much values may differ relatively (default: by the type of the record; 0 if only the other is given)."
+      "How much values may differ relatively (default: by the type of the record, or int8 of the model; 0 if only the other is given)."
   )
   var rtol: Double?
 
   @Option(
     help:
-      "How much values may differ absolutely (default: by the type of the record; 0 if only the other is given)."
+      "How much values may differ absolutely (default: by the type of the record, or int8 of the model; 0 if only the other is given)."
   )
   var atol: Double?
 
@@ -50,7 +50,7 @@ struct VerifyCommand: ToolCommand {
   mutating func run(on console: Console) throws -> ToolExit {
     let record = try GoldenRecord(opening: golden, inputs: inputs)
     let loaded = try model.load(orNamed: record.origin.modelClass, console)
-    var tolerance = Tolerance.standard(computedIn: record.origin.dtype)
+    var tolerance = Tolerance.standard(for: loaded, computedIn: record.origin.dtype)
     // One that is given alone stands alone, as with diff.
     if rtol != nil || atol != nil {
       tolerance = Tolerance(absolute: atol ?? 0, relative: rtol ?? 0)

@@ -33,7 +33,17 @@ public struct VerificationSummary: Sendable {
       report.tolerance.isExact
       ? "" : " (\(NumberText.significant(values.worstExcess * 100)) % of what is allowed)"
     return "equal: \(compared) within the tolerance; \(label(worst)) is the worst, "
-      + "\(NumberText.significant(values.maximumAbsolute)) apart" + share
+      + "\(NumberText.significant(values.maximumAbsolute)) apart" + share + leastCosine
+  }
+
+  /// Of results that are near and no more.
+  private var leastCosine: String {
+    let least = report.entries.compactMap { entry in
+      entry.values?.cosine.map { (cosine: $0, entry: entry) }
+    }.min { $0.cosine < $1.cosine }
+    guard let least, least.cosine < 0.999_999_5 else { return "" }
+    return "; the least cosine is \(NumberText.fixed(least.cosine, digits: 6)), of "
+      + label(least.entry)
   }
 
   private var differenceLines: [String] {

@@ -11,7 +11,7 @@ internal import WeightGraph
 ///
 /// - Parameters:
 ///   - tolerance: What counts as equal; nil for the default of the type that the record was computed in
-///     (``Tolerance/standard(computedIn:)``).
+///     (``Tolerance/standard(computedIn:)``), or of int8 if the model's products are.
 ///   - positions: Which positions are compared; see ``ComparedPositions``.
 /// - Throws: What running the model and reading the record throw. A difference is no error.
 public func verify(
@@ -32,7 +32,8 @@ public func verify(
   }
   return try VerificationReport(
     computed: computed, golden: golden,
-    tolerance: tolerance ?? .standard(computedIn: golden.origin.dtype), positions: positions,
+    tolerance: tolerance ?? .standard(for: model, computedIn: golden.origin.dtype),
+    positions: positions,
     modules: ModuleNames(model))
 }
 

@@ -66,7 +66,7 @@ extension ConversionPlan {
     progress: ProgressHandler? = nil
   ) throws(CheckpointError) -> (receipt: ConversionReceipt, report: VerificationReport) {
     let check = try ForwardCheck(source, class: className)
-    let settings = try source.settings(converted: receipt, options)
+    let settings = try source.settings(converted: receipt, options, quantization)
     let tolerance =
       receipt.casts.isEmpty ? Tolerance() : Tolerance.standard(computedIn: options.dtype)
     var report: VerificationReport?
@@ -97,13 +97,15 @@ extension ConversionPlan {
 extension ModelSource {
   /// The settings that lie beside the weights after a conversion.
   fileprivate func settings(
-    converted receipt: ConversionReceipt, _ options: ConversionOptions
+    converted receipt: ConversionReceipt, _ options: ConversionOptions,
+    _ quantization: QuantizationChange
   ) throws(CheckpointError) -> ModelConfiguration {
     guard let layout = receipt.layout else { return settings }
-    let plan = try DirectoryCompanions(path, weights: checkpoint.files, limits: limits)
+    var plan = try DirectoryCompanions(path, weights: checkpoint.files, limits: limits)
       .plan(
         for: layout.to, of: layout.model.architecture, attentionHeads: options.attentionHeads,
         dtype: options.dtype)
+    try plan.apply(quantization, limits)
     guard let bytes = try plan.bytes("config.json", limits) else { return settings }
     return try ModelConfiguration(
       parsing: bytes, file: configurationFile,

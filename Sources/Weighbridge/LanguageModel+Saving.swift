@@ -61,7 +61,11 @@ extension LanguageModel {
     _ companions: SavedCompanions, destination: String
   ) throws(CheckpointError) -> DirectoryCompanions {
     let architectures = JSONValue.array([.string(Self.className)])
-    let settings = try configuration.document.setting("architectures", to: architectures)
+    var settings = try configuration.document.setting("architectures", to: architectures)
+    // What the numbers were stored as, if they are kept as such no more.
+    if !parameters.contains(where: { $0.element == .int8 }) {
+      settings = settings.setting("quantization_config", to: nil)
+    }
     let text = JSONWriter.text(settings, style: .indented) + "\n"
     var files = [CompanionFile(path: "config.json", content: .bytes(Array(text.utf8)))]
     guard companions == .everything, let origin = info.origin else {

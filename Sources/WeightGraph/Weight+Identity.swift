@@ -7,6 +7,7 @@ struct WeightIdentity: Hashable {
     case stored(ObjectIdentifier, StridedLayout, DType, ByteOrder, Bool, Bool)
     case concatenated([Form], axis: Int)
     case cast(Form, DType)
+    case scaled(Form, Form)
   }
 
   private let form: Form
@@ -23,6 +24,7 @@ struct WeightIdentity: Hashable {
         stored.isConjugated, stored.isNegated)
     case .concatenated(let parts, let axis): .concatenated(parts.map(form(of:)), axis: axis)
     case .cast(let inner): .cast(form(of: inner), weight.dtype)
+    case .scaled(let steps, let scales): .scaled(form(of: steps), form(of: scales))
     }
   }
 }

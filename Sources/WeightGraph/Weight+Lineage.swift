@@ -22,6 +22,8 @@ extension Weight {
       return "concatenate along \(axis) ← (" + parts.map(\.lineage).joined(separator: ", ") + ")"
     case .cast(let inner):
       return "cast \(inner.dtype) to \(dtype) ← " + inner.lineage
+    case .scaled(let steps, let scales):
+      return "steps times scales ← (\(steps.lineage), \(scales.lineage))"
     }
   }
 }

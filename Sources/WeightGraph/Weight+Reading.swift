@@ -8,6 +8,7 @@ extension Weight {
     case .stored(let stored): stored.layout.isPacked
     case .concatenated(let parts, _): parts.allSatisfy(\.isReadInOrder)
     case .cast(let inner): inner.isReadInOrder
+    case .scaled(let steps, _): steps.isReadInOrder
     }
   }
 
@@ -35,6 +36,8 @@ extension Weight {
     case .concatenated(let parts, let axis):
       try unsafe readConcatenated(parts, axis: axis, at: offset, into: destination)
     case .cast(let inner): try unsafe readCast(inner, at: offset, into: destination)
+    case .scaled(let steps, let scales):
+      try unsafe readScaled(steps, scales, at: offset, into: destination)
     }
   }
 

@@ -25,6 +25,9 @@ extension Weight {
         axis: newAxis)
     case .cast(let inner):
       return try inner.transposed(order).cast(to: dtype)
+    case .scaled(let steps, let scales):
+      return try Weight.scaledUnchecked(
+        try steps.transposed(order), try scales.transposed(order))
     }
   }
 
@@ -62,6 +65,10 @@ extension Weight {
       return try Weight.concatenated(pieces, axis: axis)
     case .cast(let inner):
       return try inner.sliced(axis: axis, range).cast(to: dtype)
+    case .scaled(let steps, let scales):
+      let isOne = scales.shape.dimensions[axis] == 1
+      return try Weight.scaledUnchecked(
+        try steps.sliced(axis: axis, range), isOne ? scales : try scales.sliced(axis: axis, range))
     }
   }
 
@@ -75,7 +82,7 @@ extension Weight {
     switch expression {
     case .stored(let stored):
       if let view = stored.viewed(stored.layout.reshaped(newShape)) { return Weight(view) }
-    case .concatenated: break
+    case .concatenated, .scaled: break
     case .cast(let inner): return try inner.reshaped(newShape).cast(to: dtype)
     }
     // No strides express it.

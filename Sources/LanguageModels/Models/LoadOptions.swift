@@ -86,15 +86,19 @@ package enum LoadPrecision: String, Sendable, Hashable, CaseIterable {
   case high
   /// Rows to bfloat16 where the weights are stored as such.
   case bfloat16
+  /// Weights of the layers and the rows that they meet to int8, however they are stored.
+  case int8
 
   fileprivate var kernels: KernelSet {
     switch self {
-    case .float32: .best
+    case .float32, .int8: .best
     case .high: .best(at: .high)
     case .bfloat16: .best(at: .bfloat16)
     }
   }
 
   /// Whether the processor has instructions for it. Otherwise it means float32.
-  package var isAvailable: Bool { self == .float32 || kernels.precision != .full }
+  package var isAvailable: Bool {
+    self == .float32 || self == .int8 || kernels.precision != .full
+  }
 }

@@ -21,6 +21,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   let aliases: [ExactName: ExactName]
   let context: ExecutionContext
   let nonFinite: LoadOptions.NonFinite
+  let quantization: LoadedQuantization
   let generation: Result<GenerationSettings, CheckpointError>?
   let origin: ModelOrigin?
   /// What a model has taken of them.
@@ -68,6 +69,8 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
     aliases = bound.graph.aliases
     context = try options.resolvedContext()
     nonFinite = options.nonFinite
+    quantization = try LoadedQuantization(
+      architecture, quantizes: options.precision == .int8, document: configuration.document)
     generation = options.generation
     origin = options.origin
     try settings?.check(against: architecture)
@@ -92,7 +95,8 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
 
   private var source: ParameterSource {
     ParameterSource(
-      graph: graph, context: context, nonFinite: nonFinite, collector: collector)
+      graph: graph, context: context, nonFinite: nonFinite, quantization: quantization,
+      collector: collector)
   }
 }
 

@@ -10,23 +10,32 @@ extension Parameter {
     Shape(extents) ?? .scalar
   }
 
-  /// The type that the numbers are kept in: F32, BF16 or F16.
+  /// The type that the numbers are kept in: F32, BF16 or F16; I8 for steps of a scale that each output has.
   public var dtype: DType { element.dtype }
 
   /// The values as a weight, which is read like one of a file. Nothing is copied before; values that are replaced later are not
-  /// in it.
+  /// in it. Of int8 they are those that steps and scales stand for, as F32 (``WeightGraph/Weight/scaledParts``).
   public var weight: Weight {
     get throws(CheckpointError) {
-      Weight(
+      let contents = contents
+      let numbers = Weight(
         try StoredTensor(
           source: ParameterBytes(contents, name), dtype: dtype,
           layout: StridedLayout(packed: shape)))
+      guard case .packed(let part) = contents, let scales = part.scales else { return numbers }
+      let shape = part.layout == .outputByInput ? [scales.count, 1] : [1, scales.count]
+      let bytes = unsafe scales.withUnsafeBytes { unsafe Array($0) }
+      let stored = try StoredTensor(
+        source: MemoryBytes(bytes, origin: "the scales of the model's \(name)"), dtype: .f32,
+        layout: StridedLayout(packed: Shape(shape) ?? .scalar))
+      return try Weight.scaled(numbers, by: Weight(stored))
     }
   }
 
   /// Sets other values, read and converted now: a weight of a file, another parameter's, one that was made of numbers.
   ///
-  /// Values in a type of less precision are rounded as ``WeightGraph/Weight/cast(to:)`` does.
+  /// Values in a type of less precision are rounded as ``WeightGraph/Weight/cast(to:)`` does; for int8 they are quantised, if they are
+  /// no steps already.
   /// - Throws: `mismatch` for another shape, `unsupported` for numbers that are not real, what reading throws; the values stay
   ///   what they are then.
   public func replace(with weight: Weight) throws(CheckpointError) {
@@ -34,6 +43,10 @@ extension Parameter {
       throw CheckpointError(
         .mismatch, tensor: name,
         "expected the shape \(shape), found \(weight.shape)")
+    }
+    if case .packed(let part) = contents, part.scales != nil {
+      replace(.packed(try PackedPart(weight, as: part, named: name)))
+      return
     }
     let cast: Weight
     do throws(CheckpointError) {
@@ -49,6 +62,26 @@ extension Parameter {
   }
 }
 
+extension PackedPart {
+  /// A matrix of int8 of its own for other values of a parameter.
+  fileprivate init(
+    _ weight: Weight, as part: PackedPart, named name: String
+  ) throws(CheckpointError) {
+    let steps = try QuantizedMatrix(weight, outputs: part.layout, named: name)
+    let context = try ExecutionContext(threads: 1)
+    let matrix = try PackedMatrix(
+      outputs: part.outputs.count, inputs: part.matrix.inputs, element: .int8, in: context)
+    let buffers = try PieceBuffers(in: context)
+    let outputs = 0..<part.outputs.count
+    try unsafe matrix.pack(outputs, part.layout, through: buffers) {
+      (first, bytes) throws(CheckpointError) in
+      try unsafe steps.steps.read(at: first, into: bytes)
+    }
+    try matrix.setScales(steps.scales, outputs)
+    self.init(matrix, outputs, part.layout)
+  }
+}
+
 extension StoredElement {
   /// The type in a checkpoint.
   var dtype: DType {
@@ -56,7 +89,6 @@ extension StoredElement {
     case .float32: .f32
     case .bfloat16: .bf16
     case .float16: .f16
-    // Steps without their scales; what is loaded keeps none.
     case .int8: .i8
     }
   }

@@ -8,6 +8,7 @@ struct ParameterSource {
   let graph: WeightGraph
   let context: ExecutionContext
   let nonFinite: LoadOptions.NonFinite
+  let quantization: LoadedQuantization
   let collector: ParameterCollector
 }
 
@@ -81,7 +82,7 @@ struct ParameterScope {
       return try scopes.map { (scope) throws(CheckpointError) in try scope.parameter("weight") }
     }
     var weights = try names.map { (name) throws(CheckpointError) in
-      try StoredParameter(name, in: source)
+      try StoredParameter(name, in: source).fitting(layout)
     }
     if Set(weights.map(\.element)).count > 1 {
       weights = try weights.map { (weight) throws(CheckpointError) in try weight.widened() }

@@ -86,8 +86,9 @@ public struct ParameterSet: Sendable {
   /// - Throws: `unsupported` for a parameter of a type that nothing is cast to.
   public func graph() throws(CheckpointError) -> WeightGraph {
     let weights = try parameters.map { (parameter) throws(CheckpointError) in
+      let (weight, dtype) = (try parameter.weight, storedType(of: parameter))
       do throws(CheckpointError) {
-        return try parameter.weight.cast(to: storedType(of: parameter))
+        return dtype == weight.storedType ? weight : try weight.cast(to: dtype)
       } catch {
         throw error.about(ExactName(parameter.name))
       }

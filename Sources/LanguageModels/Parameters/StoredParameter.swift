@@ -10,7 +10,10 @@ struct StoredParameter {
   let element: StoredElement
   /// The type in the checkpoint.
   let storedType: DType
+  /// What is read: of int8 the steps.
   private let weight: Weight
+  /// Steps and their scales as one; nil unless the numbers are kept as steps.
+  private var scaled: Weight?
   private let source: ParameterSource
 
   private init(
@@ -25,12 +28,22 @@ struct StoredParameter {
   }
 
   init(_ name: String, in source: ParameterSource) throws(CheckpointError) {
-    guard let weight = source.graph.weights[ExactName(name)] else {
+    guard var weight = source.graph.weights[ExactName(name)] else {
       throw CheckpointError(
         .notFound, tensor: name, "the model has no such parameter")
     }
-    if let element = StoredElement(weight.dtype) {
-      self.init(name, element, weight, storedAs: weight.dtype, source)
+    if let axis = source.quantization.axes[ExactName(name)], weight.scaledParts == nil {
+      do throws(CheckpointError) {
+        weight = try weight.quantized(axis: axis)
+      } catch {
+        throw error.about(ExactName(name))
+      }
+    }
+    if source.quantization.keepsSteps, let steps = weight.scaledParts?.steps, steps.dtype == .i8 {
+      self.init(name, .int8, steps, storedAs: .i8, source)
+      scaled = weight
+    } else if let element = StoredElement(weight.dtype) {
+      self.init(name, element, weight, storedAs: weight.storedType, source)
     } else {
       self = try StoredParameter(
         name, .float32, weight, storedAs: weight.dtype, source
@@ -42,7 +55,7 @@ struct StoredParameter {
   func widened() throws(CheckpointError) -> StoredParameter {
     do throws(CheckpointError) {
       return StoredParameter(
-        name, .float32, try weight.cast(to: .f32), storedAs: storedType, source)
+        name, .float32, try (scaled ?? weight).cast(to: .f32), storedAs: storedType, source)
     } catch {
       throw error.about(ExactName(name))
     }
@@ -63,6 +76,7 @@ struct StoredParameter {
 
   /// The numbers, read by all threads, as the model's parameter.
   func parameter() throws(CheckpointError) -> Parameter {
+    if element == .int8 { return try widened().parameter() }
     let (rows, columns) = try extents()
     let matrix = try StoredMatrix(rows: rows, columns: columns, element: element)
     try unsafe matrix.fill(in: source.context) { (first, bytes) throws(CheckpointError) in
@@ -85,6 +99,16 @@ struct StoredParameter {
     into matrix: PackedMatrix, _ outputs: Range<Int>, _ layout: PackedMatrix.Layout,
     through buffers: PieceBuffers
   ) throws(CheckpointError) {
+    if let scaled {
+      let parts = try QuantizedMatrix(scaled, outputs: layout, named: name)
+      if source.nonFinite == .refused, let index = parts.scales.firstIndex(where: { !$0.isFinite })
+      {
+        throw CheckpointError(
+          .inconsistent, CheckpointError.Site(), tensor: name,
+          "the scale of output \(index) is \(parts.scales[index])")
+      }
+      try matrix.setScales(parts.scales, outputs)
+    }
     // Keras stores the transpose. It is packed in the order of the file, or each piece would look through the whole of it.
     if !weight.isReadInOrder, let transposed = try? weight.transposed([1, 0]),
       transposed.isReadInOrder
@@ -125,6 +149,11 @@ struct StoredParameter {
       "element \(place(first + found.index)) is \(found.value)")
   }
 
+  /// The same as numbers, if a layer has its outputs where the steps have no scales.
+  func fitting(_ layout: PackedMatrix.Layout) throws(CheckpointError) -> StoredParameter {
+    guard let scales = scaled?.scaledParts?.scales else { return self }
+    return scales.shape.dimensions[1 - layout.outputAxis] == 1 ? self : try widened()
+  }
 }
 
 extension StoredElement {

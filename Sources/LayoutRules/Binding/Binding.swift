@@ -8,6 +8,8 @@ struct Binding {
   let checkpoint: WeightGraph
   let names: WrapperSegments
   let fill: FillPolicy
+  /// The names of the scales that belong to a name's steps; they are no names of `checkpoint`.
+  let scaleNames: [ExactName: ExactName]
   var bound: [ExactName: Weight] = [:]
   var entries: [LoadReport.Entry] = []
   var remarks: [String] = []
@@ -17,7 +19,11 @@ struct Binding {
   var pending: [ExactName: (expected: ExactName, shape: Shape)] = [:]
   private var used: Set<ExactName> = []
 
-  init(_ checkpoint: WeightGraph, _ names: WrapperSegments, _ fill: FillPolicy) {
+  init(
+    _ checkpoint: WeightGraph, _ names: WrapperSegments, _ fill: FillPolicy,
+    scaleNames: [ExactName: ExactName] = [:]
+  ) {
+    self.scaleNames = scaleNames
     self.checkpoint = checkpoint
     self.names = names
     self.fill = fill
@@ -67,6 +73,7 @@ struct Binding {
     } else {
       bind(weights, to: placement, &entry)
     }
+    entry.stored += entry.stored.compactMap { scaleNames[$0] }
     entries.append(entry)
     bindRepeats(of: placement, entry)
   }

@@ -37,12 +37,15 @@ public struct BoundModel: Sendable {
   ///     not have are zeros by definition and need no asking.
   /// - Throws: `inconsistent` if the layout's rules do not fit the model; what ``ModelConfiguration/check(against:)`` throws.
   public init(
-    _ source: WeightGraph, as model: RecognizedModel, configuration: ModelConfiguration? = nil,
+    _ stored: WeightGraph, as model: RecognizedModel, configuration: ModelConfiguration? = nil,
     fill: FillPolicy = .nothing
   ) throws(CheckpointError) {
+    // Steps and their scales are one weight to a model.
+    let scaleNames = stored.scaleNames
+    let source = try stored.joiningScales()
     WorkCount.current?.bindings.add(1, ordering: .relaxed)
     notes = try configuration?.check(against: model.architecture) ?? []
-    var binding = Binding(source, model.names, fill)
+    var binding = Binding(source, model.names, fill, scaleNames: scaleNames)
     let placements = try model.table.placements(of: model.architecture, model.values)
     for placement in placements { binding.bind(placement) }
     binding.resolveTies(of: model.architecture)

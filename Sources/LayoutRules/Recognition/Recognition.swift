@@ -23,6 +23,7 @@ public struct Recognition: Sendable {
     WorkCount.current?.recognitions.add(1, ordering: .relaxed)
     self.graph = graph
     self.families = families
+    let graph = try graph.joiningScales()
     names = WrapperSegments(graph.weights.keys)
     shapes = names.shapes(graph.weights.mapValues(\.shape))
     candidates = try RecognitionCandidate.all(families, in: shapes)

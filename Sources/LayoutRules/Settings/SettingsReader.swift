@@ -183,7 +183,7 @@ extension SettingsReader {
     let no: [JSONValue] = [.boolean(false), .null]
     try require("is_encoder_decoder", oneOf: no, supported: "false")
     try require("add_cross_attention", oneOf: no, supported: "false")
-    try require("quantization_config", oneOf: [.null], supported: "no quantization")
+    _ = try QuantizationSettings(self)
     try require("per_layer_config", oneOf: [.null, .object([])], supported: "no such setting")
     try require("fusion_config", oneOf: [.null, .object([])], supported: "no such setting")
     // The name of the file that the weights are taken from, instead of those that are looked for otherwise.

@@ -4,6 +4,7 @@
 // sees that the same was computed.
 //
 //   forward BATCH LENGTH      one pass over tokens 1000, 1001, …; the last number of the first output
+//   quantise TO               stores the model as int8 in a directory; 0
 //   generate TOKENS           greedy, after the tokens 1000…1007; the last token
 //   encode documents|lines ids|offsets PATH
 //                             a file's lines, or its pieces of 10,000 bytes, as one batch; the sum of ids, and of the
@@ -59,6 +60,17 @@ struct Subject {
     return try timed { Double(try model.run(inputs, RunOptions()).all.first?.values.last ?? .nan) }
   }
 
+  func quantise(to path: String) throws -> String {
+    var options = ConversionOptions()
+    options.dtype = .i8
+    let plan = try ConversionPlan(
+      Checkpoint.open(directory), named: directory, to: path, options: options)
+    return try timed {
+      _ = try plan.run()
+      return 0
+    }
+  }
+
   mutating func generate(_ count: Int) throws -> String {
     guard let model = try model() as? any CausalLanguageModel else { throw UsageError() }
     var settings = try model.defaultSettings
@@ -104,6 +116,7 @@ while let line = readLine() {
   let numbers = words.compactMap { Int($0) }
   switch (words.first, numbers.count) {
   case ("forward", 2): print(try subject.forward(numbers[0], numbers[1]))
+  case ("quantise", _) where words.count == 2: print(try subject.quantise(to: words[1]))
   case ("generate", 1): print(try subject.generate(numbers[0]))
   case ("encode", _) where words.count == 4:
     print(try subject.encode(words[1], words[2], words[3]))

@@ -1,0 +1,86 @@
+internal import CheckpointBytes
+internal import LayoutRules
+internal import ModelDirectories
+internal import OrderedCollections
+internal import TensorValues
+internal import WeightGraph
+
+/// The weights after steps and scales were looked after, and what their configuration has to say.
+struct QuantizedWeights {
+  var step: ConversionStep
+  var change = QuantizationChange.kept
+}
+
+extension ConversionOptions {
+  /// True if matrices are to become int8. Names and shapes that are kept say of no matrix that it is one of a product: there
+  /// the type is one of integers like others.
+  var quantizes: Bool { dtype == .i8 && layout != .flat }
+}
+
+extension LaidOutWeights {
+  /// The weights with the matrices of the model's layers as int8, if that is asked for; else with what is stored as steps and scales in
+  /// the form that the destination has for it: the same again in Transformers' names, numbers in others, and where a type of
+  /// numbers is asked for.
+  func quantized(
+    _ options: ConversionOptions, file: String
+  ) throws(CheckpointError) -> QuantizedWeights {
+    if options.quantizes { return try quantizing(file: file) }
+    if options.dtype?.category == .real {
+      return Self.widened(try graph.joiningScales(), to: options.dtype ?? .f32)
+    }
+    let names = graph.namesOfScaled
+    guard !names.isEmpty else { return QuantizedWeights(step: ConversionStep(graph: graph)) }
+    guard layout == .transformers, let model else { return Self.widened(graph, to: .f32) }
+    return QuantizedWeights(
+      step: ConversionStep(graph: try graph.splittingScales()),
+      change: .stated(model.model.architecture, quantized: names, hasMore: false))
+  }
+
+  /// Numbers where there were steps.
+  private static func widened(_ graph: WeightGraph, to dtype: DType) -> QuantizedWeights {
+    var changes = ConversionChanges()
+    for (name, weight) in graph.weights where weight.scaledParts != nil {
+      changes.casts.append(.init(name: name, from: weight.storedType, to: dtype))
+    }
+    return QuantizedWeights(
+      step: ConversionStep(graph: graph, changes: changes),
+      change: changes.casts.isEmpty ? .kept : .removed)
+  }
+
+  private func quantizing(file: String) throws(CheckpointError) -> QuantizedWeights {
+    guard layout == .transformers, let model else {
+      let found = layout.map { "the layout \($0.rawValue) has no place for them" }
+      throw CheckpointError(
+        .unsupported, file: file,
+        "int8 weights and their scales are of a model in Transformers' names: \(found ?? "none was recognised, and which matrices are products' is not known")",
+        remedy: layout == nil
+          ? "\(remedy: .layout("transformers")) says what keeps it from being one, \(remedy: .layout("flat")) casts tensors of integers and nothing else"
+          : "name a destination that ends in .safetensors or .bin, or a directory")
+    }
+    let architecture = model.model.architecture
+    let matrices = Dictionary(
+      architecture.layerMatrices.map { ($0.name, $0.outputAxis) }, uniquingKeysWith: { $1 })
+    var changes = ConversionChanges()
+    let scaled = try graph.mapWeights { (name, weight) throws(CheckpointError) in
+      guard let axis = matrices[name], weight.scaledParts == nil else { return weight }
+      let quantized: Weight
+      do throws(CheckpointError) {
+        quantized = try weight.quantized(axis: axis)
+      } catch {
+        throw error.about(name).inFile(file)
+      }
+      changes.casts.append(.init(name: name, from: weight.dtype, to: .i8))
+      return quantized
+    }
+    return QuantizedWeights(
+      step: ConversionStep(graph: try scaled.splittingScales(), changes: changes),
+      change: .stated(
+        architecture, quantized: scaled.namesOfScaled, hasMore: !changes.casts.isEmpty))
+  }
+}
+
+extension WeightGraph {
+  fileprivate var namesOfScaled: Set<ExactName> {
+    Set(weights.lazy.filter { $0.value.scaledParts != nil }.map(\.key))
+  }
+}
