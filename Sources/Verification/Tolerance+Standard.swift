@@ -1,4 +1,4 @@
-public import LanguageModels
+package import LanguageModels
 internal import TensorEngine
 public import TensorValues
 
@@ -43,7 +43,7 @@ extension Tolerance {
 
   /// The default for what a model computes, beside a reference that was computed in a type: the wider one, if products of the
   /// model are of int8.
-  public static func standard(
+  package static func standard(
     for model: any LanguageModel, computedIn dtype: DType?
   ) -> Tolerance {
     let other = standard(computedIn: dtype)

@@ -1,4 +1,4 @@
-public import CheckpointBytes
+package import CheckpointBytes
 internal import Synchronization
 internal import TensorValues
 
@@ -7,11 +7,11 @@ internal import TensorValues
 /// is loaded are the same bits.
 ///
 /// Nothing is read before bytes are asked for; scales are worked out once and kept.
-public final class Quantization: Sendable {
+package final class Quantization: Sendable {
   /// The matrix, as float32.
-  public let original: Weight
+  package let original: Weight
   /// The dimension that has a scale for each index: 0 for rows.
-  public let axis: Int
+  package let axis: Int
   private let known = Mutex<[Float]?>(nil)
 
   init(_ original: Weight, axis: Int) {
@@ -22,14 +22,14 @@ public final class Quantization: Sendable {
   private var columns: Int { original.shape.dimensions[1] }
 
   /// The index of the scale of an element, counted in row-major order.
-  public func scaleIndex(of element: Int) -> Int {
+  package func scaleIndex(of element: Int) -> Int {
     axis == 0 ? element / columns : element % columns
   }
 
   /// The scales. Reads the matrix the first time.
   ///
   /// - Throws: `mismatch` for a number that is infinite or none, naming its place; what reading throws.
-  public func scales() throws(CheckpointError) -> [Float] {
+  package func scales() throws(CheckpointError) -> [Float] {
     try known.withLock { (known) throws(CheckpointError) in
       if let known { return known }
       let scales = try findScales()
@@ -114,7 +114,7 @@ extension Weight {
   /// The matrix as int8, with a scale for each index of a dimension; see ``Quantization``.
   ///
   /// - Parameter axis: 0 for a scale of each row.
-  public func quantized(axis: Int) throws(CheckpointError) -> Weight {
+  package func quantized(axis: Int) throws(CheckpointError) -> Weight {
     guard shape.rank == 2, axis == 0 || axis == 1, shape.elementCount > 0,
       let scaleShape = Shape(axis == 0 ? [shape.dimensions[0], 1] : [1, shape.dimensions[1]])
     else {

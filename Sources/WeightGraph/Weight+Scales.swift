@@ -1,5 +1,5 @@
-public import CheckpointBytes
-public import TensorValues
+package import CheckpointBytes
+package import TensorValues
 
 extension Weight {
   /// A matrix of steps times the scale of each row, of each column, or of all: the value is step · scale in float32, rounded once, the
@@ -8,7 +8,7 @@ extension Weight {
   /// - Parameters:
   ///   - steps: I8 or F8_E4M3, `[rows, columns]`.
   ///   - scales: Real numbers of at most 32 bits, `[rows, 1]`, `[1, columns]` or `[1, 1]`.
-  public static func scaled(
+  package static func scaled(
     _ steps: Weight, by scales: Weight
   ) throws(CheckpointError) -> Weight {
     guard steps.canBeSteps, let axes = scales.scaleAxes(of: steps), !axes.isEmpty else {
@@ -27,7 +27,7 @@ extension Weight {
   }
 
   /// The type that numbers are stored in: that of the steps, of a matrix of steps and scales.
-  public var storedType: DType { scaledParts?.steps.dtype ?? dtype }
+  package var storedType: DType { scaledParts?.steps.dtype ?? dtype }
 
   static func scaledUnchecked(
     _ steps: Weight, _ scales: Weight

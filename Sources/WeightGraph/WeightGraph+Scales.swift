@@ -1,4 +1,4 @@
-public import CheckpointBytes
+package import CheckpointBytes
 internal import OrderedCollections
 internal import TensorValues
 
@@ -12,7 +12,7 @@ internal import TensorValues
 
 extension WeightGraph {
   /// For each matrix of steps the name of its scales. Matrices that have a zero point too are none: their values are others.
-  public var scaleNames: [ExactName: ExactName] {
+  package var scaleNames: [ExactName: ExactName] {
     var names: [ExactName: ExactName] = [:]
     for (scaleName, _) in weights {
       guard let name = scaleName.ofSteps, let steps = weights[name], scaled(steps, name) != nil
@@ -23,7 +23,7 @@ extension WeightGraph {
   }
 
   /// The graph in which steps and their scales are one weight, of the values that they stand for (``Weight/scaled(_:by:)``).
-  public func joiningScales() throws(CheckpointError) -> WeightGraph {
+  package func joiningScales() throws(CheckpointError) -> WeightGraph {
     let scaleNames = scaleNames
     if scaleNames.isEmpty { return self }
     let scales = Set(scaleNames.values)
@@ -35,7 +35,7 @@ extension WeightGraph {
   /// The graph in which steps and scales are weights of their own again, one behind the other.
   ///
   /// - Throws: `inconsistent` if the name of the scales is taken.
-  public func splittingScales() throws(CheckpointError) -> WeightGraph {
+  package func splittingScales() throws(CheckpointError) -> WeightGraph {
     guard weights.values.contains(where: { $0.scaledParts != nil }) else { return self }
     var graph = WeightGraph()
     graph.facts = facts
