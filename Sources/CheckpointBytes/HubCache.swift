@@ -179,6 +179,6 @@ extension HubCache {
       .notFound, file: path,
       "there is no such file, and the Hub's cache \(quoted(cache.directory)) has no such model",
       remedy:
-        "nothing is downloaded here: hf download \(path.replacing("@", with: " --revision ")) does")
+        "nothing is downloaded here: hf download \(reference.name) does")
   }
 }
