@@ -33,11 +33,6 @@ def check(report, tool, folder):
         for name in LINEAR + CONVOLUTION:
             with report.check(name):
                 check_steps(tool, folder / name, name)
-    try:
-        import compressed_tensors  # noqa: F401
-    except ImportError:
-        print("int8 beside compressed-tensors: SKIPPED, the package is not installed")
-        return
     lines = []
     with report.group("int8 by weighbridge, loaded by compressed-tensors"):
         for name in LINEAR:

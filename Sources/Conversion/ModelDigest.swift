@@ -13,9 +13,10 @@ public struct ModelDigest: Sendable, Hashable {
   /// Digests a model, or, if no model was recognised, the weights under their own names.
   ///
   /// The digest is that of the lines `name dtype shape sha256`, separated by one space and ended by a line feed, in the
-  /// order of the names' bytes; a shape is written as `2,3`. Names are Transformers' with the body's prefix left out, a
-  /// tied weight has the line of its first name only, and what the model has no parameter for has no line: so a body alone
-  /// and the same body under a tied language model agree. Weights without a recognised model have a line for each name.
+  /// order of the names' bytes; a shape is written as `2,3`. Of a matrix of steps and scales it is the dtype of the steps and
+  /// the digest of the values as float32. Names are Transformers' with the body's prefix left out, a tied weight has the line
+  /// of its first name only, and what the model has no parameter for has no line: so a body alone and the same body under a
+  /// tied language model agree. Weights without a recognised model have a line for each name.
   /// - Parameters:
   ///   - model: The model; nil if none was recognised.
   ///   - graph: The checkpoint's weights.
@@ -44,7 +45,8 @@ public struct ModelDigest: Sendable, Hashable {
     var hash = SHA256()
     for line in lines {
       let shape = line.weight.shape.dimensions.map(String.init).joined(separator: ",")
-      let text = "\(line.name.string) \(line.weight.dtype.rawValue) \(shape) \(line.digest ?? "")\n"
+      let type = line.weight.storedType.rawValue
+      let text = "\(line.name.string) \(type) \(shape) \(line.digest ?? "")\n"
       hash.update(Array(text.utf8))
     }
     text = Hexadecimal.text(hash.finalize())

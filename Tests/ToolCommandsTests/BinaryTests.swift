@@ -66,13 +66,16 @@ struct BinaryTests {
     let directory = try TemporaryDirectory()
     let snapshot = directory.path + "/hub/models--acme--tiny/snapshots/c0ffee"
     let references = directory.path + "/hub/models--acme--tiny/refs"
-    for folder in [snapshot, references] {
+    let blobs = directory.path + "/hub/models--acme--tiny/blobs"
+    for folder in [snapshot, references, blobs] {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     }
     try "c0ffee".write(toFile: references + "/main", atomically: true, encoding: .utf8)
     for name in ["model.safetensors", "config.json"] {
+      try FileManager.default.copyItem(
+        atPath: Fixtures.path("tiny-bert/" + name), toPath: blobs + "/" + name)
       try FileManager.default.createSymbolicLink(
-        atPath: snapshot + "/" + name, withDestinationPath: Fixtures.path("tiny-bert/" + name))
+        atPath: snapshot + "/" + name, withDestinationPath: "../../blobs/" + name)
     }
     let environment = ["HF_HOME": directory.path, "HF_HUB_CACHE": ""]
     let found = try run("inspect", "acme/tiny@main", environment: environment)

@@ -208,4 +208,18 @@ struct QuantizedModelTests {
         "convert", unknown, directory.file("b.safetensors"), "--dtype", "int8", "--layout", "flat"
       ).code == 0)
   }
+
+  @Test("The digest of a model of int8 is not that of its numbers, which compute something else")
+  func digests() throws {
+    let directory = try TemporaryDirectory()
+    let numbers = directory.file("numbers/")
+    #expect(ToolRun("convert", bert, numbers, "--dtype", "float32").code == 0)
+    let digests = try [bert, numbers].map { path in
+      let run = ToolRun("inspect", path, "--digests", "--json")
+      #expect(run.code == 0)
+      return try #require(
+        try JSONValue(parsing: Array(run.output.utf8), context: "output")["model_sha256"]?.string)
+    }
+    #expect(digests[0] != digests[1])
+  }
 }

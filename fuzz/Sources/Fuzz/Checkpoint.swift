@@ -3,8 +3,8 @@ import Checkpoints
 import OrderedCollections
 import WeightGraph
 
-/// True if the signature stands at 0, 512, 1024, 2048… (HDF5 File Format Specification 3.0, II.A), so that libhdf5 would
-/// read the bytes, or anywhere in an archive.
+/// True if the signature of HDF5 (File Format Specification 3.0, II.A) is anywhere in the bytes, so that its reader may be
+/// reached: behind a user block, or in an archive.
 func isHDF5(_ bytes: [UInt8]) -> Bool {
   let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
   return bytes.indices.contains { index in
