@@ -40,8 +40,13 @@ struct InspectCommand: ToolCommand {
     let report = try InspectReport(
       checkpoint, source: path, lineage: lineage, digests: digests, progress: bar.handler)
     bar.clear()
-    let text = source.count > 1 && !lineage && !digests ? report.summary + "\n" : report.text
-    console.write(json ? JSONWriter.text(report.json, style: .compact) + "\n" : text)
+    if json {
+      console.write(JSONWriter.text(report.json, style: .compact) + "\n")
+    } else if source.count > 1, !lineage, !digests {
+      console.write(report.summary + "\n")
+    } else {
+      console.write(report.text)
+    }
     // All there is to see has been shown; that the checkpoint is not whole is an answer all the same.
     if let incompleteness = checkpoint.incompleteness { throw incompleteness }
     return .done

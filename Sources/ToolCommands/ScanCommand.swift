@@ -24,9 +24,13 @@ struct ScanCommand: ToolCommand {
     try Self.forEach(source, on: console) { path in
       let scan = try CheckpointScan(path)
       let report = ScanReport(scan, source: path)
-      let text =
-        source.count > 1 && scan.verdict == .allowed ? report.summary + "\n" : report.text
-      console.write(json ? JSONWriter.text(report.json) + "\n" : text)
+      if json {
+        console.write(JSONWriter.text(report.json) + "\n")
+      } else if source.count > 1, scan.verdict == .allowed {
+        console.write(report.summary + "\n")
+      } else {
+        console.write(report.text)
+      }
       return scan.verdict == .allowed ? .done : .different
     }
   }
