@@ -32,7 +32,7 @@ extension WeightGraph {
         return try laidOut(model, in: layout, of: destination.format, options)
       case .automatic:
         let (layout, note) = automaticLayout(
-          recognition(), from: format, for: destination, rewrites: options.quantizes)
+          recognition(), from: format, for: destination, rewrites: options.quantizes(self))
         guard let layout else { return kept(note) }
         do throws(CheckpointError) {
           let model = try recognition().get().bound(options, file: file, companions: companions)

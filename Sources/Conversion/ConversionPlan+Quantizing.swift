@@ -12,9 +12,12 @@ struct QuantizedWeights {
 }
 
 extension ConversionOptions {
-  /// True if matrices are to become int8. Names and shapes that are kept say of no matrix that it is one of a product: there
-  /// the type is one of integers like others.
-  var quantizes: Bool { dtype == .i8 && layout != .flat }
+  /// True if matrices are to become int8. Names and shapes that are kept say of no matrix that it is one of a product: there,
+  /// and where there is no matrix of real numbers, the type is one of integers like others.
+  func quantizes(_ graph: WeightGraph) -> Bool {
+    dtype == .i8 && layout != .flat
+      && graph.weights.values.contains { $0.shape.rank == 2 && $0.dtype.category == .real }
+  }
 }
 
 extension LaidOutWeights {
@@ -24,7 +27,7 @@ extension LaidOutWeights {
   func quantized(
     _ options: ConversionOptions, file: String
   ) throws(CheckpointError) -> QuantizedWeights {
-    if options.quantizes { return try quantizing(file: file) }
+    if options.quantizes(graph) { return try quantizing(file: file) }
     if options.dtype?.category == .real {
       return Self.widened(try graph.joiningScales(), to: options.dtype ?? .f32)
     }

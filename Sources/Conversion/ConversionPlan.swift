@@ -47,7 +47,8 @@ public struct ConversionPlan: Sendable {
     destination.name(for: laidOut.layout ?? (try? recognition.get())?.layoutAsItIs)
     let quantized = try laidOut.quantized(options, file: sourcePath)
     let (cast, dtype) = try quantized.step.graph.cast(
-      to: options.quantizes ? nil : options.dtype, widens: laidOut.layout == .tensorFlow,
+      to: options.quantizes(laidOut.graph) ? nil : options.dtype,
+      widens: laidOut.layout == .tensorFlow,
       file: sourcePath)
     var graph = cast.graph
     var remarks = graph.prepareFacts(for: destination.writer, from: source)

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 import ToolCommands
 import Weighbridge
+import WeightGraph
 
 /// Models whose matrices are int8, beside what compressed-tensors wrote and what the same arithmetic gives in torch
 /// (`fixtures/quantized`).
@@ -221,5 +222,19 @@ struct QuantizedModelTests {
         try JSONValue(parsing: Array(run.output.utf8), context: "output")["model_sha256"]?.string)
     }
     #expect(digests[0] != digests[1])
+  }
+
+  @Test("Without a matrix of numbers int8 is a type of integers like others")
+  func integers() throws {
+    let directory = try TemporaryDirectory()
+    let header = #"{"values":{"dtype":"I64","shape":[2],"data_offsets":[0,16]}}"#
+    let count = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
+    let values: [UInt8] = [5, 0, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 0xFF, count: 8)
+    let source = try directory.write(count + header.utf8 + values, as: "a.safetensors")
+    let result = directory.file("b.safetensors")
+    #expect(ToolRun("convert", source, result, "--dtype", "I8").code == 0)
+    let weight = try #require(try Checkpoint.open(result).graph.weights["values"])
+    #expect(weight.dtype == .i8)
+    #expect(try weight.bytes(of: Piece(weight: 0, range: 0..<2)) == [5, 0xFF])
   }
 }
