@@ -228,7 +228,9 @@ struct QuantizedModelTests {
   func integers() throws {
     let directory = try TemporaryDirectory()
     let header = #"{"values":{"dtype":"I64","shape":[2],"data_offsets":[0,16]}}"#
-    let count = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
+    let count = unsafe withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) {
+      unsafe Array($0)
+    }
     let values: [UInt8] = [5, 0, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 0xFF, count: 8)
     let source = try directory.write(count + header.utf8 + values, as: "a.safetensors")
     let result = directory.file("b.safetensors")
