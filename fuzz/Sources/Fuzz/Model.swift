@@ -28,7 +28,8 @@ func fuzzModel(_ bytes: [UInt8]) {
     }
     do throws(CheckpointError) {
       let settings = try ModelConfiguration(parsing: Array(configuration), file: "input")
-      _ = try BoundModel(checkpoint.graph, configuration: settings)
+      let model = try Recognition.result(of: checkpoint.graph).get().model(configuration: settings)
+      _ = try BoundModel(checkpoint.graph, as: model, configuration: settings)
     } catch {
       expectReadable(error)
     }

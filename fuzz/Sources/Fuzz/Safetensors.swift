@@ -16,7 +16,7 @@ func fuzzSafetensors(_ bytes: [UInt8]) {
     SafetensorsHeader.recognises(prefix: bytes, fileSize: bytes.count),
     "what can be read is recognised")
   guard
-    let layout = try? SafetensorsLayout(
+    let layout = try? SafetensorsImage(
       tensors: header.tensors.map { .init(name: $0.name, dtype: $0.dtype, shape: $0.shape) },
       metadata: header.metadata)
   else { fatalError("what was read can be laid out") }
