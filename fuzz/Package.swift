@@ -13,6 +13,8 @@ let package = Package(
     .executableTarget(
       name: "Fuzz",
       dependencies: ["CLibFuzzer", .product(name: "Weighbridge", package: "weighbridge")],
+      // scripts/fuzz says of which package the targets are for the compiler: of the one they call.
+      packageAccess: false,
       swiftSettings: [.strictMemorySafety(), .enableUpcomingFeature("MemberImportVisibility")]),
   ],
   swiftLanguageModes: [.v6]
