@@ -60,6 +60,7 @@ public struct CheckpointScan: Sendable {
   public init(
     _ path: String, limits: ReadLimits = ReadLimits()
   ) throws(CheckpointError) {
+    let path = try HubCache.located(path)
     guard try PathKind(path: path) == .directory else {
       try scan(SourceFile(path: path), limits)
       return
