@@ -12,13 +12,8 @@
 //
 // The model, or the tokenizer, is loaded when it is first needed.
 
+import Foundation
 import Weighbridge
-
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
 
 struct UsageError: Error {}
 
@@ -82,8 +77,7 @@ struct Subject {
 
   mutating func encode(_ kind: String, _ fields: String, _ path: String) throws -> String {
     let tokenizer = try tokenizer()
-    let file = try SourceFile(path: path)
-    let bytes = try file.bytes(at: 0, count: file.size)
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
     let texts = kind == "lines" ? lines(of: bytes) : documents(of: bytes)
     return try timed {
       let rows = try tokenizer.encodeRows(texts, placesTokens: fields == "offsets")
