@@ -58,7 +58,7 @@ struct EmbedCommand: ToolCommand {
     var settings = EmbeddingSettings()
     var place = model.path
     do throws(CheckpointError) {
-      let limits = model.sourceOptions.openOptions.limits
+      let limits = model.options.sourceOptions.openOptions.limits
       if let directory = try SentenceDirectory(place, limits) {
         place = directory.modelPath
         settings = try directory.settings()

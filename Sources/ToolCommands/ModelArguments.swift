@@ -9,6 +9,35 @@ struct ModelArguments: ParsableArguments {
       valueName: "model"))
   var path: String
 
+  @OptionGroup var options: ModelOptions
+
+  /// Opens the model's files; what is worth knowing goes to standard error.
+  ///
+  /// - Parameter place: Where they lie, if it is another place than the one that was given.
+  func open(
+    _ console: Console, at place: String? = nil
+  ) throws(CheckpointError) -> ModelSource {
+    try options.open(place ?? path, console)
+  }
+
+  /// Loads the model of the class that is given, or else of the one that the files name.
+  func load(
+    _ console: Console, precision: LoadPrecision = .float32
+  ) throws(CheckpointError) -> any LanguageModel {
+    try options.load(path, console, precision: precision)
+  }
+
+  /// Loads a model from opened files.
+  func load(
+    _ modelClass: ModelClass, of source: ModelSource, _ console: Console,
+    precision: LoadPrecision = .float32
+  ) throws(CheckpointError) -> any LanguageModel {
+    try options.load(modelClass, of: source, console, precision: precision)
+  }
+}
+
+/// How a model is opened and loaded, wherever it lies.
+struct ModelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The class to run, by Transformers' name, where another is meant than files and weights say.",
@@ -22,16 +51,14 @@ struct ModelArguments: ParsableArguments {
   @Flag(help: "Refuse weights that are infinite or no number; the first is named.")
   var requireFinite = false
 
-  /// Opens the model's files; what is worth knowing goes to standard error.
+  /// Opens a model's files; what is worth knowing goes to standard error.
   ///
-  /// - Parameters:
-  ///   - place: Where they lie, if it is another place than the one that was given.
-  ///   - className: The class where none is given, as a recorded run names it.
+  /// - Parameter className: The class where none is given, as a recorded run names it.
   func open(
-    _ console: Console, at place: String? = nil, class className: String? = nil
+    _ path: String, _ console: Console, class className: String? = nil
   ) throws(CheckpointError) -> ModelSource {
     let source = try ModelSource(
-      place ?? path, options: sourceOptions.openOptions,
+      path, options: sourceOptions.openOptions,
       fill: filling.patterns.isEmpty ? LoadOptions.everything : filling.patterns,
       class: architecture ?? className)
     for note in source.checkpoint.notes + source.notes { console.writeNote(note) }
@@ -40,9 +67,10 @@ struct ModelArguments: ParsableArguments {
 
   /// Loads the model of the class that is given, or else of that one, or of the one that the files name.
   func load(
-    orNamed className: String? = nil, _ console: Console, precision: LoadPrecision = .float32
+    _ path: String, orNamed className: String? = nil, _ console: Console,
+    precision: LoadPrecision = .float32
   ) throws(CheckpointError) -> any LanguageModel {
-    let source = try open(console, class: className)
+    let source = try open(path, console, class: className)
     return try load(try source.modelClass(), of: source, console, precision: precision)
   }
 

@@ -6,61 +6,149 @@ struct VerifyCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract:
-      "Runs a model and compares it with a recorded run; the first layer that differs is named.",
+      "Compares what a model computes with a recorded run; the first layer that differs is named.",
     discussion: """
       GOLDEN holds the inputs and the outputs of a run under Transformers' names, as scripts/record_golden.py writes them; \
-      the inputs may also lie in a file of their own. Values count as equal where \
+      the inputs may also lie in a file of their own. MODEL is run on these inputs; with --outputs nothing is run, and what \
+      some other program computed is compared, of whatever model. Values count as equal where \
       |a - b| <= atol + rtol · max(|b|, root mean square of the recorded tensor). Ends with exit code 1 if anything differs.
       """)
 
-  @OptionGroup var model: ModelArguments
+  @Argument(
+    help: ArgumentHelp(
+      "A model directory, or a file of weights with its config.json beside it.",
+      valueName: "model"))
+  var model: String?
 
-  @Option(help: "The recorded run.")
+  @Option(help: ArgumentHelp("The recorded run.", valueName: "file"))
   var golden: String
 
-  @Option(help: "The inputs of the recorded run, if GOLDEN does not hold them.")
+  @Option(
+    help: ArgumentHelp(
+      "The inputs of the recorded run, if GOLDEN does not hold them.", valueName: "file"))
   var inputs: String?
 
   @Option(
-    help:
-      "How much values may differ relatively (default: by the type of the record, or int8 of the model; 0 if only the other is given)."
-  )
+    help: ArgumentHelp(
+      "Outputs computed elsewhere, under the record's names, in any format; no MODEL is run.",
+      valueName: "file"))
+  var outputs: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How much values may differ relatively (default: by the type of the record, or int8 of the model; 0 if only the other is given).",
+      valueName: "number"))
   var rtol: Double?
 
   @Option(
-    help:
-      "How much values may differ absolutely (default: by the type of the record, or int8 of the model; 0 if only the other is given)."
-  )
+    help: ArgumentHelp(
+      "How much values may differ absolutely (default: by the type of the record, or int8 of the model; 0 if only the other is given).",
+      valueName: "number"))
   var atol: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "A tolerance for outputs whose names match: 'logits=1e-4,1e-3'. Repeatable; the first that matches counts.",
+      valueName: "pattern=atol,rtol"))
+  var tolerance: [OutputTolerance] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The part of an output's values that may lie beyond the tolerance, 0 to 1.",
+      valueName: "share"))
+  var mismatch: Double = 0
 
   @Flag(
     name: .customLong("skip-padding"),
     help: "Compare only positions whose attention_mask is 1.")
   var skipsPadding = false
 
+  @Flag(
+    name: .customLong("computed-only"),
+    help: "Compare only what was computed; what else was recorded is no difference.")
+  var comparesOnlyComputed = false
+
+  @Option(
+    help: ArgumentHelp(
+      "A checkpoint of the same model that is known to be good: if outputs differ, the parameters that do are named.",
+      valueName: "source"))
+  var against: String?
+
   @Flag(help: "Print everything as one JSON object.")
   var json = false
+
+  @OptionGroup var options: ModelOptions
 
   mutating func validate() throws {
     for value in [rtol, atol].compactMap({ $0 }) where !(value >= 0 && value.isFinite) {
       throw ValidationError("tolerances must be finite and not negative")
     }
+    guard (0...1).contains(mismatch) else {
+      throw ValidationError("--mismatch is a part of the values, 0 to 1")
+    }
+    guard (model == nil) != (outputs == nil) else {
+      throw ValidationError("give the model to run, or --outputs FILE with what was computed")
+    }
+    if model == nil, against != nil {
+      throw ValidationError("--against compares weights: give the model too")
+    }
   }
 
   mutating func run(on console: Console) throws -> ToolExit {
     let record = try GoldenRecord(opening: golden, inputs: inputs)
-    let loaded = try model.load(orNamed: record.origin.modelClass, console)
-    var tolerance = Tolerance.standard(for: loaded, computedIn: record.origin.dtype)
-    // One that is given alone stands alone, as with diff.
-    if rtol != nil || atol != nil {
-      tolerance = Tolerance(absolute: atol ?? 0, relative: rtol ?? 0)
+    let report: VerificationReport
+    let className: String?
+    if let outputs {
+      className = nil
+      report = try VerificationReport(
+        computed: try VerificationReport.Output.all(in: outputs, beside: record), golden: record,
+        criteria: criteria(.standard(computedIn: record.origin.dtype)))
+    } else {
+      _ = try record.modelInputs()
+      let loaded = try options.load(model ?? "", orNamed: record.origin.modelClass, console)
+      className = type(of: loaded).className
+      report = try verify(
+        loaded, against: record,
+        criteria: criteria(.standard(for: loaded, computedIn: record.origin.dtype)))
     }
-    let report = try verify(
-      loaded, against: record, tolerance: tolerance,
-      positions: skipsPadding ? .attended : .all)
+    var suspects: SuspectParameters?
+    if let against, let model, !report.isEqual {
+      suspects = try SuspectParameters(
+        model, beside: against, first: report.firstDivergence.flatMap(report.module(of:)),
+        options: options.sourceOptions.openOptions)
+    }
     let output = VerifyReport(
-      report, className: type(of: loaded).className, model: model.path, golden: golden)
+      report, of: model ?? outputs ?? "", className: className, golden: golden, suspects: suspects)
     console.write(json ? JSONWriter.text(output.json) + "\n" : output.text)
     return report.isEqual ? .done : .different
+  }
+
+  private func criteria(_ standard: Tolerance) -> VerificationCriteria {
+    // One that is given alone stands alone, as with diff.
+    let isGiven = rtol != nil || atol != nil
+    return VerificationCriteria(
+      tolerance: isGiven ? Tolerance(absolute: atol ?? 0, relative: rtol ?? 0) : standard,
+      exceptions: tolerance.map(\.exception), mismatchShare: mismatch,
+      positions: skipsPadding ? .attended : .all, comparesOnlyComputed: comparesOnlyComputed)
+  }
+}
+
+/// `PATTERN=ATOL,RTOL`.
+struct OutputTolerance: ExpressibleByArgument {
+  let exception: VerificationCriteria.Exception
+
+  init?(argument: String) {
+    // A name may hold the sign, numbers do not.
+    guard let sign = argument.lastIndex(of: "=") else { return nil }
+    let numbers = argument[argument.index(after: sign)...].split(
+      separator: ",", omittingEmptySubsequences: false
+    ).map { Double($0) }
+    guard numbers.count == 2, sign > argument.startIndex, let absolute = numbers[0],
+      let relative = numbers[1], absolute >= 0, absolute.isFinite, relative >= 0,
+      relative.isFinite
+    else { return nil }
+    exception = VerificationCriteria.Exception(
+      outputs: NamePattern(String(argument[..<sign])),
+      tolerance: Tolerance(absolute: absolute, relative: relative))
   }
 }

@@ -3,21 +3,31 @@ internal import Weighbridge
 /// What `verify` prints.
 struct VerifyReport {
   private let report: VerificationReport
-  private let className: String
-  private let model: String
+  private let subject: String
+  private let className: String?
   private let golden: String
+  private let suspects: SuspectParameters?
 
-  init(_ report: VerificationReport, className: String, model: String, golden: String) {
+  /// - Parameters:
+  ///   - subject: The path of what was compared: a model, or a file of outputs.
+  ///   - className: The class that was run; nil if outputs were given.
+  ///   - suspects: What to look at, if a good checkpoint was given.
+  init(
+    _ report: VerificationReport, of subject: String, className: String?, golden: String,
+    suspects: SuspectParameters? = nil
+  ) {
     self.report = report
+    self.subject = subject
     self.className = className
-    self.model = model
     self.golden = golden
+    self.suspects = suspects
   }
 
   /// The report for people: what diverges first, then a row for each output.
   var text: String {
-    var lines = ["\(singleLine(model)): \(className), against \(singleLine(golden))"]
+    var lines = ["\(singleLine(subject)): \(className ?? "outputs"), against \(singleLine(golden))"]
     lines += VerificationSummary(report).lines.map { "  " + $0 }
+    lines += (suspects?.lines ?? []).map { "  " + $0 }
     if !report.isEqual, !report.entries.isEmpty {
       var rows = [["", "output", "max abs", "max rel", "ULPs", "cosine", "beyond", "of allowed"]]
       rows += report.entries.map(row)
@@ -48,19 +58,30 @@ struct VerifyReport {
     func texts(_ names: [ExactName]) -> JSONValue { .array(names.map { .string($0.string) }) }
     return .object([
       JSONValue.Member("equal", .boolean(report.isEqual)),
-      JSONValue.Member("class", .string(className)),
+      JSONValue.Member("class", className.map { .string($0) } ?? .null),
+      JSONValue.Member("tolerance", json(of: report.criteria.tolerance)),
       JSONValue.Member(
-        "tolerance",
-        .object([
-          JSONValue.Member("absolute", .double(report.tolerance.absolute)),
-          JSONValue.Member("relative", .double(report.tolerance.relative)),
-        ])),
-      JSONValue.Member(
-        "positions", .string(report.positions == .attended ? "attended" : "all")),
+        "positions", .string(report.criteria.positions == .attended ? "attended" : "all")),
       JSONValue.Member("first_divergence", report.firstDivergence.map(json(of:)) ?? .null),
+      JSONValue.Member("faulty_module", report.faultyModule.map { .string($0) } ?? .null),
       JSONValue.Member("missing", texts(report.missing)),
       JSONValue.Member("extra", texts(report.extra)),
       JSONValue.Member("outputs", .array(report.entries.map(json(of:)))),
+      JSONValue.Member("suspects", suspects?.json ?? .null),
+    ])
+  }
+
+  private func json(of tolerance: Tolerance) -> JSONValue {
+    .object([
+      JSONValue.Member("absolute", .double(tolerance.absolute)),
+      JSONValue.Member("relative", .double(tolerance.relative)),
+    ])
+  }
+
+  private func json(of moments: TensorDifference.Moments) -> JSONValue {
+    .object([
+      JSONValue.Member("mean", .double(moments.mean)),
+      JSONValue.Member("deviation", .double(moments.deviation)),
     ])
   }
 
@@ -78,7 +99,9 @@ struct VerifyReport {
       members += [
         JSONValue.Member("compared", .integer(entry.comparedCount)),
         JSONValue.Member("beyond_tolerance", .integer(values.beyondTolerance)),
+        JSONValue.Member("allowed_beyond", .integer(entry.allowedMismatches)),
         JSONValue.Member("only_at_padding", .boolean(entry.isOnlyAtPadding)),
+        JSONValue.Member("tolerance", json(of: values.tolerance)),
         JSONValue.Member("scale", .double(values.scale)),
         JSONValue.Member("max_abs", .double(values.maximumAbsolute)),
         JSONValue.Member("max_rel", .double(values.maximumRelative)),
@@ -89,6 +112,8 @@ struct VerifyReport {
         JSONValue.Member(
           "infinite",
           .array([.integer(values.infinityCounts.0), .integer(values.infinityCounts.1)])),
+        JSONValue.Member("moments", entry.foundMoments.map(json(of:)) ?? .null),
+        JSONValue.Member("recorded_moments", entry.recordedMoments.map(json(of:)) ?? .null),
       ]
       if values.differing > 0 {
         members.append(

@@ -5,13 +5,12 @@ internal import TensorValues
 internal import WeightGraph
 
 extension GoldenRecord {
-  /// The values of a recorded output, as they were recorded, in row-major order.
+  /// The values of a recorded output or input, as they were recorded, in row-major order. Booleans are 0 and 1.
   ///
   /// - Throws: `notFound` for a name that was not recorded; what reading throws.
   public func values(of name: ExactName) throws(CheckpointError) -> [Double] {
-    guard let weight = outputs[name] else {
-      throw CheckpointError(
-        .notFound, tensor: name.string, "there is no such output")
+    guard let weight = outputs[name] ?? inputs[name] else {
+      throw CheckpointError(.notFound, tensor: name.string, "it was not recorded")
     }
     let bytes = try packedBytes(of: weight, name)
     var values: [Double] = []
@@ -72,6 +71,8 @@ extension GoldenRecord.Origin {
     }
     modelClass = try Self.text(document, "class", file)
     attention = try Self.text(document, "attention", file)
+    inputs = Set(try Self.names(document, "inputs", file))
+    order = try Self.names(document, "order", file)
     if let name = try Self.text(document, "dtype", file) {
       let types: [String: DType] = [
         "float64": .f64, "float32": .f32, "float16": .f16, "bfloat16": .bf16,
@@ -89,6 +90,17 @@ extension GoldenRecord.Origin {
     guard let value = document[key], value != .null else { return nil }
     guard let text = value.string else { throw malformed(file, "\(key) is no text") }
     return text
+  }
+
+  private static func names(
+    _ document: JSONValue, _ key: ExactName, _ file: String?
+  ) throws(CheckpointError) -> [ExactName] {
+    guard let value = document[key], value != .null else { return [] }
+    let texts = value.elements?.map(\.string)
+    guard let texts, !texts.contains(nil) else {
+      throw malformed(file, "\(key) is no list of names")
+    }
+    return texts.compactMap { $0.map { ExactName($0) } }
   }
 
   private static func malformed(_ file: String?, _ problem: String) -> CheckpointError {

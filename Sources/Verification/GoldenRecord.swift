@@ -5,12 +5,14 @@ public import WeightGraph
 
 /// A recorded run of a model: what went in, what came out, and how it was made.
 ///
-/// It is an ordinary checkpoint of named tensors, in practice a safetensors file. A tensor is an input if its name is one of
-/// the arguments of Transformers' models that are tensors of whole numbers (``inputNames``), and an output otherwise, under the
-/// name that Transformers gives it, with a number for lists: `hidden_states.0`. What `weighbridge run` writes holds outputs;
-/// together with the file of its inputs it is a golden record. `docs/verification.md` describes the format.
+/// It is an ordinary checkpoint of named tensors, in practice a safetensors file. A tensor is an input if the record says so
+/// (``Origin/inputs``) or its name is one of the arguments of Transformers' models that are tensors of whole numbers
+/// (``inputNames``), and an output otherwise, under the name that Transformers gives it, with a number for lists:
+/// `hidden_states.0`; what a module within the model was given and gave is `encoder.layer.0.attention:input` and
+/// `encoder.layer.0.attention:output`. What `weighbridge run` writes holds outputs; together with the file of its inputs it is
+/// a golden record. `docs/verification.md` describes the format.
 public struct GoldenRecord: Sendable {
-  /// The names that mean inputs.
+  /// The names that always mean inputs.
   public static let inputNames: [ExactName] = [
     "input_ids", "attention_mask", "token_type_ids", "position_ids", "mc_token_ids",
   ]
@@ -31,6 +33,10 @@ public struct GoldenRecord: Sendable {
     public var dtype: DType?
     /// Transformers' attention implementation: `eager`, `sdpa`.
     public var attention: String?
+    /// The names of the inputs, of any type, where the record is of another model than the language models here.
+    public var inputs: Set<ExactName> = []
+    /// The names of the outputs in the order in which they were computed; those that are not listed come last.
+    public var order: [ExactName] = []
     /// Everything that is stated: these, versions, the seed.
     public var statements: [JSONValue.Member] = []
 
@@ -46,30 +52,27 @@ public struct GoldenRecord: Sendable {
   /// - Parameters:
   ///   - graph: The record. `inputs` must be a checkpoint of inputs only.
   ///   - file: The name of the record's file, for errors.
-  /// - Throws: `notFound` without `input_ids` or without any output; `malformed` for an input that is not of whole numbers, an
+  /// - Throws: `notFound` without any output; `malformed` for an input of a language model that is not of whole numbers, an
   ///   output that is not of real numbers, or metadata that cannot be read; `inconsistent` for an input that is in both.
   public init(
     _ graph: WeightGraph, inputs other: WeightGraph? = nil, file: String? = nil
   ) throws(CheckpointError) {
     origin = try Origin(graph.facts.metadata, file: file)
     for (name, weight) in graph.weights {
-      if GoldenRecord.inputNames.contains(name) {
+      if isInput(name) {
         try insertInput(weight, name, file)
       } else if weight.dtype.category == .real {
         outputs[name] = weight
       } else {
         throw CheckpointError(
           .malformed, CheckpointError.Site(file: file), tensor: name.string,
-          "an output of type \(weight.dtype), expected real numbers",
-          remedy: "inputs are \(GoldenRecord.inputNames.map(\.string).joined(separator: ", "))")
+          "an output of type \(weight.dtype), expected real numbers", remedy: inputsRemedy)
       }
     }
     for (name, weight) in other?.weights ?? [:] {
-      guard GoldenRecord.inputNames.contains(name) else {
+      guard isInput(name) else {
         throw CheckpointError(
-          .malformed, tensor: name.string,
-          "this is no input of a model",
-          remedy: "inputs are \(GoldenRecord.inputNames.map(\.string).joined(separator: ", "))")
+          .malformed, tensor: name.string, "this is no input of a model", remedy: inputsRemedy)
       }
       try insertInput(weight, name, file)
     }
@@ -77,18 +80,23 @@ public struct GoldenRecord: Sendable {
       throw CheckpointError(
         .notFound, CheckpointError.Site(file: file), "there is no output to compare with")
     }
-    guard inputs["input_ids"] != nil else {
-      throw CheckpointError(
-        .notFound, CheckpointError.Site(file: file), tensor: "input_ids",
-        "the record does not hold what the model was given",
-        remedy: "give the file of the inputs too")
-    }
+  }
+
+  private func isInput(_ name: ExactName) -> Bool {
+    GoldenRecord.inputNames.contains(name) || origin.inputs.contains(name)
+  }
+
+  private var inputsRemedy: Wording {
+    let names = GoldenRecord.inputNames + origin.inputs.sorted()
+    return "inputs are \(names.map(\.string).joined(separator: ", "))"
   }
 
   private mutating func insertInput(
     _ weight: Weight, _ name: ExactName, _ file: String?
   ) throws(CheckpointError) {
-    guard weight.dtype.category == .integer || weight.dtype == .bool && name == "attention_mask"
+    guard
+      weight.dtype.category == .integer || weight.dtype == .bool && name == "attention_mask"
+        || !GoldenRecord.inputNames.contains(name)
     else {
       throw CheckpointError(
         .malformed, CheckpointError.Site(file: file), tensor: name.string,

@@ -20,6 +20,7 @@ struct ModuleNames: Sendable {
     case (.encoder(let names), .attention(let layer)):
       "\(names.layers).\(layer).\(names.attention)"
     case (.encoder(let names), .layer(let layer)): "\(names.layers).\(layer)"
+    case (_, .module(let name)): name
     case (.encoder, .body), (_, .head): nil
     case (.decoder(let names), .embeddings): "\(names.words), \(names.positions)"
     case (.decoder(let names), .attention(let layer)):

@@ -13,6 +13,8 @@ public enum OutputStage: Sendable, Hashable {
   case body
   /// Everything else: the pooler, logits.
   case head
+  /// `NAME:input`, `NAME:output.0`: what a module within a model was given or gave.
+  case module(String)
 
   /// The stage of an output, by the name that Transformers gives it.
   public init(of name: ExactName) {
@@ -22,9 +24,18 @@ public enum OutputStage: Sendable, Hashable {
       self = state == 0 ? .embeddings : .layer(state - 1)
     } else if let layer = OutputStage.number(name, after: "attentions.") {
       self = .attention(layer: layer)
+    } else if let colon = name.string.lastIndex(of: ":"),
+      OutputStage.isSide(name.string[name.string.index(after: colon)...])
+    {
+      self = .module(String(name.string[..<colon]))
     } else {
       self = .head
     }
+  }
+
+  private static func isSide(_ text: Substring) -> Bool {
+    let side = text.prefix { $0 != "." }
+    return side == "input" || side == "output"
   }
 
   private static func number(_ name: ExactName, after prefix: String) -> Int? {
@@ -36,7 +47,7 @@ public enum OutputStage: Sendable, Hashable {
 }
 
 extension OutputStage: Comparable {
-  /// In order of computation; the outputs of a head are not ordered among themselves.
+  /// In order of computation; the outputs of a head, and modules, are not ordered among themselves.
   public static func < (left: OutputStage, right: OutputStage) -> Bool { left.key < right.key }
 
   private var key: (Int, Int, Int) {
@@ -45,7 +56,7 @@ extension OutputStage: Comparable {
     case .attention(let layer): (1, layer, 0)
     case .layer(let layer): (1, layer, 1)
     case .body: (2, 0, 0)
-    case .head: (3, 0, 0)
+    case .head, .module: (3, 0, 0)
     }
   }
 }
@@ -59,6 +70,7 @@ extension OutputStage: CustomStringConvertible {
     case .layer(let layer): "layer \(layer)"
     case .body: "last hidden state"
     case .head: "head"
+    case .module(let name): name
     }
   }
 }

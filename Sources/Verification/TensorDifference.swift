@@ -18,8 +18,43 @@ public struct TensorDifference: Sendable {
   public let comparedCount: Int
   /// True if there are differences beyond the tolerance, and all of them stand at positions that the attention mask hides.
   public let isOnlyAtPadding: Bool
+  /// How many values may lie beyond the tolerance.
+  public let allowedMismatches: Int
   /// What the differences do to the order of the scores in each row; nil for what is no row of scores.
   public let ranking: RankingChange?
+  /// Of the finite values that were compared, the computed ones; nil if nothing was.
+  public let foundMoments: Moments?
+  /// Of the finite values that were compared, the recorded ones; nil if nothing was.
+  public let recordedMoments: Moments?
+
+  /// The mean of values, and the root of their mean square distance from it.
+  public struct Moments: Sendable, Hashable {
+    /// The mean.
+    public let mean: Double
+    /// The standard deviation, of all values and not of a sample.
+    public let deviation: Double
+
+    /// Of the finite values at some places; nil if there is none. Two passes, so that a large mean costs no digits.
+    init?(_ runs: [Range<Int>], _ value: (Int) -> Double) {
+      func sum(_ term: (Double) -> Double) -> (sum: Double, count: Double) {
+        var (sum, count) = (0.0, 0.0)
+        for run in runs {
+          for index in run {
+            let number = value(index)
+            guard number.isFinite else { continue }
+            sum += term(number)
+            count += 1
+          }
+        }
+        return (sum, count)
+      }
+      let (total, count) = sum { $0 }
+      guard count > 0 else { return nil }
+      let mean = total / count
+      self.mean = mean
+      deviation = (sum { ($0 - mean) * ($0 - mean) }.sum / count).squareRoot()
+    }
+  }
 
   /// Compares two tensors.
   ///
@@ -28,12 +63,13 @@ public struct TensorDifference: Sendable {
   ///   - found: The computed values in row-major order, as many as `foundShape` has elements.
   ///   - expected: The recorded values in row-major order, as many as `shape` has elements.
   ///   - recordedType: The type they were recorded in, for units in the last place.
+  ///   - mismatchShare: The part of the compared values, 0 to 1, that may lie beyond the tolerance.
   ///   - padding: Which positions are padding, if that is known.
   ///   - positions: What is compared.
   public init(
     name: ExactName, found: [Float], foundShape: Shape, expected: [Double], shape: Shape,
-    recordedType: DType = .f32, tolerance: Tolerance, padding: PaddingMask? = nil,
-    positions: ComparedPositions = .all
+    recordedType: DType = .f32, tolerance: Tolerance, mismatchShare: Double = 0,
+    padding: PaddingMask? = nil, positions: ComparedPositions = .all
   ) {
     self.name = name
     self.shape = shape
@@ -43,8 +79,10 @@ public struct TensorDifference: Sendable {
     else {
       values = nil
       comparedCount = 0
+      allowedMismatches = 0
       isOnlyAtPadding = false
       ranking = nil
+      (foundMoments, recordedMoments) = (nil, nil)
       return
     }
     let attended = padding?.attendedRuns(of: name, shape)
@@ -55,16 +93,22 @@ public struct TensorDifference: Sendable {
     }
     let values = difference(runs)
     self.values = values
-    comparedCount = runs.reduce(0) { $0 + $1.count }
+    let count = runs.reduce(0) { $0 + $1.count }
+    comparedCount = count
+    allowedMismatches = Int((min(max(mismatchShare, 0), 1) * Double(count)).rounded(.down))
     isOnlyAtPadding =
       values.beyondTolerance > 0 && positions == .all
       && attended.map { difference($0).beyondTolerance == 0 } ?? false
+    foundMoments = Moments(runs) { Double(found[$0]) }
+    recordedMoments = Moments(runs) { expected[$0] }
     ranking = RankingChange(
       name: name, shape: shape, found: found, expected: expected, runs: runs)
   }
 
-  /// True if values lie beyond the tolerance, or the extents differ.
-  public var isDifferent: Bool { values.map { $0.beyondTolerance > 0 } ?? true }
+  /// True if more values than are allowed lie beyond the tolerance, or the extents differ.
+  public var isDifferent: Bool {
+    values.map { $0.beyondTolerance > allowedMismatches } ?? true
+  }
 
   /// The place of the value that differs most, measured by what is allowed there: an index for each dimension.
   public var worstPlace: [Int] { shape.place(of: values?.worstIndex ?? 0) }

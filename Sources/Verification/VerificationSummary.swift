@@ -19,7 +19,7 @@ public struct VerificationSummary: Sendable {
 
   private var compared: String {
     "\(report.entries.count) \(report.entries.count == 1 ? "output" : "outputs")"
-      + (report.positions == .attended ? ", padding left out" : "")
+      + (report.criteria.positions == .attended ? ", padding left out" : "")
   }
 
   private var equalLine: String {
@@ -30,7 +30,7 @@ public struct VerificationSummary: Sendable {
       return "equal: \(compared), no value differs"
     }
     let share =
-      report.tolerance.isExact
+      values.tolerance.isExact
       ? "" : " (\(NumberText.significant(values.worstExcess * 100)) % of what is allowed)"
     return "equal: \(compared) within the tolerance; \(label(worst)) is the worst, "
       + "\(NumberText.significant(values.maximumAbsolute)) apart" + share + leastCosine
@@ -51,6 +51,9 @@ public struct VerificationSummary: Sendable {
     if let first = report.firstDivergence {
       lines.append("first to differ: \(label(first))")
       lines += VerificationSummary.details(of: first).map { "  " + $0 }
+      if let module = report.faultyModule {
+        lines.append("what goes into it is equal: the fault lies within \(singleLine(module))")
+      }
       let others = report.different.dropFirst().map { shown($0.name) }
       if !others.isEmpty { lines.append("differ too: " + listed(others)) }
       if !hasHiddenStates, OutputStage(of: first.name) >= .body {
@@ -69,7 +72,7 @@ public struct VerificationSummary: Sendable {
     return lines + rankingLines
   }
 
-  /// How one tensor differs, in up to three lines: the worst place, the sums, what is allowed.
+  /// How one tensor differs, in up to four lines: the worst place, the sums, mean and deviation, what is allowed.
   public static func details(of entry: TensorDifference) -> [String] {
     guard let values = entry.values else {
       return ["shape \(entry.foundShape), recorded was \(entry.shape)"]
@@ -90,12 +93,20 @@ public struct VerificationSummary: Sendable {
     where counts != (0, 0) {
       sums.append("\(kind): \(counts.0), recorded \(counts.1)")
     }
-    guard !values.tolerance.isExact else { return [worst, sums.joined(separator: ", ")] }
-    return [
-      worst, sums.joined(separator: ", "),
+    var lines = [worst, sums.joined(separator: ", ")]
+    if entry.comparedCount > 1, let found = entry.foundMoments, let recorded = entry.recordedMoments
+    {
+      func text(_ moments: TensorDifference.Moments) -> String {
+        "\(NumberText.significant(moments.mean)) ± \(NumberText.significant(moments.deviation))"
+      }
+      lines.append("mean \(text(found)), recorded \(text(recorded))")
+    }
+    guard !values.tolerance.isExact else { return lines }
+    lines.append(
       "allowed is \(values.tolerance.absolute) + \(values.tolerance.relative) · max(|recorded|, "
-        + "\(NumberText.significant(values.scale)))",
-    ]
+        + "\(NumberText.significant(values.scale)))"
+        + (entry.allowedMismatches > 0 ? ", but for \(entry.allowedMismatches) values" : ""))
+    return lines
   }
 
   /// A value with the digits that its type needs: fewer if it is a float32 after all.
@@ -119,7 +130,7 @@ public struct VerificationSummary: Sendable {
 
   /// `layer 1, encoder.layer.1 (hidden_states.2)`.
   private func label(_ entry: TensorDifference) -> String {
-    let stage = OutputStage(of: entry.name).description
+    let stage = singleLine(OutputStage(of: entry.name).description)
     let module = report.module(of: entry).flatMap { $0 == stage ? nil : ", " + $0 } ?? ""
     return "\(stage)\(module) (\(shown(entry.name)))"
   }

@@ -18,6 +18,18 @@ public func verify(
   _ model: any LanguageModel, against golden: GoldenRecord, tolerance: Tolerance? = nil,
   positions: ComparedPositions = .all
 ) throws(CheckpointError) -> VerificationReport {
+  try verify(
+    model, against: golden,
+    criteria: VerificationCriteria(
+      tolerance: tolerance ?? .standard(for: model, computedIn: golden.origin.dtype),
+      positions: positions))
+}
+
+/// Runs a model on what a recorded run was given, and compares what it computes with what was recorded, by criteria for each
+/// output; see ``verify(_:against:tolerance:positions:)``.
+public func verify(
+  _ model: any LanguageModel, against golden: GoldenRecord, criteria: VerificationCriteria
+) throws(CheckpointError) -> VerificationReport {
   let outputs = try model(try golden.modelInputs(), options: golden.runOptions)
   var computed: [VerificationReport.Output] = []
   for output in outputs.all {
@@ -31,10 +43,7 @@ public func verify(
         name: ExactName(output.name), shape: shape, values: output.values))
   }
   return try VerificationReport(
-    computed: computed, golden: golden,
-    tolerance: tolerance ?? .standard(for: model, computedIn: golden.origin.dtype),
-    positions: positions,
-    modules: ModuleNames(model))
+    computed: computed, golden: golden, criteria: criteria, modules: ModuleNames(model))
 }
 
 extension GoldenRecord {
@@ -44,7 +53,8 @@ extension GoldenRecord {
   public func modelInputs() throws(CheckpointError) -> ModelInputs {
     guard let ids = try tokens("input_ids") else {
       throw CheckpointError(
-        .notFound, tensor: "input_ids", "it was not recorded")
+        .notFound, tensor: "input_ids", "the record does not hold what the model was given",
+        remedy: "give the file of the inputs too")
     }
     return ModelInputs(
       inputIDs: ids, attentionMask: try tokens("attention_mask"),

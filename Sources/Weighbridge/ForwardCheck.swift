@@ -31,12 +31,12 @@ public struct ForwardCheck: Sendable {
     let inputs = try model.seededInputs(seed)
     var graph = WeightGraph()
     for (name, array) in inputs.arguments {
-      try graph.insert(try Weight(array, origin: name), as: ExactName(name))
+      try graph.insert(
+        try Weight(array.elements.map { Int64($0) }, shape: array.dimensions), as: ExactName(name))
     }
     for output in try model(inputs, options: RunOptions(extras: .hiddenStates)).all {
       try graph.insert(
-        try Weight(output.values, output.dimensions, origin: output.name),
-        as: ExactName(output.name))
+        try Weight(output.values, shape: output.dimensions), as: ExactName(output.name))
     }
     record = try GoldenRecord(graph)
   }
@@ -158,26 +158,5 @@ extension ModelInputs {
     return zip(Self.argumentNames, arrays).compactMap { name, array in
       array.map { (name, $0) }
     }
-  }
-}
-
-extension Weight {
-  /// Whole numbers in memory.
-  fileprivate init(_ array: TokenArray, origin: String) throws(CheckpointError) {
-    guard let shape = Shape(array.dimensions) else {
-      throw CheckpointError(
-        .inconsistent, tensor: origin,
-        "extents \(array.dimensions) cannot be counted")
-    }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(array.elements.count * 8)
-    for element in array.elements {
-      let bits = UInt64(bitPattern: Int64(element))
-      bytes += (0..<8).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) }
-    }
-    self.init(
-      try StoredTensor(
-        source: MemoryBytes(bytes, origin: origin), dtype: .i64,
-        layout: StridedLayout(packed: shape)))
   }
 }

@@ -31,3 +31,26 @@ public func verify(
     model, against: try GoldenRecord(opening: path, inputs: inputs), tolerance: tolerance,
     positions: positions)
 }
+
+extension VerificationReport.Output {
+  /// What another program computed and put into a file, of any format; the record's inputs, if they are in it too, are left
+  /// out.
+  ///
+  /// - Throws: What ``Checkpoint/open(_:options:)`` and reading throw; `malformed` for a tensor that is not of real numbers.
+  public static func all(
+    in path: String, beside golden: GoldenRecord
+  ) throws(CheckpointError) -> [VerificationReport.Output] {
+    var outputs: [VerificationReport.Output] = []
+    for (name, weight) in try Checkpoint.open(path).graph.weights
+    where golden.inputs[name] == nil && !GoldenRecord.inputNames.contains(name) {
+      guard weight.dtype.category == .real else {
+        throw CheckpointError(
+          .malformed, file: path, tensor: name.string,
+          "an output of type \(weight.dtype), expected real numbers")
+      }
+      outputs.append(
+        VerificationReport.Output(name: name, shape: weight.shape, values: try weight.floats()))
+    }
+    return outputs
+  }
+}

@@ -36,3 +36,38 @@ public func expectMatches(
   }
   return false
 }
+
+/// Expects outputs to be what was recorded, of whatever model, and reports the first in order of computation that differs.
+///
+///     let golden = try GoldenRecord(opening: "goldens/mlp.safetensors")
+///     let x = try golden.values(of: "x").map { Float($0) }
+///     expectMatches(
+///       outputs: [try VerificationReport.Output("0:output", [4, 8], hidden(x))], golden: golden)
+///
+/// For a port of a model that Weighbridge does not know: what its parts compute goes in under the names that
+/// `scripts/record_golden.py --modules` gave them.
+///
+/// - Parameters:
+///   - outputs: What was computed.
+///   - criteria: What counts as equal; nil for the default of the type that the record was computed in.
+/// - Returns: True if the outputs match.
+@discardableResult
+public func expectMatches(
+  outputs: [VerificationReport.Output], golden: GoldenRecord,
+  criteria: VerificationCriteria? = nil, fileID: StaticString = #fileID,
+  filePath: StaticString = #filePath, line: Int = #line, column: Int = #column
+) -> Bool {
+  let place = SourcePlace(fileID: fileID, filePath: filePath, line: line, column: column)
+  do throws(CheckpointError) {
+    let standard = VerificationCriteria(tolerance: .standard(computedIn: golden.origin.dtype))
+    let report = try VerificationReport(
+      computed: outputs, golden: golden, criteria: criteria ?? standard)
+    if report.isEqual { return true }
+    recordIssue(
+      "the outputs differ: " + VerificationSummary(report).lines.joined(separator: "\n"),
+      at: place)
+  } catch {
+    recordIssue("\(error)", at: place)
+  }
+  return false
+}

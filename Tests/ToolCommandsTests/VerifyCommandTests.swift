@@ -1,7 +1,7 @@
-import CheckpointBytes
 import TestSupport
 import Testing
 import ToolCommands
+import Weighbridge
 
 @Suite("weighbridge verify")
 struct VerifyCommandTests {
@@ -81,6 +81,74 @@ struct VerifyCommandTests {
     let without = ToolRun("verify", model, "--golden", outputs)
     #expect(without.code == 65)
     #expect(without.error.contains("input_ids"), "\(without.error)")
+  }
+
+  @Test("--outputs compares what another program computed, of whatever model, and names the module")
+  func outputs() throws {
+    let record = Fixtures.path("port/golden.safetensors")
+    #expect(ToolRun("verify", "--outputs", record, "--golden", record).code == 0)
+    let directory = try TemporaryDirectory()
+    let mine = directory.file("mine.safetensors")
+    var graph = WeightGraph()
+    let golden = try GoldenRecord(opening: record)
+    for (name, weight) in golden.outputs {
+      var values = try weight.floats()
+      if name.hasPrefix("blocks.1.norm:output") || name == "scores" { values[5] += 0.25 }
+      try graph.insert(try Weight(values, shape: weight.shape.dimensions), as: name)
+    }
+    try graph.write(to: mine)
+    let run = ToolRun("verify", "--outputs", mine, "--golden", record, "--json")
+    #expect(run.code == 1)
+    let document = try JSONValue(parsing: Array(run.output.utf8), context: "output")
+    #expect(document["class"] == .null)
+    #expect(document["first_divergence"]?["name"]?.string == "blocks.1.norm:output")
+    #expect(document["faulty_module"]?.string == "blocks.1.norm")
+    let wide = ["--tolerance", "blocks.1.norm:*=0.3,0", "--tolerance", "scores=0.3,0"]
+    let arguments = ["verify", "--outputs", mine, "--golden", record]
+    #expect(ToolRun(arguments: arguments + wide).code == 0)
+    #expect(ToolRun(arguments: arguments + ["--mismatch", "0.1"]).code == 0)
+    for wrong in [
+      ["--tolerance", "scores"], ["--tolerance", "scores=1"], ["--tolerance", "=1,1"],
+      ["--tolerance", "scores=-1,0"], ["--mismatch", "2"], ["--against", mine], [model],
+    ] { #expect(ToolRun(arguments: arguments + wrong).code == 64, "\(wrong)") }
+    #expect(ToolRun("verify", "--golden", record).code == 64)
+  }
+
+  @Test(
+    "--against names the parameters that differ from a good checkpoint, those of the layer first")
+  func against() throws {
+    let directory = try TemporaryDirectory()
+    let damaged: [ExactName] = [
+      "bert.encoder.layer.1.output.dense.bias", "bert.encoder.layer.0.intermediate.dense.bias",
+    ]
+    let good = try Checkpoint.open(model + "/model.safetensors").graph
+    let graph = try good.mapWeights { (name, weight) throws(CheckpointError) in
+      guard damaged.contains(name) else { return weight }
+      return try Weight(
+        try weight.floats().map { $0 + 0.5 }, shape: weight.shape.dimensions)
+    }
+    _ = try directory.write(try Fixture("tiny-bert/config.json").bytes(), as: "config.json")
+    let path = directory.file("model.safetensors")
+    try graph.write(to: path)
+    let run = ToolRun("verify", path, "--golden", golden, "--against", model)
+    #expect(run.code == 1)
+    #expect(
+      run.output.contains(
+        """
+          of encoder.layer.0 these differ from \(model):
+            bert.encoder.layer.0.intermediate.dense.bias: max abs 0.5000
+            and 1 more
+        """), "\(run.output)")
+    let json = ToolRun("verify", path, "--golden", golden, "--against", model, "--json").output
+    let suspects = try JSONValue(parsing: Array(json.utf8), context: "output")["suspects"]
+    #expect(
+      suspects?["different"]?.elements?.map { $0["name"]?.string }
+        == damaged.reversed().map(\.string))
+    let other = try TemporaryDirectory()
+    let settings = try mutated("\"gelu\"", "\"relu\"", in: other)
+    #expect(
+      ToolRun("verify", settings, "--golden", golden, "--against", model).output.contains(
+        "all weights are those of \(model): look at settings and code"))
   }
 
   @Test("What cannot be read, found or run is an error of one line")

@@ -41,10 +41,13 @@ struct GoldenRecordTests {
     #expect(try record.modelInputs().inputIDs.elements == [3, 4])
   }
 
-  @Test("A record without inputs, without outputs, or with an input twice is refused")
+  @Test(
+    "A record without outputs, or with an input twice is refused; no model here runs one without tokens"
+  )
   func incomplete() throws {
-    #expect(throws: CheckpointError(.notFound, file: "g", tensor: "input_ids", "")) {
-      try GoldenRecord(Records.graph(["logits": logits]), file: "g")
+    let outputs = try GoldenRecord(Records.graph(["logits": logits]), file: "g")
+    #expect(throws: CheckpointError(.notFound, tensor: "input_ids", "")) {
+      try outputs.modelInputs()
     }
     #expect(throws: CheckpointError(.notFound, file: "g", "")) {
       try GoldenRecord(Records.graph(["input_ids": ids]), file: "g")
@@ -68,6 +71,30 @@ struct GoldenRecordTests {
       try GoldenRecord(
         Records.graph(["logits": logits]),
         inputs: Records.graph(["input_ids": ids, "logits": logits]))
+    }
+  }
+
+  @Test("A record may state its inputs, of any type, and the order of its outputs")
+  func stated() throws {
+    let pixels = try Records.weight([1, 2], [Float(0.5), -1])
+    let origin = #"{"inputs": ["pixels", "flags"], "order": ["b:output", "a"]}"#
+    let record = try GoldenRecord(
+      Records.graph(
+        [
+          "a": logits, "pixels": pixels, "flags": Records.weight(.bool, [2], [1, 0]),
+          "b:output": logits,
+        ], origin: origin))
+    #expect(Array(record.inputs.keys) == ["pixels", "flags"])
+    #expect(Array(record.outputs.keys) == ["a", "b:output"])
+    #expect(record.origin.order == ["b:output", "a"])
+    #expect(try record.values(of: "pixels") == [0.5, -1])
+    #expect(try record.values(of: "flags") == [1, 0])
+    #expect(throws: CheckpointError(.notFound, tensor: "c", "")) { try record.values(of: "c") }
+    let site = CheckpointError.Site(field: "weighbridge.golden")
+    for wrong in [#"{"inputs": "pixels"}"#, #"{"order": [1]}"#] {
+      #expect(throws: CheckpointError(.malformed, site, "")) {
+        try GoldenRecord(Records.graph(["a": logits], origin: wrong))
+      }
     }
   }
 

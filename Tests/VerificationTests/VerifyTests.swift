@@ -30,7 +30,7 @@ struct VerifyTests {
     let report = try verify(model, against: golden)
     #expect(report.isEqual, "\(VerificationSummary(report).lines)")
     #expect(report.entries.count == golden.outputs.count)
-    #expect(report.tolerance == .float32)
+    #expect(report.criteria.tolerance == .float32)
   }
 
   @Test("Nothing passes an exact tolerance, and the worst stays far within the default one")
