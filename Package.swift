@@ -87,6 +87,7 @@ let libraries: [Target] = [
       "ModelFamilies", "Verification", collections,
     ]),
   .target(name: "WeighbridgeTesting", dependencies: ["Weighbridge"]),
+  .target(name: "WeighbridgeFoundation", dependencies: ["Weighbridge"]),
   // 9: the subcommands as testable types
   .target(name: "ToolCommands", dependencies: ["Weighbridge", argumentParser, collections]),
 ]
@@ -159,7 +160,10 @@ let tests: [Target] = [
     ]),
   .testTarget(
     name: "WeighbridgeTests",
-    dependencies: ["Weighbridge", "WeighbridgeTesting", "TestSupport"]),
+    dependencies: ["Weighbridge", "WeighbridgeTesting", "TensorEngine", "TestSupport"]),
+  .testTarget(
+    name: "WeighbridgeFoundationTests",
+    dependencies: ["WeighbridgeFoundation", "Weighbridge", "TestSupport"]),
   .testTarget(
     name: "WeighbridgeTestingTests",
     dependencies: ["WeighbridgeTesting", "Weighbridge", "TestSupport", collections]),
@@ -177,6 +181,8 @@ let package = Package(
   products: [
     .library(name: "Weighbridge", targets: ["Weighbridge"]),
     .library(name: "WeighbridgeTesting", targets: ["WeighbridgeTesting"]),
+    .library(name: "WeighbridgeFoundation", targets: ["WeighbridgeFoundation"]),
+    .library(name: "TensorEngine", targets: ["TensorEngine"]),
     .executable(name: "weighbridge", targets: ["weighbridge-cli"]),
   ],
   dependencies: [

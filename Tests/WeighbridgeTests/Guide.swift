@@ -238,8 +238,19 @@ struct GuideTests {
     _ = receipt
   }
 
-  @Test("When something is wrong (15)")
+  @Test("Weights, and converting them (15)")
   func block15() async throws {
+    let path = try guide.newPath("mine.safetensors")
+    var graph = WeightGraph()
+    try graph.insert(try Weight([1, 2, 3, 4, 5, 6] as [Float], shape: [2, 3]), as: "scale")
+    try graph.insert(try Weight([7, 8] as [Int64]), as: "ids")
+    try graph.write(to: path)
+    let half = try graph["scale"]?.cast(to: .f16)
+    _ = half
+  }
+
+  @Test("When something is wrong (16)")
+  func block16() async throws {
     let directory = try guide.directory("bert-masked", "bert-uncased")
     do {
       _ = try BertForQuestionAnswering.load(from: directory)
@@ -249,8 +260,8 @@ struct GuideTests {
     }
   }
 
-  @Test("In your tests (16)")
-  func block16() async throws {
+  @Test("In your tests (17)")
+  func block17() async throws {
     let directory = guide.path("tiny-bert"), golden = guide.path("golden/tiny-bert.safetensors")
     let model = try loadLanguageModel(from: directory)
     expectMatches(model, golden: golden)

@@ -62,6 +62,50 @@ extension Parameter {
   }
 }
 
+extension Parameter {
+  /// A parameter of a network of one's own, with the values of a weight, read now. F32, BF16 and F16 stay what they are,
+  /// everything else becomes F32.
+  ///
+  /// - Throws: `unsupported` for numbers that are not real; `mismatch` for a weight that is neither a row nor a matrix; what
+  ///   reading throws.
+  public convenience init(
+    _ name: String, _ weight: Weight, requiresGradient: Bool = false
+  ) throws(CheckpointError) {
+    let extents = weight.shape.dimensions
+    guard (1...2).contains(extents.count), let columns = extents.last else {
+      throw CheckpointError(
+        .mismatch, tensor: name, "expected one or two dimensions, found \(weight.shape)")
+    }
+    let element = StoredElement.allCases.first { $0 != .int8 && $0.dtype == weight.dtype }
+    let values = try StoredMatrix(
+      rows: extents.count == 1 ? 1 : extents[0], columns: columns, element: element ?? .float32)
+    do throws(CheckpointError) {
+      let cast = try weight.cast(to: values.element.dtype)
+      try unsafe values.withBytes { (bytes) throws(CheckpointError) in
+        try unsafe cast.read(at: 0, into: bytes)
+      }
+    } catch {
+      throw error.about(ExactName(name))
+    }
+    self.init(
+      name, .values(values), isRow: extents.count == 1, requiresGradient: requiresGradient)
+  }
+}
+
+extension WeightGraph {
+  /// A weight of a checkpoint as a parameter of a network of one's own; see ``TensorEngine/Parameter/init(_:_:requiresGradient:)``.
+  ///
+  /// - Throws: `notFound` if there is none of that name.
+  public func parameter(
+    _ name: String, requiresGradient: Bool = false
+  ) throws(CheckpointError) -> Parameter {
+    guard let weight = self[name] else {
+      throw CheckpointError(.notFound, tensor: name, "the checkpoint has no weight of this name")
+    }
+    return try Parameter(name, weight, requiresGradient: requiresGradient)
+  }
+}
+
 extension PackedPart {
   /// A matrix of int8 of its own for other values of a parameter.
   fileprivate init(
