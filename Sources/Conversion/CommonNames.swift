@@ -20,7 +20,7 @@ public struct CommonNames: Sendable {
   /// Finds common names. A configuration is asked for where the names differ, and decides what they leave open. What a
   /// layout holds twice is compared, which reads those weights.
   ///
-  /// - Throws: what ``BoundModel`` throws, where the names differ and both are recognised.
+  /// - Throws: what `BoundModel` throws, where the names differ and both are recognised.
   public init(
     _ first: WeightGraph, _ second: WeightGraph,
     configurations: (

@@ -9,8 +9,10 @@ extension ConversionPlan {
   /// Every file is written beside its destination under a temporary name. If anything fails, nothing has changed: the
   /// temporary files are gone, and what stood at the destination still stands there. Shards are put in place one by one,
   /// the index last.
-  /// - Parameter check: Is given the weights as they were written, read from the temporary files; what it throws ends the
-  ///   conversion like any failure.
+  /// - Parameters:
+  ///   - progress: Is told how far it is.
+  ///   - check: Is given the weights as they were written, read from the temporary files; what it throws ends the
+  ///     conversion like any failure.
   /// - Throws: `inputOutput`, what reading the source throws, `mismatch` if the comparison fails, what `check` throws.
   public func run(
     progress: ProgressHandler? = nil,

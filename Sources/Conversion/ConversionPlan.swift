@@ -24,8 +24,12 @@ public struct ConversionPlan: Sendable {
 
   /// Plans a conversion.
   ///
-  /// - Parameter companions: What lies beside the weights of a model that is in memory; nil for what is found at the source's
-  ///   path.
+  /// - Parameters:
+  ///   - source: The checkpoint to convert.
+  ///   - sourcePath: Where it was read, for the receipt.
+  ///   - path: The destination.
+  ///   - options: What changes on the way.
+  ///   - given: What lies beside the weights of a model that is in memory; nil for what is found at the source's path.
   /// - Throws: `inconsistent` for a request that contradicts the checkpoint (a rule that matches nothing, two names that
   ///   become one, an existing destination), `unsupported` for what the destination's format cannot hold.
   public init(

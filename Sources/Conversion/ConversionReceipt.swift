@@ -31,7 +31,7 @@ public struct ConversionReceipt: Sendable {
     /// What became of every name of the source and every parameter of the model.
     public let report: LoadReport
     /// What became of every parameter of the model, and where every name that is written comes from
-    /// (``SavePlan/entries``).
+    /// (`SavePlan/entries`).
     public let written: [LoadReport.Entry]
   }
 

@@ -21,6 +21,7 @@ public struct ModelDigest: Sendable, Hashable {
   ///   - model: The model; nil if none was recognised.
   ///   - graph: The checkpoint's weights.
   ///   - known: Digests of weights that are known already, by name in `graph`.
+  ///   - progress: Is told how far it is.
   /// - Throws: what reading throws.
   public init(
     _ model: BoundModel?, of graph: WeightGraph, known: [ExactName: String] = [:],

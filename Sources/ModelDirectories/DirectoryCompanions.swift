@@ -24,6 +24,7 @@ public struct DirectoryCompanions: Sendable {
   ///   - source: The directory or file; nil for a model that was made in memory.
   ///   - weights: The files that hold the weights that are converted.
   ///   - destination: A directory that may lie inside the source and is no part of it.
+  ///   - limits: What reading takes at most.
   /// - Throws: `inputOutput` if something cannot be read, `limitExceeded` for too many files.
   public init(
     _ source: String?, weights: [String] = [], destination: String? = nil,
@@ -67,7 +68,7 @@ public struct DirectoryCompanions: Sendable {
   /// has its own inside, which counts if it is one of KerasHub's.
   ///
   /// - Parameter family: The family where the file names none.
-  /// - Throws: what ``ModelConfiguration`` throws: `unsupported` for another kind of model, `malformed`…
+  /// - Throws: what `ModelConfiguration` throws: `unsupported` for another kind of model, `malformed`…
   public func configuration(
     family: @autoclosure () -> ModelFamily? = nil
   ) throws(CheckpointError) -> ModelConfiguration? {

@@ -4,7 +4,9 @@ public import LayoutRules
 extension ModelConfiguration {
   /// The configuration in a model directory or in a `.keras` archive; nil if the path is neither, or has no `config.json`.
   ///
-  /// - Parameter family: The family where the file names none.
+  /// - Parameters:
+  ///   - path: A directory, or a file with the configuration beside it.
+  ///   - family: The family where the file names none.
   /// - Throws: what ``DirectoryCompanions/configuration(family:)`` throws.
   public init?(
     inDirectory path: String, family: @autoclosure () -> ModelFamily? = nil

@@ -58,7 +58,7 @@ public struct ModelClass: Sendable {
 
   /// Loads a model of the class from a checkpoint's weights and its `config.json`.
   ///
-  /// - Throws: what ``ModelConfig/init(_:file:)`` and ``LanguageModel/init(weights:configuration:options:)`` throw.
+  /// - Throws: what `ModelConfig/init(_:file:)` and `LanguageModel/init(weights:configuration:options:)` throw.
   public func load(
     weights: WeightGraph, configuration: JSONValue, file: String? = nil,
     options: LoadOptions = LoadOptions()

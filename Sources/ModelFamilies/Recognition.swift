@@ -19,7 +19,7 @@ extension ModelFamily {
 }
 
 extension Recognition {
-  /// Looks for a model of any family; see ``init(_:among:)``.
+  /// Looks for a model of any family; see `init(_:among:)`.
   public init(_ graph: WeightGraph) throws(CheckpointError) {
     try self.init(graph, among: .all)
   }
@@ -31,7 +31,7 @@ extension Recognition {
 }
 
 extension RecognizedModel {
-  /// Recognises a checkpoint from names and shapes among all families; see ``init(_:among:family:head:task:)``.
+  /// Recognises a checkpoint from names and shapes among all families; see `init(_:among:family:head:task:)`.
   public init(
     _ graph: WeightGraph, family: ModelFamily? = nil, head: ModelHead? = nil, task: String? = nil
   ) throws(CheckpointError) {
@@ -40,7 +40,7 @@ extension RecognizedModel {
 }
 
 extension ModelConfiguration {
-  /// Reads a configuration of any family; see ``init(parsing:file:task:among:family:)``.
+  /// Reads a configuration of any family; see `init(parsing:file:task:among:family:)`.
   public init(
     parsing bytes: [UInt8], file: String, task: (bytes: [UInt8], file: String)? = nil,
     family: @autoclosure () -> ModelFamily? = nil

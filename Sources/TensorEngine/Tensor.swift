@@ -56,7 +56,7 @@ extension Tensor {
 
   /// A tensor with numbers of its own, which a closure writes in place: `rows · columns` of them, zeros before.
   ///
-  /// Throws ``CheckpointError`` for an impossible shape, and whatever the closure throws.
+  /// Throws `CheckpointError` for an impossible shape, and whatever the closure throws.
   public init(
     rows: Int, columns: Int,
     initializingWith body: (UnsafeMutableBufferPointer<Float>) throws -> Void

@@ -39,6 +39,8 @@ public struct ValueDifference: Sendable {
   /// - Parameters:
   ///   - left: The type of the first values, for units in the last place.
   ///   - right: The type of the second, expected values.
+  ///   - tolerance: What counts as equal.
+  ///   - scale: The magnitude that smaller values are judged by.
   public init(_ left: DType, _ right: DType, tolerance: Tolerance = Tolerance(), scale: Double = 0)
   {
     self.tolerance = tolerance

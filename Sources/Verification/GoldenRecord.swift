@@ -51,6 +51,7 @@ public struct GoldenRecord: Sendable {
   ///
   /// - Parameters:
   ///   - graph: The record. `inputs` must be a checkpoint of inputs only.
+  ///   - other: The inputs, if they are in a checkpoint of their own.
   ///   - file: The name of the record's file, for errors.
   /// - Throws: `notFound` without any output; `malformed` for an input of a language model that is not of whole numbers, an
   ///   output that is not of real numbers, or metadata that cannot be read; `inconsistent` for an input that is in both.

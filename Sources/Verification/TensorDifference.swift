@@ -61,8 +61,11 @@ public struct TensorDifference: Sendable {
   /// - Parameters:
   ///   - name: The name; rows of scores (`logits`, `…_logits`) are ranked.
   ///   - found: The computed values in row-major order, as many as `foundShape` has elements.
+  ///   - foundShape: The computed extents.
   ///   - expected: The recorded values in row-major order, as many as `shape` has elements.
+  ///   - shape: The recorded extents.
   ///   - recordedType: The type they were recorded in, for units in the last place.
+  ///   - tolerance: What counts as equal.
   ///   - mismatchShare: The part of the compared values, 0 to 1, that may lie beyond the tolerance.
   ///   - padding: Which positions are padding, if that is known.
   ///   - positions: What is compared.

@@ -10,8 +10,10 @@ internal import WeightGraph
 /// has is a difference.
 ///
 /// - Parameters:
+///   - model: What is run.
+///   - golden: The record.
 ///   - tolerance: What counts as equal; nil for the default of the type that the record was computed in
-///     (``Tolerance/standard(computedIn:)``), or of int8 if the model's products are.
+///     (`Tolerance/standard(computedIn:)`), or of int8 if the model's products are.
 ///   - positions: Which positions are compared; see ``ComparedPositions``.
 /// - Throws: What running the model and reading the record throw. A difference is no error.
 public func verify(

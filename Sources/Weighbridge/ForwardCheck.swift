@@ -19,7 +19,8 @@ public struct ForwardCheck: Sendable {
   /// included.
   ///
   /// - Parameters:
-  ///   - className: One of ``ModelClass/names``; the first that the settings name if nil.
+  ///   - source: The model that is the measure.
+  ///   - className: One of `ModelClass/names`; the first that the settings name if nil.
   ///   - seed: What the tokens are drawn from.
   /// - Throws: What ``ModelSource/modelClass(named:)`` and ``ModelSource/load(_:options:)`` throw: `unsupported` or `notFound`
   ///   for what is no model that runs.
@@ -43,7 +44,9 @@ public struct ForwardCheck: Sendable {
 
   /// Runs the other checkpoint on the same inputs.
   ///
-  /// - Parameter tolerance: How far outputs may lie apart; by default not at all.
+  /// - Parameters:
+  ///   - other: The model that is compared with it.
+  ///   - tolerance: How far outputs may lie apart; by default not at all.
   /// - Throws: What loading and running throw. A difference is no error.
   public func compare(
     _ other: ModelSource, tolerance: Tolerance = Tolerance()
@@ -53,14 +56,15 @@ public struct ForwardCheck: Sendable {
 }
 
 extension ConversionPlan {
-  /// Converts as ``run(progress:checking:)`` does, and puts the destination in place only if it computes what the source
+  /// Converts as `run(progress:checking:)` does, and puts the destination in place only if it computes what the source
   /// does: the same outputs bit for bit, and within the tolerance of the narrower type where weights are cast.
   ///
   /// - Parameters:
   ///   - source: The checkpoint that is converted, with its settings.
   ///   - options: Those that the plan was made with.
   ///   - className: The class to run; the first that the settings name if nil.
-  /// - Throws: `mismatch` if outputs differ, naming the first; what ``ForwardCheck`` and ``run(progress:checking:)`` throw.
+  ///   - progress: Is told how far it is.
+  /// - Throws: `mismatch` if outputs differ, naming the first; what ``ForwardCheck`` and `run(progress:checking:)` throw.
   public func runVerifyingForward(
     _ source: ModelSource, options: ConversionOptions, class className: String? = nil,
     progress: ProgressHandler? = nil

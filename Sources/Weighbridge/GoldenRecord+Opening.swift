@@ -11,7 +11,7 @@ extension GoldenRecord {
   /// - Parameters:
   ///   - path: The file of the outputs, of any format.
   ///   - inputs: The file of the inputs, if they are not in the same one.
-  /// - Throws: What ``Checkpoint/open(_:options:)`` and ``init(_:inputs:file:)`` throw.
+  /// - Throws: What `Checkpoint/open(_:options:)` and `init(_:inputs:file:)` throw.
   public init(opening path: String, inputs: String? = nil) throws(CheckpointError) {
     let graph = try Checkpoint.open(path).graph
     var other: WeightGraph?
@@ -20,9 +20,14 @@ extension GoldenRecord {
   }
 }
 
-/// Runs a model on what a recorded run was given, and compares; see ``verify(_:against:tolerance:positions:)``.
+/// Runs a model on what a recorded run was given, and compares; see `verify(_:against:tolerance:positions:)`.
 ///
-/// - Parameter path: The record; see ``GoldenRecord/init(opening:inputs:)``.
+/// - Parameters:
+///   - model: The model.
+///   - path: The record; see `GoldenRecord/init(opening:inputs:)`.
+///   - inputs: The file of its inputs, if they are not in the same one.
+///   - tolerance: What counts as equal; nil for the default of the record's type.
+///   - positions: Which positions are compared.
 public func verify(
   _ model: any LanguageModel, golden path: String, inputs: String? = nil,
   tolerance: Tolerance? = nil, positions: ComparedPositions = .all
@@ -36,7 +41,7 @@ extension VerificationReport.Output {
   /// What another program computed and put into a file, of any format; the record's inputs, if they are in it too, are left
   /// out.
   ///
-  /// - Throws: What ``Checkpoint/open(_:options:)`` and reading throw; `malformed` for a tensor that is not of real numbers.
+  /// - Throws: What `Checkpoint/open(_:options:)` and reading throw; `malformed` for a tensor that is not of real numbers.
   public static func all(
     in path: String, beside golden: GoldenRecord
   ) throws(CheckpointError) -> [VerificationReport.Output] {

@@ -7,8 +7,11 @@ extension LanguageModel {
   ///
   ///     let model = try BertForMaskedLM.load(from: "models/bert-base-uncased")
   ///
-  /// - Parameter path: A directory, or a file with its `config.json` beside it; see ``ModelSource``.
-  /// - Throws: What ``ModelSource/init(_:options:)`` and ``ModelSource/load(_:options:)`` throw.
+  /// - Parameters:
+  ///   - path: A directory, or a file with its `config.json` beside it; see ``ModelSource``.
+  ///   - options: Threads, precision and what may be filled.
+  ///   - openOptions: How files are opened.
+  /// - Throws: What `ModelSource/init(_:options:)` and ``ModelSource/load(_:options:)`` throw.
   public static func load(
     from path: String, options: LoadOptions = LoadOptions(),
     opening openOptions: OpenOptions = OpenOptions()
@@ -22,9 +25,11 @@ extension LanguageModel {
 ///
 /// - Parameters:
 ///   - path: A directory, or a file with its `config.json` beside it; see ``ModelSource``.
-///   - className: One of ``ModelClass/names``; the first that the settings name if nil, or that of the weights where these
+///   - className: One of `ModelClass/names`; the first that the settings name if nil, or that of the weights where these
 ///     leave no choice.
-/// - Throws: `unsupported` for a class that is not implemented; what ``ModelSource/init(_:options:)`` and
+///   - options: Threads, precision and what may be filled.
+///   - openOptions: How files are opened.
+/// - Throws: `unsupported` for a class that is not implemented; what `ModelSource/init(_:options:)` and
 ///   ``ModelSource/load(_:options:)`` throw.
 public func loadLanguageModel(
   from path: String, class className: String? = nil, options: LoadOptions = LoadOptions(),

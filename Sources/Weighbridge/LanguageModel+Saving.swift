@@ -23,7 +23,7 @@ extension LanguageModel {
   ///     try model.save(to: "sentiment/tf_model.h5")
   ///
   /// Nothing is read from the weights that the model was loaded from: the numbers are the model's own, bit for bit, in the types
-  /// that they had there (``ParameterSet/storedType(of:)``). What is written is opened again and compared before it is put in
+  /// that they had there (`ParameterSet/storedType(of:)`). What is written is opened again and compared before it is put in
   /// place, as with every conversion.
   /// - Parameters:
   ///   - path: A directory, or a file whose extension names a format. Existing files are not replaced unless that is asked for.

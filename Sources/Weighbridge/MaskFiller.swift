@@ -33,6 +33,7 @@ extension MaskFiller {
   ///
   /// - Parameters:
   ///   - text: A text with at least one mask, written as the tokenizer's mask token.
+  ///   - tokenizer: The model's tokenizer.
   ///   - count: How many tokens are proposed for each mask.
   /// - Returns: The masks in their order.
   /// - Throws: `notFound` if the tokenizer has no mask token, or the text no mask; what encoding and running throw.

@@ -60,7 +60,7 @@ extension LanguageModel {
   ///
   ///     let outputs = try model(tokenizer.encode("Paris is the [MASK] of France."))
   ///
-  /// - Throws: What ``inputs(_:)`` and ``LanguageModel/run(_:_:)`` throw.
+  /// - Throws: What ``inputs(_:)`` and `LanguageModel/run(_:_:)` throw.
   public func callAsFunction(
     _ encoding: Encoding, options: RunOptions = RunOptions()
   ) throws(CheckpointError) -> ModelOutputs {
@@ -69,7 +69,7 @@ extension LanguageModel {
 
   /// Runs the model on encoded texts of one length: pad them when encoding.
   ///
-  /// - Throws: What ``inputs(_:)`` and ``LanguageModel/run(_:_:)`` throw.
+  /// - Throws: What ``inputs(_:)`` and `LanguageModel/run(_:_:)` throw.
   public func callAsFunction(
     _ encodings: [Encoding], options: RunOptions = RunOptions()
   ) throws(CheckpointError) -> ModelOutputs {

@@ -11,7 +11,9 @@ extension ModelOutputs {
   ///
   /// The extension gives the format, safetensors where it says nothing. An existing file is replaced when all is written.
   /// - Parameters:
+  ///   - path: The file.
   ///   - model: What computed them, with which options: the metadata says so.
+  ///   - options: What it was asked for.
   /// - Throws: `inputOutput` if the file cannot be written.
   public func write(
     to path: String, of model: any LanguageModel, options: RunOptions

@@ -79,7 +79,7 @@ extension ModelSource {
 
   /// Loads a model of a class.
   ///
-  /// - Throws: What ``LanguageModel/init(weights:document:file:options:)`` throws, with the path; `inconsistent` if the
+  /// - Throws: What `LanguageModel/init(weights:document:file:options:)` throws, with the path; `inconsistent` if the
   ///   settings contradict the weights.
   public func load<Model: LanguageModel>(
     _ type: Model.Type, options: LoadOptions = LoadOptions()

@@ -9,7 +9,7 @@ internal import WeightGraph
 
 /// A model as it lies on disk: its weights, its settings in Transformers' form, and the directory that holds them.
 ///
-/// Whatever ``Checkpoint/open(_:options:)`` reads will do, in any layout, if a `config.json` lies beside the weights:
+/// Whatever `Checkpoint/open(_:options:)` reads will do, in any layout, if a `config.json` lies beside the weights:
 /// Transformers' own, or that of a KerasHub preset, which is put into Transformers' form. Weights are not read yet.
 public struct ModelSource: Sendable {
   /// The path that was given, or that of a model in the Hub's cache: a directory, a file or an index of shards.
@@ -40,11 +40,12 @@ public struct ModelSource: Sendable {
   ///
   /// - Parameters:
   ///   - path: A directory, a file of weights with its configuration beside it, or a model's name in the Hub's cache.
+  ///   - options: How files are opened.
   ///   - fill: The parameters that become zeros where the checkpoint's layout has no place for them, beside those of
-  ///     ``LoadOptions/fill``.
-  ///   - className: One of ``ModelClass/names``, which goes before what the settings name. A `config.json` of 2018 or 2019 names
+  ///     `LoadOptions/fill`.
+  ///   - className: One of `ModelClass/names`, which goes before what the settings name. A `config.json` of 2018 or 2019 names
   ///     no model at all: the family is then that of this class, or that of the weights where they leave no choice.
-  /// - Throws: `notFound` without `config.json`; what ``Checkpoint/open(_:options:)`` and ``ModelConfiguration`` throw.
+  /// - Throws: `notFound` without `config.json`; what `Checkpoint/open(_:options:)` and `ModelConfiguration` throw.
   public init(
     _ path: String, options: OpenOptions = OpenOptions(),
     fill: [NamePattern] = LoadOptions.everything, class className: String? = nil
@@ -151,7 +152,7 @@ extension ModelSource {
 extension ModelSource {
   /// The model's tokenizer.
   ///
-  /// - Throws: What ``Tokenizer/load(from:as:)`` throws.
+  /// - Throws: What `Tokenizer/load(from:as:)` throws.
   public func tokenizer() throws(CheckpointError) -> Tokenizer {
     guard let files else {
       return try Tokenizer.load(from: directory, as: try unnamedTokenizerClass())

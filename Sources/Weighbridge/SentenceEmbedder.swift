@@ -61,7 +61,7 @@ public struct SentenceEmbedder: Sendable {
   /// Loads model, tokenizer and settings of a directory; without sentence-transformers' files the mean over tokens is taken.
   ///
   /// The model may lie in a directory of its own, which `modules.json` names.
-  /// - Throws: What ``ModelSource``, ``EmbeddingSettings/init(_:)`` and ``Tokenizer/load(from:as:)`` throw.
+  /// - Throws: What ``ModelSource``, ``EmbeddingSettings/init(_:)`` and `Tokenizer/load(from:as:)` throw.
   public static func load(
     from path: String, options: LoadOptions = LoadOptions(),
     opening openOptions: OpenOptions = OpenOptions()
@@ -87,7 +87,9 @@ public struct SentenceEmbedder: Sendable {
 
   /// The vectors of texts, handed out in their order as they are computed: nothing is kept of a text that is done.
   ///
-  /// - Parameter received: Is given the place of each text and its vector.
+  /// - Parameters:
+  ///   - texts: The texts.
+  ///   - received: Is given the place of each text and its vector.
   /// - Returns: The places of the texts that were too long and have been cut.
   /// - Throws: `inconsistent`, naming the text, for one without any token; what encoding, running and `received` throw.
   public func embed(

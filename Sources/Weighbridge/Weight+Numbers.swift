@@ -44,7 +44,7 @@ extension Bool: WeightNumber {
 }
 
 extension Weight {
-  /// A weight of numbers in memory, which are copied. ``cast(to:)`` makes another type of it: BF16, F16.
+  /// A weight of numbers in memory, which are copied. `cast(to:)` makes another type of it: BF16, F16.
   ///
   ///     let scale = try Weight([1, 2, 3, 4, 5, 6] as [Float], shape: [2, 3])
   ///
@@ -79,7 +79,9 @@ extension WeightGraph {
   ///
   /// The extension gives the format. As with every conversion what is written is opened again and compared before it is put in
   /// place, and an existing file is not replaced unless the options say so.
-  /// - Parameter options: As for ``Conversion/ConversionPlan``; with the automatic layout no name changes.
+  /// - Parameters:
+  ///   - path: A file or directory.
+  ///   - options: As for ``Conversion/ConversionPlan``; with the automatic layout no name changes.
   /// - Returns: What was written, and what the format had no place for.
   /// - Throws: `inconsistent` for a destination that exists; `unsupported` for what the format cannot hold; `inputOutput` if
   ///   something cannot be written or read.

@@ -25,7 +25,7 @@ extension Weight {
 
   /// The packed little-endian bytes of all elements in row-major order.
   ///
-  /// Reads the whole weight into memory; ``Weight/read(at:into:)`` reads in pieces.
+  /// Reads the whole weight into memory; `Weight/read(at:into:)` reads in pieces.
   public func packedBytes() throws(CheckpointError) -> [UInt8] {
     try unsafe withNewBytes(count: byteCount) { (buffer) throws(CheckpointError) in
       try unsafe read(at: 0, into: buffer)

@@ -9,7 +9,7 @@ public import Weighbridge
 #endif
 
 extension LanguageModel {
-  /// Loads a model of this class; see ``Weighbridge/LanguageModel/load(from:options:opening:)``.
+  /// Loads a model of this class; see `Weighbridge/LanguageModel/load(from:options:opening:)`.
   ///
   /// - Throws: `unsupported` for a URL of something else than a file.
   public static func load(
@@ -19,7 +19,7 @@ extension LanguageModel {
     try load(from: url.filePath, options: options, opening: openOptions)
   }
 
-  /// Saves the model; see ``Weighbridge/LanguageModel/save(to:options:companions:)``.
+  /// Saves the model; see `Weighbridge/LanguageModel/save(to:options:companions:)`.
   ///
   /// - Throws: `unsupported` for a URL of something else than a file.
   @discardableResult
@@ -31,7 +31,7 @@ extension LanguageModel {
   }
 }
 
-/// Loads a model of the class that its settings name; see ``Weighbridge/loadLanguageModel(from:class:options:opening:)``.
+/// Loads a model of the class that its settings name; see `Weighbridge/loadLanguageModel(from:class:options:opening:)`.
 ///
 /// - Throws: `unsupported` for a URL of something else than a file.
 public func loadLanguageModel(
@@ -43,7 +43,7 @@ public func loadLanguageModel(
 }
 
 extension Tokenizer {
-  /// Loads the tokenizer of a model's directory; see ``Tokenizers/Tokenizer/load(from:as:)``.
+  /// Loads the tokenizer of a model's directory; see `Tokenizers/Tokenizer/load(from:as:)`.
   ///
   /// - Throws: `unsupported` for a URL of something else than a file.
   public static func load(
@@ -54,7 +54,7 @@ extension Tokenizer {
 }
 
 extension SentenceEmbedder {
-  /// Loads model, tokenizer and settings; see ``Weighbridge/SentenceEmbedder/load(from:options:opening:)``.
+  /// Loads model, tokenizer and settings; see `Weighbridge/SentenceEmbedder/load(from:options:opening:)`.
   ///
   /// - Throws: `unsupported` for a URL of something else than a file.
   public static func load(
@@ -66,7 +66,7 @@ extension SentenceEmbedder {
 }
 
 extension Checkpoint {
-  /// Opens a checkpoint; see ``Checkpoints/Checkpoint/open(_:options:)``.
+  /// Opens a checkpoint; see `Checkpoints/Checkpoint/open(_:options:)`.
   ///
   /// - Throws: `unsupported` for a URL of something else than a file.
   public static func open(
@@ -77,7 +77,7 @@ extension Checkpoint {
 }
 
 extension ConversionPlan {
-  /// Thinks a conversion through; see ``Conversion/ConversionPlan/init(_:named:to:options:companions:)``.
+  /// Thinks a conversion through; see `Conversion/ConversionPlan/init(_:named:to:options:companions:)`.
   ///
   /// - Throws: `unsupported` for a URL of something else than a file.
   public init(
@@ -90,7 +90,7 @@ extension ConversionPlan {
 }
 
 extension WeightGraph {
-  /// Writes the weights; see ``Weighbridge/WeightGraph/write(to:options:)``.
+  /// Writes the weights; see `Weighbridge/WeightGraph/write(to:options:)`.
   ///
   /// - Throws: `unsupported` for a URL of something else than a file.
   @discardableResult
@@ -102,7 +102,7 @@ extension WeightGraph {
 }
 
 extension GoldenRecord {
-  /// Opens a recorded run; see ``Weighbridge/GoldenRecord/init(opening:inputs:)``.
+  /// Opens a recorded run; see `Weighbridge/GoldenRecord/init(opening:inputs:)`.
   ///
   /// - Throws: `unsupported` for a URL of something else than a file.
   public init(opening url: URL, inputs: URL? = nil) throws(CheckpointError) {

@@ -3,12 +3,17 @@ public import Weighbridge
 /// Expects a tensor's values to be close to those of another.
 ///
 /// For tests of Swift Testing and of XCTest alike; a failure is reported at the caller's line. Values are judged as
-/// ``Weighbridge/Tolerance`` says, the scale being the root mean square of the expected ones. NaN equals NaN.
+/// `Weighbridge/Tolerance` says, the scale being the root mean square of the expected ones. NaN equals NaN.
 ///
 /// - Parameters:
 ///   - actual: The values found, in row-major order.
 ///   - expected: The values expected.
 ///   - shape: The extents of both, for the place of a difference; one dimension unless stated.
+///   - tolerance: What counts as equal.
+///   - fileID: Where the expectation stands.
+///   - filePath: Where the expectation stands.
+///   - line: Where the expectation stands.
+///   - column: Where the expectation stands.
 /// - Returns: True if they are close.
 @discardableResult
 public func expectClose(

@@ -10,10 +10,15 @@ public import Weighbridge
 /// For tests of Swift Testing and of XCTest alike; a failure is reported at the caller's line.
 ///
 /// - Parameters:
-///   - golden: The record, as `scripts/record_golden.py` writes it; see ``Weighbridge/GoldenRecord``.
+///   - model: What is run.
+///   - golden: The record, as `scripts/record_golden.py` writes it; see `Weighbridge/GoldenRecord`.
 ///   - inputs: The file of its inputs, if they are not in the same one.
 ///   - tolerance: What counts as equal; nil for the default of the type that the record was computed in.
 ///   - positions: Which positions are compared; all, unless stated.
+///   - fileID: Where the expectation stands.
+///   - filePath: Where the expectation stands.
+///   - line: Where the expectation stands.
+///   - column: Where the expectation stands.
 /// - Returns: True if the model matches.
 @discardableResult
 public func expectMatches(
@@ -49,7 +54,12 @@ public func expectMatches(
 ///
 /// - Parameters:
 ///   - outputs: What was computed.
+///   - golden: The record.
 ///   - criteria: What counts as equal; nil for the default of the type that the record was computed in.
+///   - fileID: Where the expectation stands.
+///   - filePath: Where the expectation stands.
+///   - line: Where the expectation stands.
+///   - column: Where the expectation stands.
 /// - Returns: True if the outputs match.
 @discardableResult
 public func expectMatches(

@@ -6,12 +6,12 @@ public struct CheckpointFacts: Sendable {
   /// Text by key: safetensors' `__metadata__`, and the text attributes at the root of an HDF5 file.
   public var metadata = CheckpointMetadata.unstated
   /// The checkpoint's own structure, where it is more than a list of names: nested dictionaries, lists, plain values
-  /// such as `epoch`; weights stand in it as ``InertValue/weight(_:)``.
+  /// such as `epoch`; weights stand in it as `InertValue/weight(_:)`.
   public var tree: InertValue?
   /// Attributes of HDF5 groups and data sets, by path; the root's path is empty. Groups without attributes are listed too.
   public var attributes: OrderedDictionary<ExactName, OrderedDictionary<ExactName, InertValue>> =
     [:]
-  /// How attributes are stored, where their values do not say it (``HDF5Format/HDF5AttributeType``, as inert data); of the
+  /// How attributes are stored, where their values do not say it (`HDF5Format/HDF5AttributeType`, as inert data); of the
   /// metadata entries that were text attributes of the root too, under the empty path.
   public var attributeTypes:
     OrderedDictionary<ExactName, OrderedDictionary<ExactName, InertValue>> = [:]

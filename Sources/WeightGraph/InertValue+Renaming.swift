@@ -12,7 +12,7 @@ extension InertValue {
   /// - Parameter rename: The new name of a weight, or nil if it is to be removed.
   /// - Returns: The structure, or nil if nothing is left of it.
   ///
-  /// Recursion is bounded: readers refuse structures deeper than ``ReadLimits/pickleDepth``.
+  /// Recursion is bounded: readers refuse structures deeper than `ReadLimits/pickleDepth`.
   public func renamingWeights(_ rename: (ExactName) -> ExactName?) -> InertValue? {
     func renamed(_ elements: [InertValue]) -> [InertValue] {
       let results = elements.map { $0.renamingWeights(rename) }

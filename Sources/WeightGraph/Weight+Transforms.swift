@@ -140,7 +140,7 @@ extension Weight {
     return Weight(dtype: first.dtype, shape: shape, expression: .concatenated(parts, axis: axis))
   }
 
-  /// The same elements in another type; see ``ElementConversion`` for the rounding.
+  /// The same elements in another type; see `ElementConversion` for the rounding.
   ///
   /// - Throws: `unsupported` if nothing converts the one into the other.
   public func cast(to newType: DType) throws(CheckpointError) -> Weight {

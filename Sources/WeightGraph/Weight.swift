@@ -20,7 +20,7 @@ public struct Weight: Sendable {
     case concatenated([Weight], axis: Int)
     /// Another weight's elements in another type.
     case cast(Weight)
-    /// A matrix of steps, times the scale (F32) of each row or column; see ``Weight/scaled(_:by:)``.
+    /// A matrix of steps, times the scale (F32) of each row or column; see `Weight/scaled(_:by:)`.
     case scaled(Weight, scales: Weight)
   }
 

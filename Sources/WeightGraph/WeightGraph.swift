@@ -42,7 +42,7 @@ public struct WeightGraph: Sendable {
   }
 
   /// The graph with other names, in the same order; a weight given no name is left out. The checkpoint's
-  /// structure follows where it can (``InertValue/renamingWeights(_:)``), and attributes that stand under the name of a
+  /// structure follows where it can (`InertValue/renamingWeights(_:)`), and attributes that stand under the name of a
   /// weight follow it.
   ///
   /// - Throws: `inconsistent`, naming both, if two weights get one name.

@@ -2,7 +2,7 @@ public import CheckpointBytes
 
 extension Checkpoint {
   /// Opens a checkpoint: a file, an index of shards, or a directory as Transformers saves it, or a model of the Hub's cache by
-  /// its name (``HubCache``).
+  /// its name (`HubCache`).
   ///
   /// What a file is, its content decides; its name serves for better messages only. Structure is read, tensor data is
   /// not.

@@ -13,7 +13,11 @@ public protocol CausalLanguageModel: LanguageModel {
 extension CausalLanguageModel {
   /// Texts that go on from prompts; see ``TextGenerator/generate(_:_:ends:received:)``.
   ///
-  /// - Parameter settings: ``defaultSettings`` if nil.
+  /// - Parameters:
+  ///   - inputs: What the model is given.
+  ///   - settings: ``defaultSettings`` if nil.
+  ///   - ends: True if a text, prompt included, is to end for reasons of the caller's own.
+  ///   - received: Is given each step's tokens as they are chosen, one for each text; never called by beam search.
   public func generate(
     _ inputs: ModelInputs, _ settings: GenerationSettings? = nil,
     ends: (_ tokens: [Int]) -> Bool = { _ in false },
@@ -24,7 +28,10 @@ extension CausalLanguageModel {
 
   /// The tokens of the texts as they are chosen; see ``TextGenerator/stream(_:_:ends:)``.
   ///
-  /// - Parameter settings: ``defaultSettings`` if nil; what is wrong with them, the stream throws.
+  /// - Parameters:
+  ///   - inputs: What the model is given.
+  ///   - settings: ``defaultSettings`` if nil; what is wrong with them, the stream throws.
+  ///   - ends: True if a text, prompt included, is to end for reasons of the caller's own.
   public func stream(
     _ inputs: ModelInputs, _ settings: GenerationSettings? = nil,
     ends: @escaping @Sendable (_ tokens: [Int]) -> Bool = { _ in false }

@@ -35,6 +35,7 @@ public struct TextGenerator: Sendable {
   ///   - inputs: `input_ids` `[batch, sequence]`, padded on the left, with an `attention_mask`. Without one it is taken from the
   ///     padding token, unless that also ends texts. Positions are counted over what the mask shows, from 0: for RoBERTa too,
   ///     unlike in a plain run, as the reference does.
+  ///   - settings: How tokens are chosen.
   ///   - ends: True if a text, prompt included, is to end for reasons of the caller's own.
   ///   - received: Is given each step's tokens as they are chosen, one for each text, as ``stream(_:_:ends:)`` gives them.
   ///     Never called by beam search, which does not know its tokens before the end.

@@ -79,7 +79,7 @@ public struct ParameterSet: Sendable {
     return stored
   }
 
-  /// The parameters as weights: what ``LanguageModel/save(to:options:companions:)`` writes. Tied names are one weight, and each has the type
+  /// The parameters as weights: what `LanguageModel/save(to:options:companions:)` writes. Tied names are one weight, and each has the type
   /// that it is stored in. Nothing is copied: numbers are taken out of the model when somebody reads them. Values that are
   /// replaced later are not in it.
   ///

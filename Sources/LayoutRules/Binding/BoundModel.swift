@@ -32,6 +32,8 @@ public struct BoundModel: Sendable {
   /// Binds what was recognised.
   ///
   /// - Parameters:
+  ///   - stored: The weights as the checkpoint has them.
+  ///   - model: The model.
   ///   - configuration: The model's configuration, where there is one: it is checked against names and shapes.
   ///   - fill: What becomes zeros where the layout has no place for it; the report says so. Token types that a layout does
   ///     not have are zeros by definition and need no asking.

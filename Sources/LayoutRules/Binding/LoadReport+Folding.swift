@@ -10,7 +10,9 @@ extension LoadReport {
 
   /// Entries for people, folded likewise.
   ///
-  /// - Parameter isWriting: True if parameters become what is stored (``SavePlan/entries``).
+  /// - Parameters:
+  ///   - entries: What became of each name.
+  ///   - isWriting: True if parameters become what is stored (``SavePlan/entries``).
   public static func lines(_ entries: [Entry], isWriting: Bool = false) -> [String] {
     var order: [[String]] = []
     var numbers: [[String]: [Int]] = [:]

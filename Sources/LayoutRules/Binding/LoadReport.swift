@@ -116,7 +116,9 @@ public struct LoadReport: Sendable {
 extension LoadReport {
   /// The report of a smaller model: what is no parameter of it is left aside.
   ///
-  /// - Parameter reason: Why it is left aside.
+  /// - Parameters:
+  ///   - architecture: The architecture that is meant.
+  ///   - reason: Why it is left aside.
   public func restricted(to architecture: ModelArchitecture, reason: String) -> LoadReport {
     let parameters = Set(architecture.parameters.map(\.name))
     var report = self

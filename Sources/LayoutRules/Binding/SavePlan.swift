@@ -23,6 +23,9 @@ public struct SavePlan: Sendable {
   /// Lays out the canonical weights of a model.
   ///
   /// - Parameters:
+  ///   - canonical: The weights by Transformers' names.
+  ///   - architecture: The architecture that is meant.
+  ///   - layout: The layout to write.
   ///   - mayLose: The canonical names that may be left out, or left out in part.
   ///   - mayMiss: The canonical names that may be missing in `canonical`, and then are not in what is written.
   ///   - tied: The canonical names of parameters that get no weight of their own, since they are what they are tied to.

@@ -31,7 +31,10 @@ public struct Recognition: Sendable {
 
   /// The model; a stated family or head is a check, and decides where names cannot.
   ///
-  /// - Parameter task: Of several classification heads of fairseq, the one that is meant.
+  /// - Parameters:
+  ///   - family: The family, if it is known; nil for any.
+  ///   - head: The head, if it is known; nil for what the weights show.
+  ///   - task: Of several classification heads of fairseq, the one that is meant.
   /// - Throws: `inconsistent` if what is stated is not what is there; `mismatch`, naming the tensor, if two shapes contradict
   ///   each other.
   public func model(

@@ -7,7 +7,10 @@ extension RecognizedModel {
   /// Recognises a checkpoint from names and shapes; a stated family or head is a check, and decides where names cannot.
   ///
   /// - Parameters:
+  ///   - graph: The checkpoint's weights.
   ///   - families: The families that are known.
+  ///   - family: The family, if it is known; nil for any.
+  ///   - head: The head, if it is known; nil for what the weights show.
   ///   - task: Of several classification heads of fairseq, the one that is meant.
   /// - Throws: what ``Recognition`` and its ``Recognition/model(family:head:task:)`` throw.
   public init(

@@ -32,6 +32,7 @@ extension ConfigurationDocument {
   /// Epsilon, activation and special tokens are those of the published models of the family; dropout is left to the
   /// library's default.
   /// - Parameters:
+  ///   - architecture: The architecture that is meant.
   ///   - attentionHeads: The number of heads, where the caller knows it; else the architecture's, else one for every 64
   ///     of the width, as all published models have them.
   ///   - vocabulary: The ids of the tokenizer's tokens, where there is one.

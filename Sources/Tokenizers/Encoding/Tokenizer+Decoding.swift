@@ -4,6 +4,7 @@ extension Tokenizer {
   /// The text of tokens. Ids without a token are left out, as the reference leaves them out.
   ///
   /// - Parameters:
+  ///   - ids: The tokens.
   ///   - skipSpecialTokens: Leaves special tokens out.
   ///   - cleanUp: Takes spaces out before punctuation and English contractions, as Transformers does after decoding. Nil
   ///     does what `tokenizer_config.json` says, and nothing if it says nothing. Byte-pair text is not cleaned up: there

@@ -14,7 +14,10 @@ extension Tokenizer {
   /// ``encodeBatch(_:options:)-([TokenizerInput],_)`` gives, in a fraction of its time and memory. What truncation cuts off
   /// is left out.
   ///
-  /// - Parameter placesTokens: Whether ``TokenRows/offsets`` are wanted.
+  /// - Parameters:
+  ///   - inputs: The texts, or pairs of texts.
+  ///   - placesTokens: Whether ``TokenRows/offsets`` are wanted.
+  ///   - options: Truncation and special tokens.
   /// - Throws: what ``encode(_:pair:options:)`` throws, for the first input that it throws for.
   public func encodeRows(
     _ inputs: [TokenizerInput], placesTokens: Bool = false, options: EncodingOptions? = nil

@@ -1,7 +1,7 @@
 public import CheckpointBytes
 
 extension Tokenizer {
-  /// Loads the tokenizer of a model from its directory, or from the Hub's cache by its name (``HubCache``), as Transformers' `AutoTokenizer` does.
+  /// Loads the tokenizer of a model from its directory, or from the Hub's cache by its name (`HubCache`), as Transformers' `AutoTokenizer` does.
   ///
   /// The class is the one that `tokenizer_config.json` or `config.json` states, or else that of the model's type. It
   /// takes the vocabulary of `tokenizer.json`, or else of `vocab.txt`, of `vocab.json` and `merges.txt`, or of
@@ -9,7 +9,9 @@ extension Tokenizer {
   /// say; only `PreTrainedTokenizerFast` takes `tokenizer.json` as it stands. `special_tokens_map.json` and `added_tokens.json` are read, too. Truncation and padding
   /// of `tokenizer.json` are kept in ``statedTruncation`` and ``statedPadding`` and, as in Transformers, not applied.
   ///
-  /// - Parameter owner: The class, whatever the files state.
+  /// - Parameters:
+  ///   - directory: The model's directory, or its name in the Hub's cache.
+  ///   - owner: The class, whatever the files state.
   /// - Throws: `notFound` if there are no such files, `unsupported`, naming the class and the file that states it, for a
   ///   class whose ids are not known, and what ``init(contentsOf:)`` throws.
   public static func load(
