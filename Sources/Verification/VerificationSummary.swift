@@ -4,12 +4,18 @@ internal import TensorValues
 /// What people are told about a verification: the stage that diverges first on top, then what else differs.
 public struct VerificationSummary: Sendable {
   private let report: VerificationReport
-  private let hasHiddenStates: Bool
+  /// True if outputs tell the place in the model where a difference begins: hidden states, or modules.
+  private let hasPlaces: Bool
 
   /// The summary of a report.
   public init(_ report: VerificationReport) {
     self.report = report
-    hasHiddenStates = report.entries.contains { OutputStage(of: $0.name) == .embeddings }
+    hasPlaces = report.entries.contains {
+      switch OutputStage(of: $0.name) {
+      case .embeddings, .module: true
+      default: false
+      }
+    }
   }
 
   /// A few lines without a table: for a failed test.
@@ -56,7 +62,7 @@ public struct VerificationSummary: Sendable {
       }
       let others = report.different.dropFirst().map { shown($0.name) }
       if !others.isEmpty { lines.append("differ too: " + listed(others)) }
-      if !hasHiddenStates, OutputStage(of: first.name) >= .body {
+      if !hasPlaces, OutputStage(of: first.name) >= .body {
         lines.append("no hidden states were recorded, so that the layer cannot be named")
       }
     }
