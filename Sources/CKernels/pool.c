@@ -1,9 +1,5 @@
 // A pool of threads that are waiting for the next piece of work: spinning for a moment, for an operator follows the other
 // within microseconds, and then asleep.
-#if defined(__linux__)
-#define _GNU_SOURCE
-#include <sched.h>
-#endif
 #include "CKernels.h"
 
 #include <pthread.h>
@@ -92,16 +88,6 @@ static void *live(void *argument) {
     work(pool, self->number);
     atomic_fetch_sub(&pool->state, 1);
   }
-}
-
-size_t weighbridge_processor_count(void) {
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
-    return (size_t)CPU_COUNT(&set);
-#endif
-  long count = sysconf(_SC_NPROCESSORS_ONLN);
-  return count > 0 ? (size_t)count : 1;
 }
 
 weighbridge_pool *weighbridge_pool_create(size_t threads) {

@@ -7,7 +7,7 @@ internal import Synchronization
 /// the other; neither `next` nor `finish` is called from two threads at once. No more parts and results are in memory than
 /// twice the number of threads: what is ready waits for what comes before it.
 ///
-/// - Parameter threadCount: How many threads; nil for one a processor, at most 16, so that memory stays bounded on machines
+/// - Parameter threadCount: How many threads; nil for one a granted processor, at most 16, so that memory stays bounded on machines
 ///   with many.
 /// - Throws: the error of the first part that has one, after all results before it are handed over. No part after it is begun
 ///   then, and the result of none is handed over.
@@ -17,7 +17,7 @@ package func inOrder<Part: Sendable, Value: Sendable>(
   work: @escaping @Sendable (Part) throws(CheckpointError) -> Value,
   finish: @escaping @Sendable (Value) throws(CheckpointError) -> Void
 ) throws(CheckpointError) {
-  let threadCount = max(1, threadCount ?? min(16, SystemCalls.processorCount()))
+  let threadCount = max(1, threadCount ?? min(16, Processors.granted))
   let line = Assembly<Part, Value>(slotCount: threadCount * 2, next, finish)
   DispatchQueue.concurrentPerform(iterations: threadCount) { _ in
     while let (number, part) = line.take() {

@@ -29,6 +29,8 @@ public enum Remedy: Sendable, Hashable {
   case attentionHeads
   /// The class of the model, such as this one.
   case modelClass(String)
+  /// Texts are cut that are longer than the model takes.
+  case cutTexts
   /// Objects of unknown classes are kept as inert values.
   case keepUnknownObjects
   /// What a checkpoint's pickles name is listed.
@@ -60,6 +62,7 @@ extension Remedy: CustomStringConvertible {
     case .shardSize: "ConversionOptions.maximumShardSize"
     case .attentionHeads: "attentionHeads"
     case .modelClass(let name): name
+    case .cutTexts: "TextModel.cutsTexts"
     case .keepUnknownObjects: "OpenOptions.keepsUnknownObjects"
     case .scan: "CheckpointScan"
     case .inspect: "CheckpointFacts.others"

@@ -188,6 +188,47 @@ enum SystemCalls {
   /// How many processors there are, at least one.
   static func processorCount() -> Int { max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))) }
 
+  /// Reads what is there, up to `count` bytes, and waits if nothing is; returns how many, 0 at the end.
+  static func readNext(
+    _ descriptor: CInt, into destination: UnsafeMutableRawPointer, count: Int
+  ) throws(SystemFailure) -> Int {
+    while true {
+      let got = unsafe Self.readStream(descriptor, destination, count)
+      if got >= 0 { return got }
+      // A stream that somebody else has made non-blocking is waited for all the same.
+      if errno == EAGAIN {
+        var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        _ = unsafe poll(&wanted, 1, -1)
+      } else if errno != EINTR {
+        throw SystemFailure(code: errno, call: "read")
+      }
+    }
+  }
+
+  private static func readStream(
+    _ descriptor: CInt, _ destination: UnsafeMutableRawPointer, _ count: Int
+  ) -> Int {
+    #if canImport(Glibc)
+      unsafe Glibc.read(descriptor, destination, count)
+    #elseif canImport(Musl)
+      unsafe Musl.read(descriptor, destination, count)
+    #elseif canImport(Darwin)
+      unsafe Darwin.read(descriptor, destination, count)
+    #endif
+  }
+
+  /// What a file of the kernel's says, which has no size; nil if there is none.
+  static func text(ofKernelFile path: String) -> String? {
+    guard let descriptor = try? openForReading(path) else { return nil }
+    defer { close(descriptor) }
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    let got = unsafe piece.withUnsafeMutableBytes { buffer -> Int? in
+      guard let start = buffer.baseAddress else { return nil }
+      return unsafe try? read(descriptor, at: 0, into: start, count: buffer.count)
+    }
+    return got.map { String(decoding: piece[..<$0], as: UTF8.self) }
+  }
+
   /// The names in a directory, without `.` and `..`, in byte order.
   static func names(inDirectory path: String) throws(SystemFailure) -> [String] {
     guard let stream = unsafe opendir(try whole(path)) else {

@@ -14,7 +14,7 @@ internal import Synchronization
   /// A pool of some threads; nil for as many as this process may use processors. Fewer than 1 count as 1, and the system may
   /// give fewer than asked for (``threads`` tells).
   public init(threads: Int? = nil) throws(CheckpointError) {
-    let wanted = threads.map { max(1, $0) } ?? Int(clamping: weighbridge_processor_count())
+    let wanted = threads.map { max(1, $0) } ?? Processors.granted
     guard let pool = unsafe weighbridge_pool_create(wanted) else {
       throw CheckpointError(
         .limitExceeded, "ThreadPool", "threads", "no memory for \(wanted) threads")

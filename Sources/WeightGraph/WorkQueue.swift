@@ -2,20 +2,10 @@ package import CheckpointBytes
 internal import Dispatch
 internal import Synchronization
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Darwin)
-  internal import Darwin
-#endif
-
 /// Runs independent pieces of work on a few threads.
 package enum WorkQueue {
   /// How many threads: each holds buffers of its own, so that memory stays bounded on machines with many processors.
-  package static let width = max(1, min(4, processorCount))
-
-  private static var processorCount: Int {
-    Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))
-  }
+  package static let width = min(4, Processors.granted)
 
   /// Calls `body` for every index below `count`, in order of starting, with buffers that belong to the thread. The first
   /// error stops the start of further work and is thrown.

@@ -243,9 +243,6 @@ void weighbridge_copy(const float *_Nonnull from, float *_Nonnull to, size_t cou
 
 typedef struct weighbridge_pool weighbridge_pool;
 
-// The processors that this process may run on.
-size_t weighbridge_processor_count(void);
-
 // A pool of `threads` threads, the caller's own counted; fewer if the system gives no more. Null if there is no memory.
 weighbridge_pool *_Nullable weighbridge_pool_create(size_t threads);
 size_t weighbridge_pool_threads(const weighbridge_pool *_Nonnull pool);
