@@ -14,22 +14,18 @@ import Testing
   }
 
   private func processor(_ document: JSONValue) throws -> ScoreProcessor {
-    let settings = try GenerationSettings(document)
-    var processor = ScoreProcessor()
-    processor.repetitionPenalty = Float(settings.repetitionPenalty ?? 1)
-    processor.noRepeatNGramSize = settings.noRepeatNGramSize ?? 0
-    var sampling = ScoreProcessor.Sampling()
-    sampling.temperature = Float(settings.temperature ?? 1)
-    sampling.topK = settings.topK ?? 50
-    sampling.topP = settings.topP ?? 1
-    processor.sampling = sampling
+    var settings = try GenerationSettings(document)
+    settings.samples = true
+    var processor = ScoreProcessor(settings)
+    processor.promptLength = 6
+    processor.maxLength = settings.maxLength ?? .max
     return processor
   }
 
   @Test("Scores come out as Transformers' processors and warpers leave them")
   func reference() throws {
     let recorded = try cases("warpers.json")
-    #expect(recorded.count == 12)
+    #expect(recorded.count == 26)
     for value in recorded {
       let settings = try #require(value["settings"])
       let processor = try processor(settings)

@@ -15,6 +15,8 @@ struct BeamSearch<Decoder: TokenDecoder> {
     var tokens: [Int]
     var score: Float
     var isFinished = false
+    /// The score of each new token.
+    var steps: [Float] = []
   }
 
   /// A beam with one token more.
@@ -22,6 +24,8 @@ struct BeamSearch<Decoder: TokenDecoder> {
     var beam: Int
     var token: Int
     var score: Float
+    /// The token's own score.
+    var step: Float
     var isEnd = false
   }
 
@@ -60,7 +64,7 @@ struct BeamSearch<Decoder: TokenDecoder> {
   }
 
   /// The best texts of each prompt, the best first, filled up to one length.
-  mutating func run() throws(CheckpointError) -> [[Int]] {
+  mutating func run() throws(CheckpointError) -> [GeneratedText] {
     var scores = try decoder.begin()
     while true {
       var everyCandidateEnds = true
@@ -82,7 +86,7 @@ struct BeamSearch<Decoder: TokenDecoder> {
       try decoder.reorder(origins)
       scores = try decoder.advance(running.joined().map { $0.tokens[length - 1] })
     }
-    return filledUp(finished.flatMap { $0.prefix(plan.returnedSequenceCount).map(\.tokens) })
+    return filledUp(finished.flatMap { $0.prefix(plan.returnedSequenceCount) })
   }
 
   /// The best continuations of a prompt's beams: enough that as many as there are beams do not end.
@@ -90,11 +94,13 @@ struct BeamSearch<Decoder: TokenDecoder> {
     of prompt: Int, _ scores: [Float]
   ) throws(CheckpointError) -> [Candidate] {
     let width = decoder.vocabularySize
+    var steps: [Float] = []
     var sums: [Float] = []
     for (place, beam) in running[prompt].enumerated() {
       let row = (prompt * plan.beamCount + place) * width
       var logarithms = ScoreProcessor.logProbabilities(of: scores[row..<(row + width)])
       plan.processor.apply(to: &logarithms, tokens: beam.tokens[...], padding: padding[prompt])
+      steps += logarithms
       sums += logarithms.map { $0 + beam.score }
     }
     let wanted = max(2, 1 + plan.eosTokenIDs.count) * plan.beamCount
@@ -102,7 +108,7 @@ struct BeamSearch<Decoder: TokenDecoder> {
       plan.samples ? try sampler.draw(wanted, from: sums) : largestPlaces(wanted, of: sums)
     return places.map { place in
       var candidate = Candidate(
-        beam: place / width, token: place % width, score: sums[place])
+        beam: place / width, token: place % width, score: sums[place], step: steps[place])
       candidate.isEnd =
         plan.eosTokenIDs.contains(candidate.token) || length + 1 >= plan.maxLength
         || ends(running[prompt][candidate.beam].tokens + [candidate.token])
@@ -118,7 +124,8 @@ struct BeamSearch<Decoder: TokenDecoder> {
     let new = candidates.enumerated().map { place, candidate in
       var beam = Beam(
         tokens: running[prompt][candidate.beam].tokens + [candidate.token],
-        score: candidate.score / divisor)
+        score: candidate.score / divisor,
+        steps: running[prompt][candidate.beam].steps + [candidate.step])
       beam.isFinished = candidate.isEnd && place < plan.beamCount
       if isFull { beam.score += Self.ruledOut }
       if !canImprove[prompt] { beam.score += Self.ruledOut }
@@ -137,7 +144,7 @@ struct BeamSearch<Decoder: TokenDecoder> {
     running[prompt] = chosen.map { place in
       Beam(
         tokens: beams[candidates[place].beam].tokens + [candidates[place].token],
-        score: scores[place])
+        score: scores[place], steps: beams[candidates[place].beam].steps + [candidates[place].step])
     }
     return chosen.map { prompt * plan.beamCount + candidates[$0].beam }
   }
@@ -156,12 +163,16 @@ struct BeamSearch<Decoder: TokenDecoder> {
     Float(pow(Double(length), plan.lengthPenalty))
   }
 
-  private func filledUp(_ texts: [[Int]]) -> [[Int]] {
-    let longest = texts.map(\.count).max() ?? 0
+  private func filledUp(_ beams: [Beam]) -> [GeneratedText] {
+    let longest = beams.map(\.tokens.count).max() ?? 0
     // As there: a padding token of 0 counts as none.
     let fill = plan.eosTokenIDs.first.map { end in
       plan.padTokenID.flatMap { $0 == 0 ? nil : $0 } ?? end
     }
-    return texts.map { $0 + Array(repeating: fill ?? -1, count: longest - $0.count) }
+    return beams.map { beam in
+      GeneratedText(
+        tokens: beam.tokens + Array(repeating: fill ?? -1, count: longest - beam.tokens.count),
+        logProbabilities: beam.steps.map { Double($0) }, score: Double(beam.score))
+    }
   }
 }

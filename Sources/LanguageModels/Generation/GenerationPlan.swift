@@ -17,9 +17,15 @@ struct GenerationPlan {
   let processor: ScoreProcessor
 
   init(
-    _ settings: GenerationSettings, promptLength: Int, positionCount: Int
+    _ settings: GenerationSettings, promptLength: Int, positionCount: Int, vocabularySize: Int
   ) throws(CheckpointError) {
     try settings.check()
+    try settings.checkTokens(below: vocabularySize)
+    guard settings.stopStrings.isEmpty else {
+      throw inputFailure(
+        .unsupported, "stop_strings", "without a tokenizer nobody knows what has been written",
+        remedy: "generate with a tokenizer, or set none")
+    }
     self.promptLength = promptLength
     if let new = settings.maxNewTokens {
       maxLength = try Self.sum(promptLength, new, "max_new_tokens")
@@ -44,22 +50,12 @@ struct GenerationPlan {
     lengthPenalty = settings.lengthPenalty ?? 1
     samples = settings.samples ?? false
     seed = settings.seed
-    var processor = ScoreProcessor()
-    processor.repetitionPenalty = Float(settings.repetitionPenalty ?? 1)
-    processor.noRepeatNGramSize = settings.noRepeatNGramSize ?? 0
+    var processor = ScoreProcessor(settings)
     processor.minLength = minLength
-    processor.minNewTokens = settings.minNewTokens ?? 0
+    processor.maxLength = maxLength
     processor.promptLength = promptLength
-    processor.eosTokenIDs = eosTokenIDs
-    if samples {
-      var sampling = ScoreProcessor.Sampling()
-      sampling.temperature = Float(settings.temperature ?? 1)
-      sampling.topK = settings.topK ?? 50
-      sampling.topP = settings.topP ?? 1
-      // Beams need something to go on with beside the ends.
-      if beamCount > 1 { sampling.leastKept = max(2, eosTokenIDs.count + 1) }
-      processor.sampling = sampling
-    }
+    // Beams need something to go on with beside the ends.
+    if beamCount > 1 { processor.sampling?.leastKept = max(2, eosTokenIDs.count + 1) }
     self.processor = processor
   }
 

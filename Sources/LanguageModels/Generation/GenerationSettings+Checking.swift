@@ -74,8 +74,33 @@ extension GenerationSettings {
           .limitExceeded, key, "\(value), at most \(Self.mostTexts) are allowed")
       }
     }
-    if let penalty = repetitionPenalty, !(penalty > 0 && penalty.isFinite) {
-      throw outOfRange("repetition_penalty", penalty, "a number above 0")
+    for (key, penalty) in [
+      ("repetition_penalty", repetitionPenalty),
+      ("encoder_repetition_penalty", promptRepetitionPenalty),
+    ] {
+      if let penalty, !(penalty > 0 && penalty.isFinite) {
+        throw outOfRange(key, penalty, "a number above 0")
+      }
+    }
+    for (key, words) in [
+      ("bad_words_ids", badWords), ("sequence_bias", sequenceBias.map(\.tokens)),
+    ] where words.contains(where: \.isEmpty) {
+      throw inputFailure(.malformed, key, "expected at least one token in each list")
+    }
+  }
+
+  /// Refuses tokens that the vocabulary does not have, in the rules that change their scores.
+  func checkTokens(below count: Int) throws(CheckpointError) {
+    for (key, tokens) in [
+      ("bad_words_ids", Array(badWords.joined())),
+      ("sequence_bias", sequenceBias.flatMap(\.tokens)),
+      ("forced_bos_token_id", forcedFirstTokenID.map { [$0] } ?? []),
+      ("forced_eos_token_id", forcedLastTokenIDs),
+    ] {
+      if let token = tokens.first(where: { !(0..<count).contains($0) }) {
+        throw inputFailure(
+          .inconsistent, key, "\(token) is outside the vocabulary of \(count) tokens")
+      }
     }
   }
 
@@ -92,6 +117,11 @@ extension GenerationSettings {
     }
     if let topK, topK < 0 { add("top_k", .drawing, topK, "at least 0") }
     if let topP, !(topP >= 0) { add("top_p", .drawing, topP, "a number from 0 on") }
+    if let minP, !(0...1).contains(minP) { add("min_p", .drawing, minP, "a number from 0 to 1") }
+    if let typicalP, !(typicalP > 0) { add("typical_p", .drawing, typicalP, "a number above 0") }
+    if let topH, !(topH > 0 && topH <= 1) {
+      add("top_h", .drawing, topH, "a number above 0, and at most 1")
+    }
     if let lengthPenalty, !lengthPenalty.isFinite {
       add("length_penalty", .beams, lengthPenalty, "a finite number")
     }

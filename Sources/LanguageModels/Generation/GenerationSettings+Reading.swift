@@ -25,6 +25,18 @@ extension GenerationSettings {
     bosTokenID = try reader.optionalInteger("bos_token_id", default: nil)
     let ends = try reader.integers("eos_token_id", default: [])
     eosTokenIDs = ends.isEmpty ? nil : ends
+    promptRepetitionPenalty = try reader.optionalNumber("encoder_repetition_penalty")
+    noRepeatPromptNGramSize = try reader.optionalInteger(
+      "encoder_no_repeat_ngram_size", default: nil)
+    badWords = try reader.tokenLists("bad_words_ids")
+    sequenceBias = try reader.sequenceBias()
+    suppressedTokens = try reader.integers("suppress_tokens", default: [])
+    suppressedFirstTokens = try reader.integers("begin_suppress_tokens", default: [])
+    forcedFirstTokenID = try reader.optionalInteger("forced_bos_token_id", default: nil)
+    forcedLastTokenIDs = try reader.integers("forced_eos_token_id", default: [])
+    endPressure = try reader.endPressure()
+    removesInvalidValues = try reader.optionalBoolean("remove_invalid_values")
+    stopStrings = try reader.stopStrings()
     var faults = reader.conditionalFaults()
     func read<Value>(
       _ search: Search, _ key: String, _ body: () throws(CheckpointError) -> Value?
@@ -48,6 +60,24 @@ extension GenerationSettings {
     }
     topP = read(.drawing, "top_p") { () throws(CheckpointError) in
       try reader.optionalNumber("top_p")
+    }
+    minP = read(.drawing, "min_p") { () throws(CheckpointError) in
+      try reader.optionalNumber("min_p")
+    }
+    typicalP = read(.drawing, "typical_p") { () throws(CheckpointError) in
+      try reader.optionalNumber("typical_p")
+    }
+    topH = read(.drawing, "top_h") { () throws(CheckpointError) in
+      try reader.optionalNumber("top_h")
+    }
+    epsilonCutoff = read(.drawing, "epsilon_cutoff") { () throws(CheckpointError) in
+      try reader.optionalNumber("epsilon_cutoff")
+    }
+    etaCutoff = read(.drawing, "eta_cutoff") { () throws(CheckpointError) in
+      try reader.optionalNumber("eta_cutoff")
+    }
+    renormalizes = read(.beams, "renormalize_logits") { () throws(CheckpointError) in
+      try reader.optionalBoolean("renormalize_logits")
     }
     for fault in faults + rangeFaults() {
       self.faults.append(
@@ -85,25 +115,67 @@ extension SettingsReader {
   /// changes nothing. Outputs beside the tokens, caches and compilation change no token.
   fileprivate func refuseUnsupportedGeneration() throws(CheckpointError) {
     for key: ExactName in [
-      "bad_words_ids", "forced_bos_token_id", "forced_eos_token_id",
-      "exponential_decay_length_penalty", "sequence_bias", "watermarking_config", "stop_strings",
-      "max_time", "constraints", "force_words_ids", "prompt_lookup_num_tokens",
-      "assistant_early_exit", "dola_layers", "speculation_type", "assistant_ensemble_weight",
+      "watermarking_config", "max_time", "constraints", "force_words_ids",
+      "prompt_lookup_num_tokens", "assistant_early_exit", "dola_layers", "speculation_type",
+      "assistant_ensemble_weight",
     ] { try require(key, oneOf: [.null], supported: "no such setting") }
-    for key: ExactName in ["suppress_tokens", "begin_suppress_tokens"] {
-      try require(key, oneOf: [.null, .array([])], supported: "no such setting")
-    }
-    for key: ExactName in ["remove_invalid_values", "token_healing", "use_mtp"] {
+    for key: ExactName in ["token_healing", "use_mtp"] {
       try require(key, oneOf: [.null, .boolean(false)], supported: "false")
     }
-    for key: ExactName in ["encoder_repetition_penalty", "guidance_scale"] {
-      try require(key, equals: 1)
-    }
-    try require("encoder_no_repeat_ngram_size", equals: 0)
+    try require("guidance_scale", equals: 1)
   }
 
-  /// What is not implemented and acted upon in some searches only (`_get_logits_processor` and `get_generation_mode`, 5.23):
-  /// there a cutoff of 0 or of 1 and more, and a `typical_p` of 1 and more, take nothing away.
+  /// Lists of tokens.
+  fileprivate func tokenLists(_ key: ExactName) throws(CheckpointError) -> [[Int]] {
+    guard let value = value(key), value != .null else { return [] }
+    let lists = value.elements.map { $0.map { Self.tokens($0) } }
+    guard let lists, !lists.contains(nil) else {
+      throw failure(.malformed, key, "expected a list of lists of tokens")
+    }
+    return lists.compactMap { $0 }
+  }
+
+  private static func tokens(_ value: JSONValue) -> [Int]? {
+    guard let elements = value.elements else { return nil }
+    let tokens = elements.compactMap(\.integer)
+    return tokens.count == elements.count && tokens.allSatisfy { $0 >= 0 } ? tokens : nil
+  }
+
+  /// `sequence_bias`: a list of pairs of tokens and a number.
+  fileprivate func sequenceBias() throws(CheckpointError) -> [GenerationSettings.SequenceBias] {
+    guard let value = value("sequence_bias"), value != .null else { return [] }
+    return try (value.elements ?? [.null]).map { (entry) throws(CheckpointError) in
+      guard let pair = entry.elements, pair.count == 2, let tokens = Self.tokens(pair[0]),
+        case .number(let bias) = pair[1]
+      else {
+        throw failure(.malformed, "sequence_bias", "expected pairs of tokens and a number")
+      }
+      return GenerationSettings.SequenceBias(tokens, bias.double)
+    }
+  }
+
+  /// `exponential_decay_length_penalty`: where it begins, and a factor.
+  fileprivate func endPressure() throws(CheckpointError) -> GenerationSettings.EndPressure? {
+    let key: ExactName = "exponential_decay_length_penalty"
+    guard let value = value(key), value != .null else { return nil }
+    guard let pair = value.elements, pair.count == 2, let start = pair[0].integer,
+      case .number(let factor) = pair[1]
+    else { throw failure(.malformed, key, "expected a number of tokens and a factor") }
+    return GenerationSettings.EndPressure(start: start, factor: factor.double)
+  }
+
+  /// `stop_strings`: a text or several.
+  fileprivate func stopStrings() throws(CheckpointError) -> [String] {
+    guard let value = value("stop_strings"), value != .null else { return [] }
+    let texts = (value.elements ?? [value]).map(\.string)
+    guard !texts.contains(nil), !texts.contains("") else {
+      throw failure(.malformed, "stop_strings", "expected a text or a list of texts")
+    }
+    return texts.compactMap { $0 }
+  }
+
+  /// What is not implemented and acted upon in some searches only (`get_generation_mode`, 5.23): what the reference itself
+  /// leaves to code of the Hub.
   fileprivate func conditionalFaults() -> [GenerationSettings.Fault] {
     typealias Search = GenerationSettings.Search
     var faults: [GenerationSettings.Fault] = []
@@ -117,14 +189,7 @@ extension SettingsReader {
         GenerationSettings.Fault(
           key: key.string, search: search, error: unsupported(key, supported: supported)))
     }
-    look("min_p", in: .drawing, neutral: { $0 == 0 }, supported: "no such setting")
-    look("top_h", in: .drawing, neutral: { _ in false }, supported: "no such setting")
-    look("typical_p", in: .drawing, neutral: { $0 >= 1 }, supported: "1.0")
-    for key: ExactName in ["epsilon_cutoff", "eta_cutoff"] {
-      look(key, in: .drawing, neutral: { $0 <= 0 || $0 >= 1 }, supported: "0.0")
-    }
     look("num_beam_groups", in: .beams, neutral: { $0 == 1 }, supported: "1")
-    look("renormalize_logits", in: .beams, neutral: { _ in false }, supported: "false")
     look("penalty_alpha", in: .greedy, neutral: { $0 == 0 }, supported: "0.0")
     return faults
   }

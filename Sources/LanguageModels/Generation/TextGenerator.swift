@@ -2,6 +2,17 @@ public import CheckpointBytes
 internal import LayoutRules
 internal import TensorEngine
 
+/// A text that a model went on with, and how probable it was.
+public struct GeneratedText: Sendable, Hashable {
+  /// The tokens, prompt and whatever fills the text up included.
+  public let tokens: [Int]
+  /// Of each new token up to the end of the text, the logarithm of its probability after all rules; of a beam the score that
+  /// it had after them (`compute_transition_scores`, Transformers 5.23, normalized where there are no beams).
+  public let logProbabilities: [Double]
+  /// What a beam was ranked by (`sequences_scores`); nil where there are no beams.
+  public var score: Double?
+}
+
 /// A causal language model as something that goes on with texts (`GenerationMixin`, Transformers 5.23).
 public struct TextGenerator: Sendable {
   private let model: CachedDecoder.Model
@@ -47,6 +58,23 @@ public struct TextGenerator: Sendable {
     ends: (_ tokens: [Int]) -> Bool = { _ in false },
     received: (_ tokens: [Int]) throws(CheckpointError) -> Void = { _ in }
   ) throws(CheckpointError) -> [[Int]] {
+    try texts(inputs, settings, measures: false, ends: ends, received: received).map(\.tokens)
+  }
+
+  /// The same as ``generate(_:_:ends:received:)``, with how probable each token was.
+  public func texts(
+    _ inputs: ModelInputs, _ settings: GenerationSettings,
+    ends: (_ tokens: [Int]) -> Bool = { _ in false },
+    received: (_ tokens: [Int]) throws(CheckpointError) -> Void = { _ in }
+  ) throws(CheckpointError) -> [GeneratedText] {
+    try texts(inputs, settings, measures: true, ends: ends, received: received)
+  }
+
+  private func texts(
+    _ inputs: ModelInputs, _ settings: GenerationSettings, measures: Bool,
+    ends: (_ tokens: [Int]) -> Bool,
+    received: (_ tokens: [Int]) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) -> [GeneratedText] {
     let start = try prepare(inputs, settings)
     // The search ends before this function does.
     return try withoutActuallyEscaping(ends) { (ends) throws(CheckpointError) in
@@ -55,12 +83,14 @@ public struct TextGenerator: Sendable {
           start.decoder, plan: start.plan, prompts: start.texts, padding: start.padding, ends: ends)
         return try search.run()
       }
-      var search = start.search(ends: ends)
+      var search = start.search(ends: ends, measures: measures)
       try search.run { (tokens) throws(CheckpointError) in
         try received(tokens)
         return true
       }
-      return search.texts
+      return zip(search.texts, search.logProbabilities).map {
+        GeneratedText(tokens: $0, logProbabilities: $1)
+      }
     }
   }
 
@@ -105,12 +135,15 @@ extension TextGenerator {
     let padding: [Int]
 
     /// The search without beams, in which each text has a row of its own from the start.
-    func search(ends: @escaping (_ tokens: [Int]) -> Bool) -> TokenSearch<CachedDecoder> {
+    func search(
+      ends: @escaping (_ tokens: [Int]) -> Bool, measures: Bool = false
+    ) -> TokenSearch<CachedDecoder> {
       func repeated<Element>(_ elements: [Element]) -> [Element] {
         elements.flatMap { Array(repeating: $0, count: plan.returnedSequenceCount) }
       }
       return TokenSearch(
-        decoder, plan: plan, prompts: repeated(texts), padding: repeated(padding), ends: ends)
+        decoder, plan: plan, prompts: repeated(texts), padding: repeated(padding), ends: ends,
+        measures: measures)
     }
   }
 
@@ -119,7 +152,8 @@ extension TextGenerator {
   ) throws(CheckpointError) -> Start {
     if let refusal { throw refusal }
     let plan = try GenerationPlan(
-      settings, promptLength: inputs.inputIDs.length, positionCount: model.positionCount)
+      settings, promptLength: inputs.inputIDs.length, positionCount: model.positionCount,
+      vocabularySize: model.vocabularySize)
     var inputs = inputs
     if inputs.attentionMask == nil {
       inputs.attentionMask = try inferredMask(inputs.inputIDs, plan)

@@ -8,19 +8,24 @@ struct TokenSearch<Decoder: TokenDecoder> {
   /// True for a text that is to end for the caller's reasons.
   let ends: (_ tokens: [Int]) -> Bool
   private(set) var texts: [[Int]]
+  /// Of each text the logarithms of its new tokens' probabilities, if they are wanted.
+  private(set) var logProbabilities: [[Double]]
   private(set) var isFinished: [Bool]
+  private let measures: Bool
   private var decoder: Decoder
   private var sampler: TokenSampler
 
   init(
     _ decoder: Decoder, plan: GenerationPlan, prompts: [[Int]], padding: [Int],
-    ends: @escaping (_ tokens: [Int]) -> Bool
+    ends: @escaping (_ tokens: [Int]) -> Bool, measures: Bool = false
   ) {
     self.decoder = decoder
     self.plan = plan
     self.padding = padding
     self.ends = ends
+    self.measures = measures
     texts = prompts
+    logProbabilities = prompts.map { _ in [] }
     isFinished = Array(repeating: false, count: prompts.count)
     sampler = TokenSampler(seed: plan.seed)
   }
@@ -55,6 +60,10 @@ struct TokenSearch<Decoder: TokenDecoder> {
         var row = Array(scores[(text * width)..<((text + 1) * width)])
         plan.processor.apply(to: &row, tokens: texts[text][...], padding: padding[text])
         token = plan.samples ? try sampler.draw(from: row) : largestPlaces(1, of: row).first ?? 0
+        if measures, !isFinished[text] {
+          logProbabilities[text].append(
+            Double(ScoreProcessor.logProbabilities(of: row[...])[token]))
+        }
       }
       texts[text].append(token)
       chosen.append(token)
