@@ -77,9 +77,11 @@ struct ModelOptions: ParsableArguments {
   /// Loads a model from opened files.
   func load(
     _ modelClass: ModelClass, of source: ModelSource, _ console: Console,
-    precision: LoadPrecision = .float32
+    precision: LoadPrecision = .float32, threads: Int? = nil
   ) throws(CheckpointError) -> any LanguageModel {
-    var options = LoadOptions(nonFinite: requireFinite ? .refused : .kept)
+    var options = LoadOptions()
+    if let threads { options = try LoadOptions(threads: threads) }
+    options.nonFinite = requireFinite ? .refused : .kept
     options.precision = precision
     if !precision.isAvailable {
       console.writeNote(

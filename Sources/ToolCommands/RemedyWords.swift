@@ -22,6 +22,7 @@ extension Remedy {
     case .shardSize: "--max-shard-size"
     case .attentionHeads: "--attention-heads"
     case .modelClass(let name): "--architecture " + name
+    case .cutTexts: "--truncation"
     case .keepUnknownObjects: "--inert"
     case .scan: "scan"
     case .inspect: "inspect"

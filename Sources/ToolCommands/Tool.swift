@@ -111,6 +111,8 @@ struct WeighbridgeCommand: ParsableCommand {
     subcommands: [
       InspectCommand.self, ConvertCommand.self, DiffCommand.self, RunCommand.self,
       VerifyCommand.self, TokenizeCommand.self, FillMaskCommand.self, ClassifyCommand.self,
-      EmbedCommand.self, GenerateCommand.self, ScanCommand.self, CacheCommand.self,
+      NerCommand.self, AnswerCommand.self, ZeroShotCommand.self, RerankCommand.self,
+      EmbedCommand.self, SimilarityCommand.self, FeaturesCommand.self, PerplexityCommand.self,
+      GenerateCommand.self, WorkerCommand.self, ScanCommand.self, CacheCommand.self,
     ])
 }

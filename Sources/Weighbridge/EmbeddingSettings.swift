@@ -28,6 +28,10 @@ public struct EmbeddingSettings: Sendable, Hashable {
   public var maximumLength: Int?
   /// What is put before each text.
   public var prompt = ""
+  /// What may be put before texts instead, by name (`prompts` of `config_sentence_transformers.json`).
+  public var prompts: [String: String] = [:]
+  /// So many numbers of each vector, the first, before it gets the length 1; nil for all (`truncate_dim`).
+  public var dimensions: Int?
   /// False if the prompt's tokens are seen by the model, but do not count for the vector.
   public var includesPrompt = true
 
@@ -48,6 +52,21 @@ extension EmbeddingSettings {
       throw directory.failure("names a model in a directory of its own")
     }
     self = try directory.settings()
+  }
+}
+
+extension EmbeddingSettings {
+  /// The prompt of a name.
+  ///
+  /// - Throws: `notFound` if there is none.
+  public func prompt(named name: String) throws(CheckpointError) -> String {
+    guard let prompt = prompts[name] else {
+      let names = prompts.keys.sorted().map { quoted($0) }.joined(separator: ", ")
+      throw CheckpointError(
+        .notFound, field: "prompt_name", "there is no prompt \(quoted(name))",
+        remedy: names.isEmpty ? "the model has none" : "there are \(names)")
+    }
+    return prompt
   }
 }
 

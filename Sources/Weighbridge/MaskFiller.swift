@@ -40,36 +40,6 @@ extension MaskFiller {
   public func fillMasks(
     _ text: String, tokenizer: Tokenizer, top count: Int = 5
   ) throws(CheckpointError) -> [MaskedPlace] {
-    guard let mask = tokenizer.maskTokenID else {
-      throw CheckpointError(
-        .notFound, CheckpointError.Site(field: "mask_token"), "the tokenizer has no mask token")
-    }
-    let encoding = try tokenizer.encode(text)
-    let places = encoding.ids.indices.filter { encoding.ids[$0] == mask }
-    guard !places.isEmpty else {
-      throw CheckpointError(
-        .notFound, CheckpointError.Site(field: "text"),
-        "there is no mask in \(quoted(text))",
-        remedy:
-          "write \(tokenizer.specialTokens[.mask] ?? "the mask token") where a token is missing")
-    }
-    guard let logits = try self(encoding).logits, let width = logits.dimensions.last else {
-      return []
-    }
-    let values = logits.values
-    return places.map { place in
-      let probabilities = ScoreProcessor.probabilities(
-        of: Array(values[(place * width)..<((place + 1) * width)]))
-      let proposals = largestPlaces(count, of: probabilities).map { token in
-        var ids = encoding.ids
-        ids[place] = token
-        ids.removeAll { $0 == tokenizer.paddingTokenID }
-        return MaskedPlace.Proposal(
-          tokenID: token, token: tokenizer.decode([token]),
-          probability: Double(probabilities[token]),
-          text: tokenizer.decode(ids, skipSpecialTokens: places.count == 1))
-      }
-      return MaskedPlace(position: place, proposals: proposals)
-    }
+    try MaskFilling(TextModel(self, tokenizer: tokenizer), top: count).answer(to: text)
   }
 }

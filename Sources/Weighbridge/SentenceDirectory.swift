@@ -118,7 +118,8 @@ package struct SentenceDirectory {
       }
     }
     settings.maximumLength = try maximumLength()
-    settings.prompt = try prompt()
+    settings.prompts = try prompts()
+    settings.prompt = try prompt(of: settings.prompts)
     return settings
   }
 
@@ -199,21 +200,33 @@ package struct SentenceDirectory {
     return nil
   }
 
+  /// What may be put before texts, by name; these two are empty where nothing else is said.
+  private func prompts() throws(CheckpointError) -> [String: String] {
+    var prompts = ["query": "", "document": ""]
+    let file = try SettingsFile("config_sentence_transformers.json", in: path, limits)
+    guard let file, let stated = file.document["prompts"], stated != .null else { return prompts }
+    guard let members = stated.members else {
+      throw file.failure(.malformed, "prompts", "expected an object")
+    }
+    for member in members where member.value != .null {
+      guard let prompt = member.value.string else {
+        throw file.failure(.malformed, "prompts.\(member.key.string)", "expected a text")
+      }
+      prompts[member.key.string] = prompt
+    }
+    return prompts
+  }
+
   /// What is put before each text by itself: the prompt of `default_prompt_name`.
-  private func prompt() throws(CheckpointError) -> String {
+  private func prompt(of prompts: [String: String]) throws(CheckpointError) -> String {
     let key = "default_prompt_name"
     guard let file = try SettingsFile("config_sentence_transformers.json", in: path, limits),
       let name = file.document[ExactName(key)], name != .null
     else { return "" }
     guard let name = name.string else { throw file.failure(.malformed, key, "expected a name") }
-    switch file.document["prompts"]?[ExactName(name)] {
-    case .string(let prompt): return prompt
-    // These two are empty where nothing else is said.
-    case nil where name == "query" || name == "document",
-      .null where name == "query" || name == "document":
-      return ""
-    case nil: throw file.failure(.inconsistent, key, "there is no prompt \(quoted(name))")
-    default: throw file.failure(.malformed, "prompts.\(name)", "expected a text")
+    guard let prompt = prompts[name] else {
+      throw file.failure(.inconsistent, key, "there is no prompt \(quoted(name))")
     }
+    return prompt
   }
 }

@@ -163,6 +163,12 @@ public struct SentenceEmbedder: Sendable {
     let context = model.context
     var vectors = try Tensor(rows: rows, columns: rows == 0 ? 0 : pooled.count / rows, pooled)
     for layer in layers { vectors = try layer(vectors, in: context) }
+    if let dimensions = settings.dimensions, dimensions < vectors.columns {
+      let values = vectors.values
+      vectors = try Tensor(
+        rows: rows, columns: dimensions,
+        (0..<rows).flatMap { values[$0 * vectors.columns..<$0 * vectors.columns + dimensions] })
+    }
     if settings.normalizes { vectors = try PackedSentenceLayer.normalize(vectors, in: context) }
     let values = vectors.values
     return (0..<rows).map { Array(values[($0 * vectors.columns)..<(($0 + 1) * vectors.columns)]) }
@@ -191,12 +197,4 @@ extension LanguageModel {
   fileprivate var context: ExecutionContext { info.context }
   /// The numbers of a token's state.
   fileprivate var width: Int { info.architecture.sizes.hidden }
-  /// The most tokens that a sequence may have.
-  fileprivate var longestInput: Int {
-    let positions = info.architecture.sizes.positions
-    guard Configuration.family.definition.body.positionRule == .afterPadding,
-      let padding = configuration.padTokenID
-    else { return positions }
-    return positions - padding - 1
-  }
 }

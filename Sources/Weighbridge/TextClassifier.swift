@@ -33,18 +33,7 @@ extension TextClassifier {
   public func classify(
     _ text: String, pair: String? = nil, tokenizer: Tokenizer
   ) throws(CheckpointError) -> [LabelScore] {
-    guard let logits = try self(try tokenizer.encode(text, pair: pair)).logits?.values else {
-      return []
-    }
-    let scores: [Float] =
-      switch effectiveProblemType {
-      case .regression: logits
-      case .singleLabelClassification: ScoreProcessor.probabilities(of: logits)
-      // The sigmoid is the first of two probabilities, where the other's score is 0.
-      case .multiLabelClassification: logits.map { ScoreProcessor.probabilities(of: [$0, 0])[0] }
-      }
-    return largestPlaces(scores.count, of: scores).map { row in
-      LabelScore(label: configuration.labels.name(of: row), score: Double(scores[row]))
-    }
+    try TextClassification(TextModel(self, tokenizer: tokenizer))
+      .answer(to: TokenizerInput(text, pair: pair))
   }
 }

@@ -92,6 +92,70 @@ struct BinaryTests {
     #expect(absent.error.contains("\(directory.path)/hub"))
   }
 
+  /// What the tool answers to its standard input.
+  private func answers(_ input: String, _ arguments: String...) throws -> [String] {
+    let process = Process()
+    process.executableURL = tool
+    process.arguments = arguments
+    let (given, output) = (Pipe(), Pipe())
+    process.standardInput = given
+    process.standardOutput = output
+    try process.run()
+    given.fileHandleForWriting.write(Data(input.utf8))
+    try given.fileHandleForWriting.close()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    return String(decoding: text, as: UTF8.self).split(separator: "\n").map(String.init)
+  }
+
+  @Test("A worker answers every row by one line, in order, whatever is wrong with it")
+  func worker() throws {
+    let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    let rows = (0..<200).map { number in
+      switch number % 4 {
+      case 0: "no json \(number)"
+      case 1: "{\"id\":\(number)}"
+      case 2: "{\"id\":\(number),\"text\":\"\(String(repeating: "the ", count: 80))\"}"
+      default: "{\"id\":\(number),\"text\":\"the scale\"}"
+      }
+    }
+    let found = try answers(
+      rows.joined(separator: "\n"), "worker", "classify", model.path, "--top-k", "1")
+    #expect(found.count == rows.count)
+    for (number, line) in found.enumerated() {
+      let beginning =
+        switch number % 4 {
+        case 0: "{\"id\":null,\"error\":{\"kind\":\"malformed\",\"field\":\"line \(number + 1)\""
+        case 1: "{\"id\":\(number),\"error\":{\"kind\":\"notFound\",\"field\":\"text\""
+        case 2: "{\"id\":\(number),\"error\":{\"kind\":\"limitExceeded\",\"field\":\"text\""
+        default: "{\"id\":\(number),\"labels\":[{\"label\":\"balanced\",\"score\":"
+        }
+      #expect(line.hasPrefix(beginning), "\(line)")
+    }
+    #expect(try answers("", "worker", "classify", model.path).isEmpty)
+    #expect(try run("worker", "inspects").code == 64)
+    #expect(try run("worker", "classify").code == 64)
+  }
+
+  @Test("A worker converts, and does not again what is there already")
+  func checkpointWorker() throws {
+    let directory = try TemporaryDirectory()
+    let source = Fixtures.path("tiny-bert/model.safetensors")
+    let row =
+      "{\"id\":\"a\",\"source\":\"\(source)\",\"destination\":\"\(directory.file("out.bin"))\"}\n"
+    let bad =
+      "{\"id\":\"b\",\"source\":\"/nonexistent\",\"destination\":\"\(directory.file("b.bin"))\"}\n"
+    let found = try answers(row + bad + row, "worker", "convert")
+    #expect(found.count == 3)
+    #expect(found[0].hasPrefix("{\"id\":\"a\",\"exit\":0,\"digest\":\""))
+    #expect(found[0].contains("\"verified\":{\"equal\":true"))
+    #expect(found[1].hasPrefix("{\"id\":\"b\",\"error\":{\"kind\":\"inputOutput\""))
+    #expect(found[2].hasSuffix("\"unchanged\":true}"))
+    let scans = try answers("{\"source\":\"\(source)\"}\n", "worker", "scan")
+    #expect(scans[0].contains("\"verdict\":\"allowed\""))
+  }
+
   #if os(Linux)
     @Test("A result that cannot be written is no success")
     func fullDisk() throws {

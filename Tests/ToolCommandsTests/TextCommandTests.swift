@@ -207,7 +207,7 @@ struct TextCommandTests {
       "{\"text\":\"a\"}\n{\"text\":\"a\",\"pair\":\"b\"}\n", as: "pairs.jsonl")
     let pairs = ToolRun("embed", model.path, "--input", model.file("pairs.jsonl"))
     #expect(pairs.code == 65 && pairs.output == "")
-    #expect(pairs.error.contains("pairs.jsonl: text 1") && pairs.error.contains("pair"))
+    #expect(pairs.error.contains("pairs.jsonl: line 2") && pairs.error.contains("pair"))
     let people = ToolRun("embed", model.path, "the scale", "the scale").output
     #expect(people.hasPrefix("12 numbers each: the mean over tokens\n0  ["))
     #expect(people.hasSuffix("cosine similarities\n0  1.0000  1.0000\n1  1.0000  1.0000\n"))
@@ -228,12 +228,12 @@ struct TextCommandTests {
     for (arguments, words) in [
       (["fill-mask", bert.path, "no mask here"], ["[MASK]", "no mask here"]),
       (["fill-mask", bert.path, ""], ["[MASK]"]),
-      (["fill-mask", bert.path, "[MASK] " + long], ["input_ids", "64"]),
+      (["fill-mask", bert.path, "[MASK] " + long], ["text: it has", "64", "--truncation"]),
       (["fill-mask", classifier.path, "[MASK]"], ["BertForMaskedLM"]),
       (["fill-mask", gpt2.path, "a"], ["config.json", "gpt2"]),
       (["fill-mask", odd.path, "[MASK]"], ["tokenizer.json", "model.type", "Unigram"]),
       (["classify", bert.path, "a"], ["BertForSequenceClassification"]),
-      (["classify", classifier.path, long], ["input_ids", "64"]),
+      (["classify", classifier.path, long], ["text: it has", "64", "--truncation"]),
       (["embed", gpt2.path, "a", ""], ["text 1", "no token"]),
       (["embed", pooled.path, "a"], ["1_Pooling/config.json", "median"]),
     ] {

@@ -28,6 +28,9 @@ public struct Encoding: Sendable, Equatable {
   /// An encoding of nothing.
   public init() {}
 
+  /// Tokens of which nothing is known but their ids.
+  package init(ids: [Int]) { self.ids = ids }
+
   /// How many tokens there are.
   public var count: Int { ids.count }
 

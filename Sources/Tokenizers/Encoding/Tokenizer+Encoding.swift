@@ -57,16 +57,20 @@ extension Tokenizer {
     _ text: String, pair: String? = nil, options: EncodingOptions? = nil
   ) throws(CheckpointError) -> Encoding {
     let options = options ?? usualOptions
-    let padding = try options.padding.map { (padding) throws(CheckpointError) in
-      try fillingIn(padding)
-    }
     var workspace = workspaces.take()
     let encoding = try encode(
       TokenizerInput(text, pair: pair), options: options, workspace: &workspace)
     workspaces.giveBack(workspace)
-    guard let padding else { return encoding }
+    return try filled(encoding, options)
+  }
+
+  /// An encoding that is filled up as options say.
+  func filled(
+    _ encoding: Encoding, _ options: EncodingOptions
+  ) throws(CheckpointError) -> Encoding {
+    guard let padding = options.padding else { return encoding }
     var batch = [encoding]
-    padding.apply(to: &batch)
+    try fillingIn(padding).apply(to: &batch)
     return batch.first ?? encoding
   }
 
@@ -171,11 +175,19 @@ extension Tokenizer {
     _ input: TokenizerInput, options: EncodingOptions, workspace: inout Workspace
   ) throws(CheckpointError) -> Encoding {
     let splits = options.splitsSpecialTokens ?? splitsSpecialTokens
-    var first = try tokens(of: input.text, 0, splitsSpecial: splits, workspace: &workspace)
+    let first = try tokens(of: input.text, 0, splitsSpecial: splits, workspace: &workspace)
     var second: Encoding?
     if let pair = input.pair {
       second = try tokens(of: pair, 1, splitsSpecial: splits, workspace: &workspace)
     }
+    return try completed(first, second, options: options)
+  }
+
+  /// Texts cut to length, with what is put around them.
+  func completed(
+    _ first: Encoding, _ second: Encoding?, options: EncodingOptions
+  ) throws(CheckpointError) -> Encoding {
+    var (first, second) = (first, second)
     if let truncation = options.truncation {
       let added = parts.postProcessor?.addedCount(isPair: second != nil) ?? 0
       do throws(TruncationFailure) {
@@ -210,7 +222,7 @@ extension Tokenizer {
   }
 
   /// The tokens of one text, without anything put in.
-  private func tokens(
+  func tokens(
     of text: String, _ typeID: Int, splitsSpecial: Bool, workspace: inout Workspace
   ) throws(CheckpointError) -> Encoding {
     var sink = PlacedSink()

@@ -3,6 +3,8 @@ final class WordPieceModel: WordTokenizing {
   let vocabulary: Vocabulary
   /// The token for a word that cannot be put together.
   let unknownToken: String
+  /// What tokens begin with that are not the first of a word.
+  let continuingPrefix: String
   /// Longer words, in scalars, are unknown.
   let longestWord: Int
   /// A walk through a trie is as quick as a look into the memory.
@@ -17,6 +19,7 @@ final class WordPieceModel: WordTokenizing {
   ) {
     self.vocabulary = vocabulary
     self.unknownToken = unknownToken
+    self.continuingPrefix = continuingPrefix
     self.longestWord = longestWord
     unknownIndex = vocabulary.index(of: unknownToken)
     continuingNode = vocabulary.node(after: continuingPrefix.scalarValues)

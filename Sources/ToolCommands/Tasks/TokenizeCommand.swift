@@ -2,38 +2,45 @@ internal import ArgumentParser
 internal import Weighbridge
 
 /// `weighbridge tokenize`: texts to token ids, and back.
-struct TokenizeCommand: ToolCommand {
+struct TokenizeCommand: TaskCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenize",
-    abstract: "Turns texts into token ids, as Transformers does.",
+    abstract: "Turns texts into token ids, as Transformers does, and ids into texts.",
     discussion: """
       MODEL is a directory with tokenizer.json, vocab.txt, or vocab.json and merges.txt; or a tokenizer.json itself, which \
       then cuts and fills up as it states, unless options say otherwise.
 
-      Lines of the input are JSON objects {"text": …, "pair": …?}; each answer is a line {"ids", "offsets", "type_ids", \
-      "attention_mask", "decoded", "decoded_skip"}, with offsets in Unicode scalars, and decoded_skip without special \
-      tokens. With --fields it has only those that are named; ids alone take the least time and space.
+      Lines of the input are texts, or JSON objects {"text": …, "pair": …?}; each answer is a line {"ids", "offsets", \
+      "type_ids", "attention_mask", "decoded", "decoded_skip"}, with offsets in Unicode scalars, and decoded_skip without \
+      special tokens. With --fields it has only those that are named, and may have tokens, special_tokens_mask, word_ids, and \
+      parts, what truncation cut off; ids alone take the least time and space.
+
+      With --from words lines are {"words": […], "pair_words": […]?}, and a TEXT is cut at its spaces; with --from ids they \
+      are {"ids": […]}, and a TEXT is ids with commas between them.
       """)
+
+  /// What is given.
+  enum Form: String, ExpressibleByArgument, CaseIterable {
+    case text
+    case words
+    case ids
+  }
 
   @Argument(help: "A model directory, or a tokenizer.json.")
   var model: String
 
-  @Argument(help: "Texts to tokenize.")
-  var texts: [String] = []
+  @OptionGroup var rows: TextArguments
+
+  @Option(help: "What is given: texts, words that are split already, or ids to be decoded.")
+  var from = Form.text
 
   @Option(help: "A second text, for a single TEXT.")
   var pair: String?
 
-  @Option(help: "A file of JSON lines, instead of TEXT.")
-  var input: String?
-
-  @Option(help: "Write the answers there, as JSON lines; an existing file is replaced.")
-  var output: String?
-
-  @Flag(help: "Print the answers to TEXT as JSON lines.")
-  var json = false
-
-  @Option(help: "What the lines say of a text, in this order, such as ids,offsets; by default all.")
+  @Option(
+    help:
+      "What the lines say of a text, in this order; by default ids,offsets,type_ids,attention_mask,decoded,decoded_skip."
+  )
   var fields: FieldList?
 
   @Flag(help: "Print also what the ids are decoded to.")
@@ -42,21 +49,26 @@ struct TokenizeCommand: ToolCommand {
   @OptionGroup var encoding: EncodingArguments
 
   func validate() throws {
-    guard (input == nil) != texts.isEmpty else {
-      throw ValidationError("Give either TEXT or --input.")
-    }
-    guard pair == nil || texts.count == 1 else {
+    try rows.requireTexts()
+    guard pair == nil || rows.texts.count == 1 && from == .text else {
       throw ValidationError("--pair goes with a single TEXT.")
+    }
+    if from == .ids, rows.file == nil,
+      let text = rows.texts.first(where: { TokenList(argument: $0) == nil })
+    {
+      throw ValidationError("\(text): expected ids with commas between them")
     }
   }
 
   /// Fields by their names, with commas between them.
   struct FieldList: ExpressibleByArgument {
-    static let allValueStrings = TokenLines.Field.allCases.map(\.rawValue)
-    let fields: [TokenLines.Field]
+    static let allValueStrings = Tokenization.Field.allCases.map(\.rawValue)
+    let fields: [Tokenization.Field]
 
     init?(argument: String) {
-      fields = argument.split(separator: ",").compactMap { TokenLines.Field(rawValue: String($0)) }
+      fields = argument.split(separator: ",").compactMap {
+        Tokenization.Field(rawValue: String($0))
+      }
       let names = fields.map(\.rawValue)
       guard !fields.isEmpty, names.joined(separator: ",") == argument,
         Set(names).count == names.count
@@ -64,29 +76,83 @@ struct TokenizeCommand: ToolCommand {
     }
   }
 
-  mutating func run(on console: Console) throws -> ToolExit {
-    let tokenizer =
-      try PathKind(path: model) == .file
-      ? try Tokenizer(contentsOf: model) : try Tokenizer.load(from: model)
+  func task(_ console: Console) throws -> Tokenization {
+    let tokenizer = try tokenizer()
     let options = encoding.options(for: tokenizer)
-    let fields = fields?.fields ?? TokenLines.Field.allCases
-    if let input {
-      try answerLines(of: input, tokenizer, options, fields, on: console)
-      return .done
-    }
-    let inputs = texts.map { TokenizerInput($0, pair: pair) }
-    guard output != nil || json else {
+    return fields.map { Tokenization(tokenizer, options: options, fields: $0.fields) }
+      ?? Tokenization(tokenizer, options: options)
+  }
+
+  private func tokenizer() throws(CheckpointError) -> Tokenizer {
+    try PathKind(path: model) == .file
+      ? try Tokenizer(contentsOf: model) : try Tokenizer.load(from: model)
+  }
+
+  mutating func run(on console: Console) throws -> ToolExit {
+    let tokenizer = try tokenizer()
+    let options = encoding.options(for: tokenizer)
+    let quick = (fields?.fields).map { $0.compactMap { TokenLines.Field(rawValue: $0.rawValue) } }
+    let isQuick = quick.map { $0.count == fields?.fields.count } ?? true
+    if from == .text, isQuick, let file = rows.file {
+      let fields = quick ?? TokenLines.Field.allCases
+      try answerLines(of: file, tokenizer, options, fields, on: console)
+    } else if from == .text, rows.file == nil, isQuick, rows.json || rows.output != nil {
+      var writer = JSONWriter()
+      try TokenLines(tokenizer, options: options, fields: quick ?? TokenLines.Field.allCases)
+        .write(rows.texts.map { TokenizerInput($0, pair: pair) }, to: &writer)
+      let answers = try LineAnswers(path: rows.output, console)
+      try answers.write(writer.bytes)
+      try answers.commit()
+    } else if from == .text, rows.file == nil, !rows.json, rows.output == nil {
+      // Padding to the longest looks at all of them.
+      let inputs = rows.texts.map { TokenizerInput($0, pair: pair) }
       for encoding in try tokenizer.encodeBatch(inputs, options: options) {
         console.write(text(of: encoding, tokenizer))
       }
-      return .done
+    } else {
+      try answerRows(task(console), tokenizer, on: console)
     }
-    var writer = JSONWriter()
-    try TokenLines(tokenizer, options: options, fields: fields).write(inputs, to: &writer)
-    let answers = try LineAnswers(path: output, console)
-    try answers.write(writer.bytes)
-    try answers.commit()
     return .done
+  }
+
+  /// Answers rows one by one: words, ids, and what ``TokenLines`` does not tell.
+  private func answerRows(
+    _ task: Tokenization, _ tokenizer: Tokenizer, on console: Console
+  ) throws(CheckpointError) {
+    let isJSON = rows.json || rows.output != nil || rows.file != nil
+    let answers = try LineAnswers(path: rows.output, console)
+    let command = self
+    try forEachBlock { (block) throws(CheckpointError) in
+      var block = block
+      if block.file == nil { block.rows = block.rows.map { $0.map(command.argumentRow) } }
+      var writer = JSONWriter()
+      for (_, output) in try block.answered(by: task) {
+        if isJSON {
+          writer.write(.object(task.members(of: output)))
+          writer.writeRaw("\n")
+        } else {
+          writer.writeRaw(command.text(of: output, tokenizer))
+        }
+      }
+      return writer.bytes
+    } write: { (bytes) throws(CheckpointError) in
+      try answers.write(bytes)
+    }
+    try answers.commit()
+  }
+
+  /// What an argument is as a row.
+  private func argumentRow(_ row: TaskRow) -> TaskRow {
+    let text = row["text"]?.string ?? ""
+    switch from {
+    case .text: return row
+    case .words:
+      let words = text.split(separator: " ").map { JSONValue.string(String($0)) }
+      return TaskRow([JSONValue.Member("words", .array(words))])
+    case .ids:
+      let ids = TokenList(argument: text)?.tokens ?? []
+      return TaskRow([JSONValue.Member("ids", .array(ids.map { .integer($0) }))])
+    }
   }
 
   /// Answers the lines of a file, parts of it at the same time.
@@ -96,17 +162,27 @@ struct TokenizeCommand: ToolCommand {
   ) throws(CheckpointError) {
     var options = options
     if options.padding?.length == .longest {
+      guard path != "-" else {
+        throw CheckpointError(
+          .unsupported, file: "standard input", field: "padding",
+          "the longest is not known before the end",
+          remedy: "fill up to a length, or read a file")
+      }
       // Nobody knows the longest before the end: the file is read twice, so that it need not lie in memory.
       let length = try longest(of: path, tokenizer, options)
       options.padding?.length = .fixed(length)
     }
     let lines = TokenLines(tokenizer, options: options, fields: fields)
-    let answers = try LineAnswers(path: output, console)
-    try LineFile.answer(path, to: answers) { (block) throws(CheckpointError) in
-      var writer = JSONWriter()
-      try lines.write(try block.inputs(file: path), to: &writer)
-      return writer.bytes
-    }
+    let answers = try LineAnswers(path: rows.output, console)
+    let file = try LineFile(path)
+    try inOrder(
+      next: { () throws(CheckpointError) in try file.next() },
+      work: { (part) throws(CheckpointError) in
+        var writer = JSONWriter()
+        try lines.write(try part.format.inputs(part.block, named: file.name), to: &writer)
+        return writer.bytes
+      },
+      finish: { (bytes) throws(CheckpointError) in try answers.write(bytes) })
     try answers.commit()
   }
 
@@ -116,23 +192,33 @@ struct TokenizeCommand: ToolCommand {
   ) throws(CheckpointError) -> Int {
     var options = options
     options.padding = nil
-    let reader = try LineReader(path: path)
+    let file = try LineFile(path)
     var longest = 0
-    while let block = try reader.next() {
-      let rows = try tokenizer.encodeRows(try block.inputs(file: path), options: options)
+    while let (block, format) = try file.next() {
+      let rows = try tokenizer.encodeRows(
+        try format.inputs(block, named: file.name), options: options)
       for row in 0..<rows.count { longest = max(longest, rows.range(ofRow: row).count) }
     }
     return longest
   }
 
+  func text(_ output: Encoding, to row: TaskRow) -> String {
+    output.ids.map(String.init).joined(separator: " ") + "\n"
+  }
+
   /// What is printed for people.
   private func text(of encoding: Encoding, _ tokenizer: Tokenizer) -> String {
+    let decoded = singleLine(tokenizer.decode(encoding.ids), limit: .max)
+    if from == .ids { return decoded + "\n" }
     var lines = [
       "ids: " + encoding.ids.map(String.init).joined(separator: " "),
       "tokens: " + encoding.tokens.map { singleLine($0) }.joined(separator: " "),
     ]
-    if decode {
-      lines.append("decoded: " + singleLine(tokenizer.decode(encoding.ids), limit: .max))
+    if decode { lines.append("decoded: " + decoded) }
+    if encoding.overflowing.isEmpty == false, self.encoding.stride != nil {
+      for part in encoding.overflowing {
+        lines.append("part: " + part.ids.map(String.init).joined(separator: " "))
+      }
     }
     return lines.joined(separator: "\n") + "\n"
   }

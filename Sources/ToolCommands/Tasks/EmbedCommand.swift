@@ -1,0 +1,241 @@
+internal import ArgumentParser
+internal import Synchronization
+internal import Weighbridge
+
+/// `weighbridge embed`: a vector for each text.
+struct EmbedCommand: TaskCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "embed",
+    abstract: "Makes a vector of each text, as sentence-transformers does.",
+    discussion: """
+      How, the directory says (modules.json, 1_Pooling/config.json, sentence_*_config.json); without these files it is \
+      the mean over all tokens. Texts that are too long are cut, with a note. For people, the cosine similarities of the \
+      texts are printed; lines of a file are answered by lines {"text", "embedding"}.
+
+      --output OUT.jsonl writes such lines, OUT.npy an array [texts, width], and OUT.safetensors a tensor `embeddings`. \
+      --precision says what the numbers of such files are; int8 and uint8 are steps of the range that each column has in all \
+      texts.
+      """)
+
+  @OptionGroup var model: ModelArguments
+
+  @OptionGroup var rows: TextArguments
+
+  @OptionGroup var embedding: EmbeddingArguments
+
+  @Option(
+    help:
+      "What numbers are in .npy and .safetensors: float32, float16, int8, uint8, binary, ubinary.")
+  var precision: Choice<EmbeddingPrecision>?
+
+  @OptionGroup var computing: ComputingArguments
+
+  func validate() throws {
+    try rows.requireTexts()
+    if let output = rows.output, !output.hasSuffix(".jsonl"), !writesArray {
+      throw ValidationError("--output \(output): expected .jsonl, .npy or .safetensors")
+    }
+    if precision != nil, !writesArray {
+      throw ValidationError("--precision is for --output OUT.npy and OUT.safetensors.")
+    }
+  }
+
+  private var writesArray: Bool {
+    rows.output.map { $0.hasSuffix(".npy") || $0.hasSuffix(".safetensors") } ?? false
+  }
+
+  func task(_ console: Console) throws -> SentenceEmbedding {
+    SentenceEmbedding(try embedding.embedder(model, computing, console))
+  }
+
+  mutating func run(on console: Console) throws -> ToolExit {
+    let task = try task(console)
+    let cuts = CutTexts()
+    if writesArray, let output = rows.output {
+      try writeArray(task, to: output, cuts)
+    } else if rows.output != nil || (rows.file != nil && !rows.json) {
+      try writeLines(task, to: console, cuts)
+    } else {
+      try writeAll(task, to: console, cuts)
+    }
+    cuts.tell(on: console, task.embedder.maximumLength)
+    return .done
+  }
+
+  /// Writes an array, a block of texts at a time.
+  private func writeArray(
+    _ task: SentenceEmbedding, to path: String, _ cuts: CutTexts
+  ) throws(CheckpointError) {
+    let file = try EmbeddingFile(path: path, precision: precision?.value ?? .float32)
+    try forEachBlock { (block) throws(CheckpointError) in
+      try block.answered(by: task).map(\.output)
+    } write: { (embeddings) throws(CheckpointError) in
+      cuts.count(embeddings)
+      for embedding in embeddings { try file.append(embedding.vector) }
+    }
+    try file.commit()
+  }
+
+  /// Writes each line as soon as it is known.
+  private func writeLines(
+    _ task: SentenceEmbedding, to console: Console, _ cuts: CutTexts
+  ) throws(CheckpointError) {
+    let answers = try LineAnswers(path: rows.output, console)
+    try forEachBlock { (block) throws(CheckpointError) in
+      var writer = JSONWriter()
+      let answered = try block.answered(by: task)
+      for (row, output) in answered {
+        writer.write(.object(row.echo("text") + task.members(of: output).prefix(1)))
+        writer.writeRaw("\n")
+      }
+      return (answered.map(\.output), writer.bytes)
+    } write: { (embeddings, bytes) throws(CheckpointError) in
+      cuts.count(embeddings)
+      try answers.write(bytes)
+    }
+    try answers.commit()
+  }
+
+  /// Writes what has all vectors in it.
+  private func writeAll(
+    _ task: SentenceEmbedding, to console: Console, _ cuts: CutTexts
+  ) throws(CheckpointError) {
+    let all = Mutex<[(row: TaskRow, output: SentenceEmbedding.Embedding)]>([])
+    try forEachBlock { (block) throws(CheckpointError) in
+      try block.answered(by: task)
+    } write: { (answered) throws(CheckpointError) in
+      all.withLock { $0 += answered }
+    }
+    let answers = all.withLock { $0 }
+    cuts.count(answers.map(\.output))
+    guard rows.json else {
+      return console.write(Self.description(answers, task.embedder.settings))
+    }
+    let vectors = answers.map { JSONValue.array($0.output.vector.map { .double(Double($0)) }) }
+    console.write(
+      JSONWriter.text(.object([JSONValue.Member("embeddings", .array(vectors))])) + "\n")
+  }
+
+  func text(_ output: SentenceEmbedding.Embedding, to row: TaskRow) -> String {
+    Self.description([(row, output)], EmbeddingSettings())
+  }
+
+  /// The beginning of each vector, and how close each two texts are.
+  private static func description(
+    _ answers: [(row: TaskRow, output: SentenceEmbedding.Embedding)], _ settings: EmbeddingSettings
+  ) -> String {
+    let vectors = answers.map(\.output.vector)
+    let way = settings.pooling.map(\.description).joined(separator: ", ")
+    let hasUnitLength = settings.normalizes || settings.layers.last == .normalize
+    var lines = [
+      "\(vectors.first?.count ?? 0) numbers each: \(way)" + (hasUnitLength ? ", of length 1" : "")
+    ]
+    for (place, (row, output)) in answers.enumerated() {
+      let start = output.vector.prefix(3).map { NumberText.fixed(Double($0), digits: 4) }
+      lines.append(
+        "\(place)  [\(start.joined(separator: ", ")), …]  \(singleLine(row["text"]?.string ?? ""))")
+    }
+    guard vectors.count > 1 else { return lines.joined(separator: "\n") + "\n" }
+    lines.append("cosine similarities")
+    for (place, first) in vectors.enumerated() {
+      let row = vectors.map { NumberText.fixed(first.cosineSimilarity(to: $0), digits: 4) }
+      lines.append("\(place)  " + row.joined(separator: "  "))
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+}
+
+/// How many texts have been cut.
+private final class CutTexts: Sendable {
+  private let state = Mutex((all: 0, cut: 0, first: 0))
+
+  /// Counts the next texts.
+  func count(_ embeddings: [SentenceEmbedding.Embedding]) {
+    state.withLock { state in
+      for embedding in embeddings {
+        if embedding.isCut {
+          if state.cut == 0 { state.first = state.all }
+          state.cut += 1
+        }
+        state.all += 1
+      }
+    }
+  }
+
+  /// Tells how many there are, if there is one.
+  func tell(on console: Console, _ length: Int) {
+    let (all, cut, first) = state.withLock { $0 }
+    guard cut > 0 else { return }
+    console.writeNote(
+      "\(cut) of \(all) texts were cut to \(length) tokens, the first is text \(first)")
+  }
+}
+
+/// How vectors are made, where it is another way than the directory's.
+struct EmbeddingArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The tokens that count (default: what the directory says, else mean).",
+      discussion: "Several by commas, whose vectors are put one after another."))
+  var pooling: PoolingNames?
+
+  @Flag(help: "Give vectors the length 1.")
+  var normalize = false
+
+  @Option(help: "What is put before each text, instead of the directory's own prompt.")
+  var prompt: String?
+
+  @Option(help: "The directory's prompt of this name.")
+  var promptName: String?
+
+  @Option(help: "So many numbers of each vector, the first; before --normalize.")
+  var truncateDim: Int?
+
+  /// Ways to make one vector of the tokens', by the names that sentence-transformers gives them.
+  struct PoolingNames: ExpressibleByArgument {
+    static let allValueStrings = EmbeddingSettings.Pooling.allCases.map(\.rawValue)
+    let pooling: [EmbeddingSettings.Pooling]
+
+    init?(argument: String) {
+      let names = argument.split(separator: ",", omittingEmptySubsequences: false)
+      pooling = names.compactMap { EmbeddingSettings.Pooling(rawValue: String($0)) }
+      guard pooling.count == names.count else { return nil }
+    }
+  }
+
+  func validate() throws {
+    if let truncateDim, truncateDim < 1 { throw ValidationError("--truncate-dim must be above 0.") }
+    if prompt != nil, promptName != nil {
+      throw ValidationError("Give either --prompt or --prompt-name.")
+    }
+  }
+
+  /// The model with what the directory and the options say.
+  func embedder(
+    _ model: ModelArguments, _ computing: ComputingArguments, _ console: Console
+  ) throws(CheckpointError) -> SentenceEmbedder {
+    var settings = EmbeddingSettings()
+    var place = try HubCache.located(model.path)
+    do throws(CheckpointError) {
+      let limits = model.sourceOptions.openOptions.limits
+      if let directory = try SentenceDirectory(place, limits) {
+        place = directory.modelPath
+        settings = try directory.settings()
+      }
+    } catch {
+      // Whoever names the pooling does not need what cannot be read.
+      guard pooling != nil, error.kind == .unsupported else { throw error }
+      console.writeNote("only --pooling and --normalize count: \(error.toolLine)")
+    }
+    let source = try model.open(console, at: place)
+    if let pooling { settings.pooling = pooling.pooling }
+    settings.normalizes = settings.normalizes || normalize
+    if let prompt { settings.prompt = prompt }
+    if let promptName { settings.prompt = try settings.prompt(named: promptName) }
+    settings.dimensions = truncateDim
+    return try SentenceEmbedder(
+      try model.load(
+        try source.modelClass(of: .base), of: source, console, threads: computing.threads),
+      tokenizer: try source.tokenizer(), settings: settings)
+  }
+}

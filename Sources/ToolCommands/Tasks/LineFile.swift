@@ -1,0 +1,138 @@
+internal import Synchronization
+internal import Weighbridge
+
+/// What the lines of a file are: JSON objects, or texts.
+enum LineFormat: Sendable {
+  case json
+  case text
+
+  /// What a file is, its first line decides, unless its name does.
+  init?(_ block: LineBlock, named name: String) {
+    guard let first = block.bytes.first(where: { $0 > 0x20 }) else { return nil }
+    let isNamed = [".jsonl", ".ndjson", ".json"].contains { name.hasSuffix($0) }
+    self = first == UInt8(ascii: "{") || isNamed ? .json : .text
+  }
+
+  /// Calls `body` with what each line holds that is not empty.
+  ///
+  /// - Parameter key: What a line of text is called as a member of a row.
+  func forEachRow(
+    of block: LineBlock, named name: String, key: ExactName,
+    _ body: (_ row: Result<TaskRow, CheckpointError>, _ number: Int) -> Void
+  ) {
+    block.forEachLine { range, number in
+      let line = Array(block.bytes[range])
+      let row = Result { () throws(CheckpointError) -> TaskRow in
+        switch self {
+        case .text: TaskRow(key, try Self.text(line, number, block.offset + range.lowerBound, name))
+        case .json: try Self.row(line, number, block.offset + range.lowerBound, name)
+        }
+      }
+      body(row, number)
+    }
+  }
+
+  private static func row(
+    _ line: [UInt8], _ number: Int, _ offset: Int, _ name: String
+  ) throws(CheckpointError) -> TaskRow {
+    do throws(CheckpointError) {
+      let value = try locating(file: name) { () throws(ParseFailure) in
+        try JSONValue(parsing: line, context: "line \(number)", base: offset)
+      }
+      guard let members = value.members else {
+        throw CheckpointError(
+          .malformed, file: name, offset: offset, field: "line \(number)", "expected an object")
+      }
+      return TaskRow(members)
+    } catch {
+      var explained = error
+      explained.remedy = "each line is a JSON object, {\"text\": …}"
+      throw explained
+    }
+  }
+
+  /// The text of a line, without the carriage return of other systems.
+  private static func text(
+    _ line: [UInt8], _ number: Int, _ offset: Int, _ name: String
+  ) throws(CheckpointError) -> String {
+    let bytes = line.last == 0x0D ? line.dropLast() : line[...]
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw CheckpointError(
+        .malformed, file: name, offset: offset, field: "line \(number)", "is not UTF-8")
+    }
+    return text
+  }
+
+  /// The texts of a block for a tokenizer, which has a reader of its own for JSON lines.
+  func inputs(_ block: LineBlock, named name: String) throws(CheckpointError) -> [TokenizerInput] {
+    guard case .text = self else { return try block.inputs(file: name) }
+    var inputs: [Result<TokenizerInput, CheckpointError>] = []
+    forEachRow(of: block, named: name, key: "text") { row, _ in
+      inputs.append(
+        row.flatMap { row in
+          Result { () throws(CheckpointError) in TokenizerInput(try row.text("text")) }
+        })
+    }
+    return try inputs.map { (input) throws(CheckpointError) in try input.get() }
+  }
+}
+
+/// The blocks of a file of JSON lines or texts, or of standard input, each with what its lines are.
+final class LineFile: Sendable {
+  private let reader: LineReader
+  private let format: Mutex<LineFormat?>
+
+  /// Opens a file; `-` is standard input.
+  ///
+  /// - Parameters:
+  ///   - blockByteCount: About how much is read at a time.
+  ///   - format: What its lines are; nil if that is to be seen.
+  init(
+    _ path: String, blockByteCount: Int = LineReader.blockByteCount, format: LineFormat? = nil
+  ) throws(CheckpointError) {
+    self.format = Mutex(format)
+    reader =
+      path == "-"
+      ? LineReader.ofStandardInput(blockByteCount: blockByteCount)
+      : try LineReader(path: path, blockByteCount: blockByteCount)
+  }
+
+  /// What errors call the file.
+  var name: String { reader.name }
+
+  /// The next lines; nil at the end.
+  func next() throws(CheckpointError) -> (block: LineBlock, format: LineFormat)? {
+    guard let block = try reader.next() else { return nil }
+    let format = format.withLock { format in
+      format = format ?? LineFormat(block, named: name)
+      return format
+    }
+    return (block, format ?? .text)
+  }
+}
+
+/// Where answers go: to a file, which is there when it is whole, or to standard output.
+final class LineAnswers: Sendable {
+  private let file: OutputFile?
+  private let console: Console
+  private let written = Mutex(0)
+
+  /// Answers for a file, or for the console.
+  init(path: String?, _ console: Console) throws(CheckpointError) {
+    file = try path.map { path throws(CheckpointError) in try OutputFile(path: path) }
+    self.console = console
+  }
+
+  /// Appends lines.
+  func write(_ bytes: [UInt8]) throws(CheckpointError) {
+    guard let file else { return console.write(String(decoding: bytes, as: UTF8.self)) }
+    let place = written.withLock { written in
+      defer { written += bytes.count }
+      return written
+    }
+    try file.write(bytes, at: place)
+  }
+
+  /// Puts a file in its place.
+  func commit() throws(CheckpointError) { try file?.commit() }
+}

@@ -1,0 +1,93 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+/// `weighbridge rerank`: texts by how well they fit a query, each read beside it.
+struct RerankCommand: TaskCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rerank",
+    abstract: "Ranks texts by a query with a cross-encoder, as sentence-transformers does.",
+    discussion: """
+      TEXT is a query, and --document and --documents are what is ranked. Lines are {"query": …, "documents": […]}; without \
+      documents of their own they get those.
+      """)
+
+  static let textKey: ExactName = "query"
+
+  @OptionGroup var model: ModelArguments
+
+  @OptionGroup var rows: TextArguments
+
+  @OptionGroup var documents: DocumentArguments
+
+  @Option(name: .customLong("top-k"), help: "So many texts; by default all.")
+  var top: Int?
+
+  @Option(
+    help: "What the model's number is made into, whatever the configuration says: sigmoid or none.")
+  var function: Choice<TextClassification.Function>?
+
+  @OptionGroup var cutting: CuttingArguments
+
+  @OptionGroup var computing: ComputingArguments
+
+  func validate() throws { try rows.requireTexts() }
+
+  func task(_ console: Console) throws -> Reranking {
+    var task = try Reranking(
+      try model.textModel(.sequenceClassification, computing, cutting, console),
+      function: function?.value)
+    task.documents = try documents.texts()
+    task.top = top
+    return task
+  }
+
+  func text(_ output: [RankedText], to row: TaskRow) -> String {
+    row.heading(Self.textKey) + output.lines
+  }
+}
+
+/// `weighbridge similarity`: the texts that are nearest to others.
+struct SimilarityCommand: TaskCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "similarity",
+    abstract: "Finds the texts that are nearest to a query by their vectors.",
+    discussion: """
+      TEXT is a query; --document and --documents are the texts among which is searched, by the cosine of vectors as embed \
+      makes them. Lines are {"query": …, "documents": […]}; without documents of their own they get those.
+      """)
+
+  static let textKey: ExactName = "query"
+
+  @OptionGroup var model: ModelArguments
+
+  @OptionGroup var rows: TextArguments
+
+  @OptionGroup var documents: DocumentArguments
+
+  @Option(name: .customLong("top-k"), help: "So many texts.")
+  var top = 10
+
+  @OptionGroup var embedding: EmbeddingArguments
+
+  @OptionGroup var computing: ComputingArguments
+
+  func validate() throws { try rows.requireTexts() }
+
+  func task(_ console: Console) throws -> TextSimilarity {
+    try TextSimilarity(
+      try embedding.embedder(model, computing, console), texts: try documents.texts(), top: top)
+  }
+
+  func text(_ output: [RankedText], to row: TaskRow) -> String {
+    row.heading(Self.textKey) + output.lines
+  }
+}
+
+extension [RankedText] {
+  /// A line for each text.
+  fileprivate var lines: String {
+    map { text in
+      "  \(NumberText.fixed(text.score, digits: 4))  \(text.index)  \(singleLine(text.text))\n"
+    }.joined()
+  }
+}

@@ -1,0 +1,135 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+/// The texts that a command is about, and where the answers go.
+struct TextArguments: ParsableArguments {
+  @Argument(
+    help: ArgumentHelp("The texts; a single - is standard input.", valueName: "text"))
+  var texts: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A file of texts, one a line, or of JSON lines {\"text\": …}, instead of TEXT; - is standard input.",
+      valueName: "file"))
+  var input: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write the answers there, as JSON lines; an existing file is replaced.", valueName: "file"))
+  var output: String?
+
+  @Flag(help: "Print the answers as JSON.")
+  var json = false
+
+  /// Refuses to take texts from two places, or from none.
+  func requireTexts() throws {
+    guard (input == nil) != texts.isEmpty else {
+      throw ValidationError("Give either TEXT or --input.")
+    }
+  }
+
+  /// The file that texts come from; nil where they are arguments.
+  var file: String? { input ?? (texts == ["-"] ? "-" : nil) }
+}
+
+/// One of the values of a type that has a name for each.
+struct Choice<Value>: ExpressibleByArgument, Sendable
+where Value: RawRepresentable<String> & CaseIterable & Sendable {
+  let value: Value
+
+  static var allValueStrings: [String] { Value.allCases.map(\.rawValue) }
+
+  init(_ value: Value) { self.value = value }
+
+  init?(argument: String) {
+    guard let value = Value(rawValue: argument) else { return nil }
+    self.value = value
+  }
+
+  var defaultValueDescription: String { value.rawValue }
+}
+
+/// What a command computes with.
+struct ComputingArguments: ParsableArguments {
+  @Option(help: "How many threads compute; by default as many as processors are granted.")
+  var threads: Int?
+
+  @Option(help: "About how many tokens are computed at once.")
+  var batchTokens: Int?
+
+  func validate() throws {
+    for (name, value) in [("threads", threads), ("batch-tokens", batchTokens)] {
+      if let value, value < 1 { throw ValidationError("--\(name) must be above 0.") }
+    }
+  }
+}
+
+/// What becomes of texts that are too long.
+struct CuttingArguments: ParsableArguments {
+  @Flag(
+    name: .customLong("truncation"),
+    help: "Cut texts that are longer than the model takes; otherwise they are an error.")
+  var cuts = false
+
+  @Option(
+    name: .customLong("max-length"),
+    help: "Cut texts to this number of tokens (default: what model and tokenizer take).")
+  var maximumLength: Int?
+
+  func validate() throws {
+    if let maximumLength, maximumLength < 1 {
+      throw ValidationError("--max-length must be above 0.")
+    }
+  }
+}
+
+/// Texts that a query is compared with.
+struct DocumentArguments: ParsableArguments {
+  @Option(
+    name: .customLong("document"), help: "A text to compare with. Repeatable.")
+  var given: [String] = []
+
+  @Option(
+    name: .customLong("documents"),
+    help: ArgumentHelp(
+      "A file of such texts, one a line, or of JSON lines {\"text\": …}.", valueName: "file"))
+  var file: String?
+
+  /// All of them; they lie in memory.
+  func texts() throws(CheckpointError) -> [String] {
+    guard let file else { return given }
+    let lines = try LineFile(file)
+    var texts = given
+    while let (block, format) = try lines.next() {
+      texts += try format.inputs(block, named: lines.name).map(\.text)
+    }
+    return texts
+  }
+}
+
+extension ModelArguments {
+  /// The family's model with a head, whatever class the files name, and its tokenizer.
+  func textModel(
+    _ head: ModelHead, _ computing: ComputingArguments, _ cutting: CuttingArguments,
+    _ console: Console
+  ) throws(CheckpointError) -> TextModel {
+    var model = try textModel(head, computing, console)
+    model.cutsTexts = cutting.cuts || cutting.maximumLength != nil
+    if let length = cutting.maximumLength {
+      model.maximumLength = min(length, model.maximumLength)
+    }
+    return model
+  }
+
+  /// The same where texts are not cut.
+  func textModel(
+    _ head: ModelHead, _ computing: ComputingArguments, _ console: Console
+  ) throws(CheckpointError) -> TextModel {
+    let source = try open(console)
+    let loaded = try load(
+      try source.modelClass(of: head), of: source, console, threads: computing.threads)
+    var model = TextModel(loaded, tokenizer: try source.tokenizer())
+    if let tokens = computing.batchTokens { model.batchTokens = tokens }
+    return model
+  }
+}

@@ -1,0 +1,84 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+/// `weighbridge worker`: a long-lived process that answers rows for another program.
+struct WorkerCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "worker",
+    abstract: "Answers JSON lines of standard input, for programs that keep it running.",
+    discussion: """
+      TASK is a command that takes texts, with the arguments that it has: worker ner MODEL --aggregation simple. Each line of \
+      standard input is a JSON object as the command's --input takes it, and has one line of standard output, in order: \
+      {"id", result …}, or {"id", "error": {"kind", "field", "message"}}. A bad row never ends the process. Answers are \
+      written when there is nothing more to read for the moment, and the process ends where the input does.
+
+      TASK may also be convert, inspect, diff, verify or scan, with options for all rows behind it. Lines are {"source", \
+      "destination"?, "options"?: […]}, answers {"id", "exit", "result"}, where the result is what the command prints with \
+      --json. A destination that holds already what would be written, by the digest of its model or by "digest" in the \
+      row, is not written again: {"id", "exit": 0, "digest", "unchanged": true}.
+      """)
+
+  @Argument(help: "The task.")
+  var task: String
+
+  @Argument(
+    parsing: .captureForPassthrough,
+    help: ArgumentHelp("The task's model and options.", valueName: "argument"))
+  var arguments: [String] = []
+
+  mutating func run(on console: Console) throws -> ToolExit {
+    if CheckpointWorker.commands.contains(task) {
+      try CheckpointWorker(command: task, options: arguments).run(on: console)
+      return .done
+    }
+    // Its help, too.
+    let command = try WeighbridgeCommand.parseAsRoot([task] + arguments + ["--input", "-"])
+    guard let command = command as? any TaskCommand else {
+      throw ValidationError("\(task) is no task of a worker.")
+    }
+    try command.serve(on: console)
+    return .done
+  }
+}
+
+extension TaskCommand {
+  /// Answers the lines of standard input, each by a line.
+  func serve(on console: Console) throws {
+    let task = try task(console)
+    try forEachBlock(format: .json) { (block) throws(CheckpointError) in
+      var writer = JSONWriter()
+      for (row, output) in zip(block.rows, task.answers(toRows: block.rows)) {
+        writer.writeAnswer(to: row, output.map { task.members(of: $0) })
+      }
+      return writer.bytes
+    } write: { (bytes) throws(CheckpointError) in
+      console.write(String(decoding: bytes, as: UTF8.self))
+      try Console.checkOutput()
+    }
+  }
+}
+
+extension JSONWriter {
+  /// Writes the line that answers a row.
+  mutating func writeAnswer(
+    to row: Result<TaskRow, CheckpointError>, _ answer: Result<[JSONValue.Member], CheckpointError>
+  ) {
+    let id = JSONValue.Member("id", (try? row.get())?["id"] ?? .null)
+    switch answer {
+    case .success(let members): write(.object([id] + members))
+    case .failure(let error): write(.object([id, JSONValue.Member("error", error.answer)]))
+    }
+    writeRaw("\n")
+  }
+}
+
+extension CheckpointError {
+  /// What is wrong, as a worker says it.
+  fileprivate var answer: JSONValue {
+    .object([
+      JSONValue.Member("kind", .string(kind.rawValue)),
+      JSONValue.Member("field", site.field.map { .string($0) } ?? .null),
+      JSONValue.Member("message", .string(toolLine)),
+    ])
+  }
+}

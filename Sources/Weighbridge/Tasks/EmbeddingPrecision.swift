@@ -1,0 +1,92 @@
+internal import TensorValues
+
+/// What the numbers of vectors are stored as (`quantize_embeddings`, sentence-transformers 6.2).
+public enum EmbeddingPrecision: String, Sendable, Hashable, CaseIterable {
+  /// As they are computed.
+  case float32
+  /// Rounded to 16 bits.
+  case float16
+  /// 256 steps between the least and the greatest number of each column, from −128.
+  case int8
+  /// The same from 0.
+  case uint8
+  /// A bit for each number that is above 0, eight in a byte, the first the highest; the bytes less 128.
+  case binary
+  /// The same, the bytes as they are.
+  case ubinary
+
+  /// True if the range of all vectors' numbers must be known first.
+  public var needsRanges: Bool { self == .int8 || self == .uint8 }
+
+  /// The elements that are stored of a vector of so many numbers.
+  public func width(of count: Int) -> Int {
+    self == .binary || self == .ubinary ? (count + 7) / 8 : count
+  }
+}
+
+/// The least and the greatest number of each column of a set of vectors, by which numbers become steps.
+public struct EmbeddingRanges: Sendable, Hashable {
+  /// The least of each column.
+  public private(set) var least: [Float] = []
+  /// The greatest of each column.
+  public private(set) var greatest: [Float] = []
+
+  /// The range of no vector.
+  public init() {}
+
+  /// Takes a vector into account.
+  public mutating func insert(_ vector: [Float]) {
+    guard !least.isEmpty else {
+      (least, greatest) = (vector, vector)
+      return
+    }
+    for (column, value) in vector.enumerated() where column < least.count {
+      least[column] = min(least[column], value)
+      greatest[column] = max(greatest[column], value)
+    }
+  }
+
+  /// The step of each number of a vector, from 0 to 255.
+  func steps(of vector: [Float]) -> [UInt8] {
+    vector.enumerated().map { column, value in
+      guard column < least.count else { return 0 }
+      let step = (greatest[column] - least[column]) / 255
+      let place = ((value - least[column]) / (step == 0 ? 1 : step)).rounded(.down)
+      // No number at all is the least.
+      return place >= 0 ? UInt8(min(place, 255)) : 0
+    }
+  }
+}
+
+extension EmbeddingPrecision {
+  /// The bytes of a vector, little-endian.
+  ///
+  /// - Parameter ranges: Those of all vectors; what ``needsRanges`` is about.
+  public func bytes(of vector: [Float], ranges: EmbeddingRanges = EmbeddingRanges()) -> [UInt8] {
+    switch self {
+    case .float32: vector.flatMap { $0.bitPattern.littleEndianBytes }
+    case .float16: vector.flatMap { SmallFloat.float16Bits($0.bitPattern).littleEndianBytes }
+    case .uint8: ranges.steps(of: vector)
+    case .int8: ranges.steps(of: vector).map { $0 ^ 0x80 }
+    case .ubinary: Self.bits(of: vector)
+    case .binary: Self.bits(of: vector).map { $0 ^ 0x80 }
+    }
+  }
+
+  private static func bits(of vector: [Float]) -> [UInt8] {
+    stride(from: 0, to: vector.count, by: 8).map { start in
+      var byte: UInt8 = 0
+      for (place, value) in vector[start..<min(start + 8, vector.count)].enumerated()
+      where value > 0 {
+        byte |= 0x80 >> UInt8(place)
+      }
+      return byte
+    }
+  }
+}
+
+extension FixedWidthInteger {
+  fileprivate var littleEndianBytes: [UInt8] {
+    (0..<Self.bitWidth / 8).map { UInt8(truncatingIfNeeded: self >> Self($0 * 8)) }
+  }
+}

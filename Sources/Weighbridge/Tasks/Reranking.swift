@@ -1,0 +1,148 @@
+public import CheckpointBytes
+internal import LanguageModels
+internal import LayoutRules
+internal import Tokenizers
+
+/// A text beside others, and how well it fits a query.
+public struct RankedText: Sendable, Hashable {
+  /// Its place among the texts.
+  public let index: Int
+  /// The higher the better.
+  public let score: Double
+  /// The text.
+  public let text: String
+}
+
+/// A query, and the texts that are ranked by it.
+public struct RankingInput: Sendable, Hashable {
+  /// What is looked for.
+  public var query: String
+  /// The texts; nil for those of the task.
+  public var documents: [String]?
+
+  /// A query, with texts of its own or without.
+  public init(_ query: String, documents: [String]? = nil) {
+    self.query = query
+    self.documents = documents
+  }
+
+  /// `query` or `text`, and `documents`.
+  init(_ row: TaskRow) throws(CheckpointError) {
+    self.init(try row.text("query", "text"), documents: try row.texts("documents"))
+  }
+}
+
+/// Ranks texts by a query, each beside it, as `CrossEncoder.rank` of sentence-transformers does (6.2).
+public struct Reranking: TextTask {
+  private let model: TextModel
+  private let function: TextClassification.Function
+  /// The texts where a query has none of its own.
+  public var documents: [String] = []
+  /// So many texts are given, the best first; nil for all.
+  public var top: Int?
+
+  /// Takes a model with a head for sequences and one label.
+  ///
+  /// - Parameter function: What the label's number is made into; nil for what the configuration says
+  ///   (`sentence_transformers.activation_fn`, before 4.0 `sbert_ce_default_activation_function`), or else the sigmoid.
+  /// - Throws: `unsupported` for another model, and for an activation that is neither the sigmoid nor the identity.
+  public init(
+    _ model: TextModel, function: TextClassification.Function? = nil
+  ) throws(CheckpointError) {
+    try model.require(.sequenceClassification, "does not rank texts")
+    let count = model.model.configuration.labels.count
+    guard count == 1 else {
+      throw CheckpointError(
+        .unsupported, field: "num_labels", "\(count): texts are ranked by a single number",
+        remedy: "classify pairs instead")
+    }
+    self.model = model
+    // `??` would lose the type of the error.
+    if let function {
+      self.function = function
+    } else {
+      self.function = try Self.function(stated: try model.model.configuration.document)
+    }
+  }
+
+  private static func function(
+    stated document: JSONValue
+  ) throws(CheckpointError) -> TextClassification.Function {
+    let stated =
+      document["sentence_transformers"]?["activation_fn"]
+      ?? document["sbert_ce_default_activation_function"] ?? .null
+    switch stated.string?.split(separator: ".").last {
+    case nil where stated == .null: return .sigmoid
+    case "Sigmoid": return .sigmoid
+    case "Identity": return .none
+    default:
+      throw CheckpointError(
+        .unsupported, field: "activation_fn",
+        "there is no \(singleLine(JSONWriter.text(stated), limit: 60)) here",
+        remedy: "there are Sigmoid and Identity of torch.nn")
+    }
+  }
+
+  /// `query` or `text`, and `documents`.
+  public func input(_ row: TaskRow) throws(CheckpointError) -> RankingInput {
+    try RankingInput(row)
+  }
+
+  /// The texts of each query, the best first.
+  public func answers(to inputs: [RankingInput]) -> [Result<[RankedText], CheckpointError>] {
+    inputs.map { input in
+      let documents = input.documents ?? self.documents
+      var scores: [Float] = []
+      for start in stride(from: 0, to: documents.count, by: 1024) {
+        let part = documents[start..<min(start + 1024, documents.count)]
+        let pairs = part.map { TokenizerInput(input.query, pair: $0) }
+        let answers = model.run(model.encodings(of: pairs)) {
+          (outputs, _) throws(CheckpointError) in
+          try outputs.rows("logits")
+        }
+        for (place, answer) in answers.enumerated() {
+          switch answer {
+          case .success(let logits): scores += function(logits)
+          case .failure(let error): return .failure(error.at("documents[\(start + place)]"))
+          }
+        }
+      }
+      return .success([RankedText](best: top, of: scores, documents))
+    }
+  }
+
+  /// `ranking`: a list of `index`, `score` and `text`.
+  public func members(of output: [RankedText]) -> [JSONValue.Member] { [output.member] }
+}
+
+extension CheckpointError {
+  /// The error about a text that is one of several.
+  func at(_ place: String) -> CheckpointError {
+    var error = self
+    error.site.field =
+      error.site.field == "text" ? place : place + (site.field.map { ": " + $0 } ?? "")
+    return error
+  }
+}
+
+extension [RankedText] {
+  /// The best of texts, or all, the best first; of equal ones the first.
+  init(best count: Int?, of scores: [Float], _ texts: [String]) {
+    let places =
+      count.map { largestPlaces(Swift.max(0, $0), of: scores) }
+      ?? scores.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }
+    self = places.map { RankedText(index: $0, score: Double(scores[$0]), text: texts[$0]) }
+  }
+
+  /// `ranking`.
+  var member: JSONValue.Member {
+    let texts = map { text in
+      [
+        JSONValue.Member("index", .integer(text.index)),
+        JSONValue.Member("score", .double(text.score)),
+        JSONValue.Member("text", .string(text.text)),
+      ]
+    }
+    return JSONValue.Member("ranking", .array([JSONValue](texts)))
+  }
+}

@@ -1,0 +1,115 @@
+public import CheckpointBytes
+public import LanguageModels
+internal import Tokenizers
+
+/// Goes on with texts, as Transformers' pipeline `text-generation` does (5.23).
+public struct TextGeneration: TextTask {
+  /// How a text goes on.
+  public struct Continuation: Sendable, Hashable {
+    /// What follows the prompt.
+    public let text: String
+    /// The new tokens, up to the end of the text.
+    public let tokens: [Int]
+    /// The logarithm of each new token's probability; see ``LanguageModels/GeneratedText/logProbabilities``.
+    public let logProbabilities: [Double]
+    /// What a beam was ranked by; nil where there are no beams.
+    public let score: Double?
+  }
+
+  private let model: TextModel
+  private let generator: TextGenerator
+  private let settings: GenerationSettings
+  private let stops: StopStrings?
+  /// True if ``members(of:)`` tells scores and probabilities.
+  public var tellsScores = false
+
+  /// Takes a causal language model.
+  ///
+  /// - Parameter settings: Nil for those of the model's files.
+  /// - Throws: `unsupported` for a model with another head; what ``LanguageModels/CausalLanguageModel/defaultSettings`` throws.
+  public init(
+    _ model: TextModel, settings: GenerationSettings? = nil
+  ) throws(CheckpointError) {
+    guard let causal = model.model as? any CausalLanguageModel else {
+      throw CheckpointError(
+        .unsupported, field: "class",
+        "\(type(of: model.model).className) does not go on with texts")
+    }
+    var chosen = settings
+    // `??` would lose the type of the error.
+    if chosen == nil { chosen = try causal.defaultSettings }
+    var own = chosen ?? GenerationSettings()
+    self.model = model
+    generator = causal.generator
+    stops = try StopStrings(own.stopStrings, model.tokenizer)
+    own.stopStrings = []
+    self.settings = own
+  }
+
+  /// `prompt` or `text`.
+  public func input(_ row: TaskRow) throws(CheckpointError) -> String {
+    try row.text("prompt", "text")
+  }
+
+  /// For each prompt as many texts as the settings ask for, the best first.
+  public func answers(to inputs: [String]) -> [Result<[Continuation], CheckpointError>] {
+    zip(inputs, model.encodings(of: inputs.map { TokenizerInput($0) })).map { _, encoding in
+      encoding.tryMap { (encoding) throws(CheckpointError) in
+        try continuations(of: try self.inputs(of: encoding))
+      }
+    }
+  }
+
+  /// What is generated from: the reference's pipeline passes no token types on, whatever the tokenizer gives.
+  func inputs(of encoding: Encoding) throws(CheckpointError) -> ModelInputs {
+    var inputs = try model.model.inputs([encoding])
+    inputs.tokenTypeIDs = nil
+    return inputs
+  }
+
+  /// How tokens go on.
+  private func continuations(
+    of inputs: ModelInputs
+  ) throws(CheckpointError) -> [Continuation] {
+    let length = inputs.inputIDs.length
+    return try generator.texts(inputs, settings, ends: { stops?.end($0) ?? false }).map { text in
+      let new = Array(text.tokens.dropFirst(length).prefix(text.logProbabilities.count))
+      return Continuation(
+        text: model.tokenizer.decode(new, skipSpecialTokens: true), tokens: new,
+        logProbabilities: text.logProbabilities, score: text.score)
+    }
+  }
+
+  /// `texts`: a list of `text`, `tokens`, and, if they are told, `log_probabilities` and a beam's `score`.
+  public func members(of output: [Continuation]) -> [JSONValue.Member] {
+    let texts = output.map { text in
+      var members = [
+        JSONValue.Member("text", .string(text.text)),
+        JSONValue.Member("tokens", .array(text.tokens.map { .integer($0) })),
+      ]
+      if tellsScores {
+        members.append(
+          JSONValue.Member("log_probabilities", .array(text.logProbabilities.map { .double($0) })))
+        if let score = text.score { members.append(JSONValue.Member("score", .double(score))) }
+      }
+      return members
+    }
+    return [JSONValue.Member("texts", .array([JSONValue](texts)))]
+  }
+}
+
+extension CausalLanguageModel {
+  /// Texts that go on from prompts, until one of the settings' `stopStrings` has been written, too; see
+  /// ``LanguageModels/CausalLanguageModel/generate(_:_:ends:received:)``.
+  ///
+  /// - Parameter tokenizer: What tells the texts of tokens.
+  public func generate(
+    _ inputs: ModelInputs, _ settings: GenerationSettings, tokenizer: Tokenizer,
+    received: (_ tokens: [Int]) throws(CheckpointError) -> Void = { _ in }
+  ) throws(CheckpointError) -> [[Int]] {
+    let stops = try StopStrings(settings.stopStrings, tokenizer)
+    var settings = settings
+    settings.stopStrings = []
+    return try generate(inputs, settings, ends: { stops?.end($0) ?? false }, received: received)
+  }
+}

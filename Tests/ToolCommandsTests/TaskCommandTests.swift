@@ -1,0 +1,328 @@
+import CheckpointBytes
+import TestSupport
+import Testing
+import ToolCommands
+
+@Suite("weighbridge ner, answer, zero-shot, rerank, similarity, perplexity, features")
+struct TaskCommandTests {
+  private func isClose(_ first: Double?, _ second: Double?, _ tolerance: Double = 3e-6) -> Bool {
+    guard let first, let second else { return false }
+    return (first - second).magnitude <= tolerance * max(1, second.magnitude)
+  }
+
+  /// The lines that a command printed.
+  private func lines(_ arguments: [String]) throws -> [JSONValue] {
+    let run = ToolRun(arguments: arguments)
+    #expect(run.code == 0, "\(arguments): \(run.error)")
+    return try run.output.split(separator: "\n").map { try JSONValue(printed: String($0)) }
+  }
+
+  /// Equal, but for the last digits of numbers.
+  private func expectAlike(_ found: JSONValue?, _ expected: JSONValue, _ what: String) {
+    switch expected {
+    case .object(let members):
+      for member in members { expectAlike(found?[member.key], member.value, what) }
+      #expect(found?.members?.count == members.count, "\(what)")
+    case .array(let elements):
+      #expect(found?.elements?.count == elements.count, "\(what)")
+      for (one, other) in zip(found?.elements ?? [], elements) { expectAlike(one, other, what) }
+    case .number(let number) where !number.isInteger:
+      #expect(isClose(found?.double, number.double), "\(what): \(JSONWriter.text(expected))")
+    default: #expect(found == expected, "\(what)")
+    }
+  }
+
+  @Test(
+    "Entities are the pipeline's, however tokens are put together",
+    arguments: ["none", "simple", "first", "average", "max"])
+  func entities(_ strategy: String) throws {
+    let names: [(ExactName, String)] = [("0", "B-LOC"), ("1", "I-LOC"), ("2", "O")]
+    let labels = JSONValue.object(names.map { JSONValue.Member($0.0, .string($0.1)) })
+    let model = try ModelFixture(
+      task: "bert-tagger", tokenizer: "bert-uncased", changes: [("id2label", labels)])
+    let cases = try recordedAnswers("entities")[ExactName(strategy)]?.elements ?? []
+    #expect(cases.count == 3)
+    let texts = cases.compactMap { $0["text"]?.string }
+    let found = try lines(["ner", model.path, "--json", "--aggregation", strategy] + texts)
+    for (answer, entry) in zip(found, cases) {
+      expectAlike(answer["entities"], entry["answers"] ?? .null, strategy)
+    }
+    let people = ToolRun("ner", model.path, texts[0], "--aggregation", strategy)
+    #expect(people.output.hasPrefix(texts[0] + "\n"))
+  }
+
+  @Test("Pairs have the pipeline's labels, and so many as are asked for")
+  func pairs() throws {
+    let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    for entry in try recordedAnswers("pairs").elements ?? [] {
+      let (text, pair) = (entry["text"]?.string ?? "", entry["pair"]?.string ?? "")
+      let run = ToolRun("classify", model.path, text, "--pair", pair, "--top-k", "2", "--json")
+      expectAlike(
+        try JSONValue(printed: run.output)["results"]?.elements?.first?["labels"],
+        entry["answers"] ?? .null, text)
+      try model.write(
+        JSONWriter.text(
+          .object([
+            JSONValue.Member("id", .integer(7)), JSONValue.Member("text", .string(text)),
+            JSONValue.Member("text_pair", .string(pair)),
+          ])), as: "row.jsonl")
+      let row = try lines(
+        ["classify", model.path, "--input", model.file("row.jsonl"), "--top-k", "2", "--json"])
+      expectAlike(row[0]["labels"], entry["answers"] ?? .null, text)
+      #expect(row[0]["id"]?.integer == 7)
+    }
+    let sigmoid = try lines(["classify", model.path, "a", "--function", "sigmoid", "--json"])
+    #expect(sigmoid[0]["problem_type"]?.string == "multi_label_classification")
+  }
+
+  @Test("Labels of one's own are the pipeline's")
+  func zeroShot() throws {
+    let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    for entry in try recordedAnswers("zero-shot").elements ?? [] {
+      let labels = (entry["labels"]?.elements ?? []).compactMap(\.string)
+      let text = entry["text"]?.string ?? ""
+      let multi = entry["multi_label"] == .boolean(true) ? ["--multi-label"] : []
+      let found = try lines(
+        ["zero-shot", model.path, text, "--json", "--labels", labels.joined(separator: ",")] + multi
+      )
+      let names = (entry["answer"]?["labels"]?.elements ?? []).compactMap(\.string)
+      let scores = (entry["answer"]?["scores"]?.elements ?? []).compactMap(\.double)
+      let answers = found[0]["labels"]?.elements ?? []
+      #expect(answers.map { $0["label"]?.string } == names)
+      for (answer, score) in zip(answers, scores) {
+        #expect(isClose(answer["score"]?.double, score))
+      }
+    }
+    #expect(ToolRun("zero-shot", model.path, "a").code == 64)
+    #expect(
+      ToolRun("zero-shot", model.path, "a", "--labels", "b", "--hypothesis-template", "x").code
+        == 64)
+  }
+
+  @Test("Targets alone are proposed, and those that are no tokens are named")
+  func targets() throws {
+    let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    let entry = try recordedAnswers("targets")
+    let names = (entry["targets"]?.elements ?? []).compactMap(\.string)
+    let run = ToolRun(
+      arguments: ["fill-mask", model.path, entry["text"]?.string ?? "", "--json"]
+        + names.flatMap { ["--targets", $0] })
+    #expect(run.code == 0 && run.error.contains("'scale' is no token"))
+    let masks = try JSONValue(printed: run.output)["masks"]?.elements ?? []
+    expectAlike(masks.first?["proposals"], entry["answers"] ?? .null, "targets")
+  }
+
+  @Test("Perplexities are those of the reference's loss")
+  func perplexity() throws {
+    let model = try ModelFixture(task: "gpt2", tokenizer: "gpt2")
+    for entry in try recordedAnswers("perplexity").elements ?? [] {
+      let found = try lines(["perplexity", model.path, entry["text"]?.string ?? "", "--json"])
+      #expect(found[0]["tokens"] == entry["tokens"])
+      #expect(isClose(found[0]["perplexity"]?.double, entry["perplexity"]?.double, 1e-5))
+    }
+    let long = String(repeating: "the scale ", count: 40)
+    #expect(ToolRun("perplexity", model.path, long).error.contains("--truncation"))
+    let parts = try lines(["perplexity", model.path, long, "--stride", "20", "--json"])
+    let tokens = try lines(["tokenize", model.path, long, "--json", "--fields", "ids"])
+    #expect(parts[0]["tokens"]?.integer == (tokens[0]["ids"]?.elements?.count ?? 0) - 1)
+    #expect(ToolRun("perplexity", model.path, long, "--truncation").code == 0)
+  }
+
+  @Test("Answers stand in the text, in the order of their scores")
+  func answers() throws {
+    let model = try ModelFixture(task: "bert-answerer", tokenizer: "bert-uncased")
+    let context = String(repeating: "Là, é, the scale shows forty tonnes. ", count: 6)
+    let found = try lines(
+      [
+        "answer", model.path, "what?", "--context", context, "--top-k", "3", "--no-answer",
+        "--json",
+      ])
+    let answers = found[0]["answers"]?.elements ?? []
+    #expect(answers.count == 3 && found[0]["question"]?.string == "what?")
+    let scalars = Array(context.unicodeScalars)
+    var scores: [Double] = []
+    for answer in answers {
+      let (start, end) = (answer["start"]?.integer ?? 0, answer["end"]?.integer ?? 0)
+      #expect(
+        answer["answer"]?.string == String(String.UnicodeScalarView(scalars[start..<end])))
+      scores.append(answer["score"]?.double ?? -1)
+    }
+    #expect(scores == scores.sorted(by: >))
+    #expect(ToolRun("answer", model.path, "what?").code == 64)
+    #expect(ToolRun("answer", model.path, "", "--context", "a").error.contains("question"))
+  }
+
+  @Test("Rows are texts or JSON lines, of a file whose first line tells which")
+  func rows() throws {
+    let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    let given = ["the scale", "a", " b "]
+    let plain = try lines(["classify", model.path, "--json"] + given)[0]["results"]?.elements
+    try model.write(given.joined(separator: "\r\n") + "\n\n", as: "texts.txt")
+    try model.write(
+      given.map { "{\"text\": \"\($0)\"}\n" }.joined(separator: "\n"), as: "rows.jsonl")
+    for name in ["texts.txt", "rows.jsonl"] {
+      let found = try lines(["classify", model.path, "--json", "--input", model.file(name)])
+      #expect(found == plain, "\(name)")
+    }
+    let output = model.file("out.jsonl")
+    let run = ToolRun(
+      "classify", model.path, "--input", model.file("texts.txt"), "--output", output,
+      "--threads", "1", "--batch-tokens", "3")
+    #expect(run.code == 0 && run.output == "")
+    let written = try SourceFile(path: output)
+    let text = String(decoding: try written.bytes(at: 0, count: written.size), as: UTF8.self)
+    #expect(try text.split(separator: "\n").map { try JSONValue(printed: String($0)) } == plain)
+    // What is wrong is said with the line, and no file is left.
+    try model.write("{\"text\": \"a\"}\n\n{\"txt\": 1}\n", as: "bad.jsonl")
+    let bad = ToolRun(
+      "classify", model.path, "--input", model.file("bad.jsonl"), "--output",
+      model.file("none.jsonl"))
+    #expect(bad.code == 65 && bad.error.contains("bad.jsonl: line 3: text"))
+    #expect(try PathKind(path: model.file("none.jsonl")) == .nothing)
+    #expect(ToolRun("classify", model.path, "a", "--threads", "0").code == 64)
+    let long = String(repeating: "the ", count: 80)
+    #expect(ToolRun("classify", model.path, "a", long).error.contains("text 1: it has"))
+    #expect(ToolRun("classify", model.path, "a", long, "--truncation").code == 0)
+    let cut = try lines(["classify", model.path, long, "--max-length", "5", "--json"])
+    let short = try lines(["classify", model.path, "the the the", "--json"])
+    expectAlike(
+      cut[0]["results"]?.elements?[0]["labels"],
+      short[0]["results"]?.elements?[0]["labels"] ?? .null, "cut to five tokens")
+  }
+
+  @Test("Vectors lie in files of NumPy and safetensors, as numbers or as steps of their range")
+  func vectors() throws {
+    let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    let texts = ["the scale", "a", "the weights of the model"]
+    let json = try lines(["embed", model.path, "--json"] + texts)[0]["embeddings"]?.elements ?? []
+    let vectors = json.map { ($0.elements ?? []).compactMap(\.double) }
+    func bytes(_ name: String, _ precision: String) throws -> [UInt8] {
+      let path = model.file(name)
+      let run = ToolRun(
+        arguments: ["embed", model.path, "--output", path, "--precision", precision] + texts)
+      #expect(run.code == 0, "\(run.error)")
+      let file = try SourceFile(path: path)
+      return try file.bytes(at: 0, count: file.size)
+    }
+    let array = try bytes("v.npy", "float32")
+    #expect(Array(array.prefix(10)) == [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0])
+    #expect(
+      String(decoding: array[10..<128], as: UTF8.self).hasPrefix(
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 12), }"))
+    #expect(array.count == 128 + 3 * 12 * 4 && array[127] == 0x0A)
+    let tensor = try bytes("v.safetensors", "float32")
+    #expect(tensor.dropFirst(128).elementsEqual(array.dropFirst(128)))
+    let listing = try lines(["inspect", model.file("v.safetensors"), "--json"])
+    #expect(listing[0]["tensors"]?.elements?.first?["shape"]?.elements?.map(\.integer) == [3, 12])
+    #expect(try bytes("h.npy", "float16").count == 128 + 3 * 12 * 2)
+    let steps = try bytes("i.npy", "uint8").dropFirst(128)
+    for column in 0..<12 {
+      let values = vectors.map { Float($0[column]) }
+      let (least, greatest) = (values.min() ?? 0, values.max() ?? 0)
+      for (row, value) in values.enumerated() {
+        let step = ((value - least) / ((greatest - least) / 255)).rounded(.down)
+        #expect(Int(steps[128 + row * 12 + column]) == Int(min(255, max(0, step))))
+      }
+    }
+    let signed = try bytes("s.npy", "int8").dropFirst(128)
+    #expect(zip(steps, signed).allSatisfy { $0 ^ 0x80 == $1 })
+    let bits = Array(try bytes("b.npy", "ubinary").dropFirst(128))
+    #expect(bits.count == 3 * 2)
+    for (row, vector) in vectors.enumerated() {
+      for (column, value) in vector.enumerated() {
+        let bit = bits[row * 2 + column / 8] >> UInt8(7 - column % 8) & 1
+        #expect((bit == 1) == (value > 0))
+      }
+    }
+    let one = ToolRun(
+      "embed", model.path, "a", "--output", model.file("o.npy"), "--precision", "int8")
+    #expect(one.code == 65 && one.error.contains("a single vector"))
+    #expect(ToolRun("embed", model.path, "a", "--precision", "int8").code == 64)
+  }
+
+  @Test("Prompts, fewer numbers and several poolings")
+  func embeddingOptions() throws {
+    let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    func vectors(_ arguments: String...) throws -> [[Double]] {
+      let found = try lines(["embed", model.path, "--json"] + arguments)
+      return (found[0]["embeddings"]?.elements ?? []).map {
+        ($0.elements ?? []).compactMap(\.double)
+      }
+    }
+    #expect(try vectors("a", "--prompt", "the scale ") == vectors("the scale a"))
+    let both = try vectors("a", "--pooling", "cls,mean")[0]
+    #expect(try both == vectors("a", "--pooling", "cls")[0] + vectors("a", "--pooling", "mean")[0])
+    #expect(try vectors("a", "--truncate-dim", "5")[0] == Array(vectors("a")[0].prefix(5)))
+    let unit = try vectors("a", "--truncate-dim", "5", "--normalize")[0]
+    #expect(isClose(unit.reduce(0) { $0 + $1 * $1 }, 1))
+    #expect(ToolRun("embed", model.path, "a", "--prompt-name", "x").error.contains("'x'"))
+  }
+
+  @Test("The nearest texts of a file or of options, the nearest first")
+  func similarity() throws {
+    let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    try model.write("the scale\na\n", as: "documents.txt")
+    let found = try lines([
+      "similarity", model.path, "a", "--documents", model.file("documents.txt"), "--document", "b",
+      "--top-k", "2", "--json",
+    ])
+    let ranking = found[0]["ranking"]?.elements ?? []
+    #expect(ranking.map { $0["text"]?.string }.first == "a" && ranking.count == 2)
+    #expect(ranking[0]["index"]?.integer == 2 && isClose(ranking[0]["score"]?.double, 1))
+    let classifier = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    let refused = ToolRun("rerank", classifier.path, "q", "--document", "a")
+    #expect(refused.code == 65 && refused.error.contains("num_labels: 3"))
+  }
+
+  @Test("Several prompts have a line each, with probabilities where they are asked for")
+  func generate() throws {
+    let model = try ModelFixture(task: "gpt2", tokenizer: "gpt2")
+    let found = try lines(
+      ["generate", model.path, "the scale", "a", "--max-new-tokens", "6", "--json", "--scores"])
+    #expect(found.map { $0["prompt"]?.string } == ["the scale", "a"])
+    for (row, prompt) in zip(found, ["the scale", "a"]) {
+      let single = try lines(["generate", model.path, prompt, "--max-new-tokens", "6", "--json"])
+      let text = row["texts"]?.elements?[0]
+      let tokens = text?["tokens"]?.elements ?? []
+      #expect(
+        single[0]["sequences"]?.elements?[0].elements?.suffix(tokens.count).elementsEqual(tokens)
+          == true)
+      let probabilities = (text?["log_probabilities"]?.elements ?? []).compactMap(\.double)
+      #expect(probabilities.count == tokens.count && probabilities.allSatisfy { $0 < 0 })
+    }
+    let text = found[0]["texts"]?.elements?[0]["text"]?.string ?? ""
+    let stop = String(text.prefix(1))
+    let stopped = try lines(
+      [
+        "generate", model.path, "the scale", "--max-new-tokens", "6", "--json", "--stop-strings",
+        stop,
+      ])
+    let tokens = try lines(["tokenize", model.path, "the scale", "--json", "--fields", "ids"])
+    #expect(
+      stopped[0]["sequences"]?.elements?[0].elements?.count
+        == (tokens[0]["ids"]?.elements?.count ?? 0) + 1)
+  }
+
+  @Test("Words, parts and ids are tokenized, and what is asked for is told")
+  func tokenize() throws {
+    let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    let fields = "ids,tokens,word_ids,special_tokens_mask,parts"
+    let row = try lines([
+      "tokenize", model.path, "the scale of it", "--json", "--fields", fields, "--max-length", "4",
+      "--stride", "1",
+    ])[0]
+    #expect(row["tokens"]?.elements?.map(\.string) == ["[CLS]", "the", "sc", "[SEP]"])
+    #expect(row["word_ids"] == (try JSONValue(printed: "[null,0,1,null]")))
+    #expect(row["special_tokens_mask"] == (try JSONValue(printed: "[1,0,0,1]")))
+    let parts = row["parts"]?.elements ?? []
+    #expect(parts.first?["tokens"]?.elements?.map(\.string) == ["[CLS]", "sc", "##ale", "[SEP]"])
+    let words = try lines(
+      ["tokenize", model.path, "the scale", "--from", "words", "--json", "--fields", "word_ids"])
+    #expect(words[0]["word_ids"] == (try JSONValue(printed: "[null,0,1,1,null]")))
+    let ids = (try lines(["tokenize", model.path, "the scale", "--json"]))[0]
+    let text = (ids["ids"]?.elements ?? []).compactMap(\.integer).map(String.init)
+    let back = ToolRun("tokenize", model.path, text.joined(separator: ","), "--from", "ids")
+    #expect(back.output == "[CLS] the scale [SEP]\n")
+    #expect(ToolRun("tokenize", model.path, "1,x", "--from", "ids").code == 64)
+  }
+}
