@@ -36,6 +36,7 @@ def groups():
     import saving
     import settings
     import shards
+    import tasks
     import tokenizers_cases
     import torch_cases
 
@@ -56,6 +57,7 @@ def groups():
     yield "forward", forward.check
     yield "settings", settings.check
     yield "generate", generation.check
+    yield "tasks", tasks.check
     yield "saving", saving.check
     yield "quantized", quantized.check
     yield "accuracy", accuracy.check

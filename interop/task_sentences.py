@@ -1,0 +1,154 @@
+"""Vectors, rankings and similarities beside sentence-transformers."""
+
+import json
+
+import numpy
+import sentence_transformers
+import torch
+from safetensors.numpy import load_file
+from sentence_transformers.util import quantize_embeddings, semantic_search
+
+from report import Mismatch, require
+from task_models import TEXTS, directory_of
+
+POOLINGS = ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
+CLOSE = 2e-5
+
+
+def check(report, tool, folder):
+    with report.group("vectors as sentence-transformers makes them"):
+        for family in ("bert", "roberta"):
+            for pooling in [*POOLINGS, ["cls", "mean"], ["max", "lasttoken", "weightedmean"]]:
+                with report.check(f"{family}, {pooling}"):
+                    directory = saved(folder, family, pooling)
+                    require_vectors(vectors(tool, folder, directory), reference(directory).encode(TEXTS), directory.name)
+        for name, layers in LAYERS.items():
+            with report.check(name):
+                directory = saved(folder, "bert", "mean", layers, name)
+                require_vectors(vectors(tool, folder, directory), reference(directory).encode(TEXTS), name)
+        with report.check("prompts, fewer numbers, the length 1"):
+            check_options(tool, folder)
+        with report.check("files of float32, float16, int8, uint8, binary and ubinary"):
+            check_files(tool, folder)
+    with report.group("rankings and similarities"):
+        with report.check("the nearest texts"):
+            check_similarity(tool, folder)
+        for activation in (None, "torch.nn.modules.linear.Identity", "torch.nn.modules.activation.Sigmoid"):
+            with report.check(f"a cross-encoder, {activation}"):
+                check_ranking(tool, folder, activation)
+
+
+def dense(width, activation, residual=False):
+    torch.manual_seed(3)
+    return sentence_transformers.models.Dense(
+        in_features=24, out_features=width, activation_function=activation, **({"use_residual": True} if residual else {}))
+
+
+LAYERS = {
+    "dense-tanh": lambda: [dense(10, torch.nn.Tanh())],
+    "dense-identity-normalize": lambda: [dense(24, torch.nn.Identity()), sentence_transformers.models.Normalize()],
+    "dense-residual": lambda: [dense(24, torch.nn.GELU(), True)],
+    "layernorm": lambda: [sentence_transformers.models.LayerNorm(24)],
+    "dropout": lambda: [sentence_transformers.models.Dropout(0.3), sentence_transformers.models.Normalize()],
+}
+
+
+def saved(folder, family, pooling, layers=lambda: [], name="plain", prompts=None, default=None):
+    """A directory as sentence-transformers saves it."""
+    directory = folder / f"sentence-{family}-{name}-{pooling if isinstance(pooling, str) else '-'.join(pooling)}"
+    if not directory.exists():
+        transformer = sentence_transformers.models.Transformer(str(directory_of(folder, family, "Model")), max_seq_length=20)
+        model = sentence_transformers.SentenceTransformer(
+            modules=[transformer, sentence_transformers.models.Pooling(24, pooling_mode=pooling), *layers()], device="cpu",
+            prompts=prompts, default_prompt_name=default)
+        model.save(str(directory))
+    return directory
+
+
+def reference(directory, **options):
+    return sentence_transformers.SentenceTransformer(str(directory), device="cpu", **options)
+
+
+def vectors(tool, folder, directory, *options):
+    path = folder / "texts.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS), encoding="utf-8")
+    outcome = tool.expect(0, "embed", directory, "--input", path, *options)
+    return numpy.array([json.loads(line)["embedding"] for line in outcome.output.splitlines()])
+
+
+def require_vectors(found, expected, what):
+    require(found.shape, expected.shape, f"{what}, shape")
+    distance = numpy.abs(found - expected).max()
+    if not distance <= CLOSE * max(1, numpy.abs(expected).max()):
+        raise Mismatch(f"{what}: {distance} apart")
+
+
+def check_options(tool, folder):
+    prompts = {"query": "the scale: ", "passage": "a model of "}
+    directory = saved(folder, "bert", "mean", name="prompted", prompts=prompts, default="query")
+    model = reference(directory)
+    require_vectors(vectors(tool, folder, directory), model.encode(TEXTS), "the default prompt")
+    require_vectors(
+        vectors(tool, folder, directory, "--prompt-name", "passage"), model.encode(TEXTS, prompt_name="passage"), "a prompt by its name")
+    require_vectors(
+        vectors(tool, folder, directory, "--prompt", "new: "), model.encode(TEXTS, prompt="new: "), "a prompt of one's own")
+    require_vectors(
+        vectors(tool, folder, directory, "--prompt", "", "--truncate-dim", "7", "--normalize"),
+        reference(directory, truncate_dim=7).encode(TEXTS, prompt="", normalize_embeddings=True), "fewer numbers, of length 1")
+    outcome = tool.expect(65, "embed", directory, "a", "--prompt-name", "none")
+    require("passage" in outcome.error, True, "prompts are named where there is none of the name")
+
+
+def check_files(tool, folder):
+    directory = saved(folder, "bert", "mean")
+    expected = reference(directory).encode(TEXTS)
+    path = folder / "texts.txt"
+    path.write_text("".join(text.replace("\n", " ") + "\n" for text in TEXTS), encoding="utf-8")
+    for precision in ("float32", "float16", "int8", "uint8", "binary", "ubinary"):
+        wanted = expected.astype(numpy.float16) if precision == "float16" else quantize_embeddings(expected, precision)
+        array, tensor = folder / f"{precision}.npy", folder / f"{precision}.safetensors"
+        for target in (array, tensor):
+            tool.expect(0, "embed", directory, "--input", path, "--output", target, "--precision", precision)
+        found = numpy.load(array)
+        require(numpy.array_equal(found, load_file(tensor)["embeddings"]), True, f"{precision}: both kinds of file hold the same")
+        require((found.dtype, found.shape), (wanted.dtype, wanted.shape), precision)
+        if precision.startswith("float"):
+            require_vectors(found.astype(numpy.float32), wanted.astype(numpy.float32), precision)
+        else:
+            # A number at the edge of a step may fall on either side.
+            steps = numpy.abs(found.astype(int) - wanted.astype(int))
+            most = 1 if precision.endswith("int8") else 0
+            require((steps.max() <= most, (steps != 0).mean() < 0.02), (True, True), f"{precision}: steps apart")
+
+
+def check_similarity(tool, folder):
+    directory = saved(folder, "bert", "mean")
+    model = reference(directory)
+    corpus = folder / "corpus.txt"
+    corpus.write_text("".join(text + "\n" for text in TEXTS if text.strip() == text), encoding="utf-8")
+    documents = [text for text in TEXTS if text.strip() == text]
+    queries = TEXTS[:4]
+    outcome = tool.expect(0, "similarity", directory, *queries, "--documents", corpus, "--top-k", "5", "--json")
+    expected = semantic_search(model.encode(queries), model.encode(documents), top_k=5)
+    for line, wanted in zip(outcome.output.splitlines(), expected):
+        found = json.loads(line)["ranking"]
+        require([(row["index"], row["text"]) for row in found], [(row["corpus_id"], documents[row["corpus_id"]]) for row in wanted], "order")
+        require(max(abs(row["score"] - other["score"]) for row, other in zip(found, wanted)) < 1e-5, True, "scores")
+
+
+def check_ranking(tool, folder, activation):
+    directory = directory_of(folder, "bert", "SequenceClassification", labels=["fits"], seed=7 if activation is None else len(activation))
+    if activation:
+        path = directory / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"sentence_transformers": {"activation_fn": activation}}))
+    model = sentence_transformers.CrossEncoder(str(directory), device="cpu")
+    rows = [{"query": query, "documents": TEXTS} for query in TEXTS[:4]]
+    path = folder / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    outcome = tool.expect(0, "rerank", directory, "--input", path, "--json", "--truncation")
+    for row, line in zip(rows, outcome.output.splitlines()):
+        found = json.loads(line)["ranking"]
+        wanted = model.rank(row["query"], TEXTS)
+        require([one["index"] for one in found], [one["corpus_id"] for one in wanted], row["query"])
+        apart = max(abs(one["score"] - float(other["score"])) for one, other in zip(found, wanted))
+        require(apart < 1e-5, True, f"{row['query']}: scores are {apart} apart")
