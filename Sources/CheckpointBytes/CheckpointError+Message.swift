@@ -31,7 +31,7 @@ extension FailureKind {
     case .unsupported: "unsupported"
     case .forbidden: "forbidden"
     case .notFound: "not found"
-    case .mismatch, .inconsistent, .inputOutput: nil
+    case .mismatch, .inconsistent, .inputOutput, .cancelled: nil
     }
   }
 }

@@ -18,6 +18,8 @@ public enum FailureKind: String, Sendable, Hashable, CaseIterable {
   case inconsistent
   /// The operating system refused.
   case inputOutput
+  /// The task that asked for the work was cancelled (`Task.cancel()`); what was begun is gone.
+  case cancelled
 }
 
 /// A failure below the level of files: what is wrong, at which byte of the buffer being read.

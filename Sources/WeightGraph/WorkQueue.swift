@@ -8,7 +8,7 @@ package enum WorkQueue {
   package static let width = min(4, Processors.granted)
 
   /// Calls `body` for every index below `count`, in order of starting, with buffers that belong to the thread. The first
-  /// error stops the start of further work and is thrown.
+  /// error stops the start of further work and is thrown; so does the end of the caller's task, if that is cancelled.
   package static func forEach(
     _ count: Int, _ body: @Sendable (Int, WeightBuffers) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
@@ -21,6 +21,8 @@ package enum WorkQueue {
         let index = next.add(1, ordering: .relaxed).oldValue
         guard index < count else { return }
         do throws(CheckpointError) {
+          // The caller's thread is one of these, and the only one that knows its task.
+          try CheckpointError.throwIfCancelled()
           try body(index, buffers)
         } catch {
           failure.withLock { $0 = $0 ?? error }

@@ -67,6 +67,7 @@ struct BeamSearch<Decoder: TokenDecoder> {
   mutating func run() throws(CheckpointError) -> [GeneratedText] {
     var scores = try decoder.begin()
     while true {
+      try CheckpointError.throwIfCancelled()
       var everyCandidateEnds = true
       var origins: [Int] = []
       for prompt in running.indices {

@@ -52,7 +52,7 @@ public struct TextGenerator: Sendable {
   ///     Never called by beam search, which does not know its tokens before the end.
   /// - Returns: For each prompt as many texts as are asked for, the best first, prompts included, all of one length.
   /// - Throws: `malformed` or `inconsistent` for settings and inputs that make no sense, and if a text outgrows the model's
-  ///   positions; `unsupported` if the model looks ahead.
+  ///   positions; `unsupported` if the model looks ahead; `cancelled` if the caller's task is.
   public func generate(
     _ inputs: ModelInputs, _ settings: GenerationSettings,
     ends: (_ tokens: [Int]) -> Bool = { _ in false },
@@ -86,6 +86,7 @@ public struct TextGenerator: Sendable {
       var search = start.search(ends: ends, measures: measures)
       try search.run { (tokens) throws(CheckpointError) in
         try received(tokens)
+        try CheckpointError.throwIfCancelled()
         return true
       }
       return zip(search.texts, search.logProbabilities).map {
