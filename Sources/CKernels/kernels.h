@@ -267,6 +267,7 @@ static void column_sums(
 
 #include "sliced.h"
 #include "product.h"
+#include "training.h"
 
 const weighbridge_kernels TABLE = {
     .name = TABLE_NAME,
@@ -281,4 +282,5 @@ const weighbridge_kernels TABLE = {
     .add = add,
     .scale = scale,
     .column_sums = column_sums,
+    .training = &training,
 };

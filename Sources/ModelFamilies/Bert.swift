@@ -40,13 +40,23 @@ public enum Bert: DescribedFamily {
         .sequenceClassification: HeadDescription(
           "BertForSequenceClassification", usesPooler: true,
           kerasHubTask: "BertTextClassifier",
-          [HeadOutput("logits", of: .pooler, [.linear("classifier", .labels)])]),
+          [
+            HeadOutput(
+              "logits", of: .pooler, [.dropout(.classifier), .linear("classifier", .labels)])
+          ]),
         .tokenClassification: HeadDescription(
           "BertForTokenClassification",
-          [HeadOutput("logits", of: .tokens, [.linear("classifier", .labels)])]),
+          [
+            HeadOutput(
+              "logits", of: .tokens, [.dropout(.classifier), .linear("classifier", .labels)])
+          ]),
         .multipleChoice: HeadDescription(
           "BertForMultipleChoice", usesPooler: true, ranks: [3],
-          [HeadOutput("logits", of: .pooler, [.linear("classifier", .fixed(1))], form: .choices)]),
+          [
+            HeadOutput(
+              "logits", of: .pooler, [.dropout(.classifier), .linear("classifier", .fixed(1))],
+              form: .choices)
+          ]),
         .questionAnswering: HeadDescription(
           "BertForQuestionAnswering",
           [HeadOutput("logits", of: .tokens, [.linear("qa_outputs", .fixed(2))], form: .spans)]),

@@ -21,6 +21,10 @@ public enum DistilBert: DescribedFamily {
     encoder.output = "ffn.lin2"
     encoder.outputNorm = "output_layer_norm"
     encoder.pooler = nil
+    encoder.embeddingDropout = DropoutSetting("dropout")
+    encoder.attentionDropout = DropoutSetting("attention_dropout")
+    encoder.attentionOutputDropout = nil
+    encoder.outputDropout = DropoutSetting("dropout")
     return encoder
   }()
 
@@ -36,7 +40,10 @@ public enum DistilBert: DescribedFamily {
     settings.causality = .never
     settings.padTokenID = 0
     settings.dropout = ("dropout", "attention_dropout", "seq_classif_dropout")
-    let choice: [HeadStep] = [.linear("pre_classifier", .hidden, .relu)]
+    let choice: [HeadStep] = [
+      .linear("pre_classifier", .hidden, .relu),
+      .dropout(DropoutSetting("seq_classif_dropout", default: 0.2)),
+    ]
     return FamilyDescription(
       "distilbert", settings: settings, bodyPrefix: "distilbert.", body: .encoder(encoder),
       heads: [
@@ -56,7 +63,11 @@ public enum DistilBert: DescribedFamily {
           [HeadOutput("logits", of: .firstToken, choice + [.linear("classifier", .labels)])]),
         .tokenClassification: HeadDescription(
           "DistilBertForTokenClassification",
-          [HeadOutput("logits", of: .tokens, [.linear("classifier", .labels)])]),
+          [
+            HeadOutput(
+              "logits", of: .tokens,
+              [.dropout(DropoutSetting("dropout")), .linear("classifier", .labels)])
+          ]),
         .multipleChoice: HeadDescription(
           "DistilBertForMultipleChoice", ranks: [3],
           [
@@ -66,7 +77,12 @@ public enum DistilBert: DescribedFamily {
           ]),
         .questionAnswering: HeadDescription(
           "DistilBertForQuestionAnswering",
-          [HeadOutput("logits", of: .tokens, [.linear("qa_outputs", .fixed(2))], form: .spans)]),
+          [
+            HeadOutput(
+              "logits", of: .tokens,
+              [.dropout(DropoutSetting("qa_dropout")), .linear("qa_outputs", .fixed(2))],
+              form: .spans)
+          ]),
       ],
       tokenizer: FamilyTokenizer(
         .wordPiece, classNames: ["DistilBertTokenizer", "BertTokenizer"],

@@ -40,14 +40,25 @@ public enum GPT2: DescribedFamily {
             logits,
             HeadOutput(
               "mc_logits", of: .summary,
-              [.linear("multiple_choice_head.summary", .fixed(1), .summary)], form: .choices),
+              [
+                .dropout(DropoutSetting("summary_first_dropout")),
+                .linear("multiple_choice_head.summary", .fixed(1), .summary),
+                .dropout(DropoutSetting("summary_last_dropout", default: 0)),
+              ], form: .choices),
           ]),
         .sequenceClassification: HeadDescription(
           "GPT2ForSequenceClassification",
           [HeadOutput("logits", of: .lastToken, [.linear("score", .labels, hasBias: false)])]),
         .tokenClassification: HeadDescription(
           "GPT2ForTokenClassification", hasTensorFlow: false,
-          [HeadOutput("logits", of: .tokens, [.linear("classifier", .labels)])]),
+          [
+            HeadOutput(
+              "logits", of: .tokens,
+              [
+                .dropout(DropoutSetting("classifier_dropout", "hidden_dropout")),
+                .linear("classifier", .labels),
+              ])
+          ]),
         .questionAnswering: HeadDescription(
           "GPT2ForQuestionAnswering", hasTensorFlow: false,
           [HeadOutput("logits", of: .tokens, [.linear("qa_outputs", .fixed(2))], form: .spans)]),

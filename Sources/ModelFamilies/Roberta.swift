@@ -92,16 +92,25 @@ extension FamilyDescription {
             HeadOutput(
               "logits", of: .firstToken,
               [
-                .linear("classifier.dense", .hidden, .tanh),
-                .linear("classifier.out_proj", .labels),
+                .dropout(.classifier), .linear("classifier.dense", .hidden, .tanh),
+                .dropout(.classifier), .linear("classifier.out_proj", .labels),
               ])
           ]),
         .tokenClassification: HeadDescription(
           prefix + "ForTokenClassification",
-          [HeadOutput("logits", of: .tokens, [.linear("classifier", .labels)])]),
+          [
+            HeadOutput(
+              "logits", of: .tokens, [.dropout(.classifier), .linear("classifier", .labels)])
+          ]),
         .multipleChoice: HeadDescription(
           prefix + "ForMultipleChoice", usesPooler: true, ranks: [3],
-          [HeadOutput("logits", of: .pooler, [.linear("classifier", .fixed(1))], form: .choices)]),
+          [
+            HeadOutput(
+              "logits", of: .pooler,
+              [
+                .dropout(DropoutSetting("hidden_dropout_prob")), .linear("classifier", .fixed(1)),
+              ], form: .choices)
+          ]),
         .questionAnswering: HeadDescription(
           prefix + "ForQuestionAnswering",
           [HeadOutput("logits", of: .tokens, [.linear("qa_outputs", .fixed(2))], form: .spans)]),

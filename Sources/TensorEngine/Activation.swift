@@ -84,7 +84,9 @@ public enum Activation: Sendable, Hashable, CaseIterable {
 public func activate(
   _ input: Tensor, _ activation: Activation, in context: ExecutionContext
 ) throws(CheckpointError) -> Tensor {
-  try map(input, code: activation.code, "activate", in: context)
+  try map(input, code: activation.code, "activate", in: context).recorded(
+    "activate", from: input,
+    ActivationDerivative(argument: input.detached, activation: activation), in: context)
 }
 
 /// exp or erf of each number, so that tests can measure them alone.
@@ -102,13 +104,13 @@ package func measure(
     case .exp: WEIGHBRIDGE_EXP
     case .erf: WEIGHBRIDGE_ERF
     }
+  try input.refuseGradient("measure", "input")
   return try map(input, code: code, "measure", in: context)
 }
 
 private func map(
   _ input: Tensor, code: weighbridge_activation, _ operation: String, in context: ExecutionContext
 ) throws(CheckpointError) -> Tensor {
-  try input.refuseGradient(operation, "input")
   let result = try context.tensor(input.rows, input.columns, operation)
   context.forEachRows(input.rows, columns: input.columns) { rows in
     var target = unsafe weighbridge_target(

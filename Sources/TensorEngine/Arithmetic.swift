@@ -7,8 +7,6 @@ public func add(
 ) throws(CheckpointError) -> Tensor {
   try expect(right.rows, equals: left.rows, "add", "right", "rows")
   try expect(right.columns, equals: left.columns, "add", "right", "columns")
-  try left.refuseGradient("add", "left")
-  try right.refuseGradient("add", "right")
   let result = try context.tensor(left.rows, left.columns, "add")
   context.forEachRows(left.rows, columns: left.columns) { rows in
     for row in rows {
@@ -17,14 +15,13 @@ public func add(
     }
   }
   extendLifetime((left, right))
-  return result
+  return result.recorded("add", from: left, and: right, SumDerivative(), in: context)
 }
 
 /// Each number times a factor.
 public func scale(
   _ input: Tensor, by factor: Float, in context: ExecutionContext
 ) throws(CheckpointError) -> Tensor {
-  try input.refuseGradient("scale", "input")
   let result = try context.tensor(input.rows, input.columns, "scale")
   context.forEachRows(input.rows, columns: input.columns) { rows in
     for row in rows {
@@ -33,5 +30,5 @@ public func scale(
     }
   }
   extendLifetime(input)
-  return result
+  return result.recorded("scale", from: input, ScaleDerivative(factor: factor), in: context)
 }

@@ -27,7 +27,7 @@ public enum AttentionProbabilities: Sendable, Hashable {
 public func attention(
   query: Tensor, key: Tensor, value: Tensor, heads: Int, scale: Float, _ batch: RaggedBatch,
   mask: AttentionMask = .none, probabilities: AttentionProbabilities = .discarded,
-  in context: ExecutionContext
+  dropout: Dropout? = nil, in context: ExecutionContext
 ) throws(CheckpointError) -> AttentionResult {
   guard heads > 0, heads <= KeyValueLayout.mostHeads, query.columns % heads == 0 else {
     throw CheckpointError(
@@ -37,9 +37,11 @@ public func attention(
   try expect(value.columns, equals: query.columns, "attention", "value", "columns")
   try expect(key.rows, equals: batch.tokenCount, "attention", "key", "rows")
   try expect(value.rows, equals: batch.tokenCount, "attention", "value", "rows")
-  try query.refuseGradient("attention", "query")
-  try key.refuseGradient("attention", "key")
-  try value.refuseGradient("attention", "value")
+  if dropout != nil || query.isLearning || key.isLearning || value.isLearning {
+    return try recordedAttention(
+      query, key, value, heads: heads, scale: scale, batch, mask: mask,
+      probabilities: probabilities, dropout: dropout, in: context)
+  }
   let layout = KeyValueLayout(heads: heads, headSize: query.columns / heads)
   var starts = [0]
   for length in batch.lengths {

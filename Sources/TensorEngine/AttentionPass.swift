@@ -89,7 +89,7 @@ struct AttentionPass {
 
 extension AttentionMask {
   /// Throws unless the mask's parts have the batch's shape.
-  fileprivate func check(
+  func check(
     _ queries: RaggedBatch, _ keys: RaggedBatch, heads: Int
   ) throws(CheckpointError) {
     if let keptCount {

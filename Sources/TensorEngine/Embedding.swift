@@ -19,6 +19,8 @@ public struct EmbeddingLookup: Sendable {
   public let indices: [Int]
   /// The parameter that the table is, if it is one.
   private let parameter: Parameter?
+  /// The row of a parameter that does not learn.
+  let unlearned: Int?
 
   /// A lookup in a tensor.
   public init(_ table: Tensor, _ indices: [some BinaryInteger]) {
@@ -37,24 +39,33 @@ public struct EmbeddingLookup: Sendable {
 
   /// A lookup of rows of a parameter, with the values that it has now: where they lie packed as the weight of a linear layer, out
   /// of there. Throws `limitExceeded` if they are packed in another way, and have to be copied.
-  public init(_ table: Parameter, _ indices: [some BinaryInteger]) throws(CheckpointError) {
+  ///
+  /// - Parameter unlearned: A row that gets no gradient from the lookup: `padding_idx` of `torch.nn.Embedding`.
+  public init(
+    _ table: Parameter, _ indices: [some BinaryInteger], unlearned: Int? = nil
+  ) throws(CheckpointError) {
     switch table.contents {
     case .packed(let part) where part.isTable:
-      self.init(.outputs(part.matrix), indices, of: table)
-    case let contents: self.init(.stored(try contents.values()), indices, of: table)
+      self.init(.outputs(part.matrix), indices, of: table, unlearned: unlearned)
+    case let contents:
+      self.init(.stored(try contents.values()), indices, of: table, unlearned: unlearned)
     }
   }
 
-  private init(_ table: Table, _ indices: [some BinaryInteger], of parameter: Parameter? = nil) {
+  private init(
+    _ table: Table, _ indices: [some BinaryInteger], of parameter: Parameter? = nil,
+    unlearned: Int? = nil
+  ) {
     self.table = table
     self.indices = indices.map { Int(clamping: $0) }
     self.parameter = parameter
+    self.unlearned = unlearned
   }
 
-  /// Throws `unsupported` if the table needs a gradient.
-  fileprivate func refuseGradient(_ operation: String, _ argument: String) throws(CheckpointError) {
-    if case .rows(let tensor) = table { try tensor.refuseGradient(operation, argument) }
-    try parameter?.refuseGradient(operation, argument)
+  /// Where the table's gradient goes to; nil if it needs none.
+  var gradientInput: GradientInput? {
+    if case .rows(let tensor) = table { return GradientInput(tensor) }
+    return parameter?.gradientInput
   }
 
   var columns: Int {
@@ -118,7 +129,6 @@ public func embeddingSum(
       lookup.indices.count, equals: first.indices.count, "embeddingSum", argument, "indices")
     try expect(lookup.columns, equals: first.columns, "embeddingSum", argument, "columns")
     try check(lookup.indices, below: lookup.count, "embeddingSum", argument)
-    try lookup.refuseGradient("embeddingSum", argument)
   }
   let result = try context.tensor(first.indices.count, first.columns, "embeddingSum")
   context.forEachRows(result.rows, columns: result.columns) { rows in
@@ -137,7 +147,7 @@ public func embeddingSum(
     extendLifetime(term)
   }
   extendLifetime(lookups)
-  return result
+  return result.recorded("embeddingSum", of: lookups, in: context)
 }
 
 /// The rows of a tensor that some indices choose, in their order; an index may come several times.
@@ -146,16 +156,15 @@ public func gatherRows(
 ) throws(CheckpointError) -> Tensor {
   let lookup = EmbeddingLookup(input, indices)
   try check(lookup.indices, below: input.rows, "gatherRows", "indices")
-  try input.refuseGradient("gatherRows", "input")
   let result = try context.tensor(indices.count, input.columns, "gatherRows")
   context.forEachRows(result.rows, columns: result.columns) { rows in
     for row in rows { unsafe lookup.copyRow(row, to: result.pointer(row: row), context.kernels) }
   }
   extendLifetime(lookup)
-  return result
+  return result.recorded("gatherRows", of: [lookup], in: context)
 }
 
-private func check(
+func check(
   _ indices: [Int], below count: Int, _ operation: String, _ argument: String
 ) throws(CheckpointError) {
   guard let position = indices.firstIndex(where: { $0 < 0 || $0 >= count }) else { return }

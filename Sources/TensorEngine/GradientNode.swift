@@ -92,8 +92,40 @@ extension GradientNode {
   ///
   /// Throws `inconsistent` before anything is done if a part of the graph has been used, and `limitExceeded`; then gradients may be
   /// in part added, and the graph is used.
-  func walk(from gradient: Tensor) throws(CheckpointError) {
-    var steps = try reachable()
+  /// - Parameter targets: Nodes whose gradients are wanted instead of those of parameters.
+  /// - Returns: The gradients of the targets, nil for those that the result does not depend on.
+  @discardableResult
+  func walk(
+    from gradient: Tensor, for targets: [GradientNode]? = nil
+  ) throws(CheckpointError) -> [Tensor?] {
+    let steps = try reachable()
+    guard let targets else {
+      try walk(steps, from: gradient, adds: true) { _, _ in }
+      return []
+    }
+    var found: [UInt64: Tensor] = [:]
+    let wanted = Set(targets.map(\.number))
+    // Only what lies between is computed.
+    var leads: Set<UInt64> = []
+    for step in steps {
+      let node = step.node
+      let inputs = node.memory.withLock { $0?.inputs.compactMap { $0?.node?.number } ?? [] }
+      if wanted.contains(node.number) || inputs.contains(where: leads.contains) {
+        leads.insert(node.number)
+      }
+    }
+    if leads.contains(number) {
+      try walk(steps.filter { leads.contains($0.node.number) }, from: gradient, adds: false) {
+        if wanted.contains($0) { found[$0] = $1 }
+      }
+    }
+    return targets.map { found[$0.number] }
+  }
+
+  private func walk(
+    _ reached: [Step], from gradient: Tensor, adds: Bool, visit: (UInt64, Tensor) -> Void
+  ) throws(CheckpointError) {
+    var steps = reached
     for index in steps.indices { steps[index].memory = try steps[index].node.take() }
     var places: [UInt64: Int] = [:]
     for (place, step) in steps.enumerated() { places[step.node.number] = place }
@@ -101,13 +133,14 @@ extension GradientNode {
     while let step = steps.popLast() {
       // Whatever was made from it passed none on.
       guard let gradient = step.gradient, let memory = step.memory else { continue }
+      visit(step.node.number, gradient)
       let context = step.node.context
       let gradients = try memory.derivative.gradients(gradient, in: context)
       for (input, term) in zip(memory.inputs, gradients) {
         guard let term else { continue }
         switch input {
         case .none: break
-        case .parameter(let sum): try sum.add(term, in: context)
+        case .parameter(let sum): if adds { try sum.add(term, in: context) }
         case .result(let node):
           guard let place = places[node.number] else { continue }
           steps[place].gradient =

@@ -45,16 +45,13 @@ public struct LayerNormWeights: Sendable {
     }
   }
 
-  /// The rows as they are now. Throws `unsupported` for parameters that learn.
+  /// The rows as they are now.
   fileprivate func rows(
     in context: ExecutionContext
   ) throws(CheckpointError) -> (weight: Tensor, bias: Tensor) {
     switch source {
     case .rows(let weight, let bias): return (weight, bias)
     case .parameters(let weight, let bias):
-      for (row, argument) in [(weight, "weight"), (bias, "bias")] {
-        try row.parameters[0].refuseGradient("layerNorm", argument)
-      }
       guard let weight = try weight.tensor(in: context), let bias = try bias.tensor(in: context)
       else { throw CheckpointError(.mismatch, "layerNorm", "weight", "there is none") }
       return (weight, bias)
@@ -71,7 +68,6 @@ public func layerNorm(
   _ input: Tensor, _ weights: LayerNormWeights, in context: ExecutionContext
 ) throws(CheckpointError) -> Tensor {
   try expect(input.columns, equals: weights.columns, "layerNorm", "input", "columns")
-  try input.refuseGradient("layerNorm", "input")
   let (weight, bias) = try weights.rows(in: context)
   let result = try context.tensor(input.rows, input.columns, "layerNorm")
   context.forEachRows(input.rows, columns: input.columns) { rows in
@@ -82,5 +78,5 @@ public func layerNorm(
     }
   }
   extendLifetime((input, weight, bias))
-  return result
+  return weights.recorded(result, of: input, weight, in: context)
 }

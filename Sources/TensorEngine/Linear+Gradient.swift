@@ -141,7 +141,7 @@ private struct LinearDerivative: Derivative {
 }
 
 /// gradient ⊙ activation'(argument).
-private func activationGradient(
+func activationGradient(
   _ gradient: Tensor, _ argument: Tensor, _ activation: Activation, in context: ExecutionContext
 ) throws(CheckpointError) -> Tensor {
   let result = try context.tensor(argument.rows, argument.columns, "linear")
@@ -157,7 +157,7 @@ private func activationGradient(
 }
 
 /// The sum of each column, as one row.
-private func columnSums(
+func columnSums(
   _ input: Tensor, in context: ExecutionContext
 ) throws(CheckpointError) -> Tensor {
   let result = try context.tensor(1, input.columns, "linear")
@@ -173,7 +173,7 @@ private func columnSums(
 }
 
 /// The transpose, as numbers of its own.
-private func transposed(
+func transposed(
   _ input: Tensor, in context: ExecutionContext
 ) throws(CheckpointError) -> Tensor {
   let result = try context.tensor(input.columns, input.rows, "linear")

@@ -23,7 +23,7 @@ public func linear(
   }
   let packed = try weights.packed(in: context)
   let parameters = weights.recorded
-  guard parameters == nil, input.node == nil, residual?.node == nil else {
+  guard parameters == nil, !input.isLearning, !(residual?.isLearning ?? false) else {
     return try recordedLinear(
       input, packed, of: parameters, activation: activation, adding: residual, in: context)
   }

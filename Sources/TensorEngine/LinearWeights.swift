@@ -53,7 +53,9 @@ public struct LinearWeights: Sendable {
 
   /// The parameters, if one of them requires a gradient.
   var recorded: ParameterWeights? {
-    guard case .parameters(let parameters) = source, parameters.requireGradient else { return nil }
+    guard case .parameters(let parameters) = source, parameters.requireGradient,
+      GradientRecording.isOn
+    else { return nil }
     return parameters
   }
 
@@ -169,7 +171,12 @@ final class ParameterWeights: Sendable {
   private func packed(
     _ contents: [ParameterContents], in context: ExecutionContext
   ) throws(CheckpointError) -> PackedMatrix {
-    let matrix = try PackedMatrix(outputs: outputs, inputs: inputs, element: element, in: context)
+    // Weights that learn are packed again after each step, into memory that goes round.
+    cache.withLock { $0 = nil }
+    let matrix =
+      weights.contains { $0.requiresGradient }
+      ? try PackedMatrix(temporary: outputs, inputs: inputs, element: element, in: context)
+      : try PackedMatrix(outputs: outputs, inputs: inputs, element: element, in: context)
     var start = 0
     for (weight, contents) in zip(weights, contents) {
       let end = start + layout.outputs(of: weight)

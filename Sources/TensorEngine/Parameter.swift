@@ -20,7 +20,7 @@ public final class Parameter: Sendable {
   public let columns: Int
   /// What the numbers are stored as.
   public let element: StoredElement
-  private let state: Mutex<ParameterContents>
+  let state: Mutex<ParameterContents>
   private let replacements = Atomic<Int>(0)
   private let learns: Atomic<Bool>
   let sum = GradientSum()
@@ -85,9 +85,11 @@ public final class Parameter: Sendable {
   /// Sets other values, wherever they lie: as many, of the same type, in the same shape.
   package func replace(_ contents: ParameterContents) {
     state.withLock { $0 = contents }
-    // After the values: whoever sees the new number sees them, and whoever does not looks again.
-    replacements.add(1, ordering: .acquiringAndReleasing)
+    countReplacement()
   }
+
+  /// After the values: whoever sees the new number sees them, and whoever does not looks again.
+  func countReplacement() { replacements.add(1, ordering: .acquiringAndReleasing) }
 
   /// The sum of all gradients since ``clearGradient()``, `[rows, columns]` in float32; nil if there were none.
   public var gradient: Tensor? { sum.value }
@@ -96,21 +98,15 @@ public final class Parameter: Sendable {
   public func clearGradient() { sum.clear() }
 
   /// Where its gradient goes to, or nil if it is frozen.
-  var gradientInput: GradientInput? { requiresGradient ? .parameter(sum) : nil }
+  var gradientInput: GradientInput? {
+    requiresGradient && GradientRecording.isOn ? .parameter(sum) : nil
+  }
 
   /// The values as float32, as an input of operators.
   public func tensor(in context: ExecutionContext) throws(CheckpointError) -> Tensor {
     let tensor = try values.tensor(in: context)
     guard let input = gradientInput else { return tensor }
     return tensor.recorded("Parameter", [input], ParameterDerivative(), in: context)
-  }
-
-  /// Throws `unsupported` if the parameter learns, in operators that have no derivative for it.
-  func refuseGradient(_ operation: String, _ argument: String) throws(CheckpointError) {
-    guard requiresGradient else { return }
-    throw CheckpointError(
-      .unsupported, operation, argument,
-      "\(name) requires a gradient, and the operator has no derivative; freeze it if that is meant")
   }
 }
 

@@ -18,7 +18,6 @@ public func logSoftmax(
 private func softmax(
   _ input: Tensor, logarithm: CInt, _ operation: String, in context: ExecutionContext
 ) throws(CheckpointError) -> Tensor {
-  try input.refuseGradient(operation, "input")
   let result = try context.tensor(input.rows, input.columns, operation)
   context.forEachRows(input.rows, columns: input.columns) { rows in
     for row in rows {
@@ -27,5 +26,7 @@ private func softmax(
     }
   }
   extendLifetime(input)
-  return result
+  return result.recorded(
+    operation, from: input, SoftmaxDerivative(result: result, isLogarithm: logarithm != 0),
+    in: context)
 }

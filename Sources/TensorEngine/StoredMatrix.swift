@@ -11,7 +11,7 @@ public struct StoredMatrix: Sendable {
   public let columns: Int
   /// What the numbers are stored as.
   public let element: StoredElement
-  let storage: TensorStorage
+  var storage: TensorStorage
 
   /// The first number of a row. Valid while `storage` lives.
   @unsafe func pointer(row: Int) -> UnsafeMutableRawPointer {

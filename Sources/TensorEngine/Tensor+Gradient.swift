@@ -16,23 +16,35 @@ extension Tensor {
   /// if nothing was recorded, or the graph has been walked already; a mismatch if the tensor has more numbers than one. Gradients
   /// have the same bits for any number of threads of the context.
   public func backward() throws(CheckpointError) {
-    guard rows == 1, columns == 1 else {
-      throw CheckpointError(
-        .mismatch, "backward", "tensor",
-        "expected a single number, found [\(rows), \(columns)]: state its gradient")
-    }
-    try backward(from: try Tensor(rows: 1, columns: 1, [1]))
+    let (node, gradient) = try startOfWalk(nil, "backward")
+    try node.walk(from: gradient)
   }
 
   /// The same for a tensor of any shape, with the gradient of something computed from it: `[rows, columns]`.
   public func backward(from gradient: Tensor) throws(CheckpointError) {
+    let (node, gradient) = try startOfWalk(gradient, "backward")
+    try node.walk(from: gradient)
+  }
+
+  /// The node that a walk begins at, and its gradient: 1 for a single number if none is given.
+  func startOfWalk(
+    _ gradient: Tensor?, _ operation: String
+  ) throws(CheckpointError) -> (GradientNode, Tensor) {
+    if gradient == nil {
+      guard rows == 1, columns == 1 else {
+        throw CheckpointError(
+          .mismatch, operation, "tensor",
+          "expected a single number, found [\(rows), \(columns)]: state its gradient")
+      }
+    }
     guard let node else {
       throw CheckpointError(
-        .inconsistent, "backward", "tensor", "no parameter that requires a gradient took part")
+        .inconsistent, operation, "tensor", "no parameter that requires a gradient took part")
     }
-    try expect(gradient.rows, equals: rows, "backward", "gradient", "rows")
-    try expect(gradient.columns, equals: columns, "backward", "gradient", "columns")
-    try node.walk(from: gradient.detached)
+    guard let gradient else { return (node, try Tensor(rows: 1, columns: 1, [1])) }
+    try expect(gradient.rows, equals: rows, operation, "gradient", "rows")
+    try expect(gradient.columns, equals: columns, operation, "gradient", "columns")
+    return (node, gradient.detached)
   }
 }
 
@@ -51,7 +63,7 @@ extension Tensor {
 
   /// Throws `unsupported` if the tensor needs a gradient, in operators that have no derivative.
   func refuseGradient(_ operation: String, _ argument: String) throws(CheckpointError) {
-    guard node != nil else { return }
+    guard isLearning else { return }
     throw CheckpointError(
       .unsupported, operation, argument,
       "it needs a gradient, and the operator has no derivative; detach it if that is meant")
@@ -59,7 +71,7 @@ extension Tensor {
 
   /// A view of this tensor, whose gradient is a part of this one's.
   func viewed(_ view: Tensor, rows: Range<Int>, columns: Range<Int>) -> Tensor {
-    guard let node else { return view }
+    guard isLearning, let node else { return view }
     return view.recorded(
       "view", [GradientInput(self)],
       ViewDerivative(

@@ -144,6 +144,77 @@ typedef struct {
   void (*_Nonnull widen)(const void *_Nonnull from, float *_Nonnull to, size_t count);
 } weighbridge_weights;
 
+// Which numbers are dropped: a word for each is drawn of a seed, a stream (one operator), a step, a row and a column.
+typedef struct {
+  uint64_t seed;
+  uint32_t stream;
+  uint32_t step;
+  // Numbers whose word is below it become 0; all others are multiplied by the factor.
+  uint32_t threshold;
+  float factor;
+} weighbridge_dropout;
+
+// What an optimizer does with one gradient, which is multiplied by `gradient_factor` first.
+typedef struct {
+  float gradient_factor;
+  float learning_rate;
+  float weight_decay;
+  float momentum;
+  // 1 − dampening.
+  float gradient_part;
+  int is_nesterov;
+  int is_first;
+} weighbridge_sgd;
+
+typedef struct {
+  float gradient_factor;
+  // Added to the gradient: Adam's. 0 for AdamW.
+  float weight_decay;
+  // What values are multiplied by before: 1 − learning rate · weight decay for AdamW, else 1.
+  float decay_factor;
+  float mean_part;
+  float square_kept;
+  float square_part;
+  float square_correction;
+  float epsilon;
+  float step_size;
+} weighbridge_adam;
+
+// The loops of training. Each takes one row.
+typedef struct {
+  // The derivative of layer_norm goes to `destination`, if there is one; those of weight and bias are added to what is there.
+  void (*_Nonnull layer_norm_gradient)(
+      const float *_Nonnull row, const float *_Nonnull gradient, float *_Nullable destination,
+      size_t count, const float *_Nonnull weight, float epsilon, float *_Nullable weight_sums,
+      float *_Nullable bias_sums);
+
+  // From the result of softmax, times a factor; may be in place of the gradient.
+  void (*_Nonnull softmax_gradient)(
+      const float *_Nonnull result, const float *_Nonnull gradient, float *_Nonnull destination,
+      size_t count, float factor);
+  void (*_Nonnull log_softmax_gradient)(
+      const float *_Nonnull result, const float *_Nonnull gradient, float *_Nonnull destination,
+      size_t count);
+
+  void (*_Nonnull multiply)(
+      const float *_Nonnull left, const float *_Nonnull right, float *_Nonnull destination,
+      size_t count);
+
+  // Dropout of the row of a number; may be in place.
+  void (*_Nonnull drop)(
+      const float *_Nonnull row, float *_Nonnull destination, size_t count, uint64_t number,
+      const weighbridge_dropout *_Nonnull dropout);
+
+  void (*_Nonnull sgd)(
+      float *_Nonnull values, const float *_Nonnull gradient, float *_Nullable buffer,
+      size_t count, const weighbridge_sgd *_Nonnull settings);
+  void (*_Nonnull adam)(
+      float *_Nonnull values, const float *_Nonnull gradient, float *_Nonnull means,
+      float *_Nonnull squares, size_t count, const weighbridge_adam *_Nonnull settings);
+
+  double (*_Nonnull sum_of_squares)(const float *_Nonnull row, size_t count);
+} weighbridge_training;
+
 typedef struct {
   const char *_Nonnull name;
   // Rows that `product` takes at once, at most.
@@ -178,6 +249,8 @@ typedef struct {
 
   // destination = the sum of each column, over the rows in order.
   weighbridge_column_sums _Nonnull column_sums;
+
+  const weighbridge_training *_Nonnull training;
 } weighbridge_kernels;
 
 // The tables that this processor can run, fastest first; null from the first index on that has none. The last is portable.

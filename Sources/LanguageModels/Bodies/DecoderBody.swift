@@ -11,6 +11,7 @@ struct DecoderBody<Family: DescribedFamily>: ModelBody {
   private let positions: Parameter
   private let layers: [DecoderLayer]
   private let finalNorm: LayerNormWeights
+  private let embeddingDropout: Float
 
   init(
     _ parameters: ModelParameters<PretrainedConfig<Family>>, _ names: DecoderDescription
@@ -29,6 +30,7 @@ struct DecoderBody<Family: DescribedFamily>: ModelBody {
       try DecoderLayer(body[names.layers][number], names, configuration, number: number)
     }
     finalNorm = try body[names.finalNorm].norm(epsilon: configuration.layerNormEpsilon)
+    embeddingDropout = try configuration.rate(of: names.embeddingDropout)
   }
 
   var typesWithout: Int? { nil }
@@ -58,7 +60,7 @@ struct DecoderBody<Family: DescribedFamily>: ModelBody {
       try EmbeddingLookup(words, pass.ids), try EmbeddingLookup(positions, pass.positions),
     ]
     if let types = pass.types { terms.append(try EmbeddingLookup(words, types)) }
-    var hidden = try embeddingSum(terms, in: context)
+    var hidden = try pass.drop(try embeddingSum(terms, in: context), embeddingDropout)
     pass.record(hidden)
     for (number, layer) in layers.enumerated() {
       hidden = try layer(hidden, number: number, pass)

@@ -14,6 +14,8 @@ struct DecoderLayer: Sendable {
   private let output: LinearWeights
   private let heads: Int
   private let scale: Float
+  private let attentionDropout: Float
+  private let outputDropout: Float
 
   init<Family>(
     _ layer: ParameterScope, _ names: DecoderDescription,
@@ -34,6 +36,8 @@ struct DecoderLayer: Sendable {
     }
     if configuration.scalesAttentionByLayer { scale /= Double(number + 1) }
     self.scale = Float(scale)
+    attentionDropout = try configuration.rate(of: names.attentionDropout)
+    outputDropout = try configuration.rate(of: names.outputDropout)
   }
 
   /// What the layer makes of its input, `[tokens, hidden]`.
@@ -42,10 +46,11 @@ struct DecoderLayer: Sendable {
   ) throws(CheckpointError) -> Tensor {
     let context = pass.context
     let qkv = try linear(try layerNorm(hidden, attentionNorm, in: context), qkv, in: context)
-    let seen = try pass.attend(qkv, heads: heads, scale: scale, layer: number)
-    let attended = try linear(seen, attentionDense, adding: hidden, in: context)
+    let seen = try pass.attend(
+      qkv, heads: heads, scale: scale, dropout: attentionDropout, layer: number)
+    let attended = try pass.linear(seen, attentionDense, dropout: outputDropout, adding: hidden)
     let normed = try layerNorm(attended, outputNorm, in: context)
     let inner = try linear(normed, intermediate, activation: activation, in: context)
-    return try linear(inner, output, adding: attended, in: context)
+    return try pass.linear(inner, output, dropout: outputDropout, adding: attended)
   }
 }

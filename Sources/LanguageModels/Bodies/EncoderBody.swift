@@ -17,6 +17,7 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
   private let layers: [EncoderLayer]
   /// Nil if the head does without, or a body's checkpoint holds none.
   private let pooler: LinearWeights?
+  private let embeddingDropout: Float
 
   init(
     _ parameters: ModelParameters<PretrainedConfig<Family>>, _ names: EncoderDescription
@@ -35,6 +36,7 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
     tokenTypes = try names.tokenTypes.map { (name) throws(CheckpointError) in
       try body[name].table()
     }
+    embeddingDropout = try configuration.rate(of: names.embeddingDropout)
     norm = try body[names.norm].norm(epsilon: configuration.layerNormEpsilon)
     layers = try (0..<sizes.layers).map { (number) throws(CheckpointError) in
       try EncoderLayer(body[names.layers][number], names, configuration)
@@ -73,22 +75,28 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
   func needed(_ tokens: TokenBatch) -> [Int] { tokens.firstPlaces }
 
   func callAsFunction(_ pass: ForwardPass) throws(CheckpointError) -> Tensor {
-    // Word and type first, as there: sums in another order differ in the last bit.
-    var terms = [try EmbeddingLookup(words, pass.ids)]
+    // Word and type first, as there: sums in another order differ in the last bit. The reference's tables do not learn padding.
+    var terms = [try EmbeddingLookup(words, pass.ids, unlearned: padding(of: words))]
     if let tokenTypes {
       terms.append(
         try EmbeddingLookup(
           tokenTypes, pass.types ?? Array(repeating: 0, count: pass.ids.count)))
     }
-    terms.append(try EmbeddingLookup(positions, pass.positions))
+    let padded = positionRule == .afterPadding ? padding(of: positions) : nil
+    terms.append(try EmbeddingLookup(positions, pass.positions, unlearned: padded))
     var hidden = try embeddingSum(terms, in: context)
-    hidden = try layerNorm(hidden, norm, in: context)
+    hidden = try pass.drop(try layerNorm(hidden, norm, in: context), embeddingDropout)
     pass.record(hidden)
     for (number, layer) in layers.enumerated() {
       hidden = try layer(hidden, number: number, pass)
       pass.record(hidden)
     }
     return hidden
+  }
+
+  /// `padding_idx`: the row of the padding token, counted from the end if it is negative.
+  private func padding(of table: Parameter) -> Int? {
+    configuration.padTokenID.map { $0 < 0 ? $0 + table.rows : $0 }
   }
 
   /// `BertPooler`: tanh of a linear map of each sequence's first token.

@@ -15,6 +15,9 @@ struct EncoderLayer: Sendable {
   private let outputNorm: LayerNormWeights
   private let heads: Int
   private let scale: Float
+  private let attentionDropout: Float
+  private let attentionOutputDropout: Float
+  private let outputDropout: Float
 
   init<Family>(
     _ layer: ParameterScope, _ names: EncoderDescription,
@@ -30,6 +33,12 @@ struct EncoderLayer: Sendable {
     outputNorm = try layer[names.outputNorm].norm(epsilon: epsilon)
     heads = configuration.headCount
     scale = Float(1 / Double(configuration.hiddenSize / configuration.headCount).squareRoot())
+    attentionDropout = try configuration.rate(of: names.attentionDropout)
+    attentionOutputDropout =
+      try names.attentionOutputDropout.map {
+        (setting) throws(CheckpointError) in try configuration.rate(of: setting)
+      } ?? 0
+    outputDropout = try configuration.rate(of: names.outputDropout)
   }
 
   /// What the layer makes of its input, `[tokens, hidden]`.
@@ -38,11 +47,14 @@ struct EncoderLayer: Sendable {
   ) throws(CheckpointError) -> Tensor {
     let context = pass.context
     let seen = try pass.attend(
-      try linear(hidden, qkv, in: context), heads: heads, scale: scale, layer: number)
+      try linear(hidden, qkv, in: context), heads: heads, scale: scale,
+      dropout: attentionDropout, layer: number)
     let attended = try layerNorm(
-      try linear(seen, attentionDense, adding: hidden, in: context), attentionNorm, in: context)
+      try pass.linear(seen, attentionDense, dropout: attentionOutputDropout, adding: hidden),
+      attentionNorm, in: context)
     let inner = try linear(attended, intermediate, activation: activation, in: context)
     return try layerNorm(
-      try linear(inner, output, adding: attended, in: context), outputNorm, in: context)
+      try pass.linear(inner, output, dropout: outputDropout, adding: attended), outputNorm,
+      in: context)
   }
 }

@@ -14,6 +14,8 @@ final class ForwardPass {
   private(set) var attentions: [[Tensor]] = []
   private let extras: RunOptions.Extras
   private let batch: RaggedBatch
+  /// The sequences, as far as they are rows.
+  var sequences: RaggedBatch { batch }
   private let mask: AttentionMask
   /// The keys and values before the rows of this run, one cache for each layer; nil if there are none.
   private let caches: [KeyValueCache]?
@@ -21,6 +23,10 @@ final class ForwardPass {
   private let blindRows: [Int]
   /// For each place of the batch its row; nil if it is left out. No array if all places are rows.
   private let rowOfPlace: [Int?]?
+  /// What chooses the numbers that are left out; nil outside of training.
+  private let dropout: RunOptions.Dropout?
+  /// The operators so far that left some out.
+  private var drops: UInt32 = 0
 
   /// A run over a whole batch.
   ///
@@ -31,6 +37,7 @@ final class ForwardPass {
   ) throws(CheckpointError) {
     self.context = context
     extras = options.extras
+    dropout = options.dropout
     caches = nil
     let places = Array(tokens.ids.indices)
     var isSeen = tokens.isSeen
@@ -77,6 +84,7 @@ final class ForwardPass {
     self.types = types
     self.positions = positions
     self.caches = caches
+    dropout = nil
     extras = []
     batch = try RaggedBatch(lengths: lengths)
     mask = .causal
@@ -104,31 +112,54 @@ final class ForwardPass {
 
   /// Attention over the columns of queries, keys and values beside each other, of one layer.
   func attend(
-    _ qkv: Tensor, heads: Int, scale: Float, layer: Int
+    _ qkv: Tensor, heads: Int, scale: Float, dropout rate: Float, layer: Int
   ) throws(CheckpointError) -> Tensor {
-    let width = qkv.columns / 3
-    let query = try qkv.columns(0..<width)
-    let key = try qkv.columns(width..<(2 * width))
-    let value = try qkv.columns((2 * width)..<(3 * width))
     if let cache = caches?[layer] {
+      let width = qkv.columns / 3
+      let query = try qkv.columns(0..<width)
+      let key = try qkv.columns(width..<(2 * width))
+      let value = try qkv.columns((2 * width)..<(3 * width))
       try cache.append(key: key, value: value, batch, in: context)
       return try attention(query: query, cache, scale: scale, batch, in: context).output
     }
     let wantsAttentions = extras.contains(.attentions)
-    let result = try attention(
-      query: query, key: key, value: value, heads: heads, scale: scale, batch, mask: mask,
-      probabilities: wantsAttentions ? .returned : .discarded, in: context)
+    let result = try selfAttention(
+      qkv, heads: heads, scale: scale, batch, mask: mask,
+      probabilities: wantsAttentions ? .returned : .discarded, dropout: try nextDropout(rate),
+      in: context)
     if wantsAttentions { attentions.append(result.probabilities) }
-    return try withZeros(in: blindRows, result.output)
+    return blindRows.isEmpty
+      ? result.output : try zeroingRows(result.output, blindRows, in: context)
   }
 
-  private func withZeros(in rows: [Int], _ input: Tensor) throws(CheckpointError) -> Tensor {
-    if rows.isEmpty { return input }
-    var values = input.values
-    for row in rows {
-      for column in (row * input.columns)..<((row + 1) * input.columns) { values[column] = 0 }
+  /// Which numbers the next operator leaves out; nil if none.
+  private func nextDropout(_ rate: Float) throws(CheckpointError) -> Dropout? {
+    guard let dropout, rate > 0 else { return nil }
+    defer { drops += 1 }
+    return try Dropout(rate: rate, seed: dropout.seed, step: dropout.step, stream: drops)
+  }
+
+  /// The input, of which training leaves out some numbers.
+  func drop(_ input: Tensor, _ rate: Float) throws(CheckpointError) -> Tensor {
+    guard let choice = try nextDropout(rate) else { return input }
+    return try TensorEngine.dropout(input, choice, in: context)
+  }
+
+  /// A linear layer, of whose result training leaves out some numbers, plus a residual.
+  func linear(
+    _ input: Tensor, _ weights: LinearWeights, dropout rate: Float, adding residual: Tensor
+  ) throws(CheckpointError) -> Tensor {
+    guard let choice = try nextDropout(rate) else {
+      return try TensorEngine.linear(input, weights, adding: residual, in: context)
     }
-    return try Tensor(rows: input.rows, columns: input.columns, values)
+    return try TensorEngine.dropout(
+      TensorEngine.linear(input, weights, in: context), choice, adding: residual, in: context)
+  }
+
+  /// The row of a place; nil if it is left out.
+  func row(of place: Int) -> Int? {
+    guard let rowOfPlace else { return place }
+    return rowOfPlace[place]
   }
 
   /// Keeps a hidden state, if that is asked for.
@@ -144,14 +175,7 @@ final class ForwardPass {
   /// A result with a row for every place, zeros where padding was left out.
   func spread(_ result: Tensor) throws(CheckpointError) -> Tensor {
     guard let rowOfPlace else { return result }
-    let values = result.values
-    var spread = [Float](repeating: 0, count: rowOfPlace.count * result.columns)
-    for (place, row) in rowOfPlace.enumerated() {
-      guard let row else { continue }
-      for column in 0..<result.columns {
-        spread[place * result.columns + column] = values[row * result.columns + column]
-      }
-    }
-    return try Tensor(rows: rowOfPlace.count, columns: result.columns, spread)
+    let places = rowOfPlace.indices.filter { rowOfPlace[$0] != nil }
+    return try spreadingRows(result, to: places, of: rowOfPlace.count, in: context)
   }
 }

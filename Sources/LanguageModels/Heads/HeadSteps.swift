@@ -7,6 +7,7 @@ struct HeadSteps: Sendable {
   private enum Step: Sendable {
     case linear(LinearWeights, Activation)
     case norm(LayerNormWeights)
+    case dropout(Float)
   }
 
   private let steps: [Step]
@@ -24,21 +25,23 @@ struct HeadSteps: Sendable {
         steps.append(.norm(try parameters[name].norm(epsilon: configuration.layerNormEpsilon)))
       case .scores(let name, _):
         steps.append(.linear(try parameters[name].linear(), .identity))
+      case .dropout(let setting):
+        steps.append(.dropout(try configuration.rate(of: setting)))
       }
     }
     self.steps = steps
   }
 
-  /// What the steps make of rows of states.
-  func callAsFunction(
-    _ rows: Tensor, in context: ExecutionContext
-  ) throws(CheckpointError) -> Tensor {
+  /// What the steps make of rows of states, in a run that may leave numbers out.
+  func callAsFunction(_ rows: Tensor, _ pass: ForwardPass) throws(CheckpointError) -> Tensor {
+    let context = pass.context
     var rows = rows
     for step in steps {
       switch step {
       case .linear(let weights, let activation):
         rows = try linear(rows, weights, activation: activation, in: context)
       case .norm(let weights): rows = try layerNorm(rows, weights, in: context)
+      case .dropout(let rate): rows = try pass.drop(rows, rate)
       }
     }
     return rows

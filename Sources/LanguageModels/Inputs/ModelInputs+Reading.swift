@@ -10,16 +10,22 @@ extension ModelInputs {
   ///   ``TokenArray/init(_:named:)`` throws.
   public init(_ graph: WeightGraph) throws(CheckpointError) {
     var arguments: [String: TokenArray] = [:]
+    var labels = ModelLabels()
     for (name, weight) in graph.weights {
+      if ModelLabels.names.contains(name.string) {
+        _ = labels.take(name.string, try LabelArray(weight, named: name))
+        continue
+      }
       guard Self.argumentNames.contains(name.string) else {
         throw CheckpointError(
           .unsupported, tensor: name.string,
           "no model takes such an input",
-          remedy: "there are \(Self.argumentNames.joined(separator: ", "))")
+          remedy: "there are \((Self.argumentNames + ModelLabels.names).joined(separator: ", "))")
       }
       arguments[name.string] = try TokenArray(weight, named: name)
     }
     try self.init(arguments: arguments)
+    self.labels = labels
   }
 }
 

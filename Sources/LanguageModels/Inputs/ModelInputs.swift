@@ -16,6 +16,8 @@ public struct ModelInputs: Sendable, Hashable {
   /// `mc_token_ids` of `GPT2DoubleHeadsModel`, `[batch, choices]` or `[batch]`: the place of the token that stands for the
   /// sequence, the last if there is none.
   public var choiceTokenIDs: TokenArray?
+  /// What the outputs should have been; a model that gets them gives `loss`.
+  public var labels = ModelLabels()
 
   /// Makes inputs of their parts.
   public init(
@@ -47,10 +49,11 @@ extension ModelInputs {
       case "token_type_ids": tokenTypeIDs = array
       case "position_ids": positionIDs = array
       case "mc_token_ids": choiceTokenIDs = array
+      case _ where labels.take(name, LabelArray(array)): break
       default:
         throw inputFailure(
           .unsupported, name, "no model takes such an input",
-          remedy: "there are \(Self.argumentNames.joined(separator: ", "))")
+          remedy: "there are \((Self.argumentNames + ModelLabels.names).joined(separator: ", "))")
       }
     }
   }

@@ -1,4 +1,4 @@
-internal import TensorEngine
+public import TensorEngine
 
 /// What a model gives, under Transformers' names, in the order of computation.
 public struct ModelOutputs: Sendable {
@@ -65,6 +65,9 @@ public struct ModelOutputs: Sendable {
   /// `[batch, choices]` of a multiple choice.
   public var logits: Output? { self["logits"] }
 
+  /// How far the outputs are from the labels, a single number, as a tensor that remembers how it was made; nil without labels.
+  public var loss: Tensor? { self["loss"]?.parts.first }
+
   /// One name for several results that have a number each: `hidden_states`, `attentions`.
   public func numbered(_ name: String) -> [Output] {
     all.filter { $0.name.hasPrefix(name + ".") }
@@ -72,6 +75,11 @@ public struct ModelOutputs: Sendable {
 
   mutating func append(_ name: String, _ dimensions: [Int], _ parts: [Tensor]) {
     all.append(Output(name: name, dimensions: dimensions, parts: parts))
+  }
+
+  /// Adds the loss, before all others as in the reference.
+  mutating func insertFirst(_ name: String, _ number: Tensor) {
+    all.insert(Output(name: name, dimensions: [], parts: [number]), at: 0)
   }
 
   /// Gives the last of some numbered results other extents of the same product.

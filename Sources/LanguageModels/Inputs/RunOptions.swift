@@ -33,6 +33,20 @@ public struct RunOptions: Sendable, Hashable {
     case average
   }
 
+  /// What chooses the numbers that training leaves out.
+  public struct Dropout: Sendable, Hashable {
+    /// The seed of a run.
+    public var seed: UInt64
+    /// The number of the run: each leaves out others.
+    public var step: UInt32
+
+    /// Makes one; the same one leaves out the same numbers.
+    public init(seed: UInt64, step: UInt32) {
+      self.seed = seed
+      self.step = step
+    }
+  }
+
   /// Results beside those of the head.
   public var extras: Extras
   /// What happens at positions that the mask hides.
@@ -40,6 +54,8 @@ public struct RunOptions: Sendable, Hashable {
   /// What attention gives where a token may see nothing; nil for what the reference does: what the configuration's
   /// `attn_implementation` gives, else the average if attentions are asked for, zeros otherwise.
   public var blindRows: BlindRows?
+  /// Leaves out numbers as the configuration says (`hidden_dropout_prob` and its like), for training; nil computes with all.
+  public var dropout: Dropout?
 
   /// What attention gives where a token may see nothing: as these options say, else the configuration, else as the reference
   /// does for what is asked for.
@@ -49,10 +65,12 @@ public struct RunOptions: Sendable, Hashable {
 
   /// Makes options; those left out are the defaults.
   public init(
-    extras: Extras = [], padding: Padding = .computed, blindRows: BlindRows? = nil
+    extras: Extras = [], padding: Padding = .computed, blindRows: BlindRows? = nil,
+    dropout: Dropout? = nil
   ) {
     self.extras = extras
     self.padding = padding
     self.blindRows = blindRows
+    self.dropout = dropout
   }
 }

@@ -16,6 +16,8 @@ public struct LoadOptions: Sendable {
   public var context: ExecutionContext?
   /// What products may round, with the threads that all models share.
   package var precision = LoadPrecision.float32
+  /// True if the parameters are to learn: all of them are kept in float32, and none is frozen.
+  public var learns = false
   /// What is done about weights that are infinite or no number. Looking for them costs a little time.
   public var nonFinite: NonFinite
   /// The names of the checkpoint that are no parameters of the model and may be left aside. What belongs to another head of

@@ -73,6 +73,7 @@ public struct PretrainedConfig<Family: DescribedFamily>: ModelConfig {
 
   /// What the settings were read from.
   private let origin: Unseen<JSONValue>
+  var stored: JSONValue { origin.value }
 
   /// `isDecoder`.
   public var isCausal: Bool { isDecoder }

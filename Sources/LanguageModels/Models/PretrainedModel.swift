@@ -57,12 +57,13 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
     if !ranks.contains(tokens.dimensions.count) {
       try tokens.require(rank: ranks.max() ?? 2, in: Self.className)
     }
+    let losses = try HeadLosses(inputs.labels, tokens, configuration, Head.head)
     let rows = try outputs.map { (output) throws(CheckpointError) in
       try HeadRows(output.described.source, in: tokens, configuration, chosen: chosen)
     }
     let pass = try ForwardPass(
       tokens, configuration, options: options,
-      needed: body.needed(tokens) + rows.flatMap(\.places), in: body.context)
+      needed: body.needed(tokens) + rows.flatMap(\.places) + losses.places, in: body.context)
     let hidden = try body(pass)
     let result = BodyResult(tokens: tokens, pass: pass, hidden: hidden)
     return try result.outputs { (found) throws(CheckpointError) in
@@ -70,9 +71,11 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
       if configuration.normsLastHiddenState {
         found.reshapeLast("hidden_states", tokens.dimensions + [hidden.columns])
       }
+      var results: [Tensor] = []
       for (output, rows) in zip(outputs, rows) {
         guard let states = try rows.states(result, body) else { continue }
-        let columns = try output.steps(states, in: body.context)
+        let columns = try output.steps(states, pass)
+        results.append(columns)
         let name = output.described.name
         switch (output.described.form, rows.extents) {
         case (.spans, _): try result.appendSpans(columns, to: &found)
@@ -81,6 +84,9 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
           found.append(name, extents + [columns.columns], [columns])
         case (.choices, let extents): found.append(name, extents ?? [], [columns])
         }
+      }
+      for (name, loss) in try losses(results, pass, body.context).reversed() {
+        found.insertFirst(name, loss)
       }
     }
   }
@@ -92,7 +98,9 @@ extension PretrainedModel: CausalLanguageModel where Head: GeneratingHead {
     let (body, steps) = (body, outputs[0].steps)
     return TextGenerator(info, tables: body.tables, typesWithout: body.typesWithout) {
       (pass, rows) throws(CheckpointError) in
-      try steps(try gatherRows(try body(pass), rows, in: body.context), in: body.context)
+      try withoutGradients { () throws(CheckpointError) in
+        try steps(try gatherRows(try body(pass), rows, in: body.context), pass)
+      }
     }
   }
 }

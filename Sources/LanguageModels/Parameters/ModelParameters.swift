@@ -22,6 +22,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   let context: ExecutionContext
   let nonFinite: LoadOptions.NonFinite
   let quantization: LoadedQuantization
+  let learns: Bool
   let generation: Result<GenerationSettings, CheckpointError>?
   let origin: ModelOrigin?
   /// What a model has taken of them.
@@ -69,6 +70,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
     aliases = bound.graph.aliases
     context = try options.resolvedContext()
     nonFinite = options.nonFinite
+    learns = options.learns
     quantization = try LoadedQuantization(
       architecture, quantizes: options.precision == .int8, document: configuration.document)
     generation = options.generation
@@ -96,7 +98,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   private var source: ParameterSource {
     ParameterSource(
       graph: graph, context: context, nonFinite: nonFinite, quantization: quantization,
-      collector: collector)
+      collector: collector, learns: learns)
   }
 }
 

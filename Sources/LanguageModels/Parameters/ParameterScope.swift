@@ -10,6 +10,8 @@ struct ParameterSource {
   let nonFinite: LoadOptions.NonFinite
   let quantization: LoadedQuantization
   let collector: ParameterCollector
+  /// True if parameters are kept in float32 and require gradients.
+  let learns: Bool
 }
 
 /// The parameters below one name: `bert["encoder"]["layer.0"]`. Model code reads like the checkpoint's names.

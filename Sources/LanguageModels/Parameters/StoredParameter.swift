@@ -39,7 +39,12 @@ struct StoredParameter {
         throw error.about(ExactName(name))
       }
     }
-    if source.quantization.keepsSteps, let steps = weight.scaledParts?.steps, steps.dtype == .i8 {
+    if source.learns {
+      self = try StoredParameter(name, .float32, weight, storedAs: weight.storedType, source)
+        .widened()
+    } else if source.quantization.keepsSteps, let steps = weight.scaledParts?.steps,
+      steps.dtype == .i8
+    {
       self.init(name, .int8, steps, storedAs: .i8, source)
       scaled = weight
     } else if let element = StoredElement(weight.dtype) {
@@ -89,7 +94,7 @@ struct StoredParameter {
   func parameter(_ contents: ParameterContents) -> Parameter {
     let parameter = Parameter(
       source.collector.canonical(name).string, contents, isRow: weight.shape.rank == 1,
-      requiresGradient: false)
+      requiresGradient: source.learns)
     source.collector.insert(parameter, storedAs: storedType)
     return parameter
   }

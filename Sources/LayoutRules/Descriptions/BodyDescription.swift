@@ -86,6 +86,12 @@ package struct EncoderDescription: Sendable {
   package var outputNorm = "output.LayerNorm"
   /// A linear map of the first token, and tanh; nil if there is none.
   package var pooler: String? = "pooler.dense"
+  /// What training leaves out: of the embeddings, of attention's weights, of what attention gives (nil for nothing), and of a layer's
+  /// output.
+  package var embeddingDropout = DropoutSetting("hidden_dropout_prob")
+  package var attentionDropout = DropoutSetting("attention_probs_dropout_prob")
+  package var attentionOutputDropout: DropoutSetting? = DropoutSetting("hidden_dropout_prob")
+  package var outputDropout = DropoutSetting("hidden_dropout_prob")
 
   package init() {}
 
@@ -128,6 +134,10 @@ package struct DecoderDescription: Sendable {
   package var output = "mlp.c_proj"
   /// The norm behind the last layer.
   package var finalNorm = "ln_f"
+  /// What training leaves out: of the embeddings, of attention's weights, and of what each part gives.
+  package var embeddingDropout = DropoutSetting("embd_pdrop")
+  package var attentionDropout = DropoutSetting("attn_pdrop")
+  package var outputDropout = DropoutSetting("resid_pdrop")
 
   package init() {}
 

@@ -36,8 +36,9 @@ package struct HeadDescription: Sendable {
         return ModuleTemplate(bias, .vector(.vocabulary))
       }
       return biases
-        + output.steps.map { step in
+        + output.steps.compactMap { step in
           switch step {
+          case .dropout: nil
           case .linear(let name, let out, _, let hasBias):
             ModuleTemplate(name, .linear(out: out, in: .hidden, hasBias: hasBias))
           case .norm(let name): ModuleTemplate(name, .norm)
@@ -112,4 +113,22 @@ package enum HeadStep: Sendable {
   case norm(String)
   /// The scores of all tokens.
   case scores(String, ModuleTemplate.ScoreBias = .none)
+  /// Numbers that are left out in training.
+  case dropout(DropoutSetting)
+}
+
+/// Where `config.json` has the share of numbers that training leaves out at some place.
+package struct DropoutSetting: Sendable, Hashable {
+  /// The keys, of which the first that is there and not null counts.
+  package let keys: [String]
+  /// The share where none is.
+  package let standard: Double
+
+  package init(_ keys: String..., default standard: Double = 0.1) {
+    self.keys = keys
+    self.standard = standard
+  }
+
+  /// Before a classifier: a setting of its own, or that of the hidden layers.
+  package static let classifier = DropoutSetting("classifier_dropout", "hidden_dropout_prob")
 }
