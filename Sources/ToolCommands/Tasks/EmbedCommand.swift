@@ -217,7 +217,7 @@ struct EmbeddingArguments: ParsableArguments {
     var settings = EmbeddingSettings()
     var place = try HubCache.located(model.path)
     do throws(CheckpointError) {
-      let limits = model.sourceOptions.openOptions.limits
+      let limits = model.options.sourceOptions.openOptions.limits
       if let directory = try SentenceDirectory(place, limits) {
         place = directory.modelPath
         settings = try directory.settings()
