@@ -28,6 +28,7 @@ let libraries: [Target] = [
   // 1: one format each, and the graph between them
   .target(name: "PickleFormat", dependencies: ["CheckpointBytes"]),
   .target(name: "ZipFormat", dependencies: ["CheckpointBytes", "CChecksums", "CZlib"]),
+  .target(name: "CompressedStreams", dependencies: ["CheckpointBytes"]),
   .target(name: "SafetensorsFormat", dependencies: ["CheckpointBytes", "TensorValues"]),
   .target(name: "HDF5Format", dependencies: ["CheckpointBytes", "TensorValues", "CZlib"]),
   .target(name: "WeightGraph", dependencies: ["CheckpointBytes", "TensorValues", collections]),
@@ -54,8 +55,8 @@ let libraries: [Target] = [
   .target(
     name: "Checkpoints",
     dependencies: [
-      "CheckpointBytes", "TensorValues", "PickleFormat", "ZipFormat", "SafetensorsFormat",
-      "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", collections,
+      "CheckpointBytes", "TensorValues", "PickleFormat", "ZipFormat", "CompressedStreams",
+      "SafetensorsFormat", "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", collections,
     ]),
   // 6: what lies beside the weights, from one framework's form to another's
   .target(
@@ -114,6 +115,8 @@ let tests: [Target] = [
   .testTarget(name: "CheckpointBytesTests", dependencies: ["CheckpointBytes", "TestSupport"]),
   .testTarget(name: "PickleFormatTests", dependencies: ["PickleFormat", "TestSupport"]),
   .testTarget(name: "ZipFormatTests", dependencies: ["ZipFormat", "TestSupport"]),
+  .testTarget(
+    name: "CompressedStreamsTests", dependencies: ["CompressedStreams", "TestSupport"]),
   .testTarget(name: "SafetensorsFormatTests", dependencies: ["SafetensorsFormat", "TestSupport"]),
   .testTarget(name: "HDF5FormatTests", dependencies: ["HDF5Format", "CHDF5", "TestSupport"]),
   .testTarget(

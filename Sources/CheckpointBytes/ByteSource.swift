@@ -101,6 +101,9 @@ package final class FileBytes: ByteSource {
     }
     try unsafe range.file.read(at: range.offset + offset, into: destination)
   }
+
+  /// Makes sure that the file has not changed since it was opened.
+  package func verifyIntegrity() throws(CheckpointError) { try range.file.checkUnchanged() }
 }
 
 /// Bytes in memory as a byte source.

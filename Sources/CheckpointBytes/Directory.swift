@@ -36,6 +36,15 @@ package enum Directory {
     }
   }
 
+  /// Makes a directory, unless another process has made it in the meantime.
+  package static func makeUnlessThere(_ path: String) throws(CheckpointError) {
+    do throws(CheckpointError) {
+      try make(path)
+    } catch {
+      guard try PathKind(path: path) == .directory else { throw error }
+    }
+  }
+
   /// Removes a file.
   package static func removeFile(_ path: String) throws(CheckpointError) {
     SystemCalls.remove(path)
@@ -78,6 +87,8 @@ extension Directory {
       guard let slash = path[..<end].lastIndex(of: "/") else { break }
       end = slash
     }
-    for directory in missing.reversed() where !directory.hasSuffix("/") { try make(directory) }
+    for directory in missing.reversed() where !directory.hasSuffix("/") {
+      try makeUnlessThere(directory)
+    }
   }
 }

@@ -14,6 +14,8 @@ package final class SourceFile: Sendable {
   package let identity: FileIdentity
 
   let descriptor: CInt
+  /// When the content was last changed before the file was opened.
+  private let modified: ModificationTime
   /// Where this file begins in the one that it is a part of.
   private let base: Int
   /// The file that this one is a part of, which owns the descriptor.
@@ -51,6 +53,7 @@ package final class SourceFile: Sendable {
     self.size = status.size
     self.identity = FileIdentity(device: status.device, inode: status.inode)
     self.descriptor = descriptor
+    modified = status.modified
     base = 0
     whole = nil
   }
@@ -71,12 +74,31 @@ package final class SourceFile: Sendable {
     size = range.count
     identity = whole.identity
     descriptor = whole.descriptor
+    modified = whole.modified
     base = whole.base + range.lowerBound
     self.whole = whole
   }
 
   deinit {
     if whole == nil { SystemCalls.close(descriptor) }
+  }
+
+  /// Makes sure that nobody has written to the file since it was opened: what was read before is then of one piece. A file that
+  /// has been replaced by another under its name is read on, as it was.
+  ///
+  /// - Throws: `inconsistent` if it has changed, `inputOutput` if the system refuses.
+  package func checkUnchanged() throws(CheckpointError) {
+    if let whole { return try whole.checkUnchanged() }
+    let status: FileStatus
+    do {
+      status = try SystemCalls.status(descriptor)
+    } catch {
+      throw CheckpointError(.inputOutput, file: path, "cannot be examined: \(error.reason)")
+    }
+    guard status.size == size, status.modified == modified else {
+      throw CheckpointError(
+        .inconsistent, file: path, "was changed by another program while it was read")
+    }
   }
 
   /// Fills a buffer with the bytes at `offset`.

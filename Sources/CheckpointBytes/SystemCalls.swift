@@ -29,6 +29,14 @@ struct FileStatus {
   let device: UInt64
   let inode: UInt64
   let permissions: UInt32
+  /// When the content was last changed.
+  let modified: ModificationTime
+}
+
+/// A time as the file system has it.
+struct ModificationTime: Equatable, Sendable {
+  let seconds: Int
+  let nanoseconds: Int
 }
 
 /// Thin wrappers over system calls: they retry on `EINTR` and throw ``SystemFailure``.
@@ -59,6 +67,12 @@ enum SystemCalls {
 
   static func openDirectory(_ path: String) throws(SystemFailure) -> CInt {
     try unsafe check(open(whole(path), O_RDONLY | O_CLOEXEC | O_DIRECTORY), "open")
+  }
+
+  /// Waits until no other process holds an open file or directory, and holds it until it is closed. Where the file system
+  /// knows no locks, nothing happens.
+  static func lockWhenFree(_ descriptor: CInt) {
+    while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
   }
 
   static func close(_ descriptor: CInt) {
@@ -256,6 +270,12 @@ extension FileStatus {
     device = UInt64(truncatingIfNeeded: record.st_dev)
     inode = UInt64(truncatingIfNeeded: record.st_ino)
     permissions = UInt32(record.st_mode) & 0o777
+    #if canImport(Darwin)
+      let time = record.st_mtimespec
+    #else
+      let time = record.st_mtim
+    #endif
+    modified = ModificationTime(seconds: Int(time.tv_sec), nanoseconds: Int(time.tv_nsec))
   }
 }
 

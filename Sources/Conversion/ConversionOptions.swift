@@ -30,6 +30,9 @@ public struct ConversionOptions: Sendable {
   public var rename: [RenameRule] = []
   /// True if the result is opened again and compared with the source.
   public var verifies = true
+  /// True if a conversion goes on that was ended before it was complete: files of weights that are there count if each of their
+  /// bytes is the one that would be written, and each further one is put in place as soon as it is complete.
+  public var resumes = false
   /// True if existing files may be replaced.
   public var replacesExisting = false
 

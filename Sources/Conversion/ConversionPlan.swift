@@ -17,6 +17,8 @@ public struct ConversionPlan: Sendable {
   /// What goes beside the weights: the index of shards, the companions in a directory.
   let beside: [CompanionFile]
   let verifies: Bool
+  let replacesExisting: Bool
+  let resumes: Bool
   /// What the configuration has to say of int8.
   package let quantization: QuantizationChange
   /// What would be done.
@@ -79,6 +81,8 @@ public struct ConversionPlan: Sendable {
     self.images = images
     beside = (files.index.map { [$0] } ?? []) + companions.files
     verifies = options.verifies
+    replacesExisting = options.replacesExisting
+    resumes = options.resumes
     quantization = quantized.change
     receipt = ConversionReceipt(
       of: source, named: sourcePath, format: destination.format, ties: graph.ties,

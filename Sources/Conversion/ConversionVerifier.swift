@@ -116,8 +116,10 @@ struct ConversionVerifier {
     try verifySources()
     let measured = errors.withLock { $0 }
     let primaries = graph.aliases
+    let compared = Set(pairs.map(\.name))
     return casts.map { cast in
       var cast = cast
+      guard compared.contains(primaries[cast.name] ?? cast.name) else { return cast }
       let error = measured[primaries[cast.name] ?? cast.name] ?? RoundingError()
       cast.largestError = error.largest
       cast.overflowed = error.overflowed

@@ -23,8 +23,11 @@ struct DestinationFiles {
   let superseded: [String]
 
   /// Refuses to replace what exists.
-  func checkNothingExists() throws(CheckpointError) {
-    for path in weights.map(\.path) + superseded where try PathKind(path: path) != .nothing {
+  ///
+  /// - Parameter inPart: True if the files of weights may be there already.
+  func checkNothingExists(inPart: Bool = false) throws(CheckpointError) {
+    for path in (inPart ? [] : weights.map(\.path)) + superseded
+    where try PathKind(path: path) != .nothing {
       throw CheckpointError(
         .inconsistent, file: path, "exists already",
         remedy: "use \(remedy: .replaceExisting) to replace it")
@@ -41,7 +44,7 @@ extension ConversionDestination {
     of ties: [Tie], as weights: LaidOutWeights, _ options: ConversionOptions
   ) throws(CheckpointError) -> DestinationFiles {
     let files = try files(of: ties, as: weights, maximumShardSize: options.maximumShardSize)
-    if !options.replacesExisting { try files.checkNothingExists() }
+    if !options.replacesExisting { try files.checkNothingExists(inPart: options.resumes) }
     return files
   }
 

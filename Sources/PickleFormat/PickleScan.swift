@@ -38,8 +38,15 @@ package struct PickleScan: Sendable {
   /// What Python would refuse or read in two ways, though the walk went on: at most one of the stack, the memo and the
   /// values, and one of the frames.
   package private(set) var faults: [ParseFailure] = []
+  /// Values that are pickles themselves.
+  package private(set) var embedded: [Embedded] = []
   /// The offset of the first byte after the walk.
   package private(set) var end: Int
+
+  /// The most operations, of all arrays of joblib's in a pickle together, of what a plain unpickler would make of their bytes.
+  fileprivate static let arrayOperationLimit = 1_000_000
+  /// The deepest arrays of objects in arrays of objects that are followed.
+  fileprivate static let arrayDepth = 16
 
   /// How many of the ways out of a frame are followed.
   fileprivate static let detourLimit = 16
@@ -59,6 +66,7 @@ package struct PickleScan: Sendable {
     end = cursor.offset
     findings = main.walk.findings
     failure = main.failure
+    embedded = main.walk.embedded
     faults = [main.walk.fault, main.frameFault, main.expansion].compactMap(\.self)
     var known = Set(findings)
     var followed = 0
@@ -80,6 +88,8 @@ private struct PickleRoute {
   private var frames = PickleFrames()
   /// Where the frame ends that the next operation steps out of.
   private var frameToLeave: Int?
+  /// How many arrays of objects lie around this way, and the operations left for the bytes of arrays.
+  private var (depth, arrayOperations) = (0, PickleScan.arrayOperationLimit)
 
   init(_ cursor: ByteCursor) { self.cursor = cursor }
 
@@ -116,7 +126,64 @@ private struct PickleRoute {
       }
       frames.leave()
     }
-    return try walk.step(instruction)
+    let goesOn = try walk.step(instruction)
+    if let array = walk.arrayToSkip {
+      walk.arrayToSkip = nil
+      try skip(array)
+    }
+    return goesOn
+  }
+
+  /// Passes the bytes of an array of joblib's, as `joblib.load` does; a plain unpickler would take them for operations.
+  private mutating func skip(_ array: JoblibArray) throws(ParseFailure) {
+    let field = "array of joblib"
+    guard !frames.contains(cursor.offset) else {
+      throw ParseFailure(
+        .malformed, at: cursor.offset, field, "lies in a frame, where joblib puts none")
+    }
+    let plain = try followedPlainly()
+    guard !array.holdsObjects else {
+      guard depth < PickleScan.arrayDepth else {
+        throw ParseFailure(.limitExceeded, at: cursor.offset, field, "lies too deep in others")
+      }
+      var inner = PickleRoute(cursor)
+      inner.depth = depth + 1
+      inner.arrayOperations = arrayOperations
+      _ = inner.follow()
+      cursor = inner.cursor
+      arrayOperations = inner.arrayOperations
+      let known = Set(inner.walk.findings)
+      walk.take(
+        findings: inner.walk.findings + plain.filter { !known.contains($0) },
+        embedded: inner.walk.embedded)
+      frameFault = frameFault ?? inner.frameFault
+      if let failure = inner.failure ?? inner.walk.fault { throw failure }
+      return
+    }
+    walk.take(findings: plain)
+    if array.isAligned { try cursor.skip(Int(try cursor.readByte(field)), field) }
+    try cursor.skip(array.byteCount ?? 0, field)
+  }
+
+  /// What would be named and called if the next bytes were operations.
+  private mutating func followedPlainly() throws(ParseFailure) -> [PickleScan.Finding] {
+    // Hardly any numbers pass for operations; whether they do is seen before all values are copied.
+    var ahead = cursor
+    for _ in 0..<3 { guard (try? PickleInstruction(&ahead)) != nil else { return [] } }
+    guard arrayOperations > 0 else {
+      throw ParseFailure(
+        .limitExceeded, at: cursor.offset, "array of joblib",
+        "the bytes of arrays before this one were too many operations to follow them further")
+    }
+    var other = self
+    other.walk.isGuess = true
+    let known = walk.findings.count
+    while arrayOperations > 0, let instruction = try? PickleInstruction(&other.cursor) {
+      arrayOperations -= 1
+      guard (try? other.walk.step(instruction)) == true, other.walk.fault == nil else { break }
+      other.walk.arrayToSkip = nil
+    }
+    return other.walk.findings[known...].filter { $0.global != nil }
   }
 
   /// The way that goes on behind the open frame: with the operation that the frame cuts, read from its opcode on, or

@@ -21,6 +21,7 @@ extension PickleWalk {
   }
 
   mutating func take(bytes: ArraySlice<UInt8>, _ instruction: PickleInstruction) {
+    lookInto(bytes, instruction)
     switch instruction.opcode {
     case .long1, .long4:
       if case .integer(let value) = PickleText.integer(littleEndian: bytes) {
@@ -58,8 +59,10 @@ extension PickleWalk {
         refuse(instruction, "the line spells no text")
         return pushText(text)
       }
+      lookInto(bytes[...], instruction)
       pushText(bytes)
     case .unicode:
+      lookInto(line, instruction)
       if isGuess, PickleText.rawUnicodeEscape(line) == nil {
         refuse(instruction, "the line spells no text")
       }

@@ -86,11 +86,12 @@ extension PickleWalk {
       target.global, .givenState,
       PickleWalk.shortened(target.rendering + " ← " + state.rendering), instruction)
     extend(by: [state], instruction)
-    guard target.global != PickleWalk.arrayOfJoblib else {
+    guard target.global == PickleWalk.arrayOfJoblib else { return }
+    guard let array = state.array, array.byteCount != nil || array.holdsObjects else {
       throw ParseFailure(
         .unsupported, at: instruction.offset, instruction.opcode.name,
-        "joblib has the bytes of an array here, between the operations; what follows was searched only"
-      )
+        "joblib has the bytes of an array of unknown size here; what follows was searched only")
     }
+    arrayToSkip = array
   }
 }

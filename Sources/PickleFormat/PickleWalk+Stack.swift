@@ -41,6 +41,7 @@ extension PickleWalk {
       let last = target.rendering.last, "]})".contains(last)
     {
       let isEmpty = ["[]", "{}", "set()"].contains(target.rendering)
+      if last == "}" { target.array = JoblibArray(target.array, adding: values) ?? target.array }
       target.rendering.removeLast()
       target.rendering = PickleWalk.shortened(
         target.rendering + (isEmpty ? "" : ", ") + PickleWalk.joined(values) + String(last))

@@ -21,6 +21,8 @@ struct PickleWalk {
     var container: Int?
     /// True if Python cannot hash it.
     var isUnhashable = false
+    /// What a dictionary says of an array of joblib's, which has the array's bytes behind it.
+    var array: JoblibArray?
 
     static let unknown = Value(rendering: "?")
   }
@@ -31,13 +33,21 @@ struct PickleWalk {
   static let findingLimit = 100_000
   /// The most findings that are kept of one global in one use: a state dict calls `_rebuild_tensor_v2` a million times.
   static let repetitionLimit = 1_000
+  /// The most pickles in values of one pickle that are kept.
+  static let embeddedLimit = 1_000
   /// The most values on the stack and open marks: picklers write containers in batches of 1,000.
   static let stackLimit = 4_000_000
   /// The most places of the memo: ten for each of the most tensors of a checkpoint, twice.
   static let memoLimit = 20_000_000
 
   /// True if a guess is walked that these bytes are a pickle: then text has to be text, and names have to be names.
-  let isGuess: Bool
+  var isGuess: Bool
+  /// Pickles that are values of this one: in bytes, or as base64 or digits in text.
+  private(set) var embedded: [PickleScan.Embedded] = []
+  /// The array of joblib's whose bytes come next.
+  var arrayToSkip: JoblibArray?
+  /// How many operations of embedded pickles may still be looked at.
+  private var embeddedOperations = 2_000_000
   private(set) var findings: [PickleScan.Finding] = []
   /// The first operation that Python would refuse.
   private(set) var fault: ParseFailure?
@@ -106,6 +116,23 @@ struct PickleWalk {
   mutating func refuse(_ instruction: PickleInstruction, _ problem: String) {
     guard fault == nil else { return }
     fault = ParseFailure(.malformed, at: instruction.offset, instruction.opcode.name, problem)
+  }
+
+  /// Notes a value that is a pickle itself: one that would call something, or says that it is one.
+  mutating func lookInto(_ bytes: ArraySlice<UInt8>, _ instruction: PickleInstruction) {
+    guard !isGuess, embedded.count < PickleWalk.embeddedLimit,
+      let pickle = PickleScan.Embedded(
+        in: bytes, at: instruction.offset, operations: &embeddedOperations)
+    else { return }
+    embedded.append(pickle)
+  }
+
+  /// Takes over what a pickle names that is read in the middle of this one.
+  mutating func take(
+    findings others: [PickleScan.Finding], embedded inner: [PickleScan.Embedded] = []
+  ) {
+    findings += others
+    embedded += inner
   }
 
   /// Notes a global and its use.

@@ -40,8 +40,11 @@ struct SourceOptions: ParsableArguments {
     help: "Open pickles that name unknown objects; they are kept as inert values, nothing is run.")
   var keepsUnknownObjects = false
 
+  @OptionGroup var limitOptions: LimitOptions
+
   var openOptions: OpenOptions {
     var options = OpenOptions()
+    options.limits = limitOptions.limits
     options.keepsUnknownObjects = keepsUnknownObjects
     return options
   }

@@ -83,6 +83,12 @@ struct ConvertCommand: ToolCommand {
   @Flag(help: "Replace existing files.")
   var force = false
 
+  @Flag(
+    help:
+      "Go on with a conversion that was ended: shards that are there and hold what would be written are kept."
+  )
+  var resume = false
+
   @Flag(help: "Print what would be done, and write nothing.")
   var dryRun = false
 
@@ -140,6 +146,7 @@ struct ConvertCommand: ToolCommand {
     }
     options.verifies = !noVerify
     options.replacesExisting = force
+    options.resumes = resume
     return options
   }
 

@@ -6,12 +6,15 @@ struct ScanCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "scan",
     abstract:
-      "Lists every global that the pickles of a file name, and what they would have called.",
+      "Lists what in files would run code when somebody loads them, and what it would call.",
     discussion: """
-      Opens everything, broken and forbidden files and archives in archives included, and runs nothing. Looks for code \
-      beside pickles, too: in Keras configurations, and Python sources. Ends with exit code 0 if all was read and is known \
-      as data, and 1 if anything is unknown or dangerous, or was not looked into. Of several sources, those that are nothing \
-      but data have a line each, and the others all that was found; with --json each has an object on a line of its own.
+      Opens everything, broken and forbidden files and archives in archives included, and runs nothing; a directory is \
+      scanned with all below it. Looks for code beside pickles, too: in configurations, templates, graphs and sources. \
+      Each finding has a verdict and a reason: safe, unknown, dangerous. Ends with exit code 0 if all was read and is known \
+      as data, and 1 if anything is unknown or dangerous, or was not looked into (--fail-on dangerous: only if anything is \
+      dangerous). Of several sources, those that are nothing \
+      but data have a line each, and the others all that was found; with --json each has an object on a line of its own, \
+      with --sarif all are one log.
       """)
 
   @Argument(help: "A file, or a directory whose files are scanned. There may be several.")
@@ -20,56 +23,112 @@ struct ScanCommand: ToolCommand {
   @Flag(help: "Print everything as one JSON object.")
   var json = false
 
+  @Flag(help: "Print everything as a SARIF 2.1.0 log, as code hosts and editors show it.")
+  var sarif = false
+
+  @Option(help: "The least verdict that ends with exit code 1: unknown or dangerous.")
+  var failOn = "unknown"
+
+  @Option(
+    help: ArgumentHelp(
+      "Accept what this file lists, of files whose bytes are the same as when it was written.",
+      valueName: "file"))
+  var baseline: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write a list of all that is found, to be accepted in later runs.", valueName: "file"))
+  var writeBaseline: String?
+
+  @OptionGroup var limitOptions: LimitOptions
+
   mutating func run(on console: Console) throws -> ToolExit {
-    try Self.forEach(source, on: console) { path in
-      let scan = try CheckpointScan(path)
-      let report = ScanReport(scan, source: path)
-      if json {
+    let accepted = try baseline.map { path throws(CheckpointError) in
+      try ScanBaseline(reading: path)
+    }
+    var written = ScanBaseline()
+    var reports: [ScanReport] = []
+    let exit = try Self.forEach(source, on: console) { path in
+      let scan = try CheckpointScan(path, limits: limitOptions.limits)
+      if writeBaseline != nil { try written.accept(scan) }
+      let report = ScanReport(scan, source: path, accepted: try accepted?.accepted(of: scan))
+      if sarif {
+        reports.append(report)
+      } else if json {
         console.write(JSONWriter.text(report.json) + "\n")
-      } else if source.count > 1, scan.verdict == .allowed {
+      } else if source.count > 1, report.verdict == .safe {
         console.write(report.summary + "\n")
       } else {
         console.write(report.text)
       }
-      return scan.verdict == .allowed ? .done : .different
+      let isFailure = failOn == "dangerous" ? report.verdict == .dangerous : report.verdict != .safe
+      return isFailure ? .different : .done
     }
+    if sarif { console.write(JSONWriter.text(ScanReport.sarif(reports), style: .indented) + "\n") }
+    if let writeBaseline { try written.write(to: writeBaseline) }
+    return exit
   }
 
-  mutating func validate() throws { try Self.refuseStandardStreams(source) }
+  mutating func validate() throws {
+    try Self.refuseStandardStreams(source)
+    guard ["unknown", "dangerous"].contains(failOn) else {
+      throw ValidationError("--fail-on \(failOn): expected unknown or dangerous")
+    }
+    if json, sarif {
+      throw ValidationError("--json and --sarif are two forms of one report: say one")
+    }
+  }
 }
 
 /// What `scan` prints.
 struct ScanReport {
-  private let scan: CheckpointScan
-  private let source: String
+  let scan: CheckpointScan
+  let source: String
+  /// What was found and is not accepted.
+  let findings: [CheckpointScan.Finding]
+  let problems: [CheckpointError]
 
-  init(_ scan: CheckpointScan, source: String) {
+  init(_ scan: CheckpointScan, source: String, accepted: ScanBaseline.Accepted? = nil) {
     self.scan = scan
     self.source = source
+    findings = scan.findings.filter { accepted?.findings.contains($0) != true }
+    problems = scan.problems.filter { accepted?.holds($0) != true }
+  }
+
+  /// The worst verdict on what is not accepted.
+  var verdict: CheckpointScan.Verdict { CheckpointScan.verdict(on: findings, problems) }
+
+  /// How many findings and problems a baseline has accepted.
+  var acceptedCount: Int {
+    scan.findings.count - findings.count + scan.problems.count - problems.count
   }
 
   /// The report for people: each global once, those that matter first.
   var text: String {
     var lines = [heading]
     for verdict in [CheckpointScan.Verdict.dangerous, .unknown] {
-      for finding in scan.findings where finding.verdict == verdict {
-        lines.append("  \(verdict.rawValue): " + describe(finding))
+      for finding in findings where finding.verdict == verdict {
+        lines.append("  \(verdict.rawValue): \(describe(finding)): \(singleLine(finding.reason))")
       }
     }
-    let allowed = scan.findings.filter { $0.verdict == .allowed && $0.use == "named" }
-    let names = Set(allowed.compactMap(\.global).map { ExactName($0) }).sorted()
+    let safe = findings.filter { $0.verdict == .safe && $0.use == "named" }
+    let names = Set(safe.compactMap(\.global).map { ExactName($0) }).sorted()
     if !names.isEmpty {
-      lines.append("  allowed: " + names.map { singleLine($0.string) }.joined(separator: ", "))
+      lines.append("  safe: " + names.map { singleLine($0.string) }.joined(separator: ", "))
     }
-    for problem in scan.problems {
+    for finding in findings where finding.verdict == .safe && finding.use == "holdsCode" {
+      lines.append("  safe: \(describe(finding)): \(singleLine(finding.reason))")
+    }
+    for problem in problems {
       lines.append("  \(ScanReport.heading(of: problem)): \(problem.toolLine)")
     }
-    lines.append("verdict: " + verdict)
+    if acceptedCount > 0 { lines.append("  accepted before: \(acceptedCount)") }
+    lines.append("verdict: " + verdictWords)
     return lines.joined(separator: "\n") + "\n"
   }
 
   /// The whole on one line.
-  var summary: String { "\(heading): \(verdict)" }
+  var summary: String { "\(heading): \(verdictWords)" }
 
   private var heading: String {
     "\(singleLine(source)): \(counted(scan.files.count, "file")), "
@@ -77,22 +136,22 @@ struct ScanReport {
       + counted(Set(scan.findings.compactMap(\.global).map { ExactName($0) }).count, "global")
   }
 
-  private var verdict: String {
-    switch scan.verdict {
-    case .allowed: "nothing but data"
+  private var verdictWords: String {
+    switch verdict {
+    case .safe: "nothing but data"
     case .unknown: "not known to be data only"
     case .dangerous: "dangerous; loading it as what it was made for runs code"
     }
   }
 
-  private static func heading(of problem: CheckpointError) -> String {
+  static func heading(of problem: CheckpointError) -> String {
     switch problem.kind {
     case .unsupported, .limitExceeded: "not looked into"
     default: "not sound"
     }
   }
 
-  private func describe(_ finding: CheckpointScan.Finding) -> String {
+  func describe(_ finding: CheckpointScan.Finding) -> String {
     var place = finding.member.map { singleLine($0) + " " } ?? ""
     if scan.files.count > 1 { place = singleLine(finding.file) + " " + place }
     let what = singleLine(finding.rendering, limit: 300)
@@ -111,13 +170,13 @@ struct ScanReport {
   var json: JSONValue {
     .object([
       JSONValue.Member("source", .string(source)),
-      JSONValue.Member("verdict", .string(scan.verdict.rawValue)),
+      JSONValue.Member("verdict", .string(verdict.rawValue)),
       JSONValue.Member("files", .array(scan.files.map { .string($0) })),
       JSONValue.Member("pickles", .integer(scan.pickleCount)),
       JSONValue.Member(
         "globals",
         .array(
-          scan.findings.map { finding in
+          findings.map { finding in
             .object([
               JSONValue.Member("file", .string(finding.file)),
               JSONValue.Member("member", finding.member.map { .string($0) } ?? .null),
@@ -127,10 +186,12 @@ struct ScanReport {
               JSONValue.Member("global", finding.global.map { .string($0) } ?? .null),
               JSONValue.Member("rendering", .string(finding.rendering)),
               JSONValue.Member("verdict", .string(finding.verdict.rawValue)),
+              JSONValue.Member("reason", .string(finding.reason)),
             ])
           })),
       JSONValue.Member(
-        "problems", .array(scan.problems.map { .string($0.toolLine) })),
+        "problems", .array(problems.map { .string($0.toolLine) })),
+      JSONValue.Member("accepted", .integer(acceptedCount)),
     ])
   }
 }

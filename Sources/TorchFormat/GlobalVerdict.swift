@@ -1,35 +1,63 @@
 package import PickleFormat
 
 /// What is to be thought of a global that a pickle names, and of what the pickle would have done with it.
-package enum GlobalVerdict: String, Sendable, Hashable, CaseIterable {
-  /// Known as data: the reader decodes it by structure.
-  case allowed
-  /// Not known: the reader refuses it.
-  case unknown
-  /// Known to run programs, open files or connections, or load code.
-  case dangerous
+package struct GlobalVerdict: Sendable, Hashable {
+  /// How bad it is.
+  package enum Level: String, Sendable, Hashable, CaseIterable {
+    /// Known as data: the reader decodes it by structure.
+    case safe
+    /// Not known: the reader refuses it.
+    case unknown
+    /// Known to run programs, open files or connections, or load code.
+    case dangerous
+  }
+
+  /// How bad it is.
+  package let level: Level
+  /// Why, in words that follow the global's name.
+  package let reason: String
 
   /// The verdict on a global and its use; one that has no name is unknown.
   package init(on finding: PickleScan.Finding) {
     guard let global = finding.global else {
-      self = .unknown
+      self.init(.unknown, "has no name in the file")
       return
     }
+    let danger = DangerousGlobals.reason(of: global)
     switch AllowedGlobals.role(of: global) {
     case .named?, .storage?, .dtype?, .numpy(.array)?:
-      self =
-        finding.use == .named
-        ? .allowed : DangerousGlobals.contains(global) ? .dangerous : .unknown
-    case .some: self = .allowed
+      if finding.use == .named {
+        self.init(.safe, "is data by its name alone")
+      } else if let danger {
+        self.init(.dangerous, danger)
+      } else {
+        self.init(.unknown, "is data as a name, and no loader knows what calling it does")
+      }
+    case .some: self.init(.safe, "is decoded by its structure")
     case nil:
-      let isData =
-        AllowedGlobals.isScriptClass(global) || DistributedMetadata.contains(global)
-      self = isData ? .allowed : DangerousGlobals.contains(global) ? .dangerous : .unknown
+      if AllowedGlobals.isScriptClass(global) {
+        self.init(.safe, "is a class of the archive's own TorchScript")
+      } else if DistributedMetadata.contains(global) {
+        self.init(.safe, "describes parts of a distributed checkpoint")
+      } else if let danger {
+        self.init(.dangerous, danger)
+      } else {
+        self.init(.unknown, "is no known class of data")
+      }
     }
   }
 
   /// The verdict on a global that a configuration names, to be imported and called; nothing is known as data there.
   package init(onImportOf global: GlobalName) {
-    self = DangerousGlobals.contains(global) ? .dangerous : .unknown
+    if let danger = DangerousGlobals.reason(of: global) {
+      self.init(.dangerous, danger)
+    } else {
+      self.init(.unknown, "is imported and called by whoever builds the model")
+    }
+  }
+
+  private init(_ level: Level, _ reason: String) {
+    self.level = level
+    self.reason = reason
   }
 }

@@ -35,8 +35,9 @@ final class InflatedMember: ByteSource {
     try unsafe advance(to: offset, thenInto: destination)
   }
 
-  /// Inflates to the end, which compares the checksum.
+  /// Inflates to the end, which compares the checksum; the file must not have changed since it was opened.
   func verifyIntegrity() throws(CheckpointError) {
+    try file.checkUnchanged()
     try unsafe advance(
       to: byteCount, thenInto: UnsafeMutableRawBufferPointer(start: nil, count: 0))
   }

@@ -39,8 +39,9 @@ final class StoredMember: ByteSource {
     try unsafe bytes().read(at: offset, into: destination)
   }
 
-  /// Sums the whole content and compares it with the recorded CRC-32.
+  /// Sums the whole content and compares it with the recorded CRC-32; the file must not have changed since it was opened.
   func verifyIntegrity() throws(CheckpointError) {
+    try file.checkUnchanged()
     guard member.crc32 != 0 else { return }
     let bytes = try bytes()
     var checksum = CRC32()

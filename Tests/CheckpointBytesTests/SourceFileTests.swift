@@ -107,4 +107,33 @@ import Testing
     #expect(file.size == 0)
     #expect(try file.bytes(at: 0, count: 0) == [])
   }
+
+  @Test(
+    "A file that is written to while it is open has changed; one that is replaced goes on as it was"
+  )
+  func changes() throws {
+    let path = try directory.write([1, 2, 3], as: "file")
+    let file = try SourceFile(path: path)
+    let part = try SourceFile(part: 1..<3, of: file, shownAs: "part")
+    let source = try FileBytes(file, at: 0, count: 2)
+    try file.checkUnchanged()
+    try source.verifyIntegrity()
+    let output = try OutputFile(path: path)
+    try output.write([4, 5, 6], at: 0)
+    try output.commit()
+    try file.checkUnchanged()
+    #expect(try file.bytes(at: 0, count: 3) == [1, 2, 3])
+    let other = try SourceFile(path: path)
+    try directory.setSize(2, of: "file")
+    for check in [
+      other.checkUnchanged,
+      { () throws in
+        try SourceFile(part: 0..<1, of: other, shownAs: "part").checkUnchanged()
+      },
+    ] {
+      let error = #expect(throws: CheckpointError.self) { try check() }
+      #expect(error?.kind == .inconsistent)
+    }
+    try part.checkUnchanged()
+  }
 }

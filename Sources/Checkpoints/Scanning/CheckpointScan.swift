@@ -2,28 +2,28 @@ public import CheckpointBytes
 internal import TorchFormat
 
 /// What is in a file that could run code when somebody loads it, judged: the globals that pickles name and would have
-/// called, code in Keras configurations, and Python sources. Nothing is called; everything is opened, broken and forbidden
-/// files included, and archives in archives.
+/// called, code in configurations, templates, graphs and archives, and Python sources. Nothing is called; everything is opened,
+/// broken and forbidden files included, and archives in archives.
 ///
 /// A file is known to be data only if it was read wholly and understood. What was not is among the ``problems``.
 public struct CheckpointScan: Sendable {
-  /// What is to be thought of a global, or of everything together.
+  /// What is to be thought of a finding, or of everything together.
   public enum Verdict: String, Sendable, Hashable, CaseIterable {
-    /// Known as data, and decoded by structure.
-    case allowed
-    /// Not known; a file that names it is refused.
+    /// Known as data.
+    case safe
+    /// Not known; a reader that takes data only refuses it.
     case unknown
     /// Known to run programs, open files or connections, or load code.
     case dangerous
   }
 
-  /// A global, where a pickle names or uses it; or code, where a configuration or an archive holds it.
-  public struct Finding: Sendable {
+  /// A global, where a pickle names or uses it; or code, where a configuration, a graph or an archive holds it.
+  public struct Finding: Sendable, Hashable {
     /// The file.
     public let file: String
     /// The member of an archive; members of archives in archives joined by `: `.
     public let member: String?
-    /// The offset of the operation in the member or the file; nil where it is no pickle.
+    /// The offset in the member or the file; nil where it is no pickle.
     public let offset: Int?
     /// The operation: `GLOBAL`, `REDUCE`…; nil where it is no pickle.
     public let opcode: String?
@@ -35,6 +35,8 @@ public struct CheckpointScan: Sendable {
     public let rendering: String
     /// What is to be thought of it.
     public let verdict: Verdict
+    /// Why, in words that follow those of the finding.
+    public let reason: String
   }
 
   /// What was found, in the order in which it was met.
@@ -46,14 +48,30 @@ public struct CheckpointScan: Sendable {
   /// The files that were scanned.
   public private(set) var files: [String] = []
 
-  /// The worst verdict; `allowed` if all that was found is, and nothing was left unread, `unknown` if something was.
+  /// The worst verdict; `safe` if all that was found is, and nothing was left unread, `unknown` if something was.
   public var verdict: Verdict {
-    if findings.contains(where: { $0.verdict == .dangerous }) { return .dangerous }
-    let isClean = problems.isEmpty && !findings.contains { $0.verdict == .unknown }
-    return isClean ? .allowed : .unknown
+    CheckpointScan.verdict(on: findings, problems)
   }
 
-  /// Scans a file, or all files of a directory; directories inside it are among the ``problems``.
+  /// The verdict on a part of what was found.
+  package static func verdict(
+    on findings: some Sequence<Finding>, _ problems: some Collection<CheckpointError>
+  ) -> Verdict {
+    var isClean = problems.isEmpty
+    for finding in findings {
+      if finding.verdict == .dangerous { return .dangerous }
+      if finding.verdict == .unknown { isClean = false }
+    }
+    return isClean ? .safe : .unknown
+  }
+
+  /// The deepest directories below the one that is scanned.
+  private static let directoryDepth = 64
+  /// The most files of a tree.
+  private static let fileLimit = 1_000_000
+
+  /// Scans a file, or all files of a directory and of those below it. Links are followed to files and directories; each
+  /// directory is visited once.
   ///
   /// - Throws: `inputOutput` if the path leads nowhere; what is wrong with a file is among the
   ///   ``problems``.
@@ -65,21 +83,37 @@ public struct CheckpointScan: Sendable {
       try scan(SourceFile(path: path), limits)
       return
     }
-    for name in try Directory.names(in: path) {
-      let child = Directory.join(path, name)
-      switch try PathKind(path: child) {
-      case .file:
-        do throws(CheckpointError) {
-          try scan(SourceFile(path: child), limits)
-        } catch {
-          problems.append(error)
+    _ = try Directory.names(in: path)
+    scanTree(path, limits)
+  }
+
+  private mutating func scanTree(_ root: String, _ limits: ReadLimits) {
+    var seen: Set<FileIdentity> = []
+    var pending = [(path: root, depth: 0)]
+    while let (path, depth) = pending.popLast() {
+      do throws(CheckpointError) {
+        switch try PathKind(path: path) {
+        case .file:
+          guard files.count < CheckpointScan.fileLimit else {
+            throw CheckpointError(
+              .limitExceeded, file: path, "lies behind \(CheckpointScan.fileLimit) other files")
+          }
+          try scan(SourceFile(path: path), limits)
+        case .directory:
+          guard let identity = Directory.identity(of: path), seen.insert(identity).inserted else {
+            continue
+          }
+          guard depth <= CheckpointScan.directoryDepth else {
+            throw CheckpointError(
+              .limitExceeded, file: path, "lies \(depth) directories deep and was not looked into")
+          }
+          let names = try Directory.names(in: path)
+          pending += names.reversed().map { (Directory.join(path, $0), depth + 1) }
+        case .nothing: throw CheckpointError(.notFound, file: path, "is a link that leads nowhere")
+        case .other: throw CheckpointError(.unsupported, file: path, "is no regular file")
         }
-      case .directory:
-        problems.append(
-          CheckpointError(
-            .unsupported, file: child, "is a directory; scan it by itself"))
-      case .other, .nothing:
-        problems.append(CheckpointError(.unsupported, file: child, "is no regular file"))
+      } catch {
+        problems.append(error)
       }
     }
   }
@@ -91,5 +125,10 @@ public struct CheckpointScan: Sendable {
     findings += walk.findings
     problems += walk.problems
     pickleCount += walk.pickleCount
+    do throws(CheckpointError) {
+      try file.checkUnchanged()
+    } catch {
+      problems.append(error)
+    }
   }
 }

@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import CompressedStreams
 internal import PickleFormat
 internal import TorchFormat
 internal import ZipFormat
@@ -39,11 +40,11 @@ extension ContentWalk {
     return true
   }
 
-  /// An archive that ends where a file of another format does: whatever looks for it from behind takes it for the file.
+  /// An archive near the end of a file of another format: whatever looks for it from behind takes it for the file.
   mutating func examineTrailingArchive(_ content: ScannedContent) throws(CheckpointError) {
-    guard let location = try ZipLocation(in: content.source, before: content.byteCount),
-      location.range.upperBound == content.byteCount
-    else { return }
+    guard let location = try ZipLocation(in: content.source, before: content.byteCount) else {
+      return
+    }
     pending.append(try content.part(location.range))
   }
 
@@ -60,7 +61,10 @@ extension ContentWalk {
     for problem in storages.problems { add(content.place.problem(problem)) }
     var isBroken = false
     for member in archive.members where !storages.names.contains(member.name) {
-      if kind.isScriptSource(member.name.string) { continue }
+      if kind.isScriptSource(member.name.string) {
+        examineScript(member, of: archive, in: content)
+        continue
+      }
       do throws(CheckpointError) {
         try examine(member, of: archive, in: content)
       } catch {
@@ -106,6 +110,34 @@ extension ContentWalk {
     pending.append(content.member(name, MemoryBytes(inflation.bytes, origin: place.file)))
   }
 
+  /// Source of TorchScript: PyTorch compiles it in a language that can neither import nor open anything, but for the operators
+  /// that write and map files.
+  private mutating func examineScript(
+    _ member: ZipMember, of archive: ZipArchive, in content: ScannedContent
+  ) {
+    let place = content.place.inside(member.name.string)
+    do throws(CheckpointError) {
+      let bytes = try archive.bytes(of: member, limit: limits.jsonBytes)
+      let text = String(decoding: bytes, as: UTF8.self)
+      let call = ContentWalk.scriptFileOperators.first(where: text.contains)
+      report(
+        code: "TorchScript source" + (call.map { " that calls \($0))" } ?? ""),
+        call == nil
+          ? (
+            .safe, "is compiled by PyTorch in a language that can neither import nor open anything"
+          )
+          : (.dangerous, "reads or writes files when the model runs"),
+        at: place)
+    } catch {
+      add(content.place.problem(error))
+    }
+  }
+
+  /// The operators of TorchScript that write and map files, as serialised sources spell their calls.
+  private static let scriptFileOperators = [
+    "torch.save(", "ops.aten.save(", "torch.from_file(", "ops.aten.from_file(",
+  ]
+
   /// How many bytes may be inflated; nil, and a problem, if they are less than needed.
   private mutating func room(for count: Int, at place: ScannedContent.Place) -> Int? {
     let room = min(ContentWalk.contentBytes, ContentWalk.inflatedBytes - inflated)
@@ -135,6 +167,18 @@ extension ContentWalk {
             content.member(
               member.name, MemoryBytes(inflation.bytes, origin: content.place.file),
               isFragment: true))
+        }
+        if [12, 14].contains(member.method) {
+          let bytes = try content.source.bytes(at: range.lowerBound, count: range.count)
+          let room = min(ContentWalk.contentBytes, max(0, ContentWalk.inflatedBytes - inflated))
+          let stream =
+            member.method == 12
+            ? Decompression(of: bytes, as: .bzip2, limit: room)
+            : Decompression(ofZipLZMA: bytes, limit: room)
+          inflated += stream.bytes.count
+          pending.append(
+            content.member(
+              member.name, MemoryBytes(stream.bytes, origin: content.place.file), isFragment: true))
         }
         // As it is, too: a method can be stated in one place and denied in another.
         let stored = try content.part(range)
@@ -175,51 +219,6 @@ extension ContentWalk {
     } else if listing.end < content.byteCount {
       pending.append(try content.part(listing.end..<content.byteCount))
     }
-  }
-
-  // MARK: Compressed streams
-
-  /// Inflates a gzip or zlib stream, as joblib and tar write them; false if it is none.
-  mutating func examineStream(
-    _ content: ScannedContent, _ prefix: [UInt8]
-  ) throws(CheckpointError) -> Bool {
-    let isGzip = prefix.starts(with: [0x1F, 0x8B, 8])
-    let isZlib =
-      prefix.count > 2 && prefix[0] == 0x78
-      && (Int(prefix[0]) << 8 | Int(prefix[1])).isMultiple(of: 31)
-    guard isGzip || isZlib else { return false }
-    let room = min(ContentWalk.contentBytes, max(0, ContentWalk.inflatedBytes - inflated))
-    let inflation = try Inflation(of: content.source, at: 0, wrapper: .detected, limit: room)
-    guard isGzip || !inflation.bytes.isEmpty else { return false }
-    inflated += inflation.bytes.count
-    let name = isGzip ? "gzip" : "zlib"
-    if inflation.isCut {
-      add(
-        content.place.problem(
-          .limitExceeded, "inflates to more than \(room) bytes; only these were looked into"))
-    } else if !inflation.isWhole {
-      // A text can begin so; then hardly anything comes out.
-      guard isGzip || inflation.bytes.count > 64 else { return false }
-      add(content.place.problem(.malformed, field: "\(name) stream", "ends early or is damaged"))
-    }
-    var inner = content.member(name, MemoryBytes(inflation.bytes, origin: content.place.file))
-    inner = ScannedContent(
-      inner.source, at: inner.place, name: ContentWalk.innerName(content.name), depth: inner.depth,
-      isFragment: inner.isFragment)
-    pending.append(inner)
-    if inflation.isWhole, inflation.inputByteCount < content.byteCount {
-      pending.append(try content.part(inflation.inputByteCount..<content.byteCount))
-    }
-    return true
-  }
-
-  /// The name without the ending that says that it is compressed.
-  private static func innerName(_ name: String?) -> String? {
-    guard let name else { return nil }
-    for ending in [".gz", ".z"] where name.lowercased().hasSuffix(ending) {
-      return String(name.dropLast(ending.count))
-    }
-    return name
   }
 }
 

@@ -19,50 +19,16 @@ extension ContentWalk {
     "keras_cv",
   ]
 
-  /// Looks through a JSON text for code; false if it is no JSON text.
-  mutating func examineJSON(_ bytes: [UInt8], _ place: ScannedContent.Place) -> Bool {
-    let first = bytes.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
-    guard first == UInt8(ascii: "{") || first == UInt8(ascii: "["), bytes.count <= limits.jsonBytes
-    else { return false }
-    guard ContentWalk.mentionsClasses(bytes) else {
-      var reader = JSONReader(bytes, context: "JSON", maximumDepth: limits.jsonDepth)
-      return (try? reader.skipValue()) != nil && (try? reader.readEnd()) != nil
-    }
-    let document: JSONValue
-    do {
-      document = try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
-    } catch {
-      add(error.located(file: place.file, member: place.member, base: place.base))
-      return true
-    }
-    var values = [document]
-    while let value = values.popLast() {
-      switch value {
-      case .object(let members):
-        examineObject(value, place)
-        values += members.reversed().map(\.value)
-      case .array(let elements): values += elements.reversed()
-      default: break
-      }
-    }
-    return true
-  }
-
-  /// True if a text may have a class's name in it, spelled with escapes perhaps.
-  private static func mentionsClasses(_ bytes: [UInt8]) -> Bool {
-    let text = String(decoding: bytes, as: UTF8.self)
-    return text.contains("class_name") || text.contains("\\u00")
-  }
-
   /// One object of the tree.
-  private mutating func examineObject(_ object: JSONValue, _ place: ScannedContent.Place) {
+  mutating func examineKerasObject(_ object: JSONValue, _ place: ScannedContent.Place) {
     guard let className = object["class_name"]?.string else { return }
     let config = object["config"]
     let name = config?["name"]?.string ?? object["name"]?.string
     let layer = "\(className)\(name.map { " layer " + quoted($0) } ?? "")"
     switch className {
     case "__lambda__":
-      return report(code: "marshalled Python code", .dangerous, at: place)
+      return report(
+        code: "marshalled Python code", (.dangerous, "is run when the model is loaded"), at: place)
     case "Lambda":
       let isMarshalled =
         config?["function_type"]?.string == "lambda"
@@ -72,12 +38,33 @@ extension ContentWalk {
       if config?["function"]?["class_name"]?.string == "__lambda__" { break }
       report(
         code: "\(layer): " + (isMarshalled ? "marshalled Python code" : "a function of a name"),
-        isMarshalled ? .dangerous : .unknown, at: place)
+        isMarshalled
+          ? (.dangerous, "is run when the model is loaded")
+          : (.unknown, "is looked up and called when the model runs"),
+        at: place)
     case "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer":
       let function = config?["function"]?.string
       report(
         code: "\(layer): a function of TensorFlow" + (function.map { ", \(quoted($0))" } ?? ""),
-        .unknown, at: place)
+        (.unknown, "may read and write files"), at: place)
+    case "TorchModuleWrapper":
+      report(
+        code: "\(layer): a pickle of PyTorch in base64", (.dangerous, "is unpickled"), at: place)
+      if let text = config?["module"]?.string, let bytes = PickleScan.Embedded.base64(text.utf8) {
+        pending.append(
+          ScannedContent(
+            MemoryBytes(bytes, origin: place.file), at: place.inside(layer), name: nil,
+            depth: depth + 1))
+      }
+    case "TFSMLayer":
+      report(
+        code: "\(layer): a SavedModel at another place", (.unknown, "is loaded and run"), at: place)
+    case "StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup":
+      // A vocabulary that is no list is the path of a file.
+      guard let path = config?["vocabulary"]?.string else { break }
+      report(
+        code: "\(layer): the vocabulary \(quoted(path))", (.unknown, "is a file that is read"),
+        at: place)
     default: break
     }
     // A function is spelled `{"class_name": "function", "config": name}`, a type `{"class_name": "__typespec__", …}`.
@@ -86,11 +73,8 @@ extension ContentWalk {
     guard let module = object["module"]?.string, let imported,
       !ContentWalk.isModelPart(module, className)
     else { return }
-    let global = GlobalName(module, imported)
     let registered = object["registered_name"]?.string.map { ", registered as \(quoted($0))" } ?? ""
-    report(
-      code: singleLine("\(global.description)\(registered)"), global: global,
-      CheckpointScan.Verdict(GlobalVerdict(onImportOf: global)), at: place)
+    report(importOf: GlobalName(module, imported), registered, at: place)
   }
 
   /// True for modules that hold parts of models and nothing else. A function of `builtins` is one of Keras' own.

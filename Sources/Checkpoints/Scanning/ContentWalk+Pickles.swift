@@ -14,7 +14,9 @@ extension ContentWalk {
   static func isPickle(_ prefix: [UInt8], name: String?) -> Bool {
     if begins(prefix[...]) { return true }
     guard let name = name?.lowercased() else { return false }
-    return [".pkl", ".pickle", ".pck", ".joblib", ".dill"].contains { name.hasSuffix($0) }
+    return [".pkl", ".pickle", ".pck", ".joblib", ".dill", ".p", ".cloudpickle"].contains {
+      name.hasSuffix($0)
+    }
   }
 
   /// True for the operation `PROTO` of a protocol that there is.
@@ -74,13 +76,21 @@ extension ContentWalk {
     for failure in scan.faults + [scan.failure].compactMap(\.self) {
       add(failure.located(file: place.file, member: place.member))
     }
+    for inner in scan.embedded {
+      let name = "\(inner.spelling) at byte \(inner.offset)"
+      pending.append(
+        ScannedContent(
+          MemoryBytes(inner.bytes, origin: place.file), at: place.inside(name), name: "value.pkl",
+          depth: depth + 1))
+    }
     for finding in scan.findings {
+      let verdict = GlobalVerdict(on: finding)
       findings.append(
         CheckpointScan.Finding(
           file: place.file, member: place.member, offset: finding.offset,
           opcode: "\(finding.opcode)", use: finding.use.rawValue,
           global: finding.global?.description, rendering: finding.rendering,
-          verdict: CheckpointScan.Verdict(GlobalVerdict(on: finding))))
+          verdict: CheckpointScan.Verdict(verdict.level), reason: verdict.reason))
     }
     return (cursor.position, scan.failure?.kind)
   }
@@ -223,10 +233,10 @@ private struct NameRun {
 }
 
 extension CheckpointScan.Verdict {
-  init(_ verdict: GlobalVerdict) {
+  init(_ level: GlobalVerdict.Level) {
     self =
-      switch verdict {
-      case .allowed: .allowed
+      switch level {
+      case .safe: .safe
       case .unknown: .unknown
       case .dangerous: .dangerous
       }

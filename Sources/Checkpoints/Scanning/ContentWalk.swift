@@ -8,9 +8,10 @@ internal import ZipFormat
 /// A scan's way through one file: what it is, what lies in it, and so on inwards.
 ///
 /// ```
-/// content ─► ZIP, tar ─► members         gzip, zlib ─► what comes out       HDF5 ─► attributes, bytes beside the data
+/// content ─► ZIP, tar ─► members         compressed ─► what comes out       HDF5 ─► attributes, bytes beside the data
 ///         ─► pickles, legacy stream      .npy ─► header, pickle             JSON ─► Keras configuration
-///         ─► safetensors, text           anything else: searched for pickles, and said to be unknown
+///         ─► GGUF, ONNX, SavedModel      text ─► JSON, YAML, templates, Python sources
+///         ─► safetensors, images         anything else: searched for pickles, and said to be unknown
 /// ```
 ///
 /// Every content is either understood to its last byte or among the problems. Whatever it is, what a program would do that
@@ -36,6 +37,8 @@ struct ContentWalk {
   var pending: [ScannedContent] = []
   var inflated = 0
   var operations = 0
+  /// How many containers lie around what is being looked at.
+  private(set) var depth = 0
   private var contentCount = 0
   private var isSearchCut = false
 
@@ -57,6 +60,7 @@ struct ContentWalk {
       // What is found inside is looked at before what comes behind.
       let others = pending
       pending = []
+      depth = next.depth
       do throws(CheckpointError) {
         try examine(next)
       } catch {
@@ -87,10 +91,13 @@ struct ContentWalk {
     }
     if NumpyHeader.begins(prefix) { return try examineArray(content) }
     if try examineStream(content, prefix) { return }
+    if GGUFHeader.begins(prefix) { return try examineGGUF(content) }
+    if try examineImage(content, prefix) { return }
     if TorchContainer.announced(by: prefix) == .legacyStream {
       return try examineLegacyStream(content)
     }
     if ContentWalk.isPickle(prefix, name: content.name) { return try examinePickles(content) }
+    if try examineGraph(content, prefix) { return }
     // Only what has no beginning of its own is an archive with something in front of it.
     if try examineArchives(content, prefix) { return }
     try examineRest(content, prefix)
@@ -125,15 +132,6 @@ struct ContentWalk {
           + (content.place.base > 0 ? " behind what was read" : "")))
   }
 
-  private mutating func examineText(_ bytes: [UInt8], _ content: ScannedContent) {
-    if ContentWalk.isSource(content.name) {
-      return report(
-        code: "Python source, which whatever imports it runs", .unknown, at: content.place)
-    }
-    if examineJSON(bytes, content.place) { return }
-    search(bytes, content)
-  }
-
   /// UTF-8 without control characters other than those of lines.
   static func isText(_ bytes: [UInt8]) -> Bool {
     bytes.allSatisfy {
@@ -142,23 +140,27 @@ struct ContentWalk {
       && String(validating: bytes, as: UTF8.self) != nil
   }
 
-  /// True for a file of Python source, by its name.
-  static func isSource(_ name: String?) -> Bool {
-    guard let name = name?.lowercased() else { return false }
-    return [".py", ".pyw", ".pyi", ".ipynb"].contains { name.hasSuffix($0) }
-  }
-
   // MARK: Findings
 
   /// Notes code that is no pickle.
   mutating func report(
-    code: String, global: GlobalName? = nil, _ verdict: CheckpointScan.Verdict,
-    at place: ScannedContent.Place
+    code: String, global: GlobalName? = nil,
+    _ verdict: (level: CheckpointScan.Verdict, reason: String), at place: ScannedContent.Place
   ) {
     findings.append(
       CheckpointScan.Finding(
         file: place.file, member: place.member, offset: nil, opcode: nil, use: "holdsCode",
-        global: global?.description, rendering: code, verdict: verdict))
+        global: global?.description, rendering: code, verdict: verdict.level,
+        reason: verdict.reason))
+  }
+
+  /// Notes a global that is imported and called by whoever follows a configuration.
+  mutating func report(importOf global: GlobalName, _ words: String, at place: ScannedContent.Place)
+  {
+    let verdict = GlobalVerdict(onImportOf: global)
+    report(
+      code: singleLine(global.description + words), global: global,
+      (CheckpointScan.Verdict(verdict.level), verdict.reason), at: place)
   }
 
   /// Notes that guessing came to its end before the bytes did.

@@ -12,15 +12,15 @@ package protocol FileImage: Sendable {
   /// True if the format stores a CRC-32 of each weight's bytes.
   var needsChecksums: Bool { get }
   /// Writes whatever precedes the weights and tells where each weight's bytes go, in the order the weights were given.
-  func begin(_ output: OutputFile) throws(CheckpointError) -> [Int]
+  func begin(_ output: any FileOutput) throws(CheckpointError) -> [Int]
   /// Writes whatever follows from the weights. `checksums` holds one CRC-32 each, if they are needed.
-  func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError)
+  func finish(_ output: any FileOutput, checksums: [UInt32]) throws(CheckpointError)
 }
 
 extension FileImage {
   /// Writes the file: its structure, then all weights, several pieces at a time.
   package func write(
-    _ weights: [(name: ExactName, weight: Weight)], to output: OutputFile, meter: ProgressMeter
+    _ weights: [(name: ExactName, weight: Weight)], to output: any FileOutput, meter: ProgressMeter
   ) throws(CheckpointError) {
     let offsets = try begin(output)
     let pieces = Piece.cut(weights.map(\.weight))

@@ -156,10 +156,10 @@ struct HDF5FileImage: FileImage {
     JSONWriter.text(.object(entries.map { JSONValue.Member($0.key, .string($0.value)) }))
   }
 
-  func begin(_ output: OutputFile) throws(CheckpointError) -> [Int] {
+  func begin(_ output: any FileOutput) throws(CheckpointError) -> [Int] {
     try structure.write(to: output)
     return structure.offsets
   }
 
-  func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError) {}
+  func finish(_ output: any FileOutput, checksums: [UInt32]) throws(CheckpointError) {}
 }

@@ -50,12 +50,12 @@ struct SafetensorsFileImage: FileImage {
     }
   }
 
-  func begin(_ output: OutputFile) throws(CheckpointError) -> [Int] {
+  func begin(_ output: any FileOutput) throws(CheckpointError) -> [Int] {
     try output.write(image.headerBytes, at: 0)
     return image.offsets
   }
 
-  func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError) {
+  func finish(_ output: any FileOutput, checksums: [UInt32]) throws(CheckpointError) {
     try output.setSize(image.byteCount)
   }
 }

@@ -43,11 +43,11 @@ struct TorchFileImage: FileImage {
     }
   }
 
-  func begin(_ output: OutputFile) throws(CheckpointError) -> [Int] {
+  func begin(_ output: any FileOutput) throws(CheckpointError) -> [Int] {
     plan.storageOffsets
   }
 
-  func finish(_ output: OutputFile, checksums: [UInt32]) throws(CheckpointError) {
+  func finish(_ output: any FileOutput, checksums: [UInt32]) throws(CheckpointError) {
     for piece in try plan.pieces(storageCRC32s: checksums) {
       try output.write(piece.bytes, at: piece.offset)
     }

@@ -51,6 +51,9 @@ final class ChunkedData: ByteSource {
   private static let cache = Mutex(ChunkCache(capacity: 16 << 20))
   private static let nextNumber = Atomic<Int>(0)
 
+  /// Makes sure that the file has not changed since it was opened; checksums of chunks are compared with every read.
+  func verifyIntegrity() throws(CheckpointError) { try file.checkUnchanged() }
+
   var byteCount: Int { dataset.byteCount }
   var fileRange: FileRange? { nil }
   var origin: String {

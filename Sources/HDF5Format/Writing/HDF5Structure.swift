@@ -114,7 +114,7 @@ package struct HDF5Structure: Sendable {
   }
 
   /// Writes everything but the elements, and sets the size of the file.
-  package func write(to output: OutputFile) throws(CheckpointError) {
+  package func write(to output: any FileOutput) throws(CheckpointError) {
     var buffer = StructureBuffer()
     var position = 0
     func flush() throws(CheckpointError) {

@@ -12,6 +12,8 @@ enum FuzzTarget: String, CaseIterable {
   case zip
   /// A checkpoint that opens can be listed, and its weights read whole or refused. HDF5 is left out.
   case checkpoint
+  /// Streams of bzip2, xz, LZMA and LZ4 give what they hold, and no more than is allowed.
+  case streams
   /// A scan of any file ends, and what it calls data has nothing unknown in it. HDF5 is left out.
   case scan
   /// A tokenizer that can be read encodes any text, and decodes what it has encoded.
@@ -29,6 +31,7 @@ enum FuzzTarget: String, CaseIterable {
     case .pickle: fuzzPickle(bytes)
     case .zip: fuzzZip(bytes)
     case .checkpoint: if !isHDF5(bytes) { fuzzCheckpoint(bytes) }
+    case .streams: fuzzStreams(bytes)
     case .scan: if !isHDF5(bytes) { fuzzScan(bytes) }
     case .tokenizer: fuzzTokenizer(bytes)
     case .model: fuzzModel(bytes)

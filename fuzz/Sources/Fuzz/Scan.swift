@@ -9,9 +9,9 @@ func fuzzScan(_ bytes: [UInt8]) {
     for finding in scan.findings {
       expect(finding.rendering.unicodeScalars.count < 100_000, "a rendering is short")
     }
-    guard scan.verdict == .allowed else { return }
+    guard scan.verdict == .safe else { return }
     expect(scan.problems.isEmpty, "what is data was read wholly")
-    expect(scan.findings.allSatisfy { $0.verdict == .allowed }, "what is data names data only")
+    expect(scan.findings.allSatisfy { $0.verdict == .safe }, "what is data names data only")
   } catch {
     expectReadable(error)
   }

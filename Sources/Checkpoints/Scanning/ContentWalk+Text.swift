@@ -1,0 +1,215 @@
+internal import CheckpointBytes
+internal import PickleFormat
+
+/// Text: sources that something would run, configurations that name what to import and call, and templates.
+///
+/// | what | who acts on it |
+/// |---|---|
+/// | `.py`, `.ipynb`, a first line `#!` | whatever imports or runs it |
+/// | `class_name`, `module` | Keras (`ContentWalk+Keras.swift`) |
+/// | `chat_template` and files of templates | Transformers and others, by Jinja (`JinjaTemplate`) |
+/// | `auto_map`, `custom_pipelines` | Transformers with `trust_remote_code` |
+/// | `_target_` | Hydra, NeMo |
+/// | `py/object`, `py/reduce`… | jsonpickle |
+/// | `__module__` with `__loader__` | skops |
+/// | `!!python/…` | PyYAML's `load` with an unsafe loader |
+extension ContentWalk {
+  mutating func examineText(_ bytes: [UInt8], _ content: ScannedContent) {
+    if ContentWalk.isSource(content.name) || bytes.starts(with: "#!".utf8) {
+      return report(
+        code: "Python source or another program",
+        (.unknown, "is run by whatever imports or starts it"), at: content.place)
+    }
+    if ContentWalk.isTemplate(content.name) {
+      examineTemplate(String(decoding: bytes, as: UTF8.self), "a file", content.place)
+    }
+    if examineJSON(bytes, content.place) { return }
+    examineLines(bytes, content.place)
+    search(bytes, content)
+  }
+
+  /// True for a file of source code, by its name.
+  private static func isSource(_ name: String?) -> Bool {
+    guard let name = name?.lowercased() else { return false }
+    return [
+      ".py", ".pyw", ".pyi", ".ipynb", ".sh", ".bash", ".bat", ".cmd", ".ps1", ".js", ".lua",
+      ".pth.py",
+    ]
+    .contains { name.hasSuffix($0) }
+  }
+
+  private static func isTemplate(_ name: String?) -> Bool {
+    guard let name = name?.lowercased() else { return false }
+    return [".jinja", ".jinja2", ".j2", ".template", ".tmpl"].contains { name.hasSuffix($0) }
+  }
+
+  mutating func examineTemplate(
+    _ text: String, _ name: String, _ place: ScannedContent.Place
+  ) {
+    guard let template = JinjaTemplate(text) else { return }
+    report(
+      code: "a Jinja template (\(singleLine(name, limit: 60)))",
+      (template.verdict, template.reason), at: place)
+  }
+
+  // MARK: YAML
+
+  /// The tags of PyYAML that make no more than values.
+  private static let plainTags: Set<String> = [
+    "none", "bool", "bytes", "str", "unicode", "int", "long", "float", "complex", "list", "tuple",
+    "dict",
+  ]
+
+  private mutating func examineLines(_ bytes: [UInt8], _ place: ScannedContent.Place) {
+    let text = String(decoding: bytes, as: UTF8.self)
+    guard
+      text.contains("!!python/") || text.contains("tag:yaml.org,2002:python/")
+        || text.contains("_target_")
+        || text.contains("chat_template")
+    else { return }
+    for line in text.split(whereSeparator: \.isNewline) {
+      for start in ["!!python/", "tag:yaml.org,2002:python/"] {
+        guard let range = line.firstRange(of: start) else { continue }
+        let tag = line[range.upperBound...].prefix { !" \t,}]>\"'".contains($0) }
+        let kind = String(tag.prefix { $0 != ":" && $0 != "/" })
+        guard !ContentWalk.plainTags.contains(kind) else { continue }
+        report(
+          code: "the YAML tag " + quoted("!!python/" + tag),
+          (.dangerous, "imports and calls what it names under an unsafe loader"), at: place)
+      }
+      guard let key = line.firstRange(of: "_target_") else { continue }
+      let value = line[key.upperBound...].drop { ": \t\"'".contains($0) }
+        .prefix { !" \t,}#\"'".contains($0) }
+      examineTarget(String(value), place)
+    }
+    if text.contains("chat_template") || text.contains("{{") {
+      examineTemplate(text, "in a text", place)
+    }
+  }
+
+  /// `package.module.Class`, imported and called.
+  private mutating func examineTarget(_ path: String, _ place: ScannedContent.Place) {
+    guard let dot = path.lastIndex(of: ".") else { return }
+    report(
+      importOf: GlobalName(String(path[..<dot]), String(path[path.index(after: dot)...])),
+      ", as _target_", at: place)
+  }
+
+  // MARK: JSON
+
+  /// What has to be in a text for it to be taken apart.
+  private static let needles = [
+    "class_name", "chat_template", "auto_map", "custom_pipelines", "_target_", "\"py/",
+    "__loader__", "\\u00",
+  ].map { Array($0.utf8) }
+
+  /// Looks through a JSON text for code; false if it is no JSON text.
+  mutating func examineJSON(_ bytes: [UInt8], _ place: ScannedContent.Place) -> Bool {
+    let first = bytes.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
+    guard first == UInt8(ascii: "{") || first == UInt8(ascii: "["), bytes.count <= limits.jsonBytes
+    else { return false }
+    guard ContentWalk.needles.contains(where: { ContentWalk.contains(bytes, $0) }) else {
+      var reader = JSONReader(bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+      return (try? reader.skipValue()) != nil && (try? reader.readEnd()) != nil
+    }
+    let document: JSONValue
+    do {
+      document = try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+    } catch {
+      // `{{`, `{%` and `{#` begin templates.
+      if bytes.count > 1, "{%#".utf8.contains(bytes[1]) { return false }
+      add(error.located(file: place.file, member: place.member, base: place.base))
+      return true
+    }
+    var values = [document]
+    while let value = values.popLast() {
+      switch value {
+      case .object(let members):
+        examineKerasObject(value, place)
+        for member in members { examineMember(member, of: value, place) }
+        values += members.reversed().map(\.value)
+      case .array(let elements): values += elements.reversed()
+      default: break
+      }
+    }
+    return true
+  }
+
+  private static func contains(_ bytes: [UInt8], _ needle: [UInt8]) -> Bool {
+    guard let first = needle.first else { return false }
+    var position = 0
+    while let start = bytes[position...].firstIndex(of: first) {
+      if bytes[start...].starts(with: needle) { return true }
+      position = start + 1
+    }
+    return false
+  }
+
+  private mutating func examineMember(
+    _ member: JSONValue.Member, of object: JSONValue, _ place: ScannedContent.Place
+  ) {
+    switch member.key.string {
+    case "chat_template":
+      for (name, text) in ContentWalk.templates(member.value) {
+        examineTemplate(text, name, place)
+      }
+    case "auto_map", "custom_pipelines":
+      for path in ContentWalk.strings(in: member.value) where path.contains(".") {
+        report(
+          code: "\(quoted(path)) in \(member.key.string)",
+          (.unknown, "is Python code that trust_remote_code runs"), at: place)
+      }
+    case "_target_": if let path = member.value.string { examineTarget(path, place) }
+    case "py/object", "py/function", "py/type", "py/class", "py/reduce", "py/newobj", "py/repr",
+      "py/initargs",
+      "py/newargs", "py/mod", "py/bytes", "py/property":
+      let path = ContentWalk.strings(in: member.value).first ?? ""
+      let parts = path.split(separator: "/").first.map { String($0) } ?? path
+      guard let dot = parts.lastIndex(of: ".") else {
+        if ["py/reduce", "py/repr", "py/mod"].contains(member.key.string) {
+          report(
+            code: "\(member.key.string) \(quoted(path))",
+            (.unknown, "is imported or called by jsonpickle"), at: place)
+        }
+        break
+      }
+      report(
+        importOf: GlobalName(String(parts[..<dot]), String(parts[parts.index(after: dot)...])),
+        ", as \(member.key.string) of jsonpickle", at: place)
+    case "__loader__":
+      guard let module = object["__module__"]?.string, let name = object["__class__"]?.string,
+        !["builtins", "numpy"].contains(module) || member.value.string?.contains("Func") == true
+      else { break }
+      report(importOf: GlobalName(module, name), ", as skops has it", at: place)
+    default: break
+    }
+  }
+
+  /// A template, or several with names.
+  private static func templates(_ value: JSONValue) -> [(name: String, text: String)] {
+    switch value {
+    case .string(let text): [("chat_template", text)]
+    case .array(let elements):
+      elements.compactMap { element in
+        element["template"]?.string.map { (element["name"]?.string ?? "chat_template", $0) }
+      }
+    case .object(let members):
+      members.compactMap { member in member.value.string.map { (member.key.string, $0) } }
+    default: []
+    }
+  }
+
+  private static func strings(in value: JSONValue) -> [String] {
+    var found: [String] = []
+    var values = [value]
+    while let value = values.popLast(), found.count < 1_000 {
+      switch value {
+      case .string(let text): found.append(text)
+      case .array(let elements): values += elements.reversed()
+      case .object(let members): values += members.reversed().map(\.value)
+      default: break
+      }
+    }
+    return found
+  }
+}

@@ -1,0 +1,73 @@
+internal import CheckpointBytes
+
+/// What joblib says of an array whose bytes it has put behind the object that stands for it, in the middle of a pickle
+/// (`joblib/numpy_pickle.py`, 1.5, `NumpyArrayWrapper`).
+///
+/// ```
+/// … BUILD │ (length of the padding 1, padding) │ elements │ operations …       numbers
+/// … BUILD │ pickle │ operations …                                              objects
+/// ```
+final class JoblibArray: Sendable {
+  /// The first argument of the type: `f8`.
+  private let type: String?
+  private let extents: [Int]?
+  /// True if a byte says how many follow that align the elements.
+  let isAligned: Bool
+
+  /// What a dictionary says that has been given further keys and values; nil for one that says nothing of an array.
+  init?(_ old: JoblibArray?, adding values: [PickleWalk.Value]) {
+    // The state of such an object has six entries.
+    guard values.count <= 16 else { return nil }
+    var (type, extents, isAligned) = (old?.type, old?.extents, old?.isAligned ?? false)
+    var isArray = old != nil
+    var index = 0
+    while index + 1 < values.count {
+      let value = values[index + 1]
+      switch values[index].text {
+      case "dtype": (type, isArray) = (JoblibArray.type(value.rendering), true)
+      case "shape": (extents, isArray) = (JoblibArray.numbers(value.rendering), true)
+      case "numpy_array_alignment_bytes": isAligned = value.rendering != "None"
+      default: break
+      }
+      index += 2
+    }
+    guard isArray else { return nil }
+    self.type = type
+    self.extents = extents
+    self.isAligned = isAligned
+  }
+
+  /// `numpy.dtype('f8', …)`
+  private static func type(_ rendering: String) -> String? {
+    let start = "numpy.dtype('"
+    guard rendering.utf8.starts(with: start.utf8) else { return nil }
+    return String(rendering.dropFirst(start.count).prefix { $0 != "'" })
+  }
+
+  /// `(3, 4)`
+  private static func numbers(_ rendering: String) -> [Int]? {
+    guard rendering.first == "(", rendering.last == ")" else { return nil }
+    var numbers: [Int] = []
+    for part in rendering.dropFirst().dropLast().split(separator: ",") {
+      guard let number = Int(part.drop { $0 == " " }), number >= 0 else { return nil }
+      numbers.append(number)
+    }
+    return numbers
+  }
+
+  /// True if a pickle follows in place of elements.
+  var holdsObjects: Bool { type?.utf8.first == UInt8(ascii: "O") }
+
+  /// The number of bytes of the elements; nil if it is not known.
+  var byteCount: Int? {
+    guard let type, let extents, let kind = type.utf8.first, "biufcmMSU".utf8.contains(kind),
+      let width = Int(type.dropFirst())
+    else { return nil }
+    var count =
+      kind == UInt8(ascii: "U") ? width.multipliedReportingOverflow(by: 4) : (width, false)
+    for extent in extents where !count.1 {
+      count = count.0.multipliedReportingOverflow(by: extent)
+    }
+    return count.1 ? nil : count.0
+  }
+}

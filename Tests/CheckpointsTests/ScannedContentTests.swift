@@ -1,0 +1,314 @@
+import CheckpointBytes
+import Checkpoints
+import TestSupport
+import Testing
+
+private typealias P = PickleBytes
+
+private func scan(_ bytes: [UInt8], as name: String = "model.bin") throws -> CheckpointScan {
+  let directory = try TemporaryDirectory()
+  return try CheckpointScan(try directory.write(bytes, as: name))
+}
+
+/// `os.system('x')` in protocol 0.
+private let call = Array("cos\nsystem\n(Vx\ntR.".utf8)
+
+/// Numbers as bytes, little-endian.
+private func u32(_ value: UInt32) -> [UInt8] { [UInt8](littleEndian: [value]) }
+private func u64(_ value: UInt64) -> [UInt8] { [UInt8](littleEndian: [value]) }
+
+@Suite("A scan of trees of directories")
+struct ScannedTreeTests {
+  @Test("looks at every file below, follows links, and visits a directory once")
+  func tree() throws {
+    let directory = try TemporaryDirectory()
+    try Directory.make(directory.path + "/a")
+    try Directory.make(directory.path + "/a/b")
+    _ = try directory.write(call, as: "a/b/x.pkl")
+    _ = try directory.write(Array("{}".utf8), as: "config.json")
+    _ = try directory.link(to: directory.path, as: "a/up")
+    _ = try directory.link(to: directory.path + "/nowhere", as: "broken")
+    let scan = try CheckpointScan(directory.path)
+    #expect(scan.verdict == .dangerous && scan.files.count == 2)
+    #expect(scan.findings.last?.file.hasSuffix("a/b/x.pkl") == true)
+    #expect(scan.problems.map(\.kind) == [.notFound])
+  }
+}
+
+@Suite("A scan looks into what is compressed")
+struct CompressedScanTests {
+  @Test("with a stream of each kind", arguments: ["bz2", "xz", "lzma", "lz4"])
+  func streams(_ kind: String) throws {
+    let scan = try CheckpointScan(Fixtures.path("compressed-streams/call.\(kind)"))
+    #expect(scan.verdict == .dangerous && scan.problems.isEmpty, "\(scan.problems)")
+    #expect(scan.findings.contains { $0.rendering == "os.system('x')" && $0.use == "called" })
+  }
+
+  @Test("and says what it cannot decode")
+  func filter() throws {
+    let scan = try CheckpointScan(Fixtures.path("compressed-streams/delta.xz"))
+    #expect(scan.verdict == .unknown && scan.problems.first?.kind == .unsupported)
+  }
+}
+
+@Suite("A scan of joblib's files")
+struct JoblibScanTests {
+  /// A wrapper of an array with its state, as joblib 1.5 writes it, and what follows it.
+  private func wrapped(
+    _ type: String, _ shape: [Int], _ content: [UInt8], aligned: Bool = true
+  ) -> [UInt8] {
+    let dtype =
+      P.global("numpy", "dtype") ++ P.text(type) ++ [0x89, 0x88] ++ [0x87] ++ P.reduce
+      ++ P.mark ++ P.integer(3) ++ P.text("|") ++ P.none ++ P.none ++ P.none ++ P.integer(255)
+      ++ P.integer(255) ++ P.integer(63) ++ P.tuple ++ P.build
+    var extents = P.mark
+    for extent in shape { extents = extents ++ P.integer(UInt8(extent)) }
+    var state =
+      P.emptyDict ++ P.mark ++ P.text("subclass") ++ P.global("numpy", "ndarray") ++ P.text("shape")
+      ++ extents ++ P.tuple ++ P.text("order") ++ P.text("C") ++ P.text("dtype") ++ dtype
+      ++ P.text("allow_mmap") ++ [0x88]
+    if aligned { state = state ++ P.text("numpy_array_alignment_bytes") ++ P.integer(16) }
+    return P.global("joblib.numpy_pickle", "NumpyArrayWrapper") ++ P.emptyTuple ++ P.newObj ++ state
+      ++ [0x75] ++ P.build ++ (aligned && type != "O8" ? [3, 0xFF, 0xFF, 0xFF] : []) ++ content
+  }
+
+  @Test("passes over the bytes of arrays of numbers")
+  func numbers() throws {
+    let numbers = (0..<48).map { UInt8(truncatingIfNeeded: $0 * 37) }
+    for aligned in [true, false] {
+      let bytes =
+        P.proto(2) ++ P.mark ++ wrapped("f8", [2, 3], numbers, aligned: aligned)
+        ++ wrapped("U2", [6], numbers, aligned: aligned) ++ P.tuple ++ P.stop
+      let scan = try scan(bytes, as: "model.joblib")
+      #expect(scan.verdict == .safe && scan.pickleCount == 1, "\(scan.problems) \(scan.findings)")
+    }
+  }
+
+  @Test("finds calls in arrays of objects, behind arrays, and in numbers that are operations")
+  func calls() throws {
+    let objects = P.proto(2) ++ wrapped("O8", [1], call) ++ P.stop
+    let behind =
+      P.proto(2) ++ P.mark ++ wrapped("i1", [4], [1, 2, 3, 4]) ++ Array(call.dropLast()) ++ P.tuple
+      ++ P.stop
+    // A plain unpickler takes what joblib passes over.
+    let numbers =
+      P.proto(2) ++ wrapped("u1", [call.count], call, aligned: false) ++ P.stop
+    for bytes in [objects, behind, numbers] {
+      let scan = try scan(bytes, as: "model.joblib")
+      #expect(scan.verdict == .dangerous, "\(scan.problems) \(scan.findings)")
+    }
+  }
+}
+
+@Suite("A scan of pickles in the values of pickles")
+struct EmbeddedPickleTests {
+  static let spellings: [(name: String, put: @Sendable ([UInt8]) -> [UInt8])] = [
+    ("bytes", { P.proto(4) ++ [0x42] ++ u32(UInt32($0.count)) ++ $0 ++ P.stop }),
+    (
+      "hexadecimal",
+      {
+        P.proto(4) ++ P.text($0.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
+          ++ P.stop
+      }
+    ),
+  ]
+
+  @Test("finds what they would call", arguments: spellings.map(\.name))
+  func calls(_ name: String) throws {
+    let put = try #require(EmbeddedPickleTests.spellings.first { $0.name == name }?.put)
+    let scan = try scan(put(P.proto(2) ++ call))
+    #expect(scan.verdict == .dangerous)
+    #expect(scan.findings.last?.member?.hasPrefix(name) == true)
+    // gAJjb3MKc3lzdGVtCihWeAp0Ui4= is the same in base64.
+    let text = try self.scan(text: "gAJjb3MKc3lzdGVtCihWeAp0Ui4=")
+    #expect(text.verdict == .dangerous && text.findings.last?.member?.hasPrefix("base64") == true)
+  }
+
+  private func scan(text: String) throws -> CheckpointScan {
+    let directory = try TemporaryDirectory()
+    return try CheckpointScan(
+      try directory.write(P.proto(4) ++ P.text(text) ++ P.stop, as: "model.pkl"))
+  }
+
+  @Test("leaves other text alone")
+  func text() throws {
+    for value in [
+      "bert.encoder.layer.0.attention", "0123456789abcdef0123456789abcdef", "abcdefghijklmnopqrst",
+    ] {
+      #expect(try scan(text: value).verdict == .safe)
+    }
+  }
+}
+
+@Suite("A scan of templates")
+struct TemplateScanTests {
+  static let templates: [(text: String, verdict: CheckpointScan.Verdict)] = [
+    (
+      "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message.content }}{% endfor %}",
+      .safe
+    ),
+    (
+      "{%- set ns = namespace(found=false) -%}{{ messages[0]['content'] | trim }}{{ messages[1:] }}",
+      .safe
+    ),
+    (
+      "{{ messages[loop.index0 - 1].role }}{{ raise_exception('roles must alternate') }}{{ x['__end__'] }}",
+      .dangerous
+    ),
+    (
+      "{{ bos_token + '[INST] ' + message['content'] + ' [/INST]' }}{# a word of __class__ #}",
+      .safe
+    ),
+    ("{{ ''.__class__.__mro__[1].__subclasses__() }}", .dangerous),
+    ("{{ x | attr('a') }}", .dangerous),
+    ("{{ request['application']['\\x5f\\x5fglobals\\x5f\\x5f'] }}", .dangerous),
+    ("{{ lipsum.abc }}", .dangerous),
+    ("{{ cycler['a'] }}", .dangerous),
+    ("{{ os.popen('id') }}", .dangerous),
+    ("{% set a = '_' * 2 ~ 'class' ~ '_' * 2 %}{{ ''[a] }}", .unknown),
+    ("{{ messages['a' ~ b] }}", .unknown),
+    ("{% include 'other' %}", .unknown),
+    ("{{ message['content'] ", .unknown),
+  ]
+
+  @Test("judges what they reach", arguments: templates.indices)
+  func judge(_ index: Int) throws {
+    let (text, verdict) = TemplateScanTests.templates[index]
+    let json = JSONWriter.text(.object([JSONValue.Member("chat_template", .string(text))]))
+    let scan = try scan(Array(json.utf8), as: "tokenizer_config.json")
+    #expect(scan.verdict == verdict, "\(text) \(scan.findings)")
+    #expect(scan.findings.allSatisfy { !$0.reason.isEmpty } && scan.findings.count == 1)
+    #expect(try self.scan(text, as: "chat_template.jinja") == verdict)
+  }
+
+  private func scan(_ text: String, as name: String) throws -> CheckpointScan.Verdict {
+    let directory = try TemporaryDirectory()
+    return try CheckpointScan(try directory.write(Array(text.utf8), as: name)).verdict
+  }
+
+  /// A GGUF file with one text and one tensor of four numbers.
+  private func gguf(_ key: String, _ text: String, version: UInt32 = 3, rest: [UInt8] = [])
+    -> [UInt8]
+  {
+    func string(_ text: String) -> [UInt8] { u64(UInt64(text.utf8.count)) + Array(text.utf8) }
+    var bytes = Array("GGUF".utf8) + u32(version) + u64(1) + u64(1)
+    bytes += string(key) + u32(8) + string(text)
+    bytes += string("w") + u32(1) + u64(4) + u32(0) + u64(0)
+    bytes += [UInt8](repeating: 0, count: (32 - bytes.count % 32) % 32)
+    return bytes + [UInt8](repeating: 0x3F, count: 16) + rest
+  }
+
+  @Test("in GGUF files, which are read to the end of their numbers")
+  func gguf() throws {
+    let key = "tokenizer.chat_template"
+    #expect(try scan(gguf(key, "{{ messages[0]['role'] }}"), as: "a.gguf").verdict == .safe)
+    #expect(try scan(gguf(key, "{{ ''.__class__ }}"), as: "a.gguf").verdict == .dangerous)
+    #expect(try scan(gguf("a", "plain"), as: "a.gguf").findings.isEmpty)
+    #expect(try scan(gguf("a", "plain", rest: call)).verdict == .dangerous)
+    #expect(try scan(gguf("a", "plain", version: 9)).verdict == .unknown)
+    #expect(try scan(Array(gguf("a", "plain").dropLast())).verdict == .unknown)
+  }
+}
+
+@Suite("A scan of graphs and configurations")
+struct GraphScanTests {
+  private func field(_ number: UInt8, _ bytes: [UInt8]) -> [UInt8] {
+    [number << 3 | 2, UInt8(bytes.count)] + bytes
+  }
+
+  /// An ONNX model of one node, with a tensor in another file perhaps.
+  private func onnx(_ type: String, domain: String = "", location: String? = nil) -> [UInt8] {
+    var node = field(4, Array(type.utf8))
+    if !domain.isEmpty { node += field(7, Array(domain.utf8)) }
+    var graph = field(1, node) + field(2, Array("g".utf8))
+    if let location {
+      let entry = field(1, Array("location".utf8)) + field(2, Array(location.utf8))
+      graph += field(5, field(8, Array("w".utf8)) + field(13, entry))
+    }
+    return [0x08, 8] + field(2, Array("test".utf8)) + field(7, graph)
+  }
+
+  @Test("names ONNX models, operators of strangers and files elsewhere")
+  func onnx() throws {
+    #expect(try scan(onnx("Add"), as: "a.onnx").verdict == .safe)
+    #expect(try scan(onnx("Add"), as: "a.onnx").findings.map(\.rendering) == ["an ONNX model"])
+    #expect(try scan(onnx("Mine", domain: "my.domain")).verdict == .unknown)
+    #expect(try scan(onnx("PythonOp", domain: "com.microsoft")).verdict == .dangerous)
+    #expect(try scan(onnx("Add", location: "weights.bin")).verdict == .safe)
+    for path in ["../secret", "/etc/passwd", "a/../../b", "C:\\x"] {
+      #expect(try scan(onnx("Add", location: path)).verdict == .dangerous)
+    }
+  }
+
+  @Test("names operators of a SavedModel that read and write files")
+  func savedModel() throws {
+    func model(_ operation: String) -> [UInt8] {
+      let node = field(1, Array("n".utf8)) + field(2, Array(operation.utf8))
+      return [0x08, 1] + field(2, field(2, field(1, node)))
+    }
+    #expect(try scan(model("WriteFile"), as: "saved_model.pb").verdict == .dangerous)
+    #expect(try scan(model("MatMul"), as: "saved_model.pb").verdict == .unknown)
+  }
+
+  static let texts: [(name: String, text: String, verdict: CheckpointScan.Verdict)] = [
+    ("a.yaml", "a: !!python/object/apply:os.system ['x']\n", .dangerous),
+    ("a.yaml", "a: !!python/tuple [1, 2]\n", .safe),
+    ("a.yaml", "model:\n  _target_: os.system\n", .dangerous),
+    ("a.yaml", "model:\n  _target_: my.Model\n", .unknown),
+    ("a.json", #"{"a": {"_target_": "subprocess.run", "args": "x"}}"#, .dangerous),
+    ("a.json", #"{"py/object": "os.system"}"#, .dangerous),
+    ("config.json", #"{"auto_map": {"AutoModel": "modeling.MyModel"}}"#, .unknown),
+    ("config.json", #"{"auto_map": null, "model_type": "bert"}"#, .safe),
+    (
+      "schema.json", #"{"__class__": "system", "__module__": "os", "__loader__": "FunctionNode"}"#,
+      .dangerous
+    ),
+    ("a.sh", "rm -r x\n", .unknown),
+    ("run", "#!/bin/sh\nrm -r x\n", .unknown),
+    (
+      "a.json",
+      #"{"class_name": "TorchModuleWrapper", "config": {"module": "Y29zCnN5c3RlbQooVngKdFIu"}}"#,
+      .dangerous
+    ),
+    (
+      "a.json", #"{"class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}}"#,
+      .unknown
+    ),
+    ("a.json", #"{"class_name": "StringLookup", "config": {"vocabulary": ["a"]}}"#, .safe),
+  ]
+
+  @Test("reads texts that name what to import", arguments: texts.indices)
+  func text(_ index: Int) throws {
+    let (name, text, verdict) = GraphScanTests.texts[index]
+    let scan = try scan(Array(text.utf8), as: name)
+    #expect(scan.verdict == verdict, "\(text) \(scan.findings) \(scan.problems)")
+  }
+
+  @Test("passes over images to their end, and looks at what lies behind")
+  func image() throws {
+    func chunk(_ type: String, _ data: [UInt8]) -> [UInt8] {
+      [0, 0, 0, UInt8(data.count)] + Array(type.utf8) + data + [0, 0, 0, 0]
+    }
+    let png =
+      [0x89] + Array("PNG\r\n\u{1A}\n".utf8) + chunk("IHDR", [UInt8](repeating: 1, count: 13))
+      + chunk("IEND", [])
+    #expect(try scan(png, as: "logo.png").verdict == .safe)
+    #expect(try scan(png + call, as: "logo.png").verdict == .dangerous)
+    #expect(try scan(png + storedArchive([("a", call)]), as: "logo.png").verdict == .dangerous)
+    #expect(try scan(Array(png.dropLast(3)), as: "logo.png").verdict == .unknown)
+  }
+
+  @Test("judges TorchScript by the operators that write files")
+  func script() throws {
+    let pickle = P.proto(2) ++ P.none ++ P.stop
+    func archive(_ source: String) -> [UInt8] {
+      storedArchive([
+        ("a/data.pkl", pickle), ("a/constants.pkl", pickle),
+        ("a/code/__torch__.py", Array(source.utf8)),
+      ])
+    }
+    let plain = try scan(archive("def forward(self):\n  return torch.relu(x)\n"))
+    #expect(plain.verdict == .safe && plain.findings.map(\.rendering) == ["TorchScript source"])
+    #expect(try scan(archive("  torch.save(x, \"/tmp/y\")\n")).verdict == .dangerous)
+  }
+}
