@@ -120,11 +120,11 @@ struct EmbeddedPickleTests {
     #expect(scan.verdict == .dangerous)
     #expect(scan.findings.last?.member?.hasPrefix(name) == true)
     // gAJjb3MKc3lzdGVtCihWeAp0Ui4= is the same in base64.
-    let text = try self.scan(text: "gAJjb3MKc3lzdGVtCihWeAp0Ui4=")
+    let text = try scanOfText("gAJjb3MKc3lzdGVtCihWeAp0Ui4=")
     #expect(text.verdict == .dangerous && text.findings.last?.member?.hasPrefix("base64") == true)
   }
 
-  private func scan(text: String) throws -> CheckpointScan {
+  private func scanOfText(_ text: String) throws -> CheckpointScan {
     let directory = try TemporaryDirectory()
     return try CheckpointScan(
       try directory.write(P.proto(4) ++ P.text(text) ++ P.stop, as: "model.pkl"))
@@ -135,7 +135,7 @@ struct EmbeddedPickleTests {
     for value in [
       "bert.encoder.layer.0.attention", "0123456789abcdef0123456789abcdef", "abcdefghijklmnopqrst",
     ] {
-      #expect(try scan(text: value).verdict == .safe)
+      #expect(try scanOfText(value).verdict == .safe)
     }
   }
 }
@@ -178,10 +178,10 @@ struct TemplateScanTests {
     let scan = try scan(Array(json.utf8), as: "tokenizer_config.json")
     #expect(scan.verdict == verdict, "\(text) \(scan.findings)")
     #expect(scan.findings.allSatisfy { !$0.reason.isEmpty } && scan.findings.count == 1)
-    #expect(try self.scan(text, as: "chat_template.jinja") == verdict)
+    #expect(try verdictOf(text, as: "chat_template.jinja") == verdict)
   }
 
-  private func scan(_ text: String, as name: String) throws -> CheckpointScan.Verdict {
+  private func verdictOf(_ text: String, as name: String) throws -> CheckpointScan.Verdict {
     let directory = try TemporaryDirectory()
     return try CheckpointScan(try directory.write(Array(text.utf8), as: name)).verdict
   }

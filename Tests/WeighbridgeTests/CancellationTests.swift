@@ -10,7 +10,7 @@ struct CancellationTests {
   /// The error that work ends with in a task that is cancelled before it begins.
   private func error(of work: @escaping @Sendable () throws -> Void) async -> CheckpointError? {
     let task = Task {
-      withUnsafeCurrentTask { $0?.cancel() }
+      unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
       try work()
     }
     do {
