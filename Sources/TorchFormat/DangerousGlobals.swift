@@ -116,14 +116,18 @@ enum DangerousGlobals {
     ("keras.models", "loads models and their code"),
   ]
 
-  /// Parts of such modules that run nothing.
-  private static let exceptions: Set<GlobalName> = [
+  /// Parts of such modules that run nothing: what describes an array of joblib, whose bytes or pickle stand behind it and are looked
+  /// at as well.
+  private static let harmless: Set<GlobalName> = [
     GlobalName("joblib.numpy_pickle", "NumpyArrayWrapper")
   ]
 
+  /// True for a part of a dangerous module that runs nothing.
+  static func isHarmless(_ global: GlobalName) -> Bool { harmless.contains(global) }
+
   /// What a global does that has no place in a checkpoint; nil if it is not on the list.
   static func reason(of global: GlobalName) -> String? {
-    if exceptions.contains(global) { return nil }
+    if isHarmless(global) { return nil }
     let module = global.module.string
     let top = module.utf8.prefix { $0 != UInt8(ascii: ".") }
     if let reason = modules[ExactName(String(decoding: top, as: UTF8.self))] { return reason }

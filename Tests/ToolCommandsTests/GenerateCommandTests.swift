@@ -97,9 +97,9 @@ struct GenerateCommandTests {
     let overridden = ToolRun(
       "generate", model.path, prompt, "--json", "--num-beams", "1", "--num-return-sequences", "1")
     #expect(try JSONValue(printed: overridden.output)["sequences"] == plain["sequences"])
-    try model.write(#"{"bad_words_ids": [[1]]}"#, as: "generation_config.json")
+    try model.write(#"{"guidance_scale": 1.5}"#, as: "generation_config.json")
     let refused = ToolRun("generate", model.path, prompt)
-    #expect(refused.code == 65 && refused.error.contains("bad_words_ids"))
+    #expect(refused.code == 65 && refused.error.contains("guidance_scale"))
   }
 
   @Test("A seed gives the same draws again, and another seed others")

@@ -127,7 +127,9 @@ struct RunCommandTests {
       (self.model, #"{"input_ids": []}"#, ["input_ids"]),
       (self.model, #"{"input_ids": [[], []]}"#, ["input_ids", "[2, 0]", "no token"]),
       (self.model, #"{"attention_mask": [[1]]}"#, ["in.safetensors", "input_ids"]),
-      (self.model, #"{"input_ids": [[5]], "labels": [[5]]}"#, ["in.safetensors", "labels"]),
+      (self.model, #"{"input_ids": [[5]], "cross_ids": [[5]]}"#, ["in.safetensors", "cross_ids"]),
+      (self.model, #"{"input_ids": [[5]], "labels": [[101]]}"#, ["labels", "101"]),
+      (self.model, #"{"input_ids": [[5]], "labels": [[5, 6]]}"#, ["labels", "[1, 2]"]),
       (
         self.model, #"{"input_ids": [[5, 6, 7]], "attention_mask": [[1, 1]]}"#,
         ["attention_mask", "[1, 2]", "[1, 3]"]

@@ -39,7 +39,7 @@ struct ConcurrencyTests {
     let model = try BertForMaskedLM.load(from: directory)
     let tokenizer = try Tokenizer.load(from: directory)
     let texts = (0..<Self.count).map {
-      "the scale " + String(repeating: "of the truck ", count: $0)
+      "the scale " + String(repeating: "of ", count: $0)
     }
     let alone = try texts.map { try model(tokenizer.encode($0)).logits?.values.map(\.bitPattern) }
     let together = try await atOnce { index in

@@ -94,7 +94,7 @@ struct LoadingTests {
     let any = try #require(try loadLanguageModel(from: files) as? any CausalLanguageModel)
     #expect(try any.generate(inputs) == stated.generate(inputs))
 
-    try write(#"{"bad_words_ids": [[1]]}"#)
+    try write(#"{"guidance_scale": 1.5}"#)
     let faulty = try GPT2LMHeadModel.load(from: files)
     #expect(try faulty(inputs).logits?.values == stated(inputs).logits?.values)
     let error = #expect(throws: CheckpointError.self) { _ = try faulty.generate(inputs) }
