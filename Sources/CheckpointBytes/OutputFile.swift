@@ -20,9 +20,10 @@ package final class OutputFile: Sendable {
     // The destination itself is replaced, not what a link leads to.
     let (directory, name) = splitPath(path)
     // A name may take 255 bytes; a character cut in the middle does no harm here.
+    let front = "." + String(decoding: name.utf8.prefix(200), as: UTF8.self) + "."
     temporaryPath =
-      directory + "." + String(decoding: name.utf8.prefix(200), as: UTF8.self)
-      + ".\(SystemCalls.processIdentifier())-\(UInt32.random(in: 0...UInt32.max)).part"
+      directory + front
+      + "\(SystemCalls.processIdentifier())-\(UInt32.random(in: 0...UInt32.max)).part"
     let kind = try PathKind(path: path)
     guard kind == .file || kind == .nothing else {
       throw CheckpointError(.inputOutput, file: path, "is not a regular file and is not replaced")
@@ -35,6 +36,9 @@ package final class OutputFile: Sendable {
       throw CheckpointError(.inputOutput, file: path, "cannot be written: \(error.reason)")
     }
     TemporaryFiles.shared.insert(temporaryPath)
+    // Held for as long as it is written, so that another run sees that it is not abandoned.
+    _ = SystemCalls.lock(descriptor)
+    TemporaryFiles.removeAbandoned(in: directory, beginningWith: front)
     try reserve(size)
   }
 

@@ -199,6 +199,15 @@ enum SystemCalls {
 
   static func processIdentifier() -> CInt { getpid() }
 
+  /// Whether a process is there, of whoever.
+  static func isRunning(_ process: CInt) -> Bool { kill(process, 0) == 0 || errno != ESRCH }
+
+  /// Takes a file for as long as it is open, and says whether another process has it. Where the file system knows no locks,
+  /// nobody has it.
+  static func lock(_ descriptor: CInt) -> Bool {
+    flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
+  }
+
   /// How many processors there are, at least one.
   static func processorCount() -> Int { max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))) }
 

@@ -24,6 +24,33 @@ package final class TemporaryFiles: Sendable {
   }
 }
 
+extension TemporaryFiles {
+  /// Removes temporary files that runs left which were ended before they could (`kill -9`, a power cut): those of one
+  /// destination whose process is gone, and that no process holds, in whatever container it runs.
+  ///
+  /// - Parameters:
+  ///   - directory: The directory with its slash; empty for the working directory.
+  ///   - front: What stands in such a name before the number of the process.
+  static func removeAbandoned(in directory: String, beginningWith front: String) {
+    let names = try? SystemCalls.names(inDirectory: directory.isEmpty ? "." : directory)
+    let end = ".part"
+    for name in names ?? []
+    where name.utf8.starts(with: front.utf8)
+      && name.utf8.reversed().starts(with: end.utf8.reversed())
+    {
+      let middle = String(
+        decoding: name.utf8.dropFirst(front.utf8.count).dropLast(end.utf8.count), as: UTF8.self)
+      let numbers = middle.split(separator: "-", omittingEmptySubsequences: false)
+      guard numbers.count == 2, let process = CInt(numbers[0]), process > 0,
+        UInt32(numbers[1]) != nil, !SystemCalls.isRunning(process),
+        let descriptor = try? SystemCalls.openForReading(directory + name)
+      else { continue }
+      if SystemCalls.lock(descriptor) { SystemCalls.remove(directory + name) }
+      SystemCalls.close(descriptor)
+    }
+  }
+}
+
 /// A flag that goes up once.
 final class SharedState: Sendable {
   private let flag = Atomic<Bool>(false)
