@@ -17,7 +17,8 @@ extension CheckpointError: CustomStringConvertible {
     parts.append(singleLine(problem, limit: 600) + (kind.label.map { " (\($0))" } ?? ""))
     let sentence = parts.joined(separator: ": ")
     guard let remedy else { return sentence }
-    return sentence + "; " + singleLine(remedy.text(saying: words), limit: 400)
+    // Long enough for all names that a remedy may list: half an argument is no remedy.
+    return sentence + "; " + singleLine(remedy.text(saying: words), limit: 4_000)
   }
 }
 

@@ -5,6 +5,8 @@ public enum Remedy: Sendable, Hashable {
   case replaceExisting
   /// Tensors are left out, by these names or patterns; empty for the possibility as such.
   case leaveOut([String])
+  /// What is not the model is left aside.
+  case weightsOnly
   /// Only some tensors are taken.
   case takeOnly
   /// A parameter may be lost that the destination does not hold.
@@ -50,6 +52,7 @@ extension Remedy: CustomStringConvertible {
     return switch self {
     case .replaceExisting: "ConversionOptions.replacesExisting"
     case .leaveOut(let names): "ConversionOptions.exclude" + list(names)
+    case .weightsOnly: "ConversionOptions.weightsOnly"
     case .takeOnly: "ConversionOptions.include"
     case .acceptLoss(let name), .acceptSetting(let name):
       "ConversionOptions.allowLoss" + list([name])

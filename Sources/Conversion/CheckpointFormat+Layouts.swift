@@ -17,4 +17,24 @@ extension CheckpointFormat {
     case (.hdf5, _): "model.h5"
     }
   }
+  /// The extension of weights in a model directory.
+  var directoryFileExtension: String {
+    switch self {
+    case .safetensors: ".safetensors"
+    case .pytorch: ".bin"
+    case .hdf5: ".h5"
+    }
+  }
+
+  /// The base name by which a library other than Transformers finds weights, whatever their format; nil for other files. PEFT 0.17
+  /// looks for `adapter_model` (`peft/utils/constants.py`), diffusers 0.35 for the others (`diffusers/utils/constants.py`,
+  /// `loaders/lora_base.py`).
+  static func ownBaseName(of fileName: String) -> String? {
+    ["adapter_model", "diffusion_pytorch_model", "pytorch_lora_weights"].first { base in
+      guard fileName.utf8.starts(with: base.utf8) else { return false }
+      // An extension, a number of a shard, or an index of shards.
+      let next = fileName.utf8.dropFirst(base.utf8.count).first
+      return next == UInt8(ascii: ".") || next == UInt8(ascii: "-")
+    }
+  }
 }

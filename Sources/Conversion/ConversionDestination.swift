@@ -63,9 +63,18 @@ struct ConversionDestination: Sendable {
 
   /// Gives the file in a directory the name by which the layout's framework finds it.
   ///
-  /// - Parameter layout: What is written; nil for names that are no known layout's.
-  mutating func name(for layout: @autoclosure () -> Layout?) {
-    if isDirectory { fileName = format.directoryFileName(layout()) }
+  /// - Parameters:
+  ///   - layout: What is written; nil for names that are no known layout's.
+  ///   - sources: The files that are read: what a library finds by a name of its own keeps it.
+  mutating func name(for layout: @autoclosure () -> Layout?, from sources: [String]) {
+    guard isDirectory else { return }
+    let layout = layout()
+    let kept = sources.lazy.compactMap { CheckpointFormat.ownBaseName(of: splitPath($0).name) }
+    if layout == nil, let base = kept.first {
+      fileName = base + format.directoryFileExtension
+    } else {
+      fileName = format.directoryFileName(layout)
+    }
   }
 
   /// True if Transformers looks for weights there: in a directory, or in a file of the name that it gives them.

@@ -26,6 +26,10 @@ public struct ConversionOptions: Sendable {
   public var include: [NamePattern] = []
   /// Weights that match one of these are left out.
   public var exclude: [NamePattern] = []
+  /// True if what is not the model is left aside, whatever its architecture: the states of optimizers and of the training loop,
+  /// averages beside the weights, and plain values. A dictionary of the file's own around all of the model's names goes
+  /// (`state_dict.`).
+  public var weightsOnly = false
   /// New names; for each weight the first rule that matches counts.
   public var rename: [RenameRule] = []
   /// True if the result is opened again and compared with the source.

@@ -17,7 +17,9 @@ extension WeightGraph {
       throw CheckpointError(
         .inconsistent, file: file, "the pattern \(quoted(pattern.text)) matches no tensor")
     }
+    let model = ModelPart(self)
     func asked(_ name: ExactName) -> Wording? {
+      if options.weightsOnly, let reason = model.reason(forLeaving: name) { return Wording(reason) }
       if let pattern = options.exclude.first(where: { $0.matches(name) }) {
         return "matches \(remedy: .leaveOut([])) \(pattern.text)"
       }
@@ -55,7 +57,47 @@ extension WeightGraph {
     var graph = try renamed { reason($0) == nil ? $0 : nil }
       .movingAttributes(from: weights.keys) { reason($0) == nil ? $0 : nil }
     graph.facts.others = []
-    return ConversionStep(graph: graph, changes: ConversionChanges(remarks: remarks))
+    let changes = ConversionChanges(remarks: remarks)
+    guard options.weightsOnly else { return ConversionStep(graph: graph, changes: changes) }
+    return try graph.reduced(to: model, changes, file: file)
+  }
+
+  /// Says how to be without what training leaves beside a model, if there is any.
+  var noteOfTraining: [Wording] {
+    let count = weights.keys.count { TrainingState.reason(for: $0) != nil }
+    guard count > 0, count < weights.count else { return [] }
+    return [
+      "\(count) of \(weights.count) tensors are what training leaves beside a model; \(remedy: .weightsOnly) leaves them aside"
+    ]
+  }
+
+  /// Weights of the model, without what is around them in the file.
+  private func reduced(
+    to model: ModelPart, _ changes: ConversionChanges, file: String
+  ) throws(CheckpointError) -> ConversionStep {
+    guard !weights.isEmpty else {
+      throw CheckpointError(
+        .notFound, file: file, "no tensor is the model's: all are what training leaves beside it",
+        remedy: "leave out \(remedy: .weightsOnly)")
+    }
+    var changes = changes
+    if let tree = facts.tree, !tree.isFlatListOfWeights {
+      changes.remarks.omit(
+        "the nesting of the checkpoint and the plain values in it", "they are not the model")
+    }
+    var graph = self
+    if !model.prefix.isEmpty {
+      let bare = { (name: ExactName) -> ExactName in
+        name.hasPrefix(model.prefix)
+          ? ExactName(
+            String(decoding: name.string.utf8.dropFirst(model.prefix.utf8.count), as: UTF8.self))
+          : name
+      }
+      graph = try renamed(bare).movingAttributes(from: weights.keys, bare)
+      changes.renamed = weights.keys.map { ($0, bare($0)) }.filter { $0.0 != $0.1 }
+    }
+    graph.facts.tree = nil
+    return ConversionStep(graph: graph, changes: changes)
   }
 
   /// The graph, with the attributes of tensors under the paths of their new names; those of tensors that are gone go, too.

@@ -70,10 +70,13 @@ extension WeightGraph {
     do throws(CheckpointError) {
       model = try recognition.get().model()
     } catch {
+      let loads = destination.format.whatLoadsNothing(from: format)
+      // That names of an unknown model stay is what everybody expects, as long as something reads them.
+      if error.kind == .notFound, loads == nil { return (nil, nil) }
       let reason =
         error.kind == .notFound ? "they are no model's that is known" : error.description
-      let loads = destination.format.whatLoadsNothing(from: format).map { "; " + $0 } ?? ""
-      return (nil, "names are kept as they are: \(reason)\(loads)")
+      let rest = loads.map { "; " + $0 } ?? ""
+      return (nil, "names are kept as they are: \(reason)\(rest)")
     }
     let layout = destination.format.usualLayout
     if model.hasUnusualWrapper {

@@ -50,7 +50,8 @@ public struct ConversionPlan: Sendable {
     let laidOut = try renamed.graph.laidOut(
       recognition, options, from: source.format, for: destination, file: sourcePath,
       companions: given)
-    destination.name(for: laidOut.layout ?? (try? recognition.get())?.layoutAsItIs)
+    destination.name(
+      for: laidOut.layout ?? (try? recognition.get())?.layoutAsItIs, from: source.files)
     let quantized = try laidOut.quantized(options, file: sourcePath)
     let (cast, dtype) = try quantized.step.graph.cast(
       to: options.quantizes(laidOut.graph) ? nil : options.dtype,
@@ -63,6 +64,7 @@ public struct ConversionPlan: Sendable {
         "\(quoted(first.string)) and \(quoted(second.string)) overlap in one storage; each gets its own bytes"
       )
     }
+    if laidOut.layout == nil, !options.weightsOnly { remarks.note(graph.noteOfTraining) }
     let files = try destination.files(of: graph.ties, as: laidOut, options)
     var images: [any FileImage] = []
     for (shard, file) in files.weights.enumerated() {

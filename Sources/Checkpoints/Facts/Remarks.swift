@@ -34,6 +34,8 @@ package struct Remarks: Sendable {
 
   package mutating func note(_ text: Wording) { notes.append(text) }
 
+  package mutating func note(_ texts: [Wording]) { notes += texts }
+
   package mutating func note(_ texts: [String]) { notes += texts.map { Wording($0) } }
 
   package static func += (left: inout Remarks, right: Remarks) {

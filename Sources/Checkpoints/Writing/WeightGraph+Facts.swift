@@ -17,9 +17,8 @@ extension WeightGraph {
         "attribute _metadata", "versions of torch modules, read by torch's load_state_dict alone")
     }
     if !writer.holdsObjects, source.format == .pytorch, case .unstated = facts.metadata {
-      // What every reader of such files expects; `save_pretrained` writes it too.
+      // What every reader of such files expects, and so usual that it is worth no note; `save_pretrained` writes it too.
       facts.metadata = .entries(["format": "pt"])
-      remarks.note("added the metadata format = pt, as PyTorch's own tools write it")
     }
     leaveOutMarkers(&remarks)
     if source.format == .pytorch, !facts.attributes.isEmpty { noteAttributes(writer, &remarks) }

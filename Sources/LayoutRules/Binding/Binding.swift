@@ -244,7 +244,6 @@ private struct Drops {
 
   init(_ model: RecognizedModel) {
     for drop in model.table.drops { take(drop, model.values, model.architecture.sizes.layers) }
-    for drop in KnownExtra.training { take(drop, TemplateValues(), 1) }
   }
 
   private mutating func take(_ drop: KnownExtra, _ values: TemplateValues, _ layers: Int) {
@@ -262,6 +261,7 @@ private struct Drops {
   }
 
   func reason(for name: ExactName) -> String? {
-    names[name] ?? patterns.first { $0.pattern.matches(name) }?.reason
+    names[name] ?? TrainingState.reason(for: name)
+      ?? patterns.first { $0.pattern.matches(name) }?.reason
   }
 }

@@ -93,26 +93,6 @@ package struct KnownExtra: Sendable {
     self.name = NameTemplate(name)
     self.reason = reason
   }
-
-  /// What training leaves in a checkpoint beside the model, wherever the model's names stand.
-  static let training =
-    [
-      // torch and Lightning, fairseq, Keras 3
-      "optimizer.*", "optimizer_state.*", "optimizer_states.*", "optimizer_state_dict.*",
-      "last_optimizer_state.*", "optimizer/*",
-      // Keras 2, beside `model_weights`
-      "optimizer_weights/*",
-    ].map { KnownExtra($0, "the state of an optimizer") }
-    // Keras 2.15 and 3
-    + [KnownExtra("metrics/*", "the state of a metric")]
-
-  private static let trainingPatterns = training.flatMap { $0.name.names(TemplateValues()) }
-    .map { NamePattern($0.string) }
-
-  /// True if a name is one of those that training leaves.
-  static func isOfTraining(_ name: ExactName) -> Bool {
-    trainingPatterns.contains { $0.matches(name) }
-  }
 }
 
 /// Parameters that a layout does not hold, with the reason.

@@ -22,7 +22,7 @@ struct RecognitionCandidate {
     var anchors: Set<ExactName> = []
     for name in shapes.keys where families.anchorEnds.contains(where: { name.hasEnd($0) }) {
       // An optimizer's states have the names of what they are of.
-      if KnownExtra.isOfTraining(name) { continue }
+      if TrainingState.reason(for: name) != nil { continue }
       let fitting = families.tables.flatMap { family, table in
         candidates(family, table, name, shapes, families)
       }
