@@ -1,6 +1,8 @@
 public import CheckpointBytes
 internal import Checkpoints
+internal import OrderedCollections
 public import TensorValues
+public import WeightGraph
 
 /// What differs between two checkpoints, weight by weight.
 public struct CheckpointDifference: Sendable {
@@ -12,7 +14,8 @@ public struct CheckpointDifference: Sendable {
     public let first: (dtype: DType, shape: Shape)
     /// Type and shape in the second.
     public let second: (dtype: DType, shape: Shape)
-    /// True if the packed bytes are the same, and so are types and shapes.
+    /// True if the packed bytes are the same, and so are types and shapes; of a comparison of structure, if types and shapes
+    /// are.
     public let isIdentical: Bool
     /// How the values differ; nil if they are identical or cannot be compared.
     public let values: ValueDifference?
@@ -31,6 +34,22 @@ public struct CheckpointDifference: Sendable {
   public var entries: [Entry] = []
   /// What counts as equal; if it is exact, types must agree too.
   public var tolerance = Tolerance()
+  /// True if only names, types and shapes were compared.
+  public private(set) var isOfStructure = false
+
+  /// Compares names, types and shapes, in the order of the first graph. Reads no data.
+  public init(structureOf first: WeightGraph, _ second: WeightGraph) {
+    isOfStructure = true
+    missing = first.weights.keys.filter { second.weights[$0] == nil }
+    extra = second.weights.keys.filter { first.weights[$0] == nil }
+    for (name, left) in first.weights {
+      guard let right = second.weights[name] else { continue }
+      entries.append(
+        Entry(
+          name: name, first: (left.dtype, left.shape), second: (right.dtype, right.shape),
+          isIdentical: left.dtype == right.dtype && left.shape == right.shape, values: nil))
+    }
+  }
 
   /// True if an entry counts as different.
   public func isDifferent(_ entry: Entry) -> Bool {

@@ -44,3 +44,16 @@ extension Shape: CustomStringConvertible {
     "[" + dimensions.map(String.init).joined(separator: ", ") + "]"
   }
 }
+
+extension Shape {
+  /// The index for each dimension of an element, by its row-major index.
+  package func place(of index: Int) -> [Int] {
+    var rest = index
+    var place: [Int] = []
+    for extent in dimensions.reversed() {
+      place.append(extent == 0 ? 0 : rest % extent)
+      rest /= max(extent, 1)
+    }
+    return place.reversed()
+  }
+}

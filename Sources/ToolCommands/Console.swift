@@ -17,11 +17,24 @@ public struct Console: Sendable {
   /// True if standard error is a terminal, so that a progress bar makes sense.
   public let showsProgress: Bool
 
+  /// How text is laid out.
+  public let style: TextStyle
+
   /// A console that hands its text to closures.
-  public init(output: @escaping Sink, error: @escaping Sink, showsProgress: Bool = false) {
+  public init(
+    output: @escaping Sink, error: @escaping Sink, showsProgress: Bool = false,
+    style: TextStyle = .plain
+  ) {
     self.output = output
     self.error = error
     self.showsProgress = showsProgress
+    self.style = style
+  }
+
+  /// The same console with another style; without progress where it is to be quiet.
+  func with(_ style: TextStyle) -> Console {
+    Console(
+      output: output, error: error, showsProgress: showsProgress && !style.isQuiet, style: style)
   }
 
   /// The process's standard output and standard error.
@@ -32,7 +45,7 @@ public struct Console: Sendable {
       }
     },
     error: { _ = writeAll($0, to: 2) },
-    showsProgress: isatty(2) == 1)
+    showsProgress: isatty(2) == 1, style: .process)
 
   /// The first number of an error in writing to the process's standard output; 0 if all is written.
   private static let outputError = Atomic<CInt>(0)

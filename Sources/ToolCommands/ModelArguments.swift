@@ -48,6 +48,8 @@ struct ModelOptions: ParsableArguments {
 
   @OptionGroup var filling: FillingOptions
 
+  @OptionGroup var consoleOptions: ConsoleOptions
+
   @Flag(help: "Refuse weights that are infinite or no number; the first is named.")
   var requireFinite = false
 
@@ -105,8 +107,9 @@ extension ModelArguments {
 }
 
 extension Console {
-  /// Prints a note to standard error.
+  /// Prints a note to standard error, unless it is to be quiet.
   func writeNote(_ text: String) {
+    guard !style.isQuiet else { return }
     writeError("note: \(singleLine(text, limit: 400))\n")
   }
 }

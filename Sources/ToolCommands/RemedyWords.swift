@@ -5,19 +5,25 @@ extension Remedy {
   var argument: String {
     func option(_ name: String, _ values: [String]) -> String {
       values.isEmpty
-        ? name : values.map { "\(name) \(shellPattern($0))" }.joined(separator: " ")
+        ? name
+        : values.map { value in
+          // A value that looks like an option has to hang on its own.
+          name + (value.hasPrefix("-") ? "=" : " ") + shellPattern(value)
+        }.joined(separator: " ")
     }
     return switch self {
     case .replaceExisting: "--force"
     case .leaveOut(let names): option("--exclude", names)
+    case .weightsOnly: "--weights-only"
     case .takeOnly: "--include"
     case .acceptLoss(let name): option("--allow-loss", [name])
-    case .acceptSetting(let key): "--allow-loss " + key
+    case .acceptSetting(let key): option("--allow-loss", [key])
     case .acceptMissing(let name): option("--allow-missing", name.map { [$0] } ?? [])
     case .fillZeros(let name): option("--fill-zeros", [name])
-    case .rename(let old, let new): option("--rename", [old + "=>" + new])
+    // A rule is not cut: what its wildcards stand for would be another thing on each side.
+    case .rename(let old, let new): "--rename " + shellWord(old + "=>" + new)
     case .cast(let type): "--dtype " + type
-    case .format(let names): "--format " + names.joined(separator: "|")
+    case .format(let names): names.map { "--format " + $0 }.joined(separator: " or ")
     case .layout(let name): "--layout " + name
     case .shardSize: "--max-shard-size"
     case .attentionHeads: "--attention-heads"

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Weighbridge
 
 /// `weighbridge run`: what a model computes, as a file of tensors.
-struct RunCommand: ToolCommand {
+struct RunCommand: ModelCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
     abstract: "Runs a model once, and writes what it computes as float32 tensors.",
@@ -10,6 +10,9 @@ struct RunCommand: ToolCommand {
       Inputs are tensors of whole numbers under Transformers' names: input_ids, attention_mask, token_type_ids, \
       position_ids, mc_token_ids. Outputs have its names too: last_hidden_state, logits, hidden_states.0, … With the file \
       of the inputs, OUTPUT is a recorded run that `verify --golden OUTPUT --inputs INPUTS` compares other models with.
+
+      Examples:
+        weighbridge run model/ --inputs inputs.safetensors --output golden.safetensors --hidden-states
       """)
 
   @OptionGroup var model: ModelArguments
@@ -75,4 +78,14 @@ struct RunCommand: ToolCommand {
   }
 }
 
-extension LoadPrecision: ExpressibleByArgument {}
+extension LoadPrecision: ExpressibleByArgument {
+  /// Reads a precision by its name, or by another that people have for it.
+  public init?(argument: String) {
+    switch argument.lowercased() {
+    case "fp32", "f32", "float", "full": self = .float32
+    case "bf16": self = .bfloat16
+    case "i8": self = .int8
+    case let name: self.init(rawValue: name)
+    }
+  }
+}

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Weighbridge
 
 /// `weighbridge scan`: what a pickle would have called, without calling it.
-struct ScanCommand: ToolCommand {
+struct ScanCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
     commandName: "scan",
     abstract:
@@ -15,13 +15,19 @@ struct ScanCommand: ToolCommand {
       dangerous). Of several sources, those that are nothing \
       but data have a line each, and the others all that was found; with --json each has an object on a line of its own, \
       with --sarif all are one log.
+
+      Examples:
+        weighbridge scan pytorch_model.bin
+        weighbridge scan downloads/ --sarif > scan.sarif
+        weighbridge scan downloads/*.pt --quiet && echo nothing but data
       """)
 
   @Argument(help: "A file, or a directory whose files are scanned. There may be several.")
   var source: [String]
 
-  @Flag(help: "Print everything as one JSON object.")
-  var json = false
+  @OptionGroup var output: ReportOptions
+
+  @OptionGroup var consoleOptions: ConsoleOptions
 
   @Flag(help: "Print everything as a SARIF 2.1.0 log, as code hosts and editors show it.")
   var sarif = false
@@ -46,20 +52,21 @@ struct ScanCommand: ToolCommand {
     let accepted = try baseline.map { path throws(CheckpointError) in
       try ScanBaseline(reading: path)
     }
+    let sources = try Self.expanded(source)
+    try output.checkPage(ofSources: sources.count)
     var written = ScanBaseline()
     var reports: [ScanReport] = []
-    let exit = try Self.forEach(source, on: console) { path in
+    let exit = try Self.forEach(sources, on: console, asJSON: output.json) { path in
       let scan = try CheckpointScan(path, limits: limitOptions.limits)
       if writeBaseline != nil { try written.accept(scan) }
       let report = ScanReport(scan, source: path, accepted: try accepted?.accepted(of: scan))
       if sarif {
         reports.append(report)
-      } else if json {
-        console.write(JSONWriter.text(report.json) + "\n")
-      } else if source.count > 1, report.verdict == .safe {
-        console.write(report.summary + "\n")
+        try output.writePage(of: report)
+      } else if sources.count > 1, report.verdict == .safe, !output.json {
+        if !console.style.isQuiet { console.write(report.summary + "\n") }
       } else {
-        console.write(report.text)
+        try output.give(report, on: console, isResult: false)
       }
       let isFailure = failOn == "dangerous" ? report.verdict == .dangerous : report.verdict != .safe
       return isFailure ? .different : .done
@@ -74,14 +81,14 @@ struct ScanCommand: ToolCommand {
     guard ["unknown", "dangerous"].contains(failOn) else {
       throw ValidationError("--fail-on \(failOn): expected unknown or dangerous")
     }
-    if json, sarif {
+    if output.json, sarif {
       throw ValidationError("--json and --sarif are two forms of one report: say one")
     }
   }
 }
 
 /// What `scan` prints.
-struct ScanReport {
+struct ScanReport: Report {
   let scan: CheckpointScan
   let source: String
   /// What was found and is not accepted.
@@ -104,11 +111,13 @@ struct ScanReport {
   }
 
   /// The report for people: each global once, those that matter first.
-  var text: String {
-    var lines = [heading]
+  func text(_ style: TextStyle) -> String {
+    var lines = [style.paint(heading, .heading)]
     for verdict in [CheckpointScan.Verdict.dangerous, .unknown] {
       for finding in findings where finding.verdict == verdict {
-        lines.append("  \(verdict.rawValue): \(describe(finding)): \(singleLine(finding.reason))")
+        lines.append(
+          style.paint("  \(verdict.rawValue): ", verdict == .dangerous ? .bad : .doubtful)
+            + "\(describe(finding)): \(singleLine(finding.reason))")
       }
     }
     let safe = findings.filter { $0.verdict == .safe && $0.use == "named" }
@@ -123,20 +132,20 @@ struct ScanReport {
       lines.append("  \(ScanReport.heading(of: problem)): \(problem.toolLine)")
     }
     if acceptedCount > 0 { lines.append("  accepted before: \(acceptedCount)") }
-    lines.append("verdict: " + verdictWords)
+    lines.append(style.paint("verdict: " + verdictWords, verdict == .safe ? .good : .bad))
     return lines.joined(separator: "\n") + "\n"
   }
 
   /// The whole on one line.
   var summary: String { "\(heading): \(verdictWords)" }
 
-  private var heading: String {
+  var heading: String {
     "\(singleLine(source)): \(counted(scan.files.count, "file")), "
       + "\(counted(scan.pickleCount, "pickle")), "
       + counted(Set(scan.findings.compactMap(\.global).map { ExactName($0) }).count, "global")
   }
 
-  private var verdictWords: String {
+  var verdictWords: String {
     switch verdict {
     case .safe: "nothing but data"
     case .unknown: "not known to be data only"

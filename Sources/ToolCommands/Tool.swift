@@ -28,27 +28,29 @@ public enum Tool {
 
   /// Runs the tool with what it prints given to `console`, and returns the exit code.
   public static func run(_ arguments: [String], console: Console) -> Int32 {
+    let wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
     do {
+      if let error = Spelling.unknownCommand(arguments) { throw error }
       let command = try WeighbridgeCommand.parseAsRoot(arguments)
       if var command = command as? any ToolCommand {
-        return try command.run(on: console).rawValue
+        let options = (command as? any TalkingCommand)?.consoleOptions
+        return try command.run(on: options?.applied(to: console) ?? console).rawValue
       }
       // `help` and the bare root command print through their own errors.
       var other = command
       try other.run()
       return ToolExit.done.rawValue
     } catch let error as CheckpointError {
-      console.writeError("weighbridge: \(error.toolLine)\n")
+      console.fail(error, asJSON: wantsJSON)
       return ToolExit(error.kind).rawValue
     } catch {
       let text = WeighbridgeCommand.fullMessage(for: error)
-      let code = WeighbridgeCommand.exitCode(for: error)
-      if code == .success {
-        console.write(text + "\n")
-      } else {
-        console.writeError(text + "\n")
+      guard WeighbridgeCommand.exitCode(for: error) == .success else {
+        console.fail(usage: Spelling.improved(text), asJSON: wantsJSON)
+        return ToolExit.usage.rawValue
       }
-      return code == .success ? ToolExit.done.rawValue : ToolExit.usage.rawValue
+      console.write(text + "\n")
+      return ToolExit.done.rawValue
     }
   }
 
@@ -114,5 +116,6 @@ struct WeighbridgeCommand: ParsableCommand {
       NerCommand.self, AnswerCommand.self, ZeroShotCommand.self, RerankCommand.self,
       EmbedCommand.self, SimilarityCommand.self, FeaturesCommand.self, PerplexityCommand.self,
       GenerateCommand.self, WorkerCommand.self, ScanCommand.self, CacheCommand.self,
+      ManifestCommand.self, DoctorCommand.self,
     ])
 }

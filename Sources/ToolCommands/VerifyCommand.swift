@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Weighbridge
 
 /// `weighbridge verify`: what a model computes against what was recorded.
-struct VerifyCommand: ToolCommand {
+struct VerifyCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract:
@@ -12,6 +12,11 @@ struct VerifyCommand: ToolCommand {
       the inputs may also lie in a file of their own. MODEL is run on these inputs; with --outputs nothing is run, and what \
       some other program computed is compared, of whatever model. Values count as equal where \
       |a - b| <= atol + rtol · max(|b|, root mean square of the recorded tensor). Ends with exit code 1 if anything differs.
+
+      Examples:
+        weighbridge verify model/ --golden golden.safetensors
+        weighbridge verify model/ --golden golden.safetensors --skip-padding --report verify.html
+        weighbridge verify --outputs mine.safetensors --golden golden.safetensors
       """)
 
   @Argument(
@@ -74,10 +79,11 @@ struct VerifyCommand: ToolCommand {
       valueName: "source"))
   var against: String?
 
-  @Flag(help: "Print everything as one JSON object.")
-  var json = false
+  @OptionGroup var output: ReportOptions
 
   @OptionGroup var options: ModelOptions
+
+  var consoleOptions: ConsoleOptions { options.consoleOptions }
 
   mutating func validate() throws {
     for value in [rtol, atol].compactMap({ $0 }) where !(value >= 0 && value.isFinite) {
@@ -117,9 +123,10 @@ struct VerifyCommand: ToolCommand {
         model, beside: against, first: report.firstDivergence.flatMap(report.module(of:)),
         options: options.sourceOptions.openOptions)
     }
-    let output = VerifyReport(
-      report, of: model ?? outputs ?? "", className: className, golden: golden, suspects: suspects)
-    console.write(json ? JSONWriter.text(output.json) + "\n" : output.text)
+    try output.give(
+      VerifyReport(
+        report, of: model ?? outputs ?? "", className: className, golden: golden,
+        suspects: suspects), on: console, isResult: false)
     return report.isEqual ? .done : .different
   }
 

@@ -1,12 +1,12 @@
 internal import Weighbridge
 
 /// What `verify` prints.
-struct VerifyReport {
-  private let report: VerificationReport
-  private let subject: String
-  private let className: String?
-  private let golden: String
-  private let suspects: SuspectParameters?
+struct VerifyReport: Report {
+  let report: VerificationReport
+  let subject: String
+  let className: String?
+  let golden: String
+  let suspects: SuspectParameters?
 
   /// - Parameters:
   ///   - subject: The path of what was compared: a model, or a file of outputs.
@@ -24,14 +24,19 @@ struct VerifyReport {
   }
 
   /// The report for people: what diverges first, then a row for each output.
-  var text: String {
-    var lines = ["\(singleLine(subject)): \(className ?? "outputs"), against \(singleLine(golden))"]
-    lines += VerificationSummary(report).lines.map { "  " + $0 }
+  func text(_ style: TextStyle) -> String {
+    let heading = "\(singleLine(subject)): \(className ?? "outputs"), against \(singleLine(golden))"
+    var lines = [style.paint(heading, .heading)]
+    lines += VerificationSummary(report).lines.enumerated().map { place, line in
+      style.paint("  " + line, place == 0 ? (report.isEqual ? .good : .bad) : nil)
+    }
     lines += (suspects?.lines ?? []).map { "  " + $0 }
-    if !report.isEqual, !report.entries.isEmpty {
-      var rows = [["", "output", "max abs", "max rel", "ULPs", "cosine", "beyond", "of allowed"]]
-      rows += report.entries.map(row)
-      lines += TextTable.lines(rows)
+    if !report.isEqual || style.isVerbose, !report.entries.isEmpty {
+      var table = TextTable(
+        .text(""), .name("output"), .number("max abs"), .number("max rel"), .number("ULPs"),
+        .number("cosine"), .number("beyond"), .number("of allowed"))
+      for entry in report.entries { table.add(row(entry), entry.isDifferent ? .bad : nil) }
+      lines += table.lines(style)
     }
     return lines.joined(separator: "\n") + "\n"
   }
@@ -40,18 +45,21 @@ struct VerifyReport {
     let mark = entry.isDifferent ? "≠" : "="
     let name = singleLine(entry.name.string)
     guard let values = entry.values else {
-      return [mark, name, "shape \(entry.foundShape), recorded \(entry.shape)", "", "", "", "", ""]
+      return [mark, name, "shape \(entry.foundShape), recorded \(entry.shape)"]
     }
     return [
       mark, name, NumberText.significant(values.maximumAbsolute),
       NumberText.significant(values.maximumRelative), values.maximumULPs.map(ulps) ?? "–",
-      values.cosine.map { NumberText.fixed($0, digits: 9) } ?? "–",
+      values.cosine.map { NumberText.fixed($0, digits: 6) } ?? "–",
       "\(values.beyondTolerance) / \(entry.comparedCount)",
       values.tolerance.isExact ? "–" : NumberText.significant(values.worstExcess) + " ×",
     ]
   }
 
-  private func ulps(_ count: UInt64) -> String { count == .max ? "–" : String(count) }
+  /// Across a change of sign the distance is no measure of anything.
+  private func ulps(_ count: UInt64) -> String {
+    count == .max || count > 1 << 24 ? "–" : String(count)
+  }
 
   /// The report for programs: every output in order of computation.
   var json: JSONValue {

@@ -151,16 +151,3 @@ public struct TensorDifference: Sendable {
     return largest * (squares / Double(count)).squareRoot()
   }
 }
-
-extension Shape {
-  /// The index for each dimension of an element, by its row-major index.
-  func place(of index: Int) -> [Int] {
-    var rest = index
-    var place: [Int] = []
-    for extent in dimensions.reversed() {
-      place.append(extent == 0 ? 0 : rest % extent)
-      rest /= max(extent, 1)
-    }
-    return place.reversed()
-  }
-}

@@ -12,12 +12,12 @@ struct ToolRun {
     self.init(arguments: arguments)
   }
 
-  init(arguments: [String]) {
+  init(arguments: [String], style: TextStyle = .plain) {
     let output = Mutex("")
     let error = Mutex("")
     let console = Console(
       output: { text in output.withLock { $0 += text } },
-      error: { text in error.withLock { $0 += text } })
+      error: { text in error.withLock { $0 += text } }, style: style)
     code = Tool.run(arguments, console: console)
     self.output = output.withLock { $0 }
     self.error = error.withLock { $0 }

@@ -1,11 +1,13 @@
 internal import Weighbridge
 
 /// What `convert` prints at its end.
-struct ReceiptReport {
-  private let receipt: ConversionReceipt
+struct ReceiptReport: Report {
+  let receipt: ConversionReceipt
   /// What source and result compute, if that was compared.
-  private let forward: VerificationReport?
-  private let isDryRun: Bool
+  let forward: VerificationReport?
+  let isDryRun: Bool
+  /// What was written, opened again and measured for a page.
+  private(set) var written: WrittenTensors?
 
   init(_ receipt: ConversionReceipt, forward: VerificationReport? = nil, isDryRun: Bool) {
     self.receipt = receipt
@@ -13,11 +15,33 @@ struct ReceiptReport {
     self.isDryRun = isDryRun
   }
 
+  /// Reads what was written: digests, and what values are like.
+  mutating func measure(
+    _ destination: String, progress: ProgressHandler?
+  ) throws(CheckpointError) {
+    written = try WrittenTensors(destination, progress: progress)
+  }
+
+  /// The whole on one line.
+  var summary: String {
+    let files = receipt.files.first.map { singleLine($0.path) } ?? ""
+    let more =
+      receipt.files.count > 1 ? " and \(counted(receipt.files.count - 1, "file")) more" : ""
+    var line = "\(singleLine(receipt.source)): \(isDryRun ? "to write " : "")\(files)\(more), "
+    line += "\(counted(receipt.tensorCount, "tensor")), \(ByteSize.text(receipt.byteCount))"
+    if !receipt.omissions.isEmpty { line += ", \(receipt.omissions.count) left out" }
+    if case .equal = receipt.verification {
+      line += ", verified: equal" + (receipt.casts.isEmpty ? "" : " to the cast of the source")
+    }
+    return line
+  }
+
   /// The receipt for people.
-  var text: String {
+  func text(_ style: TextStyle) -> String {
     var lines = [
-      "\(singleLine(receipt.source)): \(receipt.sourceFormat) → \(receipt.format.rawValue)"
-        + (isDryRun ? " (dry run: nothing is written)" : ""),
+      style.paint(
+        "\(singleLine(receipt.source)): \(receipt.sourceFormat) → \(receipt.format.rawValue)"
+          + (isDryRun ? " (dry run: nothing is written)" : ""), .heading),
       "  tensors  \(receipt.tensorCount), \(ByteSize.text(receipt.byteCount))",
     ]
     if let layout = receipt.layout {
@@ -31,16 +55,15 @@ struct ReceiptReport {
         lines += LoadReport.lines(layout.written, isWriting: true).map { "             " + $0 }
       }
     }
-    lines += ReceiptReport.list(
-      "tied", receipt.ties.map { $0.map { singleLine($0.string) }.joined(separator: " = ") })
-    lines += ReceiptReport.list(
-      "renamed", receipt.renamed.map { singleLine("\($0.from) → \($0.to)") })
-    lines += ReceiptReport.list("cast", casts)
-    lines += ReceiptReport.list(
-      "left out",
-      receipt.omissions.map { singleLine("\($0.item): \($0.reason.toolText)", limit: 400) })
-    lines += ReceiptReport.list("note", receipt.notes.map { singleLine($0.toolText, limit: 400) })
-    lines += ReceiptReport.list(
+    func list(_ heading: String, _ entries: [String]) {
+      lines += ReceiptReport.list(heading, entries, style)
+    }
+    list("tied", receipt.ties.map { $0.map { singleLine($0.string) }.joined(separator: " = ") })
+    list("renamed", renamed(style))
+    list("cast", casts)
+    list("left out", omissions(style))
+    list("note", receipt.notes.map { singleLine($0.toolText, limit: 400) })
+    list(
       isDryRun ? "to write" : "written",
       receipt.files.map { file in
         singleLine(file.path) + (file.byteCount > 0 ? " (\(ByteSize.text(file.byteCount)))" : "")
@@ -48,10 +71,7 @@ struct ReceiptReport {
     switch receipt.verification {
     case .none:
       if !isDryRun { lines.append("  not verified (--no-verify)") }
-    case .equal(let tensors, let bytes):
-      lines.append(
-        "  verified  \(counted(tensors, "tensor")) and \(ByteSize.text(bytes)) read back and compared: equal"
-          + (receipt.casts.isEmpty ? ", bit for bit" : " to the cast of the source"))
+    case .equal: lines.append(style.paint("  verified  " + verification, .good))
     }
     if let forward {
       lines.append(
@@ -60,6 +80,46 @@ struct ReceiptReport {
     }
     if !isDryRun { lines.append("  took     \(NumberText.fixed(receipt.seconds, digits: 2)) s") }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// How the result was compared with the source.
+  var verification: String {
+    guard case .equal(let tensors, let bytes) = receipt.verification else { return "" }
+    return
+      "\(counted(tensors, "tensor")) and \(ByteSize.text(bytes)) read back and compared: equal"
+      + (receipt.casts.isEmpty ? ", bit for bit" : " to the cast of the source")
+  }
+
+  /// New names; one line where all of them only lost what stood before them.
+  private func renamed(_ style: TextStyle) -> [String] {
+    if !style.isVerbose, receipt.renamed.count > 1, let first = receipt.renamed.first,
+      first.from.hasSuffix(first.to.string)
+    {
+      let front = String(
+        decoding: first.from.string.utf8.dropLast(first.to.byteCount), as: UTF8.self)
+      if receipt.renamed.allSatisfy({ $0.from.string == front + $0.to.string }) {
+        return [singleLine("\(front)* → *") + " (\(counted(receipt.renamed.count, "tensor")))"]
+      }
+    }
+    return receipt.renamed.map { singleLine("\($0.from) → \($0.to)") }
+  }
+
+  /// What the destination does not hold; what training leaves is counted, reason by reason.
+  private func omissions(_ style: TextStyle) -> [String] {
+    let lines = receipt.omissions.map {
+      singleLine("\($0.item): \($0.reason.toolText)", limit: 400)
+    }
+    guard !style.isVerbose else { return lines }
+    var counts: [Wording: Int] = [:]
+    for omission in receipt.omissions { counts[omission.reason, default: 0] += 1 }
+    var told: Set<Wording> = []
+    return zip(receipt.omissions, lines).compactMap { omission, line in
+      let count = counts[omission.reason] ?? 1
+      guard count > 3 else { return line }
+      guard told.insert(omission.reason).inserted else { return nil }
+      return "\(singleLine(omission.item, limit: 80)) and \(count - 1) more: "
+        + singleLine(omission.reason.toolText, limit: 400)
+    }
   }
 
   private var casts: [String] {
@@ -97,14 +157,21 @@ struct ReceiptReport {
     }
   }
 
+  /// How many entries of a list are shown to people.
+  private static let limit = 12
+
   /// A heading and its entries; long lists are cut for people, `--json` has them whole.
-  private static func list(_ heading: String, _ entries: [String]) -> [String] {
-    let shown = entries.count > 12 ? Array(entries.prefix(10)) : entries
+  private static func list(
+    _ heading: String, _ entries: [String], _ style: TextStyle
+  ) -> [String] {
+    let shown = style.shown(entries, limit: entries.count > limit ? limit - 2 : limit)
     var lines = shown.map {
       "  " + heading + String(repeating: " ", count: max(1, 9 - heading.count)) + $0
     }
     if shown.count < entries.count {
-      lines.append("  " + heading + "  … and \(entries.count - shown.count) more (see --json)")
+      lines.append(
+        "  " + heading
+          + "  … and \(entries.count - shown.count) more (see --verbose or --json)")
     }
     return lines
   }

@@ -7,17 +7,29 @@ struct FoldedNames {
     let name: String
     let first: InspectReport.Row
     let count: Int
+    /// The bytes of all together, where they are not alike.
+    let total: Int?
 
     init(_ row: InspectReport.Row) {
       name = row.name.string
       first = row
       count = 1
+      total = nil
     }
 
     fileprivate init(_ name: String, _ rows: [InspectReport.Row]) {
       self.name = name
       first = rows[0]
       count = rows.count
+      total = nil
+    }
+
+    /// What training leaves under one name: nobody looks at it tensor by tensor.
+    fileprivate init(training name: String, _ rows: [InspectReport.Row]) {
+      self.name = name
+      first = rows[0]
+      count = rows.count
+      total = rows.reduce(0) { $0 + $1.weight.byteCount }
     }
   }
 
@@ -31,6 +43,35 @@ struct FoldedNames {
   let groups: [Group]
 
   init(_ rows: [InspectReport.Row]) {
+    let training = FoldedNames.training(rows)
+    let folded = training.filter { $0.rows.count > 1 }
+    let names = Set(folded.flatMap { $0.rows.map(\.name) })
+    groups =
+      FoldedNames.layers(rows.filter { !names.contains($0.name) })
+      + folded.map { Group(training: $0.name, $0.rows) }
+  }
+
+  /// What training leaves, by the first component of the names.
+  private static func training(
+    _ rows: [InspectReport.Row]
+  ) -> [(name: String, rows: [InspectReport.Row])] {
+    var found: [(name: String, rows: [InspectReport.Row])] = []
+    for row in rows where row.training != nil {
+      let bytes = row.name.string.utf8
+      guard
+        let border = bytes.firstIndex(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/") })
+      else { continue }
+      let name = String(row.name.string[...border]) + "*"
+      if let place = found.firstIndex(where: { $0.name == name }) {
+        found[place].rows.append(row)
+      } else {
+        found.append((name, [row]))
+      }
+    }
+    return found
+  }
+
+  private static func layers(_ rows: [InspectReport.Row]) -> [Group] {
     var order: [Key?] = []
     var members: [Key: [(number: Int, row: InspectReport.Row)]] = [:]
     var singles: [Int: InspectReport.Row] = [:]
@@ -46,7 +87,7 @@ struct FoldedNames {
         order.append(nil)
       }
     }
-    groups = order.indices.flatMap { position -> [Group] in
+    return order.indices.flatMap { position -> [Group] in
       guard let key = order[position], let rows = members[key] else {
         return singles[position].map { [Group($0)] } ?? []
       }
@@ -70,30 +111,5 @@ struct FoldedNames {
     return (
       String(name[..<part.startIndex]), number, String(name[part.endIndex...])
     )
-  }
-}
-
-/// Columns of text.
-enum TextTable {
-  /// Rows as lines, columns as wide as their widest cell; a row of one cell is printed as it is.
-  static func lines(_ rows: [[String]]) -> [String] {
-    var widths: [Int] = []
-    for row in rows where row.count > 1 {
-      for (column, cell) in row.enumerated() {
-        if column == widths.count { widths.append(0) }
-        widths[column] = max(widths[column], cell.count)
-      }
-    }
-    return rows.map { row in
-      guard row.count > 1 else { return row.first ?? "" }
-      var line = ""
-      for (column, cell) in row.enumerated() {
-        line += cell
-        if column < row.count - 1 {
-          line += String(repeating: " ", count: widths[column] - cell.count + 2)
-        }
-      }
-      return line
-    }
   }
 }

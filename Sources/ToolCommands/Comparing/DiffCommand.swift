@@ -1,0 +1,151 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+/// `weighbridge diff`: weights against weights, across formats.
+struct DiffCommand: TalkingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "diff",
+    abstract: "Compares two checkpoints, across formats and layouts; the worst comes first.",
+    discussion: """
+      Without tolerances, weights are equal if their types, shapes and bytes are. With --rtol or --atol, values count as \
+      equal where |a - b| <= atol + rtol · |b|, whatever their types. If names differ and both are models of one family, they are compared under Transformers' \
+      names. Two directories that are no checkpoints themselves are compared file by file, files of different formats by \
+      their base names. Ends with exit code 1 if anything differs.
+
+      Examples:
+        weighbridge diff model.safetensors pytorch_model.bin
+        weighbridge diff before.pt after.pt --rtol 1e-5
+        weighbridge diff base/ finetuned/ --structure
+        weighbridge diff --recursive checkpoints/ converted/
+      """)
+
+  @Argument(help: "The first checkpoint.")
+  var first: String
+
+  @Argument(help: "The second checkpoint.")
+  var second: String
+
+  @Option(
+    help: ArgumentHelp("How much values may differ, relative to the second.", valueName: "number"))
+  var rtol: Double = 0
+
+  @Option(help: ArgumentHelp("How much values may differ absolutely.", valueName: "number"))
+  var atol: Double = 0
+
+  @Flag(help: "Compare names, types and shapes only; no data is read.")
+  var structure = false
+
+  @Flag(
+    name: .shortAndLong,
+    help: "Compare two directories file by file, checkpoints or not.")
+  var recursive = false
+
+  @OptionGroup var output: ReportOptions
+
+  @OptionGroup var sourceOptions: SourceOptions
+
+  @OptionGroup var consoleOptions: ConsoleOptions
+
+  mutating func validate() throws {
+    try Self.refuseStandardStreams([first, second])
+    guard rtol >= 0, atol >= 0 else { throw ValidationError("tolerances must not be negative") }
+    if structure, rtol > 0 || atol > 0 {
+      throw ValidationError("--structure compares no values: leave out --rtol and --atol")
+    }
+  }
+
+  mutating func run(on console: Console) throws -> ToolExit {
+    if try isOfFiles() {
+      let files = try FilePairs(first, second)
+      return try compare(files, on: console)
+    }
+    let report = try compare(first, second, on: console)
+    try output.give(report, on: console, isResult: false)
+    return report.isEqual ? .done : .different
+  }
+
+  /// Two directories that are no checkpoints.
+  private func isOfFiles() throws(CheckpointError) -> Bool {
+    for path in [first, second] where try PathKind(path: HubCache.located(path)) != .directory {
+      guard recursive else { return false }
+      throw CheckpointError(.inconsistent, file: path, "is no directory")
+    }
+    if recursive { return true }
+    return isNoCheckpoint(first) && isNoCheckpoint(second)
+  }
+
+  /// True for a directory that holds several checkpoints, or none.
+  private func isNoCheckpoint(_ path: String) -> Bool {
+    do throws(CheckpointError) {
+      _ = try Checkpoint.open(path, options: sourceOptions.openOptions)
+      return false
+    } catch {
+      return error.site.file == path && (error.kind == .notFound || error.kind == .inconsistent)
+    }
+  }
+
+  private func compare(_ pairs: FilePairs, on console: Console) throws -> ToolExit {
+    guard output.report == nil else {
+      throw ValidationError("--report is the page of two checkpoints")
+    }
+    var worst = try Self.forEach(pairs.both, on: console, named: \.name, asJSON: output.json) {
+      pair in
+      let report = try compare(pair.paths.first, pair.paths.second, on: console)
+      if output.json {
+        let json = JSONValue.object(
+          [JSONValue.Member("name", .string(pair.name))] + (report.json.members ?? []))
+        console.write(JSONWriter.text(json) + "\n")
+      } else if !console.style.isQuiet {
+        console.write("\(singleLine(pair.name)): \(report.summary)\n")
+      }
+      return report.isEqual ? .done : .different
+    }
+    for other in pairs.others {
+      if output.json {
+        console.write(
+          JSONWriter.text(
+            .object([
+              JSONValue.Member("name", .string(other.name)),
+              JSONValue.Member("equal", .boolean(other.outcome == .equal)),
+              JSONValue.Member("outcome", .string(other.outcome.rawValue)),
+            ])) + "\n")
+      } else if !console.style.isQuiet {
+        console.write("\(singleLine(other.name)): \(other.outcome.rawValue)\n")
+      }
+      if other.outcome != .equal, worst == .done { worst = .different }
+    }
+    return worst
+  }
+
+  private func compare(
+    _ first: String, _ second: String, on console: Console
+  ) throws(CheckpointError) -> DifferenceReport {
+    let left = try Checkpoint.open(first, options: sourceOptions.openOptions)
+    let right = try Checkpoint.open(second, options: sourceOptions.openOptions)
+    // What was not read cannot be called equal.
+    for checkpoint in [left, right] {
+      if let refusal = checkpoint.graph.facts.others.lazy.compactMap(\.refusal).first {
+        throw refusal
+      }
+    }
+    let bar = ProgressBar(console)
+    defer { bar.clear() }
+    let names = try CommonNames(
+      left.graph, right.graph,
+      configurations: (Self.configuration(first), Self.configuration(second)))
+    let difference =
+      structure
+      ? CheckpointDifference(structureOf: names.first, names.second)
+      : try CheckpointDifference(
+        names.first, names.second, tolerance: Tolerance(absolute: atol, relative: rtol),
+        progress: bar.handler)
+    return DifferenceReport(difference, first: first, second: second, models: names.models)
+  }
+
+  /// A configuration only decides what names leave open here; one that does not fit is none.
+  private static func configuration(
+    _ source: String
+  ) -> (Recognition) -> ModelConfiguration? {
+    { try? ModelConfiguration(inDirectory: source, family: $0.certainFamily) }
+  }
+}

@@ -1,0 +1,78 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+/// `weighbridge manifest`: the digest of each tensor, to be written down and checked later.
+struct ManifestCommand: TalkingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "manifest",
+    abstract: "Writes down what tensors a checkpoint has, with their SHA-256, or checks that.",
+    discussion: """
+      A manifest is one JSON object: each tensor's name, type, shape and the SHA-256 of its packed little-endian bytes, and \
+      the digest of the whole model. It says nothing of files, so that a checkpoint agrees with it in any container \
+      and any number of shards. Ends with exit code 1 if a checkpoint does not agree.
+
+      Examples:
+        weighbridge manifest model.safetensors --output model.manifest.json
+        weighbridge manifest converted/model.pt --check model.manifest.json
+      """)
+
+  @Argument(help: "A checkpoint file, an index of shards, or a model directory.")
+  var source: String
+
+  @Option(
+    name: [.customShort("o"), .long, .customLong("out")],
+    help: ArgumentHelp("Write the manifest there; one that exists is replaced.", valueName: "file"))
+  var output: String?
+
+  @Option(help: ArgumentHelp("Check the checkpoint against this manifest.", valueName: "file"))
+  var check: String?
+
+  @Flag(help: "Print everything as one JSON object, errors included (docs/json.md).")
+  var json = false
+
+  @OptionGroup var sourceOptions: SourceOptions
+
+  @OptionGroup var consoleOptions: ConsoleOptions
+
+  mutating func validate() throws {
+    try Self.refuseStandardStreams([source, output, check].compactMap { $0 })
+    if output != nil, check != nil {
+      throw ValidationError("--output writes a manifest, --check reads one: say one of them")
+    }
+  }
+
+  mutating func run(on console: Console) throws -> ToolExit {
+    // What is checked against is read first: a slip in its name is found at once.
+    let expected = try check.map { path throws(CheckpointError) in try Manifest(contentsOf: path) }
+    let checkpoint = try Checkpoint.open(source, options: sourceOptions.openOptions)
+    let bar = ProgressBar(console)
+    defer { bar.clear() }
+    let manifest = try Manifest(of: checkpoint, source: source, progress: bar.handler)
+    bar.clear()
+    if let expected {
+      let difference = ManifestDifference(expected, manifest)
+      if json {
+        console.write(JSONWriter.text(difference.json) + "\n")
+      } else if !console.style.isQuiet {
+        console.write(difference.text(console.style, source: source))
+      }
+      return difference.isEqual ? .done : .different
+    }
+    let text = JSONWriter.text(manifest.json, style: .indented) + "\n"
+    guard let output else {
+      console.write(text)
+      return .done
+    }
+    let file = try OutputFile(path: output)
+    try file.write(Array(text.utf8), at: 0)
+    try file.commit()
+    if json {
+      console.write(JSONWriter.text(manifest.json) + "\n")
+    } else if !console.style.isQuiet {
+      console.write(
+        "\(singleLine(output)): \(counted(manifest.tensors.count, "tensor")), sha256 \(manifest.digest)\n"
+      )
+    }
+    return .done
+  }
+}

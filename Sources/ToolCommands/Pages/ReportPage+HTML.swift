@@ -1,0 +1,38 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+extension ReportPage {
+  /// The whole page: style, script and what is shown, in one file.
+  var html: String {
+    // Text inside a script element ends at the first "</script": no less-than sign, no surprise.
+    let data = JSONWriter.text(json).replacing("<", with: "\\u003c")
+    return """
+      <!doctype html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8">
+      <meta name="viewport" content="width=device-width, initial-scale=1">
+      <meta name="generator" content="weighbridge \(WeighbridgeCommand.configuration.version)">
+      <link rel="icon" href="data:,">
+      <title>\(Self.escaped("\(title) · weighbridge \(command)"))</title>
+      <style>
+      \(Self.style)
+      </style>
+      </head>
+      <body>
+      <main id="page"><noscript>This page needs JavaScript; it loads nothing.</noscript></main>
+      <script type="application/json" id="data">\(data)</script>
+      <script>
+      \(Self.script)
+      </script>
+      </body>
+      </html>
+
+      """
+  }
+
+  private static func escaped(_ text: String) -> String {
+    singleLine(text, limit: 400).replacing("&", with: "&amp;").replacing("<", with: "&lt;")
+      .replacing(">", with: "&gt;")
+  }
+}

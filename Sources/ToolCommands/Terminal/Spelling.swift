@@ -1,0 +1,91 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+/// What people type that is not what it is called here, and what to say to them.
+enum Spelling {
+  /// The error for a first word that is no command; nil if it is one, or an option.
+  static func unknownCommand(_ arguments: [String]) -> ValidationError? {
+    guard let word = arguments.first, !word.hasPrefix("-") else { return nil }
+    let names = WeighbridgeCommand.configuration.subcommands.flatMap {
+      [$0._commandName] + $0.configuration.aliases
+    }
+    guard word != "help", !names.contains(word) else { return nil }
+    var line = "\(quoted(word)) is no command"
+    if let kind = try? PathKind(path: word), kind == .file || kind == .directory {
+      line += "; did you mean: weighbridge inspect \(shellWord(word))"
+    } else if let name = commands[word.lowercased()] ?? nearest(word, in: names) {
+      line += "; did you mean '\(name)'?"
+    }
+    return ValidationError(line)
+  }
+
+  /// What a message about an unknown option says better, if that is one which people know from elsewhere.
+  static func improved(_ message: String) -> String {
+    for (option, words) in options where message.contains("Unknown option '\(option)'") {
+      let lines = message.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
+      return (["Error: Unknown option '\(option)': \(words)."] + lines.dropFirst().map(String.init))
+        .joined(separator: "\n")
+    }
+    return message
+  }
+
+  /// The name that a word is a slip of; nil if none is near.
+  private static func nearest(_ word: String, in names: [String]) -> String? {
+    let near = names.map { (name: $0, distance: ExactName($0).distance(to: ExactName(word))) }
+      .min { $0.distance < $1.distance }
+    guard let near, near.distance <= max(1, word.utf8.count / 3) else { return nil }
+    return near.name
+  }
+
+  /// The commands of other tools.
+  private static let commands = [
+    "ls": "inspect", "list": "inspect", "show": "inspect", "info": "inspect", "stat": "inspect",
+    "tree": "inspect --tree", "stats": "inspect --stats", "dump": "inspect", "cat": "convert",
+    "cp": "convert", "export": "convert", "import": "convert", "save": "convert",
+    "to": "convert", "compare": "diff", "cmp": "diff", "check": "verify", "validate": "verify",
+    "fickling": "scan", "picklescan": "scan", "audit": "scan", "hash": "manifest",
+    "sha256": "manifest", "digest": "manifest", "encode": "tokenize", "tokenise": "tokenize",
+    "predict": "classify", "complete": "generate", "chat": "generate", "env": "doctor",
+    "version": "--version",
+  ]
+
+  /// Options of other tools, and what does the same here.
+  private static let options: [(option: String, words: String)] = [
+    ("--output-dir", "use --out-dir"), ("--outdir", "use --out-dir"),
+    ("--fp16", "use --dtype float16"), ("--half", "use --dtype float16"),
+    ("--bf16", "use --dtype bfloat16"), ("--fp32", "use --dtype float32"),
+    ("--int8", "use --dtype int8"), ("--quantize", "use --dtype int8"),
+    ("--shard-size", "use --max-shard-size"), ("--max-size", "use --max-shard-size"),
+    ("--only", "use --include"), ("--filter", "use --include"), ("--match", "use --include"),
+    ("--skip", "use --exclude"), ("--ignore", "use --exclude"), ("--map", "use --rename"),
+    ("--tolerance", "use --atol and --rtol"), ("--head", "use --limit"),
+    ("--verify", "every conversion is verified unless --no-verify is given"),
+    ("--strict", "everything is strict unless an option allows a loss"),
+    (
+      "--trust-remote-code",
+      "nothing in a file is ever run; --inert opens what names unknown objects"
+    ),
+    ("--weights_only", "use --weights-only"), ("--silent", "use --quiet"),
+    ("--colour", "use --color"), ("--no-color", "use --color never, or set NO_COLOR"),
+    ("--threads", "all processors are used; taskset limits them"),
+    ("--device", "everything runs on the processor"),
+    ("--html", "use --report FILE.html"), ("--schema", "docs/json.md describes the JSON"),
+  ]
+}
+
+/// A word as a shell takes it: in single quotes, where it has to be.
+func shellWord(_ text: String) -> String {
+  let plain = text.utf8.allSatisfy { byte in
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+      UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: ","),
+      UInt8(ascii: ":"), UInt8(ascii: "@"), UInt8(ascii: "%"), UInt8(ascii: "="):
+      true
+    default: false
+    }
+  }
+  if plain, !text.isEmpty { return text }
+  return "'"
+    + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+}

@@ -1,0 +1,171 @@
+import CheckpointBytes
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Converting several checkpoints, and comparing directories")
+struct ConvertSeveralTests {
+  private let model = Fixtures.path("tiny-bert/model.safetensors")
+  private let trained = Fixtures.path("training/trained.pt")
+
+  @Test("Each source has a line and a file of its name, and the worst exit code is that of all")
+  func several() throws {
+    let directory = try TemporaryDirectory()
+    let broken = try directory.write([1, 2, 3], as: "broken.pt")
+    let out = directory.file("out/deep")
+    let run = ToolRun("convert", model, broken, trained, "--to", "hdf5", "--out-dir", out)
+    #expect(run.code == 65)
+    let lines = run.output.split(separator: "\n")
+    #expect(lines.count == 2, "\(run.output)")
+    #expect(lines[0].hasPrefix("\(model): \(out)/model.h5, 42 tensors, "), "\(lines[0])")
+    #expect(lines[0].hasSuffix("verified: equal"))
+    #expect(run.error.hasPrefix("weighbridge: \(broken): "))
+    #expect(try Directory.names(in: out) == ["model.h5", "trained.h5"])
+    let objects = try ToolRun(
+      "convert", model, broken, "--to", "hdf5", "--out-dir", out, "--force", "--json"
+    ).output.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8), context: "line") }
+    #expect(objects.map { $0["source"]?.string } == [model, broken])
+    #expect(objects[1]["error"]?["kind"]?.string != nil)
+    #expect(objects[1]["exit"]?.integer == 65)
+  }
+
+  @Test("A model directory stays one, and a pattern that no shell expanded is expanded")
+  func directoriesAndPatterns() throws {
+    let directory = try TemporaryDirectory()
+    for name in ["a.pt", "b.pt", "c.txt"] {
+      _ = try directory.write(
+        Array(FileManager.default.contents(atPath: trained) ?? Data()), as: name)
+    }
+    let out = directory.file("out")
+    let run = ToolRun(
+      "convert", directory.file("*.pt"), Fixtures.path("tiny-bert"), "--to", "safetensors",
+      "--out-dir", out)
+    #expect(run.code == 0, "\(run.error)")
+    #expect(try Directory.names(in: out) == ["a.safetensors", "b.safetensors", "tiny-bert"])
+    #expect(try Directory.names(in: out + "/tiny-bert").contains("config.json"))
+  }
+
+  @Test("Two sources of one name are refused before anything is written")
+  func sameName() throws {
+    let directory = try TemporaryDirectory()
+    let bytes = Array(FileManager.default.contents(atPath: trained) ?? Data())
+    let first = try directory.write(bytes, as: "x.pt")
+    let second = try directory.write(bytes, as: "x.bin")
+    let run = ToolRun(
+      "convert", first, second, "--to", "safetensors", "--out-dir", directory.file("out"))
+    #expect(run.code == 65)
+    #expect(run.error.contains("would both become"), "\(run.error)")
+    #expect(try PathKind(path: directory.file("out")) == .nothing)
+  }
+
+  @Test(
+    "How many paths there may be is said",
+    arguments: [
+      (["a.pt"], "Missing expected argument"),
+      (["a.pt", "b.pt", "c.pt"], "several sources go with --to FORMAT --out-dir DIRECTORY"),
+      (["a.pt", "b.pt", "--out", "c.pt"], "several sources go with"),
+      (["a.pt", "--out-dir", "d"], "--out-dir needs the format"),
+      (["a.pt", "--out-dir", "d", "--to", "st", "-o", "x"], "contradict each other"),
+    ])
+  func usage(_ arguments: [String], _ said: String) {
+    let run = ToolRun(arguments: ["convert"] + arguments)
+    #expect(run.code == 64)
+    #expect(run.error.contains(said), "\(run.error)")
+  }
+
+  @Test("-o, --out and --overwrite are understood")
+  func spellings() throws {
+    let directory = try TemporaryDirectory()
+    let out = directory.file("x.pt")
+    #expect(ToolRun("convert", model, "-o", out).code == 0)
+    #expect(ToolRun("convert", model, "--out", out).code == 65)
+    #expect(ToolRun("convert", model, "--output", out, "--overwrite", "--dtype", "fp16").code == 0)
+    #expect(ToolRun("convert", model, out, "-f", "--dtype", "half", "-q").output.isEmpty)
+  }
+
+  @Test("An adapter and a diffusion model keep the name by which their libraries find them")
+  func ownNames() throws {
+    let directory = try TemporaryDirectory()
+    for (name, expected) in [
+      ("adapter_model.safetensors", "adapter_model.bin"),
+      ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"),
+      ("model.safetensors", "pytorch_model.bin"),
+    ] {
+      let source = directory.file(name + ".d")
+      try FileManager.default.createDirectory(atPath: source, withIntermediateDirectories: true)
+      try Data(SafetensorsBytes.of([("base_model.model.q.lora_A.weight", [2], [1, 2])]))
+        .write(to: URL(fileURLWithPath: source + "/" + name))
+      let out = directory.file(name + ".out")
+      let run = ToolRun("convert", source, out + "/", "--format", "pytorch")
+      #expect(run.code == 0, "\(run.error)")
+      #expect(try Directory.names(in: out) == [expected])
+    }
+  }
+
+  @Test("Two directories are compared file by file, files of different formats by their base names")
+  func directories() throws {
+    let directory = try TemporaryDirectory()
+    let (left, right) = (directory.file("left"), directory.file("right"))
+    for path in [left, right + "/deep"] {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+    func write(_ bytes: [UInt8], _ path: String) throws {
+      try Data(bytes).write(to: URL(fileURLWithPath: path))
+    }
+    try write(SafetensorsBytes.of([("w", [2], [1, 2])]), left + "/same.safetensors")
+    try write(SafetensorsBytes.of([("w", [2], [1, 2])]), left + "/other.safetensors")
+    #expect(ToolRun("convert", left + "/same.safetensors", right + "/same.pt").code == 0)
+    try write(SafetensorsBytes.of([("w", [2], [1, 3])]), right + "/other.safetensors")
+    try write([1], left + "/notes.txt")
+    try write([1], right + "/notes.txt")
+    try write([1], right + "/deep/new.txt")
+    let run = ToolRun("diff", left, right)
+    #expect(run.code == 1, "\(run.error)")
+    #expect(
+      Set(run.output.split(separator: "\n")) == [
+        "same.safetensors / same.pt: 1 tensor in both: 1 identical, 0 different",
+        "other.safetensors: 1 tensor in both: 0 identical, 1 different",
+        "notes.txt: equal", "deep/new.txt: only in the second",
+      ], "\(run.output)")
+    #expect(ToolRun("diff", "--recursive", left, left).code == 0)
+    #expect(ToolRun("diff", "--recursive", left, left + "/notes.txt").code == 65)
+    let lines = try ToolRun("diff", left, right, "--json").output.split(separator: "\n").map {
+      try JSONValue(parsing: Array($0.utf8), context: "line")
+    }
+    #expect(lines.count == 4 && lines.allSatisfy { $0["name"]?.string != nil })
+  }
+
+  @Test("--structure reads no data: other values are the same structure, another type is not")
+  func structure() throws {
+    let directory = try TemporaryDirectory()
+    let first = try directory.write(
+      SafetensorsBytes.of([("w", [2], [1, 2]), ("v", [1], [3])]), as: "a.safetensors")
+    let second = try directory.write(
+      SafetensorsBytes.of([("w", [2], [9, 9]), ("v", [1], [3])]), as: "b.safetensors")
+    #expect(ToolRun("diff", first, second).code == 1)
+    let same = ToolRun("diff", first, second, "--structure")
+    #expect(same.code == 0)
+    #expect(same.output == "2 tensors in both: 2 of the same type and shape, 0 different\n")
+    let half = directory.file("half.safetensors")
+    #expect(ToolRun("convert", first, half, "--dtype", "fp16").code == 0)
+    let other = ToolRun("diff", first, half, "--structure")
+    #expect(other.code == 1)
+    #expect(other.output.contains("dtype F32 / F16"), "\(other.output)")
+    #expect(ToolRun("diff", first, second, "--structure", "--atol", "1").code == 64)
+  }
+
+  @Test("The worst place has an index for each dimension, and a line of its own")
+  func worstPlace() throws {
+    let directory = try TemporaryDirectory()
+    var values = [Float](repeating: 0.25, count: 12)
+    let first = try directory.write(
+      SafetensorsBytes.of([("w", [3, 4], values)]), as: "a.safetensors")
+    values[7] = 0.40226489305496216
+    let second = try directory.write(
+      SafetensorsBytes.of([("w", [3, 4], values)]), as: "b.safetensors")
+    let text = ToolRun("diff", first, second).output
+    #expect(
+      text.contains("\n  worst at [1, 3]: 0.2500 / 0.4023; 1 of 12 values differ\n"), "\(text)")
+    #expect(!text.contains("NaN"), "\(text)")
+  }
+}

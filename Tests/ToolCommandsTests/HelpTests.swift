@@ -1,0 +1,119 @@
+import ArgumentParser
+import CheckpointBytes
+import TestSupport
+import Testing
+import Weighbridge
+
+@testable import ToolCommands
+
+@Suite("Help, and what is said to a slip")
+struct HelpTests {
+  /// The commands about checkpoints and models.
+  private static let names = [
+    "inspect", "convert", "diff", "run", "verify", "scan", "cache", "manifest", "doctor",
+  ]
+
+  @Test("Every command has an example that its own parser takes", arguments: names)
+  func examples(_ name: String) throws {
+    let command = try #require(
+      WeighbridgeCommand.configuration.subcommands.first { $0._commandName == name })
+    let lines = command.configuration.discussion.split(separator: "\n").map {
+      $0.drop { $0 == " " }
+    }
+    let examples = lines.filter {
+      $0.hasPrefix("weighbridge \(name) ") || $0 == "weighbridge \(name)"
+    }
+    #expect(!examples.isEmpty, "the help of \(name) has no example")
+    for example in examples {
+      let call = example.split(separator: "&&")[0]
+      let words = try Self.words(call.split(separator: "|")[0]).dropFirst()
+      #expect(throws: Never.self, "\(example)") {
+        _ = try WeighbridgeCommand.parseAsRoot(Array(words))
+      }
+    }
+  }
+
+  /// The words of a line as a shell cuts it, single quotes and nothing else.
+  private static func words(_ line: Substring) throws -> [String] {
+    let parts = line.split(separator: "'", omittingEmptySubsequences: false)
+    try #require(parts.count % 2 == 1)
+    return parts.enumerated().flatMap { index, part in
+      index % 2 == 1 ? [String(part)] : part.split(separator: " ").map(String.init)
+    }
+  }
+
+  @Test("No option of a file, a pattern or a number is called after itself", arguments: names)
+  func metavariables(_ name: String) {
+    let help = ToolRun("help", name).output
+    for option in [
+      "--include", "--exclude", "--rename", "--allow-missing", "--rtol", "--report", "--golden",
+      "--max-shard-size",
+    ] {
+      #expect(!help.contains("\(option) <\(option.dropFirst(2))>"), "\(help)")
+    }
+  }
+
+  @Test(
+    "A slip in a command's name is told the right one",
+    arguments: [
+      ("convrt", "convert"), ("inspct", "inspect"), ("ls", "inspect"), ("tokenise", "tokenize"),
+      ("compare", "diff"), ("sha256", "manifest"),
+    ])
+  func commands(_ word: String, _ right: String) {
+    let run = ToolRun(word, "x.pt")
+    #expect(run.code == 64)
+    #expect(
+      run.error.hasPrefix("Error: '\(word)' is no command; did you mean '\(right)"), "\(run.error)")
+  }
+
+  @Test("A file in the place of a command is told how to look into it, quoted for the shell")
+  func fileAsCommand() throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write([1], as: "a b.pt")
+    #expect(ToolRun(path).error.contains("did you mean: weighbridge inspect '\(path)'"))
+    #expect(ToolRun("frobnicate").error.hasPrefix("Error: 'frobnicate' is no command\n"))
+  }
+
+  @Test(
+    "Options of other tools are told what does the same here",
+    arguments: [
+      ("--quantize", "use --dtype int8"), ("--output-dir", "use --out-dir"),
+      ("--trust-remote-code", "nothing in a file is ever run"), ("--no-color", "NO_COLOR"),
+    ])
+  func options(_ option: String, _ words: String) {
+    let run = ToolRun("convert", "a.pt", "b.pt", option)
+    #expect(run.code == 64)
+    #expect(
+      run.error.hasPrefix("Error: Unknown option '\(option)': ") && run.error.contains(words),
+      "\(run.error)")
+  }
+
+  @Test("A slip in an option's name is told the right one")
+  func optionSlip() {
+    #expect(ToolRun("convert", "a.pt", "b.pt", "--formt", "st").error.contains("--format"))
+  }
+
+  @Test("Spellings that people try are understood")
+  func spellings() throws {
+    for name in ["fp16", "float16", "half", "F16", "f16"] {
+      let command = try ConvertCommand.parse(["a.pt", "b.pt", "--dtype", name])
+      #expect(try command.conversion.options().dtype == .f16)
+    }
+    for (name, precision) in [("fp32", "float32"), ("bf16", "bfloat16"), ("high", "high")] {
+      #expect(LoadPrecision(argument: name)?.rawValue == precision)
+    }
+  }
+
+  @Test("--quiet leaves the exit code to speak, --verbose folds nothing")
+  func loudness() {
+    let model = Fixtures.path("tiny-bert/model.safetensors")
+    #expect(ToolRun("diff", model, model, "-q").output.isEmpty)
+    #expect(ToolRun("scan", Fixtures.path("hazards/files/namespace.pt"), "--quiet").output.isEmpty)
+    #expect(ToolRun("inspect", model, "-q").output.split(separator: "\n").count == 1)
+    let all = ToolRun("inspect", model, "-v").output
+    #expect(!all.contains("{0…1}") && all.contains("layer.1.output.dense.bias"))
+    #expect(ToolRun("inspect", model, "-q", "-v").code == 64)
+    #expect(ToolRun("inspect", model, "--color", "always").output.contains("\u{1B}[1m"))
+    #expect(!ToolRun("inspect", model).output.contains("\u{1B}"))
+  }
+}

@@ -1,0 +1,122 @@
+import CheckpointBytes
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Looking into a checkpoint")
+struct InspectOptionTests {
+  private let model = Fixtures.path("tiny-bert/model.safetensors")
+
+  private func json(_ arguments: String...) throws -> JSONValue {
+    let run = ToolRun(arguments: ["inspect", "--json"] + arguments)
+    #expect(run.code == 0, "\(run.error)")
+    return try JSONValue(parsing: Array(run.output.utf8), context: "output")
+  }
+
+  @Test("--include, --sort and --limit say what is shown, and in what order")
+  func selection() throws {
+    let document = try json(
+      model, "--include", "*.weight", "--include", "cls.*", "--sort", "size", "--limit", "3")
+    let tensors = document["tensors"]?.elements ?? []
+    #expect(
+      tensors.compactMap { $0["name"]?.string } == [
+        "bert.embeddings.word_embeddings.weight",
+        "bert.encoder.layer.0.intermediate.dense.weight",
+        "bert.encoder.layer.0.output.dense.weight",
+      ])
+    // The totals are those of the file.
+    #expect(document["totals"]?["tensors"]?.integer == 42)
+    let text = ToolRun("inspect", model, "--include", "cls.*", "--limit", "1").output
+    #expect(text.contains("… and 4 more (--limit)"), "\(text)")
+    let refused = ToolRun("inspect", model, "--include", "nothing.*")
+    #expect(refused.code == 65)
+    #expect(refused.error.contains("the pattern 'nothing.*' matches no tensor"))
+  }
+
+  @Test("--stats are the numbers that can be computed by hand")
+  func statistics() throws {
+    let directory = try TemporaryDirectory()
+    let values: [Float] = [1, 2, 3, 4, .nan, .infinity, 0, -2]
+    let path = try directory.write(
+      SafetensorsBytes.of([("w", [2, 4], values), ("empty", [0], [])]), as: "a.safetensors")
+    let tensors = try json(path, "--stats")["tensors"]?.elements ?? []
+    let found = try #require(tensors.first { $0["name"]?.string == "w" }?["statistics"])
+    #expect(found["min"] == .double(-2) && found["max"] == .double(4))
+    #expect(found["nan"]?.integer == 1 && found["infinite"]?.integer == 1)
+    #expect(found["zero"]?.integer == 1 && found["finite"]?.integer == 6)
+    // 1, 2, 3, 4, 0, -2: the mean is 8/6, the mean of the squares 34/6.
+    #expect(abs((found["mean"]?.decimal ?? 0) - 8.0 / 6) < 1e-12)
+    let variance = 34.0 / 6 - (8.0 / 6) * (8.0 / 6)
+    #expect(abs((found["std"]?.decimal ?? 0) - variance.squareRoot()) < 1e-12)
+    let histogram = found["histogram"]?.elements?.compactMap(\.integer) ?? []
+    #expect(histogram.count == 32 && histogram.reduce(0, +) == 6)
+    #expect(histogram[0] == 1 && histogram[31] == 1)
+    let text = ToolRun("inspect", path, "--stats").output
+    #expect(text.contains("-2.000 … 4.000, mean 1.333, std 1.972"), "\(text)")
+    #expect(text.contains("NaN 1, infinite 1"), "\(text)")
+    #expect(text.contains("no values"), "\(text)")
+  }
+
+  @Test("A value that stands out is counted and named with its place")
+  func outliers() throws {
+    let directory = try TemporaryDirectory()
+    var values = [Float](repeating: 0, count: 1000).enumerated().map { Float($0.offset % 2) }
+    values[137] = 1000
+    let path = try directory.write(
+      SafetensorsBytes.of([("w", [10, 100], values)]), as: "a.safetensors")
+    let found = try #require(try json(path, "--stats")["tensors"]?.elements?[0]["statistics"])
+    #expect(found["outliers"]?.integer == 1)
+    #expect(found["furthest"]?.elements?.first?["index"]?.integer == 137)
+    #expect(found["furthest"]?.elements?.first?["value"]?.decimal == 1000)
+  }
+
+  @Test("--tree says what each part of the names holds, and folds layers that are alike")
+  func tree() {
+    let text = ToolRun("inspect", model, "--tree").output
+    #expect(text.contains("├─ embeddings"), "\(text)")
+    #expect(text.contains("layer.{0…1}") || text.contains("{0…1}"), "\(text)")
+    #expect(text.contains("2 × 16 tensors"), "\(text)")
+    #expect(text.contains("└─ cls.predictions") || text.contains("cls.predictions"), "\(text)")
+  }
+
+  @Test("What does not begin at a multiple of its numbers' size is said")
+  func misaligned() throws {
+    let directory = try TemporaryDirectory()
+    // One byte more in the header, and everything behind it stands askew.
+    let path = try directory.write(
+      SafetensorsBytes.of([("w", [2], [1, 2])], padding: 1), as: "a.safetensors")
+    let text = ToolRun("inspect", path).output
+    #expect(text.contains("misaligned: 1 tensor does not begin at a multiple"), "\(text)")
+    #expect(try json(path)["totals"]?["misaligned"]?.integer == 1)
+    #expect(!ToolRun("inspect", model).output.contains("misaligned"))
+  }
+
+  @Test("What training leaves is one line, and told from the model in the head")
+  func training() throws {
+    let path = Fixtures.path("training/trained.pt")
+    let text = ToolRun("inspect", path).output
+    #expect(text.contains("of these the model: 4 tensors, 178 parameters, 712 B"), "\(text)")
+    #expect(text.contains("optimizer.*"), "\(text)")
+    #expect(!text.contains("exp_avg"), "\(text)")
+    #expect(ToolRun("inspect", path, "--verbose").output.contains("exp_avg"))
+  }
+}
+
+/// Safetensors files of F32 tensors, byte by byte.
+enum SafetensorsBytes {
+  static func of(_ tensors: [(String, [Int], [Float])], padding: Int = 0) -> [UInt8] {
+    var header: [String] = []
+    var data: [UInt8] = []
+    for (name, shape, values) in tensors {
+      let start = data.count
+      for value in values { data += [UInt8](littleEndian: [value.bitPattern]) }
+      header.append(
+        "\"\(name)\":{\"dtype\":\"F32\",\"shape\":\(shape),\"data_offsets\":[\(start),\(data.count)]}"
+      )
+    }
+    var text = Array("{\(header.joined(separator: ","))}".utf8)
+    while (8 + text.count) % 4 != 0 { text.append(0x20) }
+    text += [UInt8](repeating: 0x20, count: padding)
+    return [UInt8](littleEndian: [UInt64(text.count)]) + text + data
+  }
+}
