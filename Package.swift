@@ -174,7 +174,7 @@ let tests: [Target] = [
     name: "ToolCommandsTests",
     dependencies: [
       "ToolCommands", "Weighbridge", "LayoutRules", "ModelFamilies", "WeightGraph", "TestSupport",
-      argumentParser, collections,
+      collections,
     ]),
 ]
 

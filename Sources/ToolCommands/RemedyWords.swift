@@ -1,8 +1,8 @@
-internal import Weighbridge
+package import Weighbridge
 
 extension Remedy {
   /// The words of the command line, to be pasted into a shell.
-  var argument: String {
+  package var argument: String {
     func option(_ name: String, _ values: [String]) -> String {
       values.isEmpty
         ? name

@@ -1,8 +1,7 @@
+import CheckpointBytes
 import Foundation
 import TestSupport
 import Testing
-
-@testable import CheckpointBytes
 
 @Suite("Temporary files that a run left behind")
 struct AbandonedFileTests {
@@ -43,11 +42,11 @@ struct AbandonedFileTests {
     // As a process of another container has it: its number means nothing here.
     let name = ".model.pt.\(process.processIdentifier)-5.part"
     let path = try directory.write([1], as: name)
-    let descriptor = try SystemCalls.openForReading(path)
-    #expect(SystemCalls.lock(descriptor))
+    let descriptor = unsafe open(path, O_RDONLY)
+    #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
     _ = try OutputFile(path: directory.file("model.pt"))
     #expect(try Directory.names(in: directory.path).contains(name))
-    SystemCalls.close(descriptor)
+    close(descriptor)
     _ = try OutputFile(path: directory.file("model.pt"))
     #expect(try !Directory.names(in: directory.path).contains(name))
   }

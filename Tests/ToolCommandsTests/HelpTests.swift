@@ -1,10 +1,8 @@
-import ArgumentParser
 import CheckpointBytes
 import TestSupport
 import Testing
+import ToolCommands
 import Weighbridge
-
-@testable import ToolCommands
 
 @Suite("Help, and what is said to a slip")
 struct HelpTests {
@@ -15,11 +13,8 @@ struct HelpTests {
 
   @Test("Every command has an example that its own parser takes", arguments: names)
   func examples(_ name: String) throws {
-    let command = try #require(
-      WeighbridgeCommand.configuration.subcommands.first { $0._commandName == name })
-    let lines = command.configuration.discussion.split(separator: "\n").map {
-      $0.drop { $0 == " " }
-    }
+    let discussion = try #require(Tool.discussion(of: name))
+    let lines = discussion.split(separator: "\n").map { $0.drop { $0 == " " } }
     let examples = lines.filter {
       $0.hasPrefix("weighbridge \(name) ") || $0 == "weighbridge \(name)"
     }
@@ -28,7 +23,7 @@ struct HelpTests {
       let call = example.split(separator: "&&")[0]
       let words = try Self.words(call.split(separator: "|")[0]).dropFirst()
       #expect(throws: Never.self, "\(example)") {
-        _ = try WeighbridgeCommand.parseAsRoot(Array(words))
+        try Tool.parse(Array(words))
       }
     }
   }
@@ -96,11 +91,10 @@ struct HelpTests {
   @Test("Spellings that people try are understood")
   func spellings() throws {
     for name in ["fp16", "float16", "half", "F16", "f16"] {
-      let command = try ConvertCommand.parse(["a.pt", "b.pt", "--dtype", name])
-      #expect(try command.conversion.options().dtype == .f16)
+      #expect(try Tool.conversionOptions(["a.pt", "b.pt", "--dtype", name]).dtype == .f16)
     }
-    for (name, precision) in [("fp32", "float32"), ("bf16", "bfloat16"), ("high", "high")] {
-      #expect(LoadPrecision(argument: name)?.rawValue == precision)
+    for name in ["fp32", "float32", "bf16", "bfloat16", "high"] {
+      try Tool.parse(["run", "m", "--inputs", "i", "--output", "o", "--precision", name])
     }
   }
 

@@ -1,10 +1,9 @@
-import ArgumentParser
 import CheckpointBytes
 import Foundation
 import TestSupport
 import Testing
-
-@testable import ToolCommands
+import ToolCommands
+import Weighbridge
 
 @Suite("What helps, in the words of the command line")
 struct RemedyWordsTests {
@@ -42,13 +41,13 @@ struct RemedyWordsTests {
       let words = try shellWords(remedies.map(\.argument).joined(separator: " "))
       #expect(words.count == 12, "\(words)")
       // The parser of the tool takes them as they are.
-      let arguments = try ConvertCommand.parse(["a.pt", "b.pt"] + words).conversion
+      let options = try Tool.conversionOptions(["a.pt", "b.pt"] + words)
+      #expect(options.exclude.last?.text == "b")
       let taken =
-        arguments.exclude.prefix(1) + arguments.allowLoss + arguments.allowMissing
-        + arguments.filling.fillZeros
+        options.exclude.dropLast() + options.allowLoss + options.allowMissing + options.fillZeros
       #expect(taken.count == 5)
       for pattern in taken {
-        #expect(NamePattern(pattern).matches(ExactName(name)), "\(pattern) for \(name)")
+        #expect(pattern.matches(ExactName(name)), "\(pattern.text) for \(name)")
       }
     }
   }
@@ -56,8 +55,8 @@ struct RemedyWordsTests {
   @Test("A name that looks like an option is taken for a name")
   func optionLikeName() throws {
     let words = try shellWords(Remedy.leaveOut(["--force"]).argument)
-    let command = try ConvertCommand.parse(["a.pt", "b.pt"] + words)
-    #expect(command.conversion.exclude == ["--force"] && !command.force)
+    let options = try Tool.conversionOptions(["a.pt", "b.pt"] + words)
+    #expect(options.exclude.map(\.text) == ["--force"] && !options.replacesExisting)
   }
 
   @Test("A rule for a new name is one word that does what it says")
@@ -76,14 +75,14 @@ struct RemedyWordsTests {
       .layout("flat"),
     ]
     for remedy in remedies {
-      _ = try ConvertCommand.parse(["a.pt", "b.pt"] + (try shellWords(remedy.argument)))
+      try Tool.parse(["convert", "a.pt", "b.pt"] + (try shellWords(remedy.argument)))
     }
     #expect(
       Remedy.format(["safetensors", "pytorch"]).argument
         == "--format safetensors or --format pytorch")
-    _ = try InspectCommand.parse(["a.pt"] + shellWords(Remedy.keepUnknownObjects.argument))
-    _ = try VerifyCommand.parse(
-      ["m", "--golden", "g"] + shellWords(Remedy.modelClass("BertModel").argument))
+    try Tool.parse(["inspect", "a.pt"] + shellWords(Remedy.keepUnknownObjects.argument))
+    try Tool.parse(
+      ["verify", "m", "--golden", "g"] + shellWords(Remedy.modelClass("BertModel").argument))
   }
 
   @Test("What a message proposes, pasted behind the command, makes it work")

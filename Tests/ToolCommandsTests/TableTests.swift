@@ -1,7 +1,6 @@
 import TestSupport
 import Testing
-
-@testable import ToolCommands
+import ToolCommands
 
 @Suite("Tables for people")
 struct TableTests {

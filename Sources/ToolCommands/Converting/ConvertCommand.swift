@@ -107,7 +107,7 @@ struct ConvertCommand: TalkingCommand {
     }
   }
 
-  private func options() throws -> ConversionOptions {
+  func options() throws -> ConversionOptions {
     var options = try conversion.options()
     if let format {
       guard let value = CheckpointFormat(argumentText: format) else {

@@ -48,7 +48,7 @@ public struct TextStyle: Sendable {
 }
 
 /// What a piece of text says, by which it is coloured.
-enum TextRole: String, Sendable {
+package enum TextRole: String, Sendable {
   case heading = "1"
   case good = "32"
   case bad = "31"
@@ -82,7 +82,7 @@ extension TextStyle {
 }
 
 /// Text of at most so many characters: what is left out is left out of the middle, since both ends of a name or a path tell more.
-func cutInTheMiddle(_ text: String, to width: Int) -> String {
+package func cutInTheMiddle(_ text: String, to width: Int) -> String {
   guard text.count > width else { return text }
   guard width > 1 else { return width == 1 ? "…" : "" }
   let front = (width - 1) / 2

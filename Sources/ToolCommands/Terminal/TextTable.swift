@@ -1,18 +1,18 @@
 /// Columns of text, as wide as their widest cell, and no wider than the terminal: there names are cut in the middle.
-struct TextTable {
+package struct TextTable {
   /// A column with its heading.
-  struct Column {
+  package struct Column {
     let title: String
     var isRight = false
     /// True if cells may be cut where there is not enough room; names and paths.
     var isFlexible = false
 
     /// Text: to the left, as long as it is.
-    static func text(_ title: String) -> Column { Column(title: title) }
+    package static func text(_ title: String) -> Column { Column(title: title) }
     /// A name: to the left, cut in the middle where there is no room.
-    static func name(_ title: String) -> Column { Column(title: title, isFlexible: true) }
+    package static func name(_ title: String) -> Column { Column(title: title, isFlexible: true) }
     /// A number: to the right.
-    static func number(_ title: String) -> Column { Column(title: title, isRight: true) }
+    package static func number(_ title: String) -> Column { Column(title: title, isRight: true) }
   }
 
   /// A line of cells, and what stands below it in lines of its own.
@@ -28,15 +28,15 @@ struct TextTable {
   private static let leastWidth = 12
   private static let gap = "  "
 
-  init(_ columns: Column...) { self.columns = columns }
+  package init(_ columns: Column...) { self.columns = columns }
 
   /// Adds a row. Of fewer cells than there are columns the last takes what room there is.
-  mutating func add(_ cells: [String], _ role: TextRole? = nil, below: [String] = []) {
+  package mutating func add(_ cells: [String], _ role: TextRole? = nil, below: [String] = []) {
     rows.append(Row(cells: cells, role: role, below: below))
   }
 
   /// The lines, headings first; none without rows.
-  func lines(_ style: TextStyle = .plain) -> [String] {
+  package func lines(_ style: TextStyle = .plain) -> [String] {
     guard !rows.isEmpty else { return [] }
     // A column of which nothing is known anywhere says nothing.
     let used = columns.indices.filter { column in
