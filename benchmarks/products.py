@@ -4,11 +4,14 @@
 
 PROGRAM is that of product-times/. In each round the peak is measured on registers, then ours, then PyTorch's; shares and ratios are
 taken within a round, and the table has their medians. Times are those that the thread was computing. Where PyTorch has no product of
-the kind (int8 with rows quantised as they come), it is its float32's. See benchmarks/run.
+the kind (int8 with rows quantised as they come), it is its float32's. Beside a set that is not the processor's best stands PyTorch kept
+to the same instructions. See benchmarks/run.
 """
 
 import argparse
+import os
 import subprocess
+import sys
 import time
 
 import report
@@ -27,28 +30,50 @@ class Ours:
         return self.process.stdout.readline().split()
 
 
-class Torch:
-    def __init__(self):
-        import torch
-        torch.set_num_threads(1)
-        self.torch, self.layers = torch, {}
+# What keeps PyTorch to the instructions of a set that is not the processor's best: of ATen, oneDNN and MKL.
+INSTRUCTIONS = {
+    "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2",
+             "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+    "portable": {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "DNNL_MAX_CPU_ISA": "SSE41",
+                 "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"},
+}
 
-    def layer(self, kind, rows, inputs, outputs):
-        key = (kind, rows, inputs, outputs)
-        if key not in self.layers:
-            dtype = self.torch.bfloat16 if kind == "bfloat16" else self.torch.float32
-            self.layers.clear()
-            self.layers[key] = (self.torch.nn.Linear(inputs, outputs).to(dtype), self.torch.rand(rows, inputs).to(dtype))
-        return self.layers[key]
+
+class Torch:
+    """PyTorch in a process of its own, with the instructions of a set of kernels."""
+
+    def __init__(self, kernels):
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--peer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=os.environ | INSTRUCTIONS.get(kernels, {}))
 
     def seconds(self, kind, shape, times):
-        layer, rows = self.layer(kind, *shape)
-        with self.torch.inference_mode():
+        print(kind, *shape, times, file=self.process.stdin, flush=True)
+        return float(self.process.stdout.readline())
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def peer():
+    """Answers lines of TYPE ROWS INPUTS OUTPUTS TIMES with the seconds that the products took."""
+    import torch
+    torch.set_num_threads(1)
+    known, layer, rows = None, None, None
+    for line in sys.stdin:
+        kind, *extents = line.split()
+        count, inputs, outputs, times = map(int, extents)
+        if known != (kind, count, inputs, outputs):
+            known = (kind, count, inputs, outputs)
+            dtype = torch.bfloat16 if kind == "bfloat16" else torch.float32
+            layer, rows = torch.nn.Linear(inputs, outputs).to(dtype), torch.rand(count, inputs).to(dtype)
+        with torch.inference_mode():
             layer(rows)
             start = time.thread_time()
             for _ in range(times):
                 layer(rows)
-            return time.thread_time() - start
+            print(time.thread_time() - start, flush=True)
 
 
 def measured(ours, torch, kernels, kind, shape, rounds):
@@ -68,18 +93,24 @@ def measured(ours, torch, kernels, kind, shape, rounds):
 
 
 def main():
+    if sys.argv[1:] == ["--peer"]:
+        return peer()
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
-    ours, torch = Ours(arguments.program), Torch()
+    ours = Ours(arguments.program)
     sets = ours.ask("sets")
     kinds = ([(name, "float32") for name in sets] + [("high", "float32"), (sets[0], "bfloat16"), ("bfloat16", "bfloat16")]
              + [(name, "int8") for name in sets])
     shapes, rounds = (SHAPES[1:2], 1) if arguments.quick else (SHAPES, arguments.rounds)
-    rows = [measured(ours, torch, kernels, kind, shape, rounds) for kernels, kind in kinds for shape in shapes]
+    rows = []
+    for kernels, kind in kinds:
+        torch = Torch(kernels)
+        rows += [measured(ours, torch, kernels, kind, shape, rounds) for shape in shapes]
+        torch.end()
     text = f"Machine: {report.machine('.')}. One thread, {rounds} rounds.\n\n" + report.table(
         ["kernels, weights", "rows × inputs → outputs", "peak, Gop/s", "ours, Gop/s", "share, %", "PyTorch ÷ ours"], rows)
     print(text)
