@@ -21,7 +21,7 @@ extension ConversionOptions {
 }
 
 extension LaidOutWeights {
-  /// The weights with the matrices of the model's layers as int8, if that is asked for; else with what is stored as steps and scales in
+  /// The weights with the matrices of the model's layers, and a decoder's output matrix, as int8, if that is asked for; else with what is stored as steps and scales in
   /// the form that the destination has for it: the same again in Transformers' names, numbers in others, and where a type of
   /// numbers is asked for.
   func quantized(
@@ -61,11 +61,22 @@ extension LaidOutWeights {
           : "name a destination that ends in .safetensors or .bin, or a directory")
     }
     let architecture = model.model.architecture
-    let matrices = Dictionary(
+    let aliases = graph.aliases
+    func root(_ name: ExactName) -> ExactName { aliases[name] ?? name }
+    var matrices = Dictionary(
       architecture.layerMatrices.map { ($0.name, $0.outputAxis) }, uniquingKeysWith: { $1 })
+    if let output = architecture.outputMatrix {
+      matrices[output.name] = 0
+      // Word embeddings that are only looked up stay numbers.
+      if graph.weights[output.name] == nil || root(output.name) == root(output.words) {
+        matrices[output.words] = 0
+      }
+    }
     var changes = ConversionChanges()
+    var known: [ExactName: Weight] = [:]
     let scaled = try graph.mapWeights { (name, weight) throws(CheckpointError) in
       guard let axis = matrices[name], weight.scaledParts == nil else { return weight }
+      if let quantized = known[root(name)] { return quantized }
       let quantized: Weight
       do throws(CheckpointError) {
         quantized = try weight.quantized(axis: axis)
@@ -73,6 +84,7 @@ extension LaidOutWeights {
         throw error.about(name).inFile(file)
       }
       changes.casts.append(.init(name: name, from: weight.dtype, to: .i8))
+      known[root(name)] = quantized
       return quantized
     }
     return QuantizedWeights(

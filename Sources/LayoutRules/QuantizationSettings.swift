@@ -122,8 +122,8 @@ extension QuantizationSettings {
 extension ModelArchitecture {
   /// The matrices of the layers' products by their names, and the dimension along which their outputs lie: what is quantised.
   ///
-  /// They are nearly all of the arithmetic. Embeddings are looked up; pooler and heads run on few rows, or are the word embeddings, and
-  /// what they round is the result itself.
+  /// They are nearly all of the arithmetic. Embeddings are looked up; pooler and heads run on few rows, and what they round is the
+  /// result itself; of an encoder's language model, whose output matrix is the word embeddings, all results.
   package var layerMatrices: [(name: ExactName, outputAxis: Int)] {
     var values = TemplateValues()
     values.body = head == .base ? "" : family.bodyPrefix
@@ -137,6 +137,15 @@ extension ModelArchitecture {
       values.layer = layer
       return modules.map { ($0.0.names(values)[0], $0.1) }
     }
+  }
+
+  /// A decoder's output matrix, `[vocabulary, hidden]`, and the word embeddings, which it is unless the model is untied: what is
+  /// quantised beside the layers, for each token that is generated reads it whole, and it is a third of GPT-2. Nil where there is none.
+  package var outputMatrix: (name: ExactName, words: ExactName)? {
+    guard case .decoder = family.definition.body,
+      let output = parameters.first(where: { $0.tiedTo != nil }), let words = output.tiedTo
+    else { return nil }
+    return (output.name, words)
   }
 
   /// Patterns, as compressed-tensors takes them, for the modules of class Linear whose matrices are none of these: of the body, and of

@@ -74,6 +74,9 @@ import Testing
       let architecture = try ModelArchitecture(family: family, head: head, sizes: sizes)
       let matrices = architecture.layerMatrices
       #expect(matrices.count == count && matrices.allSatisfy { $0.outputAxis == axis })
+      let output = architecture.outputMatrix
+      #expect((output?.name == "lm_head.weight") == (family == .gpt2))
+      #expect((output?.words == "transformer.wte.weight") == (family == .gpt2))
       let names = Set(architecture.parameters.map(\.name))
       #expect(matrices.allSatisfy { names.contains($0.name) })
       let document = QuantizationSettings.document(

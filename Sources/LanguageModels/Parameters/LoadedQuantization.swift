@@ -8,20 +8,24 @@ internal import WeightGraph
 struct LoadedQuantization: Sendable {
   /// True if what is stored as steps is kept so, and rows of products become steps too.
   let keepsSteps: Bool
-  /// The matrices that become int8 though they are stored as numbers, and the dimensions of their outputs.
+  /// The matrices, of layers and of a decoder's output, that become int8 though they are stored as numbers, and the dimensions of their outputs.
   let axes: [ExactName: Int]
 
   /// - Parameters:
-  ///   - quantizes: True if the matrices of the layers become int8, however they are stored.
+  ///   - quantizes: True if these matrices become int8, however they are stored.
   ///   - document: The model's `config.json`: it may say that weights are only stored as steps.
   init(
     _ architecture: ModelArchitecture, quantizes: Bool, document: JSONValue
   ) throws(CheckpointError) {
     let stated = try QuantizationSettings(SettingsReader(document, file: nil))
     keepsSteps = quantizes || stated?.activations != .numbers
-    let matrices = quantizes ? architecture.layerMatrices : []
-    axes = Dictionary(
-      matrices.map { ($0.name, $0.outputAxis) }, uniquingKeysWith: { first, _ in first })
+    var axes: [ExactName: Int] = [:]
+    if quantizes {
+      for matrix in architecture.layerMatrices { axes[matrix.name] = matrix.outputAxis }
+      // Where it is the word embeddings they are looked up in it, for heads are made first.
+      if let output = architecture.outputMatrix { axes[output.name] = 0 }
+    }
+    self.axes = axes
   }
 }
 
