@@ -30,6 +30,7 @@ static const struct {
 extern const weighbridge_kernels weighbridge_avx512_kernels;
 #define FINISH weighbridge_avx512_kernels.finish
 #define WEIGHTS(NAME) weighbridge_amx_##NAME
+#define ATTENTION(NAME) weighbridge_amx_##NAME##_attention
 #include "tiles.h"
 
 #pragma clang attribute pop

@@ -13,6 +13,11 @@
 #define CONVERTS_FLOAT16
 typedef float vector __attribute__((ext_vector_type(LANES)));
 
+#define HAS_GREATER
+static inline __attribute__((always_inline)) vector greater(vector value, vector other) {
+  return (vector)_mm256_max_ps((__m256)value, (__m256)other);
+}
+
 static inline __attribute__((always_inline)) vector read_float16(const void *from) {
   return (vector)_mm256_cvtph_ps(_mm_loadu_si128(from));
 }

@@ -11,12 +11,16 @@
 extern const weighbridge_kernels weighbridge_portable_kernels;
 extern const weighbridge_weights weighbridge_tiles_int8, weighbridge_tiles_bfloat16,
     weighbridge_tiles_pieces;
+extern const weighbridge_attention weighbridge_tiles_bfloat16_attention,
+    weighbridge_tiles_pieces_attention;
 #if defined(__x86_64__)
 extern const weighbridge_kernels weighbridge_avx2_kernels;
 extern const weighbridge_kernels weighbridge_avx512_kernels;
 extern const weighbridge_weights weighbridge_vnni_int8, weighbridge_avx512_bfloat16;
 extern const weighbridge_weights weighbridge_amx_int8, weighbridge_amx_bfloat16,
     weighbridge_amx_pieces;
+extern const weighbridge_attention weighbridge_amx_bfloat16_attention,
+    weighbridge_amx_pieces_attention;
 #endif
 
 // A table with products of its own for some elements.
@@ -57,16 +61,23 @@ static size_t find_x86(void) {
     make(&best, &weighbridge_avx512_kernels, weighbridge_avx512_kernels.name);
     if (__builtin_cpu_supports("avx512vnni"))
       best.weights[WEIGHBRIDGE_INT8] = weighbridge_vnni_int8;
-    if (tiles) best.weights[WEIGHBRIDGE_INT8] = weighbridge_amx_int8;
+    if (tiles) {
+      best.weights[WEIGHBRIDGE_INT8] = weighbridge_amx_int8;
+      best.table.rounded_attention = &weighbridge_amx_bfloat16_attention;
+    }
     available[count++] = &best.table;
     make(&narrow, &best.table, tiles ? "amx, bfloat16" : "avx512, bfloat16");
     if (__builtin_cpu_supports("avx512bf16"))
       narrow.weights[WEIGHBRIDGE_BFLOAT16] = weighbridge_avx512_bfloat16;
-    if (tiles) narrow.weights[WEIGHBRIDGE_BFLOAT16] = weighbridge_amx_bfloat16;
+    if (tiles) {
+      narrow.weights[WEIGHBRIDGE_BFLOAT16] = weighbridge_amx_bfloat16;
+      narrow.table.attention = &weighbridge_amx_bfloat16_attention;
+    }
     if (tiles || __builtin_cpu_supports("avx512bf16")) with_narrow = &narrow.table;
     if (tiles) {
       make(&high, &best.table, "amx, high");
       high.weights[WEIGHBRIDGE_FLOAT32] = weighbridge_amx_pieces;
+      high.table.attention = &weighbridge_amx_pieces_attention;
       with_high = &high.table;
     }
   }
@@ -87,6 +98,8 @@ static void find(void) {
   emulated.weights[WEIGHBRIDGE_FLOAT32] = weighbridge_tiles_pieces;
   emulated.weights[WEIGHBRIDGE_BFLOAT16] = weighbridge_tiles_bfloat16;
   emulated.weights[WEIGHBRIDGE_INT8] = weighbridge_tiles_int8;
+  emulated.table.attention = &weighbridge_tiles_pieces_attention;
+  emulated.table.rounded_attention = &weighbridge_tiles_bfloat16_attention;
 }
 
 static void find_once(void) {

@@ -158,17 +158,19 @@ INLINE float largest_of(const float *row, size_t count, float start) {
 }
 
 // row = exp(row - maximum); the sum of the results.
-INLINE float exponentials(const float *row, float *destination, size_t count, float maximum) {
+INLINE float exponentials(
+    vector (*exponential)(vector), const float *row, float *destination, size_t count,
+    float maximum) {
   vector sums = splat(0);
   size_t i = 0;
   for (; i + LANES <= count; i += LANES) {
-    vector value = vector_exp(load(row + i) - maximum);
+    vector value = exponential(load(row + i) - maximum);
     store(destination + i, value);
     sums += value;
   }
   size_t rest = count - i;
   if (rest) {
-    store_part(destination + i, vector_exp(load_part(row + i, rest) - maximum), rest);
+    store_part(destination + i, exponential(load_part(row + i, rest) - maximum), rest);
     sums += load_part(destination + i, rest);
   }
   return sum_of_lanes(sums);
@@ -183,7 +185,7 @@ static void scale(const float *row, float factor, float *destination, size_t cou
 static void softmax(const float *row, float *destination, size_t count, int logarithm) {
   const float maximum = largest_of(row, count, -INFINITY);
   if (!logarithm) {
-    const float sum = exponentials(row, destination, count, maximum);
+    const float sum = exponentials(vector_exp, row, destination, count, maximum);
     scale(destination, 1.0f / sum, destination, count);
     return;
   }
@@ -202,12 +204,16 @@ static float attention_row(
     float *scores, size_t count, size_t permitted, float factor, const float *key_term,
     const float *row_term, float *maximum, float *sum) {
   const vector factors = splat(factor);
+  const float before = *maximum;
+  // What is no number is not seen here, but its exponential is none.
+  vector most = splat(before);
   size_t i = 0;
   for (; i + LANES <= permitted; i += LANES) {
     vector value = load(scores + i) * factors;
     if (key_term) value += load(key_term + i);
     if (row_term) value += load(row_term + i);
     store(scores + i, value);
+    most = greater(value, most);
   }
   size_t rest = permitted - i;
   if (rest) {
@@ -215,17 +221,21 @@ static float attention_row(
     if (key_term) value += load_part(key_term + i, rest);
     if (row_term) value += load_part(row_term + i, rest);
     store_part(scores + i, value, rest);
+    for (size_t lane = 0; lane < rest; lane++)
+      most[lane] = value[lane] > most[lane] ? value[lane] : most[lane];
   }
   memset(scores + permitted, 0, (count - permitted) * sizeof(float));
 
-  const float before = *maximum;
-  const float largest = largest_of(scores, permitted, before);
+  const float largest = largest_lane(most);
   if (largest == -INFINITY) {  // nothing permitted yet, and exp(-∞ + ∞) is no number
-    memset(scores, 0, permitted * sizeof(float));
+    for (i = 0; i < permitted; i++) {
+      if (scores[i] != scores[i]) *sum = NAN;
+      scores[i] = 0;
+    }
     return 1.0f;
   }
-  const float change = before == -INFINITY ? 0.0f : exponential(before - largest);
-  *sum = *sum * change + exponentials(scores, scores, permitted, largest);
+  const float change = before == -INFINITY ? 0.0f : exp_of_negative(splat(before - largest))[0];
+  *sum = *sum * change + exponentials(exp_of_negative, scores, scores, permitted, largest);
   *maximum = largest;
   return change;
 }
@@ -271,9 +281,10 @@ static void column_sums(
 
 const weighbridge_kernels TABLE = {
     .name = TABLE_NAME,
-    .tile_rows = TILE_ROWS,
     .weights = weights,
-    .product = product,
+    .attention = &plain_attention,
+    .rounded_attention = &plain_attention,
+    .plain_attention = &plain_attention,
     .finish = finish,
     .activation_gradient = activation_gradient,
     .layer_norm = layer_norm,

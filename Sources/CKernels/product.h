@@ -118,23 +118,6 @@ INLINE void product_rows(
   }
 }
 
-// A product of attention. A last panel with fewer columns goes through a buffer of whole ones.
-static void product(
-    const float *left, const void *panel, size_t depth, float *destination, size_t stride,
-    size_t rows, size_t columns, int accumulates) {
-  if (columns == PANEL) {
-    product_rows(
-        read_float32, 4, left, panel, depth, destination, stride, rows, accumulates, NULL);
-    return;
-  }
-  float whole[TILE_ROWS * PANEL] = {0};
-  for (size_t row = 0; accumulates && row < rows; row++)
-    memcpy(whole + row * PANEL, destination + row * stride, columns * sizeof(float));
-  product_rows(read_float32, 4, left, panel, depth, whole, PANEL, rows, accumulates, NULL);
-  for (size_t row = 0; row < rows; row++)
-    memcpy(destination + row * stride, whole + row * PANEL, columns * sizeof(float));
-}
-
 // MARK: Blocks of rows
 
 INLINE size_t block_row_size(size_t depth) {
@@ -177,6 +160,14 @@ INLINE void prefetch_target(const weighbridge_target *target, size_t row, size_t
       __builtin_prefetch(target->destination + row * target->stride + column, 1, 3);
 }
 
+// Attention packs keys and values as weights.
+static void pack_plain(
+    const float *source, size_t row_stride, size_t column_stride, void *panel, size_t row,
+    size_t rows, size_t column, size_t columns) {
+  float *to = (float *)panel + row * PANEL + column;
+  weighbridge_pack_panel(source, row_stride, column_stride, rows, columns, to);
+}
+
 // Some terms of all rows with one panel after the other: its weights are in the first-level cache meanwhile, and the rows in the second
 // while they meet all panels. Sums are kept beside each other, and each tile goes to the matrix once, when its last terms are added.
 // Weights of two bytes that meet several tiles are widened before: that takes the arithmetic's own ports in every tile, and a fraction
@@ -193,12 +184,15 @@ INLINE void multiply_with(
     const size_t terms = depth - start < step ? depth - start : step;
     const float *left = block + start / DEPTH * rows * STRIDE + start % DEPTH;
     const int is_last = start + terms >= depth;
+    const char *next_rows =
+        (const char *)(block + (is_last ? 0 : (start + terms) / DEPTH * rows * STRIDE));
     for (size_t panel = 0; panel < panels; panel++) {
       const char *right = weights + panel * distance + start * PANEL * width;
       const char *next = panel + 1 < panels
                              ? right + distance
                              : weights + (start + terms) * PANEL * width;
-      float *panel_sums = sums + panel * rows * PANEL;
+      // Sums that are done with these terms need no place of their own.
+      float *panel_sums = sums + (depth > step ? panel * rows * PANEL : 0);
       weighbridge_target moved, part;
       panel_target(target, panel, &part);
       if (widens)
@@ -208,10 +202,14 @@ INLINE void multiply_with(
         const size_t count = rows / tiles + (tile < rows % tiles);
         float *to = panel_sums + row * PANEL;
         if (is_last) prefetch_target(&part, row, count);
-        // First the weights that follow, then the rows of the tile that follows.
-        const char *ahead = tile * 64 < PANEL * width
-                                ? next + tile * terms * 64
-                                : (const char *)(left + (row + count) * STRIDE);
+        // First the weights that follow, then the rows with their next terms, some by each panel.
+        const size_t weight_tiles = PANEL * width / 64;
+        const char *ahead =
+            tile < weight_tiles
+                ? next + tile * terms * 64
+                : next_rows + (panel * (tiles - weight_tiles) + tile - weight_tiles) * terms * 64;
+        if (tile >= weight_tiles && ahead >= next_rows + rows * STRIDE * sizeof(float))
+          ahead = (const char *)(left + (row + count) * STRIDE);
         if (width == sizeof(float) || widens)
           product_rows(
               read_float32, sizeof(float), left + row * STRIDE,
@@ -255,3 +253,5 @@ static const weighbridge_weights weights[WEIGHBRIDGE_ELEMENT_COUNT] = {
         &weighbridge_int8_packing, sliced_rows, sliced_size, pack_sliced_rows, multiply_sliced,
         widen_int8_rows},
 };
+
+static const weighbridge_attention plain_attention = {&weights[WEIGHBRIDGE_FLOAT32], pack_plain, 1};

@@ -21,9 +21,10 @@ INLINE size_t groups_of(size_t rows) { return (rows + GROUP - 1) / GROUP; }
 // `width` bytes a term.
 INLINE size_t slices_of(size_t depth, size_t width) { return (depth * width + SLICE - 1) / SLICE; }
 
-// Half of the second-level cache, in pairs of groups.
-INLINE size_t sliced_block_rows(size_t depth, size_t width, size_t pieces) {
-  const size_t row = slices_of(depth, width) * SLICE * pieces;
+// Half of the second-level cache for `most` slices of them, in pairs of groups.
+INLINE size_t sliced_block_rows(size_t depth, size_t width, size_t pieces, size_t most) {
+  const size_t slices = slices_of(depth, width);
+  const size_t row = (slices < most ? slices : most) * SLICE * pieces;
   const size_t pairs = row ? weighbridge_cache_size(2) / 2 / (row * 2 * GROUP) : 8;
   return 2 * GROUP * (pairs < 1 ? 1 : pairs > 8 ? 8 : pairs);
 }
@@ -34,9 +35,7 @@ INLINE size_t sliced_block_size(size_t rows, size_t depth, size_t width, size_t 
 }
 
 // The slices of a panel that take about half of the first-level cache.
-INLINE size_t slices_at_once(size_t pieces) {
-  return weighbridge_cache_size(1) / 2 / (WEIGHT_SLICE * pieces);
-}
+INLINE size_t slices_at_once(void) { return weighbridge_cache_size(1) / 2 / WEIGHT_SLICE; }
 
 typedef int8_t bytes __attribute__((ext_vector_type(LANES)));
 typedef uint16_t words __attribute__((ext_vector_type(LANES)));
@@ -51,7 +50,7 @@ INLINE float row_scale(const float *row, size_t depth) {
   integers largest = (integers)splat(0);
   for (size_t k = 0; k < depth; k += LANES) {
     const integers bits = (integers)magnitude(load_terms(row + k, depth - k));
-    largest = (bits & (bits > largest)) | (largest & ~(bits > largest));
+    largest = __builtin_elementwise_max(bits, largest);
   }
   int32_t most = 0;
   for (size_t lane = 0; lane < LANES; lane++) most = largest[lane] > most ? largest[lane] : most;
@@ -104,7 +103,21 @@ INLINE integers rounded_half(integers bits, int is_piece) {
          0xFFFF;
 }
 
-// A number as one bfloat16, or as the sum of two.
+// Numbers as one bfloat16 each, or as the sum of two, in the low halves of the lanes.
+INLINE void split(vector terms, size_t pieces, integers *halves) {
+  halves[0] = rounded_half((integers)terms, pieces > 1);
+  if (pieces == 1) return;
+  // Of an infinite number nothing is left, and not no number.
+  const integers is_finite = magnitude(terms) < splat(INFINITY);
+  const vector rest = (vector)((integers)(terms - (vector)(halves[0] << 16)) & is_finite);
+  halves[1] = rounded_half((integers)rest, 1);
+}
+
+INLINE void store_halves(void *to, integers halves) {
+  const words packed = __builtin_convertvector(halves, words);
+  memcpy(to, &packed, sizeof packed);
+}
+
 INLINE void pack_rows_halves(
     const float *source, size_t stride, size_t row, size_t count, size_t depth, void *block,
     size_t pieces) {
@@ -117,19 +130,69 @@ INLINE void pack_rows_halves(
         const vector terms =
             r < part && k < depth ? load_terms(source + r * stride + k, depth - k) : splat(0);
         char *to = group + 2 * k / SLICE * TILE * pieces + r * SLICE + 2 * k % SLICE;
-        const integers half = rounded_half((integers)terms, pieces > 1);
-        words packed = __builtin_convertvector(half, words);
-        memcpy(to, &packed, sizeof packed);
-        if (pieces == 1) continue;
-        // Of an infinite number nothing is left, and not no number.
-        const integers is_finite = magnitude(terms) < splat(INFINITY);
-        const vector rest = (vector)((integers)(terms - (vector)(half << 16)) & is_finite);
-        packed = __builtin_convertvector(rounded_half((integers)rest, 1), words);
-        memcpy(to + TILE, &packed, sizeof packed);
+        integers halves[2];
+        split(terms, pieces, halves);
+        for (size_t piece = 0; piece < pieces; piece++)
+          store_halves(to + piece * TILE, halves[piece]);
       }
     source += part * stride;
     count -= part;
   }
+}
+
+// Numbers as weights: `columns` of them, each `depth` terms that follow each other, from a column of a panel on.
+INLINE void pack_columns_halves(
+    const float *source, size_t stride, size_t depth, char *panel, size_t columns, size_t pieces) {
+  for (size_t slice = 0; slice < slices_of(depth, 2); slice++)
+    for (size_t column = 0; column < columns; column++) {
+      char terms_of[2][SLICE];
+      for (size_t k = 0; k < SLICE / 2; k += LANES) {
+        const size_t term = slice * SLICE / 2 + k;
+        integers halves[2];
+        split(
+            term < depth ? load_terms(source + column * stride + term, depth - term) : splat(0),
+            pieces, halves);
+        for (size_t piece = 0; piece < pieces; piece++)
+          store_halves(terms_of[piece] + 2 * k, halves[piece]);
+      }
+      for (size_t piece = 0; piece < pieces; piece++) {
+        char *to = panel + (slice * pieces + piece) * WEIGHT_SLICE + column * 4;
+        for (size_t pair = 0; pair < SLICE / 4; pair++)
+          memcpy(to + pair * 2 * SLICE, terms_of[piece] + 4 * pair, 4);
+      }
+    }
+}
+
+// Numbers as weights: terms `row` to `row + rows` of some columns, those of a term following each other.
+INLINE void pack_terms_halves(
+    const float *source, size_t stride, char *panel, size_t row, size_t rows, size_t columns,
+    size_t pieces) {
+  for (size_t i = 0; i < rows; i++) {
+    // The other half of each four bytes is another term's.
+    const size_t term = row + i, shift = term % 2 * 16;
+    const integers others = (integers)(term % 2 ? 0x0000FFFF : (int32_t)0xFFFF0000);
+    char *line = panel + term / (SLICE / 2) * WEIGHT_SLICE * pieces +
+                 term % (SLICE / 2) / 2 * (2 * SLICE);
+    for (size_t column = 0; column < columns; column += LANES) {
+      integers halves[2], pairs;
+      split(load_terms(source + i * stride + column, columns - column), pieces, halves);
+      for (size_t piece = 0; piece < pieces; piece++) {
+        char *to = line + piece * WEIGHT_SLICE + column * 4;
+        memcpy(&pairs, to, sizeof pairs);
+        pairs = (pairs & others) | (halves[piece] << (int32_t)shift);
+        memcpy(to, &pairs, sizeof pairs);
+      }
+    }
+  }
+}
+
+// As attention packs keys and values.
+INLINE void pack_weights_halves(
+    const float *source, size_t row_stride, size_t column_stride, void *panel, size_t row,
+    size_t rows, size_t column, size_t columns, size_t pieces) {
+  char *to = (char *)panel + column * 4;
+  if (row_stride == 1) pack_columns_halves(source, column_stride, rows, to, columns, pieces);
+  else pack_terms_halves(source, row_stride, to, row, rows, columns, pieces);
 }
 
 // Sums of int8 products as float32, where they are: times the scales of row and column.

@@ -75,7 +75,7 @@ INLINE void sliced_tile(
 static void multiply_panel(
     const void *block, size_t rows, size_t depth, const void *panel, float *sums,
     const weighbridge_target *target) {
-  const size_t slices = slices_of(depth, TERM_WIDTH), step = slices_at_once(1);
+  const size_t slices = slices_of(depth, TERM_WIDTH), step = slices_at_once();
   const char *left =
       (const char *)block + (TERM_WIDTH == 1 ? groups_of(rows) * GROUP * sizeof(float) : 0);
   // What the bytes of the rows have been raised by is taken off at the start: 128 times the sum of each column.
@@ -134,7 +134,7 @@ static void multiply_sliced(
   }
 }
 
-static size_t sliced_rows(size_t depth) { return sliced_block_rows(depth, TERM_WIDTH, 1); }
+static size_t sliced_rows(size_t depth) { return sliced_block_rows(depth, TERM_WIDTH, 1, SIZE_MAX); }
 
 static size_t sliced_size(size_t rows, size_t depth) {
   return sliced_block_size(rows, depth, TERM_WIDTH, 1);

@@ -62,4 +62,5 @@ static _Thread_local tile registers[8];
 extern const weighbridge_kernels weighbridge_portable_kernels;
 #define FINISH weighbridge_portable_kernels.finish
 #define WEIGHTS(NAME) weighbridge_tiles_##NAME
+#define ATTENTION(NAME) weighbridge_tiles_##NAME##_attention
 #include "tiles.h"

@@ -4,7 +4,7 @@
 //   TILE_ZERO(t)
 //   TILE_LOAD(t, from, stride), TILE_STORE(t, to, stride)
 //   TILE_DOT_INT8(to, left, right), TILE_DOT_BFLOAT16(to, left, right)
-// and FINISH, which takes rows to their target. Two by two tiles of sums (0 to 3) meet two of rows (4 and 5) and two of weights.
+// and FINISH, which takes rows to their target, and WEIGHTS and ATTENTION, which make names of tables. Two by two tiles of sums (0 to 3) meet two of rows (4 and 5) and two of weights.
 
 #define PANEL WEIGHBRIDGE_PANEL_COLUMNS
 
@@ -27,10 +27,38 @@ enum tile_numbers { INT8, BFLOAT16, PIECES };
   TILE_LOAD(6, weights + PIECE * WEIGHT_SLICE, 2 * SLICE);                                    \
   TILE_LOAD(7, weights + PIECE * WEIGHT_SLICE + SLICE, 2 * SLICE);
 
+// Slices that all rows and panels meet before the next: so many of a block of rows stay in the second-level cache, with the sums. There
+// is nothing to be gained by fewer, whose weights would stay in the first-level cache: the sums go there and back more often.
+#define SLICES_AT_ONCE(PIECE_COUNT) (24 / (PIECE_COUNT))
+
+// What is needed next, asked for between products of tiles, so that memory always has something to do, and never much at once: lines
+// of the weights and of the two groups of rows that follow, which go to the second-level cache, and lines of the results, which a
+// product in tiles reaches long before they are in any cache.
+typedef struct {
+  const char *weights, *left;
+  size_t weight_lines, left_lines, distance;
+  float *row;
+  size_t stride, rows, rows_at_once, columns;
+} tiles_ahead;
+
+INLINE void ask_ahead(tiles_ahead *ahead) {
+  for (size_t line = 0; line < ahead->weight_lines; line++, ahead->weights += 64)
+    __builtin_prefetch(ahead->weights, 0, 2);
+  for (size_t line = 0; line < ahead->left_lines; line++, ahead->left += 64) {
+    __builtin_prefetch(ahead->left, 0, 2);
+    __builtin_prefetch(ahead->left + ahead->distance, 0, 2);
+  }
+  for (size_t row = 0; row < ahead->rows_at_once && ahead->rows > 0; row++, ahead->rows--) {
+    for (size_t column = 0; column < ahead->columns; column += 16)
+      __builtin_prefetch(ahead->row + column, 1, 3);
+    ahead->row += ahead->stride;
+  }
+}
+
 // Some slices of one group, or of two that are `distance` bytes apart. `numbers` and `both` are constants where this is inlined.
 INLINE void sum_tiles(
     enum tile_numbers numbers, int both, const char *rows, size_t distance, const char *weights,
-    size_t slices, float *sums, int accumulates) {
+    size_t slices, float *sums, int accumulates, tiles_ahead *ahead) {
   const size_t pieces = numbers == PIECES ? 2 : 1;
   const char *second = rows + distance;
   if (accumulates) {
@@ -49,10 +77,7 @@ INLINE void sum_tiles(
     }
   }
   for (; slices > 0; slices--) {
-    // Of weights that come from memory, which one group alone reads, a slice far ahead is asked for.
-    if (!both)
-      for (size_t line = 0; line < WEIGHT_SLICE * pieces; line += 64)
-        __builtin_prefetch(weights + line + 8 * WEIGHT_SLICE, 0, 2);
+    ask_ahead(ahead);
     LOAD_ROWS(0)
     LOAD_WEIGHTS(0)
     DOTS()
@@ -76,32 +101,62 @@ INLINE void sum_tiles(
   }
 }
 
-// Some slices of all rows at a time, whose weights are in the first-level cache meanwhile, as with float32.
+// The lines of each share, if some lines are shared out.
+INLINE size_t share_of(size_t lines, size_t shares) { return (lines + shares - 1) / shares; }
+
+// Some slices of all rows with one panel after the other, and then the next slices. A group that is alone takes its weights from memory,
+// and all at once.
 INLINE void multiply_tiles(
-    enum tile_numbers numbers, const void *block, size_t rows, size_t depth, const char *panel,
-    float *sums, const weighbridge_target *target) {
+    enum tile_numbers numbers, const void *block, size_t rows, size_t depth, const char *panels,
+    size_t panel_count, size_t panel_size, float *sums, const weighbridge_target *target) {
   const size_t width = numbers == INT8 ? 1 : 2, pieces = numbers == PIECES ? 2 : 1;
-  const size_t groups = groups_of(rows), slices = slices_of(depth, width);
-  const size_t most = slices_at_once(pieces), step = rows <= GROUP ? slices + 1 : most;
+  const size_t groups = groups_of(rows), pairs = (groups + 1) / 2;
+  const size_t slices = slices_of(depth, width);
+  const size_t step = groups < 2 ? slices : SLICES_AT_ONCE(pieces);
   const float *scales = block;
   const char *left = (const char *)block + (numbers == INT8 ? groups * GROUP * sizeof(float) : 0);
   const size_t distance = slices * TILE * pieces;
   size_t slice = 0;
   do {
     const size_t count = slices - slice < step ? slices - slice : step;
-    const char *weights = panel + slice * WEIGHT_SLICE * pieces;
-    for (size_t group = 0; group < groups; group += 2) {
-      const char *from = left + group * distance + slice * TILE * pieces;
-      float *to = sums + group * GROUP * PANEL;
-      if (group + 1 < groups) sum_tiles(numbers, 1, from, distance, weights, count, to, slice > 0);
-      else sum_tiles(numbers, 0, from, distance, weights, count, to, slice > 0);
-      if (slice + count < slices) continue;
-      const size_t row = group * GROUP, rest = rows - row;
-      const size_t finished = rest < 2 * GROUP ? rest : 2 * GROUP;
-      if (numbers == INT8)
-        dequantise(to, finished, scales + row, (const float *)(panel + slices * WEIGHT_SLICE));
-      weighbridge_target moved;
-      FINISH(to, PANEL, finished, target_from(target, row, &moved));
+    const int is_last = slice + count >= slices;
+    for (size_t panel = 0; panel < panel_count; panel++) {
+      const char *weights = panels + panel * panel_size + slice * WEIGHT_SLICE * pieces;
+      const char *next = panel + 1 < panel_count
+                             ? weights + panel_size
+                             : panels + (slice + count) * WEIGHT_SLICE * pieces;
+      weighbridge_target part, moved;
+      panel_target(target, panel, &part);
+      // Sums that are done with these slices need no place of their own.
+      float *panel_sums = sums + (slices > step ? panel * groups * GROUP * PANEL : 0);
+      tiles_ahead ahead = {
+          .weights = groups < 2 ? weights + 8 * WEIGHT_SLICE * pieces : next,
+          .weight_lines = share_of(WEIGHT_SLICE * pieces / 64, pairs),
+          .left_lines = is_last ? 0 : share_of(TILE * pieces / 64, panel_count),
+          .distance = distance,
+          .stride = part.stride,
+          .columns = is_last ? part.columns : 0,
+      };
+      for (size_t group = 0; group < groups; group += 2) {
+        const size_t row = group * GROUP, rest = rows - row;
+        const size_t finished = rest < 2 * GROUP ? rest : 2 * GROUP;
+        const char *from = left + group * distance + slice * TILE * pieces;
+        float *to = panel_sums + row * PANEL;
+        const int both = group + 1 < groups;
+        ahead.left = from + count * (TILE * pieces + panel * ahead.left_lines * 64);
+        if (!both) ahead.distance = 0;
+        ahead.row = part.destination + row * part.stride;
+        ahead.rows = finished;
+        ahead.rows_at_once = count ? share_of(finished, count) : 0;
+        if (both) sum_tiles(numbers, 1, from, distance, weights, count, to, slice > 0, &ahead);
+        else sum_tiles(numbers, 0, from, distance, weights, count, to, slice > 0, &ahead);
+        if (!is_last) continue;
+        if (numbers == INT8)
+          dequantise(
+              to, finished, scales + row,
+              (const float *)(panels + panel * panel_size + slices * WEIGHT_SLICE));
+        FINISH(to, PANEL, finished, target_from(&part, row, &moved));
+      }
     }
     slice += count;
   } while (slice < slices);
@@ -111,18 +166,13 @@ INLINE void multiply_tiles(
   static void multiply_##NAME(                                                                \
       const void *block, size_t rows, size_t depth, const void *weights, size_t panels,       \
       float *sums, const weighbridge_target *target) {                                        \
-    const size_t distance = PACKING.panel_size(depth);                                        \
     TILES_BEGIN();                                                                            \
-    for (size_t panel = 0; panel < panels; panel++) {                                         \
-      weighbridge_target part;                                                                \
-      panel_target(target, panel, &part);                                                     \
-      multiply_tiles(                                                                         \
-          CODE, block, rows, depth, (const char *)weights + panel * distance, sums, &part);   \
-    }                                                                                         \
+    multiply_tiles(                                                                           \
+        CODE, block, rows, depth, weights, panels, PACKING.panel_size(depth), sums, target);  \
     TILES_END();                                                                              \
   }                                                                                           \
   static size_t block_rows_##NAME(size_t depth) {                                             \
-    return sliced_block_rows(depth, WIDTH, PIECE_COUNT);                                      \
+    return sliced_block_rows(depth, WIDTH, PIECE_COUNT, SLICES_AT_ONCE(PIECE_COUNT));         \
   }                                                                                           \
   static size_t block_size_##NAME(size_t rows, size_t depth) {                                \
     return sliced_block_size(rows, depth, WIDTH, PIECE_COUNT);                                \
@@ -140,3 +190,15 @@ NUMBERS(int8, INT8, 1, 1, weighbridge_int8_packing)
 NUMBERS(bfloat16, BFLOAT16, 2, 1, weighbridge_pair_packing)
 NUMBERS(pieces, PIECES, 2, 2, weighbridge_piece_packing)
 #undef NUMBERS
+
+#define ATTENTION_OF(NAME, PIECE_COUNT)                                                       \
+  static void pack_attention_##NAME(                                                          \
+      const float *source, size_t row_stride, size_t column_stride, void *panel, size_t row,  \
+      size_t rows, size_t column, size_t columns) {                                           \
+    pack_weights_halves(                                                                      \
+        source, row_stride, column_stride, panel, row, rows, column, columns, PIECE_COUNT);   \
+  }                                                                                           \
+  const weighbridge_attention ATTENTION(NAME) = {&WEIGHTS(NAME), pack_attention_##NAME, 0};
+ATTENTION_OF(bfloat16, 1)
+ATTENTION_OF(pieces, 2)
+#undef ATTENTION_OF

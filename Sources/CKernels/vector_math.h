@@ -38,6 +38,14 @@ INLINE void store_part(float *to, vector value, size_t count) {
 }
 #endif
 
+#ifndef HAS_GREATER
+// The greater one; `other` if one of them is no number.
+INLINE vector greater(vector value, vector other) {
+  const integers mask = value > other;
+  return (vector)((mask & (integers)value) | (~mask & (integers)other));
+}
+#endif
+
 // Lane by lane `yes` where the mask's lane is all ones, `no` where it is 0.
 INLINE vector choose(integers mask, vector yes, vector no) {
   return (vector)((mask & (integers)yes) | (~mask & (integers)no));
@@ -100,6 +108,14 @@ INLINE vector vector_exp(vector x) {
   vector p = exp_of_remainder(at_least(at_most(x, 89.0f), -104.5f), &n);
   integers half = n >> 1;
   return p * (vector)((half + 127) << 23) * (vector)((n - half + 127) << 23);
+}
+
+// exp(x) for no x above 0, within 1.1 units in the last place; 0 where that is less than the normal numbers.
+INLINE vector exp_of_negative(vector x) {
+  integers n;
+  // From here on n is -127, which stands for 0.
+  vector p = exp_of_remainder(greater(splat(-88.0f), x), &n);
+  return p * (vector)((n + 127) << 23);
 }
 
 // erfc(t) = exp(t Q(t)) for 1 ≤ t, and for no t above 6 less than erfc(6) = 2e-17. The exponent is within -39 and 0, where

@@ -10,6 +10,17 @@ public func selfAttention(
   probabilities: AttentionProbabilities = .discarded, dropout: Dropout? = nil,
   in context: ExecutionContext
 ) throws(CheckpointError) -> AttentionResult {
+  try selfAttention(
+    joined, heads: heads, scale: scale, batch, mask: mask, probabilities: probabilities,
+    dropout: dropout, rounding: .asPrecision, in: context)
+}
+
+/// The same with products that may round more; causal attention, and attention that learns, do not.
+package func selfAttention(
+  _ joined: Tensor, heads: Int, scale: Float, _ batch: RaggedBatch, mask: AttentionMask,
+  probabilities: AttentionProbabilities, dropout: Dropout?, rounding: AttentionRounding,
+  in context: ExecutionContext
+) throws(CheckpointError) -> AttentionResult {
   let width = joined.columns / 3
   try expect(joined.columns, equals: 3 * width, "attention", "joined", "columns")
   let whole = joined.detached
@@ -18,7 +29,8 @@ public func selfAttention(
   }
   let result = try attention(
     query: parts[0], key: parts[1], value: parts[2], heads: heads, scale: scale, batch, mask: mask,
-    probabilities: probabilities, dropout: dropout, in: context)
+    probabilities: probabilities, dropout: dropout,
+    rounding: joined.isLearning ? .none : rounding, in: context)
   guard joined.isLearning else { return result }
   return AttentionResult(
     output: result.output.recorded(

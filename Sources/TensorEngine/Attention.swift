@@ -17,17 +17,41 @@ public enum AttentionProbabilities: Sendable, Hashable {
   case returned
 }
 
+/// What attention's products may round.
+package enum AttentionRounding: Sendable, Hashable {
+  /// Nothing but sums of float32.
+  case none
+  /// As much as the ``Precision`` of the context's kernels.
+  case asPrecision
+  /// Queries, keys, values and weights to bfloat16, where the processor gains by it: they are results of products of int8, which round
+  /// more.
+  case asInt8
+}
+
 /// softmax(query · keyᵀ · scale + mask) · value, for each head of each sequence by itself.
 ///
 /// `query`, `key` and `value` are `[tokens, heads · headSize]` with the tokens of `batch`, the heads side by side; they may be
 /// columns of one tensor. Scores are never stored: keys are taken in blocks of 256 with a running maximum and sum. A query's
-/// result has the same bits whatever else is in the batch, and however many threads there are.
+/// result has the same bits whatever else is in the batch, and however many threads there are. Where all keys may be looked at,
+/// the products round as much as the ``Precision`` of the context's kernels; causal attention does not, so that a result is the
+/// same as over a cache.
 ///
 /// Throws a mismatch if the shapes, or those of the mask, do not fit.
 public func attention(
   query: Tensor, key: Tensor, value: Tensor, heads: Int, scale: Float, _ batch: RaggedBatch,
   mask: AttentionMask = .none, probabilities: AttentionProbabilities = .discarded,
   dropout: Dropout? = nil, in context: ExecutionContext
+) throws(CheckpointError) -> AttentionResult {
+  try attention(
+    query: query, key: key, value: value, heads: heads, scale: scale, batch, mask: mask,
+    probabilities: probabilities, dropout: dropout, rounding: .asPrecision, in: context)
+}
+
+/// The same with products that may round more; causal attention does not.
+package func attention(
+  query: Tensor, key: Tensor, value: Tensor, heads: Int, scale: Float, _ batch: RaggedBatch,
+  mask: AttentionMask, probabilities: AttentionProbabilities, dropout: Dropout? = nil,
+  rounding: AttentionRounding, in context: ExecutionContext
 ) throws(CheckpointError) -> AttentionResult {
   guard heads > 0, heads <= KeyValueLayout.mostHeads, query.columns % heads == 0 else {
     throw CheckpointError(
@@ -42,18 +66,22 @@ public func attention(
       query, key, value, heads: heads, scale: scale, batch, mask: mask,
       probabilities: probabilities, dropout: dropout, in: context)
   }
-  let layout = KeyValueLayout(heads: heads, headSize: query.columns / heads)
+  let layout = KeyValueLayout(
+    heads: heads, headSize: query.columns / heads,
+    products: context.kernels.attention(mask.reach == .causal ? .none : rounding))
   var starts = [0]
   for length in batch.lengths {
     starts.append(starts[starts.count - 1] + KeyValueLayout.rounded(length))
   }
-  let positions = starts[batch.count]
-  let keys = try context.tensor(positions, layout.heads * layout.headSize, "attention")
-  let values = try context.tensor(
-    positions, layout.heads * layout.featurePanels * KeyValueLayout.panelColumns, "attention")
+  guard let size = layout.size(positions: starts[batch.count]) else {
+    throw CheckpointError(
+      .limitExceeded, "attention", "batch", "\(starts[batch.count]) positions cannot be counted")
+  }
+  let keys = try context.workspace.take(size.keys, "attention")
+  let values = try context.workspace.take(size.values, "attention")
   let regions = (0..<batch.count).map { sequence in
     KeyValueRegion(
-      layout, keys: keys.storage, values: values.storage, start: starts[sequence],
+      layout, keys: keys, values: values, start: starts[sequence],
       capacity: starts[sequence + 1] - starts[sequence])
   }
   context.pool.run(batch.count * heads) { index, _ in
@@ -82,7 +110,9 @@ public func attention(
   try expect(batch.count, equals: cache.lengths.count, "attention", "batch", "sequences")
   try query.refuseGradient("attention", "query")
   let pass = try AttentionPass(
-    query: query, queries: batch, keys: RaggedBatch(lengths: cache.lengths), layout: cache.layout,
+    query: query, queries: batch, keys: RaggedBatch(lengths: cache.lengths),
+    layout: KeyValueLayout(
+      heads: cache.heads, headSize: cache.headSize, products: context.kernels.attention(.none)),
     regions: (0..<batch.count).map(cache.region), scale: scale, mask: mask,
     probabilities: probabilities, context: context)
   pass.run()

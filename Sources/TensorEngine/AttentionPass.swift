@@ -16,14 +16,15 @@ struct AttentionPass {
   let keyTerms: Tensor?
   /// Memory of the tiles, for each thread.
   private let scratch: TensorStorage
+  let scratchSizes: AttentionScratch
 
   static let depth = Int(WEIGHBRIDGE_BLOCK_DEPTH)
   static let blockStride = Int(WEIGHBRIDGE_BLOCK_STRIDE)
   /// Blocks of queries of the longest sequence; a task is one block of one head.
   private let blocks: Int
   private let taskCount: Int
-  /// Queries of a task, at most.
-  private static let taskQueries = 56
+  /// Queries of a task, at most: their scores for a block of keys fit the first-level cache, and are two groups of a product in tiles.
+  private static let taskQueries = 32
 
   init(
     query: Tensor, queries: RaggedBatch, keys: RaggedBatch, layout: KeyValueLayout,
@@ -32,7 +33,7 @@ struct AttentionPass {
   ) throws(CheckpointError) {
     try expect(query.rows, equals: queries.tokenCount, "attention", "query", "rows")
     try mask.check(queries, keys, heads: layout.heads)
-    blocks = Split(queries.lengths.max() ?? 0, atMost: Self.taskQueries).count
+    blocks = ((queries.lengths.max() ?? 0) + Self.taskQueries - 1) / Self.taskQueries
     let (tasks, overflow) = (queries.count * layout.heads).multipliedReportingOverflow(by: blocks)
     guard !overflow else {
       throw CheckpointError(.inconsistent, "attention", "batch", "more queries than can be counted")
@@ -53,8 +54,9 @@ struct AttentionPass {
     } else {
       keyTerms = nil
     }
+    scratchSizes = AttentionScratch(layout, queries: Self.taskQueries)
     scratch = try context.workspace.take(
-      context.pool.threads * AttentionTile.scratchSize(context.kernels), "attention")
+      TensorStorage.count(context.pool.threads, scratchSizes.total, "attention"), "attention")
     let output = try context.tensor(query.rows, query.columns, "attention")
     var returned: [Tensor] = []
     if probabilities == .returned {
@@ -73,15 +75,10 @@ struct AttentionPass {
       let first = block * Self.taskQueries
       let end = min(queries.lengths[sequence], first + Self.taskQueries)
       guard first < end else { return }
-      let tiles = unsafe Split(end - first, atMost: Int(context.kernels.table.pointee.tile_rows))
-      for tile in 0..<tiles.count {
-        let part = tiles[tile]
-        unsafe AttentionTile(
-          pass: self, sequence: sequence, head: head,
-          queries: first + part.lowerBound..<first + part.upperBound,
-          scratch: scratch.memory + thread * AttentionTile.scratchSize(context.kernels)
-        ).run()
-      }
+      unsafe AttentionTile(
+        pass: self, sequence: sequence, head: head, queries: first..<end,
+        scratch: scratch.memory + thread * scratchSizes.total
+      ).run()
     }
     extendLifetime(scratch)
   }

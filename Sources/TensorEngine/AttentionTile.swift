@@ -1,6 +1,29 @@
 internal import CKernels
 
-/// The queries of one tile: as many as the product takes at once, of one head of one sequence.
+/// Where the parts of a tile's memory begin, in floats.
+struct AttentionScratch {
+  /// The scores of a block of keys begin at 0.
+  let queries: Int
+  /// Scores as packed rows, where they are not.
+  let weights: Int
+  /// The product's own.
+  let sums: Int
+  /// The running maximum and sum of each row.
+  let maxima: Int
+  let total: Int
+
+  init(_ layout: KeyValueLayout, queries rows: Int) {
+    let products = layout.products
+    let panels = Int(WEIGHBRIDGE_MOST_PANELS) * KeyValueLayout.panelColumns
+    queries = rows * AttentionPass.blockStride
+    weights = queries + products.blockSize(rows, layout.headSize)
+    sums = weights + products.blockSize(rows, AttentionPass.depth)
+    maxima = sums + rows * panels
+    total = maxima + 2 * rows
+  }
+}
+
+/// Some queries of one head of one sequence.
 @safe struct AttentionTile {
   let pass: AttentionPass
   let sequence: Int
@@ -9,16 +32,12 @@ internal import CKernels
   let queries: Range<Int>
   let region: KeyValueRegion
   let keyCount: Int
-  // Scratch: the packed queries, the scores of a block of keys, and for each row its running maximum and sum.
   private let packedQueries: UnsafeMutablePointer<Float>
   private let scores: UnsafeMutablePointer<Float>
+  private let packedScores: UnsafeMutablePointer<Float>
+  private let productSums: UnsafeMutablePointer<Float>
   private let maxima: UnsafeMutablePointer<Float>
   private let sums: UnsafeMutablePointer<Float>
-
-  /// Floats of scratch that a tile needs.
-  static func scratchSize(_ kernels: KernelSet) -> Int {
-    unsafe Int(kernels.table.pointee.tile_rows) * 2 * (AttentionPass.blockStride + 8)
-  }
 
   init(
     pass: AttentionPass, sequence: Int, head: Int, queries: Range<Int>,
@@ -30,16 +49,19 @@ internal import CKernels
     self.queries = queries
     region = pass.regions[sequence]
     keyCount = pass.keys.lengths[sequence]
-    let tile = queries.count * AttentionPass.blockStride
-    unsafe packedQueries = unsafe scratch
-    unsafe scores = unsafe scratch + tile
-    unsafe maxima = unsafe scratch + 2 * tile
+    let places = pass.scratchSizes
+    unsafe scores = unsafe scratch
+    unsafe packedQueries = unsafe scratch + places.queries
+    unsafe packedScores = unsafe scratch + places.weights
+    unsafe productSums = unsafe scratch + places.sums
+    unsafe maxima = unsafe scratch + places.maxima
     unsafe sums = unsafe maxima + queries.count
   }
 
   private var rows: Int { queries.count }
   private var size: Int { pass.layout.headSize }
   private var kernels: weighbridge_kernels { unsafe pass.context.kernels.table.pointee }
+  private var products: weighbridge_attention { unsafe pass.layout.products.table.pointee }
 
   /// The head's features of the tile's first query in the output.
   @unsafe private var output: UnsafeMutablePointer<Float> {
@@ -83,28 +105,39 @@ internal import CKernels
       unsafe sums[row] = 0
       unsafe weighbridge_fill(output + row * pass.result.output.stride, size, 0)
     }
-    if size <= AttentionPass.depth { packQueries(0, size) }
+    unsafe pack(
+      pass.query.pointer(row: pass.queries.starts[sequence] + queries.lowerBound) + head * size,
+      stride: pass.query.stride, rows: rows, depth: size, to: packedQueries)
   }
 
-  private func packQueries(_ feature: Int, _ depth: Int) {
-    let first = pass.queries.starts[sequence] + queries.lowerBound
-    unsafe weighbridge_pack_block(
-      pass.query.pointer(row: first) + head * size + feature, pass.query.stride, rows, depth,
-      packedQueries)
+  private func pack(
+    _ source: UnsafePointer<Float>, stride: Int, rows: Int, depth: Int,
+    to block: UnsafeMutablePointer<Float>
+  ) {
+    unsafe products.products.pointee.pack_rows(source, stride, 0, rows, rows, depth, block)
   }
 
-  /// scores = queries · keysᵀ for the keys from `start` on; whole panels, of which only `count` keys are looked at.
+  /// A product of packed rows with some panels.
+  private func multiply(
+    _ block: UnsafePointer<Float>, rows: Int, depth: Int, _ panel: UnsafePointer<Float>,
+    panels: Int, to destination: UnsafeMutablePointer<Float>, stride: Int, columns: Int,
+    accumulates: Bool
+  ) {
+    var target = unsafe weighbridge_target(
+      destination: destination, stride: stride, columns: columns, bias: nil,
+      residual: accumulates ? UnsafePointer(destination) : nil, residual_stride: stride,
+      activation: CInt(WEIGHBRIDGE_IDENTITY.rawValue))
+    unsafe products.products.pointee.multiply(
+      block, rows, depth, panel, panels, productSums, &target)
+  }
+
+  /// scores = queries · keysᵀ for the keys from `start` on.
   private func score(_ start: Int, _ count: Int) {
     let width = KeyValueLayout.panelColumns
-    for feature in stride(from: 0, to: max(1, size), by: AttentionPass.depth) {
-      let depth = min(AttentionPass.depth, size - feature)
-      if size > AttentionPass.depth { packQueries(feature, depth) }
-      for key in stride(from: 0, to: count, by: width) {
-        unsafe kernels.product(
-          packedQueries, region.keyPanel(head: head, position: start + key) + feature * width,
-          depth, scores + key, AttentionPass.blockStride, rows, width, feature > 0 ? 1 : 0)
-      }
-    }
+    unsafe multiply(
+      packedQueries, rows: rows, depth: size, region.keyPanel(head: head, position: start),
+      panels: (count + width - 1) / width, to: scores, stride: AttentionPass.blockStride,
+      columns: count, accumulates: false)
   }
 
   /// Scores of a row to weights against the row's maximum so far, and what was computed before to the new maximum.
@@ -139,11 +172,18 @@ internal import CKernels
     _ start: Int, _ count: Int, rows: Int, to output: UnsafeMutablePointer<Float>, accumulates: Bool
   ) {
     let width = KeyValueLayout.panelColumns
+    var block = unsafe scores
+    if unsafe products.takes_plain_rows == 0 {
+      unsafe pack(
+        scores, stride: AttentionPass.blockStride, rows: rows, depth: count, to: packedScores)
+      unsafe block = unsafe packedScores
+    }
     for panel in 0..<pass.layout.featurePanels {
-      unsafe kernels.product(
-        scores, region.valuePanel(head: head, panel: panel, position: start), count,
-        output + panel * width, pass.result.output.stride, rows, min(width, size - panel * width),
-        accumulates ? 1 : 0)
+      unsafe multiply(
+        block, rows: rows, depth: count,
+        region.valuePanel(head: head, panel: panel, position: start), panels: 1,
+        to: output + panel * width, stride: pass.result.output.stride,
+        columns: min(width, size - panel * width), accumulates: accumulates)
     }
   }
 

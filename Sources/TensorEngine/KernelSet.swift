@@ -37,6 +37,15 @@ internal import CKernels
   /// What every processor can run.
   public static var portable: KernelSet { available[available.count - 1] }
 
+  /// The products of attention that go with those of layers.
+  func attention(_ rounding: AttentionRounding) -> AttentionProducts {
+    switch rounding {
+    case .none: unsafe AttentionProducts(table: table.pointee.plain_attention)
+    case .asPrecision: unsafe AttentionProducts(table: table.pointee.attention)
+    case .asInt8: unsafe AttentionProducts(table: table.pointee.rounded_attention)
+    }
+  }
+
   /// `avx512`, `avx2` or `portable`; with what they round less precise ones have names of their own.
   public var name: String { unsafe String(cString: table.pointee.name) }
 }
@@ -62,7 +71,8 @@ public enum Precision: Sendable, Hashable, CaseIterable {
   case full
   /// Rows and weights of float32 to 16 bits, as sums of two bfloat16: errors of at most 2e-5 of the largest result.
   case high
-  /// Rows to bfloat16 where the weights are stored as such, as PyTorch does in a model of bfloat16. Others as ``full``.
+  /// Rows to bfloat16 where the weights are stored as such, and what attention multiplies where all keys may be looked at, as PyTorch
+  /// does in a model of bfloat16. Others as ``full``.
   case bfloat16
 
   var code: weighbridge_precision {

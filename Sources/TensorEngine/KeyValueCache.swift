@@ -3,7 +3,7 @@ public import CheckpointBytes
 
 /// The keys and values of one layer that generation has computed so far, for some sequences.
 ///
-/// They are kept packed, so that nothing is done twice when they are read. Room is made ahead and doubled when it is used up.
+/// They are kept packed, so that nothing is done twice when they are read, and in float32 whatever else a set of kernels rounds. Room is made ahead and doubled when it is used up.
 /// A cache is used by one task at a time.
 public final class KeyValueCache {
   /// The number of heads.
@@ -35,7 +35,7 @@ public final class KeyValueCache {
         .inconsistent, name, "shape",
         "[\(sequences), \(heads), \(capacity), \(headSize)] makes no cache")
     }
-    layout = KeyValueLayout(heads: heads, headSize: headSize)
+    layout = KeyValueLayout(heads: heads, headSize: headSize, products: .plain)
     lengths = Array(repeating: 0, count: sequences)
     self.capacity = max(KeyValueLayout.panelColumns, KeyValueLayout.rounded(capacity))
     slotCount = sequences
@@ -162,16 +162,15 @@ public final class KeyValueCache {
 extension KeyValueRegion {
   /// Copies the first positions into a region of the same layout with room for them.
   fileprivate func copy(_ positions: Int, to other: KeyValueRegion) {
-    let width = KeyValueLayout.panelColumns
-    let whole = KeyValueLayout.rounded(positions)
+    let parts = KeyValueLayout.rounded(positions) / KeyValueLayout.panelColumns
     for head in 0..<layout.heads {
       unsafe weighbridge_copy(
         keyPanel(head: head, position: 0), other.keyPanel(head: head, position: 0),
-        whole * layout.headSize)
+        parts * layout.keyPanelSize)
       for panel in 0..<layout.featurePanels {
         unsafe weighbridge_copy(
           valuePanel(head: head, panel: panel, position: 0),
-          other.valuePanel(head: head, panel: panel, position: 0), positions * width)
+          other.valuePanel(head: head, panel: panel, position: 0), parts * layout.valuePartSize)
       }
     }
   }

@@ -78,7 +78,8 @@ private struct Product {
     self.context = context
     let matrix = weights.matrix
     let loops = unsafe context.kernels.weights(matrix.element).pointee
-    rowBlocks = unsafe Split(input.rows, atMost: loops.block_rows(matrix.inputs))
+    rowBlocks = unsafe Split(
+      input.rows, atMost: loops.block_rows(matrix.inputs), multiple: Self.packedRows)
     let rows = rowBlocks.largest
     let bytes = unsafe loops.block_size(rows, matrix.inputs)
     let rounded = (rows + Self.packedRows - 1) / Self.packedRows * Self.packedRows
@@ -139,22 +140,26 @@ private struct Product {
   }
 }
 
-/// A number of rows, cut into as few parts of at most a given size as possible, all about equally large.
+/// A number of rows, cut into as few parts of about a given size as possible, all but the last one equally large.
 struct Split {
   let total: Int
   let count: Int
+  /// The size of the largest part.
+  let largest: Int
 
-  init(_ total: Int, atMost most: Int) {
+  /// - Parameter multiple: What the size of a part is rounded up to.
+  init(_ total: Int, atMost most: Int, multiple: Int) {
     self.total = total
-    count = (total + most - 1) / most
+    let fewest = (total + most - 1) / most
+    let even = fewest == 0 ? 0 : (total + fewest - 1) / fewest
+    let rounded = (even + multiple - 1) / multiple * multiple
+    count = rounded == 0 ? 0 : (total + rounded - 1) / rounded
+    largest = min(total, rounded)
   }
 
-  /// The size of the largest part.
-  var largest: Int { count == 0 ? 0 : (total + count - 1) / count }
-
   subscript(index: Int) -> Range<Int> {
-    let (each, more) = total.quotientAndRemainder(dividingBy: count)
-    let start = index * each + min(index, more)
-    return start..<start + each + (index < more ? 1 : 0)
+    // With one part it is the largest; with several all but the last are rounded, and so is the largest.
+    let start = index * largest
+    return start..<min(total, start + largest)
   }
 }

@@ -51,6 +51,14 @@ public struct LinearWeights: Sendable {
     }
   }
 
+  /// What the weights are stored as.
+  package var element: StoredElement {
+    switch source {
+    case .packed(let matrix, _): matrix.element
+    case .parameters(let parameters): parameters.element
+    }
+  }
+
   /// The parameters, if one of them requires a gradient.
   var recorded: ParameterWeights? {
     guard case .parameters(let parameters) = source, parameters.requireGradient,
@@ -90,7 +98,7 @@ final class ParameterWeights: Sendable {
   let layout: PackedMatrix.Layout
   let inputs: Int
   let outputs: Int
-  private let element: StoredElement
+  let element: StoredElement
   private let bias: ParameterRow
   private let cache = Mutex<Cache?>(nil)
 

@@ -176,6 +176,62 @@ import Testing
     }
   }
 
+  @Test("Attention packs keys and values as weights are packed, in any number of columns")
+  private func attentionPacking() {
+    var generator = SeededGenerator(seed: 15)
+    for (set, element) in Loops.rounding {
+      let loops =
+        unsafe element == WEIGHBRIDGE_FLOAT32
+        ? set.table.attention.pointee
+        : weighbridge_emulated_tiles().pointee.rounded_attention.pointee
+      let packing = unsafe loops.products.pointee.packing.pointee
+      for depth in [1, 2, 31, 32, 33, 64, 75] {
+        for columns in [1, 2, 15, 17, 31, 32] {
+          let numbers = (0..<depth * columns).map { _ in
+            Float.random(in: -1...1, using: &generator)
+          }
+          // As the packing takes them: bfloat16 that are nearest already, or float32.
+          let values =
+            packing.width == 4
+            ? numbers : numbers.map { Float(bitPattern: $0.bitPattern & 0xFFFF_0000) }
+          let bytes: [UInt8] =
+            packing.width == 4
+            ? [UInt8](littleEndian: values.map(\.bitPattern))
+            : [UInt8](littleEndian: values.map { UInt16($0.bitPattern >> 16) })
+          for (rowStride, columnStride) in [(columns, 1), (1, depth)] {
+            let zeros = [Float](repeating: 0, count: packing.panel_size(depth) / 4)
+            let (expected, found) = (ExactBuffer(zeros), ExactBuffer(zeros))
+            let source = ExactBuffer(values)
+            unsafe bytes.withUnsafeBytes { bytes in
+              guard let base = bytes.baseAddress else { return }
+              unsafe packing.pack(
+                base, rowStride, columnStride, expected.base, 0, depth, 0, columns)
+            }
+            if rowStride == 1 {
+              // Some columns after the others.
+              let first = columns / 2
+              unsafe loops.pack(
+                source.base, 1, columnStride, found.base, 0, depth, 0, first)
+              unsafe loops.pack(
+                source.base + first * columnStride, 1, columnStride, found.base, 0, depth, first,
+                columns - first)
+            } else {
+              let first = depth / 3
+              unsafe loops.pack(source.base, rowStride, 1, found.base, 0, first, 0, columns)
+              unsafe loops.pack(
+                source.base + first * rowStride, rowStride, 1, found.base, first, depth - first, 0,
+                columns)
+            }
+            #expect(
+              found.values.map(\.bitPattern) == expected.values.map(\.bitPattern),
+              "\(set.testDescription) \(depth) × \(columns)")
+            extendLifetime(source)
+          }
+        }
+      }
+    }
+  }
+
   @Test("Weights come out of a panel as they went in")
   private func unpacking() {
     var generator = SeededGenerator(seed: 14)

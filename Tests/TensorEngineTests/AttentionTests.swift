@@ -146,4 +146,65 @@ import Testing
       #expect(rows.flatMap { $0 } == bits(whole.output), "\(context.kernels)")
     }
   }
+
+  /// Sets whose attention rounds, what it may round, and the largest error for numbers between -1 and 1.
+  private static let roundings: [(KernelSet, AttentionRounding, Double)] = [
+    (.best(at: .high), .asPrecision, 2e-5), (.emulatedTiles, .asPrecision, 2e-5),
+    (.best(at: .bfloat16), .asPrecision, 1e-2), (.best, .asInt8, 1e-2),
+    (.emulatedTiles, .asInt8, 1e-2),
+  ]
+
+  @Test(
+    "Rounded attention is as close to float64 as its rounding allows, alone and in a batch",
+    arguments: [1, 5, 32, 70])
+  func rounded(_ size: Int) throws {
+    var generator = SeededGenerator(seed: UInt64(size))
+    let heads = 2
+    let batch = try RaggedBatch(lengths: [7, 0, 33, 1, 270])
+    let qkv = try generator.tensor(batch.tokenCount, 3 * heads * size)
+    let query = try qkv.columns(0..<heads * size)
+    let key = try qkv.columns(heads * size..<2 * heads * size)
+    let value = try qkv.columns(2 * heads * size..<3 * heads * size)
+    let kept = (0..<batch.tokenCount).map { _ in generator.number(0...9) > 0 }
+    let scale = 1 / Float(size).squareRoot()
+    let expected = (0..<batch.count).map { sequence in
+      let range = batch.starts[sequence]..<batch.starts[sequence + 1]
+      return naive(query, key, value, heads: heads, scale: Double(scale), range, range) {
+        kept[range.lowerBound + $1]
+      }
+    }
+    for (kernels, rounding, most) in Self.roundings {
+      func found(
+        _ rows: Range<Int>, _ batch: RaggedBatch, _ rounding: AttentionRounding, threads: Int,
+        reach: AttentionMask.Reach = .everywhere
+      ) throws -> AttentionResult {
+        try attention(
+          query: query.rows(rows), key: key.rows(rows), value: value.rows(rows), heads: heads,
+          scale: scale, batch, mask: AttentionMask(reach, keptKeys: Array(kept[rows])),
+          probabilities: .returned, rounding: rounding,
+          in: ExecutionContext(threads: threads, kernels: kernels))
+      }
+      let tokens = 0..<batch.tokenCount
+      let whole = try found(tokens, batch, rounding, threads: 1)
+      #expect(
+        bits(try found(tokens, batch, rounding, threads: 3).output) == bits(whole.output))
+      for sequence in 0..<batch.count {
+        let range = batch.starts[sequence]..<batch.starts[sequence + 1]
+        let alone = try found(range, RaggedBatch(lengths: [range.count]), rounding, threads: 2)
+        let rows = try whole.output.rows(range)
+        #expect(bits(alone.output) == bits(rows), "\(kernels) \(rounding)")
+        #expect(
+          largestDifference(rows.values, expected[sequence].output) < most,
+          "\(kernels) \(rounding) \(sequence)")
+        #expect(
+          largestDifference(
+            whole.probabilities[sequence].values, expected[sequence].probabilities) < most,
+          "\(kernels) \(rounding) \(sequence)")
+      }
+      #expect(
+        bits(try found(tokens, batch, rounding, threads: 1, reach: .causal).output)
+          == bits(try found(tokens, batch, .none, threads: 1, reach: .causal).output),
+        "causal attention is that over a cache")
+    }
+  }
 }

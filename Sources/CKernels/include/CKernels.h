@@ -56,9 +56,6 @@ enum weighbridge_element {
   WEIGHBRIDGE_ELEMENT_COUNT,
 };
 
-typedef void (*weighbridge_product)(
-    const float *_Nonnull left, const void *_Nonnull panel, size_t depth,
-    float *_Nonnull destination, size_t stride, size_t rows, size_t columns, int accumulates);
 // Where results go, and what becomes of them on the way: activation(value + bias) + residual.
 typedef struct {
   float *_Nonnull destination;
@@ -215,17 +212,30 @@ typedef struct {
   double (*_Nonnull sum_of_squares)(const float *_Nonnull row, size_t count);
 } weighbridge_training;
 
+// The products of attention: queries are rows and keys are weights of the scores, scores are rows and values are weights of the output.
+typedef struct {
+  const weighbridge_weights *_Nonnull products;
+
+  // Packs float32 numbers as their packing does those of its own type, rounded to what a panel holds. One of the strides is 1. Keys (a
+  // `row_stride` of 1) come whole, `row` being 0: what fills up the panel's rows becomes zeros.
+  void (*_Nonnull pack)(
+      const float *_Nonnull source, size_t row_stride, size_t column_stride, void *_Nonnull panel,
+      size_t row, size_t rows, size_t column, size_t columns);
+
+  // Whether rows of WEIGHBRIDGE_BLOCK_DEPTH numbers that are WEIGHBRIDGE_BLOCK_STRIDE apart are a packed block as they are.
+  int takes_plain_rows;
+} weighbridge_attention;
+
 typedef struct {
   const char *_Nonnull name;
-  // Rows that `product` takes at once, at most.
-  size_t tile_rows;
   // One entry for each weighbridge_element.
   const weighbridge_weights *_Nonnull weights;
 
-  // destination (rows × columns) = left (rows × depth) · panel (depth × 32), added to what is there if `accumulates`.
-  // `left` has rows WEIGHBRIDGE_BLOCK_STRIDE apart; depth ≤ WEIGHBRIDGE_BLOCK_DEPTH, 1 ≤ rows ≤ tile_rows, columns ≤ 32. The
-  // panel is plain float32; attention packs its keys and values so.
-  weighbridge_product _Nonnull product;
+  // Attention that rounds as the products of float32 or bfloat16 of this table do, that which may round as int8 does, and that which
+  // rounds nothing.
+  const weighbridge_attention *_Nonnull attention;
+  const weighbridge_attention *_Nonnull rounded_attention;
+  const weighbridge_attention *_Nonnull plain_attention;
 
   // Rows of values, `stride` apart, go to the target, which may be where they are.
   weighbridge_finish _Nonnull finish;

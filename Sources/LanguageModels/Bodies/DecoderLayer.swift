@@ -45,9 +45,10 @@ struct DecoderLayer: Sendable {
     _ hidden: Tensor, number: Int, _ pass: ForwardPass
   ) throws(CheckpointError) -> Tensor {
     let context = pass.context
-    let qkv = try linear(try layerNorm(hidden, attentionNorm, in: context), qkv, in: context)
+    let attending = try linear(
+      try layerNorm(hidden, attentionNorm, in: context), qkv, in: context)
     let seen = try pass.attend(
-      qkv, heads: heads, scale: scale, dropout: attentionDropout, layer: number)
+      attending, of: qkv, heads: heads, scale: scale, dropout: attentionDropout, layer: number)
     let attended = try pass.linear(seen, attentionDense, dropout: outputDropout, adding: hidden)
     let normed = try layerNorm(attended, outputNorm, in: context)
     let inner = try linear(normed, intermediate, activation: activation, in: context)

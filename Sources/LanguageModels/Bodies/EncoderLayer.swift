@@ -47,7 +47,7 @@ struct EncoderLayer: Sendable {
   ) throws(CheckpointError) -> Tensor {
     let context = pass.context
     let seen = try pass.attend(
-      try linear(hidden, qkv, in: context), heads: heads, scale: scale,
+      try linear(hidden, qkv, in: context), of: qkv, heads: heads, scale: scale,
       dropout: attentionDropout, layer: number)
     let attended = try layerNorm(
       try pass.linear(seen, attentionDense, dropout: attentionOutputDropout, adding: hidden),

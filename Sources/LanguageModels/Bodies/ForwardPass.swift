@@ -110,9 +110,10 @@ final class ForwardPass {
     return blind
   }
 
-  /// Attention over the columns of queries, keys and values beside each other, of one layer.
+  /// Attention over the columns of queries, keys and values beside each other, of one layer, `weights` being what made them.
   func attend(
-    _ qkv: Tensor, heads: Int, scale: Float, dropout rate: Float, layer: Int
+    _ qkv: Tensor, of weights: LinearWeights, heads: Int, scale: Float, dropout rate: Float,
+    layer: Int
   ) throws(CheckpointError) -> Tensor {
     if let cache = caches?[layer] {
       let width = qkv.columns / 3
@@ -126,7 +127,7 @@ final class ForwardPass {
     let result = try selfAttention(
       qkv, heads: heads, scale: scale, batch, mask: mask,
       probabilities: wantsAttentions ? .returned : .discarded, dropout: try nextDropout(rate),
-      in: context)
+      rounding: weights.element == .int8 ? .asInt8 : .asPrecision, in: context)
     if wantsAttentions { attentions.append(result.probabilities) }
     return blindRows.isEmpty
       ? result.output : try zeroingRows(result.output, blindRows, in: context)
