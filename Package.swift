@@ -79,17 +79,24 @@ let libraries: [Target] = [
       "CheckpointBytes", "TensorValues", "WeightGraph", "TensorEngine", "LayoutRules",
       "LanguageModels", collections,
     ]),
-  // 8: what users import
+  // 8: models that learn
+  .target(
+    name: "Training",
+    dependencies: [
+      "CheckpointBytes", "TensorValues", "WeightGraph", "TensorEngine", "LayoutRules",
+      "LanguageModels", "Tokenizers", "Checkpoints", "Conversion", collections,
+    ]),
+  // 9: what users import
   .target(
     name: "Weighbridge",
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "Checkpoints",
       "ModelDirectories", "Conversion", "Tokenizers", "TensorEngine", "LanguageModels",
-      "ModelFamilies", "Verification", collections,
+      "ModelFamilies", "Verification", "Training", collections,
     ]),
   .target(name: "WeighbridgeTesting", dependencies: ["Weighbridge"]),
   .target(name: "WeighbridgeFoundation", dependencies: ["Weighbridge"]),
-  // 9: the subcommands as testable types
+  // 10: the subcommands as testable types
   .target(name: "ToolCommands", dependencies: ["Weighbridge", argumentParser, collections]),
 ]
 
@@ -161,6 +168,8 @@ let tests: [Target] = [
       "Verification", "LanguageModels", "ModelFamilies", "Checkpoints", "WeightGraph",
       "TestSupport", collections,
     ]),
+  .testTarget(
+    name: "TrainingTests", dependencies: ["Training", "CheckpointBytes", "TestSupport"]),
   .testTarget(
     name: "WeighbridgeTests",
     dependencies: ["Weighbridge", "WeighbridgeTesting", "TensorEngine", "TestSupport"]),

@@ -39,6 +39,7 @@ def groups():
     import tasks
     import tokenizers_cases
     import torch_cases
+    import train
 
     sources = {"safetensors": safetensors_cases, "torch": torch_cases, "hdf5": hdf5_cases, "keras": keras_cases}
     for name, source in sources.items():
@@ -60,6 +61,7 @@ def groups():
     yield "tasks", tasks.check
     yield "saving", saving.check
     yield "quantized", quantized.check
+    yield "train", train.check
     yield "accuracy", accuracy.check
 
 

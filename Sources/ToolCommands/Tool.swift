@@ -60,6 +60,7 @@ public enum Tool {
       _ = signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler {
+        if Interruption.take() { return }
         TemporaryFiles.shared.removeAll()
         _exit(128 + number)
       }
@@ -115,7 +116,7 @@ struct WeighbridgeCommand: ParsableCommand {
       VerifyCommand.self, TokenizeCommand.self, FillMaskCommand.self, ClassifyCommand.self,
       NerCommand.self, AnswerCommand.self, ZeroShotCommand.self, RerankCommand.self,
       EmbedCommand.self, SimilarityCommand.self, FeaturesCommand.self, PerplexityCommand.self,
-      GenerateCommand.self, WorkerCommand.self, ScanCommand.self, CacheCommand.self,
-      ManifestCommand.self, DoctorCommand.self,
+      GenerateCommand.self, TrainCommand.self, WorkerCommand.self, ScanCommand.self,
+      CacheCommand.self, ManifestCommand.self, DoctorCommand.self,
     ])
 }

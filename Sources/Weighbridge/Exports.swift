@@ -11,9 +11,11 @@
 @_exported public import OrderedCollections
 // Of the engine what parameters are made of; its operators have names that would be in many people's way.
 @_exported public import class TensorEngine.Parameter
+@_exported public import enum TensorEngine.LearningRateSchedule
 @_exported public import enum TensorEngine.StoredElement
 @_exported public import struct TensorEngine.Tensor
 @_exported public import TensorValues
 @_exported public import Tokenizers
+@_exported public import Training
 @_exported public import Verification
 @_exported public import WeightGraph

@@ -47,17 +47,3 @@ package func writeTensor(
   try graph.insert(try Weight(values, shape: dimensions), as: name)
   try graph.write(overAnyFileAt: path)
 }
-
-extension WeightGraph {
-  /// Writes weights to a file, which is replaced if it exists.
-  fileprivate func write(overAnyFileAt path: String) throws(CheckpointError) {
-    let kind = try PathKind(path: path)
-    guard kind == .file || kind == .nothing else {
-      throw CheckpointError(.inputOutput, file: path, "is not a regular file and is not replaced")
-    }
-    var options = ConversionOptions()
-    options.format = CheckpointFormat(fileName: path) ?? .safetensors
-    options.replacesExisting = true
-    try write(to: path, options: options)
-  }
-}

@@ -68,6 +68,9 @@ public struct ModelOutputs: Sendable {
   /// How far the outputs are from the labels, a single number, as a tensor that remembers how it was made; nil without labels.
   public var loss: Tensor? { self["loss"]?.parts.first }
 
+  /// The loss of the choices of `GPT2DoubleHeadsModel`; nil without labels for them.
+  public var choiceLoss: Tensor? { self["mc_loss"]?.parts.first }
+
   /// One name for several results that have a number each: `hidden_states`, `attentions`.
   public func numbered(_ name: String) -> [Output] {
     all.filter { $0.name.hasPrefix(name + ".") }

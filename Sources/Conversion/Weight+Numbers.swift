@@ -1,6 +1,5 @@
 public import CheckpointBytes
 internal import Checkpoints
-public import Conversion
 public import TensorValues
 public import WeightGraph
 

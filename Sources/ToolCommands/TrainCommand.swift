@@ -1,0 +1,296 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+/// `weighbridge train`: a model learns from examples.
+struct TrainCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Trains a model on examples, and writes a directory that Transformers loads.",
+    discussion: """
+      Examples are JSON objects line by line (.jsonl), rows under a header (.csv, .tsv), texts line by line (.txt), or a directory of \
+      texts by label (pos/*.txt, neg/*.txt). Columns are found by their keys: text or sentence, text_pair, label; tokens and \
+      ner_tags; question, context and answers. A head that the model lacks is drawn by the seed. The same seed gives the same \
+      bits on any number of threads, whether the run was stopped in between or not: Ctrl-C finishes the step and saves, \
+      --resume goes on. Defaults are those of Transformers' Trainer.
+      """)
+
+  @OptionGroup var model: ModelArguments
+
+  @Option(
+    help: ArgumentHelp(
+      "What is learned: classification, token-classification, question-answering, mlm or lm.",
+      valueName: "task"), transform: { try choice($0) })
+  var task: TrainingTask.Kind
+
+  @Option(help: ArgumentHelp("The examples to learn from.", valueName: "path"))
+  var train: String
+
+  @Option(help: ArgumentHelp("Examples to measure by.", valueName: "path"))
+  var eval: String?
+
+  @Option(help: ArgumentHelp("The directory to write.", valueName: "directory"))
+  var output: String
+
+  @Option(
+    help:
+      "What a classifier is for, where labels do not show it: regression, single_label_classification or multi_label_classification.",
+    transform: { try choice($0) })
+  var problem: ProblemType?
+
+  @Option(help: "How often each example is taken.")
+  var epochs = 3.0
+
+  @Option(help: "The number of steps, whatever the epochs.")
+  var steps: Int?
+
+  @Option(help: "Examples of a batch.")
+  var batchSize = 8
+
+  @Option(help: "Batches whose gradients are added up for a step.")
+  var accumulate = 1
+
+  @Option(help: "The learning rate at its highest.")
+  var learningRate = 5e-5
+
+  @Option(help: "The decay of matrices; biases and norms have none.")
+  var weightDecay = 0.0
+
+  @Option(help: "Steps in which the learning rate rises; a share of all below 1.")
+  var warmup = 0.0
+
+  @Option(
+    help: "How the learning rate goes on: linear (the default), constant or cosine.",
+    transform: { try choice($0) })
+  var schedule: LearningRateSchedule = .linear
+
+  @Option(
+    help: "What changes the parameters: adamw (the default), adam or sgd (momentum 0.9).",
+    transform: { try choice($0) })
+  var optimizer: TrainingSettings.Method = .adamW
+
+  @Option(help: "The greatest length of all gradients together; 0 for any.")
+  var clip = 1.0
+
+  @Option(help: "The most tokens of a text.")
+  var maxLength: Int?
+
+  @Option(help: "The seed of all that is drawn.")
+  var seed: UInt64 = 42
+
+  @Option(
+    help: ArgumentHelp(
+      "Parameters that do not learn, by a pattern of names. Repeatable.", valueName: "glob"))
+  var freeze: [String] = []
+
+  @Flag(help: "Hide all pieces of a word together (mlm).")
+  var wholeWords = false
+
+  @Option(help: "Steps between two evaluations; otherwise one after each epoch.")
+  var evalEvery: Int?
+
+  @Option(help: "Steps between two checkpoints; otherwise one after each epoch.")
+  var saveEvery: Int?
+
+  @Option(help: "Steps between two lines of the log.")
+  var logEvery = 10
+
+  @Option(help: "The number of checkpoints to keep.")
+  var keep: Int?
+
+  @Option(help: "End after so many evaluations without a lower loss.")
+  var earlyStop: Int?
+
+  @Option(help: "Threads to compute with; otherwise one for each processor. Results are the same.")
+  var threads: Int?
+
+  @Flag(help: "Go on from the latest checkpoint of the output directory.")
+  var resume = false
+
+  @Flag(help: "Say what would be trained, and train nothing.")
+  var dryRun = false
+
+  @Flag(help: "Print the results as one JSON object.")
+  var json = false
+
+  private var settings: TrainingSettings {
+    var settings = TrainingSettings()
+    settings.epochs = epochs
+    settings.steps = steps
+    settings.batchSize = batchSize
+    settings.accumulation = accumulate
+    settings.learningRate = learningRate
+    settings.weightDecay = weightDecay
+    settings.warmup = warmup
+    settings.schedule = schedule
+    settings.method = optimizer
+    settings.clipping = clip == 0 ? nil : clip
+    settings.maximumLength = maxLength
+    settings.seed = seed
+    settings.evaluateEvery = evalEvery
+    settings.saveEvery = saveEvery
+    settings.logEvery = logEvery
+    settings.keep = keep
+    settings.patience = earlyStop
+    return settings
+  }
+
+  mutating func run(on console: Console) throws -> ToolExit {
+    let settings = settings
+    try settings.check()
+    var checkpoint: String?
+    if resume {
+      checkpoint = try TrainingOutput.latestCheckpoint(in: output)
+      guard checkpoint != nil else {
+        throw CheckpointError(
+          .notFound, file: output, "there is no checkpoint in it to go on from")
+      }
+    } else if let found = try TrainingOutput.latestCheckpoint(in: output) {
+      throw CheckpointError(
+        .inconsistent, file: found, "a checkpoint of another run is there",
+        remedy: "go on from it, or write to another directory")
+    }
+    // Of the start in any case: labels of a model that was saved meanwhile are those of the data.
+    let source = try model.open(console, at: checkpoint)
+    let tokenizer = try source.tokenizer()
+    let data = try TrainingData(path: train)
+    let measured = try eval.map { path throws(CheckpointError) in try TrainingData(path: path) }
+    var task = try TrainingTask(self.task, of: data, problem: problem, known: source.labels)
+    task.masksWholeWords = wholeWords
+    var options = LoadOptions()
+    if let threads { options = try LoadOptions(threads: threads) }
+    let trainable = try source.trainable(for: task, seed: seed, options: options)
+    for pattern in freeze { try trainable.model.parameters.freeze(NamePattern(pattern)) }
+    let trainer = try Trainer(
+      trainable.model, tokenizer: tokenizer, task: task, settings: settings)
+    let training = try trainer.examples(data, tokenizer)
+    let evaluation = try measured.map { data throws(CheckpointError) in
+      try trainer.examples(data, tokenizer)
+    }
+    if let checkpoint { try trainer.resume(from: checkpoint) }
+    describe(trainable, task, training.count, evaluation?.count, console)
+    if dryRun { return .done }
+    let out = try TrainingOutput(output, of: trainable.model, tokenizerFrom: source)
+    let began = ContinuousClock.now
+    let progress = TrainingProgress(console)
+    let interruption = Interruption()
+    let ending = try interruption.whileCatching {
+      try trainer.run(
+        training: training, evaluation: evaluation, output: out,
+        progress: { progress.show($0) }, isInterrupted: { interruption.isAsked })
+    }
+    progress.clear()
+    let seconds = (ContinuousClock.now - began) / .seconds(1)
+    if ending == .interrupted {
+      console.writeNote(
+        "interrupted after step \(trainer.state.step) of \(trainer.state.totalSteps), and saved: what was begun can be resumed"
+      )
+      return .done
+    }
+    let results = results(trainer, seconds)
+    let measures = try evaluation.map { examples throws(CheckpointError) in
+      try trainer.evaluate(examples).map { (name: "eval_" + $0.name, value: $0.value) }
+    }
+    try out.finish(trainer, training: results, evaluation: measures)
+    print(trainer, trainable, results, measures ?? [], console)
+    return .done
+  }
+
+  private func describe(
+    _ trainable: TrainableModel, _ task: TrainingTask, _ training: Int, _ evaluation: Int?,
+    _ console: Console
+  ) {
+    let parameters = trainable.model.parameters
+    var lines = [
+      "\(type(of: trainable.model).className): \(parameters.trainableElementCount) of "
+        + "\(parameters.elementCount) numbers learn from \(training) examples"
+        + (evaluation.map { ", measured by \($0)" } ?? "")
+    ]
+    if task.labels.count > 0 {
+      lines.append("labels: " + singleLine(task.labels.names.joined(separator: ", "), limit: 300))
+    }
+    if !trainable.newParameters.isEmpty {
+      lines.append(
+        "new, drawn by seed \(seed): " + trainable.newParameters.joined(separator: ", "))
+    }
+    for line in lines { console.writeNote(line) }
+  }
+
+  private func results(
+    _ trainer: Trainer, _ seconds: Double
+  ) -> [(name: String, value: Double)] {
+    let losses = trainer.state.log.compactMap { $0["loss"] }
+    return [
+      ("epoch", trainer.state.epoch), ("steps", Double(trainer.state.step)),
+      ("train_loss", losses.isEmpty ? 0 : losses.reduce(0, +) / Double(losses.count)),
+      ("train_runtime", seconds),
+    ]
+  }
+
+  private func print(
+    _ trainer: Trainer, _ trainable: TrainableModel, _ results: [(name: String, value: Double)],
+    _ measures: [(name: String, value: Double)], _ console: Console
+  ) {
+    let all = results + measures
+    if json {
+      let report = JSONValue.object([
+        JSONValue.Member("class", .string(type(of: trainable.model).className)),
+        JSONValue.Member("output", .string(output)),
+        JSONValue.Member("new_parameters", .array(trainable.newParameters.map { .string($0) })),
+        JSONValue.Member(
+          "results", .object(all.map { JSONValue.Member(ExactName($0.name), .double($0.value)) })),
+      ])
+      console.write(JSONWriter.text(report) + "\n")
+      return
+    }
+    let width = all.map(\.name.count).max() ?? 0
+    let lines = all.map {
+      "  " + $0.name + String(repeating: " ", count: width - $0.name.count + 2)
+        + NumberText.significant($0.value)
+    }
+    console.write((["\(singleLine(output)): trained"] + lines).joined(separator: "\n") + "\n")
+  }
+}
+
+/// The value of a list that an argument names.
+private func choice<Value: RawRepresentable<String> & CaseIterable>(
+  _ text: String
+) throws -> Value {
+  guard let value = Value(rawValue: text) else {
+    throw ValidationError(
+      "'\(text)' is none of \(Value.allCases.map(\.rawValue).joined(separator: ", "))")
+  }
+  return value
+}
+
+/// A line on a terminal while a model is trained.
+final class TrainingProgress {
+  private let console: Console
+  private var began: ContinuousClock.Instant?
+  private var first = 0
+  private var smoothed: Double?
+
+  init(_ console: Console) { self.console = console }
+
+  func show(_ progress: Trainer.Progress) {
+    guard console.showsProgress else { return }
+    let state = progress.state
+    let now = ContinuousClock.now
+    if began == nil {
+      began = now
+      first = state.step
+    }
+    smoothed = smoothed.map { 0.9 * $0 + 0.1 * progress.loss } ?? progress.loss
+    let elapsed = began.map { (now - $0) / .seconds(1) } ?? 0
+    let done = state.step - first
+    let left = done > 0 ? elapsed / Double(done) * Double(state.totalSteps - state.step) : 0
+    console.writeError(
+      "\r\u{1B}[Kstep \(state.step) of \(state.totalSteps), loss "
+        + "\(NumberText.fixed(smoothed ?? 0, digits: 4)), "
+        + "\(NumberText.fixed(progress.rate, digits: 1)) examples/s, "
+        + "\(Int(left.rounded(.up))) s left")
+  }
+
+  func clear() {
+    if began != nil { console.writeError("\r\u{1B}[K") }
+  }
+}

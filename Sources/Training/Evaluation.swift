@@ -1,0 +1,151 @@
+internal import CheckpointBytes
+internal import LanguageModels
+internal import TensorEngine
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
+/// What a model makes of examples that it does not learn from.
+struct Evaluation {
+  let task: TrainingTask
+  let padding: Int
+  let masking: Masking?
+  let seed: UInt64
+
+  private var predictions: [Int] = []
+  private var labels: [Int] = []
+  private var numbers: (found: [Double], wanted: [Double]) = ([], [])
+  private var sets: (found: [[Bool]], wanted: [[Bool]]) = ([], [])
+  private var tags: (found: [[String]], wanted: [[String]]) = ([], [])
+  private var spans: [(passage: Passage, score: Float, text: String)] = []
+  private var loss = (sum: 0.0, terms: 0.0)
+
+  init(_ task: TrainingTask, padding: Int, masking: Masking?, seed: UInt64) {
+    self.task = task
+    self.padding = padding
+    self.masking = masking
+    self.seed = seed
+  }
+
+  /// Mean loss and metrics, by name.
+  mutating func run(
+    _ model: any LanguageModel, _ examples: [TrainingExample], batchSize: Int
+  ) throws(CheckpointError) -> [(name: String, value: Double)] {
+    let options = RunOptions(padding: .skipped)
+    for start in stride(from: 0, to: examples.count, by: batchSize) {
+      let batch = Array(examples[start..<min(examples.count, start + batchSize)])
+      var place = start
+      let made = try ExampleBatch(
+        batch, padding: padding,
+        masking: masking.map { masking in
+          { [seed] example in
+            // The same masks at each evaluation.
+            var generator = CounterGenerator(seed: ~seed, .masking, number: UInt32(place))
+            place += 1
+            return masking(example, &generator)
+          }
+        })
+      let outputs = try withoutGradients { () throws(CheckpointError) in
+        try model.run(made.inputs, options)
+      }
+      if let value = outputs.loss?.values.first, made.lossTerms > 0 {
+        loss.sum += Double(value) * Double(made.lossTerms)
+        loss.terms += Double(made.lossTerms)
+      }
+      take(outputs, batch)
+    }
+    let mean = loss.terms == 0 ? 0 : loss.sum / loss.terms
+    return [("loss", mean)] + metrics(mean)
+  }
+
+  private mutating func take(_ outputs: ModelOutputs, _ batch: [TrainingExample]) {
+    switch task.kind {
+    case .classification:
+      for (row, example) in zip(outputs.logits?.rows ?? [], batch) {
+        switch example.label {
+        case .text(let label):
+          predictions.append(row.largest)
+          labels.append(label)
+        case .numbers(let wanted) where task.problem == .regression:
+          numbers.found.append(Double(row[0]))
+          numbers.wanted.append(wanted[0])
+        case .numbers(let wanted):
+          sets.found.append(row.map { $0 > 0 })
+          sets.wanted.append(wanted.map { $0 > 0.5 })
+        default: break
+        }
+      }
+    case .tokenClassification:
+      for (number, example) in batch.enumerated() {
+        guard case .tokens(let classes) = example.label else { continue }
+        var (found, wanted): ([String], [String]) = ([], [])
+        for (place, label) in classes.enumerated() where label != ignoredLabel {
+          guard let row = outputs.logits?.row(number, place) else { continue }
+          found.append(task.labels.names[row.largest])
+          wanted.append(task.labels.names[label])
+        }
+        tags.found.append(found)
+        tags.wanted.append(wanted)
+      }
+    case .questionAnswering:
+      let (starts, ends) = (outputs["start_logits"]?.rows ?? [], outputs["end_logits"]?.rows ?? [])
+      for ((start, end), example) in zip(zip(starts, ends), batch) {
+        guard let passage = example.passage else { continue }
+        let best = passage.best(start, end)
+        spans.append((passage, best.score, best.text))
+      }
+    case .maskedLM, .causalLM: break
+    }
+  }
+
+  private func metrics(_ loss: Double) -> [(name: String, value: Double)] {
+    switch task.kind {
+    case .classification:
+      switch task.problem {
+      case .regression: return Metrics.regression(numbers.found, numbers.wanted)
+      case .multiLabelClassification: return Metrics.severalClasses(sets.found, sets.wanted)
+      case .singleLabelClassification:
+        return Metrics.classification(predictions, labels, classes: task.labels.count)
+      }
+    case .tokenClassification: return Metrics.entities(tags.found, tags.wanted)
+    case .questionAnswering:
+      // Of the parts of a passage the one with the best score answers.
+      var best: [Int: (score: Float, text: String, answers: [String])] = [:]
+      for span in spans where best[span.passage.number].map({ $0.score < span.score }) ?? true {
+        best[span.passage.number] = (span.score, span.text, span.passage.answers)
+      }
+      let all = best.sorted { $0.key < $1.key }.map(\.value)
+      return Metrics.answers(all.map(\.text), all.map(\.answers))
+    case .maskedLM, .causalLM: return [("perplexity", exp(loss))]
+    }
+  }
+}
+
+extension Passage {
+  /// The most tokens of an answer.
+  private static let mostTokens = 30
+
+  /// The part of the context between the start and the end that have the highest sum of scores.
+  fileprivate func best(_ starts: [Float], _ ends: [Float]) -> (score: Float, text: String) {
+    var best: (score: Float, start: Int, end: Int)?
+    for (start, offset) in offsets.enumerated() where offset != nil {
+      for end in start..<min(offsets.count, start + Self.mostTokens) where offsets[end] != nil {
+        let score = starts[start] + ends[end]
+        if best.map({ $0.score < score }) ?? true { best = (score, start, end) }
+      }
+    }
+    guard let best, let first = offsets[best.start], let last = offsets[best.end] else {
+      return (-.infinity, "")
+    }
+    let scalars = Array(context.unicodeScalars)[first.lowerBound..<last.upperBound]
+    return (best.score, String(String.UnicodeScalarView(scalars)))
+  }
+}
+
+extension [Float] {
+  /// The place of the largest, the first of equal ones.
+  fileprivate var largest: Int { indices.reduce(0) { self[$1] > self[$0] ? $1 : $0 } }
+}

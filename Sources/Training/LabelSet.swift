@@ -1,0 +1,69 @@
+internal import CheckpointBytes
+
+/// The labels of a data set, in the order of their classes.
+public struct LabelSet: Sendable, Hashable {
+  /// The names by class.
+  public let names: [String]
+  private let classes: [String: Int]
+
+  /// Labels in the order of their classes.
+  public init(_ names: [String]) {
+    self.names = names
+    classes = Dictionary(
+      names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// All labels that examples have, sorted: numbers by their value, names by their bytes.
+  ///
+  /// - Parameter keys: Where a label stands.
+  /// - Throws: What ``DataRow`` throws for examples without one.
+  init(of rows: [DataRow], _ keys: [String]) throws(CheckpointError) {
+    var found: Set<String> = []
+    for row in rows { found.formUnion(try Self.labels(of: row, keys)) }
+    let numbers = found.compactMap { Int($0) }
+    self.init(
+      numbers.count == found.count
+        ? numbers.sorted().map(String.init)
+        : found.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) })
+  }
+
+  /// The number of labels.
+  public var count: Int { names.count }
+
+  /// The class of a label.
+  func index(of label: String, _ row: DataRow, _ key: String) throws(CheckpointError) -> Int {
+    if let known = classes[label] { return known }
+    // Numbers are classes where the model's labels have names of their own.
+    if let number = Int(label), names.indices.contains(number),
+      names.allSatisfy({ Int($0) == nil })
+    {
+      return number
+    }
+    throw row.failure(
+      .inconsistent, key,
+      "the label \(quoted(label)) is none of \(singleLine(names.joined(separator: ", "), limit: 200))"
+    )
+  }
+
+  /// The labels of an example as texts: one, or a list.
+  static func labels(of row: DataRow, _ keys: [String]) throws(CheckpointError) -> [String] {
+    guard let value = row.value(keys) else { return [try row.text(keys)] }
+    if let list = value.elements {
+      return try list.map { (element) throws(CheckpointError) in
+        try text(of: element, row, keys[0])
+      }
+    }
+    return [try text(of: value, row, keys[0])]
+  }
+
+  private static func text(
+    of value: JSONValue, _ row: DataRow, _ key: String
+  ) throws(CheckpointError) -> String {
+    if let text = value.string { return text }
+    if let number = value.integer { return String(number) }
+    if case .boolean(let value) = value { return value ? "1" : "0" }
+    throw row.failure(
+      .malformed, key,
+      "expected a label, found \(singleLine(JSONWriter.text(value), limit: 60))")
+  }
+}

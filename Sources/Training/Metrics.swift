@@ -1,0 +1,157 @@
+internal import TensorEngine
+
+/// How good predictions are, under the names that Transformers' examples and seqeval give them.
+public enum Metrics {
+  /// Accuracy, F1 (mean over classes, and of all together) and Matthews' correlation of classes.
+  public static func classification(
+    _ predictions: [Int], _ labels: [Int], classes: Int
+  ) -> [(name: String, value: Double)] {
+    guard !labels.isEmpty else { return [] }
+    var matrix = Array(repeating: Array(repeating: 0.0, count: classes), count: classes)
+    for (prediction, label) in zip(predictions, labels) { matrix[label][prediction] += 1 }
+    let total = Double(labels.count)
+    let right = matrix.indices.reduce(0.0) { $0 + matrix[$1][$1] }
+    let actual = matrix.map { $0.reduce(0, +) }
+    let predicted = matrix.indices.map { column in matrix.reduce(0.0) { $0 + $1[column] } }
+    // A class that is neither there nor predicted is left out, as in scikit-learn.
+    let present = matrix.indices.filter { actual[$0] + predicted[$0] > 0 }
+    let scores = present.map { 2 * matrix[$0][$0] / (actual[$0] + predicted[$0]) }
+    // The correlation of several classes (Gorodkin, 2004).
+    let covariance = right * total - zip(actual, predicted).reduce(0) { $0 + $1.0 * $1.1 }
+    let ofPredicted = total * total - predicted.reduce(0) { $0 + $1 * $1 }
+    let ofActual = total * total - actual.reduce(0) { $0 + $1 * $1 }
+    let divisor = (ofPredicted * ofActual).squareRoot()
+    return [
+      ("accuracy", right / total),
+      ("f1_macro", scores.reduce(0, +) / Double(max(1, scores.count))),
+      ("f1_micro", right / total),
+      ("matthews_correlation", divisor == 0 ? 0 : covariance / divisor),
+    ]
+  }
+
+  /// Accuracy of whole sets and F1 of several classes at a time.
+  static func severalClasses(
+    _ predictions: [[Bool]], _ labels: [[Bool]]
+  ) -> [(name: String, value: Double)] {
+    guard let classes = labels.first?.count, classes > 0 else { return [] }
+    var (right, found, there) = (
+      [Double](repeating: 0, count: classes), [Double](repeating: 0, count: classes),
+      [Double](repeating: 0, count: classes)
+    )
+    for (prediction, label) in zip(predictions, labels) {
+      for index in 0..<classes {
+        if prediction[index] && label[index] { right[index] += 1 }
+        if prediction[index] { found[index] += 1 }
+        if label[index] { there[index] += 1 }
+      }
+    }
+    func score(_ right: Double, _ all: Double) -> Double { all == 0 ? 0 : 2 * right / all }
+    let macro = (0..<classes).map { score(right[$0], found[$0] + there[$0]) }.reduce(0, +)
+    return [
+      ("accuracy", Double(zip(predictions, labels).count { $0 == $1 }) / Double(labels.count)),
+      ("f1_macro", macro / Double(classes)),
+      ("f1_micro", score(right.reduce(0, +), found.reduce(0, +) + there.reduce(0, +))),
+    ]
+  }
+
+  /// Mean squared error and the correlation of numbers.
+  static func regression(
+    _ predictions: [Double], _ labels: [Double]
+  ) -> [(name: String, value: Double)] {
+    guard !labels.isEmpty else { return [] }
+    let count = Double(labels.count)
+    let squares = zip(predictions, labels).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+    let (first, second) = (predictions.reduce(0, +) / count, labels.reduce(0, +) / count)
+    let both = zip(predictions, labels).reduce(0) { $0 + ($1.0 - first) * ($1.1 - second) }
+    let (own, other) = (
+      predictions.reduce(0) { $0 + ($1 - first) * ($1 - first) },
+      labels.reduce(0) { $0 + ($1 - second) * ($1 - second) }
+    )
+    let divisor = (own * other).squareRoot()
+    return [("mse", squares / count), ("pearson", divisor == 0 ? 0 : both / divisor)]
+  }
+
+  /// Precision, recall and F1 of entities that labels `B-X`, `I-X` and `O` make of words, as seqeval counts them, and the accuracy of words.
+  static func entities(
+    _ predictions: [[String]], _ labels: [[String]]
+  ) -> [(name: String, value: Double)] {
+    var (right, found, there, words, rightWords) = (0.0, 0.0, 0.0, 0.0, 0.0)
+    for (prediction, label) in zip(predictions, labels) {
+      let (ours, theirs) = (Set(chunks(prediction)), Set(chunks(label)))
+      right += Double(ours.intersection(theirs).count)
+      found += Double(ours.count)
+      there += Double(theirs.count)
+      words += Double(label.count)
+      rightWords += Double(zip(prediction, label).count { $0 == $1 })
+    }
+    let (precision, recall) = (found == 0 ? 0 : right / found, there == 0 ? 0 : right / there)
+    return [
+      ("precision", precision), ("recall", recall),
+      ("f1", precision + recall == 0 ? 0 : 2 * precision * recall / (precision + recall)),
+      ("accuracy", words == 0 ? 0 : rightWords / words),
+    ]
+  }
+
+  private struct Chunk: Hashable {
+    let kind: String
+    let start: Int
+    let end: Int
+  }
+
+  /// seqeval's chunks of the default scheme: an entity begins with B, or with another kind, or after a word of none.
+  private static func chunks(_ tags: [String]) -> [Chunk] {
+    var chunks: [Chunk] = []
+    var open: (kind: String, start: Int)?
+    for (place, tag) in (tags + ["O"]).enumerated() {
+      let parts = tag.split(separator: "-", maxSplits: 1).map(String.init)
+      let isNone = tag == "O"
+      let kind = parts.count == 2 ? parts[1] : parts.first ?? ""
+      let begins = !isNone && (parts.count < 2 || parts[0] != "I" || open?.kind != kind)
+      if let current = open, isNone || begins {
+        chunks.append(Chunk(kind: current.kind, start: current.start, end: place))
+        open = nil
+      }
+      if begins { open = (kind, place) }
+    }
+    return chunks
+  }
+
+  /// Exact matches and F1 of answers, in percent, as SQuAD's script counts them.
+  static func answers(
+    _ predictions: [String], _ answers: [[String]]
+  ) -> [(name: String, value: Double)] {
+    guard !answers.isEmpty else { return [] }
+    var (exact, score) = (0.0, 0.0)
+    for (prediction, answers) in zip(predictions, answers) {
+      let all = answers.isEmpty ? [""] : answers
+      exact += all.contains { normalized($0) == normalized(prediction) } ? 1 : 0
+      score += all.map { overlap(normalized(prediction), normalized($0)) }.max() ?? 0
+    }
+    let factor = 100 / Double(answers.count)
+    return [("exact_match", exact * factor), ("f1", score * factor)]
+  }
+
+  /// Lower case words without articles and punctuation.
+  private static func normalized(_ text: String) -> [String] {
+    let punctuation = Set("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~".unicodeScalars)
+    let kept = String(
+      String.UnicodeScalarView(
+        text.lowercased().unicodeScalars.filter { !punctuation.contains($0) }))
+    return kept.split(whereSeparator: \.isWhitespace).map(String.init)
+      .filter { !["a", "an", "the"].contains($0) }
+  }
+
+  private static func overlap(_ found: [String], _ wanted: [String]) -> Double {
+    guard !found.isEmpty, !wanted.isEmpty else { return found == wanted ? 1 : 0 }
+    var counts: [String: Int] = [:]
+    for word in wanted { counts[word, default: 0] += 1 }
+    var common = 0.0
+    for word in found where counts[word, default: 0] > 0 {
+      counts[word]? -= 1
+      common += 1
+    }
+    guard common > 0 else { return 0 }
+    let (precision, recall) = (common / Double(found.count), common / Double(wanted.count))
+    return 2 * precision * recall / (precision + recall)
+  }
+}

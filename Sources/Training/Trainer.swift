@@ -1,0 +1,280 @@
+public import CheckpointBytes
+public import LanguageModels
+package import TensorEngine
+
+/// Trains a model, step by step.
+///
+/// What a step does follows from the settings, the examples and the number of the step alone, so that a run that was stopped and goes on
+/// from a checkpoint has the same bits as one that was not, on any number of threads.
+public final class Trainer {
+  /// What happens while it runs.
+  public struct Progress: Sendable {
+    /// The state after a step.
+    public let state: TrainerState
+    /// The loss of the step.
+    public let loss: Double
+    /// Examples a second, of the last steps.
+    public let rate: Double
+  }
+
+  /// The model; its parameters change.
+  public let model: any LanguageModel
+  /// What it learns.
+  public let task: TrainingTask
+  /// How.
+  public let settings: TrainingSettings
+  /// How far it is.
+  public private(set) var state = TrainerState()
+  private let optimizer: any Optimizer
+  private let padding: Int
+  private let masking: Masking?
+
+  /// A trainer of a model whose parameters learn (`LoadOptions.learns`); those that are frozen stay as they are.
+  ///
+  /// - Parameters:
+  ///   - padding: The token that fills up.
+  ///   - mask: The mask token's id and the number of tokens, for masked language modelling.
+  /// - Throws: `inconsistent` for settings that make no training, a model without parameters that learn, or one of another head
+  ///   than the task's.
+  package init(
+    _ model: any LanguageModel, _ task: TrainingTask, _ settings: TrainingSettings, padding: Int,
+    mask: (id: Int, vocabulary: Int)? = nil
+  ) throws(CheckpointError) {
+    try settings.check()
+    self.model = model
+    self.task = task
+    self.settings = settings
+    self.padding = padding
+    guard type(of: model).head == task.head else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "task"),
+        "\(type(of: model).className) is no model for \(task.kind.rawValue)")
+    }
+    if task.kind == .maskedLM {
+      guard let mask else {
+        throw CheckpointError(
+          .notFound, CheckpointError.Site(field: "mask_token"), "the tokenizer has no mask token")
+      }
+      var masking = Masking(maskID: mask.id, vocabularyCount: mask.vocabulary)
+      masking.takesWholeWords = task.masksWholeWords
+      self.masking = masking
+    } else {
+      masking = nil
+    }
+    guard model.parameters.contains(where: \.requiresGradient) else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "parameters"), "none of them learns")
+    }
+    optimizer = settings.optimizer(of: model.parameters, in: model.context)
+  }
+
+  /// The examples of a step: batches whose gradients add up.
+  private func batches(
+    _ examples: [TrainingExample], step: Int
+  ) throws(CheckpointError) -> [ExampleBatch] {
+    let (epoch, place) = step.quotientAndRemainder(dividingBy: state.stepsPerEpoch)
+    var generator = CounterGenerator(seed: settings.seed, .order, number: UInt32(epoch))
+    let order = Array(examples.indices).shuffled(by: &generator)
+    let perStep = settings.batchSize * settings.accumulation
+    let chosen = order[place * perStep..<min(order.count, (place + 1) * perStep)]
+    return try stride(from: chosen.startIndex, to: chosen.endIndex, by: settings.batchSize).map {
+      (start) throws(CheckpointError) in
+      let numbers = chosen[start..<min(chosen.endIndex, start + settings.batchSize)]
+      var next = numbers.startIndex
+      return try ExampleBatch(
+        numbers.map { examples[$0] }, padding: padding,
+        masking: masking.map { masking in
+          { [settings] example in
+            // Of each example and epoch its own numbers.
+            let number = UInt32(truncatingIfNeeded: epoch * examples.count + chosen[next])
+            next += 1
+            var generator = CounterGenerator(seed: settings.seed, .masking, number: number)
+            return masking(example, &generator)
+          }
+        })
+    }
+  }
+
+  /// One step: the loss of its examples, and the length of all gradients.
+  private func step(_ examples: [TrainingExample]) throws(CheckpointError) -> (Double, Double) {
+    let batches = try batches(examples, step: state.step)
+    let terms = batches.reduce(0) { $0 + $1.lossTerms }
+    guard terms > 0 else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "labels"),
+        "no example of step \(state.step + 1) has a label that counts")
+    }
+    var loss = 0.0
+    for (place, batch) in batches.enumerated() where batch.lossTerms > 0 {
+      let number = UInt32(truncatingIfNeeded: state.step * settings.accumulation + place)
+      let outputs = try model.run(
+        batch.inputs,
+        RunOptions(
+          padding: .skipped, dropout: RunOptions.Dropout(seed: settings.seed, step: number)))
+      guard let value = outputs.loss else {
+        throw CheckpointError(
+          .unsupported, CheckpointError.Site(field: "labels"),
+          "\(type(of: model).className) makes no loss of them")
+      }
+      let share = Double(batch.lossTerms) / Double(terms)
+      try value.backward(from: Tensor(rows: 1, columns: 1, [Float(share)]))
+      loss += Double(value.values[0]) * share
+    }
+    guard loss.isFinite else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "loss"),
+        "the loss of step \(state.step + 1) is \(loss)",
+        remedy: "a lower learning rate may help")
+    }
+    let norm = gradientNorm(optimizer.parameters, in: model.context)
+    optimizer.learningRate = learningRate(step: state.step)
+    try optimizer.step(
+      gradientFactor: settings.clipping.map { clippingFactor(norm: norm, maximum: $0) } ?? 1)
+    optimizer.zeroGradients()
+    state.step += 1
+    return (loss, norm)
+  }
+
+  private func learningRate(step: Int) -> Double {
+    let warmup =
+      settings.warmup < 1
+      ? Int((settings.warmup * Double(state.totalSteps)).rounded(.up)) : Int(settings.warmup)
+    return settings.learningRate
+      * settings.schedule.factor(step: step, warmup: warmup, total: state.totalSteps)
+  }
+}
+
+extension Trainer {
+  /// What ended a run.
+  public enum Ending: Sendable, Hashable {
+    /// All steps were made.
+    case finished
+    /// The loss of evaluations did not fall any more.
+    case stoppedEarly
+    /// It was asked to end.
+    case interrupted
+  }
+
+  /// Makes all steps that are left.
+  ///
+  /// - Parameters:
+  ///   - training: The examples to learn from.
+  ///   - evaluation: Examples to measure by; nil for none.
+  ///   - output: Where checkpoints go; nil for nowhere.
+  ///   - progress: Called after each step.
+  ///   - isInterrupted: Asked after each step; a checkpoint is written if it says so.
+  /// - Throws: `inconsistent` without examples, for a step without labels, or a loss that is no number; what running and writing
+  ///   throw.
+  public func run(
+    training: [TrainingExample], evaluation: [TrainingExample]? = nil,
+    output: TrainingOutput? = nil, progress: (Progress) -> Void = { _ in },
+    isInterrupted: () -> Bool = { false }
+  ) throws(CheckpointError) -> Ending {
+    try plan(training.count)
+    let clock = ContinuousClock()
+    var ending = Ending.finished
+    while state.step < state.totalSteps {
+      let began = clock.now
+      let (loss, norm) = try step(training)
+      let seconds = (clock.now - began) / .seconds(1)
+      state.unlogged.sum += loss
+      state.unlogged.steps += 1
+      let isLast = state.step == state.totalSteps
+      let endsEpoch = state.step % state.stepsPerEpoch == 0
+      if state.step % settings.logEvery == 0 || isLast {
+        try log(
+          [
+            ("loss", state.unlogged.sum / Double(state.unlogged.steps)), ("grad_norm", norm),
+            ("learning_rate", learningRate(step: state.step - 1)),
+          ], output)
+        state.unlogged = (0, 0)
+      }
+      let examples = Double(settings.batchSize * settings.accumulation)
+      progress(Progress(state: state, loss: loss, rate: examples / max(seconds, 1e-9)))
+      let evaluates = settings.evaluateEvery.map { state.step % $0 == 0 } ?? endsEpoch
+      if let evaluation, evaluates || isLast { try evaluate(evaluation, output) }
+      let isStopping = isInterrupted()
+      let isTired = settings.patience.map { state.evaluationsSinceBest >= $0 } ?? false
+      let saves = settings.saveEvery.map { state.step % $0 == 0 } ?? endsEpoch
+      if saves || isLast || isStopping || isTired {
+        try output?.writeCheckpoint(state, optimizer, settings)
+      }
+      if isStopping || isTired {
+        ending = isLast ? .finished : isStopping ? .interrupted : .stoppedEarly
+        break
+      }
+    }
+    return ending
+  }
+
+  /// Counts the steps.
+  private func plan(_ count: Int) throws(CheckpointError) {
+    guard count > 0 else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "training"), "there is no example")
+    }
+    let perStep = settings.batchSize * settings.accumulation
+    let stepsPerEpoch = (count + perStep - 1) / perStep
+    let total =
+      settings.steps ?? max(1, Int((settings.epochs * Double(stepsPerEpoch)).rounded(.up)))
+    guard state.step == 0 || state.stepsPerEpoch == stepsPerEpoch else {
+      throw CheckpointError(
+        .mismatch, CheckpointError.Site(field: "training"),
+        "an epoch has \(stepsPerEpoch) steps, the checkpoint was written where it had "
+          + "\(state.stepsPerEpoch)")
+    }
+    guard state.step == 0 || state.totalSteps == total else {
+      throw CheckpointError(
+        .mismatch, CheckpointError.Site(field: "training"),
+        "there are to be \(total) steps, the checkpoint was written for \(state.totalSteps)")
+    }
+    state.stepsPerEpoch = stepsPerEpoch
+    state.totalSteps = total
+  }
+
+  private func log(
+    _ values: [(name: String, value: Double)], _ output: TrainingOutput?
+  ) throws(CheckpointError) {
+    let entry = TrainerState.Entry(step: state.step, epoch: state.epoch, values: values)
+    state.log.append(entry)
+    try output?.write(log: state.log)
+  }
+
+  /// Measures the model on examples.
+  ///
+  /// - Returns: The loss and the metrics of the task, by name.
+  public func evaluate(
+    _ examples: [TrainingExample]
+  ) throws(CheckpointError) -> [(name: String, value: Double)] {
+    var evaluation = Evaluation(task, padding: padding, masking: masking, seed: settings.seed)
+    return try evaluation.run(model, examples, batchSize: max(8, settings.batchSize))
+  }
+
+  private func evaluate(
+    _ examples: [TrainingExample], _ output: TrainingOutput?
+  ) throws(CheckpointError) {
+    let values = try evaluate(examples)
+    try log(values.map { ("eval_" + $0.name, $0.value) }, output)
+    guard let loss = values.first?.value else { return }
+    if state.best.map({ loss < $0.loss }) ?? true {
+      state.best = (loss, state.step)
+      state.evaluationsSinceBest = 0
+    } else {
+      state.evaluationsSinceBest += 1
+    }
+  }
+
+  /// Goes on from a checkpoint, whose parameters the model has already.
+  ///
+  /// - Throws: `notFound` for a directory that is none, `mismatch` for an optimizer of another kind or other parameters.
+  public func resume(from checkpoint: String) throws(CheckpointError) {
+    state = try TrainingOutput.state(in: checkpoint)
+    try optimizer.restore(
+      try TrainingOutput.optimizerState(in: checkpoint, of: optimizer.parameters))
+  }
+}
+
+extension LanguageModel {
+  /// What the model computes with, for models of whose settings the type is not known.
+  package var context: ExecutionContext { info.context }
+}

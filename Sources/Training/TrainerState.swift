@@ -1,0 +1,142 @@
+public import CheckpointBytes
+
+/// How far training is, as `trainer_state.json` has it (Transformers 5.23).
+public struct TrainerState: Sendable, Hashable {
+  /// A line of the log: values by their names.
+  public struct Entry: Sendable, Hashable {
+    /// The step after which it was written.
+    public let step: Int
+    /// The epochs so far.
+    public let epoch: Double
+    /// `loss`, `grad_norm`, `learning_rate`; or those of an evaluation, with `eval_` before them.
+    public let values: [(name: String, value: Double)]
+
+    init(step: Int, epoch: Double, values: [(name: String, value: Double)]) {
+      self.step = step
+      self.epoch = epoch
+      self.values = values
+    }
+
+    /// The value of a name.
+    public subscript(name: String) -> Double? { values.first { $0.name == name }?.value }
+
+    /// Whether both are the same line.
+    public static func == (left: Entry, right: Entry) -> Bool { left.json == right.json }
+
+    /// Hashes the line.
+    public func hash(into hasher: inout Hasher) { hasher.combine(json) }
+
+    /// The line as `log.jsonl` has it.
+    public var json: JSONValue {
+      .object(
+        [JSONValue.Member("epoch", .double(epoch))]
+          + values.map { JSONValue.Member(ExactName($0.name), .double($0.value)) }
+          + [JSONValue.Member("step", .integer(step))])
+    }
+
+    fileprivate init?(_ value: JSONValue) {
+      guard let step = value["step"]?.integer, case .number(let epoch)? = value["epoch"] else {
+        return nil
+      }
+      self.step = step
+      self.epoch = epoch.double
+      values = (value.members ?? []).compactMap { member in
+        guard case .number(let number) = member.value, member.key != "step", member.key != "epoch"
+        else { return nil }
+        return (member.key.string, number.double)
+      }
+    }
+  }
+
+  /// The steps that were made.
+  public internal(set) var step = 0
+  /// All steps that there are to be.
+  public internal(set) var totalSteps = 0
+  /// The steps of an epoch.
+  public internal(set) var stepsPerEpoch = 1
+  /// The log so far.
+  public internal(set) var log: [Entry] = []
+  /// The lowest loss of an evaluation, and the step after which it was measured.
+  public internal(set) var best: (loss: Double, step: Int)?
+  /// The evaluations since then.
+  public internal(set) var evaluationsSinceBest = 0
+  /// The sum of the losses that are in no line of the log yet, and their number.
+  var unlogged = (sum: 0.0, steps: 0)
+
+  /// The epochs so far.
+  public var epoch: Double { Double(step) / Double(stepsPerEpoch) }
+
+  /// Whether both are as far, with the same log.
+  public static func == (left: TrainerState, right: TrainerState) -> Bool {
+    left.step == right.step && left.totalSteps == right.totalSteps && left.log == right.log
+  }
+
+  /// Hashes how far it is.
+  public func hash(into hasher: inout Hasher) { hasher.combine(step) }
+
+  init() {}
+
+  /// The document as `Trainer` writes it, and what else is needed to go on.
+  func json(_ settings: TrainingSettings) -> JSONValue {
+    func member(_ key: ExactName, _ value: JSONValue) -> JSONValue.Member {
+      JSONValue.Member(key, value)
+    }
+    return .object([
+      member("best_global_step", best.map { .integer($0.step) } ?? .null),
+      member("best_metric", best.map { .double($0.loss) } ?? .null),
+      member("best_model_checkpoint", .null),
+      member("epoch", .double(epoch)),
+      member("eval_steps", settings.evaluateEvery.map { .integer($0) } ?? .null),
+      member("global_step", .integer(step)),
+      member("is_hyper_param_search", .boolean(false)),
+      member("is_local_process_zero", .boolean(true)),
+      member("is_world_process_zero", .boolean(true)),
+      member("log_history", .array(log.map(\.json))),
+      member("logging_steps", .integer(settings.logEvery)),
+      member("max_steps", .integer(totalSteps)),
+      member("num_input_tokens_seen", .integer(0)),
+      member("num_train_epochs", .integer(Int(settings.epochs.rounded(.up)))),
+      member("save_steps", .integer(settings.saveEvery ?? stepsPerEpoch)),
+      member("stateful_callbacks", .object([])),
+      member("total_flos", .integer(0)),
+      member("train_batch_size", .integer(settings.batchSize)),
+      member("trial_name", .null),
+      member("trial_params", .null),
+      member(
+        "weighbridge",
+        .object([
+          member("steps_per_epoch", .integer(stepsPerEpoch)),
+          member("seed", .string(String(settings.seed))),
+          member("evaluations_since_best", .integer(evaluationsSinceBest)),
+          member("unlogged_loss", .double(unlogged.sum)),
+          member("unlogged_steps", .integer(unlogged.steps)),
+        ])),
+    ])
+  }
+
+  /// Reads what ``json(_:)`` wrote.
+  ///
+  /// - Throws: `malformed` for a document that is none such.
+  init(_ document: JSONValue, file: String) throws(CheckpointError) {
+    guard let step = document["global_step"]?.integer, let total = document["max_steps"]?.integer,
+      let own = document["weighbridge"], let perEpoch = own["steps_per_epoch"]?.integer,
+      perEpoch > 0, step >= 0, let waiting = own["evaluations_since_best"]?.integer,
+      case .number(let sum)? = own["unlogged_loss"], let steps = own["unlogged_steps"]?.integer
+    else {
+      throw CheckpointError(
+        .malformed, file: file, "it does not say how far training was",
+        remedy: "go on from a checkpoint that this program wrote")
+    }
+    self.step = step
+    totalSteps = total
+    stepsPerEpoch = perEpoch
+    log = (document["log_history"]?.elements ?? []).compactMap { Entry($0) }
+    if let bestStep = document["best_global_step"]?.integer,
+      case .number(let loss)? = document["best_metric"]
+    {
+      best = (loss.double, bestStep)
+    }
+    evaluationsSinceBest = waiting
+    unlogged = (sum.double, steps)
+  }
+}

@@ -1,0 +1,93 @@
+internal import CheckpointBytes
+internal import LanguageModels
+internal import TensorEngine
+
+/// An example as tokens with its labels.
+public struct TrainingExample: Sendable {
+  enum Label: Sendable {
+    /// A class.
+    case text(Int)
+    /// A number for each column: of a regression, or 0 and 1 for several classes.
+    case numbers([Double])
+    /// A class for each token; -100 is ignored.
+    case tokens([Int])
+    /// The first and the last token of an answer.
+    case span(Int, Int)
+    /// None: tokens are their own labels.
+    case none
+  }
+
+  let ids: [Int]
+  let typeIDs: [Int]?
+  let label: Label
+  /// What masked language modelling may replace, and words for it: nil where a token is none of the text.
+  var words: [Int?] = []
+  /// What question answering needs to find answers in texts.
+  var passage: Passage?
+
+  /// How many terms the loss of the example has.
+  var lossTerms: Int {
+    switch label {
+    case .text, .numbers, .span: 1
+    case .tokens(let classes): classes.count { $0 != ignoredLabel }
+    case .none: max(0, ids.count - 1)
+    }
+  }
+}
+
+/// Examples of one length as a model takes them: those that are shorter are filled up, and the filling is masked.
+struct ExampleBatch {
+  let inputs: ModelInputs
+  /// How many terms the loss has.
+  let lossTerms: Int
+
+  /// - Parameters:
+  ///   - padding: The id that fills up.
+  ///   - replacing: What masked language modelling makes of each example.
+  init(
+    _ examples: [TrainingExample], padding: Int,
+    masking: ((TrainingExample) -> MaskedExample)? = nil
+  ) throws(CheckpointError) {
+    let masked = masking.map { examples.map($0) }
+    let length = examples.map(\.ids.count).max() ?? 0
+    func filled(_ rows: [[Int]], _ value: Int) throws(CheckpointError) -> TokenArray {
+      try TokenArray(rows.map { $0 + Array(repeating: value, count: length - $0.count) })
+    }
+    var inputs = ModelInputs(
+      inputIDs: try filled(masked.map { $0.map(\.ids) } ?? examples.map(\.ids), padding))
+    if examples.contains(where: { $0.ids.count < length }) {
+      inputs.attentionMask = try filled(examples.map { $0.ids.map { _ in 1 } }, 0)
+    }
+    if examples.contains(where: { $0.typeIDs != nil }) {
+      inputs.tokenTypeIDs = try filled(examples.map { $0.typeIDs ?? $0.ids.map { _ in 0 } }, 0)
+    }
+    var (classes, numbers, tokens): ([Int], [Double], [[Int]]) = ([], [], [])
+    var spans: [(Int, Int)] = []
+    for (place, example) in examples.enumerated() {
+      switch example.label {
+      case .text(let label): classes.append(label)
+      case .numbers(let values): numbers += values
+      case .tokens(let labels): tokens.append(labels)
+      case .span(let start, let end): spans.append((start, end))
+      case .none: tokens.append(masked?[place].labels ?? example.ids)
+      }
+    }
+    func texts(_ values: [Int]) throws(CheckpointError) -> LabelArray {
+      LabelArray(try TokenArray(dimensions: [values.count], elements: values))
+    }
+    if !classes.isEmpty { inputs.labels.labels = try texts(classes) }
+    if !numbers.isEmpty {
+      inputs.labels.labels = try LabelArray(
+        dimensions: [examples.count, numbers.count / examples.count], numbers: numbers)
+    }
+    if !tokens.isEmpty { inputs.labels.labels = LabelArray(try filled(tokens, ignoredLabel)) }
+    if !spans.isEmpty {
+      inputs.labels.startPositions = try texts(spans.map(\.0))
+      inputs.labels.endPositions = try texts(spans.map(\.1))
+    }
+    self.inputs = inputs
+    lossTerms =
+      masked.map { $0.reduce(0) { $0 + $1.labels.count { $0 != ignoredLabel } } }
+      ?? examples.reduce(0) { $0 + $1.lossTerms }
+  }
+}

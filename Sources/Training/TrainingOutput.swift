@@ -1,0 +1,202 @@
+public import CheckpointBytes
+internal import Checkpoints
+internal import Conversion
+internal import OrderedCollections
+internal import TensorEngine
+internal import TensorValues
+internal import WeightGraph
+
+/// The directory that training writes to, under Transformers' names.
+public struct TrainingOutput {
+  /// Its path.
+  public let directory: String
+  /// Saves the model with everything beside it to a path.
+  private let saveModel: (String) throws(CheckpointError) -> Void
+
+  /// An output; the directory is made if it is not there.
+  ///
+  /// - Parameter saveModel: Saves the model to a directory.
+  public init(
+    _ directory: String, saveModel: @escaping (String) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    self.directory = directory
+    self.saveModel = saveModel
+    try Directory.makeAll(directory)
+  }
+
+  static let stateFile = "trainer_state.json"
+  static let optimizerFile = "optimizer.safetensors"
+
+  /// The checkpoint after the most steps; nil if there is none. What was not written whole does not count.
+  public static func latestCheckpoint(in directory: String) throws(CheckpointError) -> String? {
+    guard try PathKind(path: directory) == .directory else { return nil }
+    return try checkpoints(in: directory).last?.path
+  }
+
+  /// The checkpoints by their steps.
+  private static func checkpoints(
+    in directory: String
+  ) throws(CheckpointError) -> [(step: Int, path: String)] {
+    var found: [(step: Int, path: String)] = []
+    for name in try Directory.names(in: directory) {
+      let path = Directory.join(directory, name)
+      guard name.hasPrefix("checkpoint-"), let step = Int(name.dropFirst("checkpoint-".count)),
+        try PathKind(path: Directory.join(path, stateFile)) == .file
+      else { continue }
+      found.append((step, path))
+    }
+    return found.sorted { $0.step < $1.step }
+  }
+
+  /// Writes model, optimizer and state: the state last, so that a checkpoint that has one is whole.
+  func writeCheckpoint(
+    _ state: TrainerState, _ optimizer: any Optimizer, _ settings: TrainingSettings
+  ) throws(CheckpointError) {
+    let path = Directory.join(directory, "checkpoint-\(state.step)")
+    guard try PathKind(path: Directory.join(path, Self.stateFile)) == .nothing else { return }
+    try saveModel(path)
+    try Self.graph(of: optimizer).write(overAnyFileAt: Directory.join(path, Self.optimizerFile))
+    try write(state.json(settings), to: Directory.join(path, Self.stateFile))
+    guard let keep = settings.keep else { return }
+    for checkpoint in try Self.checkpoints(in: directory).dropLast(keep) {
+      // The state first: what is left of it is no checkpoint.
+      try Directory.removeFile(Directory.join(checkpoint.path, Self.stateFile))
+      for name in try Directory.names(in: checkpoint.path) {
+        try Directory.removeFile(Directory.join(checkpoint.path, name))
+      }
+      Directory.removeIfEmpty(checkpoint.path)
+    }
+  }
+
+  /// Writes the model and the results of a run that ended.
+  ///
+  /// - Parameters:
+  ///   - values: Of the training and of the evaluation, by name.
+  public func finish(
+    _ trainer: Trainer, training: [(name: String, value: Double)],
+    evaluation: [(name: String, value: Double)]?
+  ) throws(CheckpointError) {
+    try saveModel(directory)
+    func object(_ values: [(name: String, value: Double)]) -> JSONValue {
+      .object(values.map { JSONValue.Member(ExactName($0.name), .double($0.value)) })
+    }
+    try write(trainer.state.json(trainer.settings), to: Directory.join(directory, Self.stateFile))
+    try write(object(training), to: Directory.join(directory, "train_results.json"))
+    if let evaluation {
+      try write(object(evaluation), to: Directory.join(directory, "eval_results.json"))
+    }
+  }
+
+  /// Writes the log, and a picture of it.
+  func write(log: [TrainerState.Entry]) throws(CheckpointError) {
+    let lines = log.map { JSONWriter.text($0.json) + "\n" }.joined()
+    try write(lines, to: Directory.join(directory, "log.jsonl"))
+    try write(LogPicture(log).text, to: Directory.join(directory, "log.svg"))
+  }
+
+  private func write(_ value: JSONValue, to path: String) throws(CheckpointError) {
+    try write(JSONWriter.text(value, style: .indented) + "\n", to: path)
+  }
+
+  private func write(_ text: String, to path: String) throws(CheckpointError) {
+    let file = try OutputFile(path: path)
+    try file.write(Array(text.utf8), at: 0)
+    try file.commit()
+  }
+}
+
+// MARK: What optimizers remember
+
+extension TrainingOutput {
+  /// The state in a checkpoint.
+  static func state(in checkpoint: String) throws(CheckpointError) -> TrainerState {
+    let path = Directory.join(checkpoint, stateFile)
+    guard try PathKind(path: path) == .file else {
+      throw CheckpointError(.notFound, file: path, "there is no checkpoint to go on from")
+    }
+    let file = try SourceFile(path: path)
+    let bytes = try file.bytes(at: 0, count: file.size)
+    let document = try locating(file: path) { () throws(ParseFailure) in
+      try JSONValue(parsing: bytes, context: "JSON")
+    }
+    return try TrainerState(document, file: path)
+  }
+
+  /// What an optimizer remembers as weights: `exp_avg/<parameter>`, and the number of steps as `step/<parameter>`.
+  private static func graph(of optimizer: any Optimizer) throws(CheckpointError) -> WeightGraph {
+    var graph = WeightGraph()
+    for (parameter, state) in zip(optimizer.parameters, optimizer.state) {
+      guard let state else { continue }
+      try graph.insert(
+        try Weight([Double(state.step)], named: "step"), as: ExactName("step/" + parameter.name))
+      for (name, numbers) in state.values {
+        try graph.insert(
+          try Weight(numbers, extents: parameter.extents),
+          as: ExactName("\(name)/\(parameter.name)"))
+      }
+    }
+    return graph
+  }
+
+  /// What an optimizer of some parameters remembered in a checkpoint.
+  static func optimizerState(
+    in checkpoint: String, of parameters: [Parameter]
+  ) throws(CheckpointError) -> [ParameterState?] {
+    let path = Directory.join(checkpoint, optimizerFile)
+    let graph = try Checkpoint.open(path).graph
+    do throws(CheckpointError) {
+      return try parameters.map { (parameter) throws(CheckpointError) in
+        guard let count = graph.weights[ExactName("step/" + parameter.name)] else { return nil }
+        let step = try count.numbers().first.map { Int($0) } ?? 0
+        var values: [(name: String, numbers: StoredMatrix)] = []
+        for name in ["momentum_buffer", "exp_avg", "exp_avg_sq"] {
+          guard let weight = graph.weights[ExactName("\(name)/\(parameter.name)")] else { continue }
+          values.append(
+            (
+              name,
+              try StoredMatrix(
+                rows: parameter.rows, columns: parameter.columns,
+                try weight.numbers().map(Float.init))
+            ))
+        }
+        return ParameterState(step: step, values: values)
+      }
+    } catch {
+      throw error.site.file == nil ? error.inFile(path) : error
+    }
+  }
+}
+
+extension Weight {
+  fileprivate init(_ values: [Double], named name: String) throws(CheckpointError) {
+    var bytes: [UInt8] = []
+    for value in values {
+      for shift in stride(from: 0, to: 64, by: 8) {
+        bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> UInt64(shift)))
+      }
+    }
+    self.init(
+      try StoredTensor(
+        source: MemoryBytes(bytes, origin: name), dtype: .f64,
+        layout: StridedLayout(packed: Shape([values.count]) ?? .scalar)))
+  }
+
+  /// Numbers of the engine, which have been let go when this is read: a copy.
+  fileprivate init(_ numbers: StoredMatrix, extents: [Int]) throws(CheckpointError) {
+    var bytes: [UInt8] = []
+    unsafe numbers.withBytes { (buffer) in unsafe bytes.append(contentsOf: buffer) }
+    self.init(
+      try StoredTensor(
+        source: MemoryBytes(bytes, origin: "optimizer"), dtype: .f32,
+        layout: StridedLayout(packed: Shape(extents) ?? .scalar)))
+  }
+
+  fileprivate func numbers() throws(CheckpointError) -> [Double] {
+    let bytes = try unsafe withNewBytes(count: byteCount) { (buffer) throws(CheckpointError) in
+      try unsafe read(at: 0, into: buffer)
+    }
+    var values: [Double] = []
+    unsafe bytes.withUnsafeBytes { unsafe dtype.doubles($0, into: &values) }
+    return values
+  }
+}

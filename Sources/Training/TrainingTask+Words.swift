@@ -1,0 +1,52 @@
+internal import CheckpointBytes
+internal import TensorEngine
+internal import Tokenizers
+
+extension TrainingTask {
+  /// Words with a label each: the first piece of a word has it, the others are ignored (`run_ner.py`, Transformers 5.23).
+  func words(
+    _ data: TrainingData, _ tokenizer: Tokenizer, _ length: Int, _ takesTypes: Bool
+  ) throws(CheckpointError) -> [TrainingExample] {
+    try data.rows.map { (row) throws(CheckpointError) in
+      guard let words = row.value(Self.wordKeys)?.elements?.map(\.string) else {
+        throw row.failure(
+          .notFound, Self.wordKeys[0], "expected a list of words under \"tokens\" or \"words\"")
+      }
+      let tags = try LabelSet.labels(of: row, Self.tagKeys)
+      guard words.count == tags.count else {
+        throw row.failure(
+          .mismatch, Self.tagKeys[0], "\(tags.count) labels for \(words.count) words")
+      }
+      // The words as one text, and where each begins in it, in Unicode scalars.
+      var (text, starts, end): (String, [Int], Int) = ("", [], 0)
+      for (number, word) in words.enumerated() {
+        guard let word else {
+          throw row.failure(.malformed, Self.wordKeys[0], "word \(number) is no text")
+        }
+        if number > 0 {
+          text += " "
+          end += 1
+        }
+        starts.append(end)
+        text += word
+        end += word.unicodeScalars.count
+      }
+      let encoding = try tokenizer.encode(
+        text, options: EncodingOptions(truncation: Truncation(maximumLength: length)))
+      let classes = try tags.map { (tag) throws(CheckpointError) in
+        try self.labels.index(of: tag, row, Self.tagKeys[0])
+      }
+      var labels = Array(repeating: ignoredLabel, count: encoding.count)
+      var last: Int?
+      for (place, range) in encoding.offsets.enumerated()
+      where encoding.specialTokensMask[place] == 0 && !range.isEmpty {
+        // A piece may begin with the space before its word.
+        let word = (starts.firstIndex { $0 > range.upperBound - 1 } ?? starts.count) - 1
+        if word >= 0, word != last { labels[place] = classes[word] }
+        last = word
+      }
+      return TrainingExample(
+        ids: encoding.ids, typeIDs: takesTypes ? encoding.typeIDs : nil, label: .tokens(labels))
+    }
+  }
+}

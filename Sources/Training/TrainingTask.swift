@@ -1,0 +1,193 @@
+public import CheckpointBytes
+public import LanguageModels
+public import LayoutRules
+internal import TensorEngine
+public import Tokenizers
+
+/// What a model is to learn, from which columns.
+public struct TrainingTask: Sendable {
+  /// The kinds of tasks.
+  public enum Kind: String, Sendable, Hashable, CaseIterable {
+    /// A label for a text or a pair of texts, several labels, or a number.
+    case classification
+    /// A label for each word.
+    case tokenClassification = "token-classification"
+    /// The part of a passage that answers a question.
+    case questionAnswering = "question-answering"
+    /// Tokens that are hidden.
+    case maskedLM = "mlm"
+    /// The next token.
+    case causalLM = "lm"
+  }
+
+  /// The kind.
+  public let kind: Kind
+  /// What a classifier is for.
+  public let problem: ProblemType
+  /// The labels; none for tasks without.
+  public let labels: LabelSet
+  /// True if all tokens of a word are hidden together.
+  public var masksWholeWords = false
+
+  static let textKeys = ["text", "sentence", "sentence1", "premise", "question1", "content"]
+  static let pairKeys = ["text_pair", "sentence2", "hypothesis", "question2"]
+  static let labelKeys = ["label", "labels", "score"]
+  static let wordKeys = ["tokens", "words"]
+  static let tagKeys = ["ner_tags", "tags", "labels", "pos_tags"]
+
+  /// The task that examples are for.
+  ///
+  /// - Parameters:
+  ///   - problem: What a classifier is for; nil for what the labels look like: numbers with a fraction make a regression, lists
+  ///     several classes.
+  ///   - known: The labels of the model, where it has some that are more than numbers.
+  /// - Throws: `notFound` for examples without labels, with file and line.
+  public init(
+    _ kind: Kind, of data: TrainingData, problem: ProblemType? = nil, known: LabelSet? = nil
+  ) throws(CheckpointError) {
+    self.kind = kind
+    switch kind {
+    case .classification:
+      let values = data.rows.map { $0.value(Self.labelKeys) }
+      let looks: ProblemType =
+        values.contains { $0?.elements != nil }
+        ? .multiLabelClassification
+        : values.contains { $0?.isFraction ?? false } ? .regression : .singleLabelClassification
+      self.problem = problem ?? looks
+      labels =
+        self.problem == .regression
+        ? LabelSet(["LABEL_0"]) : try Self.labels(data, Self.labelKeys, known)
+    case .tokenClassification:
+      self.problem = .singleLabelClassification
+      labels = try Self.labels(data, Self.tagKeys, known)
+    case .questionAnswering, .maskedLM, .causalLM:
+      self.problem = .singleLabelClassification
+      labels = LabelSet([])
+    }
+  }
+
+  private static func labels(
+    _ data: TrainingData, _ keys: [String], _ known: LabelSet?
+  ) throws(CheckpointError) -> LabelSet {
+    let found = try LabelSet(of: data.rows, keys)
+    guard let known else { return found }
+    let isCovered = found.names.allSatisfy {
+      known.names.contains($0) || Int($0).map(known.names.indices.contains) ?? false
+    }
+    return isCovered ? known : found
+  }
+
+  /// The head that the task takes.
+  public var head: ModelHead {
+    switch kind {
+    case .classification: .sequenceClassification
+    case .tokenClassification: .tokenClassification
+    case .questionAnswering: .questionAnswering
+    case .maskedLM: .maskedLM
+    case .causalLM: .causalLM
+    }
+  }
+
+  /// Examples as tokens.
+  ///
+  /// - Parameters:
+  ///   - length: The most tokens of a text.
+  ///   - takesTypes: True if token types are an input of the model.
+  /// - Throws: What encoding throws; `notFound`, `malformed` and `inconsistent` for an example, with file and line.
+  public func examples(
+    _ data: TrainingData, _ tokenizer: Tokenizer, length: Int, takesTypes: Bool
+  ) throws(CheckpointError) -> [TrainingExample] {
+    switch kind {
+    case .classification: try texts(data, tokenizer, length, takesTypes)
+    case .tokenClassification: try words(data, tokenizer, length, takesTypes)
+    case .questionAnswering: try passages(data, tokenizer, length, takesTypes)
+    case .maskedLM: try lines(data, tokenizer, length, takesTypes)
+    case .causalLM: try blocks(data, tokenizer, length)
+    }
+  }
+
+  private func texts(
+    _ data: TrainingData, _ tokenizer: Tokenizer, _ length: Int, _ takesTypes: Bool
+  ) throws(CheckpointError) -> [TrainingExample] {
+    let inputs = try data.rows.map { (row) throws(CheckpointError) in
+      TokenizerInput(
+        try row.text(Self.textKeys),
+        pair: row.value(Self.pairKeys) == nil ? nil : try row.text(Self.pairKeys))
+    }
+    let encodings = try tokenizer.encodeBatch(
+      inputs, options: EncodingOptions(truncation: Truncation(maximumLength: length)))
+    return try zip(data.rows, encodings).map { (row, encoding) throws(CheckpointError) in
+      TrainingExample(
+        ids: encoding.ids, typeIDs: takesTypes ? encoding.typeIDs : nil, label: try label(of: row))
+    }
+  }
+
+  private func label(of row: DataRow) throws(CheckpointError) -> TrainingExample.Label {
+    let key = Self.labelKeys[0]
+    guard problem == .regression else {
+      let found = try LabelSet.labels(of: row, Self.labelKeys).map {
+        (label) throws(CheckpointError) in
+        try labels.index(of: label, row, key)
+      }
+      if problem == .multiLabelClassification {
+        return .numbers(labels.names.indices.map { found.contains($0) ? 1 : 0 })
+      }
+      guard found.count == 1 else {
+        throw row.failure(.inconsistent, key, "expected one label, found \(found.count)")
+      }
+      return .text(found[0])
+    }
+    let value = row.value(Self.labelKeys)
+    if case .number(let number) = value { return .numbers([number.double]) }
+    if let text = value?.string, let number = Double(text), number.isFinite {
+      return .numbers([number])
+    }
+    throw row.failure(
+      value == nil ? .notFound : .malformed, key, "expected a number for a regression")
+  }
+
+  private func lines(
+    _ data: TrainingData, _ tokenizer: Tokenizer, _ length: Int, _ takesTypes: Bool
+  ) throws(CheckpointError) -> [TrainingExample] {
+    let texts = try data.rows.map { (row) throws(CheckpointError) in try row.text(Self.textKeys) }
+    let encodings = try tokenizer.encodeBatch(
+      texts, options: EncodingOptions(truncation: Truncation(maximumLength: length)))
+    return encodings.map { encoding in
+      var example = TrainingExample(
+        ids: encoding.ids, typeIDs: takesTypes ? encoding.typeIDs : nil, label: .none)
+      example.words = zip(encoding.wordIDs, encoding.specialTokensMask).enumerated().map {
+        $1.1 == 1 ? nil : $1.0 ?? -$0 - 1
+      }
+      return example
+    }
+  }
+
+  /// Texts one after the other, an end between two, cut to blocks of one length (`run_clm.py`, Transformers 5.23); what is left is a
+  /// block if there is no other.
+  private func blocks(
+    _ data: TrainingData, _ tokenizer: Tokenizer, _ length: Int
+  ) throws(CheckpointError) -> [TrainingExample] {
+    let texts = try data.rows.map { (row) throws(CheckpointError) in try row.text(Self.textKeys) }
+    let encodings = try tokenizer.encodeBatch(texts, options: EncodingOptions())
+    let end = tokenizer.endTokenID
+    var ids: [Int] = []
+    for encoding in encodings {
+      ids += encoding.ids
+      if let end, encoding.ids.last != end { ids.append(end) }
+    }
+    let count = max(1, ids.count / length)
+    return (0..<count).map { block in
+      TrainingExample(
+        ids: Array(ids[block * length..<min(ids.count, (block + 1) * length)]), typeIDs: nil,
+        label: .none)
+    }
+  }
+}
+
+extension JSONValue {
+  /// True for a number that is not whole.
+  fileprivate var isFraction: Bool {
+    if case .number(let number) = self { return integer == nil && number.double.isFinite }
+    return false
+  }
+}

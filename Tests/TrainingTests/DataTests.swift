@@ -1,0 +1,110 @@
+import CheckpointBytes
+import TestSupport
+import Testing
+import Training
+
+/// Examples as they stand in files, and what is wrong with them.
+@Suite struct DataTests {
+  private func data(_ name: String, _ text: String) throws -> TrainingData {
+    let directory = try TemporaryDirectory()
+    return try TrainingData(path: directory.write(Array(text.utf8), as: name))
+  }
+
+  private func failure(_ name: String, _ text: String) throws -> CheckpointError? {
+    do {
+      _ = try data(name, text)
+      return nil
+    } catch { return error as? CheckpointError }
+  }
+
+  private func columns(_ data: TrainingData) -> [String] {
+    data.rows.map { JSONWriter.text($0.values) }
+  }
+
+  @Test(
+    "Rows under a header: quotes, separators and line feeds in them, empty lines, either line end")
+  func separatedValues() throws {
+    let comma = try data(
+      "a.csv", "\u{FEFF}text,label\r\n\"a, \"\"b\"\"\r\nc\",1\r\n\r\n d ,\n,\"\"\n")
+    #expect(
+      columns(comma) == [
+        #"{"text":"a, \"b\"\r\nc","label":"1"}"#, #"{"text":" d ","label":""}"#,
+        #"{"text":"","label":""}"#,
+      ])
+    #expect(comma.rows.map(\.line) == [2, 5, 6])
+    let tab = try data("a.tsv", "text\tlabel\na, b\tx")
+    #expect(columns(tab) == [#"{"text":"a, b","label":"x"}"#])
+  }
+
+  @Test("JSON line by line, and texts line by line")
+  func lines() throws {
+    let json = try data("a.jsonl", "{\"text\": \"a\", \"label\": 1}\n\n{\"text\": \"b\"}")
+    #expect(columns(json) == [#"{"text":"a","label":1}"#, #"{"text":"b"}"#])
+    #expect(json.rows.map(\.line) == [1, 3])
+    #expect(columns(try data("a.txt", "a\n\n b\n")) == [#"{"text":"a"}"#, #"{"text":" b"}"#])
+  }
+
+  @Test("Texts in directories that are named by their labels, in the order of names")
+  func folders() throws {
+    let directory = try TemporaryDirectory()
+    for label in ["pos", "neg"] { try Directory.makeAll(directory.file("data/" + label)) }
+    for name in ["pos/2.txt", "pos/1.txt", "neg/1.txt", "neg/notes.md"] {
+      let file = try OutputFile(path: directory.file("data/" + name))
+      try file.write(Array(name.utf8), at: 0)
+      try file.commit()
+    }
+    let data = try TrainingData(path: directory.file("data"))
+    #expect(
+      columns(data) == [
+        #"{"text":"neg/1.txt","label":"neg"}"#, #"{"text":"pos/1.txt","label":"pos"}"#,
+        #"{"text":"pos/2.txt","label":"pos"}"#,
+      ])
+  }
+
+  @Test("What is malformed is told with its line")
+  func failures() throws {
+    for (name, text, kind, line) in [
+      ("a.jsonl", "{\"text\": 1}\n[1]", .malformed, "line 2"),
+      ("a.jsonl", "\n{\"text\"", .malformed, "line 2"),
+      ("a.csv", "a,b\n1,2\n\"x\ny\",2,3", .malformed, "line 3"),
+      ("a.csv", "a,a\n1,2", .malformed, "line 1"),
+      ("a.csv", "a,b\n1,\"2", .malformed, "line 2"),
+      ("a.csv", "a,b\n\"1\"x,2", .malformed, "line 2"),
+      ("a.jsonl", "\n", .inconsistent, nil), ("a.csv", "a,b\n", .inconsistent, nil),
+      ("a.parquet", "x", .unsupported, nil),
+    ] as [(String, String, FailureKind, String?)] {
+      let error = try failure(name, text)
+      #expect(
+        error?.kind == kind && error?.site.field == line, "\(text): \(String(describing: error))")
+      #expect(error?.site.file?.hasSuffix(name) ?? false)
+    }
+  }
+
+  @Test(
+    "Labels are sorted: numbers by value, names by bytes; lists and fractions show what a classifier is for"
+  )
+  func labels() throws {
+    let numbers = try data("a.csv", "text,label\na,10\nb,9\nc,10")
+    #expect(try TrainingTask(.classification, of: numbers).labels.names == ["9", "10"])
+    let names = try data("a.csv", "text,label\na,b\nb,B\nc,a")
+    #expect(try TrainingTask(.classification, of: names).labels.names == ["B", "a", "b"])
+    let known = LabelSet(["b", "a", "B", "c"])
+    #expect(try TrainingTask(.classification, of: names, known: known).labels == known)
+    #expect(
+      try TrainingTask(.classification, of: names, known: LabelSet(["x"])).labels.names
+        == ["B", "a", "b"])
+    let several = try data("a.jsonl", "{\"text\":\"a\",\"label\":[\"x\",\"y\"]}")
+    #expect(
+      try TrainingTask(.classification, of: several).problem == .multiLabelClassification)
+    let fractions = try data(
+      "a.jsonl", "{\"text\":\"a\",\"label\":1}\n{\"text\":\"a\",\"label\":1.5}")
+    let regression = try TrainingTask(.classification, of: fractions)
+    #expect(regression.problem == .regression && regression.labels.count == 1)
+    do {
+      _ = try TrainingTask(.classification, of: data("a.csv", "text,class\na,b"))
+      Issue.record("there is no label")
+    } catch let error as CheckpointError {
+      #expect(error.kind == .notFound && error.site.field == "line 2, label")
+    }
+  }
+}
