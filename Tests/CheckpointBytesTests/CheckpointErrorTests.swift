@@ -62,7 +62,7 @@ import Testing
     #expect(singleLine(name).unicodeScalars.count == 201)
     let error = CheckpointError(
       .malformed, file: name, member: name, tensor: name, name, remedy: Wording(name))
-    #expect(error.description.unicodeScalars.count < 2000)
+    #expect(error.description.unicodeScalars.count < 6000)
   }
 
   @Test("Errors are equal in kind, place and tensor, whatever they say")

@@ -101,7 +101,7 @@ struct RemedyWordsTests {
     let whole = try joined(model, part, in: directory)
     let taken = try directory.write([7], as: "taken.pt")
     for (number, arguments) in [
-      ["convert", whole, directory.file("x/"), "--layout", "transformers"],
+      ["convert", whole, directory.file("x/"), "--layout", "transformers", "--attention-heads", "4"],
       ["convert", model, taken],
     ].enumerated() {
       let failed = ToolRun(arguments: arguments)

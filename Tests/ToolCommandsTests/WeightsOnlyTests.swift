@@ -59,7 +59,7 @@ struct WeightsOnlyTests {
   func lightning() throws {
     let directory = try TemporaryDirectory()
     let checkpoint = try #require(Case.all.first)
-    let run = ToolRun("convert", checkpoint.path, directory.file("out/"))
+    let run = ToolRun("convert", checkpoint.path, directory.file("out/"), "--attention-heads", "2")
     #expect(run.code == 0, "\(run.error)")
     #expect(
       run.output.contains("best_model_score': the state of the training loop"), "\(run.output)")
