@@ -77,7 +77,9 @@ struct DoctorReport: Report {
     var table = TextTable(.text(""), .name(""))
     for (name, value) in facts {
       let text = DoctorReport.text(value, of: name)
-      if !text.isEmpty { table.add([name.string.replacing("_", with: " "), singleLine(text)]) }
+      if !text.isEmpty {
+        table.add([name.string.replacing("_", with: " "), singleLine(text, limit: 2000)])
+      }
     }
     var lines = table.lines(style)
     lines += problems.map { style.paint("in the way: " + $0, .bad) }

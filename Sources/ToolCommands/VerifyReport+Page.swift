@@ -21,7 +21,7 @@ extension VerifyReport {
       "Outputs in order of computation",
       [
         ("output", .name), ("stage", .text), ("shape", .shape), ("of allowed", .number),
-        ("max abs", .number), ("max rel", .number), ("cosine", .number), ("beyond", .number),
+        ("max abs", .number), ("max rel", .number), ("cosine", .text), ("beyond", .number),
       ])
     table.rows = report.entries.map(row)
     page.add(table)
@@ -45,7 +45,8 @@ extension VerifyReport {
     row.cells += [
       values.tolerance.isExact ? .none : .number(values.worstExcess),
       .number(values.maximumAbsolute), .number(values.maximumRelative),
-      values.cosine.map { .number($0) } ?? .none, .integer(values.beyondTolerance),
+      values.cosine.map { .text(NumberText.fixed($0, digits: 9)) } ?? .none,
+      .integer(values.beyondTolerance),
     ]
     return row
   }

@@ -24,7 +24,7 @@ extension DifferenceReport {
       "Tensors",
       [
         ("tensor", .name), ("differs", .text), ("shape", .shape), ("max abs", .number),
-        ("max rel", .number), ("ULPs", .number), ("cosine", .number), ("differing", .number),
+        ("max rel", .number), ("ULPs", .number), ("cosine", .text), ("differing", .number),
       ])
     table.rows = difference.entries.map(row)
     let names = difference.entries.map(\.name.string)
@@ -51,7 +51,8 @@ extension DifferenceReport {
     row.cells += [
       .number(values.maximumAbsolute), .number(values.maximumRelative),
       values.maximumULPs.map { .number(Double($0)) } ?? .none,
-      values.cosine.map { .number($0) } ?? .none, .integer(values.differing),
+      values.cosine.map { .text(NumberText.fixed($0, digits: 9)) } ?? .none,
+      .integer(values.differing),
     ]
     if values.differing > 0 {
       row.detail.facts += [

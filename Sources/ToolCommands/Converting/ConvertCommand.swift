@@ -8,7 +8,7 @@ struct ConvertCommand: TalkingCommand {
     abstract: "Writes a checkpoint in another format, and proves that nothing changed.",
     usage: """
       weighbridge convert SOURCE DESTINATION [OPTIONS]
-             weighbridge convert SOURCE ... --to FORMAT --out-dir DIRECTORY [OPTIONS]
+      weighbridge convert SOURCE ... --to FORMAT --out-dir DIRECTORY [OPTIONS]
       """,
     discussion: """
       The destination's extension gives the format: .safetensors, .bin/.pt/.pth, .h5/.hdf5; a directory becomes a \

@@ -119,7 +119,8 @@ extension ReportPage {
       }
 
       widest(column, kind, title) {
-        let widest = title.length + 2;
+        // A branch of the tree says how many tensors it holds.
+        let widest = Math.max(title.length + 2, this.isTree && kind === "shape" ? 13 : 0);
         for (const row of this.data.rows) {
           widest = Math.max(widest, kinds[kind].show(row.c[column] ?? null).length);
         }
@@ -243,13 +244,21 @@ extension ReportPage {
         const first = all ? 0 : Math.max(0, Math.floor(top / ROW) - 10);
         const last = all ? this.lines.length
           : Math.min(this.lines.length, Math.ceil((top + room) / ROW) + 10);
-        const state = first + ":" + last + ":" + this.selected + ":" + all;
-        if (this.drawn === state) return;
-        this.drawn = state;
-        const rows = [];
-        for (let line = first; line < last; line += 1) rows.push(this.row(line));
-        const spacer = element("div", { style: "height:" + (all ? 0 : height) + "px" });
-        this.body.replaceChildren(spacer, ...rows);
+        // Rows that stay in sight stay as they are; scrolling makes only those that come into it.
+        if (!this.drawn) {
+          this.drawn = new Map();
+          this.body.replaceChildren(
+            element("div", { style: "height:" + (all ? 0 : height) + "px" }));
+        }
+        for (const [line, row] of this.drawn) {
+          if (line < first || line >= last) { row.remove(); this.drawn.delete(line); }
+        }
+        for (let line = first; line < last; line += 1) {
+          if (this.drawn.has(line)) continue;
+          const row = this.row(line);
+          this.drawn.set(line, row);
+          this.body.append(row);
+        }
       }
 
       row(index) {
@@ -276,7 +285,7 @@ extension ReportPage {
           return cell;
         });
         const made = element("div", { className: "row" + (row ? "" : " group")
-          + (row && row.bad ? " bad" : "") + (index === this.selected ? " selected" : ""),
+          + (row && row.bad ? " bad" : "") + (index % 2 ? " odd" : "") + (index === this.selected ? " selected" : ""),
           style: "top:" + index * ROW + "px", role: "row" }, ...cells);
         made.dataset.line = index;
         return made;

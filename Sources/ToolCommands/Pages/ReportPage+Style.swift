@@ -58,7 +58,7 @@ extension ReportPage {
     .body:focus-visible { outline-offset: -2px; }
     .row { position: absolute; left: 0; right: 0; cursor: default;
       font-variant-numeric: tabular-nums; }
-    .row:nth-child(even) { background: color-mix(in srgb, var(--panel) 60%, transparent); }
+    .row.odd { background: color-mix(in srgb, var(--panel) 60%, transparent); }
     .row.selected { background: var(--mark); }
     .row.group { font-weight: 600; }
     .row > span { overflow: hidden; text-overflow: ellipsis; }
