@@ -14,6 +14,8 @@ internal import CKernels
     let keys: Int
     let queries: Int
     let block: Int
+    /// Floats of sums of a block with one panel.
+    let sums: Int
     /// Floats of a block's weights.
     let weights: Int
 
@@ -24,15 +26,18 @@ internal import CKernels
       stride = rounded + 16
       keys = rounded * features
       queries = AttentionHead.mostQueries * features
-      block = unsafe Int(context.kernels.table.pointee.tile_rows) * AttentionPass.blockStride
+      block = unsafe AttentionProducts(table: context.kernels.table.pointee.plain_attention)
+        .blockSize(AttentionHead.mostQueries, max(rounded, features, AttentionHead.mostQueries))
+      sums = AttentionHead.mostQueries * KeyValueLayout.panelColumns
       weights = AttentionHead.mostQueries * stride
     }
 
-    /// Three sorts of panels of keys, one of queries, two matrices of weights and the transpose of one, a block, and two numbers.
-    var total: Int { 3 * keys + queries + 3 * weights + block + 16 }
+    /// Three sorts of panels of keys, one of queries, two matrices of weights and the transpose of one, a block with its sums, and two
+    /// numbers.
+    var total: Int { 3 * keys + queries + 3 * weights + block + sums + 16 }
   }
 
-  /// Queries that are taken at a time, at most: a multiple of the rows of most tiles.
+  /// Queries that are taken at a time, and rows of a packed block, at most: a multiple of 16.
   private static let mostQueries = 112
 
   private let attention: AttentionDerivative
@@ -51,6 +56,7 @@ internal import CKernels
   private let slopes: Memory
   private let turned: Memory
   private let block: Memory
+  private let sums: Memory
   private let extremes: Memory
 
   init(
@@ -71,7 +77,8 @@ internal import CKernels
     unsafe slopes = unsafe weights + sizes.weights
     unsafe turned = unsafe slopes + sizes.weights
     unsafe block = unsafe turned + sizes.weights
-    unsafe extremes = unsafe block + sizes.block
+    unsafe sums = unsafe block + sizes.block
+    unsafe extremes = unsafe sums + sizes.sums
   }
 
   private var size: Int { sizes.headSize }
@@ -144,7 +151,7 @@ internal import CKernels
   /// Computes the weights of some queries after the other, and has a closure go on with them: rows of the tensor, and how many keys
   /// they look at, at most.
   private func forEachBlock(_ body: (Range<Int>, Int) -> Void) {
-    let blocks = Split(rows.count, atMost: Self.mostQueries)
+    let blocks = Split(rows.count, atMost: Self.mostQueries, multiple: 1)
     for number in 0..<blocks.count {
       let part = blocks[number]
       let last = reach(part.upperBound - 1)
@@ -245,19 +252,21 @@ internal import CKernels
     to destination: Memory, _ stride: Int, columns: Int, accumulates: Bool
   ) {
     let width = KeyValueLayout.panelColumns
-    let tiles = unsafe Split(rows, atMost: Int(kernels.tile_rows))
-    for number in 0..<tiles.count {
-      let tile = tiles[number]
-      for start in Swift.stride(from: 0, to: depth, by: AttentionPass.depth) {
-        let part = min(AttentionPass.depth, depth - start)
-        unsafe weighbridge_pack_block(
-          left + tile.lowerBound * leftStride + start, leftStride, tile.count, part, block)
-        for column in Swift.stride(from: 0, to: columns, by: width) {
-          unsafe kernels.product(
-            block, panels + column / width * panelStride + start * width, part,
-            destination + tile.lowerBound * stride + column, stride, tile.count,
-            min(width, columns - column), accumulates || start > 0 ? 1 : 0)
-        }
+    let products = unsafe kernels.plain_attention.pointee.products.pointee
+    let blocks = Split(rows, atMost: Self.mostQueries, multiple: 1)
+    for number in 0..<blocks.count {
+      let part = blocks[number]
+      let first = unsafe destination + part.lowerBound * stride
+      unsafe products.pack_rows(
+        left + part.lowerBound * leftStride, leftStride, 0, part.count, part.count, depth, block)
+      for column in Swift.stride(from: 0, to: columns, by: width) {
+        let place = unsafe first + column
+        var target = unsafe weighbridge_target(
+          destination: place, stride: stride, columns: min(width, columns - column), bias: nil,
+          residual: accumulates ? UnsafePointer(place) : nil, residual_stride: stride,
+          activation: CInt(WEIGHBRIDGE_IDENTITY.rawValue))
+        unsafe products.multiply(
+          block, part.count, depth, panels + column / width * panelStride, 1, sums, &target)
       }
     }
   }
