@@ -31,11 +31,11 @@ package final class OutputFile: Sendable {
     do {
       // A new file gets what the process's mask leaves, by the kernel; one that replaces another shows nothing that the other
       // may hide until it has its permissions.
-      descriptor = try SystemCalls.create(temporaryPath, kind == .nothing ? 0o666 : 0o600)
+      descriptor = try TemporaryFiles.shared.create(
+        temporaryPath, kind == .nothing ? 0o666 : 0o600)
     } catch {
       throw CheckpointError(.inputOutput, file: path, "cannot be written: \(error.reason)")
     }
-    TemporaryFiles.shared.insert(temporaryPath)
     // Held for as long as it is written, so that another run sees that it is not abandoned.
     _ = SystemCalls.lock(descriptor)
     TemporaryFiles.removeAbandoned(in: directory, beginningWith: front)

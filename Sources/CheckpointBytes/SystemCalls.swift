@@ -15,6 +15,9 @@ struct SystemFailure: Error {
   let code: CInt
   let call: String
 
+  /// What calls come to that are made while the program is on its way out.
+  static let ending = SystemFailure(code: EINTR, call: "create")
+
   /// The system's own words for the code.
   var reason: String {
     unsafe String(cString: strerror(code))

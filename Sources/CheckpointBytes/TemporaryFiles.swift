@@ -6,9 +6,24 @@ package final class TemporaryFiles: Sendable {
   package static let shared = TemporaryFiles()
 
   private let paths = Mutex<Set<String>>([])
+  /// True once the program is on its way out.
+  private let isEnding = Atomic<Bool>(false)
 
-  func insert(_ path: String) {
-    _ = paths.withLock { $0.insert(path) }
+  /// Creates a file and notes it in one step, so that whoever removes them all meets it.
+  ///
+  /// - Throws: the system's failure; `EINTR` once the program is on its way out.
+  func create(_ path: String, _ permissions: UInt32) throws(SystemFailure) -> CInt {
+    let result: Result<CInt, SystemFailure> = paths.withLock { paths in
+      if isEnding.load(ordering: .relaxed) { return .failure(.ending) }
+      do throws(SystemFailure) {
+        let descriptor = try SystemCalls.create(path, permissions)
+        paths.insert(path)
+        return .success(descriptor)
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
   }
 
   func remove(_ path: String) {
@@ -18,6 +33,7 @@ package final class TemporaryFiles: Sendable {
   /// Removes them all. For use on the way out: whoever is still writing will fail to commit.
   package func removeAll() {
     paths.withLock { paths in
+      isEnding.store(true, ordering: .relaxed)
       for path in paths { SystemCalls.remove(path) }
       paths.removeAll()
     }

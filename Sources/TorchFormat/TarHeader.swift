@@ -10,6 +10,8 @@ struct TarHeader {
   static let blockSize = 512
 
   let name: String
+  /// Where a link leads.
+  let link: String
   let size: Int
   let type: UInt8
 
@@ -30,6 +32,7 @@ struct TarHeader {
     guard let name = TarHeader.text(block[0..<100]), let prefix else {
       throw ParseFailure(.malformed, at: offset, "tar header", "the name is not valid UTF-8")
     }
+    link = TarHeader.text(block[157..<257]) ?? ""
     self.name = prefix.isEmpty ? name : prefix + "/" + name
     self.size = size
     type = block[156]

@@ -10,6 +10,8 @@ package struct TarListing: Sendable {
   package struct Entry: Sendable {
     /// The name, without a leading `./`.
     package let name: String
+    /// Where a link leads; empty for anything else.
+    package let link: String
     /// The type: `0` for a file, `5` for a directory…
     package let type: UInt8
     /// Where its bytes lie in the file.
@@ -47,6 +49,7 @@ package struct TarListing: Sendable {
 
   private mutating func read(_ limits: ReadLimits) throws(CheckpointError) {
     var longName: String?
+    var longLink: String?
     var longSize: Int?
     while end < file.size {
       let position = end
@@ -79,6 +82,7 @@ package struct TarListing: Sendable {
       case UInt8(ascii: "x"):
         for (key, value) in try records(start, size, at: position) {
           if key == "path" { longName = value }
+          if key == "linkpath" { longLink = value }
           if key == "size" { longSize = try decimal(value, at: position) }
         }
       case UInt8(ascii: "g"):
@@ -94,9 +98,10 @@ package struct TarListing: Sendable {
         let name = longName ?? header.name
         entries.append(
           Entry(
-            name: name.hasPrefix("./") ? String(name.dropFirst(2)) : name, type: header.type,
+            name: name.hasPrefix("./") ? String(name.dropFirst(2)) : name,
+            link: longLink ?? header.link, type: header.type,
             range: start..<(start + size), offset: position))
-        (longName, longSize) = (nil, nil)
+        (longName, longLink, longSize) = (nil, nil, nil)
       }
       let blocks = (size + TarHeader.blockSize - 1) / TarHeader.blockSize
       end = min(file.size, start + blocks * TarHeader.blockSize)

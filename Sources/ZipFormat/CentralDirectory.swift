@@ -71,7 +71,9 @@ extension ZipMember {
     guard try cursor.read(UInt32.self, .little, field) == 0x0201_4B50 else {
       throw ParseFailure(.malformed, at: start, field, "the signature is missing")
     }
-    try cursor.skip(4, field)
+    try cursor.skip(1, field)
+    let system = try cursor.readByte(field)
+    try cursor.skip(2, field)
     let flags = ZipFlags(rawValue: try cursor.read(UInt16.self, .little, field))
     let method = try cursor.read(UInt16.self, .little, field)
     try cursor.skip(4, field)
@@ -82,7 +84,8 @@ extension ZipMember {
     let extraLength = try cursor.read(UInt16.self, .little, field)
     let commentLength = try cursor.read(UInt16.self, .little, field)
     let disk = try cursor.read(UInt16.self, .little, field)
-    try cursor.skip(6, field)
+    try cursor.skip(2, field)
+    let attributes = try cursor.read(UInt32.self, .little, field)
     let offset = try cursor.read(UInt32.self, .little, field)
     let name = try cursor.readText(UInt64(nameLength), "member name")
     guard !name.utf8.contains(0) else {
@@ -118,7 +121,8 @@ extension ZipMember {
     self.init(
       name: ExactName(name), method: method, byteCount: byteCount,
       compressedByteCount: compressedByteCount, crc32: checksum, headerOffset: headerOffset,
-      flags: flags)
+      // APPNOTE 4.4.2: 3 is UNIX, which has the mode of a file above the attributes of DOS.
+      isLink: system == 3 && attributes >> 28 == 0o12, flags: flags)
     try checkSizes(at: start, limits)
   }
 

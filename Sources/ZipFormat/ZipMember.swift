@@ -25,6 +25,9 @@ package struct ZipMember: Sendable {
   /// Where the local file header begins.
   package let headerOffset: Int
 
+  /// True if the member is a symbolic link on the systems that know them; its content is where it leads.
+  package let isLink: Bool
+
   /// The general purpose flags (APPNOTE 4.4.4).
   let flags: ZipFlags
   /// Where the next member or the central directory begins: nothing of this member lies there or behind.

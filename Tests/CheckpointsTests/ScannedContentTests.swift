@@ -5,7 +5,7 @@ import Testing
 
 private typealias P = PickleBytes
 
-private func scan(_ bytes: [UInt8], as name: String = "model.bin") throws -> CheckpointScan {
+private func scanned(_ bytes: [UInt8], as name: String = "model.bin") throws -> CheckpointScan {
   let directory = try TemporaryDirectory()
   return try CheckpointScan(try directory.write(bytes, as: name))
 }
@@ -79,7 +79,7 @@ struct JoblibScanTests {
       let bytes =
         P.proto(2) ++ P.mark ++ wrapped("f8", [2, 3], numbers, aligned: aligned)
         ++ wrapped("U2", [6], numbers, aligned: aligned) ++ P.tuple ++ P.stop
-      let scan = try scan(bytes, as: "model.joblib")
+      let scan = try scanned(bytes, as: "model.joblib")
       #expect(scan.verdict == .safe && scan.pickleCount == 1, "\(scan.problems) \(scan.findings)")
     }
   }
@@ -94,7 +94,7 @@ struct JoblibScanTests {
     let numbers =
       P.proto(2) ++ wrapped("u1", [call.count], call, aligned: false) ++ P.stop
     for bytes in [objects, behind, numbers] {
-      let scan = try scan(bytes, as: "model.joblib")
+      let scan = try scanned(bytes, as: "model.joblib")
       #expect(scan.verdict == .dangerous, "\(scan.problems) \(scan.findings)")
     }
   }
@@ -116,15 +116,15 @@ struct EmbeddedPickleTests {
   @Test("finds what they would call", arguments: spellings.map(\.name))
   func calls(_ name: String) throws {
     let put = try #require(EmbeddedPickleTests.spellings.first { $0.name == name }?.put)
-    let scan = try scan(put(P.proto(2) ++ call))
+    let scan = try scanned(put(P.proto(2) ++ call))
     #expect(scan.verdict == .dangerous)
     #expect(scan.findings.last?.member?.hasPrefix(name) == true)
     // gAJjb3MKc3lzdGVtCihWeAp0Ui4= is the same in base64.
-    let text = try scanOfText("gAJjb3MKc3lzdGVtCihWeAp0Ui4=")
+    let text = try textScan("gAJjb3MKc3lzdGVtCihWeAp0Ui4=")
     #expect(text.verdict == .dangerous && text.findings.last?.member?.hasPrefix("base64") == true)
   }
 
-  private func scanOfText(_ text: String) throws -> CheckpointScan {
+  private func textScan(_ text: String) throws -> CheckpointScan {
     let directory = try TemporaryDirectory()
     return try CheckpointScan(
       try directory.write(P.proto(4) ++ P.text(text) ++ P.stop, as: "model.pkl"))
@@ -135,7 +135,7 @@ struct EmbeddedPickleTests {
     for value in [
       "bert.encoder.layer.0.attention", "0123456789abcdef0123456789abcdef", "abcdefghijklmnopqrst",
     ] {
-      #expect(try scanOfText(value).verdict == .safe)
+      #expect(try textScan(value).verdict == .safe)
     }
   }
 }
@@ -175,13 +175,13 @@ struct TemplateScanTests {
   func judge(_ index: Int) throws {
     let (text, verdict) = TemplateScanTests.templates[index]
     let json = JSONWriter.text(.object([JSONValue.Member("chat_template", .string(text))]))
-    let scan = try scan(Array(json.utf8), as: "tokenizer_config.json")
+    let scan = try scanned(Array(json.utf8), as: "tokenizer_config.json")
     #expect(scan.verdict == verdict, "\(text) \(scan.findings)")
     #expect(scan.findings.allSatisfy { !$0.reason.isEmpty } && scan.findings.count == 1)
-    #expect(try verdictOf(text, as: "chat_template.jinja") == verdict)
+    #expect(try self.verdict(text, as: "chat_template.jinja") == verdict)
   }
 
-  private func verdictOf(_ text: String, as name: String) throws -> CheckpointScan.Verdict {
+  private func verdict(_ text: String, as name: String) throws -> CheckpointScan.Verdict {
     let directory = try TemporaryDirectory()
     return try CheckpointScan(try directory.write(Array(text.utf8), as: name)).verdict
   }
@@ -201,12 +201,12 @@ struct TemplateScanTests {
   @Test("in GGUF files, which are read to the end of their numbers")
   func gguf() throws {
     let key = "tokenizer.chat_template"
-    #expect(try scan(gguf(key, "{{ messages[0]['role'] }}"), as: "a.gguf").verdict == .safe)
-    #expect(try scan(gguf(key, "{{ ''.__class__ }}"), as: "a.gguf").verdict == .dangerous)
-    #expect(try scan(gguf("a", "plain"), as: "a.gguf").findings.isEmpty)
-    #expect(try scan(gguf("a", "plain", rest: call)).verdict == .dangerous)
-    #expect(try scan(gguf("a", "plain", version: 9)).verdict == .unknown)
-    #expect(try scan(Array(gguf("a", "plain").dropLast())).verdict == .unknown)
+    #expect(try scanned(gguf(key, "{{ messages[0]['role'] }}"), as: "a.gguf").verdict == .safe)
+    #expect(try scanned(gguf(key, "{{ ''.__class__ }}"), as: "a.gguf").verdict == .dangerous)
+    #expect(try scanned(gguf("a", "plain"), as: "a.gguf").findings.isEmpty)
+    #expect(try scanned(gguf("a", "plain", rest: call)).verdict == .dangerous)
+    #expect(try scanned(gguf("a", "plain", version: 9)).verdict == .unknown)
+    #expect(try scanned(Array(gguf("a", "plain").dropLast())).verdict == .unknown)
   }
 }
 
@@ -230,13 +230,13 @@ struct GraphScanTests {
 
   @Test("names ONNX models, operators of strangers and files elsewhere")
   func onnx() throws {
-    #expect(try scan(onnx("Add"), as: "a.onnx").verdict == .safe)
-    #expect(try scan(onnx("Add"), as: "a.onnx").findings.map(\.rendering) == ["an ONNX model"])
-    #expect(try scan(onnx("Mine", domain: "my.domain")).verdict == .unknown)
-    #expect(try scan(onnx("PythonOp", domain: "com.microsoft")).verdict == .dangerous)
-    #expect(try scan(onnx("Add", location: "weights.bin")).verdict == .safe)
+    #expect(try scanned(onnx("Add"), as: "a.onnx").verdict == .safe)
+    #expect(try scanned(onnx("Add"), as: "a.onnx").findings.map(\.rendering) == ["an ONNX model"])
+    #expect(try scanned(onnx("Mine", domain: "my.domain")).verdict == .unknown)
+    #expect(try scanned(onnx("PythonOp", domain: "com.microsoft")).verdict == .dangerous)
+    #expect(try scanned(onnx("Add", location: "weights.bin")).verdict == .safe)
     for path in ["../secret", "/etc/passwd", "a/../../b", "C:\\x"] {
-      #expect(try scan(onnx("Add", location: path)).verdict == .dangerous)
+      #expect(try scanned(onnx("Add", location: path)).verdict == .dangerous)
     }
   }
 
@@ -246,8 +246,8 @@ struct GraphScanTests {
       let node = field(1, Array("n".utf8)) + field(2, Array(operation.utf8))
       return [0x08, 1] + field(2, field(2, field(1, node)))
     }
-    #expect(try scan(model("WriteFile"), as: "saved_model.pb").verdict == .dangerous)
-    #expect(try scan(model("MatMul"), as: "saved_model.pb").verdict == .unknown)
+    #expect(try scanned(model("WriteFile"), as: "saved_model.pb").verdict == .dangerous)
+    #expect(try scanned(model("MatMul"), as: "saved_model.pb").verdict == .unknown)
   }
 
   static let texts: [(name: String, text: String, verdict: CheckpointScan.Verdict)] = [
@@ -275,13 +275,46 @@ struct GraphScanTests {
       .unknown
     ),
     ("a.json", #"{"class_name": "StringLookup", "config": {"vocabulary": ["a"]}}"#, .safe),
+    (
+      "a.json", #"{"class_name": "Dense", "config": {"fn": "get_file", "url": "http://x"}}"#,
+      .dangerous
+    ),
+    ("a.json", #"{"class_name": "Dense", "config": {"fn_module": "subprocess"}}"#, .dangerous),
+    (
+      "a.json",
+      #"{"class_name": "A", "config": {"loader": "keras.config.enable_unsafe_deserialization"}}"#,
+      .dangerous
+    ),
+    ("a.pmml", "<!DOCTYPE p [ <!ENTITY x SYSTEM 'file:///etc/passwd'> ]><p>&x;</p>", .dangerous),
+    ("a.xml", "<net><layers><layer type='Python' library='evil.so'/></layers></net>", .unknown),
+    ("a.xml", "<net><layers><layer type='Convolution'/></layers></net>", .safe),
   ]
 
   @Test("reads texts that name what to import", arguments: texts.indices)
   func text(_ index: Int) throws {
     let (name, text, verdict) = GraphScanTests.texts[index]
-    let scan = try scan(Array(text.utf8), as: name)
+    let scan = try scanned(Array(text.utf8), as: name)
     #expect(scan.verdict == verdict, "\(text) \(scan.findings) \(scan.problems)")
+  }
+
+  @Test("tells members whose names and links lead out of the directory")
+  func places() throws {
+    for name in ["../../x", "/etc/passwd", "..\\x", "a/../../b"] {
+      #expect(try scanned(storedArchive([(name, Array("a".utf8))])).verdict == .dangerous)
+    }
+    for name in ["a/../b", "a..b/c", "./a"] {
+      #expect(try scanned(storedArchive([(name, Array("a".utf8))])).verdict == .safe)
+    }
+    // A symbolic link: made on UNIX, mode 0o120777 in the upper half of the attributes.
+    var archive = storedArchive([("link", Array("/etc/passwd".utf8))])
+    let entry = archive.count - 22 - 46 - 4
+    archive[entry + 5] = 3
+    archive[entry + 40] = 0xFF
+    archive[entry + 41] = 0xA1
+    #expect(try scanned(archive).verdict == .dangerous)
+    let header = #"{"__metadata__":{"note":"import os; os.system('x')"}}"#
+    let note = u64(UInt64(header.utf8.count)) + Array(header.utf8)
+    #expect(try scanned(note, as: "a.safetensors").verdict == .unknown)
   }
 
   @Test("passes over images to their end, and looks at what lies behind")
@@ -292,10 +325,10 @@ struct GraphScanTests {
     let png =
       [0x89] + Array("PNG\r\n\u{1A}\n".utf8) + chunk("IHDR", [UInt8](repeating: 1, count: 13))
       + chunk("IEND", [])
-    #expect(try scan(png, as: "logo.png").verdict == .safe)
-    #expect(try scan(png + call, as: "logo.png").verdict == .dangerous)
-    #expect(try scan(png + storedArchive([("a", call)]), as: "logo.png").verdict == .dangerous)
-    #expect(try scan(Array(png.dropLast(3)), as: "logo.png").verdict == .unknown)
+    #expect(try scanned(png, as: "logo.png").verdict == .safe)
+    #expect(try scanned(png + call, as: "logo.png").verdict == .dangerous)
+    #expect(try scanned(png + storedArchive([("a", call)]), as: "logo.png").verdict == .dangerous)
+    #expect(try scanned(Array(png.dropLast(3)), as: "logo.png").verdict == .unknown)
   }
 
   @Test("judges TorchScript by the operators that write files")
@@ -307,8 +340,8 @@ struct GraphScanTests {
         ("a/code/__torch__.py", Array(source.utf8)),
       ])
     }
-    let plain = try scan(archive("def forward(self):\n  return torch.relu(x)\n"))
+    let plain = try scanned(archive("def forward(self):\n  return torch.relu(x)\n"))
     #expect(plain.verdict == .safe && plain.findings.map(\.rendering) == ["TorchScript source"])
-    #expect(try scan(archive("  torch.save(x, \"/tmp/y\")\n")).verdict == .dangerous)
+    #expect(try scanned(archive("  torch.save(x, \"/tmp/y\")\n")).verdict == .dangerous)
   }
 }

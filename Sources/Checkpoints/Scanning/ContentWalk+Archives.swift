@@ -56,6 +56,14 @@ extension ContentWalk {
       add(content.place.problem(error))
       return salvage(content)
     }
+    for member in archive.members {
+      examinePath(member.name.string, content.place)
+      guard member.isLink, let target = try? archive.bytes(of: member, limit: 4_096) else {
+        continue
+      }
+      examineLink(
+        String(decoding: target, as: UTF8.self), of: member.name.string, content.place)
+    }
     let kind = ArchiveKind(archive)
     let storages = TorchStorages(archive, limits: limits)
     for problem in storages.problems { add(content.place.problem(problem)) }
@@ -189,6 +197,28 @@ extension ContentWalk {
     }
   }
 
+  // MARK: Places
+
+  /// The name of a member, which whoever extracts the archive takes for a path.
+  private mutating func examinePath(_ name: String, _ place: ScannedContent.Place) {
+    guard leadsOut(name) else { return }
+    report(
+      code: "a member of the name \(quoted(name))",
+      (.dangerous, "is written outside of the directory by whoever extracts the archive"),
+      at: place)
+  }
+
+  /// Where a link in an archive leads; a hard link from the root of the archive, a symbolic one from where it lies.
+  private mutating func examineLink(
+    _ target: String, of name: String, _ place: ScannedContent.Place, isHard: Bool = false
+  ) {
+    guard leadsOut(isHard ? target : splitPath(name).directory + target) || target.hasPrefix("/")
+    else { return }
+    report(
+      code: "a link \(quoted(name)) to \(quoted(target))",
+      (.dangerous, "leads outside of the directory once the archive is extracted"), at: place)
+  }
+
   // MARK: Tar
 
   mutating func examineTar(_ content: ScannedContent) throws(CheckpointError) {
@@ -201,6 +231,12 @@ extension ContentWalk {
     let numbers =
       names.isSuperset(of: ["storages", "tensors", "pickle"])
       ? try? TorchNumbers(ofTar: file, limits: limits).parts : nil
+    for entry in listing.entries {
+      examinePath(entry.name, content.place)
+      if "12".utf8.contains(entry.type) {
+        examineLink(entry.link, of: entry.name, content.place, isHard: entry.type == 0x31)
+      }
+    }
     for entry in listing.entries where !entry.range.isEmpty {
       let part = try content.part(entry.range)
       let member = content.member(entry.name, part.source)
@@ -220,6 +256,17 @@ extension ContentWalk {
       pending.append(try content.part(listing.end..<content.byteCount))
     }
   }
+}
+
+/// True for a path that leads out of the directory in which it stands.
+func leadsOut(_ path: String) -> Bool {
+  if path.hasPrefix("/") || path.hasPrefix("\\") || path.dropFirst().hasPrefix(":") { return true }
+  var depth = 0
+  for part in path.split(whereSeparator: { $0 == "/" || $0 == "\\" }) {
+    depth += part == ".." ? -1 : part == "." ? 0 : 1
+    if depth < 0 { return true }
+  }
+  return false
 }
 
 /// What kind of archive it is, as far as sources in it are concerned.

@@ -107,10 +107,7 @@ extension ContentWalk {
     for entry in ProtobufFields.all(13, in: tensor)
     where ProtobufFields.text(1, in: entry) == "location" {
       let path = ProtobufFields.text(2, in: entry) ?? ""
-      guard
-        path.hasPrefix("/") || path.contains("\\") || path.contains(":")
-          || path.split(separator: "/").contains("..")
-      else { continue }
+      guard leadsOut(path) || path.contains(":") else { continue }
       report(
         code: "elements of \(quoted(ProtobufFields.text(8, in: tensor) ?? "")) in \(quoted(path))",
         (.dangerous, "are read from a file outside of the model's directory"), at: place)

@@ -77,6 +77,22 @@ extension ContentWalk {
     report(importOf: GlobalName(module, imported), registered, at: place)
   }
 
+  /// A member of any object of a configuration: functions that Keras' safe mode has let through (CVE-2025-1550,
+  /// CVE-2025-8747, CVE-2025-9906).
+  mutating func examineKerasMember(
+    _ member: JSONValue.Member, of object: JSONValue, _ place: ScannedContent.Place
+  ) {
+    guard let text = member.value.string else { return }
+    if text == "get_file" || text.contains("enable_unsafe_deserialization") {
+      report(
+        code: "\(quoted(text)) as \(quoted(member.key.string))",
+        (.dangerous, "is a function of Keras that downloads files or lets code be loaded"),
+        at: place)
+    }
+    guard member.key.string == "fn_module", object["class_name"] == nil else { return }
+    report(importOf: GlobalName(text, object["fn"]?.string ?? "?"), ", as fn_module", at: place)
+  }
+
   /// True for modules that hold parts of models and nothing else. A function of `builtins` is one of Keras' own.
   private static func isModelPart(_ module: String, _ className: String) -> Bool {
     if module == "builtins" { return className == "function" || className.hasPrefix("__") }

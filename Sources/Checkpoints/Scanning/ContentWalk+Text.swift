@@ -13,6 +13,7 @@ internal import PickleFormat
 /// | `py/object`, `py/reduce`… | jsonpickle |
 /// | `__module__` with `__loader__` | skops |
 /// | `!!python/…` | PyYAML's `load` with an unsafe loader |
+/// | `<!ENTITY … SYSTEM`, layers of a library in XML | readers of PMML, OpenVINO |
 extension ContentWalk {
   mutating func examineText(_ bytes: [UInt8], _ content: ScannedContent) {
     if ContentWalk.isSource(content.name) || bytes.starts(with: "#!".utf8) {
@@ -24,6 +25,7 @@ extension ContentWalk {
       examineTemplate(String(decoding: bytes, as: UTF8.self), "a file", content.place)
     }
     if examineJSON(bytes, content.place) { return }
+    examineXML(bytes, content.place)
     examineLines(bytes, content.place)
     search(bytes, content)
   }
@@ -50,6 +52,28 @@ extension ContentWalk {
     report(
       code: "a Jinja template (\(singleLine(name, limit: 60)))",
       (template.verdict, template.reason), at: place)
+  }
+
+  // MARK: XML
+
+  private mutating func examineXML(_ bytes: [UInt8], _ place: ScannedContent.Place) {
+    guard bytes.first(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }) == 0x3C
+    else {
+      return
+    }
+    let text = String(decoding: bytes, as: UTF8.self)
+    if text.contains("<!ENTITY"), text.contains("SYSTEM") || text.contains("PUBLIC") {
+      report(
+        code: "an external entity of XML",
+        (.dangerous, "makes readers of XML open a file or an address"), at: place)
+    }
+    guard text.contains("<net") || text.contains("<layer") else { return }
+    for quote in ["\"", "'"]
+    where text.contains(" library=" + quote) || text.contains(" type=\(quote)Python\(quote)") {
+      report(
+        code: "a layer of a library of its own", (.unknown, "is code that has to be loaded"),
+        at: place)
+    }
   }
 
   // MARK: YAML
@@ -148,8 +172,10 @@ extension ContentWalk {
   private mutating func examineMember(
     _ member: JSONValue.Member, of object: JSONValue, _ place: ScannedContent.Place
   ) {
-    switch member.key.string {
-    case "chat_template":
+    examineKerasMember(member, of: object, place)
+    let key = member.key.string
+    switch key {
+    case _ where key.hasSuffix("chat_template"):
       for (name, text) in ContentWalk.templates(member.value) {
         examineTemplate(text, name, place)
       }
@@ -177,9 +203,11 @@ extension ContentWalk {
         importOf: GlobalName(String(parts[..<dot]), String(parts[parts.index(after: dot)...])),
         ", as \(member.key.string) of jsonpickle", at: place)
     case "__loader__":
-      guard let module = object["__module__"]?.string, let name = object["__class__"]?.string,
-        !["builtins", "numpy"].contains(module) || member.value.string?.contains("Func") == true
-      else { break }
+      guard let module = object["__module__"]?.string, let name = object["__class__"]?.string else {
+        break
+      }
+      let calls = ["FunctionNode", "OperatorFuncNode", "MethodNode"].contains(member.value.string)
+      guard calls || !["builtins", "numpy"].contains(module) else { break }
       report(importOf: GlobalName(module, name), ", as skops has it", at: place)
     default: break
     }

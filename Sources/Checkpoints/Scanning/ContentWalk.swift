@@ -109,7 +109,8 @@ struct ContentWalk {
     // Eight bytes of a length can be the beginning of a pickle, too.
     try guessBeginning(of: content)
     try examineTrailingArchive(content)
-    _ = try SafetensorsHeader(reading: content.file(), limits: limits)
+    let header = try SafetensorsHeader(reading: content.file(), limits: limits)
+    for (key, value) in header.metadata ?? [] { examineNote(value, key.string, content.place) }
   }
 
   /// What no signature tells: text, numbers of a storage that nothing refers to, files of other programs.
@@ -130,6 +131,22 @@ struct ContentWalk {
         .unsupported, field: "content",
         ForeignContent(prefix: prefix).description
           + (content.place.base > 0 ? " behind what was read" : "")))
+  }
+
+  /// Words that make a note look like a program.
+  private static let codeWords = [
+    "<script", "import os", "import subprocess", "__import__", "os.system", "subprocess.", "eval(",
+    "exec(", "rm -rf",
+  ]
+
+  /// A text of a file's metadata, which no reader runs; a page that shows it might.
+  private mutating func examineNote(
+    _ text: String, _ key: String, _ place: ScannedContent.Place
+  ) {
+    guard let word = ContentWalk.codeWords.first(where: text.contains) else { return }
+    report(
+      code: "\(quoted(word)) in the metadata \(quoted(key))",
+      (.unknown, "looks like code where there should be a note"), at: place)
   }
 
   /// UTF-8 without control characters other than those of lines.
