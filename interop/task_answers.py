@@ -49,7 +49,7 @@ def check(report, tool, folder):
 
 
 def check_case(tool, folder, directory, rows, case, expected):
-    from tasks import lines, require_alike
+    from task_lines import lines, require_alike
 
     options = []
     for key, value in case.items():

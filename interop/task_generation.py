@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 import generation
 from report import Mismatch, require
 from task_models import directory_of
-from tasks import require_alike
+from task_lines import require_alike
 
 BASE = dict(max_new_tokens=40, eos_token_id=generation.ENDS, pad_token_id=0)
 # Each is given in generation_config.json, and as options.

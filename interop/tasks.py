@@ -4,7 +4,6 @@ few units of float32, its number.
 """
 
 import json
-import math
 
 import task_answers
 import task_generation
@@ -12,10 +11,10 @@ import task_sentences
 import torch
 import transformers
 
-from report import Mismatch, require, shortened
+from report import require
+from task_lines import lines, require_alike
 from task_models import TEXTS, directory_of
 
-CLOSE = 3e-6
 ENTITIES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "MISC"]
 INFERENCE = ["contradiction", "neutral", "entailment"]
 STRATEGIES = ["none", "simple", "first", "average", "max"]
@@ -63,33 +62,6 @@ def check(report, tool, folder):
     with report.group("a worker"):
         with report.check("one answer a row, whatever is wrong with it"):
             check_worker(tool, folder)
-
-
-def lines(tool, folder, command, directory, rows, *options):
-    """The answers to rows that lie in a file."""
-    path = folder / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    outcome = tool.expect(0, command, directory, "--input", path, "--json", *options)
-    found = [json.loads(line) for line in outcome.output.splitlines()]
-    require(len(found), len(rows), "answers")
-    return found
-
-
-def require_alike(found, expected, what, close=CLOSE):
-    """Equal, but for the last digits of numbers."""
-    if isinstance(expected, dict):
-        require(sorted(found), sorted(expected), f"{what}: members")
-        for key, value in expected.items():
-            require_alike(found[key], value, f"{what}: {key}", close)
-    elif isinstance(expected, (list, tuple)):
-        require(len(found), len(expected), f"{what}: {shortened(found)} beside {shortened(expected)}, elements")
-        for place, (one, other) in enumerate(zip(found, expected)):
-            require_alike(one, other, f"{what}[{place}]", close)
-    elif isinstance(expected, float) or hasattr(expected, "dtype"):
-        if not math.isclose(found, float(expected), rel_tol=close * 10, abs_tol=close):
-            raise Mismatch(f"{what}: expected {float(expected)}, found {found}")
-    else:
-        require(found, expected, what)
 
 
 def check_entities(tool, folder, directory, strategy):

@@ -158,8 +158,21 @@ struct GuideTests {
     _ = vectors
   }
 
-  @Test("Going on with a text (11)")
+  @Test("Masks, labels, vectors (11)")
   func block11() async throws {
+    let directory = try guide.directory("bert-answerer", "bert-uncased")
+    let model = try TextModel.load(from: directory, head: .questionAnswering)
+    var task = try QuestionAnswering(model)
+    task.top = 2
+    let question = Question("What does it show?", context: "The scale shows forty tonnes.")
+    for answer in try task.answer(to: question) { print(answer.score, answer.text, answer.place) }
+    for result in task.answers(to: [question, Question("", context: "a")]) { print(result) }
+    _ = model
+    _ = question
+  }
+
+  @Test("Going on with a text (12)")
+  func block12() async throws {
     let directory = try guide.directory("gpt2", "gpt2")
     let model = try GPT2LMHeadModel.load(from: directory)
     let tokenizer = try Tokenizer.load(from: directory)
@@ -183,8 +196,8 @@ struct GuideTests {
     _ = texts
   }
 
-  @Test("Parameters, and saving a model (12)")
-  func block12() async throws {
+  @Test("Parameters, and saving a model (13)")
+  func block13() async throws {
     let directory = try guide.directory("bert-classifier", "bert-uncased")
     let model = try BertForSequenceClassification.load(from: directory)
     for parameter in model.parameters { print(parameter.name, parameter.shape, parameter.dtype) }
@@ -200,8 +213,8 @@ struct GuideTests {
     _ = numbers
   }
 
-  @Test("Parameters, and saving a model (13)")
-  func block13() async throws {
+  @Test("Parameters, and saving a model (14)")
+  func block14() async throws {
     let directory = try guide.directory("bert-classifier", "bert-uncased"), other = try guide.directory("bert-classifier", "bert-uncased"), saved = try guide.newPath("saved")
     let model = try BertForSequenceClassification.load(from: directory)
     let checkpoint = try Checkpoint.open(other)
@@ -220,8 +233,8 @@ struct GuideTests {
     _ = receipt
   }
 
-  @Test("Weights, and converting them (14)")
-  func block14() async throws {
+  @Test("Weights, and converting them (15)")
+  func block15() async throws {
     let directory = try guide.directory("bert-masked", "bert-uncased"), destination = try guide.newPath("model.h5")
     let checkpoint = try Checkpoint.open(directory)                // structure only, no tensor data
     for (name, weight) in checkpoint.graph.weights { print(name, weight.dtype, weight.shape) }
@@ -238,8 +251,8 @@ struct GuideTests {
     _ = receipt
   }
 
-  @Test("Weights, and converting them (15)")
-  func block15() async throws {
+  @Test("Weights, and converting them (16)")
+  func block16() async throws {
     let path = try guide.newPath("mine.safetensors")
     var graph = WeightGraph()
     try graph.insert(try Weight([1, 2, 3, 4, 5, 6] as [Float], shape: [2, 3]), as: "scale")
@@ -249,8 +262,8 @@ struct GuideTests {
     _ = half
   }
 
-  @Test("When something is wrong (16)")
-  func block16() async throws {
+  @Test("When something is wrong (17)")
+  func block17() async throws {
     let directory = try guide.directory("bert-masked", "bert-uncased")
     do {
       _ = try BertForQuestionAnswering.load(from: directory)
@@ -260,8 +273,8 @@ struct GuideTests {
     }
   }
 
-  @Test("In your tests (17)")
-  func block17() async throws {
+  @Test("In your tests (18)")
+  func block18() async throws {
     let directory = guide.path("tiny-bert"), golden = guide.path("golden/tiny-bert.safetensors")
     let model = try loadLanguageModel(from: directory)
     expectMatches(model, golden: golden)

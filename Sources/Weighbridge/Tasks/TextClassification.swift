@@ -39,9 +39,10 @@ public struct TextClassification: TextTask {
     self.function = function ?? Function(classifier.effectiveProblemType)
   }
 
-  /// `text`, and `pair` or `text_pair`.
+  /// `text`, and `pair` or `text_pair`; an empty one is none, as in the reference.
   public func input(_ row: TaskRow) throws(CheckpointError) -> TokenizerInput {
-    TokenizerInput(try row.text("text"), pair: try row.optionalText("pair", "text_pair"))
+    let pair = try row.optionalText("pair", "text_pair")
+    return TokenizerInput(try row.text("text"), pair: pair?.isEmpty == true ? nil : pair)
   }
 
   /// The labels of texts, the highest first.
