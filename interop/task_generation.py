@@ -10,8 +10,8 @@ from safetensors.numpy import save_file
 
 import generation
 from report import Mismatch, require
-from task_models import directory_of
 from task_lines import require_alike
+from task_models import directory_of
 
 BASE = dict(max_new_tokens=40, eos_token_id=generation.ENDS, pad_token_id=0)
 # Each is given in generation_config.json, and as options.
@@ -82,14 +82,12 @@ def check_rule(tool, folder, directory, model, rule, batch):
     save_file({name: numpy.ascontiguousarray(array) for name, array in inputs.items()}, given)
     settings = BASE | rule
     expected = generation.sequences_of(model, inputs, {key: value for key, value in settings.items() if value is not None})
-    without = generation.sequences_of(model, inputs, BASE | {key: rule[key] for key in rule if key.startswith("num_")})
     written = {key: value for key, value in settings.items() if value is not None}
     for way, options, file in (("in generation_config.json", [], written), ("as options", options_of(settings), {})):
         (directory / "generation_config.json").write_text(json.dumps(file))
         found = generation.sequences(tool, directory, "--inputs", given, *options)
         if found != expected:
             raise Mismatch(f"settings {way}: {generation.first_difference(found, expected)}")
-    return without != expected
 
 
 def check_forced(tool, folder, directory, model):
@@ -168,6 +166,9 @@ def check_stops(tool, directory):
             whole = model.generate(ids, max_new_tokens=30, do_sample=False, pad_token_id=0, eos_token_id=None)[0].tolist()
         text = tokenizer.decode(whole)[len(prompt):]
         for stops in ([text[4:7]], [text[9:11], "zzz"], [text[2:3]], ["never there"]):
+            # A part of a character is no text.
+            if any("\ufffd" in stop for stop in stops):
+                continue
             with torch.no_grad():
                 expected = model.generate(
                     ids, max_new_tokens=30, do_sample=False, pad_token_id=0, stop_strings=stops, tokenizer=tokenizer)[0].tolist()
@@ -176,4 +177,4 @@ def check_stops(tool, directory):
                 tool, directory, prompt, "--max-new-tokens=30", "--eos-token-id=none",
                 *[word for stop in stops for word in ("--stop-strings", stop)])
             require(found, [expected], f"{prompt!r}, {stops}")
-    require(stopped > 4, True, "texts that were stopped")
+    require(stopped > 2, True, "texts that were stopped")

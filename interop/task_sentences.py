@@ -6,6 +6,8 @@ import numpy
 import sentence_transformers
 import torch
 from safetensors.numpy import load_file
+from sentence_transformers.base.modules import Dense, Normalize, Transformer
+from sentence_transformers.sentence_transformer.modules import Dropout, LayerNorm, Pooling
 from sentence_transformers.util import quantize_embeddings, semantic_search
 
 from report import Mismatch, require
@@ -40,16 +42,16 @@ def check(report, tool, folder):
 
 def dense(width, activation, residual=False):
     torch.manual_seed(3)
-    return sentence_transformers.models.Dense(
+    return Dense(
         in_features=24, out_features=width, activation_function=activation, **({"use_residual": True} if residual else {}))
 
 
 LAYERS = {
     "dense-tanh": lambda: [dense(10, torch.nn.Tanh())],
-    "dense-identity-normalize": lambda: [dense(24, torch.nn.Identity()), sentence_transformers.models.Normalize()],
+    "dense-identity-normalize": lambda: [dense(24, torch.nn.Identity()), Normalize()],
     "dense-residual": lambda: [dense(24, torch.nn.GELU(), True)],
-    "layernorm": lambda: [sentence_transformers.models.LayerNorm(24)],
-    "dropout": lambda: [sentence_transformers.models.Dropout(0.3), sentence_transformers.models.Normalize()],
+    "layernorm": lambda: [LayerNorm(24)],
+    "dropout": lambda: [Dropout(0.3), Normalize()],
 }
 
 
@@ -57,9 +59,9 @@ def saved(folder, family, pooling, layers=lambda: [], name="plain", prompts=None
     """A directory as sentence-transformers saves it."""
     directory = folder / f"sentence-{family}-{name}-{pooling if isinstance(pooling, str) else '-'.join(pooling)}"
     if not directory.exists():
-        transformer = sentence_transformers.models.Transformer(str(directory_of(folder, family, "Model")), max_seq_length=20)
+        transformer = Transformer(str(directory_of(folder, family, "Model")), max_seq_length=20)
         model = sentence_transformers.SentenceTransformer(
-            modules=[transformer, sentence_transformers.models.Pooling(24, pooling_mode=pooling), *layers()], device="cpu",
+            modules=[transformer, Pooling(24, pooling_mode=pooling), *layers()], device="cpu",
             prompts=prompts, default_prompt_name=default)
         model.save(str(directory))
     return directory

@@ -130,7 +130,8 @@ package struct ScoreProcessor {
   private func press(
     _ pressure: GenerationSettings.EndPressure, _ length: Int, _ scores: inout [Float]
   ) {
-    let step = length - promptLength - pressure.start
+    // A number from a file never overflows: beyond these there is no text.
+    let step = length - promptLength - min(max(pressure.start, -1 << 40), 1 << 40)
     guard step > 0 else { return }
     let factor = Float(pow(pressure.factor, Double(step)) - 1)
     for token in Set(eosTokenIDs) where scores.indices.contains(token) && scores[token].isFinite {

@@ -201,8 +201,9 @@ struct SpanScores {
   /// The best spans, the best first.
   func best(_ count: Int, longest: Int) -> [Span] {
     var spans: [Span] = []
+    let length = min(max(1, longest), ends.count)
     for first in starts.indices {
-      for last in first..<min(ends.count, first + max(1, longest)) {
+      for last in first..<min(ends.count, first + length) {
         let score = starts[first] * ends[last]
         if spans.count == count {
           guard let worst = spans.last, score > worst.score else { continue }

@@ -208,6 +208,9 @@ extension ModelOutputs {
   func tokenRows(_ name: String, of encodings: [Encoding]) throws(CheckpointError) -> [[[Float]]] {
     let rows = try rows(name)
     let length = encodings.map(\.count).max() ?? 0
+    guard rows.count == encodings.count * length else {
+      throw CheckpointError(.inconsistent, field: name, "the model gives no numbers for tokens")
+    }
     return encodings.enumerated().map { text, encoding in
       Array(rows[text * length..<text * length + encoding.count])
     }

@@ -110,8 +110,8 @@ public struct TextPerplexity: TextTask {
       throw CheckpointError(.notFound, field: "logits", "the model gives no such result")
     }
     return ids.indices.dropFirst().map { place in
-      let row = logits.row(text, place - 1) ?? []
-      return Double(ScoreProcessor.logProbabilities(of: row[...])[ids[place]])
+      let scores = ScoreProcessor.logProbabilities(of: (logits.row(text, place - 1) ?? [])[...])
+      return scores.indices.contains(ids[place]) ? Double(scores[ids[place]]) : -.infinity
     }
   }
 }
