@@ -108,8 +108,10 @@ let tools: [Target] = [
 
 let testSupport: [Target] = [
   .target(
-    name: "TestSupport", dependencies: ["CheckpointBytes", "TensorValues"],
+    name: "TestSupport", dependencies: ["CheckpointBytes", "TensorValues", "CAllocations"],
     path: "Tests/TestSupport"),
+  // A malloc that counts.
+  .target(name: "CAllocations", path: "Tests/CAllocations"),
   // What HDF5Format reads and writes is held against libhdf5.
   .systemLibrary(
     name: "CHDF5", path: "Tests/CHDF5", pkgConfig: "hdf5",

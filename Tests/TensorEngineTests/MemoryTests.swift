@@ -25,6 +25,53 @@ import Testing
     #expect(context.keptStorageCount == 1, "the last result is still in use")
   }
 
+  @Test(
+    "A layer's operators ask for no memory that grows with their rows, once they have met the shapes",
+    .enabled(if: Allocations.areCounted, "malloc is not counted here"))
+  func allocations() throws {
+    let context = try ExecutionContext(threads: 1)
+    var generator = SeededGenerator(seed: 6)
+    func weights(_ outputs: Int, _ inputs: Int) throws -> LinearWeights {
+      try LinearWeights(
+        PackedMatrix(
+          outputs: outputs, inputs: inputs, generator.floats(outputs * inputs), in: context),
+        bias: Tensor(rows: 1, columns: outputs, generator.floats(outputs)))
+    }
+    let (query, up, down) = (try weights(96, 64), try weights(128, 64), try weights(64, 128))
+    let norm = try LayerNormWeights(
+      weight: generator.tensor(1, 64), bias: generator.tensor(1, 64), epsilon: 1e-5)
+    let table = try generator.tensor(50, 64)
+
+    /// What the last of several equal passes asks for.
+    func settled(_ lengths: [Int]) throws -> Allocations {
+      let batch = try RaggedBatch(lengths: lengths)
+      let indices = (0..<lengths.reduce(0, +)).map { $0 % 50 }
+      let mask = AttentionMask(keptKeys: indices.map { $0 != 3 })
+      let lookups = [EmbeddingLookup(table, indices), EmbeddingLookup(table, indices)]
+      var last = Allocations.made {}
+      for _ in 0..<4 {
+        last = try Allocations.made {
+          let hidden = try embeddingSum(lookups, in: context)
+          let parts = try linear(hidden, query, in: context)
+          let mixed = try attention(
+            query: try parts.columns(0..<64), key: try parts.columns(16..<80),
+            value: try parts.columns(32..<96), heads: 4, scale: 0.25, batch, mask: mask,
+            in: context)
+          let normed = try layerNorm(mixed.output, norm, in: context)
+          let inner = try linear(normed, up, activation: .gelu, in: context)
+          _ = try softmax(
+            try linear(inner, down, adding: normed, in: context), in: context)
+        }
+      }
+      return last
+    }
+    let few = try settled([3, 2])
+    let many = try settled([70, 41, 9, 33])
+    // What calls of the pool take for themselves.
+    #expect(many.count <= few.count + 4)
+    #expect(many.byteCount <= 4096)
+  }
+
   @Test("A result that is held keeps its numbers, also through a view of it")
   func heldResults() throws {
     let context = try ExecutionContext(threads: 1)
