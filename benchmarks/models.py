@@ -1,6 +1,6 @@
-"""Measures forward passes, generation and tokenizers against PyTorch, Transformers and `tokenizers`, and prints Markdown tables.
+"""Measures forward passes, generation and tokenizers against their peers in Python, and prints Markdown tables.
 
-    python models.py PROGRAM [--quick] [--write] [--threads N] [--rounds N]
+    python models.py PROGRAM [--quick] [--write] [--threads N] [--rounds N] [--only PART] [--roofline PROGRAM]
 
 PROGRAM is that of model-times/. The models have random weights: time does not depend on them. Both sides load once and are then
 asked in turn, so that a slow minute of the machine falls on both; a ratio is taken within one round. Before a number is believed,
@@ -12,63 +12,17 @@ import os
 import pathlib
 import random
 import subprocess
-import time
 
+import decoding
+import encoders
 import quantized
 import report
+import roofline
+from peers import HEADING, Ours, compared, row, timed
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIXTURES = HERE.parent / "fixtures" / "tokenizers"
 SMALL = {"bert": "bert-uncased", "gpt2": "gpt2"}
-PASSES = ((1, 128), (8, 128), (1, 512))
-
-
-class Ours:
-    """The Swift process. It may use as many processors as there are threads."""
-
-    def __init__(self, program, directory, threads):
-        self.process = subprocess.Popen(
-            [program, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:threads]))
-
-    def ask(self, *words):
-        print(*words, file=self.process.stdin, flush=True)
-        seconds, result = self.process.stdout.readline().split()
-        return float(seconds), float(result)
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def timed(compute):
-    start = time.perf_counter()
-    result = compute()
-    return time.perf_counter() - start, float(result)
-
-
-def compared(name, ours, theirs, rounds, tolerance=0.0):
-    """Times of both sides, in turn. Each rests before the other begins: threads that wait for work spin for a while."""
-    times = []
-    for number in range(rounds + 1):
-        pair = []
-        for side in (ours, theirs):
-            time.sleep(0.05)
-            pair.append(side())
-        if abs(pair[0][1] - pair[1][1]) > tolerance:
-            raise SystemExit(f"{name}: ours gives {pair[0][1]}, theirs {pair[1][1]}")
-        if number:  # the first round warms up
-            times.append((pair[0][0], pair[1][0]))
-    return times
-
-
-def row(name, times, unit, amount):
-    """`amount` of something a run, said as `amount` a second or as milliseconds."""
-    def cell(side):
-        seconds = report.median(pair[side] for pair in times)
-        return f"{seconds * 1000:.1f} {unit}" if unit == "ms" else f"{amount / seconds:.1f} {unit}"
-
-    return [name, cell(0), cell(1), report.of([ours / theirs for ours, theirs in times])]
 
 
 def made(data, class_, configuration):
@@ -79,49 +33,6 @@ def made(data, class_, configuration):
         class_(configuration).save_pretrained(temporary)
         temporary.rename(directory)
     return directory, class_.from_pretrained(directory).eval()
-
-
-def models(options, data):
-    import torch
-    import transformers
-
-    transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
-    layers = 2 if options.quick else 12
-    rows = []
-
-    def measure(name, directory, words, compute, unit="ms", amount=1, tolerance=0.0):
-        ours = Ours(options.program, directory, options.threads)
-        for label, arguments, run in words:
-            times = compared(label, lambda: ours.ask(*arguments), lambda: timed(lambda: compute(*run)), options.rounds, tolerance)
-            rows.append(row(f"{name}, {label}", times, unit, amount))
-        ours.end()
-
-    directory, bert = made(data, transformers.BertForMaskedLM, transformers.BertConfig(num_hidden_layers=layers))
-
-    def forward(batch, length):
-        ids = (1000 + torch.arange(length)).repeat(batch, 1)
-        with torch.no_grad():
-            return bert(input_ids=ids).logits.flatten()[-1]
-
-    measure("BERT-base with its masked language head", directory, [
-        (f"{batch} × {length}", ("forward", batch, length), (batch, length)) for batch, length in PASSES],
-        forward, tolerance=1e-3)
-    del bert
-
-    directory, gpt2 = made(data, transformers.GPT2LMHeadModel, transformers.GPT2Config(n_layer=layers))
-    count = 10 if options.quick else 100
-    ids = 1000 + torch.arange(8)[None]
-
-    def generate():
-        with torch.no_grad():
-            return gpt2.generate(
-                ids, attention_mask=torch.ones_like(ids), max_new_tokens=count, min_new_tokens=count, do_sample=False,
-                eos_token_id=None, pad_token_id=0)[0, -1]
-
-    measure("GPT-2 124M", directory, [(f"{count} tokens, greedy", ("generate", count), ())], generate, "tokens/s", count)
-    return report.table(["float32", "ours", "PyTorch", "ours ÷ PyTorch"], rows)
 
 
 def int8(options, data):
@@ -150,11 +61,11 @@ def int8(options, data):
     count = 10 if options.quick else 100
     sides = [Ours(options.program, directory, 1) for directory in (quantised(options, source), source)]
     # Tokens of random models differ with any rounding.
-    times = compared("GPT-2", *[lambda side=side: side.ask("generate", count) for side in sides], options.rounds, 1e6)
+    times = compared("GPT-2", *[lambda side=side: side.ask("generate", count, 8, 1, 1) for side in sides], options.rounds, 1e9)
     rows.append([f"GPT-2 124M, {count} tokens, greedy", "our float32", *row("", times, "tokens/s", count)[1:]])
     for side in sides:
         side.end()
-    return report.table(["int8, one thread", "peer", "ours", "peer's", "ours ÷ theirs (time)"], rows)
+    return report.table(["int8, one thread", *HEADING], rows)
 
 
 def quantised(options, directory):
@@ -197,7 +108,7 @@ def tokenizers(options, data):
             measure("offsets", "`tokenizers`", lambda texts: sum(
                 sum(one.ids) + sum(end for _, end in one.offsets) for one in reference.encode_batch(texts)))
             ours.end()
-    return report.table(["one thread", "peer", "ours", "peer's", "ours ÷ theirs (time)"], rows)
+    return report.table(["one thread", *HEADING], rows)
 
 
 def peers(saved, name):
@@ -256,22 +167,29 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--vocabularies", type=pathlib.Path, help="a directory with bert/ and gpt2/: real vocabularies")
     parser.add_argument("--text", type=pathlib.Path, help="what is tokenized, instead of made-up sentences")
-    parser.add_argument("--only-tokenizers", action="store_true")
-    parser.add_argument("--only-int8", action="store_true")
+    parser.add_argument("--only", action="append", choices=list(PARTS), help="a part of the table; may be given again")
+    parser.add_argument("--roofline", help="the program of product-times/: what the machine does at most stands above the table")
     options = parser.parse_args()
+    options.made = made
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     os.environ["RAYON_NUM_THREADS"] = "1"  # the peers among the tokenizers
     data = HERE / ".data" / ("quick" if options.quick else "full")
     data.mkdir(parents=True, exist_ok=True)
     described = report.machine(HERE)
-    result = "\n".join([
-        f"Machine: {described}. {options.threads} threads on both sides, {options.rounds} rounds; median (least–most).\n",
-        *([] if options.only_tokenizers or options.only_int8 else [models(options, data)]),
-        *([] if options.only_tokenizers else [int8(options, data)]),
-        *([] if options.only_int8 else [tokenizers(options, data)])])
-    print(result)
-    if options.write:
-        report.write("models", result)
+    head = f"Machine: {described}. {options.threads} threads on both sides but for int8 and tokenizers, {options.rounds} rounds; " \
+        "median (least–most).\n"
+    if options.roofline:
+        head += "\n" + roofline.described(options.roofline) + "\n"
+    print(head)
+    for name, part in PARTS.items():
+        if not options.only or name in options.only:
+            table = part(options, data)
+            print(table, flush=True)
+            if options.write:
+                report.write(name, head + "\n" + table)
+
+
+PARTS = {"encoders": encoders.table, "decoding": decoding.table, "int8": int8, "tokenizers": tokenizers}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
     python products.py PROGRAM [--quick] [--write] [--rounds N]
 
 PROGRAM is that of product-times/. In each round the peak is measured on registers, then ours, then PyTorch's; shares and ratios are
-taken within a round, and the table has their medians. Times are those that the thread was computing. Where PyTorch has no product of
+taken within a round, and the table has their medians. A product that is not PyTorch's float32, as far as its type lets it be, ends
+the run. Times are those that the thread was computing. Where PyTorch has no product of
 the kind (int8 with rows quantised as they come), it is its float32's. Beside a set that is not the processor's best stands PyTorch kept
 to the same instructions. See benchmarks/run.
 """
@@ -47,17 +48,23 @@ class Torch:
             [sys.executable, __file__, "--peer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=os.environ | INSTRUCTIONS.get(kernels, {}))
 
-    def seconds(self, kind, shape, times):
-        print(kind, *shape, times, file=self.process.stdin, flush=True)
-        return float(self.process.stdout.readline())
+    def ask(self, *words):
+        print(*words, file=self.process.stdin, flush=True)
+        return [float(word) for word in self.process.stdout.readline().split()]
 
     def end(self):
         self.process.stdin.close()
         self.process.wait()
 
 
+def numbers(torch, count, period):
+    """As product-times has them."""
+    return (torch.arange(count) % period).float() / period - 0.5
+
+
 def peer():
-    """Answers lines of TYPE ROWS INPUTS OUTPUTS TIMES with the seconds that the products took."""
+    """Answers lines of TYPE ROWS INPUTS OUTPUTS TIMES with the seconds that the products took; of no times with the sum by which results
+    are compared, and the root mean square of these."""
     import torch
     torch.set_num_threads(1)
     known, layer, rows = None, None, None
@@ -67,22 +74,37 @@ def peer():
         if known != (kind, count, inputs, outputs):
             known = (kind, count, inputs, outputs)
             dtype = torch.bfloat16 if kind == "bfloat16" else torch.float32
-            layer, rows = torch.nn.Linear(inputs, outputs).to(dtype), torch.rand(count, inputs).to(dtype)
+            layer = torch.nn.Linear(inputs, outputs, bias=False)
+            with torch.no_grad():
+                layer.weight.copy_(numbers(torch, outputs * inputs, 241).reshape(outputs, inputs))
+            layer, rows = layer.to(dtype), numbers(torch, count * inputs, 251).reshape(count, inputs).to(dtype)
         with torch.inference_mode():
-            layer(rows)
+            results = layer(rows)
+            if not times:
+                results = results.flatten().double()
+                factors = numbers(torch, len(results), 239).double()
+                print(float((results * factors).sum()) / len(results) ** 0.5, float((results ** 2).mean()) ** 0.5, flush=True)
+                continue
             start = time.thread_time()
             for _ in range(times):
                 layer(rows)
             print(time.thread_time() - start, flush=True)
 
 
+# How far the sums may be apart, as a part of the results' root mean square.
+TOLERANCES = {"float32": 1e-3, "bfloat16": 0.03, "int8": 0.05}
+
+
 def measured(ours, torch, kernels, kind, shape, rounds):
     operations = 2 * shape[0] * shape[1] * shape[2]
     times = max(1, int(5e8 / operations))
     shares, speeds, ratios, peaks = [], [], [], []
+    expected, size = torch.ask("float32", *shape, 0)
     for number in range(rounds + 1):
-        seconds, peak = (float(word) for word in ours.ask("product", kernels, kind, *shape, times))
-        theirs = torch.seconds(kind, shape, times)
+        seconds, peak, found = (float(word) for word in ours.ask("product", kernels, kind, *shape, times))
+        if not abs(found - expected) <= TOLERANCES[kind] * size:
+            raise SystemExit(f"{kernels}, {kind}, {shape}: ours gives {found}, PyTorch {expected}")
+        theirs, = torch.ask(kind, *shape, times)
         if number:  # the first round warms up
             speeds.append(operations * times / seconds)
             peaks.append(peak)

@@ -4,8 +4,11 @@
 // sees that the same was computed.
 //
 //   forward BATCH LENGTH      one pass over tokens 1000, 1001, …; the last number of the first output
+//   ragged LENGTH,LENGTH,…    one pass over texts of these lengths, without their padding; the last number of the last text
 //   quantise TO               stores the model as int8 in a directory; 0
-//   generate TOKENS           greedy, after the tokens 1000…1007; the last token
+//   generate TOKENS PROMPT BATCH BEAMS
+//                             so many tokens after each of BATCH prompts of PROMPT tokens, greedy or by beams; the sum of the
+//                             tokens. A prompt is 1000, 1001, …, the next begins 37 further on, and so on
 //   encode documents|lines ids|offsets PATH
 //                             a file's lines, or its pieces of 10,000 bytes, as one batch; the sum of ids, and of the
 //                             offsets' ends
@@ -43,6 +46,13 @@ struct Subject {
       inputIDs: try TokenArray((0..<batch).map { _ in (0..<length).map { 1000 + $0 } }))
   }
 
+  /// Rows of other tokens.
+  private func prompts(_ batch: Int, _ length: Int) throws -> ModelInputs {
+    ModelInputs(
+      inputIDs: try TokenArray(
+        (0..<batch).map { row in (0..<length).map { 1000 + 37 * row + $0 } }))
+  }
+
   private func timed(_ body: () throws -> Double) rethrows -> String {
     let start = ContinuousClock.now
     let result = try body()
@@ -53,6 +63,21 @@ struct Subject {
     let model = try model()
     let inputs = try tokens(batch, length)
     return try timed { Double(try model.run(inputs, RunOptions()).all.first?.values.last ?? .nan) }
+  }
+
+  mutating func ragged(_ lengths: [Int]) throws -> String {
+    let model = try model()
+    let longest = lengths.max() ?? 0
+    var inputs = try tokens(lengths.count, longest)
+    inputs.attentionMask = try TokenArray(
+      lengths.map { length in (0..<longest).map { $0 < length ? 1 : 0 } })
+    return try timed {
+      let output = try model.run(inputs, RunOptions(padding: .skipped)).all.first
+      guard let output, let width = output.dimensions.last, let last = lengths.last else {
+        return .nan
+      }
+      return Double(output.values[((lengths.count - 1) * longest + last) * width - 1])
+    }
   }
 
   func quantise(to path: String) throws -> String {
@@ -66,13 +91,20 @@ struct Subject {
     }
   }
 
-  mutating func generate(_ count: Int) throws -> String {
+  mutating func generate(
+    _ count: Int, _ prompt: Int, _ batch: Int, _ beams: Int
+  ) throws -> String {
     guard let model = try model() as? any CausalLanguageModel else { throw UsageError() }
     var settings = try model.defaultSettings
     settings.maxNewTokens = count
+    settings.minNewTokens = count
+    settings.beamCount = beams
     settings.eosTokenIDs = []
-    let inputs = try tokens(1, 8)
-    return try timed { Double(try model.generate(inputs, settings).first?.last ?? -1) }
+    let inputs = try prompts(batch, prompt)
+    return try timed {
+      let rows = try model.generate(inputs, settings)
+      return Double(rows.joined().reduce(0, +))
+    }
   }
 
   mutating func encode(_ kind: String, _ fields: String, _ path: String) throws -> String {
@@ -111,7 +143,10 @@ while let line = readLine() {
   switch (words.first, numbers.count) {
   case ("forward", 2): print(try subject.forward(numbers[0], numbers[1]))
   case ("quantise", _) where words.count == 2: print(try subject.quantise(to: words[1]))
-  case ("generate", 1): print(try subject.generate(numbers[0]))
+  case ("ragged", _) where words.count == 2:
+    print(try subject.ragged(words[1].split(separator: ",").compactMap { Int($0) }))
+  case ("generate", 4):
+    print(try subject.generate(numbers[0], numbers[1], numbers[2], numbers[3]))
   case ("encode", _) where words.count == 4:
     print(try subject.encode(words[1], words[2], words[3]))
   default: throw UsageError()

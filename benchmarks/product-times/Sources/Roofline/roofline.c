@@ -2,6 +2,7 @@
 #include "Roofline.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -113,6 +114,25 @@ double roofline_bfloat16(long rounds) {
 double roofline_int8(long rounds) { return roofline_float32("portable", rounds); }
 double roofline_bfloat16(long rounds) { return roofline_float32("portable", rounds); }
 #endif
+
+double roofline_read(long rounds) {
+  typedef uint64_t vector __attribute__((ext_vector_type(8)));
+  const size_t size = (size_t)1 << 29, count = size / sizeof(vector);
+  static vector *memory;
+  if (memory == NULL) {
+    if (posix_memalign((void **)&memory, 1 << 21, size) != 0) return 0;
+    memset(memory, 1, size);
+  }
+  vector sums[4] = {0};
+  for (long round = 0; round < rounds; round++) {
+    for (size_t i = 0; i + 4 <= count; i += 4)
+      for (int j = 0; j < 4; j++) sums[j] ^= memory[i + j];
+    __asm__ volatile("" ::: "memory");
+  }
+  volatile uint64_t result = 0;
+  for (int j = 0; j < 4; j++) result ^= sums[j][0];
+  return (double)size * (double)rounds;
+}
 
 double roofline_seconds(void) {
   struct timespec time;

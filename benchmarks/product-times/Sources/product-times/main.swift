@@ -4,10 +4,12 @@
 //
 //   product KERNELS TYPE ROWS INPUTS OUTPUTS TIMES
 //
-// one line of standard output: the seconds that so many products took on one thread, and the operations a second that the thread does
-// at most in the arithmetic of these kernels, measured just before. KERNELS are a set by its name, or `high` or `bfloat16` for the best
-// of that precision; TYPE is that of the weights: float32, bfloat16 or int8. Seconds are the thread's own. `sets` prints the names of
-// the sets that this processor has.
+// one line of standard output: the seconds that so many products took on one thread, the operations a second that the thread does
+// at most in the arithmetic of these kernels, measured just before, and a number by which the caller sees that the right thing was
+// computed: the sum of the results, each times a factor of a pattern, over the root of their count. KERNELS are a set by its name, or
+// `high` or `bfloat16` for the best of that precision; TYPE is that of the weights: float32, bfloat16 or int8. Seconds are the
+// thread's own. `sets` prints the names of the sets that this processor has. `roofline` prints what a thread does at most in a
+// second: multiply-adds of float32, of bfloat16 and of int8, each as two operations, and bytes read from memory.
 
 import Roofline
 import TensorEngine
@@ -86,7 +88,27 @@ struct Products {
     let most = peak(words[0], words[1])
     let start = roofline_seconds()
     for _ in 0..<extents[3] { _ = try linear(layer.input, layer.weights, in: layer.context) }
-    return "\(roofline_seconds() - start) \(most)"
+    let seconds = roofline_seconds() - start
+    let results = try linear(layer.input, layer.weights, in: layer.context).values
+    let factors = numbers(results.count, 239)
+    let sum = zip(results, factors).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+    return "\(seconds) \(most) \(sum / Double(results.count).squareRoot())"
+  }
+
+  /// What a thread does at most.
+  static func roofline() -> String {
+    func rate(_ work: () -> Double) -> Double {
+      _ = work()
+      let start = roofline_seconds()
+      let amount = work()
+      return amount / (roofline_seconds() - start)
+    }
+    let best = KernelSet.best.name
+    let rates = [
+      rate { unsafe roofline_float32(best, 2_000_000) }, rate { roofline_bfloat16(400_000) },
+      rate { roofline_int8(400_000) }, rate { roofline_read(2) },
+    ]
+    return rates.map { "\($0)" }.joined(separator: " ")
   }
 
   /// Operations a second.
@@ -106,6 +128,7 @@ while let line = readLine() {
   let words = line.split(separator: " ").map(String.init)
   switch words.first {
   case "sets": print(KernelSet.available.map(\.name).joined(separator: " "))
+  case "roofline": print(Products.roofline())
   case "product" where words.count == 7: print(try products.product(Array(words.dropFirst())))
   default: throw UsageError()
   }

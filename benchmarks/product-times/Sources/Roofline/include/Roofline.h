@@ -9,6 +9,9 @@ double roofline_float32(const char *name, long rounds);
 double roofline_bfloat16(long rounds);
 double roofline_int8(long rounds);
 
+// Reads memory that is in no cache for some rounds, and returns the bytes read; 0 if there is no memory.
+double roofline_read(long rounds);
+
 // Seconds that this thread has been computing: what others do on the processor meanwhile does not count.
 double roofline_seconds(void);
 
