@@ -1,5 +1,5 @@
 /// A JSON document in memory: objects keep their order, keys are unique by their bytes, numbers stay as written.
-public indirect enum JSONValue: Sendable, Hashable {
+public enum JSONValue: Sendable, Hashable {
   /// A member of an object.
   public struct Member: Sendable, Hashable {
     /// The key.

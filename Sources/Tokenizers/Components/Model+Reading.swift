@@ -113,7 +113,7 @@ extension Vocabulary {
     _ members: [JSONValue.Member],
     describe: (_ problem: String, _ kind: FailureKind) -> CheckpointError
   ) throws(CheckpointError) {
-    self.init()
+    self.init(expecting: members.count)
     for member in members {
       guard let id = Settings.id(member.value) else {
         throw describe(
@@ -176,13 +176,15 @@ struct MergeTable {
   }
 
   /// The merges so far.
-  private(set) var table = PairTable<BytePairModel.Merge>(
-    filler: BytePairModel.Merge(rank: 0, result: 0))
+  private(set) var table: PairTable<BytePairModel.Merge>
   private var rank: UInt32 = 0
   private let vocabulary: Vocabulary
   private let prefixByteCount: Int
 
-  init(vocabulary: Vocabulary, continuingPrefix: String) {
+  /// A table without merges, of which about so many are to come.
+  init(vocabulary: Vocabulary, continuingPrefix: String, expecting count: Int = 0) {
+    table = PairTable(
+      filler: BytePairModel.Merge(rank: 0, result: 0), minimumCapacity: count)
     self.vocabulary = vocabulary
     prefixByteCount = continuingPrefix.utf8.count
   }
@@ -191,15 +193,16 @@ struct MergeTable {
   init(
     _ settings: Settings, _ vocabulary: Vocabulary, _ continuingPrefix: String
   ) throws(CheckpointError) {
-    self.init(vocabulary: vocabulary, continuingPrefix: continuingPrefix)
-    for (index, element) in try settings.elements("merges").enumerated() {
+    let elements = try settings.elements("merges")
+    self.init(
+      vocabulary: vocabulary, continuingPrefix: continuingPrefix, expecting: elements.count)
+    for (index, element) in elements.enumerated() {
       if let line = element.string, line.utf8.starts(with: "#version".utf8) { continue }
-      let pair = element.string.map(MergeTable.parts) ?? element.elements?.compactMap(\.string)
-      guard let pair, pair.count == 2 else {
+      guard let (first, second) = MergeTable.pair(in: element) else {
         throw settings.error(.malformed, "merges[\(index)]", "expected two tokens")
       }
       do throws(MergeTable.UnknownToken) {
-        try add(pair[0], pair[1])
+        try add(first, second)
       } catch {
         throw settings.error(
           .inconsistent, "merges[\(index)]", "\(quoted(error.text)) is not in the vocabulary")
@@ -207,24 +210,37 @@ struct MergeTable {
     }
   }
 
-  /// The tokens that a line names, parted by single spaces.
-  static func parts(of line: String) -> [String] {
-    line.unicodeScalars.split(separator: " ", omittingEmptySubsequences: false).map { String($0) }
+  /// The two tokens that an element of `merges` names: as a line, or as a list.
+  private static func pair(in element: JSONValue) -> (String, String)? {
+    if let line = element.string { return pair(in: line) }
+    guard let tokens = element.elements?.compactMap(\.string), tokens.count == 2 else {
+      return nil
+    }
+    return (tokens[0], tokens[1])
+  }
+
+  /// The two tokens that a line names, with a space between; nil if there are not two.
+  static func pair(in line: String) -> (String, String)? {
+    guard let space = line.utf8.firstIndex(of: 0x20) else { return nil }
+    let second = line.utf8.index(after: space)
+    guard !line.utf8[second...].contains(0x20) else { return nil }
+    return (String(line[..<space]), String(line[second...]))
   }
 
   /// Adds the next merge. Of a pair that comes twice the last one counts, as in the reference.
   mutating func add(_ first: String, _ second: String) throws(UnknownToken) {
-    func index(_ text: String) throws(UnknownToken) -> UInt32 {
-      guard let index = vocabulary.index(of: text) else { throw UnknownToken(text: text) }
-      return index
-    }
+    guard let node = vocabulary.node(after: first.unicodeScalars.lazy.map(\.value)),
+      let firstIndex = vocabulary.index(at: node)
+    else { throw UnknownToken(text: first) }
+    guard let secondIndex = vocabulary.index(of: second) else { throw UnknownToken(text: second) }
     // The second token goes on without the prefix that says so. The reference takes as many bytes away, whichever they are.
     guard second.utf8.count >= prefixByteCount,
       let end = String(second.utf8.dropFirst(prefixByteCount))
     else { throw UnknownToken(text: first + second) }
-    table.set(
-      try index(first), try index(second),
-      BytePairModel.Merge(rank: rank, result: try index(first + end)))
+    guard let result = vocabulary.index(of: end, after: node) else {
+      throw UnknownToken(text: first + end)
+    }
+    table.set(firstIndex, secondIndex, BytePairModel.Merge(rank: rank, result: result))
     rank += 1
   }
 }

@@ -76,6 +76,15 @@ struct ChunkCache: Sendable {
     return entry
   }
 
+  /// A chunk's key, and the line that has been asked for.
+  @unsafe private struct Asked {
+    let key: Key
+    let line: UnsafeMutableRawPointer
+  }
+
+  /// So many chunks are asked for at once: while one line comes from memory, others do.
+  private static let askedCount = 16
+
   /// Gives away the tokens of chunks, from a place on, until one comes that is not known. Gives the place of that one, or
   /// the end.
   @inline(__always)
@@ -100,30 +109,47 @@ struct ChunkCache: Sendable {
           sink.withRoom(for: 3 * (end &- first) &+ 3) { room -> Int in
             guard let line = lines.baseAddress else { return first }
             let lineCount = lines.count / 64
-            var place = first
-            while place < end {
-              let start = unsafe Int(places.starts[place])
-              let count = unsafe Int(places.ends[place]) &- start
-              guard let key = unsafe key(bytes + start, count, .plain),
-                let entry = unsafe entry(
-                  of: key, in: line + Self.line(of: key, lineCount) &* 64)
-              else { return place }
-              let scalar = unsafe Sink.placesTokens ? places.scalarStarts[place] : 0
-              if !entry.isListed {
-                room.put(entry, at: scalar)
-              } else {
-                guard unsafe !key.isHash || lists.hold(bytes + start, count, entry),
-                  let range = lists.range(of: entry),
-                  room.left >= range.count &+ 3 &* (end &- place)
-                else { return place }
-                for token in range.lowerBound..<range.upperBound &- 1 {
-                  room.put(lists.tokens[token].token, at: scalar)
+            return unsafe withUnsafeTemporaryAllocation(of: Asked.self, capacity: askedCount) {
+              asked -> Int in
+              guard let asked = asked.baseAddress else { return first }
+              var place = first
+              while place < end {
+                // The lines of the next chunks are on their way while the first of them are looked at.
+                let next = min(end, place &+ askedCount)
+                for ahead in place..<next {
+                  let start = unsafe Int(places.starts[ahead])
+                  let count = unsafe Int(places.ends[ahead]) &- start
+                  let key = unsafe key(bytes + start, count, .plain) ?? Key(low: 0, high: 0)
+                  let itsLine = unsafe line + Self.line(of: key, lineCount) &* 64
+                  unsafe text_ask_for(itsLine)
+                  unsafe asked[ahead &- place] = Asked(key: key, line: itsLine)
                 }
-                room.endWords(UInt32(lists.tokens[range.upperBound &- 1].word))
+                let group = place
+                while place < next {
+                  let (key, line) = unsafe (asked[place &- group].key, asked[place &- group].line)
+                  guard key.high != 0, let entry = unsafe entry(of: key, in: line) else {
+                    return place
+                  }
+                  let scalar = unsafe Sink.placesTokens ? places.scalarStarts[place] : 0
+                  if !entry.isListed {
+                    room.put(entry, at: scalar)
+                  } else {
+                    let start = unsafe Int(places.starts[place])
+                    let count = unsafe Int(places.ends[place]) &- start
+                    guard unsafe !key.isHash || lists.hold(bytes + start, count, entry),
+                      let range = lists.range(of: entry),
+                      room.left >= range.count &+ 3 &* (end &- place)
+                    else { return place }
+                    for token in range.lowerBound..<range.upperBound &- 1 {
+                      room.put(lists.tokens[token].token, at: scalar)
+                    }
+                    room.endWords(UInt32(lists.tokens[range.upperBound &- 1].word))
+                  }
+                  place &+= 1
+                }
               }
-              place &+= 1
+              return place
             }
-            return place
           }
         }
       }

@@ -26,6 +26,8 @@ struct SymbolBuffer: Sendable {
 
   private var symbols: [Symbol] = []
   private var heap: [Candidate] = []
+  /// The merge of the pair that begins at each symbol, while a short word is searched.
+  private var found: [BytePairModel.Merge] = []
 
   mutating func removeAll() {
     symbols.removeAll(keepingCapacity: true)
@@ -52,27 +54,37 @@ struct SymbolBuffer: Sendable {
 
   private mutating func mergeBySearch(_ merges: PairTable<BytePairModel.Merge>) {
     guard symbols.count > 1 else { return }
-    // Merges of the pairs that begin at each symbol; merging removes a symbol, so all stay neighbours.
-    var found = symbols.indices.dropLast().map {
-      merges[symbols[$0].index, symbols[$0 + 1].index]
+    // Merging removes a symbol, so all stay neighbours.
+    found.removeAll(keepingCapacity: true)
+    for place in symbols.indices.dropLast() {
+      found.append(merge(of: symbols[place].index, symbols[place + 1].index, merges))
     }
     while true {
       var best = -1
-      var rank = UInt32.max
-      for (place, merge) in found.enumerated() {
-        if let merge, merge.rank < rank {
-          rank = merge.rank
-          best = place
-        }
+      var rank = Self.noMerge.rank
+      for place in found.indices where found[place].rank < rank {
+        rank = found[place].rank
+        best = place
       }
-      guard best >= 0, let merge = found[best] else { return }
-      symbols[best].index = merge.result
+      guard best >= 0 else { return }
+      let result = found[best].result
+      symbols[best].index = result
       symbols[best].length += symbols[best + 1].length
       symbols.remove(at: best + 1)
       found.remove(at: best)
-      if best > 0 { found[best - 1] = merges[symbols[best - 1].index, merge.result] }
-      if best < found.count { found[best] = merges[merge.result, symbols[best + 1].index] }
+      if best > 0 { found[best - 1] = merge(of: symbols[best - 1].index, result, merges) }
+      if best < found.count { found[best] = merge(of: result, symbols[best + 1].index, merges) }
     }
+  }
+
+  /// Later than all merges, of which there are fewer.
+  private static let noMerge = BytePairModel.Merge(rank: .max, result: 0)
+
+  @inline(__always)
+  private func merge(
+    of first: UInt32, _ second: UInt32, _ merges: PairTable<BytePairModel.Merge>
+  ) -> BytePairModel.Merge {
+    merges[first, second] ?? Self.noMerge
   }
 
   private mutating func mergeByHeap(_ merges: PairTable<BytePairModel.Merge>) {

@@ -11,8 +11,16 @@ struct Vocabulary: Sendable {
   /// True if every token's id is its index.
   private(set) var idsAreIndices = true
 
+  /// Empty as long as ids are indices.
   private var indexOfID: [UInt32: UInt32] = [:]
-  private var trie = ScalarTrie()
+  private var trie: ScalarTrie
+
+  /// A vocabulary without tokens, of which about so many are to come.
+  init(expecting count: Int = 0) {
+    trie = ScalarTrie(expecting: count)
+    texts.reserveCapacity(count)
+    ids.reserveCapacity(count)
+  }
 
   /// How many tokens there are.
   var count: Int { texts.count }
@@ -31,10 +39,13 @@ struct Vocabulary: Sendable {
   mutating func add(_ text: String, id: UInt32) throws(Conflict) {
     guard texts.count < Int(Int32.max) else { throw .tooMany }
     let index = UInt32(texts.count)
-    if let other = indexOfID[id] { throw .repeatedID(by: texts[Int(other)]) }
+    if let other = self.index(ofID: id) { throw .repeatedID(by: texts[Int(other)]) }
     guard trie.insert(text.unicodeScalars.lazy.map(\.value), index) else { throw .repeatedText }
-    indexOfID[id] = index
-    idsAreIndices = idsAreIndices && id == index
+    if idsAreIndices, id != index {
+      idsAreIndices = false
+      for known in 0..<index { indexOfID[known] = known }
+    }
+    if !idsAreIndices { indexOfID[id] = index }
     texts.append(text)
     ids.append(id)
   }
@@ -45,7 +56,6 @@ struct Vocabulary: Sendable {
     guard texts.count < Int(Int32.max) else { throw .tooMany }
     let index = UInt32(texts.count)
     trie.set(text.unicodeScalars.lazy.map(\.value), index)
-    indexOfID[index] = index
     texts.append(text)
     ids.append(index)
   }
@@ -55,6 +65,12 @@ struct Vocabulary: Sendable {
     trie.index(of: text.unicodeScalars.lazy.map(\.value))
   }
 
+  /// The index of the token that begins as the texts at a node do, and goes on with this text.
+  func index(of text: String, after node: UInt32) -> UInt32? {
+    trie.node(after: text.unicodeScalars.lazy.map(\.value), from: node)
+      .flatMap { trie.index(at: $0) }
+  }
+
   /// The index of the token with these scalars.
   func index(of scalars: some Sequence<UInt32>) -> UInt32? {
     trie.index(of: scalars)
@@ -62,7 +78,7 @@ struct Vocabulary: Sendable {
 
   /// The index of the token with this id.
   func index(ofID id: UInt32) -> UInt32? {
-    indexOfID[id]
+    idsAreIndices ? (id < ids.count ? id : nil) : indexOfID[id]
   }
 
   /// The tokens that stand for bytes, `<0x00>` to `<0xFF>`.
@@ -105,7 +121,7 @@ struct ScalarTrie: Sendable {
   static var root: UInt32 { 0 }
   private static var nothing: UInt32 { .max }
 
-  private var edges = PairTable<UInt32>(filler: 0)
+  private var edges: PairTable<UInt32>
   /// The index of the text that ends at each node.
   private var ends: [UInt32] = [ScalarTrie.nothing]
 
@@ -114,6 +130,12 @@ struct ScalarTrie: Sendable {
 
   /// The bytes that the UTF-8 of texts begins with.
   private(set) var firstBytes: [UInt8] = []
+
+  /// A trie without texts, of which about so many are to come.
+  init(expecting count: Int = 0) {
+    // What vocabularies have for each token, or else the table grows.
+    edges = PairTable(filler: 0, minimumCapacity: 2 * count)
+  }
 
   /// True if a text may begin with this scalar: tells most of ASCII without a look into the table.
   @inline(__always)
@@ -163,8 +185,8 @@ struct ScalarTrie: Sendable {
     return node
   }
 
-  func node(after scalars: some Sequence<UInt32>) -> UInt32? {
-    var node = Self.root
+  func node(after scalars: some Sequence<UInt32>, from start: UInt32 = root) -> UInt32? {
+    var node = start
     for scalar in scalars {
       guard let next = edges[node, scalar] else { return nil }
       node = next

@@ -212,7 +212,7 @@ extension VocabularySource {
       tokens.append(token)
       lastLine[token] = line
     }
-    var vocabulary = Vocabulary()
+    var vocabulary = Vocabulary(expecting: tokens.count)
     for (line, token) in tokens.enumerated() where lastLine[token] == line {
       do throws(Vocabulary.Conflict) {
         try vocabulary.add(token.string, id: UInt32(truncatingIfNeeded: line))
@@ -240,17 +240,18 @@ extension VocabularySource {
     of vocabulary: Vocabulary
   ) throws(CheckpointError) -> PairTable<BytePairModel.Merge> {
     let mergesPath = files.file(Self.mergesName)
-    var table = MergeTable(vocabulary: vocabulary, continuingPrefix: "")
-    for (line, text) in try lines(of: Self.mergesName).enumerated()
+    let lines = try lines(of: Self.mergesName)
+    var table = MergeTable(
+      vocabulary: vocabulary, continuingPrefix: "", expecting: lines.count)
+    for (line, text) in lines.enumerated()
     where !text.utf8.starts(with: "#version".utf8) {
-      let parts = MergeTable.parts(of: text)
-      guard parts.count == 2 else {
+      guard let (first, second) = MergeTable.pair(in: text) else {
         throw CheckpointError(
           .malformed, file: mergesPath, field: "line \(line + 1)",
           "expected two tokens and a space between, found \(quoted(text))")
       }
       do throws(MergeTable.UnknownToken) {
-        try table.add(parts[0], parts[1])
+        try table.add(first, second)
       } catch {
         throw CheckpointError(
           .inconsistent, file: mergesPath, field: "line \(line + 1)",
