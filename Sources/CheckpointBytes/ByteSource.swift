@@ -53,6 +53,11 @@ public struct FileRange: Sendable {
     self.count = count
   }
 
+  /// Asks the system to bring a part nearer, which is going to be read: the part is within the range.
+  package func willRead(at start: Int, count: Int) {
+    file.willRead(at: offset + start, count: count)
+  }
+
   /// A part of a range, cut to what the range holds.
   package init(_ whole: FileRange, from start: Int, count: Int) {
     file = whole.file

@@ -135,6 +135,11 @@ package final class SourceFile: Sendable {
     }
   }
 
+  /// Asks the system to bring a range nearer, which is going to be read.
+  package func willRead(at offset: Int, count: Int) {
+    SystemCalls.startReading(descriptor, at: base + offset, count: count)
+  }
+
   /// The bytes at `offset`, in memory.
   ///
   /// The range is compared with the size of the file before anything is allocated.

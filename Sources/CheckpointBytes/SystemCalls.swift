@@ -156,6 +156,13 @@ enum SystemCalls {
     #endif
   }
 
+  /// Asks the kernel to read a range into its cache, as far as it is not there.
+  static func startReading(_ descriptor: CInt, at offset: Int, count: Int) {
+    #if os(Linux)
+      _ = posix_fadvise(descriptor, off_t(offset), off_t(count), POSIX_FADV_WILLNEED)
+    #endif
+  }
+
   static func flush(_ descriptor: CInt) throws(SystemFailure) {
     _ = try check(fsync(descriptor), "fsync")
   }

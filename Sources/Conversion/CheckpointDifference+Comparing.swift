@@ -18,7 +18,11 @@ extension CheckpointDifference {
     let meter = ProgressMeter(
       .reading, total: common.reduce(0) { $0 + (first.weights[$1]?.byteCount ?? 0) }, progress)
     let found = Mutex<[Int: Entry]>([:])
-    try WorkQueue.forEach(common.count) { (index, buffers) throws(CheckpointError) in
+    // The largest first, so that no thread is left alone with one at the end.
+    let sizes = common.map { first.weights[$0]?.byteCount ?? 0 }
+    let order = common.indices.sorted { sizes[$0] > sizes[$1] }
+    try WorkQueue.forEach(common.count) { (position, buffers) throws(CheckpointError) in
+      let index = order[position]
       let name = common[index]
       guard let left = first.weights[name], let right = second.weights[name] else { return }
       let comparison = WeightComparison(left, right, tolerance: tolerance)

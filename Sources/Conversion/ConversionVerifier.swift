@@ -170,13 +170,12 @@ private struct RoundingError: Sendable {
     _ quantization: Quantization, steps: UnsafeRawBufferPointer, _ range: Range<Int>
   ) throws(CheckpointError) {
     let scales = try quantization.scales()
-    let source = (range.lowerBound * 4)..<(range.upperBound * 4)
-    let input = try quantization.original.bytes(of: Piece(weight: 0, range: source))
-    var before: [Double] = []
-    unsafe input.withUnsafeBytes { unsafe DType.f32.doubles($0, into: &before) }
-    for (index, old) in before.enumerated() {
-      let scale = scales[quantization.scaleIndex(of: range.lowerBound + index)]
-      add(old, unsafe Double(Float(Int8(bitPattern: steps[index])) * scale))
+    try add(quantization.original, range, of: 1) { part, after in
+      for index in part {
+        let scale = scales[quantization.scaleIndex(of: range.lowerBound + index)]
+        after[index - part.lowerBound] =
+          unsafe Double(Float(Int8(bitPattern: steps[index])) * scale)
+      }
     }
   }
 
@@ -184,18 +183,64 @@ private struct RoundingError: Sendable {
   init(
     _ original: Weight, cast bytes: UnsafeRawBufferPointer, _ dtype: DType, _ range: Range<Int>
   ) throws(CheckpointError) {
-    let scale = dtype.byteWidth ?? 1
-    let width = original.pieceAlignment
-    let source = (range.lowerBound / scale * width)..<(range.upperBound / scale * width)
-    let input = try original.bytes(of: Piece(weight: 0, range: source))
-    var before: [Double] = []
-    var after: [Double] = []
-    unsafe input.withUnsafeBytes { unsafe original.dtype.doubles($0, into: &before) }
-    unsafe dtype.doubles(bytes, into: &after)
-    for (old, new) in zip(before, after) where !old.isNaN { add(old, new) }
+    let width = dtype.byteWidth ?? 1
+    try add(original, range, of: width) { part, after in
+      let place = (part.lowerBound * width)..<(part.upperBound * width)
+      unsafe dtype.doubles(UnsafeRawBufferPointer(rebasing: bytes[place]), into: &after)
+    }
+  }
+
+  /// Reads what a range of bytes was made of, elements of so many bytes each, and compares some elements at a time, which stay in
+  /// the processor's cache, with what `became` says that they are now. Elements are counted from the beginning of the range.
+  private mutating func add(
+    _ original: Weight, _ range: Range<Int>, of width: Int,
+    became: (_ part: Range<Int>, _ after: inout [Double]) -> Void
+  ) throws(CheckpointError) {
+    let count = range.count / width
+    let first = range.lowerBound / width
+    let size = original.pieceAlignment
+    var (before, after): ([Double], [Double]) = ([], [])
+    // What does not lie in order is read as a whole.
+    let step = original.isReadInOrder ? Self.blockSize : max(1, count)
+    for start in stride(from: 0, to: count, by: step) {
+      let end = min(count, start + step)
+      let bytes = try original.bytes(
+        of: Piece(weight: 0, range: (first + start) * size..<(first + end) * size))
+      for block in stride(from: start, to: end, by: Self.blockSize) {
+        let part = block..<min(end, block + Self.blockSize)
+        unsafe bytes.withUnsafeBytes { bytes in
+          let place = (part.lowerBound - start) * size..<(part.upperBound - start) * size
+          unsafe original.dtype.doubles(
+            UnsafeRawBufferPointer(rebasing: bytes[place]), into: &before)
+        }
+        if after.count != before.count { after = [Double](repeating: 0, count: before.count) }
+        became(part, &after)
+        add(before, after)
+      }
+    }
+  }
+
+  private static let blockSize = 1 << 13
+
+  /// Adds up values; what was no number is passed over.
+  private mutating func add(_ before: [Double], _ after: [Double]) {
+    let count = min(before.count, after.count)
+    let whole = count / 4 * 4
+    let finite = unsafe before.withUnsafeBufferPointer { before in
+      unsafe after.withUnsafeBufferPointer { after in
+        unsafe FiniteSums(before, after, whole)
+      }
+    }
+    if let finite {
+      largest = max(largest, finite.largest)
+      squares.errors += finite.errors.sum()
+      squares.values += finite.values.sum()
+    }
+    for place in (finite == nil ? 0 : whole)..<count { add(before[place], after[place]) }
   }
 
   private mutating func add(_ old: Double, _ new: Double) {
+    if old.isNaN { return }
     if old.isFinite, new.isFinite {
       largest = max(largest, (old - new).magnitude)
       squares.errors += (old - new) * (old - new)
@@ -210,6 +255,36 @@ private struct RoundingError: Sendable {
     overflowed += other.overflowed
     squares.errors += other.squares.errors
     squares.values += other.squares.values
+  }
+}
+
+/// The sums over many values that are all finite, four at a time and without a look at each.
+private struct FiniteSums {
+  typealias Four = SIMD4<Double>
+  var errors = Four()
+  var values = Four()
+  var largest = 0.0
+
+  /// Nil if a value is infinite or none; `count` is a multiple of four.
+  init?(
+    _ before: UnsafeBufferPointer<Double>, _ after: UnsafeBufferPointer<Double>, _ count: Int
+  ) {
+    var (check, most) = (Four(), (0.0, 0.0, 0.0, 0.0))
+    for place in stride(from: 0, to: count, by: 4) {
+      let old = unsafe Four(before[place], before[place + 1], before[place + 2], before[place + 3])
+      let new = unsafe Four(after[place], after[place + 1], after[place + 2], after[place + 3])
+      let difference = old - new
+      errors += difference * difference
+      values += old * old
+      // Zero, unless one is infinite or none: then it is none, and remains so.
+      check += difference * 0
+      most.0 = difference[0].magnitude > most.0 ? difference[0].magnitude : most.0
+      most.1 = difference[1].magnitude > most.1 ? difference[1].magnitude : most.1
+      most.2 = difference[2].magnitude > most.2 ? difference[2].magnitude : most.2
+      most.3 = difference[3].magnitude > most.3 ? difference[3].magnitude : most.3
+    }
+    guard check.sum() == 0 else { return nil }
+    largest = max(max(most.0, most.1), max(most.2, most.3))
   }
 }
 

@@ -15,11 +15,16 @@ public enum WeightDigest {
     let meter = ProgressMeter(
       .reading, total: weights.reduce(0) { $0 + $1.weight.byteCount }, progress)
     let results = Mutex([String](repeating: "", count: weights.count))
-    try WorkQueue.forEach(weights.count) { (index, buffers) throws(CheckpointError) in
+    // The largest first, so that no thread is left alone with one at the end.
+    let sizes = weights.map(\.weight.byteCount)
+    let order = weights.indices.sorted { sizes[$0] > sizes[$1] }
+    try WorkQueue.forEach(weights.count) { (position, buffers) throws(CheckpointError) in
+      let index = order[position]
       let (name, weight) = weights[index]
       var hash = SHA256()
       do throws(CheckpointError) {
         for piece in Piece.cut([weight]) {
+          weight.willRead(after: piece)
           for chunk in weight.chunks(of: piece) {
             try unsafe buffers.read(weight, chunk) { bytes in
               unsafe hash.update(bytes)

@@ -66,6 +66,8 @@ extension Weight {
     with other: Weight, _ buffers: WeightBuffers, advanced: (_ byteCount: Int) -> Void = { _ in }
   ) throws(CheckpointError) -> Int {
     for piece in Piece.cut([self]) {
+      willRead(after: piece)
+      other.willRead(after: piece)
       for chunk in chunks(of: piece) {
         var isEqual = true
         try unsafe buffers.read(self, other, chunk) { (left, right) throws(CheckpointError) in

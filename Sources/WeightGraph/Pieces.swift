@@ -1,10 +1,14 @@
 package import CheckpointBytes
+internal import TensorValues
 
 /// A part of a weight's packed bytes, small enough to be held in memory.
 package struct Piece: Sendable {
   /// The largest piece, in bytes. With the buffers that casting and gathering need, and ``WorkQueue/width`` threads, this
   /// bounds the memory of a conversion.
   package static let size = 4 << 20
+
+  /// How many pieces beyond those that are being read are asked for.
+  package static let ahead = 4
 
   /// The index of the weight in the list it was cut from.
   package let weight: Int
@@ -39,6 +43,32 @@ extension Weight {
     try unsafe withNewBytes(count: piece.range.count) { (buffer) throws(CheckpointError) in
       try unsafe read(at: piece.range.lowerBound, into: buffer)
     }
+  }
+
+  /// Asks the system to bring bytes nearer that are going to be read, where they lie in a file as they are. Disks are fast
+  /// only with many requests at once, more than there are threads here.
+  package func willRead(_ range: Range<Int>) {
+    switch expression {
+    case .stored(let stored):
+      guard let file = stored.source.fileRange, !range.isEmpty else { return }
+      if stored.layout.isPacked {
+        file.willRead(at: stored.byteOffset + range.lowerBound, count: range.count)
+      } else if range.lowerBound == 0, let extent {
+        // Any part needs bytes from everywhere.
+        file.willRead(at: extent.bytes.lowerBound, count: extent.bytes.count)
+      }
+    case .cast(let inner):
+      let (own, other) = (pieceAlignment, inner.pieceAlignment)
+      inner.willRead((range.lowerBound / own * other)..<(range.upperBound / own * other))
+    case .concatenated, .scaled: break
+    }
+  }
+
+  /// The same for what follows a piece, for whoever reads a weight piece by piece.
+  package func willRead(after piece: Piece) {
+    let ahead = piece.range.upperBound + 2 * Piece.size
+    let start = piece.range.lowerBound == 0 ? 0 : ahead - Piece.size
+    if start < byteCount { willRead(start..<min(byteCount, ahead)) }
   }
 
   /// A piece cut into the ranges in which it is best read: small ones that stay in the processor's cache, where reading

@@ -84,11 +84,24 @@ extension StoredTensor {
     if !axes.isEmpty { others.remove(at: along) }
     // The other dimensions in the order of the storage, so that reading moves forward.
     others.sort { $0.stride > $1.stride }
-    var indices = [Int](repeating: 0, count: others.count)
     // A run whose elements lie far apart is read in parts, or a column would bring the whole matrix into memory.
     let memory = max(SourceWindow.size, 4 * target.count)
     let part = max(1, min(fast.extent, memory / (max(1, fast.stride) * width)))
     let isSparse = fast.stride * width >= SourceWindow.size
+    let run = (part - 1) * fast.stride + 1
+    // Where runs lie one beside the other in the packed form, several are taken at once, so that lines of the cache are read
+    // and written whole. These are the last dimension: nothing outside lies closer together.
+    var lines = GatherBlock.Axis(extent: 1, stride: 0, step: 0)
+    var grouped = 1
+    if let last = others.last, last.step == 1, fast.step != 1 {
+      // No more than a window holds.
+      let fitting = (SourceWindow.size / width - run) / max(1, last.stride) + 1
+      if fitting > 1 {
+        lines = others.removeLast()
+        grouped = min(last.extent, fitting, 64 / width)
+      }
+    }
+    var indices = [Int](repeating: 0, count: others.count)
     while true {
       var from = layout.offset + block.base
       var to = 0
@@ -96,16 +109,21 @@ extension StoredTensor {
         from += axis.stride * index
         to += axis.step * index
       }
-      for start in stride(from: 0, to: fast.extent, by: part) {
-        let count = min(part, fast.extent - start)
-        let span = (count - 1) * fast.stride + 1
-        try unsafe window.withBytes(
-          at: (from + start * fast.stride) * width, count: span * width, readingAhead: !isSparse
-        ) { bytes in
-          unsafe copyStrided(
-            bytes, step: fast.stride * width, into: target,
-            at: (to + start * fast.step) * width, step: fast.step * width, count: count,
-            width: width)
+      for first in stride(from: 0, to: lines.extent, by: grouped) {
+        let runs = min(grouped, lines.extent - first)
+        for start in stride(from: 0, to: fast.extent, by: part) {
+          let count = min(part, fast.extent - start)
+          let span = (runs - 1) * lines.stride + (count - 1) * fast.stride + 1
+          let place = first * lines.step + start * fast.step
+          try unsafe window.withBytes(
+            at: (from + first * lines.stride + start * fast.stride) * width, count: span * width,
+            readingAhead: !isSparse
+          ) { bytes in
+            unsafe copyRuns(
+              bytes, runs: runs, apart: lines.stride * width, step: fast.stride * width,
+              into: target, at: (to + place) * width, step: fast.step * width, count: count,
+              width: width)
+          }
         }
       }
       var axis = others.count - 1
@@ -173,20 +191,28 @@ private struct GatherBlock {
   }
 }
 
-@inline(__always)
-private func copyStrided(
-  _ source: UnsafeRawBufferPointer, step sourceStep: Int,
+/// Copies runs of elements, each `apart` bytes from the one before it, to places that follow each other.
+private func copyRuns(
+  _ source: UnsafeRawBufferPointer, runs: Int, apart: Int, step sourceStep: Int,
   into target: UnsafeMutableRawBufferPointer, at offset: Int, step targetStep: Int, count: Int,
   width: Int
 ) {
-  func copy<Number: FixedWidthInteger>(_: Number.Type) {
-    for index in 0..<count {
-      let value = unsafe source.loadUnaligned(fromByteOffset: index * sourceStep, as: Number.self)
-      unsafe target.storeBytes(
-        of: value, toByteOffset: offset + index * targetStep, as: Number.self)
+  func copy<Number: FixedWidthInteger>(_ type: Number.Type) {
+    if runs > 1, sourceStep == width {
+      return unsafe transpose(
+        type, source, runs: runs, apart: apart, into: target, at: offset, step: targetStep,
+        count: count)
+    }
+    for run in 0..<runs {
+      for index in 0..<count {
+        let value = unsafe source.loadUnaligned(
+          fromByteOffset: run * apart + index * sourceStep, as: Number.self)
+        unsafe target.storeBytes(
+          of: value, toByteOffset: offset + run * width + index * targetStep, as: Number.self)
+      }
     }
   }
-  if sourceStep == width, targetStep == width {
+  if runs == 1, sourceStep == width, targetStep == width {
     let bytes = unsafe UnsafeRawBufferPointer(rebasing: source[..<(count * width)])
     unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(from: bytes)
     return
@@ -200,12 +226,44 @@ private func copyStrided(
   }
 }
 
+/// Makes columns of rows, in squares whose sides are a line of the cache. Rows are often a multiple of the cache's sets apart, so
+/// that lines which are read a number at a time would push each other out; each is copied once, whole, to where it stays.
+private func transpose<Number: FixedWidthInteger>(
+  _: Number.Type, _ source: UnsafeRawBufferPointer, runs: Int, apart: Int,
+  into target: UnsafeMutableRawBufferPointer, at offset: Int, step: Int, count: Int
+) {
+  let width = MemoryLayout<Number>.size
+  let side = 64 / width
+  guard let from = source.baseAddress, let to = target.baseAddress else { return }
+  unsafe withUnsafeTemporaryAllocation(of: Number.self, capacity: side * side) { square in
+    guard let square = square.baseAddress else { return }
+    var first = 0
+    while first < count {
+      let length = min(side, count - first)
+      for run in 0..<runs {
+        unsafe UnsafeMutableRawPointer(square + run * side).copyMemory(
+          from: from + run * apart + first * width, byteCount: length * width)
+      }
+      for index in 0..<length {
+        let row = unsafe to + offset + (first + index) * step
+        for run in 0..<runs {
+          unsafe row.storeBytes(
+            of: square[run * side + index], toByteOffset: run * width, as: Number.self)
+        }
+      }
+      first += length
+    }
+  }
+}
+
 /// A window of a storage in memory. Runs that lie near each other are served by one read.
 private struct SourceWindow {
   /// The least that is read at a time, where what follows is likely to be wanted.
   static let size = 256 << 10
   private let source: any ByteSource
+  /// Kept from window to window, and as large as the largest; the first `count` bytes count.
   private var bytes: [UInt8] = []
+  private var count = 0
   private var start = 0
 
   init(_ source: any ByteSource) {
@@ -213,17 +271,32 @@ private struct SourceWindow {
   }
 
   mutating func withBytes(
-    at offset: Int, count: Int, readingAhead: Bool, _ body: (UnsafeRawBufferPointer) -> Void
+    at offset: Int, count wanted: Int, readingAhead: Bool, _ body: (UnsafeRawBufferPointer) -> Void
   ) throws(CheckpointError) {
-    if offset < start || offset + count > start + bytes.count {
-      let wanted = readingAhead ? max(count, SourceWindow.size) : count
-      let length = min(wanted, source.byteCount - offset)
-      bytes = try source.bytes(at: offset, count: max(length, count))
-      start = offset
+    if offset < start || offset + wanted > start + count {
+      let most = readingAhead ? max(wanted, SourceWindow.size) : wanted
+      try fill(at: offset, max(min(most, source.byteCount - offset), wanted))
     }
     unsafe bytes.withUnsafeBytes { buffer in
       unsafe body(
-        UnsafeRawBufferPointer(rebasing: buffer[(offset - start)..<(offset - start + count)]))
+        UnsafeRawBufferPointer(rebasing: buffer[(offset - start)..<(offset - start + wanted)]))
     }
+  }
+
+  private mutating func fill(at offset: Int, _ length: Int) throws(CheckpointError) {
+    count = 0
+    if bytes.count < length {
+      bytes = try source.bytes(at: offset, count: length)
+    } else {
+      let source = source
+      let result = unsafe bytes.withUnsafeMutableBytes { buffer in
+        Result { () throws(CheckpointError) in
+          try unsafe source.read(
+            at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]))
+        }
+      }
+      try result.get()
+    }
+    (start, count) = (offset, length)
   }
 }

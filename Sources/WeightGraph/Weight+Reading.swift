@@ -74,25 +74,45 @@ extension Weight {
       throw CheckpointError(
         .unsupported, "\(inner.dtype) cannot be cast to \(dtype)")
     }
-    let first = offset / pieceAlignment
-    let count = destination.count / pieceAlignment
-    let input = try unsafe withNewBytes(count: count * inner.pieceAlignment) {
-      (buffer) throws(CheckpointError) in
-      try unsafe inner.read(at: first * inner.pieceAlignment, into: buffer)
-    }
-    let failure = unsafe input.withUnsafeBytes { bytes -> ElementConversion.OutOfRange? in
-      do throws(ElementConversion.OutOfRange) {
-        try unsafe conversion.convert(bytes, into: destination)
-        return nil
-      } catch {
-        return error
+    // In steps that stay in the cache of a processor, and in memory that is there already.
+    let step = inner.isReadInOrder ? Self.castCount : destination.count / pieceAlignment
+    var input = [UInt8]()
+    for start in stride(from: 0, to: destination.count / pieceAlignment, by: step) {
+      let first = offset / pieceAlignment + start
+      let count = min(step, destination.count / pieceAlignment - start)
+      let output = unsafe UnsafeMutableRawBufferPointer(
+        rebasing: destination[(start * pieceAlignment)..<((start + count) * pieceAlignment)])
+      try unsafe inner.read(at: first, count: count, through: &input) {
+        (bytes) throws(CheckpointError) in
+        do throws(ElementConversion.OutOfRange) {
+          try unsafe conversion.convert(bytes, into: output)
+        } catch {
+          throw CheckpointError(
+            .mismatch,
+            "the value \(error.value) of element \(first + error.index) does not fit \(dtype)")
+        }
       }
     }
-    if let failure {
-      throw CheckpointError(
-        .mismatch,
-        "the value \(failure.value) of element \(first + failure.index) does not fit \(dtype)")
+  }
+
+  /// The elements that are read at once to be cast.
+  private static let castCount = 16 << 10
+
+  /// Reads elements through an array that is kept from call to call.
+  private func read(
+    at first: Int, count: Int, through array: inout [UInt8],
+    _ body: (UnsafeRawBufferPointer) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    let size = count * pieceAlignment
+    if array.count < size { array = [UInt8](repeating: 0, count: size) }
+    let result = unsafe array.withUnsafeMutableBytes { buffer in
+      Result { () throws(CheckpointError) in
+        let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<size])
+        try unsafe read(at: first * pieceAlignment, into: bytes)
+        try unsafe body(UnsafeRawBufferPointer(bytes))
+      }
     }
+    try result.get()
   }
 }
 

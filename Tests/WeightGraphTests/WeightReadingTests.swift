@@ -168,6 +168,48 @@ private final class WatchedZeros: ByteSource {
     #expect(column == [UInt8](littleEndian: (0..<rows).map { UInt32($0 * columns + 699) }))
   }
 
+  @Test(
+    "Transposes of all widths are the same element by element, whole and in parts",
+    arguments: [DType.u8, .bf16, .f32, .f64, .c128])
+  func transposes(_ dtype: DType) throws {
+    let width = try #require(dtype.byteWidth)
+    var random = SeededGenerator(seed: 7)
+    for extents in [[1, 70], [16, 64], [17, 33], [130, 75], [3, 40, 21]] {
+      let count = extents.reduce(1, *)
+      let bytes = random.bytes(count * width)
+      let naive = NaiveTensor(
+        extents: extents,
+        elements: (0..<count).map { Array(bytes[($0 * width)..<(($0 + 1) * width)]) })
+      let weight = try Weight.packed(dtype, extents, bytes)
+      let orders =
+        extents.count == 2 ? [[1, 0]] : [[2, 1, 0], [1, 2, 0], [0, 2, 1], [2, 0, 1]]
+      for order in orders {
+        let turned = try weight.transposed(order)
+        let expected = naive.transposed(order).bytes
+        #expect(try turned.bytes() == expected, "\(extents), \(order)")
+        for part in [(0, count / 2), (count / 3, count / 2), (count - 1, 1), (1, count - 2)] {
+          let range = (part.0 * width)..<((part.0 + part.1) * width)
+          #expect(
+            try turned.bytes(at: range.lowerBound, count: range.count) == Array(expected[range]),
+            "\(extents), \(order), \(part)")
+        }
+      }
+    }
+  }
+
+  @Test("A cast of many elements is that of its parts")
+  func longCast() throws {
+    var random = SeededGenerator(seed: 8)
+    let weight = try Weight.packed(.f32, [70_001], random.bytes(4 * 70_001))
+    let cast = try weight.cast(to: .bf16)
+    let whole = try cast.bytes()
+    var parts: [UInt8] = []
+    for start in stride(from: 0, to: whole.count, by: 1002) {
+      parts += try cast.bytes(at: start, count: min(1002, whole.count - start))
+    }
+    #expect(parts == whole)
+  }
+
   @Test("Transforms fold: what is packed in the end is read as if nothing had happened")
   func folding() throws {
     let matrix = try stored(.f32, [UInt8](repeating: 0, count: 48)).reshaped(try shape([3, 4]))

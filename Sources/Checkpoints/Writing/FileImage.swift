@@ -34,6 +34,10 @@ extension FileImage {
     try WorkQueue.forEach(pieces.count) { (position, buffers) throws(CheckpointError) in
       let index = order[position]
       let piece = pieces[index]
+      if position + Piece.ahead < order.count {
+        let next = pieces[order[position + Piece.ahead]]
+        weights[next.weight].weight.willRead(next.range)
+      }
       let (name, weight) = weights[piece.weight]
       let offset = offsets[piece.weight] + piece.range.lowerBound
       do throws(CheckpointError) {
@@ -45,7 +49,10 @@ extension FileImage {
           }
         }
         checksums.set(checksum.value, for: index)
-        output.startWriteback(at: offset, count: piece.range.count)
+        // Of small ones several lie in a page, which would be written for each.
+        if piece.range.count >= 1 << 20 {
+          output.startWriteback(at: offset, count: piece.range.count)
+        }
       } catch {
         throw error.about(name)
       }
