@@ -17,8 +17,6 @@ package struct GlobalVerdict: Sendable, Hashable {
   /// Why, in words that follow the global's name.
   package let reason: String
 
-  private static let arrayOfJoblib = GlobalName("joblib.numpy_pickle", "NumpyArrayWrapper")
-
   /// The verdict on a global and its use; one that has no name is unknown.
   package init(on finding: PickleScan.Finding) {
     guard let global = finding.global else {
@@ -37,9 +35,7 @@ package struct GlobalVerdict: Sendable, Hashable {
       }
     case .some: self.init(.safe, "is decoded by its structure")
     case nil:
-      if global == GlobalVerdict.arrayOfJoblib {
-        self.init(.safe, "stands for an array of joblib's")
-      } else if AllowedGlobals.isScriptClass(global) {
+      if AllowedGlobals.isScriptClass(global) {
         self.init(.safe, "is a class of the archive's own TorchScript")
       } else if DistributedMetadata.contains(global) {
         self.init(.safe, "describes parts of a distributed checkpoint")
