@@ -95,7 +95,7 @@ struct InspectOptionTests {
   func training() throws {
     let path = Fixtures.path("training/trained.pt")
     let text = ToolRun("inspect", path).output
-    #expect(text.contains("of these the model: 4 tensors, 178 parameters, 712 B"), "\(text)")
+    #expect(text.contains("of these the model: 8 tensors, 356 parameters, 1.42 KB"), "\(text)")
     #expect(text.contains("optimizer.*"), "\(text)")
     #expect(!text.contains("exp_avg"), "\(text)")
     #expect(ToolRun("inspect", path, "--verbose").output.contains("exp_avg"))

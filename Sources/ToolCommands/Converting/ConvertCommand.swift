@@ -88,6 +88,11 @@ struct ConvertCommand: TalkingCommand {
     if architecture != nil, !verifyForward {
       throw ValidationError("--architecture is the class that --verify-forward runs: say both")
     }
+  }
+
+  /// Looks at how many paths there are. Not while options are read: a slip in one of them leaves its value here, and is to be told
+  /// first.
+  private func checkPaths() throws {
     guard outDir == nil else {
       guard output == nil else {
         throw ValidationError("--out-dir and --output contradict each other")
@@ -122,6 +127,7 @@ struct ConvertCommand: TalkingCommand {
   }
 
   mutating func run(on console: Console) throws -> ToolExit {
+    try checkPaths()
     let options = try options()
     guard let outDir else {
       let report = try convert(paths[0], to: output ?? paths[1], options, on: console)
