@@ -50,7 +50,8 @@ extension Weight {
   package func willRead(_ range: Range<Int>) {
     switch expression {
     case .stored(let stored):
-      guard let file = stored.source.fileRange, !range.isEmpty else { return }
+      // What the system reads ahead by itself needs no word.
+      guard range.count >= 1 << 17, let file = stored.source.fileRange else { return }
       if stored.layout.isPacked {
         file.willRead(at: stored.byteOffset + range.lowerBound, count: range.count)
       } else if range.lowerBound == 0, let extent {
