@@ -261,9 +261,9 @@ func document(_ text: String) throws -> JSONValue {
   @Test(
     "A setting that would change any text and is not implemented is refused, and named",
     arguments: [
-      #"{"guidance_scale": 1.5}"#, #"{"watermarking_config": {"bias": 2.0}}"#,
-      #"{"force_words_ids": [[4]]}"#, #"{"max_time": 1.5}"#, #"{"token_healing": true}"#,
-      #"{"prompt_lookup_num_tokens": 3}"#, #"{"dola_layers": "high"}"#,
+      #"{"max_time": 2.5}"#, #"{"token_healing": true}"#, #"{"prompt_lookup_num_tokens": 4}"#,
+      #"{"guidance_scale": 1.5}"#, #"{"constraints": [1]}"#,
+      #"{"dola_layers": "low"}"#, #"{"use_mtp": true}"#,
     ])
   func unsupported(_ text: String) throws {
     let settings = try document(text)

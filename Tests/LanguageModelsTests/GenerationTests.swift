@@ -189,14 +189,17 @@ func rows(_ value: JSONValue?) -> [[Int]] {
       (#""top_k": -1"#, "drawing", .malformed), (#""top_k": 5.0"#, "drawing", .malformed),
       (#""top_k": "x""#, "drawing", .malformed), (#""top_k": 0"#, "", .malformed),
       (#""top_p": 1.5"#, "", .malformed), (#""top_p": -0.1"#, "drawing", .malformed),
-      (#""typical_p": 0.95"#, "", .malformed), (#""typical_p": 1.5"#, "", .malformed),
-      (#""min_p": 0.1"#, "", .malformed), (#""min_p": 0.0"#, "", .malformed),
-      (#""top_h": 0.5"#, "", .malformed), (#""epsilon_cutoff": 0.1"#, "", .malformed),
-      (#""epsilon_cutoff": 1.0"#, "", .malformed), (#""epsilon_cutoff": -0.5"#, "", .malformed),
-      (#""eta_cutoff": 0.1"#, "", .malformed), (#""eta_cutoff": 2.0"#, "", .malformed),
+      (#""typical_p": 0.95"#, "", .malformed), (#""typical_p": 0"#, "drawing", .malformed),
+      (#""typical_p": 1.5"#, "", .malformed), (#""min_p": 0.1"#, "", .malformed),
+      (#""min_p": 3.0"#, "drawing", .malformed), (#""min_p": "x""#, "drawing", .malformed),
+      (#""top_h": 0.5"#, "", .malformed), (#""top_h": 2.0"#, "drawing", .malformed),
+      (#""epsilon_cutoff": 0.1"#, "", .malformed), (#""epsilon_cutoff": 1.0"#, "", .malformed),
+      (#""epsilon_cutoff": -0.5"#, "", .malformed), (#""eta_cutoff": 0.1"#, "", .malformed),
+      (#""eta_cutoff": 2.0"#, "", .malformed), (#""bad_words_ids": [[5]]"#, "", .malformed),
+      (#""renormalize_logits": true"#, "", .malformed),
+      (#""renormalize_logits": "x""#, "beams", .malformed),
       (#""length_penalty": "x""#, "beams", .malformed),
       (#""num_beam_groups": 2"#, "beams", .unsupported),
-      (#""renormalize_logits": true"#, "", .malformed),
       (#""diversity_penalty": 0.5"#, "", .unsupported),
       (#""penalty_alpha": 0.6"#, "greedy", .unsupported),
       (#""min_length": -1"#, "", .malformed), (#""no_repeat_ngram_size": -1"#, "", .malformed),
@@ -224,6 +227,8 @@ func rows(_ value: JSONValue?) -> [[Int]] {
       settings.topK = 0
       settings.topP = 1
       settings.lengthPenalty = 1
+      (settings.minP, settings.typicalP, settings.topH) = (0, 1, 1)
+      settings.renormalizes = false
       let after = failure { _ = try model.generate(try recorded.inputs(), settings) }
       #expect((after != nil) == (error != nil && kind == .unsupported))
     }
