@@ -83,7 +83,14 @@ extension ContentWalk {
     _ member: JSONValue.Member, of object: JSONValue, _ place: ScannedContent.Place
   ) {
     guard let text = member.value.string else { return }
-    if text == "get_file" || text.contains("enable_unsafe_deserialization") {
+    let isSwitch =
+      text.contains("keras")
+      && text.utf8.reversed().starts(
+        with: "enable_unsafe_deserialization".utf8.reversed())
+      && !text.contains(" ")
+    let fetches =
+      text == "get_file" && ContentWalk.strings(in: object).contains { $0.contains("://") }
+    if isSwitch || fetches {
       report(
         code: "\(quoted(text)) as \(quoted(member.key.string))",
         (.dangerous, "is a function of Keras that downloads files or lets code be loaded"),

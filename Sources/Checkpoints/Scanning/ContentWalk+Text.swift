@@ -227,7 +227,8 @@ extension ContentWalk {
     }
   }
 
-  private static func strings(in value: JSONValue) -> [String] {
+  /// All texts in a value, at most a thousand.
+  static func strings(in value: JSONValue) -> [String] {
     var found: [String] = []
     var values = [value]
     while let value = values.popLast(), found.count < 1_000 {
