@@ -171,7 +171,8 @@ let tests: [Target] = [
       "TestSupport", collections,
     ]),
   .testTarget(
-    name: "TrainingTests", dependencies: ["Training", "CheckpointBytes", "TestSupport"]),
+    name: "TrainingTests",
+    dependencies: ["Training", "CheckpointBytes", "LanguageModels", "TestSupport"]),
   .testTarget(
     name: "WeighbridgeTests",
     dependencies: ["Weighbridge", "WeighbridgeTesting", "TensorEngine", "TestSupport"]),

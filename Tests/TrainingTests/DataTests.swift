@@ -1,4 +1,5 @@
 import CheckpointBytes
+import LanguageModels
 import TestSupport
 import Testing
 import Training
