@@ -41,7 +41,7 @@ struct TrainingReferenceTests {
       {
         for parameter in model.parameters {
           try graph.insert(
-            try Weight(values(parameter), parameter.extents, origin: parameter.name),
+            try Weight(values(parameter), shape: parameter.extents),
             as: ExactName("\(kind)/\(parameter.name)"))
         }
       }
@@ -67,7 +67,7 @@ struct TrainingReferenceTests {
         }
         try insert(kind, model) { try $0.values.tensor(in: context).values }
       }
-      try graph.insert(try Weight(losses, [losses.count], origin: "loss"), as: "loss/all")
+      try graph.insert(try Weight(losses), as: "loss/all")
       try graph.write(to: Directory.join(destination, name + ".safetensors"))
     }
   }
