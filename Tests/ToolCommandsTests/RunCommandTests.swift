@@ -51,7 +51,7 @@ struct RunCommandTests {
 
   @Test(
     "Products that may round stay near, and the note says where the processor cannot",
-    arguments: [("high", "1e-4"), ("bfloat16", "1e-4")])
+    arguments: [("high", "1e-4"), ("bfloat16", "5e-3")])
   func precision(_ name: String, _ tolerance: String) throws {
     let directory = try TemporaryDirectory()
     let inputs = part("--include", "in.safetensors", in: directory)
@@ -64,8 +64,7 @@ struct RunCommandTests {
     let isSame = ToolRun("diff", plain, rounded).code == 0
     let hasNote = run.error.contains("no instructions for \(name)")
     #expect(run.error.isEmpty || hasNote)
-    // The weights are float32: bfloat16 has nothing to round.
-    if hasNote || name == "bfloat16" { #expect(isSame) } else { #expect(!isSame) }
+    #expect(isSame == hasNote)
   }
 
   @Test("Without options the head's outputs alone are written, and an existing file is replaced")
