@@ -101,7 +101,10 @@ struct RemedyWordsTests {
     let whole = try joined(model, part, in: directory)
     let taken = try directory.write([7], as: "taken.pt")
     for (number, arguments) in [
-      ["convert", whole, directory.file("x/"), "--layout", "transformers", "--attention-heads", "4"],
+      [
+        "convert", whole, directory.file("x/"), "--layout", "transformers", "--attention-heads",
+        "4",
+      ],
       ["convert", model, taken],
     ].enumerated() {
       let failed = ToolRun(arguments: arguments)
