@@ -181,10 +181,10 @@ def check_tokens(tool, folder, family):
             "parts": [answer(part) for part in parts]}
 
     rows = [{"text": text} for text in TEXTS] + [{"text": one, "pair": other} for one, other in zip(TEXTS, TEXTS[2:])]
-    found = lines(tool, folder, "tokenize", directory, rows, "--fields", fields, "--max-length", "9", "--stride", "2")
+    found = lines(tool, folder, "tokenize", directory, rows, "--fields", fields, "--max-length", "11", "--stride", "2")
     for row, one in zip(rows, found):
         batch = tokenizer(
-            row["text"], row.get("pair"), truncation=True, max_length=9, stride=2, return_overflowing_tokens=True,
+            row["text"], row.get("pair"), truncation=True, max_length=11, stride=2, return_overflowing_tokens=True,
             return_offsets_mapping=True)
         first, *rest = batch.encodings
         require(one, answer(first, rest), str(row))

@@ -22,6 +22,18 @@ final class GuideModels {
     return directory.file(name)
   }
 
+  /// Some reviews with their labels, as examples to learn from.
+  func reviews() throws -> String {
+    let directory = try TemporaryDirectory()
+    directories.append(directory)
+    let rows = [
+      ("the scale is even", "good"), ("the load is heavy", "bad"), ("a fine truck", "good"),
+      ("a bad bridge", "bad"),
+    ]
+    let lines = rows.map { #"{"text": "\#($0.0)", "label": "\#($0.1)"}"# + "\n" }.joined()
+    return try directory.write(Array(lines.utf8), as: "reviews.jsonl")
+  }
+
   /// A directory with a model of `fixtures/tasks` and a tokenizer of `fixtures/tokenizers`.
   func directory(_ task: String, _ tokenizer: String) throws -> String {
     let directory = try TemporaryDirectory()
