@@ -21,6 +21,7 @@ LINEAR = (
 CONVOLUTION = ("GPT2LMHeadModel", "GPT2ForSequenceClassification")
 # A part of the root of the mean square of an output: where float32 rounds otherwise, a step falls to the other side now and then.
 EXACT = 5e-3
+ROUNDED = 3e-2
 # Differences of rounding may be as much larger than those of the package.
 RATIO = 1.5
 
@@ -69,7 +70,10 @@ def check_steps(tool, folder, name):
         with_steps(model.lm_head)
         words, scale = rounded(model.transformer.wte.weight, 1)
         model.transformer.wte.weight.data = words * scale
-    require(distance(found, outputs_of(model, inputs)) < EXACT, True, f"distance {distance(found, outputs_of(model, inputs))}")
+    # Attention of an encoder may round to bfloat16 between such layers, where the processor gains by it; a decoder's does not.
+    limit = EXACT if name in CONVOLUTION else ROUNDED
+    apart = distance(found, outputs_of(model, inputs))
+    require(apart < limit, True, f"distance {apart}")
     # And back: Transformers loads the numbers.
     tool.convert(folder / "int8", folder / "again", "--dtype", "float32")
     again = getattr(transformers, name).from_pretrained(folder / "again")
