@@ -146,9 +146,13 @@ def compare(part, found, exact, ordinary):
     """The largest error over all tensors of a part, beside that of torch in float32."""
     keys = [key for key in exact if key.startswith(part + "/")]
     require(sorted(key for key in found if key.startswith(part + "/")), sorted(keys), "names")
+    if part == "adamw":
+        # All scores of a softmax have this bias: its gradient is 0 but for rounding, which Adam divides by its own size.
+        keys = [key for key in keys if not key.endswith("qa_outputs.bias")]
     ours = max((numpy.abs(found[key].reshape(exact[key].shape) - exact[key]).max(), key) for key in keys)
     theirs = max(numpy.abs(ordinary[key] - exact[key]).max() for key in keys)
     largest = max(numpy.abs(exact[key]).max() for key in keys)
-    # A case may be short, and torch lucky: a rounding of the largest number is none of the matter.
-    if not ours[0] <= RATIO * theirs + largest * 2.0**-24:
+    # A case is small, and torch may be lucky: roundings of the largest number, one a step, are none of the matter.
+    roundings = STEPS if part in ("sgd", "adamw") else 2
+    if not ours[0] <= RATIO * theirs + largest * roundings * 2.0**-24:
         raise Mismatch(f"{ours[1]}: error {ours[0]:.3g}, torch {theirs:.3g}, largest number {largest:.3g}")
