@@ -3,6 +3,7 @@
 
 import TensorEngine
 import Testing
+import Weighbridge
 
 @Suite("The guide docs/training.md")
 struct TrainingGuideTests {
@@ -11,6 +12,7 @@ struct TrainingGuideTests {
   @Test("In Swift (1)")
   func block1() async throws {
     let directory = try guide.directory("bert-classifier", "bert-uncased"), reviews = try guide.reviews(), sentiment = try guide.newPath("sentiment")
+
     let source = try ModelSource(directory)
     let tokenizer = try source.tokenizer()
     let data = try TrainingData(path: reviews)             // reviews.jsonl
