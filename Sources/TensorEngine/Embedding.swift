@@ -40,7 +40,10 @@ public struct EmbeddingLookup: Sendable {
   /// A lookup of rows of a parameter, with the values that it has now: where they lie packed as the weight of a linear layer, out
   /// of there. Throws `limitExceeded` if they are packed in another way, and have to be copied.
   ///
-  /// - Parameter unlearned: A row that gets no gradient from the lookup: `padding_idx` of `torch.nn.Embedding`.
+  /// - Parameters:
+  ///   - table: What rows are taken of.
+  ///   - indices: The rows to take.
+  ///   - unlearned: A row that gets no gradient from the lookup: `padding_idx` of `torch.nn.Embedding`.
   public init(
     _ table: Parameter, _ indices: [some BinaryInteger], unlearned: Int? = nil
   ) throws(CheckpointError) {

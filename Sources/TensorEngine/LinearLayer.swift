@@ -13,7 +13,11 @@ public struct Linear: Sendable {
   ///
   /// - Parameters:
   ///   - name: What stands before `.weight` and `.bias`.
+  ///   - inputs: The length of a row that goes in.
+  ///   - outputs: The length of a row that comes out.
+  ///   - hasBias: False for a layer without a bias.
   ///   - seed: Layers of other names have other numbers.
+  ///   - context: What computes.
   public init(
     _ name: String, _ inputs: Int, _ outputs: Int, hasBias: Bool = true, seed: UInt64 = 0,
     in context: ExecutionContext

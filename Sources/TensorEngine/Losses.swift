@@ -14,6 +14,7 @@ public let ignoredLabel = -100
 ///   - smoothing: The share of each label that is spread over all classes, 0 to 1.
 ///   - ignored: The label of rows that do not count.
 ///   - divisor: What the sum is divided by instead; the loss of a part of a batch is a part of the whole's.
+///   - context: What computes.
 /// - Returns: The loss; no number if no row counts, as there.
 /// - Throws: A mismatch for other counts, `inconsistent` for a label that is no class.
 public func crossEntropy(
@@ -65,7 +66,11 @@ public func meanSquaredError(
 /// (`torch.nn.functional.binary_cross_entropy_with_logits`, 2.13). Throws a mismatch for other shapes, `unsupported` for targets that
 /// need a gradient.
 ///
-/// - Parameter positiveWeights: For each column what its targets of 1 count; all 1 if nil.
+/// - Parameters:
+///   - logits: The scores, a row for each example.
+///   - target: What they should be, of the same shape.
+///   - positiveWeights: For each column what its targets of 1 count; all 1 if nil.
+///   - context: What computes.
 public func binaryCrossEntropy(
   logits: Tensor, _ target: Tensor, positiveWeights: [Float]? = nil, in context: ExecutionContext
 ) throws(CheckpointError) -> Tensor {

@@ -15,7 +15,9 @@ public struct TrainingOutput {
 
   /// An output; the directory is made if it is not there.
   ///
-  /// - Parameter saveModel: Saves the model to a directory.
+  /// - Parameters:
+  ///   - directory: Where a run is written.
+  ///   - saveModel: Saves the model to a directory.
   public init(
     _ directory: String, saveModel: @escaping (String) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
@@ -71,7 +73,9 @@ public struct TrainingOutput {
   /// Writes the model and the results of a run that ended.
   ///
   /// - Parameters:
-  ///   - values: Of the training and of the evaluation, by name.
+  ///   - trainer: What has trained.
+  ///   - training: What was measured of the training.
+  ///   - evaluation: What was measured at the end; nil if nothing was.
   public func finish(
     _ trainer: Trainer, training: [(name: String, value: Double)],
     evaluation: [(name: String, value: Double)]?

@@ -38,6 +38,8 @@ public struct TrainingTask: Sendable {
   /// The task that examples are for.
   ///
   /// - Parameters:
+  ///   - kind: What is learned.
+  ///   - data: The examples.
   ///   - problem: What a classifier is for; nil for what the labels look like: numbers with a fraction make a regression, lists
   ///     several classes.
   ///   - known: The labels of the model, where it has some that are more than numbers.
@@ -91,6 +93,8 @@ public struct TrainingTask: Sendable {
   /// Examples as tokens.
   ///
   /// - Parameters:
+  ///   - data: The examples.
+  ///   - tokenizer: The model's tokenizer.
   ///   - length: The most tokens of a text.
   ///   - takesTypes: True if token types are an input of the model.
   /// - Throws: What encoding throws; `notFound`, `malformed` and `inconsistent` for an example, with file and line.

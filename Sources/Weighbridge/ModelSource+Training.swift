@@ -33,6 +33,7 @@ extension ModelSource {
   /// (`_init_weights`, 5.23): weights normally distributed with `initializer_range`, biases 0, norms 1. So is a head for another
   /// number of labels.
   /// - Parameters:
+  ///   - task: What the model is to learn.
   ///   - seed: Of the numbers that are drawn.
   ///   - options: How the weights are taken; they learn in any case.
   /// - Throws: `unsupported` if the family has no such head; what ``load(_:options:)`` throws.

@@ -57,7 +57,10 @@ extension TrainingOutput {
 
   /// An output that saves a model as a directory which Transformers loads, with the tokenizer that lay beside it.
   ///
-  /// - Parameter source: Where the tokenizer lies.
+  /// - Parameters:
+  ///   - directory: Where a run is written.
+  ///   - model: The model with its tokenizer.
+  ///   - source: Where the tokenizer lies.
   public init(
     _ directory: String, of model: any LanguageModel, tokenizerFrom source: ModelSource
   ) throws(CheckpointError) {

@@ -61,7 +61,9 @@ public struct EmbeddingRanges: Sendable, Hashable {
 extension EmbeddingPrecision {
   /// The bytes of a vector, little-endian.
   ///
-  /// - Parameter ranges: Those of all vectors; what ``needsRanges`` is about.
+  /// - Parameters:
+  ///   - vector: The numbers of one text.
+  ///   - ranges: Those of all vectors; what ``needsRanges`` is about.
   public func bytes(of vector: [Float], ranges: EmbeddingRanges = EmbeddingRanges()) -> [UInt8] {
     switch self {
     case .float32: vector.flatMap { $0.bitPattern.littleEndianBytes }

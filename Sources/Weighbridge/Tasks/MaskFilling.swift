@@ -15,8 +15,11 @@ public struct MaskFilling: TextTask {
 
   /// Takes a masked language model.
   ///
-  /// - Parameter targets: Tokens or texts that are proposed alone, by their probabilities among all tokens; a text that is no
-  ///   token stands for its first one, as in the reference. Nil proposes any token.
+  /// - Parameters:
+  ///   - model: The model with its tokenizer.
+  ///   - top: How many of the best are given; all if nil.
+  ///   - targets: Tokens or texts that are proposed alone, by their probabilities among all tokens; a text that is no
+  ///     token stands for its first one, as in the reference. Nil proposes any token.
   /// - Throws: `unsupported` for a model with another head; `notFound` if the tokenizer has no mask token, or no target is a
   ///   token.
   public init(

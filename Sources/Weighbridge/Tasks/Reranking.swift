@@ -43,8 +43,10 @@ public struct Reranking: TextTask {
 
   /// Takes a model with a head for sequences and one label.
   ///
-  /// - Parameter function: What the label's number is made into; nil for what the configuration says
-  ///   (`sentence_transformers.activation_fn`, before 4.0 `sbert_ce_default_activation_function`), or else the sigmoid.
+  /// - Parameters:
+  ///   - model: The model with its tokenizer.
+  ///   - function: What the label's number is made into; nil for what the configuration says
+  ///     (`sentence_transformers.activation_fn`, before 4.0 `sbert_ce_default_activation_function`), or else the sigmoid.
   /// - Throws: `unsupported` for another model, and for an activation that is neither the sigmoid nor the identity.
   public init(
     _ model: TextModel, function: TextClassification.Function? = nil

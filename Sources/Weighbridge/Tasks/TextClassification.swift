@@ -24,7 +24,10 @@ public struct TextClassification: TextTask {
 
   /// Takes a model with a head for sequences.
   ///
-  /// - Parameter function: Nil for what the configuration says (``TextClassifier/effectiveProblemType``).
+  /// - Parameters:
+  ///   - model: The model with its tokenizer.
+  ///   - top: How many of the best are given; all if nil.
+  ///   - function: Nil for what the configuration says (``TextClassifier/effectiveProblemType``).
   /// - Throws: `unsupported` for a model with another head.
   public init(
     _ model: TextModel, top: Int? = nil, function: Function? = nil

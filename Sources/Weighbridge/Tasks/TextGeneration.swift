@@ -25,7 +25,9 @@ public struct TextGeneration: TextTask {
 
   /// Takes a causal language model.
   ///
-  /// - Parameter settings: Nil for those of the model's files.
+  /// - Parameters:
+  ///   - model: The model with its tokenizer.
+  ///   - settings: Nil for those of the model's files.
   /// - Throws: `unsupported` for a model with another head; what ``LanguageModels/CausalLanguageModel/defaultSettings`` throws.
   public init(
     _ model: TextModel, settings: GenerationSettings? = nil
@@ -102,7 +104,11 @@ extension CausalLanguageModel {
   /// Texts that go on from prompts, until one of the settings' `stopStrings` has been written, too; see
   /// ``LanguageModels/CausalLanguageModel/generate(_:_:ends:received:)``.
   ///
-  /// - Parameter tokenizer: What tells the texts of tokens.
+  /// - Parameters:
+  ///   - inputs: The prompt.
+  ///   - settings: How tokens are chosen.
+  ///   - tokenizer: What tells the texts of tokens.
+  ///   - received: Is given each step's tokens as they are chosen.
   public func generate(
     _ inputs: ModelInputs, _ settings: GenerationSettings, tokenizer: Tokenizer,
     received: (_ tokens: [Int]) throws(CheckpointError) -> Void = { _ in }

@@ -43,8 +43,12 @@ public struct TokenClassification: TextTask {
 
   /// Takes a model with a head for tokens.
   ///
-  /// - Parameter stride: If it is given, texts that are too long are labelled in parts; where entities of two parts overlap, the
-  ///   longer one is kept, and of equal ones the more probable.
+  /// - Parameters:
+  ///   - model: The model with its tokenizer.
+  ///   - aggregation: How the tokens of an entity are put together.
+  ///   - ignoredLabels: Labels of tokens that are of no entity.
+  ///   - stride: If it is given, texts that are too long are labelled in parts; where entities of two parts overlap, the
+  ///     longer one is kept, and of equal ones the more probable.
   /// - Throws: `unsupported` for a model with another head, `inconsistent` for a stride without aggregation.
   public init(
     _ model: TextModel, aggregation: Aggregation = .none, ignoredLabels: Set<String> = ["O"],
