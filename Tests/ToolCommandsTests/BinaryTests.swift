@@ -152,6 +152,10 @@ struct BinaryTests {
     #expect(found[0].contains("\"verified\":{\"equal\":true"))
     #expect(found[1].hasPrefix("{\"id\":\"b\",\"error\":{\"kind\":\"inputOutput\""))
     #expect(found[2].hasSuffix("\"unchanged\":true}"))
+    // The file that is there has the source's weights, and not the type that is asked for now.
+    let cast = row.replacing("}", with: ",\"options\":[\"--dtype\",\"BF16\",\"--force\"]}")
+    let again = try answers(cast, "worker", "convert")
+    #expect(!again[0].contains("unchanged") && again[0].contains("\"to\":\"BF16\""), "\(again)")
     let scans = try answers("{\"source\":\"\(source)\"}\n", "worker", "scan")
     #expect(scans[0].contains("\"verdict\":\"safe\""))
   }
