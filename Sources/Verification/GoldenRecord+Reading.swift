@@ -12,10 +12,7 @@ extension GoldenRecord {
     guard let weight = outputs[name] ?? inputs[name] else {
       throw CheckpointError(.notFound, tensor: name.string, "it was not recorded")
     }
-    let bytes = try packedBytes(of: weight, name)
-    var values: [Double] = []
-    unsafe bytes.withUnsafeBytes { unsafe weight.dtype.doubles($0, into: &values) }
-    return values
+    return try weight.doubles(named: name)
   }
 
   /// The values of an input in row-major order; nil if it was not recorded. A mask may be of booleans.
@@ -33,18 +30,6 @@ extension GoldenRecord {
     guard let weight = inputs["attention_mask"], let mask = try integers(of: "attention_mask")
     else { return nil }
     return PaddingMask(dimensions: weight.shape.dimensions, mask: mask)
-  }
-
-  private func packedBytes(
-    of weight: Weight, _ name: ExactName
-  ) throws(CheckpointError) -> [UInt8] {
-    do {
-      return try unsafe withNewBytes(count: weight.byteCount) { (buffer) throws(CheckpointError) in
-        try unsafe weight.read(at: 0, into: buffer)
-      }
-    } catch {
-      throw error.about(name)
-    }
   }
 }
 

@@ -1,5 +1,4 @@
 public import CheckpointBytes
-internal import Checkpoints
 internal import Conversion
 public import LanguageModels
 internal import OrderedCollections
@@ -34,16 +33,4 @@ extension ModelOutputs {
     graph.facts.metadata = .entries([GoldenRecord.Origin.key: JSONWriter.text(origin)])
     try graph.write(overAnyFileAt: path)
   }
-}
-
-/// Writes one float32 tensor to a file, which is replaced if it exists; the extension gives the format, safetensors where it
-/// says nothing.
-///
-/// - Throws: `inconsistent` if there are not as many values as the extents say, `inputOutput` if the file cannot be written.
-package func writeTensor(
-  _ values: [Float], dimensions: [Int], named name: ExactName, to path: String
-) throws(CheckpointError) {
-  var graph = WeightGraph()
-  try graph.insert(try Weight(values, shape: dimensions), as: name)
-  try graph.write(overAnyFileAt: path)
 }

@@ -24,18 +24,6 @@ import Testing
     Parameter("p\(seed)", try numbers(seed, rows, columns))
   }
 
-  private func expectGradient(
-    _ parameter: Parameter, _ name: String, _ context: ExecutionContext,
-    sourceLocation: SourceLocation = #_sourceLocation
-  ) throws {
-    let gradient = try #require(parameter.gradient, "\(name)", sourceLocation: sourceLocation)
-    #expect(
-      gradient.rows == parameter.rows && gradient.columns == parameter.columns,
-      sourceLocation: sourceLocation)
-    try reference.expect(
-      gradient.values, name, "\(context.kernels)", sourceLocation: sourceLocation)
-  }
-
   @Test(
     "The derivative of every activation is torch's, at its corners too", arguments: Contexts.all)
   func activations(_ context: ExecutionContext) throws {
@@ -49,7 +37,7 @@ import Testing
       let x = Parameter("x", try StoredMatrix(rows: 70, columns: 1, values))
       try linear(x.tensor(in: context), identity, activation: activation, in: context)
         .backward(from: upstream)
-      try expectGradient(x, "activation.\(name).x", context)
+      try reference.expectGradient(x, "activation.\(name).x", context)
     }
   }
 
@@ -76,14 +64,14 @@ import Testing
       try result.backward(from: upstream)
       for (parameter, part) in [
         (x, "x"), (weight, "weight"), (bias, "bias"), (residual, "residual"),
-      ] { try expectGradient(parameter, "\(name).\(part)", context) }
+      ] { try reference.expectGradient(parameter, "\(name).\(part)", context) }
     }
     let x = try parameter(3, 9, 45)
     let (weight, bias) = (try parameter(7, 45, 13), try parameter(5, 1, 13))
     let weights = try LinearWeights([weight], biases: [bias], layout: .inputByOutput)
     try linear(x.tensor(in: context), weights, in: context).backward(from: upstream)
     for (parameter, part) in [(x, "x"), (weight, "weight"), (bias, "bias")] {
-      try expectGradient(parameter, "linear.conv1d.\(part)", context)
+      try reference.expectGradient(parameter, "linear.conv1d.\(part)", context)
     }
   }
 
@@ -103,7 +91,7 @@ import Testing
     for (parameter, part) in [
       (x, "x"), (first[0], "weight"), (first[1], "bias"), (second[0], "weight2"),
       (second[1], "bias2"),
-    ] { try expectGradient(parameter, "linear.shared.\(part)", context) }
+    ] { try reference.expectGradient(parameter, "linear.shared.\(part)", context) }
   }
 
   @Test("Gradients are what finite differences in float64 say", arguments: Contexts.all)

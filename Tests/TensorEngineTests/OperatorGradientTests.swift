@@ -21,18 +21,6 @@ import Testing
         ReferenceResults.numbers(seed, rows * columns, times: factor)))
   }
 
-  private func expectGradient(
-    _ parameter: Parameter, _ name: String, _ context: ExecutionContext,
-    sourceLocation: SourceLocation = #_sourceLocation
-  ) throws {
-    let gradient = try #require(parameter.gradient, "\(name)", sourceLocation: sourceLocation)
-    #expect(
-      gradient.rows == parameter.rows && gradient.columns == parameter.columns,
-      sourceLocation: sourceLocation)
-    try reference.expect(
-      gradient.values, name, "\(context.kernels)", sourceLocation: sourceLocation)
-  }
-
   @Test("Layer norms have torch's gradients", arguments: Contexts.all)
   func layerNorms(_ context: ExecutionContext) throws {
     var numbers = ReferenceResults.numbers(8, 75 * 53)
@@ -42,9 +30,9 @@ import Testing
     let weights = try LayerNormWeights(weight: weight, bias: bias, epsilon: 1e-5)
     try layerNorm(x.tensor(in: context), weights, in: context)
       .backward(from: ReferenceResults.tensor(22, 75, 53))
-    try expectGradient(x, "layer_norm.x", context)
-    try expectGradient(weight, "layer_norm.weight", context)
-    try expectGradient(bias, "layer_norm.bias", context)
+    try reference.expectGradient(x, "layer_norm.x", context)
+    try reference.expectGradient(weight, "layer_norm.weight", context)
+    try reference.expectGradient(bias, "layer_norm.bias", context)
   }
 
   @Test("Lookups have torch's gradients, and padding none", arguments: Contexts.all)
@@ -57,12 +45,12 @@ import Testing
         EmbeddingLookup(kinds, (0..<90).map { $0 % 3 / 2 }),
       ], in: context
     ).backward(from: ReferenceResults.tensor(23, 90, 37))
-    try expectGradient(words, "embedding.words", context)
-    try expectGradient(kinds, "embedding.kinds", context)
+    try reference.expectGradient(words, "embedding.words", context)
+    try reference.expectGradient(kinds, "embedding.kinds", context)
     let x = try parameter(11, 6, 37)
     try gatherRows(x.tensor(in: context), [4, 0, 4, 4, 2], in: context)
       .backward(from: ReferenceResults.tensor(23, 5, 37))
-    try expectGradient(x, "gather.x", context)
+    try reference.expectGradient(x, "gather.x", context)
   }
 
   @Test("Softmax, activations alone and arithmetic have torch's gradients", arguments: Contexts.all)
@@ -70,17 +58,17 @@ import Testing
     let upstream = try ReferenceResults.tensor(24, 3, 37)
     let x = try parameter(14, 3, 37, times: 20)
     try softmax(x.tensor(in: context), in: context).backward(from: upstream)
-    try expectGradient(x, "softmax.x", context)
+    try reference.expectGradient(x, "softmax.x", context)
     x.clearGradient()
     try logSoftmax(x.tensor(in: context), in: context).backward(from: upstream)
-    try expectGradient(x, "log_softmax.x", context)
+    try reference.expectGradient(x, "log_softmax.x", context)
 
     let (left, right) = (try parameter(25, 3, 37), try parameter(26, 3, 37))
     let (a, b) = (try left.tensor(in: context), try right.tensor(in: context))
     let inner = try add(scale(multiply(a, b, in: context), by: 3, in: context), a, in: context)
     try multiply(inner, b, in: context).backward(from: upstream)
-    try expectGradient(left, "arithmetic.x", context)
-    try expectGradient(right, "arithmetic.y", context)
+    try reference.expectGradient(left, "arithmetic.x", context)
+    try reference.expectGradient(right, "arithmetic.y", context)
 
     let values =
       ReferenceResults.numbers(1, 40, times: 12) + ReferenceResults.numbers(2, 20)
@@ -88,7 +76,7 @@ import Testing
     let argument = Parameter("x", try StoredMatrix(rows: 1, columns: 70, values))
     try activate(argument.tensor(in: context), .gelu, in: context)
       .backward(from: Tensor(rows: 1, columns: 70, ReferenceResults.numbers(20, 70)))
-    try expectGradient(argument, "activation.gelu.x", context)
+    try reference.expectGradient(argument, "activation.gelu.x", context)
   }
 
   @Test("Attention has torch's gradients, whatever the mask", arguments: Contexts.all)
@@ -137,7 +125,7 @@ import Testing
     #expect(bits(result.output) == bits(plain.output))
     try result.output.backward(from: slope)
     for (part, label) in zip(parts, ["query", "key", "value"]) {
-      try expectGradient(part, "\(name).\(label)", context)
+      try reference.expectGradient(part, "\(name).\(label)", context)
     }
     // Side by side in one tensor they get the same bits.
     let joined = Parameter(
@@ -189,7 +177,7 @@ import Testing
       try reference.expect(result.values, "\(name).loss", "\(context.kernels)")
       try result.backward(from: slope)
       for (place, input) in inputs.enumerated() {
-        try expectGradient(input, "\(name).x\(place)", context)
+        try reference.expectGradient(input, "\(name).x\(place)", context)
       }
     }
     for (name, weights, smoothing) in [

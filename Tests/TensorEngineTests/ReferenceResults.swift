@@ -23,6 +23,18 @@ struct ReferenceResults {
     self.values = values
   }
 
+  /// Expects a parameter's gradient to have its shape, and the recorded numbers.
+  func expectGradient(
+    _ parameter: Parameter, _ name: String, _ context: ExecutionContext,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let gradient = try #require(parameter.gradient, "\(name)", sourceLocation: sourceLocation)
+    #expect(
+      gradient.rows == parameter.rows && gradient.columns == parameter.columns,
+      sourceLocation: sourceLocation)
+    try expect(gradient.values, name, "\(context.kernels)", sourceLocation: sourceLocation)
+  }
+
   /// Expects numbers to be as close to PyTorch's float64 result as its own float32 result is, or nearly so.
   ///
   /// "Nearly": one and a half times its error, and a rounding of the largest value (a case may be short, and PyTorch lucky).

@@ -41,17 +41,7 @@ extension TokenArray {
     else {
       throw malformed("an input of type \(weight.dtype), expected whole numbers")
     }
-    var values: [Double] = []
-    do throws(CheckpointError) {
-      let bytes = try unsafe withNewBytes(count: weight.byteCount) {
-        (buffer) throws(CheckpointError) in
-        try unsafe weight.read(at: 0, into: buffer)
-      }
-      unsafe bytes.withUnsafeBytes { unsafe weight.dtype.doubles($0, into: &values) }
-    } catch {
-      throw error.about(name)
-    }
-    let elements = try values.map { (value) throws(CheckpointError) in
+    let elements = try weight.doubles(named: name).map { (value) throws(CheckpointError) in
       // Doubles hold every whole number up to here; a token is far below.
       guard value.magnitude <= 0x1p53, let number = Int(exactly: value) else {
         throw malformed("\(value) is too large a number for an input")
@@ -59,5 +49,23 @@ extension TokenArray {
       return number
     }
     try self.init(dimensions: weight.shape.dimensions, elements: elements)
+  }
+}
+
+extension Weight {
+  /// The values as doubles in row-major order; whole numbers beyond 2⁵³ are rounded.
+  ///
+  /// - Throws: What reading throws, with the name.
+  package func doubles(named name: ExactName) throws(CheckpointError) -> [Double] {
+    var values: [Double] = []
+    do throws(CheckpointError) {
+      let bytes = try unsafe withNewBytes(count: byteCount) { (buffer) throws(CheckpointError) in
+        try unsafe read(at: 0, into: buffer)
+      }
+      unsafe bytes.withUnsafeBytes { unsafe dtype.doubles($0, into: &values) }
+    } catch {
+      throw error.about(name)
+    }
+    return values
   }
 }

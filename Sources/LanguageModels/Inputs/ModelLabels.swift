@@ -40,17 +40,7 @@ public struct LabelArray: Sendable, Hashable {
       throw CheckpointError(
         .malformed, tensor: name.string, "labels of type \(weight.dtype), expected numbers")
     }
-    var values: [Double] = []
-    do throws(CheckpointError) {
-      let bytes = try unsafe withNewBytes(count: weight.byteCount) {
-        (buffer) throws(CheckpointError) in
-        try unsafe weight.read(at: 0, into: buffer)
-      }
-      unsafe bytes.withUnsafeBytes { unsafe weight.dtype.doubles($0, into: &values) }
-    } catch {
-      throw error.about(name)
-    }
-    try self.init(dimensions: weight.shape.dimensions, numbers: values)
+    try self.init(dimensions: weight.shape.dimensions, numbers: try weight.doubles(named: name))
   }
 
   /// The numbers as classes.
