@@ -12,6 +12,8 @@ package enum WorkQueue {
   package static func forEach(
     _ count: Int, _ body: @Sendable (Int, WeightBuffers) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
+    // The other threads may be through before the caller's begins.
+    try CheckpointError.throwIfCancelled()
     let next = Atomic<Int>(0)
     let failure = Mutex<CheckpointError?>(nil)
     let threads = min(width, count)
