@@ -39,7 +39,7 @@ def exported(model, data):
             return self.model(input_ids=ids).last_hidden_state
 
     torch.onnx.export(
-        States(), (torch.from_numpy(numbers(1, 32)),), str(paths["float32"]), input_names=["input_ids"],
+        States().eval(), (torch.from_numpy(numbers(1, 32)),), str(paths["float32"]), input_names=["input_ids"],
         output_names=["last_hidden_state"], dynamic_axes={"input_ids": {0: "batch", 1: "length"}}, opset_version=17, dynamo=False)
     quantize_dynamic(str(paths["float32"]), str(paths["dynamic"]), weight_type=QuantType.QInt8, per_channel=True)
 
