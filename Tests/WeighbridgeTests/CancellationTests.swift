@@ -6,12 +6,9 @@ import Weighbridge
 struct CancellationTests {
   private let guide = GuideModels()
 
-  /// What kind of error work ends with in a task that is cancelled before it begins.
+  /// What kind of error work ends with in a task of its own.
   private func failure(of work: @escaping @Sendable () throws -> Void) async -> FailureKind? {
-    let task = Task {
-      unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
-      try work()
-    }
+    let task = Task { try work() }
     do {
       try await task.value
       return nil
@@ -20,12 +17,19 @@ struct CancellationTests {
     }
   }
 
+  private static func cancel() {
+    unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+  }
+
   @Test("A conversion ends, and nothing of it is left", arguments: ["safetensors", "pt", "h5"])
   func conversion(_ format: String) async throws {
     let directory = try TemporaryDirectory()
     let source = Fixtures.path("tiny-bert")
     let path = directory.file("model.\(format)")
-    let found = await failure { try Checkpoint.open(source).graph.write(to: path) }
+    let found = await failure {
+      Self.cancel()
+      try Checkpoint.open(source).graph.write(to: path)
+    }
     #expect(found == .cancelled)
     #expect(try Directory.names(in: directory.path) == [])
   }
@@ -38,6 +42,7 @@ struct CancellationTests {
       var settings = try model.defaultSettings
       settings.beamCount = beams
       settings.maxNewTokens = 4
+      Self.cancel()
       _ = try model.generate(ModelInputs(inputIDs: TokenArray([[1, 2, 3]])), settings)
     }
     #expect(found == .cancelled)
