@@ -50,7 +50,7 @@ import Testing
     "addresses-of-2.h5", "addresses-of-4.h5", "attributes.h5", "cache-image.h5",
     "edges.h5", "filtered-links.h5",
     "indexes.h5", "new-links.h5", "newest.h5", "old-chunks.h5", "old-links.h5",
-    "integers.h5", "ordered-links.h5", "scale-offset.h5", "shared-messages.h5",
+    "integers.h5", "ordered-links.h5", "scale-offset.h5", "shared-messages.h5", "szip.h5",
   ]
 
   @Test func `What HDF5 2 wrote newly is read`() throws {
@@ -68,7 +68,7 @@ import Testing
     "Every byte of a small file can have any value",
     arguments: [
       "cycle.h5", "structures/edges.h5", "structures/newest.h5", "structures/old-chunks.h5",
-      "structures/shared-messages.h5", "structures/addresses-of-4.h5",
+      "structures/shared-messages.h5", "structures/addresses-of-4.h5", "structures/szip.h5",
     ])
   func survivesChanges(_ name: String) throws {
     let source = try SourceFile(path: fixture(name))

@@ -28,4 +28,29 @@ struct BitReader {
     }
     return number
   }
+
+  /// The number of zeros before the next one, which is taken with them; nil if there is no further one.
+  mutating func zeros() -> Int? {
+    var count = 0
+    while true {
+      if heldBits == 0 {
+        guard place < bytes.endIndex else { return nil }
+        held = bytes[place]
+        place += 1
+        heldBits = 8
+      }
+      let zeros = held.leadingZeroBitCount
+      guard zeros < heldBits else {
+        count += heldBits
+        heldBits = 0
+        continue
+      }
+      heldBits -= zeros + 1
+      held = heldBits == 0 ? 0 : held << UInt8(zeros + 1)
+      return count + zeros
+    }
+  }
+
+  /// True if bits behind the end were asked for.
+  var isPastEnd: Bool { place > bytes.endIndex }
 }

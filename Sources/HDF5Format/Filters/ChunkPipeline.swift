@@ -52,6 +52,7 @@ struct ChunkPipeline: Sendable {
   static let deflate = 1
   static let shuffle = 2
   static let fletcher32 = 3
+  static let szip = 4
   static let nBit = 5
   static let scaleOffset = 6
   static let lzf = 32_000
@@ -64,6 +65,8 @@ struct ChunkPipeline: Sendable {
     case Self.shuffle:
       return try unshuffled(bytes, elementSize: Int(filter.parameters.first ?? 0))
     case Self.fletcher32: return try withoutChecksum(bytes)
+    case Self.szip:
+      return try Szip(filter.parameters).decode(bytes, byteCount: expected ?? chunkByteCount)
     case Self.scaleOffset:
       return try ScaleOffset(filter.parameters).decode(bytes, byteCount: expected ?? chunkByteCount)
     case Self.lzf: return try LZF.decode(bytes, byteCount: expected ?? chunkByteCount)
