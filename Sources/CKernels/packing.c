@@ -7,15 +7,9 @@
 #define PANEL WEIGHBRIDGE_PANEL_COLUMNS
 #define INLINE static inline __attribute__((always_inline))
 
-// `width` is a constant wherever this is inlined.
-INLINE void pack(
+INLINE void pack_rest(
     const char *source, size_t row_stride, size_t column_stride, char *panel, size_t rows,
     size_t columns, size_t width) {
-  if (column_stride == 1) {
-    for (size_t row = 0; row < rows; row++)
-      memcpy(panel + row * PANEL * width, source + row * row_stride * width, columns * width);
-    return;
-  }
   // A transpose: 16 rows at a time, so that each line of the source is read while it is in the cache.
   for (size_t first = 0; first < rows; first += 16) {
     const size_t end = rows - first < 16 ? rows : first + 16;
@@ -25,6 +19,68 @@ INLINE void pack(
             panel + (row * PANEL + column) * width,
             source + (row * row_stride + column * column_stride) * width, width);
   }
+}
+
+// Squares of numbers, transposed in registers: the rows of a source whose columns follow each other, and those of a panel. `from` and
+// `to` are the bytes from one row of theirs to the next.
+typedef uint32_t four __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint16_t eight __attribute__((vector_size(16), aligned(1), may_alias));
+
+INLINE void transpose_4x4(const char *source, size_t from, char *panel, size_t to) {
+  four a[4], b[4];
+  for (size_t i = 0; i < 4; i++) a[i] = *(const four *)(source + i * from);
+  for (size_t i = 0; i < 2; i++) {
+    b[2 * i] = __builtin_shufflevector(a[i], a[i + 2], 0, 4, 1, 5);
+    b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 2], 2, 6, 3, 7);
+  }
+  for (size_t i = 0; i < 2; i++) {
+    *(four *)(panel + 2 * i * to) = __builtin_shufflevector(b[i], b[i + 2], 0, 4, 1, 5);
+    *(four *)(panel + (2 * i + 1) * to) = __builtin_shufflevector(b[i], b[i + 2], 2, 6, 3, 7);
+  }
+}
+
+INLINE void transpose_8x8(const char *source, size_t from, char *panel, size_t to) {
+  eight a[8], b[8];
+  for (size_t i = 0; i < 8; i++) a[i] = *(const eight *)(source + i * from);
+  for (size_t step = 0; step < 3; step++) {
+    for (size_t i = 0; i < 4; i++) {
+      b[2 * i] = __builtin_shufflevector(a[i], a[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+      b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    for (size_t i = 0; i < 8; i++) a[i] = b[i];
+  }
+  for (size_t i = 0; i < 8; i++) *(eight *)(panel + i * to) = a[i];
+}
+
+// `width` is a constant wherever this is inlined.
+INLINE void pack(
+    const char *source, size_t row_stride, size_t column_stride, char *panel, size_t rows,
+    size_t columns, size_t width) {
+  if (column_stride == 1) {
+    for (size_t row = 0; row < rows; row++)
+      memcpy(panel + row * PANEL * width, source + row * row_stride * width, columns * width);
+    return;
+  }
+  const size_t side = 16 / width;
+  if (row_stride == 1 && rows >= side && columns >= side) {
+    // Squares as far as they go; the rows and columns that are left are again parts of a matrix.
+    const size_t whole_rows = rows / side * side, whole_columns = columns / side * side;
+    for (size_t row = 0; row < whole_rows; row += side)
+      for (size_t column = 0; column < whole_columns; column += side) {
+        const char *from = source + (row + column * column_stride) * width;
+        char *to = panel + (row * PANEL + column) * width;
+        if (width == 4) transpose_4x4(from, column_stride * width, to, PANEL * width);
+        else transpose_8x8(from, column_stride * width, to, PANEL * width);
+      }
+    pack_rest(
+        source + whole_rows * width, 1, column_stride, panel + whole_rows * PANEL * width,
+        rows - whole_rows, columns, width);
+    pack_rest(
+        source + whole_columns * column_stride * width, 1, column_stride,
+        panel + whole_columns * width, whole_rows, columns - whole_columns, width);
+    return;
+  }
+  pack_rest(source, row_stride, column_stride, panel, rows, columns, width);
 }
 
 INLINE void unpack(
@@ -75,7 +131,16 @@ INLINE char *sliced(const void *panel, size_t row, size_t column, size_t width, 
   static void pack_##NAME(                                                                    \
       const void *source, size_t row_stride, size_t column_stride, void *panel, size_t row,   \
       size_t rows, size_t column, size_t columns) {                                           \
-    for (size_t i = 0; i < rows; i++)                                                         \
+    size_t done = 0;                                                                          \
+    if (row_stride == 1 && column_stride * WIDTH % 4 == 0 && row * WIDTH % 4 == 0) {          \
+      /* Lines follow each other like rows of numbers of four bytes. */                       \
+      const size_t units = rows * WIDTH / 4;                                                  \
+      done = units * 4 / WIDTH;                                                               \
+      pack(                                                                                   \
+          source, 1, column_stride * WIDTH / 4, sliced(panel, row, column, WIDTH, 1), units,  \
+          columns, 4);                                                                        \
+    }                                                                                         \
+    for (size_t i = done; i < rows; i++)                                                      \
       for (size_t j = 0; j < columns; j++)                                                    \
         memcpy(                                                                               \
             sliced(panel, row + i, column + j, WIDTH, 1),                                     \
@@ -106,30 +171,75 @@ static float value_of(uint32_t bits) {
   return value;
 }
 
-// The nearest bfloat16, to even in the middle; no larger than the largest, unless the number is infinite or none.
-static uint16_t nearest_half(float value) {
-  const uint32_t bits = bits_of(value), size = bits & 0x7FFFFFFF;
-  if (size > 0x7F800000) return (uint16_t)(bits >> 16 | 0x40);
-  const uint32_t rounded = bits + 0x7FFF + (bits >> 16 & 1);
-  return (uint16_t)(((rounded & 0x7FFFFFFF) >= 0x7F800000 ? bits : rounded) >> 16);
+// Four numbers of 32 bits in registers.
+typedef uint32_t bits4 __attribute__((vector_size(16)));
+typedef int32_t signed4 __attribute__((vector_size(16)));
+typedef float float4 __attribute__((vector_size(16)));
+
+INLINE bits4 choose(signed4 which, bits4 yes, bits4 no) {
+  return ((bits4)which & yes) | (~(bits4)which & no);
 }
+
+// The upper halves are the nearest bfloat16, to even in the middle; no larger than the largest, unless the number is infinite or none.
+INLINE bits4 nearest_halves(bits4 bits) {
+  const bits4 rounded = bits + 0x7FFF + (bits >> 16 & 1);
+  const bits4 finite =
+      choose((signed4)(rounded & 0x7FFFFFFF) >= 0x7F800000, bits, rounded);
+  return choose((signed4)(bits & 0x7FFFFFFF) > 0x7F800000, bits | 0x400000, finite) & 0xFFFF0000;
+}
+
+// Eight numbers as sums of two.
+INLINE void split(const float *values, uint16_t *upper, uint16_t *lower) {
+  bits4 halves[2], others[2];
+  for (size_t i = 0; i < 2; i++) {
+    float4 value;
+    memcpy(&value, values + 4 * i, sizeof value);
+    halves[i] = nearest_halves((bits4)value);
+    const float4 rest = value - (float4)halves[i];
+    others[i] = nearest_halves((bits4)rest) & (bits4)(rest == rest);
+  }
+  const eight up = __builtin_shufflevector((eight)halves[0], (eight)halves[1], 1, 3, 5, 7, 9, 11, 13, 15);
+  const eight low = __builtin_shufflevector((eight)others[0], (eight)others[1], 1, 3, 5, 7, 9, 11, 13, 15);
+  memcpy(upper, &up, sizeof up);
+  memcpy(lower, &low, sizeof low);
+}
+
+// The rows of a slice.
+#define SLICE_ROWS 32
 
 static void pack_pieces(
     const void *source, size_t row_stride, size_t column_stride, void *panel, size_t row,
     size_t rows, size_t column, size_t columns) {
-  for (size_t i = 0; i < rows; i++)
+  for (size_t first = row, end = row + rows, count; first < end; first += count) {
+    count = SLICE_ROWS - first % SLICE_ROWS < end - first ? SLICE_ROWS - first % SLICE_ROWS : end - first;
+    // Column by column, as a source has them whose columns follow each other.
+    const size_t each = (count + 7) / 8 * 8;
+    uint16_t upper[PANEL * SLICE_ROWS], lower[PANEL * SLICE_ROWS];
     for (size_t j = 0; j < columns; j++) {
-      float value;
-      memcpy(
-          &value, (const char *)source + (i * row_stride + j * column_stride) * sizeof value,
-          sizeof value);
-      const uint16_t upper = nearest_half(value);
-      const float rest = value - value_of((uint32_t)upper << 16);
-      const uint16_t lower = rest == rest ? nearest_half(rest) : 0;
-      char *to = sliced(panel, row + i, column + j, 2, 2);
-      memcpy(to, &upper, sizeof upper);
-      memcpy(to + SLICE_SIZE, &lower, sizeof lower);
+      const char *from =
+          (const char *)source + ((first - row) * row_stride + j * column_stride) * sizeof(float);
+      float values[SLICE_ROWS] = {0};
+      if (row_stride == 1)
+        memcpy(values, from, count * sizeof(float));
+      else
+        for (size_t i = 0; i < count; i++)
+          memcpy(&values[i], from + i * row_stride * sizeof(float), sizeof(float));
+      for (size_t i = 0; i < count; i += 8)
+        split(values + i, &upper[j * each + i], &lower[j * each + i]);
     }
+    char *to = sliced(panel, first, column, 2, 2);
+    if (first % 2 == 0 && count % 2 == 0) {
+      pack((const char *)upper, 1, each / 2, to, count / 2, columns, 4);
+      pack((const char *)lower, 1, each / 2, to + SLICE_SIZE, count / 2, columns, 4);
+      continue;
+    }
+    for (size_t i = 0; i < count; i++)
+      for (size_t j = 0; j < columns; j++) {
+        to = sliced(panel, first + i, column + j, 2, 2);
+        memcpy(to, &upper[j * each + i], 2);
+        memcpy(to + SLICE_SIZE, &lower[j * each + i], 2);
+      }
+  }
 }
 
 static void unpack_pieces(
