@@ -38,7 +38,8 @@ public struct EmbeddingLookup: Sendable {
   }
 
   /// A lookup of rows of a parameter, with the values that it has now: where they lie packed as the weight of a linear layer, out
-  /// of there. Throws `limitExceeded` if they are packed in another way, and have to be copied.
+  /// of there; where they stay in a file, they are read. Throws `limitExceeded` if they are packed in another way, and have to be
+  /// copied, and what reading throws.
   ///
   /// - Parameters:
   ///   - table: What rows are taken of.
@@ -50,13 +51,16 @@ public struct EmbeddingLookup: Sendable {
     switch table.contents {
     case .packed(let part) where part.isTable:
       self.init(.outputs(part.matrix), indices, of: table, unlearned: unlearned)
+    case .distant(let values) where indices.allSatisfy({ $0 >= 0 && $0 < values.rows }):
+      let rows = try values.values(of: indices.map { Int($0) })
+      self.init(.stored(rows), 0..<indices.count, of: table, unlearned: unlearned)
     case let contents:
       self.init(.stored(try contents.values()), indices, of: table, unlearned: unlearned)
     }
   }
 
   private init(
-    _ table: Table, _ indices: [some BinaryInteger], of parameter: Parameter? = nil,
+    _ table: Table, _ indices: some Sequence<some BinaryInteger>, of parameter: Parameter? = nil,
     unlearned: Int? = nil
   ) {
     self.table = table

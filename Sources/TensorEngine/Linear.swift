@@ -21,13 +21,19 @@ public func linear(
     try expect(residual.rows, equals: input.rows, "linear", "residual", "rows")
     try expect(residual.columns, equals: weights.outputs, "linear", "residual", "columns")
   }
-  let packed = try weights.packed(in: context)
   let parameters = weights.recorded
   guard parameters == nil, !input.isLearning, !(residual?.isLearning ?? false) else {
     return try recordedLinear(
-      input, packed, of: parameters, activation: activation, adding: residual, in: context)
+      input, weights.packed(in: context), of: parameters, activation: activation, adding: residual,
+      in: context)
   }
-  return try product(input, packed, activation: activation, adding: residual, in: context)
+  if let distant = weights.distant {
+    return try product(
+      input, .distant(distant.matrix), bias: distant.bias.tensor(in: context),
+      activation: activation, adding: residual, in: context)
+  }
+  return try product(
+    input, weights.packed(in: context), activation: activation, adding: residual, in: context)
 }
 
 /// What ``linear(_:_:activation:adding:in:)`` computes, from weights as they are packed. The shapes fit.
@@ -39,23 +45,61 @@ func product(
     throw CheckpointError(
       .mismatch, "linear", "weights", "the context's kernels read another packing")
   }
-  let result = try context.tensor(input.rows, weights.matrix.outputs, "linear")
+  return try product(
+    input, .packed(weights.matrix), bias: weights.bias, activation: activation, adding: residual,
+    in: context)
+}
+
+private func product(
+  _ input: Tensor, _ matrix: ProductMatrix, bias: Tensor?, activation: Activation,
+  adding residual: Tensor?, in context: ExecutionContext
+) throws(CheckpointError) -> Tensor {
+  let result = try context.tensor(input.rows, matrix.outputs, "linear")
   let product = try Product(
-    input: input, weights: weights, activation: activation, residual: residual, result: result,
-    context: context)
-  product.run()
-  extendLifetime((input, weights.matrix, weights.bias, residual))
+    input: input, matrix: matrix, bias: bias, activation: activation, residual: residual,
+    result: result, context: context)
+  try product.run()
+  extendLifetime((input, matrix, bias, residual))
   return result
+}
+
+/// The weights of a product: packed, or where they are stored.
+private enum ProductMatrix {
+  case packed(PackedMatrix)
+  case distant(DistantWeights)
+
+  var inputs: Int {
+    switch self {
+    case .packed(let matrix): matrix.inputs
+    case .distant(let weights): weights.inputs
+    }
+  }
+
+  var outputs: Int {
+    switch self {
+    case .packed(let matrix): matrix.outputs
+    case .distant(let weights): weights.outputs
+    }
+  }
+
+  var element: StoredElement {
+    switch self {
+    case .packed(let matrix): matrix.element
+    case .distant(let weights): weights.element
+    }
+  }
 }
 
 /// One product, cut into tasks: a block of rows times a few panels each.
 private struct Product {
   let input: Tensor
-  let weights: PackedWeights
+  let matrix: ProductMatrix
+  let bias: Tensor?
   let activation: Activation
   let residual: Tensor?
   let result: Tensor
   let context: ExecutionContext
+  private let packing: Packing
   private let rowBlocks: Split
   private let sizes: (block: Int, sums: Int)
   private let blocks: TensorStorage
@@ -65,45 +109,73 @@ private struct Product {
   private static let packedRows = 16
   /// Panels of a task, at most.
   private static let mostPanels = Int(WEIGHBRIDGE_MOST_PANELS)
+  /// The bytes of weights that a task reads and packs for itself, at most: they and what is read are in the cache then, when
+  /// they are multiplied.
+  private static let mostBytes = 1 << 19
 
   init(
-    input: Tensor, weights: PackedWeights, activation: Activation, residual: Tensor?,
-    result: Tensor, context: ExecutionContext
+    input: Tensor, matrix: ProductMatrix, bias: Tensor?, activation: Activation,
+    residual: Tensor?, result: Tensor, context: ExecutionContext
   ) throws(CheckpointError) {
     self.input = input
-    self.weights = weights
+    self.matrix = matrix
+    self.bias = bias
     self.activation = activation
     self.residual = residual
     self.result = result
     self.context = context
-    let matrix = weights.matrix
+    packing = Packing(matrix.element, for: context.kernels)
     let loops = unsafe context.kernels.weights(matrix.element).pointee
     rowBlocks = unsafe Split(
       input.rows, atMost: loops.block_rows(matrix.inputs), multiple: Self.packedRows)
     let rows = rowBlocks.largest
     let bytes = unsafe loops.block_size(rows, matrix.inputs)
     let rounded = (rows + Self.packedRows - 1) / Self.packedRows * Self.packedRows
-    sizes = (
-      bytes / MemoryLayout<Float>.size, rounded * matrix.packing.panelColumns * Self.mostPanels
-    )
+    sizes = (bytes / MemoryLayout<Float>.size, rounded * packing.panelColumns * Self.mostPanels)
     blocks = try context.workspace.take(
       TensorStorage.count(rowBlocks.count, sizes.block, "linear"), "linear")
     sums = try context.workspace.take(context.pool.threads * sizes.sums, "linear")
   }
 
-  func run() {
+  func run() throws(CheckpointError) {
     pack()
-    let panels = weights.matrix.panels
-    // Enough tasks that no thread waits long for another, and not so many that a block of rows is fetched again for each.
-    let perTask = max(
-      1, min(Self.mostPanels, rowBlocks.count * panels / (context.pool.threads * 4)))
-    let groups = (panels + perTask - 1) / perTask
-    context.pool.run(rowBlocks.count * groups) { index, thread in
-      let group = index / rowBlocks.count
-      multiply(
-        index % rowBlocks.count, group * perTask..<min(panels, (group + 1) * perTask), thread)
+    let panels = (matrix.outputs + packing.panelColumns - 1) / packing.panelColumns
+    switch matrix {
+    case .packed(let matrix): multiply(matrix, panels)
+    case .distant(let weights): try multiply(weights, panels)
     }
     extendLifetime((blocks, sums))
+  }
+
+  private func multiply(_ matrix: PackedMatrix, _ panels: Int) {
+    // Enough tasks that no thread waits long for another, and not so many that a block of rows is fetched again for each.
+    let fewest = rowBlocks.count * panels / (context.pool.threads * 4)
+    let groups = Split(panels, each: min(Self.mostPanels, fewest))
+    context.pool.run(rowBlocks.count * groups.count) { index, thread in
+      let group = groups[index / rowBlocks.count]
+      multiply(
+        index % rowBlocks.count, matrix, group, from: group.lowerBound * packing.panelColumns,
+        thread)
+    }
+  }
+
+  /// Each task reads the weights of some panels, packs them, and multiplies all rows with them.
+  private func multiply(_ weights: DistantWeights, _ panels: Int) throws(CheckpointError) {
+    let fitting = Self.mostBytes / max(1, packing.panelSize(matrix.inputs))
+    let fewest = panels / (context.pool.threads * 4)
+    let groups = Split(panels, each: min(Self.mostPanels, fewest, fitting))
+    guard rowBlocks.count > 0 else { return }
+    try context.pool.run(groups.count) { (group, thread) throws(CheckpointError) in
+      let first = groups[group].lowerBound * packing.panelColumns
+      let outputs =
+        first..<min(
+          weights.outputs, groups[group].upperBound * packing.panelColumns)
+      let part = try weights.matrix(of: outputs, in: context)
+      for block in 0..<rowBlocks.count {
+        multiply(block, part, 0..<part.panels, from: first, thread)
+      }
+      extendLifetime(part)
+    }
   }
 
   /// Packs the rows, once for all panels.
@@ -115,21 +187,21 @@ private struct Product {
       let first = part * Self.packedRows
       let count = min(Self.packedRows, rows.count - first)
       guard count > 0 else { return }
-      unsafe context.kernels.weights(weights.matrix.element).pointee.pack_rows(
+      unsafe context.kernels.weights(matrix.element).pointee.pack_rows(
         input.pointer(row: rows.lowerBound + first), input.stride, first, count, rows.count,
-        weights.matrix.inputs, blocks.memory + block * sizes.block)
+        matrix.inputs, blocks.memory + block * sizes.block)
     }
   }
 
-  private func multiply(_ block: Int, _ panels: Range<Int>, _ thread: Int) {
-    let matrix = weights.matrix
+  /// Multiplies a block of rows with some panels of a matrix, whose first output is number `column` of the result.
+  private func multiply(
+    _ block: Int, _ matrix: PackedMatrix, _ panels: Range<Int>, from column: Int, _ thread: Int
+  ) {
     let rows = rowBlocks[block]
-    let width = matrix.packing.panelColumns
-    let column = panels.lowerBound * width
     var target = unsafe weighbridge_target(
       destination: result.pointer(row: rows.lowerBound) + column, stride: result.stride,
-      columns: min(panels.count * width, matrix.outputs - column),
-      bias: weights.bias.map { unsafe UnsafePointer($0.base + column) },
+      columns: min(panels.count * packing.panelColumns, result.columns - column),
+      bias: bias.map { unsafe UnsafePointer($0.base + column) },
       residual: residual.map {
         unsafe UnsafePointer($0.pointer(row: rows.lowerBound) + column)
       },
@@ -155,6 +227,13 @@ struct Split {
     let rounded = (even + multiple - 1) / multiple * multiple
     count = rounded == 0 ? 0 : (total + rounded - 1) / rounded
     largest = min(total, rounded)
+  }
+
+  /// - Parameter each: The size of all parts but the last one; less than 1 counts as 1.
+  init(_ total: Int, each size: Int) {
+    self.total = total
+    largest = max(1, size)
+    count = (total + largest - 1) / largest
   }
 
   subscript(index: Int) -> Range<Int> {

@@ -67,6 +67,14 @@ public struct LinearWeights: Sendable {
     return parameters
   }
 
+  /// The weights and the bias, if all weights stay where they are stored.
+  var distant: (matrix: DistantWeights, bias: ParameterRow)? {
+    guard case .parameters(let parameters) = source, let matrix = parameters.distant else {
+      return nil
+    }
+    return (matrix, parameters.bias)
+  }
+
   /// The packed weight and the bias, as they are now.
   func packed(in context: ExecutionContext) throws(CheckpointError) -> PackedWeights {
     switch source {
@@ -99,7 +107,7 @@ final class ParameterWeights: Sendable {
   let inputs: Int
   let outputs: Int
   let element: StoredElement
-  private let bias: ParameterRow
+  let bias: ParameterRow
   private let cache = Mutex<Cache?>(nil)
 
   init(
@@ -138,6 +146,17 @@ final class ParameterWeights: Sendable {
 
   var requireGradient: Bool {
     weights.contains { $0.requiresGradient } || biases.contains { $0.requiresGradient }
+  }
+
+  /// The weights where they are stored, if all of them stay there.
+  var distant: DistantWeights? {
+    guard layout == .outputByInput, !requireGradient else { return nil }
+    var parts: [DistantValues] = []
+    for weight in weights {
+      guard case .distant(let values) = weight.contents else { return nil }
+      parts.append(values)
+    }
+    return DistantWeights(parts: parts, inputs: inputs, outputs: outputs, element: element)
   }
 
   func packed(in context: ExecutionContext) throws(CheckpointError) -> PackedWeights {

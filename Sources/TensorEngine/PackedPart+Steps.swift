@@ -17,8 +17,7 @@ extension PackedPart {
     let scales = scales ?? []
     unsafe withUnsafeTemporaryAllocation(of: Int8.self, capacity: contents.columns) { steps in
       for row in 0..<contents.rows {
-        unsafe contents.copy(
-          from: row * contents.columns, to: UnsafeMutableRawBufferPointer(steps))
+        unsafe copy(from: row * contents.columns, to: UnsafeMutableRawBufferPointer(steps))
         let numbers = unsafe values.pointer(row: row).assumingMemoryBound(to: Float.self)
         for column in 0..<contents.columns {
           unsafe numbers[column] =

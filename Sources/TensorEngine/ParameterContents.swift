@@ -1,15 +1,18 @@
 internal import CKernels
-internal import CheckpointBytes
+package import CheckpointBytes
 
-/// Where a parameter's numbers lie: a matrix of their own, or some outputs of a packed one. They never change.
+/// Where a parameter's numbers lie: a matrix of their own, some outputs of a packed one, or where they are stored. They never
+/// change.
 package enum ParameterContents: Sendable {
   case values(StoredMatrix)
   case packed(PackedPart)
+  case distant(DistantValues)
 
   package var element: StoredElement {
     switch self {
     case .values(let values): values.element
     case .packed(let part): part.matrix.element
+    case .distant(let values): values.element
     }
   }
 
@@ -17,6 +20,7 @@ package enum ParameterContents: Sendable {
     switch self {
     case .values(let values): values.rows
     case .packed(let part): part.isOutputFirst ? part.outputs.count : part.matrix.inputs
+    case .distant(let values): values.rows
     }
   }
 
@@ -24,6 +28,7 @@ package enum ParameterContents: Sendable {
     switch self {
     case .values(let values): values.columns
     case .packed(let part): part.isOutputFirst ? part.matrix.inputs : part.outputs.count
+    case .distant(let values): values.columns
     }
   }
 
@@ -31,8 +36,10 @@ package enum ParameterContents: Sendable {
   package var byteCount: Int { rows * columns * element.width }
 
   /// Copies numbers as they are stored, in row-major order, from number `first` on: as many as there is room for. There are so
-  /// many.
-  package func copy(from first: Int, to bytes: UnsafeMutableRawBufferPointer) {
+  /// many. Throws what reading throws.
+  package func copy(
+    from first: Int, to bytes: UnsafeMutableRawBufferPointer
+  ) throws(CheckpointError) {
     switch self {
     case .values(let values):
       let offset = first * element.width
@@ -40,6 +47,7 @@ package enum ParameterContents: Sendable {
         from: UnsafeRawBufferPointer(start: values.pointer(row: 0) + offset, count: bytes.count))
       extendLifetime(values)
     case .packed(let part): unsafe part.copy(from: first, to: bytes)
+    case .distant(let values): try unsafe values.read(first, bytes)
     }
   }
 
@@ -48,7 +56,9 @@ package enum ParameterContents: Sendable {
     if case .values(let values) = self { return values }
     if case .packed(let part) = self, part.matrix.packing.hasScales { return try part.widened() }
     let values = try StoredMatrix(rows: rows, columns: columns, element: element)
-    unsafe values.withBytes { unsafe copy(from: 0, to: $0) }
+    try unsafe values.withBytes { (bytes) throws(CheckpointError) in
+      try unsafe copy(from: 0, to: bytes)
+    }
     return values
   }
 }
@@ -71,7 +81,7 @@ package struct PackedPart: Sendable {
   /// True if the part is the whole matrix, a row for each output.
   var isTable: Bool { isOutputFirst && outputs == 0..<matrix.outputs }
 
-  fileprivate func copy(from first: Int, to bytes: UnsafeMutableRawBufferPointer) {
+  func copy(from first: Int, to bytes: UnsafeMutableRawBufferPointer) {
     let columns = isOutputFirst ? matrix.inputs : outputs.count
     let width = matrix.packing.width
     guard columns > 0, var destination = bytes.baseAddress else { return }

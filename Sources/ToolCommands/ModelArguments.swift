@@ -22,17 +22,18 @@ struct ModelArguments: ParsableArguments {
 
   /// Loads the model of the class that is given, or else of the one that the files name.
   func load(
-    _ console: Console, precision: LoadPrecision = .float32
+    _ console: Console, precision: LoadPrecision = .float32, once: Bool = false
   ) throws(CheckpointError) -> any LanguageModel {
-    try options.load(path, console, precision: precision)
+    try options.load(path, console, precision: precision, once: once)
   }
 
   /// Loads a model from opened files.
   func load(
     _ modelClass: ModelClass, of source: ModelSource, _ console: Console,
-    precision: LoadPrecision = .float32, threads: Int? = nil
+    precision: LoadPrecision = .float32, threads: Int? = nil, once: Bool = false
   ) throws(CheckpointError) -> any LanguageModel {
-    try options.load(modelClass, of: source, console, precision: precision, threads: threads)
+    try options.load(
+      modelClass, of: source, console, precision: precision, threads: threads, once: once)
   }
 }
 
@@ -70,21 +71,25 @@ struct ModelOptions: ParsableArguments {
   /// Loads the model of the class that is given, or else of that one, or of the one that the files name.
   func load(
     _ path: String, orNamed className: String? = nil, _ console: Console,
-    precision: LoadPrecision = .float32
+    precision: LoadPrecision = .float32, once: Bool = false
   ) throws(CheckpointError) -> any LanguageModel {
     let source = try open(path, console, class: className)
-    return try load(try source.modelClass(), of: source, console, precision: precision)
+    return try load(
+      try source.modelClass(), of: source, console, precision: precision, once: once)
   }
 
   /// Loads a model from opened files.
+  ///
+  /// - Parameter once: True if it computes once: its weights are read when they are needed then.
   func load(
     _ modelClass: ModelClass, of source: ModelSource, _ console: Console,
-    precision: LoadPrecision = .float32, threads: Int? = nil
+    precision: LoadPrecision = .float32, threads: Int? = nil, once: Bool = false
   ) throws(CheckpointError) -> any LanguageModel {
     var options = LoadOptions()
     if let threads { options = try LoadOptions(threads: threads) }
     options.nonFinite = requireFinite ? .refused : .kept
     options.precision = precision
+    options.staysInFile = once
     if !precision.isAvailable {
       console.writeNote(
         "this processor has no instructions for \(precision.rawValue); computed in float32")

@@ -41,7 +41,7 @@ struct RunCommand: ModelCommand {
   var json = false
 
   mutating func run(on console: Console) throws -> ToolExit {
-    let loaded = try model.load(console, precision: precision)
+    let loaded = try model.load(console, precision: precision, once: true)
     var options = RunOptions()
     if hiddenStates { options.extras.insert(.hiddenStates) }
     if attentions { options.extras.insert(.attentions) }

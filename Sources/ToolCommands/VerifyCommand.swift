@@ -111,7 +111,8 @@ struct VerifyCommand: TalkingCommand {
         criteria: criteria(.standard(computedIn: record.origin.dtype)))
     } else {
       _ = try record.modelInputs()
-      let loaded = try options.load(model ?? "", orNamed: record.origin.modelClass, console)
+      let loaded = try options.load(
+        model ?? "", orNamed: record.origin.modelClass, console, once: true)
       className = type(of: loaded).className
       report = try verify(
         loaded, against: record,

@@ -62,8 +62,8 @@ struct ParameterTests {
           }
           for range in ranges {
             var found = [UInt8](repeating: 0xAA, count: range.count * element.width)
-            unsafe found.withUnsafeMutableBytes {
-              unsafe contents.copy(from: range.lowerBound, to: $0)
+            try unsafe found.withUnsafeMutableBytes {
+              try unsafe contents.copy(from: range.lowerBound, to: $0)
             }
             let expected = bytes[
               range.lowerBound * element.width..<range.upperBound * element.width]

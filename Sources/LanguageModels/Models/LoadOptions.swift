@@ -18,6 +18,10 @@ public struct LoadOptions: Sendable {
   package var precision = LoadPrecision.float32
   /// True if the parameters are to learn: all of them are kept in float32, and none is frozen.
   public var learns = false
+  /// True if the matrices of layers and embeddings stay in the file, and each pass reads what it needs of them: a model that is
+  /// asked once answers sooner, in the memory of a few pieces. Results have the same bits. What is wrong with a weight's
+  /// bytes is told by the pass that reads them. Matrices that the file holds transposed, and int8, are read when the model is loaded.
+  public var staysInFile = false
   /// What is done about weights that are infinite or no number. Looking for them costs a little time.
   public var nonFinite: NonFinite
   /// The names of the checkpoint that are no parameters of the model and may be left aside. What belongs to another head of

@@ -23,6 +23,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   let nonFinite: LoadOptions.NonFinite
   let quantization: LoadedQuantization
   let learns: Bool
+  let staysInFile: Bool
   let generation: Result<GenerationSettings, CheckpointError>?
   let origin: ModelOrigin?
   /// What a model has taken of them.
@@ -71,6 +72,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
     context = try options.resolvedContext()
     nonFinite = options.nonFinite
     learns = options.learns
+    staysInFile = options.staysInFile && !options.learns
     quantization = try LoadedQuantization(
       architecture, quantizes: options.precision == .int8, document: configuration.document)
     generation = options.generation
@@ -98,7 +100,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   private var source: ParameterSource {
     ParameterSource(
       graph: graph, context: context, nonFinite: nonFinite, quantization: quantization,
-      collector: collector, learns: learns)
+      collector: collector, learns: learns, staysInFile: staysInFile)
   }
 }
 

@@ -163,14 +163,14 @@ private final class ParameterBytes: ByteSource {
     let width = contents.element.width
     let end = offset + destination.count
     guard !offset.isMultiple(of: width) || !end.isMultiple(of: width) else {
-      unsafe contents.copy(from: offset / width, to: destination)
+      try unsafe contents.copy(from: offset / width, to: destination)
       return
     }
     // Parts of numbers at the ends.
     let first = offset / width
     let count = (end + width - 1) / width - first
     let bytes = try unsafe withNewBytes(count: count * width) {
-      (bytes) throws(CheckpointError) in unsafe contents.copy(from: first, to: bytes)
+      (bytes) throws(CheckpointError) in try unsafe contents.copy(from: first, to: bytes)
     }
     let start = offset - first * width
     unsafe destination.copyBytes(from: bytes[start..<start + destination.count])

@@ -4,7 +4,7 @@ internal import TensorEngine
 internal import WeightGraph
 
 /// Where parameters come from.
-struct ParameterSource {
+struct ParameterSource: Sendable {
   let graph: WeightGraph
   let context: ExecutionContext
   let nonFinite: LoadOptions.NonFinite
@@ -12,6 +12,8 @@ struct ParameterSource {
   let collector: ParameterCollector
   /// True if parameters are kept in float32 and require gradients.
   let learns: Bool
+  /// True if matrices that products and lookups can read where they are stored stay there.
+  let staysInFile: Bool
 }
 
 /// The parameters below one name: `bert["encoder"]["layer.0"]`. Model code reads like the checkpoint's names.
@@ -53,7 +55,12 @@ struct ParameterScope {
 
   /// `weight`, to look rows up in: in the type that it is stored in, and in the place where it lies if the output matrix of a
   /// language model is the same weight and was there first.
-  func table() throws(CheckpointError) -> Parameter { try parameter("weight") }
+  func table() throws(CheckpointError) -> Parameter {
+    let name = self["weight"].name
+    if let known = source.collector[name] { return known }
+    let stored = try StoredParameter(name, in: source)
+    return stored.canStay ? try stored.distantParameter() : try stored.parameter()
+  }
 
   private func parameter(_ part: String) throws(CheckpointError) -> Parameter {
     let name = self[part].name
@@ -99,6 +106,11 @@ struct ParameterScope {
       throw CheckpointError(
         .mismatch, tensor: weight.name,
         "expected \(inputs) inputs, as \(quoted(weights[0].name)) has, found \(size.inputs)")
+    }
+    if layout == .outputByInput, weights.allSatisfy(\.canStay) {
+      return try weights.map { (weight) throws(CheckpointError) in
+        try weight.distantParameter()
+      }
     }
     let matrix = try PackedMatrix(
       outputs: sizes.reduce(0) { $0 + $1.outputs }, inputs: inputs, element: element,

@@ -5,7 +5,7 @@ internal import TensorValues
 internal import WeightGraph
 
 /// One parameter of a checkpoint in the type that the engine keeps it in: its own, or float32 where the engine has none such.
-struct StoredParameter {
+struct StoredParameter: Sendable {
   let name: String
   let element: StoredElement
   /// The type in the checkpoint.
@@ -88,6 +88,20 @@ struct StoredParameter {
       try unsafe read(weight, from: first, into: bytes) { $0 }
     }
     return parameter(.values(matrix))
+  }
+
+  /// True if the numbers are to stay where they are stored, and can be read from there as they are needed.
+  var canStay: Bool { source.staysInFile && element != .int8 && weight.isReadInOrder }
+
+  /// The model's parameter, its numbers where they are stored, if they ``canStay``.
+  func distantParameter() throws(CheckpointError) -> Parameter {
+    let (rows, columns) = try extents()
+    return parameter(
+      .distant(
+        unsafe DistantValues(rows: rows, columns: columns, element: element) {
+          (first, bytes) throws(CheckpointError) in
+          try unsafe read(weight, from: first, into: bytes) { $0 }
+        }))
   }
 
   /// The model's parameter, frozen, its numbers in a place that they were read to.

@@ -42,7 +42,8 @@ struct ClassifyCommand: TaskCommand {
 
   func task(_ console: Console) throws -> TextClassification {
     try TextClassification(
-      try model.textModel(.sequenceClassification, computing, cutting, console), top: top,
+      try model.textModel(.sequenceClassification, computing, cutting, console, once: rows.isOne),
+      top: top,
       function: function?.value)
   }
 

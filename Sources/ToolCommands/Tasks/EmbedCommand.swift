@@ -45,7 +45,8 @@ struct EmbedCommand: TaskCommand {
   }
 
   func task(_ console: Console) throws -> SentenceEmbedding {
-    SentenceEmbedding(try embedding.embedder(model, computing, console))
+    SentenceEmbedding(
+      try embedding.embedder(model, computing, console, once: rows.isOne))
   }
 
   mutating func run(on console: Console) throws -> ToolExit {
@@ -211,8 +212,11 @@ struct EmbeddingArguments: ParsableArguments {
   }
 
   /// The model with what the directory and the options say.
+  ///
+  /// - Parameter once: True if it is asked once.
   func embedder(
-    _ model: ModelArguments, _ computing: ComputingArguments, _ console: Console
+    _ model: ModelArguments, _ computing: ComputingArguments, _ console: Console,
+    once: Bool = false
   ) throws(CheckpointError) -> SentenceEmbedder {
     var settings = EmbeddingSettings()
     var place = try HubCache.located(model.path)
@@ -235,7 +239,8 @@ struct EmbeddingArguments: ParsableArguments {
     settings.dimensions = truncateDim
     return try SentenceEmbedder(
       try model.load(
-        try source.modelClass(of: .base), of: source, console, threads: computing.threads),
+        try source.modelClass(of: .base), of: source, console, threads: computing.threads,
+        once: once),
       tokenizer: try source.tokenizer(), settings: settings)
   }
 }

@@ -18,7 +18,7 @@ struct FeaturesCommand: TaskCommand {
   @OptionGroup var computing: ComputingArguments
 
   func task(_ console: Console) throws -> FeatureExtraction {
-    try FeatureExtraction(try model.textModel(.base, computing, cutting, console))
+    try FeatureExtraction(try model.textModel(.base, computing, cutting, console, once: rows.isOne))
   }
 
   func text(_ output: FeatureExtraction.Features, to row: TaskRow) -> String {

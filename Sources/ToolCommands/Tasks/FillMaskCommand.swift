@@ -35,7 +35,7 @@ struct FillMaskCommand: TaskCommand {
 
   func task(_ console: Console) throws -> MaskFilling {
     let task = try MaskFilling(
-      try model.textModel(.maskedLM, computing, cutting, console), top: count,
+      try model.textModel(.maskedLM, computing, cutting, console, once: rows.isOne), top: count,
       targets: targets.isEmpty ? nil : targets)
     for remark in task.remarks { console.writeNote(remark) }
     return task
@@ -52,7 +52,7 @@ struct FillMaskCommand: TaskCommand {
       }
     }
     let text = lines.joined(separator: "\n") + "\n"
-    return rows.texts.count == 1 && rows.file == nil ? text : row.heading() + text
+    return rows.isOne ? text : row.heading() + text
   }
 
   func document(

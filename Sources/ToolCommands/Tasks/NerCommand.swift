@@ -40,7 +40,7 @@ struct NerCommand: TaskCommand {
 
   func task(_ console: Console) throws -> TokenClassification {
     try TokenClassification(
-      try model.textModel(.tokenClassification, computing, cutting, console),
+      try model.textModel(.tokenClassification, computing, cutting, console, once: rows.isOne),
       aggregation: aggregation.value,
       ignoredLabels: ignoredLabels.isEmpty ? ["O"] : Set(ignoredLabels), stride: stride)
   }

@@ -28,6 +28,9 @@ struct TextArguments: ParsableArguments {
     }
   }
 
+  /// True if there is one text, so that a model is asked once.
+  var isOne: Bool { texts.count == 1 && file == nil }
+
   /// The file that texts come from; nil where they are arguments.
   var file: String? { input ?? (texts == ["-"] ? "-" : nil) }
 }
@@ -109,11 +112,13 @@ struct DocumentArguments: ParsableArguments {
 
 extension ModelArguments {
   /// The family's model with a head, whatever class the files name, and its tokenizer.
+  ///
+  /// - Parameter once: True if it is asked once.
   func textModel(
     _ head: ModelHead, _ computing: ComputingArguments, _ cutting: CuttingArguments,
-    _ console: Console
+    _ console: Console, once: Bool = false
   ) throws(CheckpointError) -> TextModel {
-    var model = try textModel(head, computing, console)
+    var model = try textModel(head, computing, console, once: once)
     model.cutsTexts = cutting.cuts || cutting.maximumLength != nil
     if let length = cutting.maximumLength {
       model.maximumLength = min(length, model.maximumLength)
@@ -123,11 +128,11 @@ extension ModelArguments {
 
   /// The same where texts are not cut.
   func textModel(
-    _ head: ModelHead, _ computing: ComputingArguments, _ console: Console
+    _ head: ModelHead, _ computing: ComputingArguments, _ console: Console, once: Bool = false
   ) throws(CheckpointError) -> TextModel {
     let source = try open(console)
     let loaded = try load(
-      try source.modelClass(of: head), of: source, console, threads: computing.threads)
+      try source.modelClass(of: head), of: source, console, threads: computing.threads, once: once)
     var model = TextModel(loaded, tokenizer: try source.tokenizer())
     if let tokens = computing.batchTokens { model.batchTokens = tokens }
     return model
