@@ -15,6 +15,7 @@ import subprocess
 
 import decoding
 import encoders
+import precisions
 import quantized
 import report
 import roofline
@@ -189,7 +190,8 @@ def main():
                 report.write(name, head + "\n" + table)
 
 
-PARTS = {"encoders": encoders.table, "decoding": decoding.table, "int8": int8, "tokenizers": tokenizers}
+PARTS = {
+    "encoders": encoders.table, "precisions": precisions.table, "decoding": decoding.table, "int8": int8, "tokenizers": tokenizers}
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ import report
 class Ours:
     """The Swift process. It may use as many processors as there are threads."""
 
-    def __init__(self, program, directory, threads):
+    def __init__(self, program, directory, threads, precision="full"):
         self.process = subprocess.Popen(
-            [program, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [program, directory, precision], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             preexec_fn=lambda: os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:threads]))
 
     def ask(self, *words):

@@ -9,7 +9,11 @@ let package = Package(
   dependencies: [.package(name: "weighbridge", path: "../..")],
   targets: [
     .executableTarget(
-      name: "model-times", dependencies: [.product(name: "Weighbridge", package: "weighbridge")])
+      name: "model-times",
+      dependencies: [
+        .product(name: "TensorEngine", package: "weighbridge"),
+        .product(name: "Weighbridge", package: "weighbridge"),
+      ])
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,4 @@
-// model-times DIRECTORY
+// model-times DIRECTORY [PRECISION]
 //
 // For each line of standard input one line of standard output: the seconds that it took, and a number by which the caller
 // sees that the same was computed.
@@ -13,23 +13,29 @@
 //                             a file's lines, or its pieces of 10,000 bytes, as one batch; the sum of ids, and of the
 //                             offsets' ends
 //
-// The model, or the tokenizer, is loaded when it is first needed.
+// The model, or the tokenizer, is loaded when it is first needed. PRECISION is full, high or bfloat16: what products may round.
 
 import Foundation
+import TensorEngine
 import Weighbridge
 
 struct UsageError: Error {}
 
 struct Subject {
   let directory: String
+  let precision: Precision
   private var loadedModel: (any LanguageModel)?
   private var loadedTokenizer: Tokenizer?
 
-  init(directory: String) { self.directory = directory }
+  init(directory: String, precision: Precision) {
+    self.directory = directory
+    self.precision = precision
+  }
 
   private mutating func model() throws -> any LanguageModel {
     if let loadedModel { return loadedModel }
-    let model = try loadLanguageModel(from: directory)
+    let context = try ExecutionContext(kernels: .best(at: precision))
+    let model = try loadLanguageModel(from: directory, options: LoadOptions(context: context))
     loadedModel = model
     return model
   }
@@ -136,7 +142,11 @@ func documents(of bytes: [UInt8]) -> [String] {
   return texts
 }
 
-var subject = Subject(directory: CommandLine.arguments.dropFirst().first ?? ".")
+let words = CommandLine.arguments.dropFirst()
+guard
+  let precision = Precision.allCases.first(where: { "\($0)" == words.dropFirst().first ?? "full" })
+else { throw UsageError() }
+var subject = Subject(directory: words.first ?? ".", precision: precision)
 while let line = readLine() {
   let words = line.split(separator: " ").map(String.init)
   let numbers = words.compactMap { Int($0) }
