@@ -20,13 +20,6 @@ struct ModelArguments: ParsableArguments {
     try options.open(place ?? path, console)
   }
 
-  /// Loads the model of the class that is given, or else of the one that the files name.
-  func load(
-    _ console: Console, precision: LoadPrecision = .float32, once: Bool = false
-  ) throws(CheckpointError) -> any LanguageModel {
-    try options.load(path, console, precision: precision, once: once)
-  }
-
   /// Loads a model from opened files.
   func load(
     _ modelClass: ModelClass, of source: ModelSource, _ console: Console,
@@ -66,16 +59,6 @@ struct ModelOptions: ParsableArguments {
       class: architecture ?? className)
     for note in source.checkpoint.notes + source.notes { console.writeNote(note) }
     return source
-  }
-
-  /// Loads the model of the class that is given, or else of that one, or of the one that the files name.
-  func load(
-    _ path: String, orNamed className: String? = nil, _ console: Console,
-    precision: LoadPrecision = .float32, once: Bool = false
-  ) throws(CheckpointError) -> any LanguageModel {
-    let source = try open(path, console, class: className)
-    return try load(
-      try source.modelClass(), of: source, console, precision: precision, once: once)
   }
 
   /// Loads a model from opened files.

@@ -13,6 +13,7 @@ struct RunCommand: ModelCommand {
 
       Examples:
         weighbridge run model/ --inputs inputs.safetensors --output golden.safetensors --hidden-states
+        weighbridge run model/ --inputs inputs.safetensors --output out.safetensors --attentions --report run.html
       """)
 
   @OptionGroup var model: ModelArguments
@@ -37,44 +38,23 @@ struct RunCommand: ModelCommand {
     ))
   var precision: LoadPrecision = .float32
 
-  @Flag(help: "Print the class, and the outputs with their extents, as one JSON object.")
-  var json = false
+  @OptionGroup var reports: ReportOptions
 
   mutating func run(on console: Console) throws -> ToolExit {
-    let loaded = try model.load(console, precision: precision, once: true)
+    let source = try model.open(console)
+    let loaded = try model.load(
+      try source.modelClass(), of: source, console, precision: precision, once: true)
     var options = RunOptions()
     if hiddenStates { options.extras.insert(.hiddenStates) }
     if attentions { options.extras.insert(.attentions) }
-    let outputs = try loaded(try ModelInputs(opening: inputs), options: options)
+    let given = try ModelInputs(opening: inputs)
+    let outputs = try loaded(given, options: options)
     try outputs.write(to: output, of: loaded, options: options)
-    console.write(json ? JSONWriter.text(report(loaded, outputs)) + "\n" : text(loaded, outputs))
+    var report = RunReport(
+      outputs, of: model.path, className: type(of: loaded).className, written: output)
+    if reports.report != nil { try report.look(given, tokenizer: try? source.tokenizer()) }
+    try reports.give(report, on: console)
     return .done
-  }
-
-  private func text(_ loaded: any LanguageModel, _ outputs: ModelOutputs) -> String {
-    let width = outputs.all.map(\.name.count).max() ?? 0
-    let lines = outputs.all.map { output in
-      "  " + output.name + String(repeating: " ", count: width - output.name.count + 2)
-        + "\(output.dimensions)"
-    }
-    return
-      (["\(singleLine(model.path)): \(type(of: loaded).className), to \(singleLine(output))"]
-      + lines).joined(separator: "\n") + "\n"
-  }
-
-  private func report(_ loaded: any LanguageModel, _ outputs: ModelOutputs) -> JSONValue {
-    .object([
-      JSONValue.Member("class", .string(type(of: loaded).className)),
-      JSONValue.Member(
-        "outputs",
-        .array(
-          outputs.all.map { output in
-            .object([
-              JSONValue.Member("name", .string(output.name)),
-              JSONValue.Member("shape", .array(output.dimensions.map { .integer($0) })),
-            ])
-          })),
-    ])
   }
 }
 

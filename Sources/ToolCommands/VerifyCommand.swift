@@ -103,19 +103,24 @@ struct VerifyCommand: TalkingCommand {
   mutating func run(on console: Console) throws -> ToolExit {
     let record = try GoldenRecord(opening: golden, inputs: inputs)
     let report: VerificationReport
-    let className: String?
+    let computed: [VerificationReport.Output]
+    var className: String?
+    var tokenizer: Tokenizer?
     if let outputs {
-      className = nil
+      computed = try VerificationReport.Output.all(in: outputs, beside: record)
       report = try VerificationReport(
-        computed: try VerificationReport.Output.all(in: outputs, beside: record), golden: record,
+        computed: computed, golden: record,
         criteria: criteria(.standard(computedIn: record.origin.dtype)))
     } else {
       _ = try record.modelInputs()
+      let source = try options.open(model ?? "", console, class: record.origin.modelClass)
       let loaded = try options.load(
-        model ?? "", orNamed: record.origin.modelClass, console, once: true)
+        try source.modelClass(), of: source, console, once: true)
       className = type(of: loaded).className
-      report = try verify(
-        loaded, against: record,
+      tokenizer = try? source.tokenizer()
+      computed = try VerificationReport.Output.all(of: loaded, on: record)
+      report = try VerificationReport(
+        computed: computed, by: loaded, golden: record,
         criteria: criteria(.standard(for: loaded, computedIn: record.origin.dtype)))
     }
     var suspects: SuspectParameters?
@@ -124,10 +129,15 @@ struct VerifyCommand: TalkingCommand {
         model, beside: against, first: report.firstDivergence.flatMap(report.module(of:)),
         options: options.sourceOptions.openOptions)
     }
-    try output.give(
-      VerifyReport(
-        report, of: model ?? outputs ?? "", className: className, golden: golden,
-        suspects: suspects), on: console, isResult: false)
+    var printed = VerifyReport(
+      report, of: model ?? outputs ?? "", className: className, golden: golden, suspects: suspects)
+    if output.report != nil {
+      let different = Set(report.different.map(\.name.string))
+      printed.pictures = AttentionPictures.all(
+        of: computed.map { ($0.name.string, $0.shape.dimensions, $0.values) },
+        tokens: TokenTexts(try? record.modelInputs().inputIDs, tokenizer), bad: different)
+    }
+    try output.give(printed, on: console, isResult: false)
     return report.isEqual ? .done : .different
   }
 

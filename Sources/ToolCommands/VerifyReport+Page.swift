@@ -25,6 +25,7 @@ extension VerifyReport {
       ])
     table.rows = report.entries.map(row)
     page.add(table)
+    for picture in pictures { page.add(picture) }
     return page
   }
 

@@ -7,6 +7,8 @@ struct VerifyReport: Report {
   let className: String?
   let golden: String
   let suspects: SuspectParameters?
+  /// What the heads look at, for a page.
+  var pictures: [AttentionPictures] = []
 
   /// - Parameters:
   ///   - subject: The path of what was compared: a model, or a file of outputs.

@@ -32,20 +32,36 @@ public func verify(
 public func verify(
   _ model: any LanguageModel, against golden: GoldenRecord, criteria: VerificationCriteria
 ) throws(CheckpointError) -> VerificationReport {
-  let outputs = try model(try golden.modelInputs(), options: golden.runOptions)
-  var computed: [VerificationReport.Output] = []
-  for output in outputs.all {
-    guard let shape = Shape(output.dimensions) else {
-      throw CheckpointError(
-        .inconsistent, tensor: output.name,
-        "extents \(output.dimensions) cannot be counted")
-    }
-    computed.append(
-      VerificationReport.Output(
-        name: ExactName(output.name), shape: shape, values: output.values))
+  try VerificationReport(
+    computed: try VerificationReport.Output.all(of: model, on: golden), by: model, golden: golden,
+    criteria: criteria)
+}
+
+extension VerificationReport {
+  /// Compares what a model computed with what was recorded, and knows the names of its modules.
+  ///
+  /// - Throws: What reading the record throws.
+  package init(
+    computed: [Output], by model: any LanguageModel, golden: GoldenRecord,
+    criteria: VerificationCriteria
+  ) throws(CheckpointError) {
+    try self.init(
+      computed: computed, golden: golden, criteria: criteria, modules: ModuleNames(model))
   }
-  return try VerificationReport(
-    computed: computed, golden: golden, criteria: criteria, modules: ModuleNames(model))
+}
+
+extension VerificationReport.Output {
+  /// What a model computes of the inputs of a record: what that one holds.
+  ///
+  /// - Throws: What running the model and reading the record throw.
+  package static func all(
+    of model: any LanguageModel, on golden: GoldenRecord
+  ) throws(CheckpointError) -> [VerificationReport.Output] {
+    let outputs = try model(try golden.modelInputs(), options: golden.runOptions)
+    return try outputs.all.map { (output) throws(CheckpointError) in
+      try VerificationReport.Output(ExactName(output.name), output.dimensions, output.values)
+    }
+  }
 }
 
 extension GoldenRecord {

@@ -67,7 +67,7 @@ extension PageTable {
 
 extension PageTable.Row {
   /// Puts what values are like into the last cells, and into what is shown of the row.
-  fileprivate mutating func add(_ statistics: WeightStatistics, shape: Shape) {
+  mutating func add(_ statistics: WeightStatistics, shape: Shape) {
     guard statistics.finiteCount > 0 else {
       cells += [PageTable.Cell](repeating: .none, count: 5)
       isBad = statistics.hasNonFinite

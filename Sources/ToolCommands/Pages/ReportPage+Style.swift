@@ -1,6 +1,8 @@
 extension ReportPage {
   /// How the page looks, light and dark, on a screen and on paper.
-  static let style = #"""
+  static let style = frame + "\n" + AttentionPictures.style
+
+  private static let frame = #"""
     :root {
       color-scheme: light dark;
       --back: #ffffff; --text: #1b1f24; --faint: #66707c; --line: #d9dee4; --panel: #f5f7f9;

@@ -13,6 +13,7 @@ struct ReportPage {
   enum Section {
     case table(PageTable)
     case list(title: String, items: [String])
+    case pictures(AttentionPictures)
   }
 
   /// The command that made it: `inspect`.
@@ -37,6 +38,11 @@ struct ReportPage {
   /// Adds a table, unless it is empty.
   mutating func add(_ table: PageTable) {
     if !table.rows.isEmpty { sections.append(.table(table)) }
+  }
+
+  /// Adds pictures of what heads look at, unless there are none.
+  mutating func add(_ pictures: AttentionPictures) {
+    if !pictures.layers.isEmpty { sections.append(.pictures(pictures)) }
   }
 
   /// Writes the page; a file that exists is replaced.
@@ -121,6 +127,7 @@ extension ReportPage {
           sections.map { section in
             switch section {
             case .table(let table): table.json
+            case .pictures(let pictures): pictures.json
             case .list(let title, let items):
               .object([
                 JSONValue.Member("title", .string(title)),
