@@ -1,5 +1,5 @@
 internal import Synchronization
-internal import Weighbridge
+package import Weighbridge
 
 #if canImport(Glibc)
   internal import Glibc
@@ -18,17 +18,17 @@ public struct Console: Sendable {
   public let showsProgress: Bool
 
   /// How text is laid out.
-  public let style: TextStyle
+  package let style: TextStyle
 
   /// A console that hands its text to closures.
-  public init(
+  package init(
     output: @escaping Sink, error: @escaping Sink, showsProgress: Bool = false,
     style: TextStyle = .plain
   ) {
     self.output = output
     self.error = error
     self.showsProgress = showsProgress
-    self.style = style
+    self.style = style.ofTool
   }
 
   /// The same console with another style; without progress where it is to be quiet.

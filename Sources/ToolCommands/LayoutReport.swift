@@ -37,14 +37,6 @@ extension RecognizedModel {
 }
 
 extension LoadReport {
-  /// How often each outcome occurs: `51 renamed, 12 transposed`.
-  static func summary(_ entries: [Entry]) -> String {
-    Outcome.allCases.compactMap { outcome in
-      let count = entries.count { $0.outcome == outcome }
-      return count > 0 ? "\(count) \(outcome.rawValue)" : nil
-    }.joined(separator: ", ")
-  }
-
   /// Entries for programs.
   static func json(_ entries: [Entry]) -> JSONValue {
     func texts(_ names: [ExactName]) -> JSONValue { .array(names.map { .string($0.string) }) }

@@ -106,74 +106,17 @@ struct ScanReport: Report {
   var verdict: CheckpointScan.Verdict { CheckpointScan.verdict(on: findings, problems) }
 
   /// How many findings and problems a baseline has accepted.
-  var acceptedCount: Int {
-    scan.findings.count - findings.count + scan.problems.count - problems.count
-  }
+  var acceptedCount: Int { scan.acceptedCount(findings, problems) }
 
-  /// The report for people: each global once, those that matter first.
+  /// The report for people.
   func text(_ style: TextStyle) -> String {
-    var lines = [style.paint(heading, .heading)]
-    for verdict in [CheckpointScan.Verdict.dangerous, .unknown] {
-      for finding in findings where finding.verdict == verdict {
-        lines.append(
-          style.paint("  \(verdict.rawValue): ", verdict == .dangerous ? .bad : .doubtful)
-            + "\(describe(finding)): \(singleLine(finding.reason))")
-      }
-    }
-    let safe = findings.filter { $0.verdict == .safe && $0.use == "named" }
-    let names = Set(safe.compactMap(\.global).map { ExactName($0) }).sorted()
-    if !names.isEmpty {
-      lines.append("  safe: " + names.map { singleLine($0.string) }.joined(separator: ", "))
-    }
-    for finding in findings where finding.verdict == .safe && finding.use == "holdsCode" {
-      lines.append("  safe: \(describe(finding)): \(singleLine(finding.reason))")
-    }
-    for problem in problems {
-      lines.append("  \(ScanReport.heading(of: problem)): \(problem.toolLine)")
-    }
-    if acceptedCount > 0 { lines.append("  accepted before: \(acceptedCount)") }
-    lines.append(style.paint("verdict: " + verdictWords, verdict == .safe ? .good : .bad))
-    return lines.joined(separator: "\n") + "\n"
+    scan.lines(style, source: source, findings, problems).joined(separator: "\n") + "\n"
   }
 
   /// The whole on one line.
-  var summary: String { "\(heading): \(verdictWords)" }
+  var summary: String { "\(heading): \(verdict.words)" }
 
-  var heading: String {
-    "\(singleLine(source)): \(counted(scan.files.count, "file")), "
-      + "\(counted(scan.pickleCount, "pickle")), "
-      + counted(Set(scan.findings.compactMap(\.global).map { ExactName($0) }).count, "global")
-  }
-
-  var verdictWords: String {
-    switch verdict {
-    case .safe: "nothing but data"
-    case .unknown: "not known to be data only"
-    case .dangerous: "dangerous; loading it as what it was made for runs code"
-    }
-  }
-
-  static func heading(of problem: CheckpointError) -> String {
-    switch problem.kind {
-    case .unsupported, .limitExceeded: "not looked into"
-    default: "not sound"
-    }
-  }
-
-  func describe(_ finding: CheckpointScan.Finding) -> String {
-    var place = finding.member.map { singleLine($0) + " " } ?? ""
-    if scan.files.count > 1 { place = singleLine(finding.file) + " " + place }
-    let what = singleLine(finding.rendering, limit: 300)
-    guard let offset = finding.offset else {
-      return "\(place.isEmpty ? "" : place + "holds ")\(what)"
-    }
-    switch finding.use {
-    case "called": return "\(place)@ \(offset): would have called \(what)"
-    case "instantiated": return "\(place)@ \(offset): would have made \(what)"
-    case "givenState": return "\(place)@ \(offset): would have given state to \(what)"
-    default: return "\(place)@ \(offset): names \(what)"
-    }
-  }
+  var heading: String { scan.heading(source: source) }
 
   /// The report for programs.
   var json: JSONValue {

@@ -5,13 +5,13 @@ extension ScanReport {
   var page: ReportPage {
     var page = ReportPage("scan", title: source)
     page.verdict = ReportPage.Verdict(
-      text: "Verdict: " + verdictWords, isGood: verdict == .safe)
+      text: "Verdict: " + verdict.words, isGood: verdict == .safe)
     page.facts = [
       ("files", String(scan.files.count)), ("pickles", String(scan.pickleCount)),
       ("findings", String(findings.count)), ("accepted before", String(acceptedCount)),
     ]
     page.addList(
-      "Problems", problems.map { "\(ScanReport.heading(of: $0)): \($0.toolLine)" })
+      "Problems", problems.map { "\(CheckpointScan.heading(of: $0)): \($0.toolLine)" })
     var table = PageTable(
       "What is named and used",
       [

@@ -26,7 +26,7 @@ extension ScanReport {
     }
 
     init(_ problem: CheckpointError) {
-      self = ScanReport.heading(of: problem) == "not sound" ? .notSound : .notLookedInto
+      self = CheckpointScan.heading(of: problem) == "not sound" ? .notSound : .notLookedInto
     }
 
     var words: String {
@@ -96,7 +96,7 @@ extension ScanReport {
     return scan.findings.compactMap { finding in
       Rule(finding).map { rule in
         ScanReport.result(
-          rule, "\(describe(finding)): \(finding.reason)", file: finding.file,
+          rule, "\(scan.describe(finding)): \(finding.reason)", file: finding.file,
           member: finding.member,
           offset: finding.offset, isAccepted: !unaccepted.contains(finding))
       }

@@ -29,38 +29,8 @@ struct VerifyReport: Report {
   func text(_ style: TextStyle) -> String {
     let heading = "\(singleLine(subject)): \(className ?? "outputs"), against \(singleLine(golden))"
     var lines = [style.paint(heading, .heading)]
-    lines += VerificationSummary(report).lines.enumerated().map { place, line in
-      style.paint("  " + line, place == 0 ? (report.isEqual ? .good : .bad) : nil)
-    }
-    lines += (suspects?.lines ?? []).map { "  " + $0 }
-    if !report.isEqual || style.isVerbose, !report.entries.isEmpty {
-      var table = TextTable(
-        .text(""), .name("output"), .number("max abs"), .number("max rel"), .number("ULPs"),
-        .number("cosine"), .number("beyond"), .number("of allowed"))
-      for entry in report.entries { table.add(row(entry), entry.isDifferent ? .bad : nil) }
-      lines += table.lines(style)
-    }
+    lines += report.lines(style, above: (suspects?.lines ?? []).map { "  " + $0 })
     return lines.joined(separator: "\n") + "\n"
-  }
-
-  private func row(_ entry: TensorDifference) -> [String] {
-    let mark = entry.isDifferent ? "≠" : "="
-    let name = singleLine(entry.name.string)
-    guard let values = entry.values else {
-      return [mark, name, "shape \(entry.foundShape), recorded \(entry.shape)"]
-    }
-    return [
-      mark, name, NumberText.significant(values.maximumAbsolute),
-      NumberText.significant(values.maximumRelative), values.maximumULPs.map(ulps) ?? "–",
-      values.cosine.map { NumberText.fixed($0, digits: 6) } ?? "–",
-      "\(values.beyondTolerance) / \(entry.comparedCount)",
-      values.tolerance.isExact ? "–" : NumberText.significant(values.worstExcess) + " ×",
-    ]
-  }
-
-  /// Across a change of sign the distance is no measure of anything.
-  private func ulps(_ count: UInt64) -> String {
-    count == .max || count > 1 << 24 ? "–" : String(count)
   }
 
   /// The report for programs: every output in order of computation.

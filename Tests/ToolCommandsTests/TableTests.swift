@@ -1,6 +1,7 @@
 import TestSupport
 import Testing
 import ToolCommands
+import Weighbridge
 
 @Suite("Tables for people")
 struct TableTests {

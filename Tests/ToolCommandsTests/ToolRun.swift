@@ -1,6 +1,7 @@
 import Synchronization
 import TestSupport
 import ToolCommands
+import Weighbridge
 
 /// One run of the tool inside the test process.
 struct ToolRun {

@@ -243,7 +243,9 @@ struct GuideTests {
 
     let plan = try ConversionPlan(
       checkpoint, named: directory, to: destination, options: ConversionOptions())
-    let receipt = try plan.run()                                   // what was carried, changed, left out, verified
+    print(plan)                                                    // as `convert --dry-run` prints it
+    let receipt = try plan.run()
+    print(receipt)                                                 // what was carried, changed, left out, verified
     _ = checkpoint
     _ = norm
     _ = numbers
@@ -253,6 +255,17 @@ struct GuideTests {
 
   @Test("Weights, and converting them (16)")
   func block16() async throws {
+    let directory = try guide.directory("bert-masked", "bert-uncased"), path = try guide.newPath("manifest.json")
+    try CheckpointManifest(of: Checkpoint.open(directory), at: directory).write(to: path)
+
+    var opening = OpenOptions()
+    opening.manifest = try CheckpointManifest(contentsOf: path)
+    let model = try BertForMaskedLM.load(from: directory, opening: opening)
+    _ = model
+  }
+
+  @Test("Weights, and converting them (17)")
+  func block17() async throws {
     let path = try guide.newPath("mine.safetensors")
     var graph = WeightGraph()
     try graph.insert(try Weight([1, 2, 3, 4, 5, 6] as [Float], shape: [2, 3]), as: "scale")
@@ -262,8 +275,8 @@ struct GuideTests {
     _ = half
   }
 
-  @Test("When something is wrong (17)")
-  func block17() async throws {
+  @Test("When something is wrong (18)")
+  func block18() async throws {
     let directory = try guide.directory("bert-masked", "bert-uncased")
     do {
       _ = try BertForQuestionAnswering.load(from: directory)
@@ -273,8 +286,8 @@ struct GuideTests {
     }
   }
 
-  @Test("In your tests (18)")
-  func block18() async throws {
+  @Test("In your tests (19)")
+  func block19() async throws {
     let directory = guide.path("tiny-bert"), golden = guide.path("golden/tiny-bert.safetensors")
     let model = try loadLanguageModel(from: directory)
     expectMatches(model, golden: golden)

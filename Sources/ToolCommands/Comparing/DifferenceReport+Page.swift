@@ -36,7 +36,7 @@ extension DifferenceReport {
   private func row(_ entry: CheckpointDifference.Entry) -> PageTable.Row {
     var row = PageTable.Row(cells: [
       .text(entry.name.string),
-      .text(entry.isIdentical ? "" : kinds(entry).joined(separator: ", ")),
+      .text(entry.isIdentical ? "" : difference.kinds(entry).joined(separator: ", ")),
       .integers(entry.first.shape.dimensions),
     ])
     row.isBad = difference.isDifferent(entry)
@@ -56,7 +56,7 @@ extension DifferenceReport {
     ]
     if values.differing > 0 {
       row.detail.facts += [
-        ("worst at", place(values, in: entry)),
+        ("worst at", difference.place(values, in: entry)),
         ("values there", "\(values.worstValues.0) / \(values.worstValues.1)"),
       ]
     }

@@ -22,13 +22,12 @@ extension ReceiptReport {
   /// The receipt with what was written.
   var page: ReportPage {
     var page = ReportPage("convert", title: receipt.source)
-    switch receipt.verification {
-    case .equal:
-      page.verdict = ReportPage.Verdict(text: "Verified: " + verification, isGood: true)
-    case .none:
-      page.verdict = ReportPage.Verdict(
+    page.verdict =
+      receipt.verificationText.map {
+        ReportPage.Verdict(text: "Verified: " + $0, isGood: true)
+      }
+      ?? ReportPage.Verdict(
         text: isDryRun ? "Dry run: nothing is written" : "Not verified", isGood: isDryRun)
-    }
     page.facts = [
       ("from", "\(receipt.source): \(receipt.sourceFormat)"),
       ("to", receipt.format.rawValue),

@@ -1,11 +1,11 @@
-internal import Weighbridge
+internal import TensorValues
 
 /// Sizes as people write them, in powers of 1000 as the rest of this field counts.
-enum ByteSize {
+package enum ByteSize {
   private static let units = ["B", "KB", "MB", "GB", "TB", "PB"]
 
   /// A size for people: three digits, then the unit.
-  static func text(_ bytes: Int) -> String {
+  package static func text(_ bytes: Int) -> String {
     var value = Double(bytes)
     var unit = 0
     while value >= 999.5, unit < units.count - 1 {
@@ -18,7 +18,7 @@ enum ByteSize {
   }
 
   /// A count for people: `22.7 M`.
-  static func count(_ number: Int) -> String {
+  package static func count(_ number: Int) -> String {
     if number < 10_000 { return String(number) }
     let (value, unit) =
       number < 1_000_000
@@ -28,7 +28,7 @@ enum ByteSize {
   }
 
   /// Reads `5GB`, `500MB`, `2GiB`, `1048576`: huggingface_hub's units (powers of 1000) and the binary ones.
-  static func parse(_ text: String) -> Int? {
+  package static func parse(_ text: String) -> Int? {
     let factors: [(String, Int)] = [
       ("KIB", 1 << 10), ("MIB", 1 << 20), ("GIB", 1 << 30), ("TIB", 1 << 40), ("KB", 1000),
       ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("B", 1), ("", 1),
@@ -44,6 +44,6 @@ enum ByteSize {
 }
 
 /// A number of things: `1 tensor`, `2 tensors`.
-func counted(_ count: Int, _ noun: String) -> String {
+package func counted(_ count: Int, _ noun: String) -> String {
   "\(count) \(noun)\(count == 1 ? "" : "s")"
 }
