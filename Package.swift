@@ -56,7 +56,8 @@ let libraries: [Target] = [
     name: "Checkpoints",
     dependencies: [
       "CheckpointBytes", "TensorValues", "PickleFormat", "ZipFormat", "CompressedStreams",
-      "SafetensorsFormat", "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", collections,
+      "SafetensorsFormat", "HDF5Format", "TorchFormat", "WeightGraph", "LayoutRules", "CChecksums",
+      collections,
     ]),
   // 6: what lies beside the weights, from one framework's form to another's
   .target(
@@ -70,7 +71,7 @@ let libraries: [Target] = [
     name: "Conversion",
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "ModelFamilies",
-      "CChecksums", "Checkpoints", "ModelDirectories", collections,
+      "Checkpoints", "ModelDirectories", collections,
     ]),
   // 5: models beside recorded references
   .target(

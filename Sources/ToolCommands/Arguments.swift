@@ -50,6 +50,23 @@ struct SourceOptions: ParsableArguments {
   }
 }
 
+/// What a source has to be.
+struct PinOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Refuse a source whose tensors are not those that this manifest has (weighbridge manifest).",
+      valueName: "file"))
+  var manifest: String?
+
+  /// The options with what the source has to be.
+  func pinned(_ options: OpenOptions) throws(CheckpointError) -> OpenOptions {
+    guard let manifest else { return options }
+    var options = options
+    options.manifest = try CheckpointManifest(contentsOf: manifest)
+    return options
+  }
+}
+
 /// What becomes of parameters that a source's layout has no place for.
 struct FillingOptions: ParsableArguments {
   @Option(

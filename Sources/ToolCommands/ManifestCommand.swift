@@ -9,11 +9,13 @@ struct ManifestCommand: TalkingCommand {
     discussion: """
       A manifest is one JSON object: each tensor's name, type, shape and the SHA-256 of its packed little-endian bytes, and \
       the digest of the whole model. It says nothing of files, so that a checkpoint agrees with it in any container \
-      and any number of shards. Ends with exit code 1 if a checkpoint does not agree.
+      and any number of shards. Ends with exit code 1 if a checkpoint does not agree. Whatever runs a model or converts takes \
+      --manifest, and refuses what differs before anything is done with it.
 
       Examples:
         weighbridge manifest model.safetensors --output model.manifest.json
         weighbridge manifest converted/model.pt --check model.manifest.json
+        weighbridge classify model/ 'the scale is even' --manifest model.manifest.json
       """)
 
   @Argument(help: "A checkpoint file, an index of shards, or a model directory.")
@@ -43,36 +45,57 @@ struct ManifestCommand: TalkingCommand {
 
   mutating func run(on console: Console) throws -> ToolExit {
     // What is checked against is read first: a slip in its name is found at once.
-    let expected = try check.map { path throws(CheckpointError) in try Manifest(contentsOf: path) }
+    let expected = try check.map { path throws(CheckpointError) in
+      try CheckpointManifest(contentsOf: path)
+    }
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.openOptions)
     let bar = ProgressBar(console)
     defer { bar.clear() }
-    let manifest = try Manifest(of: checkpoint, source: source, progress: bar.handler)
+    let manifest = try CheckpointManifest(
+      of: checkpoint, at: source, progress: bar.handler)
     bar.clear()
     if let expected {
-      let difference = ManifestDifference(expected, manifest)
+      let difference = expected.difference(to: manifest)
       if json {
         console.write(JSONWriter.text(difference.json) + "\n")
       } else if !console.style.isQuiet {
-        console.write(difference.text(console.style, source: source))
+        console.write(
+          difference.lines(console.style, source: source).joined(separator: "\n") + "\n")
       }
       return difference.isEqual ? .done : .different
     }
-    let text = JSONWriter.text(manifest.json, style: .indented) + "\n"
     guard let output else {
-      console.write(text)
+      console.write(manifest.text)
       return .done
     }
-    let file = try OutputFile(path: output)
-    try file.write(Array(text.utf8), at: 0)
-    try file.commit()
+    try manifest.write(to: output)
     if json {
       console.write(JSONWriter.text(manifest.json) + "\n")
     } else if !console.style.isQuiet {
       console.write(
-        "\(singleLine(output)): \(counted(manifest.tensors.count, "tensor")), sha256 \(manifest.digest)\n"
+        "\(singleLine(output)): \(counted(manifest.tensors.count, "tensor")), sha256 \(manifest.sha256)\n"
       )
     }
     return .done
+  }
+}
+
+extension CheckpointManifest.Difference {
+  /// The difference for programs.
+  var json: JSONValue {
+    func texts(_ names: [ExactName]) -> JSONValue { .array(names.map { .string($0.string) }) }
+    return .object([
+      JSONValue.Member("equal", .boolean(isEqual)), JSONValue.Member("missing", texts(missing)),
+      JSONValue.Member("extra", texts(extra)),
+      JSONValue.Member(
+        "changed",
+        .array(
+          changed.map {
+            .object([
+              JSONValue.Member("name", .string($0.name.string)),
+              JSONValue.Member("what", .string($0.what)),
+            ])
+          })),
+    ])
   }
 }

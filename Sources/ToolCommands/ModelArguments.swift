@@ -40,6 +40,8 @@ struct ModelOptions: ParsableArguments {
 
   @OptionGroup var sourceOptions: SourceOptions
 
+  @OptionGroup var pin: PinOptions
+
   @OptionGroup var filling: FillingOptions
 
   @OptionGroup var consoleOptions: ConsoleOptions
@@ -54,7 +56,7 @@ struct ModelOptions: ParsableArguments {
     _ path: String, _ console: Console, class className: String? = nil
   ) throws(CheckpointError) -> ModelSource {
     let source = try ModelSource(
-      path, options: sourceOptions.openOptions,
+      path, options: try pin.pinned(sourceOptions.openOptions),
       fill: filling.patterns.isEmpty ? LoadOptions.everything : filling.patterns,
       class: architecture ?? className)
     for note in source.checkpoint.notes + source.notes { console.writeNote(note) }

@@ -1,4 +1,4 @@
-internal import Conversion
+internal import Checkpoints
 internal import LanguageModels
 internal import TensorEngine
 internal import WeightGraph

@@ -5,11 +5,21 @@ extension Checkpoint {
   /// its name (`HubCache`).
   ///
   /// What a file is, its content decides; its name serves for better messages only. Structure is read, tensor data is
-  /// not.
+  /// not, unless ``OpenOptions/manifest`` asks for it.
   /// - Throws: what the formats throw; `unsupported` if the content is of no known format, `notFound` if a directory
-  ///   holds no checkpoint.
+  ///   holds no checkpoint, `mismatch` or `inconsistent` if the checkpoint is not what the manifest has.
   public static func open(
     _ path: String, options: OpenOptions = OpenOptions()
+  ) throws(CheckpointError) -> Checkpoint {
+    var unpinned = options
+    unpinned.manifest = nil
+    let checkpoint = try openUnpinned(path, options: unpinned)
+    try options.manifest?.check(checkpoint, at: path)
+    return checkpoint
+  }
+
+  private static func openUnpinned(
+    _ path: String, options: OpenOptions
   ) throws(CheckpointError) -> Checkpoint {
     let path = try HubCache.located(path)
     switch try PathKind(path: path) {
@@ -42,7 +52,7 @@ extension Checkpoint {
         "pytorch_model.bin.index.json", "tf_model.h5", "tf_model.h5.index.json",
       ] + KerasPreset.backboneFiles
     if let name = preferred.first(where: names.contains) {
-      var checkpoint = try open(Directory.join(path, name), options: options)
+      var checkpoint = try openUnpinned(Directory.join(path, name), options: options)
       if names.contains(name + ".index.json") {
         checkpoint.notes.append(
           "\(name) is taken, as Transformers takes it, and not the shards of the index beside it")
@@ -74,6 +84,6 @@ extension Checkpoint {
         "the directory holds \(candidates.count) checkpoints: \(candidates.prefix(5).joined(separator: ", "))",
         remedy: "name one of the files")
     }
-    return try open(Directory.join(path, name), options: options)
+    return try openUnpinned(Directory.join(path, name), options: options)
   }
 }

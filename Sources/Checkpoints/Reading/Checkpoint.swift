@@ -44,6 +44,9 @@ public struct OpenOptions: Sendable {
   /// True if a checkpoint opens of which a weight is refused that its own lists name, to be looked at or carried without
   /// that weight (``Checkpoint/incompleteness``). Weights that are listed and not there at all are refused in any case.
   public var takesIncomplete = false
+  /// What the checkpoint has to be: one that differs in a name, a type, a shape or a value is refused. All of it is read for
+  /// that while it is opened, and what is loaded afterwards comes out of the same open files.
+  public var manifest: CheckpointManifest?
 
   /// The default options: strict.
   public init() {}

@@ -80,6 +80,8 @@ struct ConvertCommand: TalkingCommand {
 
   @OptionGroup var sourceOptions: SourceOptions
 
+  @OptionGroup var pin: PinOptions
+
   @OptionGroup var consoleOptions: ConsoleOptions
 
   mutating func validate() throws {
@@ -152,7 +154,7 @@ struct ConvertCommand: TalkingCommand {
   private func convert(
     _ source: String, to destination: String, _ conversion: ConversionOptions, on console: Console
   ) throws(CheckpointError) -> ReceiptReport {
-    var options = sourceOptions.openOptions
+    var options = try pin.pinned(sourceOptions.openOptions)
     options.takesIncomplete = true
     let checkpoint = try Checkpoint.open(source, options: options)
     let plan = try ConversionPlan(

@@ -1,5 +1,4 @@
 public import CheckpointBytes
-public import Checkpoints
 internal import Synchronization
 public import WeightGraph
 

@@ -1,4 +1,4 @@
-import Conversion
+import Checkpoints
 import Testing
 
 /// Digests of bytes, against those of Python's `hashlib` (3.12).
