@@ -1,9 +1,11 @@
 import CheckpointBytes
+import Foundation
 import LayoutRules
 import ModelFamilies
 import TestSupport
 import Testing
 import ToolCommands
+import Weighbridge
 
 @Suite("weighbridge run")
 struct RunCommandTests {
@@ -109,6 +111,96 @@ struct RunCommandTests {
     // KerasHub's GELU is the approximation by tanh, which the preset's settings say.
     #expect(ToolRun("diff", outputs[0], outputs[2]).code == 1)
     #expect(ToolRun("diff", outputs[0], outputs[2], "--atol", "1e-2").code == 0)
+  }
+
+  /// The data that the script of a page draws.
+  private func data(ofPage path: String) throws -> JSONValue {
+    let file = try SourceFile(path: path)
+    let text = try String(decoding: file.bytes(at: 0, count: file.size), as: UTF8.self)
+    let start = try #require(text.range(of: #"<script type="application/json" id="data">"#))
+    let end = try #require(text.range(of: "</script>", range: start.upperBound..<text.endIndex))
+    return try JSONValue(printed: String(text[start.upperBound..<end.lowerBound]))
+  }
+
+  /// The weights of a head on a page: two digits each.
+  private func weights(_ digits: String) -> [Double] {
+    let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_".utf8)
+    let places = digits.utf8.map { alphabet.firstIndex(of: $0) ?? -1 }
+    return stride(from: 0, to: places.count, by: 2).map {
+      Double(places[$0] * 64 + places[$0 + 1]) / 4095
+    }
+  }
+
+  @Test("The page of a run has each output, and what each head looks at is what was computed")
+  func page() throws {
+    let directory = try TemporaryDirectory()
+    let inputs = part("--include", "in.safetensors", in: directory)
+    let (output, page) = (directory.file("out.safetensors"), directory.file("run.html"))
+    let run = ToolRun(
+      "run", model, "--inputs", inputs, "--output", output, "--attentions", "--report", page)
+    #expect(run.code == 0, "\(run.error)")
+    let sections = try #require(try data(ofPage: page)["sections"]?.elements)
+    #expect(sections[0]["rows"]?.elements?.count == 3)
+    let pictures = sections.dropFirst()
+    let titles = pictures.map { $0["title"]?.string }
+    #expect(titles == ["Attention in sequence 0", "Attention in sequence 1"])
+    let recorded = try GoldenRecord(opening: golden)
+    for (sequence, section) in pictures.enumerated() {
+      #expect(section["tokens"]?.elements?.count == 6)
+      #expect(section["note"]?.string == "tokens are called by id")
+      let layers = try #require(section["layers"]?.elements)
+      #expect(layers.map { $0["name"]?.string } == ["layer 0", "layer 1"])
+      for (layer, drawn) in layers.enumerated() {
+        let expected = try recorded.values(of: ExactName("attentions.\(layer)"))
+        for (head, digits) in (drawn["heads"]?.elements ?? []).enumerated() {
+          let found = weights(digits.string ?? "")
+          #expect(found.count == 36)
+          for (place, weight) in found.enumerated() {
+            let whole = Double(expected[(sequence * 2 + head) * 36 + place])
+            #expect(abs(weight - whole) < 1.0 / 4095)
+          }
+        }
+      }
+    }
+  }
+
+  @Test("The page of a verification marks the layers whose attentions differ")
+  func verificationPage() throws {
+    let directory = try TemporaryDirectory()
+    let page = directory.file("verify.html")
+    let run = ToolRun(
+      "verify", model, "--golden", golden, "--atol", "0", "--rtol", "0", "--report", page)
+    let sections = try data(ofPage: page)["sections"]?.elements ?? []
+    let layers = sections.compactMap { $0["layers"]?.elements }.flatMap { $0 }
+    #expect(layers.count == 4)
+    // Bit for bit, if the machine adds as the reference did.
+    let isBad = layers.contains { $0["bad"] == .boolean(true) }
+    #expect(isBad == run.output.contains("≠  attentions."))
+
+    let inputs = part("--include", "in.safetensors", in: directory)
+    let plain = directory.file("run.html")
+    #expect(
+      ToolRun(
+        "run", model, "--inputs", inputs, "--output", directory.file("o.safetensors"), "--report",
+        plain
+      ).code == 0)
+    let text = JSONWriter.text(try data(ofPage: plain))
+    #expect(text.contains("with --attentions the heads are drawn here"))
+  }
+
+  @Test("Tokens are written out where the model has a tokenizer")
+  func tokens() throws {
+    let directory = try TemporaryDirectory()
+    let tagger = try ModelFixture(task: "bert-tagger", tokenizer: "bert-uncased")
+    let inputs = try directory.write(ModelInputsBytes.tokens, as: "in.safetensors")
+    let page = directory.file("run.html")
+    let run = ToolRun(
+      "run", tagger.path, "--inputs", inputs, "--output", directory.file("o.safetensors"),
+      "--attentions", "--report", page)
+    #expect(run.code == 0, "\(run.error)")
+    let tokenizer = try Tokenizer.load(from: tagger.path)
+    let tokens = try data(ofPage: page)["sections"]?.elements?[1]["tokens"]?.elements ?? []
+    #expect(tokens.map(\.string) == [1, 2, 3].map { tokenizer.token(withID: $0) })
   }
 
   @Test("Inputs that do not fit are an error of one line that names argument and place")
