@@ -4,6 +4,7 @@ internal import Weighbridge
 /// Options that move the bounds on what a file may ask for.
 struct LimitOptions: ParsableArguments {
   @Option(
+    name: .customLong("read-limit"),
     help: ArgumentHelp(
       "Allow more or less of what a file may ask for (pickle-bytes=2GB, tensor-count=5000). Repeatable.",
       valueName: "name=value"))
@@ -35,11 +36,11 @@ struct LimitOptions: ParsableArguments {
       guard parts.count == 2, let path = Self.names.first(where: { $0.name == parts[0] })?.path
       else {
         throw ValidationError(
-          "--limit '\(text)': expected NAME=VALUE, NAME one of "
+          "--read-limit '\(text)': expected NAME=VALUE, NAME one of "
             + Self.names.map(\.name).joined(separator: ", "))
       }
       guard let value = Int(parts[1]) ?? ByteSize.parse(parts[1]), value > 0 else {
-        throw ValidationError("--limit '\(text)': expected a number or a size such as 2GB")
+        throw ValidationError("--read-limit '\(text)': expected a number or a size such as 2GB")
       }
       limits[keyPath: path] = value
     }

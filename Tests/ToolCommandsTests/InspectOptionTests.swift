@@ -33,6 +33,15 @@ struct InspectOptionTests {
     #expect(refused.error.contains("the pattern 'nothing.*' matches no tensor"))
   }
 
+  @Test("What a file may ask for is bounded here as elsewhere")
+  func bounds() {
+    let run = ToolRun("inspect", model, "--read-limit", "tensor-count=5")
+    #expect(run.code == 65 && run.error.contains("more than 5 tensors"), "\(run.error)")
+    #expect(ToolRun("inspect", model, "--read-limit", "5").code == 64)
+    let other = ToolRun("scan", model, "--limit", "tensor-count=5")
+    #expect(other.code == 64 && other.error.contains("use --read-limit"), "\(other.error)")
+  }
+
   @Test("--stats are the numbers that can be computed by hand")
   func statistics() throws {
     let directory = try TemporaryDirectory()

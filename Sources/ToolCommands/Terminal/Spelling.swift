@@ -69,6 +69,7 @@ enum Spelling {
     ("--colour", "use --color"), ("--no-color", "use --color never, or set NO_COLOR"),
     ("--threads", "all processors are used; taskset limits them"),
     ("--device", "everything runs on the processor"),
+    ("--limit", "use --read-limit NAME=VALUE for what a file may ask for"),
     ("--html", "use --report FILE.html"), ("--schema", "docs/json.md describes the JSON"),
   ]
 }
