@@ -12,7 +12,7 @@ struct BinaryTests {
   }
 
   /// The tool lies beside the test bundle.
-  private var tool: URL {
+  static var tool: URL {
     let bundle =
       CommandLine.arguments.lazy.map { URL(fileURLWithPath: $0) }
       .first { $0.path.contains(".xctest") } ?? Bundle.main.bundleURL
@@ -23,7 +23,7 @@ struct BinaryTests {
     _ arguments: String..., environment: [String: String] = [:]
   ) throws -> Outcome {
     let process = Process()
-    process.executableURL = tool
+    process.executableURL = Self.tool
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let (output, error) = (Pipe(), Pipe())
@@ -95,7 +95,7 @@ struct BinaryTests {
   /// What the tool answers to its standard input.
   private func answers(_ input: String, _ arguments: String...) throws -> [String] {
     let process = Process()
-    process.executableURL = tool
+    process.executableURL = Self.tool
     process.arguments = arguments
     let (given, output) = (Pipe(), Pipe())
     process.standardInput = given
@@ -164,7 +164,7 @@ struct BinaryTests {
     @Test("A result that cannot be written is no success")
     func fullDisk() throws {
       let process = Process()
-      process.executableURL = tool
+      process.executableURL = Self.tool
       process.arguments = ["inspect", Fixtures.path("tiny-bert/model.safetensors")]
       process.standardOutput = FileHandle(forWritingAtPath: "/dev/full")
       let error = Pipe()
