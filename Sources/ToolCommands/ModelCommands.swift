@@ -17,4 +17,5 @@ extension NerCommand: ModelCommand {}
 extension PerplexityCommand: ModelCommand {}
 extension RerankCommand: ModelCommand {}
 extension SimilarityCommand: ModelCommand {}
+extension TrainCommand: ModelCommand {}
 extension ZeroShotCommand: ModelCommand {}

@@ -2,6 +2,11 @@ internal import ArgumentParser
 package import Weighbridge
 
 extension Tool {
+  /// The names of all commands.
+  package static var commandNames: [String] {
+    WeighbridgeCommand.configuration.subcommands.map { $0._commandName }
+  }
+
   /// Takes a command line apart and runs nothing.
   ///
   /// - Throws: what the parser says to a slip.

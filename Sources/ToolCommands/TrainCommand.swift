@@ -12,6 +12,10 @@ struct TrainCommand: ToolCommand {
       ner_tags; question, context and answers. A head that the model lacks is drawn by the seed. The same seed gives the same \
       bits on any number of threads, whether the run was stopped in between or not: Ctrl-C finishes the step and saves, \
       --resume goes on. Defaults are those of Transformers' Trainer.
+
+      Examples:
+        weighbridge train model/ --task classification --train train.jsonl --eval test.jsonl --output sentiment/
+        weighbridge train gpt2/ --task lm --train book.txt --epochs 1 --output mine/
       """)
 
   @OptionGroup var model: ModelArguments

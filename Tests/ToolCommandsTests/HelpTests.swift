@@ -6,10 +6,7 @@ import Weighbridge
 
 @Suite("Help, and what is said to a slip")
 struct HelpTests {
-  /// The commands about checkpoints and models.
-  private static let names = [
-    "inspect", "convert", "diff", "run", "verify", "scan", "cache", "manifest", "doctor",
-  ]
+  private static let names: [String] = Tool.commandNames
 
   @Test("Every command has an example that its own parser takes", arguments: names)
   func examples(_ name: String) throws {
@@ -37,9 +34,19 @@ struct HelpTests {
     }
   }
 
-  @Test("No option of a file, a pattern or a number is called after itself", arguments: names)
-  func metavariables(_ name: String) {
+  @Test(
+    "No two options have one name, and none of a file, a pattern or a number is called after itself",
+    arguments: names)
+  func options(of name: String) {
     let help = ToolRun("help", name).output
+    // `  -o, --output, --out <file>   Help`
+    let heads = help.split(separator: "\n").filter { $0.hasPrefix("  -") }
+    let options = heads.flatMap { line in
+      line.dropFirst(2).prefix { $0 != "<" }.split { ", /".contains($0) }
+        .prefix { $0.hasPrefix("-") }
+    }
+    #expect(options.contains("--help"))
+    #expect(Set(options).count == options.count, "\(options)")
     for option in [
       "--include", "--exclude", "--rename", "--allow-missing", "--rtol", "--report", "--golden",
       "--max-shard-size",

@@ -2,6 +2,8 @@ import CheckpointBytes
 import Foundation
 import TestSupport
 import Testing
+import ToolCommands
+import Weighbridge
 
 @Suite("JSON is what its schemas say")
 struct SchemaTests {
@@ -99,6 +101,120 @@ struct SchemaTests {
     #expect(ToolRun("convert", bert, half, "--dtype", "bf16").code == 0)
     try check(
       "verify", ["verify", half, "--golden", golden, "--inputs", inputs, "--atol", "1e-9"], code: 1)
+  }
+
+  @Test("Tasks of masks, labels and entities, of arguments and of files")
+  func labels() throws {
+    let directory = try TemporaryDirectory()
+    let texts = try directory.write(Array("the scale\nthe [MASK]\n".utf8), as: "texts.txt")
+    let rows = try directory.write(
+      Array("{\"id\": 7, \"text\": \"the scale\"}\n".utf8), as: "rows.jsonl")
+    let masked = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    try check("fill-mask", ["fill-mask", masked.path, "a [MASK]"])
+    try check("fill-mask", ["fill-mask", masked.path, "a [MASK]", "the [MASK]"])
+    try check("embed", ["embed", masked.path, "a", "b"])
+    try check("features", ["features", masked.path, "--input", texts])
+    try check("similarity", ["similarity", masked.path, "a", "--documents", texts])
+    let classifier = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    try check("classify", ["classify", classifier.path, "a", "b"])
+    try check("classify", ["classify", classifier.path, "--input", rows])
+    let inference = try ModelFixture(
+      task: "bert-classifier", tokenizer: "bert-uncased",
+      changes: [("id2label", labelNames("entailment", "neutral", "contradiction"))])
+    try check("zero-shot", ["zero-shot", inference.path, "a", "--labels", "b,c"])
+    let tagger = try ModelFixture(task: "bert-tagger", tokenizer: "bert-uncased")
+    try check("ner", ["ner", tagger.path, "a truck"])
+    try check("ner", ["ner", tagger.path, "--input", rows, "--aggregation", "simple"])
+    let answerer = try ModelFixture(task: "bert-answerer", tokenizer: "bert-uncased")
+    try check("answer", ["answer", answerer.path, "a?", "--context", "a scale", "--top-k", "2"])
+    try check("answer", ["answer", answerer.path, "a?", "--context", "a scale", "--no-answer"])
+    try checkLines("embed", of: ["embed", masked.path, "a"], directory.file("e.jsonl"))
+    try checkLines("ner", of: ["ner", tagger.path, "a"], directory.file("n.jsonl"))
+    try checkLines("classify", of: ["classify", classifier.path, "a"], directory.file("c.jsonl"))
+  }
+
+  /// An `id2label` of a configuration.
+  private func labelNames(_ names: String...) -> JSONValue {
+    .object(names.enumerated().map { JSONValue.Member(ExactName("\($0)"), .string($1)) })
+  }
+
+  /// Holds the lines that a command writes to a file against its schema.
+  private func checkLines(_ name: String, of arguments: [String], _ path: String) throws {
+    #expect(ToolRun(arguments: arguments + ["--output", path]).code == 0)
+    let bytes = try #require(FileManager.default.contents(atPath: path))
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      let value = try JSONValue(parsing: Array(line), context: "line")
+      try #expect(schema(name).faults(of: value).isEmpty, "\(name)")
+    }
+  }
+
+  @Test("tokenize, in every form and with every field")
+  func tokens() throws {
+    let path = Fixtures.path("tokenizers/bert-uncased")
+    let fields = "ids,tokens,offsets,type_ids,attention_mask,special_tokens_mask,word_ids,decoded"
+    try check("tokenize", ["tokenize", path, "the scale", "a"])
+    try check("tokenize", ["tokenize", path, "the scale", "--pair", "a"])
+    try check("tokenize", ["tokenize", path, "2,62,162", "--from", "ids"])
+    try check("tokenize", ["tokenize", path, "the scale", "--from", "words"])
+    try check(
+      "tokenize",
+      [
+        "tokenize", path, "the scale is even", "--max-length", "4", "--fields",
+        fields + ",decoded_skip,parts",
+      ])
+  }
+
+  @Test("rerank, perplexity and generate")
+  func scores() throws {
+    // A cross-encoder: a classifier of which one label is left.
+    let ranker = try ModelFixture(
+      task: "bert-classifier", tokenizer: "bert-uncased",
+      changes: [("id2label", labelNames("fits"))])
+    var graph = WeightGraph()
+    let source = try Checkpoint.open(ranker.file("model.safetensors"))
+    for (name, weight) in source.graph.weights {
+      let isHead = name.hasPrefix("classifier.")
+      try graph.insert(isHead ? weight.sliced(axis: 0, 0..<1) : weight, as: name)
+    }
+    let file = ranker.file("ranker.safetensors")
+    try graph.write(to: file)
+    try check("rerank", ["rerank", file, "a", "--document", "b", "--document", "the scale"])
+    let gpt2 = try ModelFixture(task: "gpt2", tokenizer: "gpt2")
+    try check("perplexity", ["perplexity", gpt2.path, "the scale", "a truck is"])
+    try check("generate", ["generate", gpt2.path, "the scale", "--max-new-tokens", "2"])
+    try check("generate", ["generate", gpt2.path, "a", "the", "--max-new-tokens", "2"])
+    try check("generate", ["generate", gpt2.path, "a", "--scores", "--num-beams", "2"])
+  }
+
+  @Test("train, and the answers of a worker")
+  func learning() throws {
+    let directory = try TemporaryDirectory()
+    let rows = try directory.write(
+      Array("{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\"b\",\"label\":\"y\"}\n".utf8),
+      as: "rows.jsonl")
+    let classifier = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    let command = ["train", classifier.path, "--task", "classification", "--train", rows]
+    try check("train", command + ["--steps", "1", "--output", directory.file("a")])
+    try check(
+      "train", command + ["--eval", rows, "--steps", "1", "--output", directory.file("b")])
+    // What a worker answers is a task's own members, or these.
+    for line in [
+      #"{"id":1,"error":{"kind":"notFound","field":"text","message":"m"}}"#,
+      #"{"id":null,"labels":[]}"#, #"{"id":2,"exit":0,"digest":"d","unchanged":true}"#,
+    ] {
+      let value = try JSONValue(parsing: Array(line.utf8), context: "line")
+      try #expect(schema("worker").faults(of: value).isEmpty)
+    }
+  }
+
+  @Test("Every command that prints JSON has a schema, and the page names it")
+  func all() throws {
+    let page = try #require(FileManager.default.contents(atPath: Fixtures.path("../docs/json.md")))
+    let text = String(decoding: page, as: UTF8.self)
+    for name in Tool.commandNames {
+      _ = try schema(name)
+      #expect(text.contains("(schemas/\(name).schema.json)"), "\(name)")
+    }
   }
 
   @Test(

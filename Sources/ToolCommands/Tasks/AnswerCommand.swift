@@ -9,6 +9,10 @@ struct AnswerCommand: TaskCommand {
     discussion: """
       TEXT is a question about --context. Lines are {"question": …, "context": …}. A long text is read in parts that \
       overlap. Places count characters of the text.
+
+      Examples:
+        weighbridge answer model/ 'What does it show?' --context 'The scale shows forty tonnes.'
+        weighbridge answer model/ --input questions.jsonl --top-k 3 --output answers.jsonl
       """)
 
   static let textKey: ExactName = "question"

@@ -11,6 +11,11 @@ struct ClassifyCommand: TaskCommand {
       labels gives each its own, a regression gives the number itself. Labels are named by id2label, the highest first.
 
       A pair of texts is what models for inference and cross-encoders take: --pair, or lines {"text": …, "pair": …}.
+
+      Examples:
+        weighbridge classify model/ 'the scale is even' 'the load is heavy'
+        weighbridge classify model/ --input reviews.txt --top-k 1 --output labels.jsonl
+        cat reviews.txt | weighbridge classify model/ -
       """)
 
   @OptionGroup var model: ModelArguments

@@ -15,6 +15,10 @@ struct EmbedCommand: TaskCommand {
       --output OUT.jsonl writes such lines, OUT.npy an array [texts, width], and OUT.safetensors a tensor `embeddings`. \
       --precision says what the numbers of such files are; int8 and uint8 are steps of the range that each column has in all \
       texts.
+
+      Examples:
+        weighbridge embed model/ 'How heavy is this truck?' 'What does the lorry weigh?'
+        weighbridge embed model/ --input texts.txt --output vectors.npy --precision float16
       """)
 
   @OptionGroup var model: ModelArguments

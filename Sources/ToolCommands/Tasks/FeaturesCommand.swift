@@ -6,8 +6,14 @@ struct FeaturesCommand: TaskCommand {
   static let configuration = CommandConfiguration(
     commandName: "features",
     abstract:
-      "Gives the states of texts' tokens, as Transformers' pipeline feature-extraction does."
-  )
+      "Gives the states of texts' tokens, as Transformers' pipeline feature-extraction does.",
+    discussion: """
+      For people the first numbers of each token are printed; --json has all of them.
+
+      Examples:
+        weighbridge features model/ 'the scale is even'
+        weighbridge features model/ --input texts.txt --output states.jsonl
+      """)
 
   @OptionGroup var model: ModelArguments
 

@@ -9,6 +9,10 @@ struct FillMaskCommand: TaskCommand {
     discussion: """
       The masked language model of the family is run, whatever class the configuration names. Masks are written as \
       the tokenizer's mask token, mostly [MASK] or <mask>.
+
+      Examples:
+        weighbridge fill-mask model/ 'Paris is the [MASK] of France.'
+        weighbridge fill-mask model/ 'the scale is [MASK]' --targets even --targets heavy
       """)
 
   @OptionGroup var model: ModelArguments

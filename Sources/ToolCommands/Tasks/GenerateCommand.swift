@@ -15,6 +15,11 @@ struct GenerateCommand: TaskCommand {
 
       Of several prompts, of --input and with --scores, --json prints a line for each prompt: {"prompt", "texts": [{"text", \
       "tokens"}]}.
+
+      Examples:
+        weighbridge generate gpt2/ 'The scale showed' --max-new-tokens 40 --num-beams 4
+        weighbridge generate gpt2/ 'Once' --temperature 0.8 --top-p 0.95 --seed 7
+        weighbridge generate gpt2/ --input prompts.txt --output texts.jsonl
       """)
 
   static let textKey: ExactName = "prompt"

@@ -9,6 +9,10 @@ struct NerCommand: TaskCommand {
     discussion: """
       --aggregation puts tokens together: simple those of one label; first, average and max give each word one label \
       before, by its first token, the mean of its tokens, or the surest of them. Places count characters of the text.
+
+      Examples:
+        weighbridge ner model/ 'Ada weighed it in Genoa.' --aggregation simple
+        weighbridge ner model/ --input texts.txt --aggregation first --output entities.jsonl
       """)
 
   @OptionGroup var model: ModelArguments

@@ -9,6 +9,10 @@ struct PerplexityCommand: TaskCommand {
     discussion: """
       e to the power of the mean of -log of the probabilities of tokens after those before them; the first token has none. \
       With --stride a text of any length is read in parts of the model's length.
+
+      Examples:
+        weighbridge perplexity gpt2/ 'The scale showed forty tonnes.'
+        weighbridge perplexity gpt2/ --input book.txt --stride 512
       """)
 
   @OptionGroup var model: ModelArguments

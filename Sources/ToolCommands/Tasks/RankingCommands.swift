@@ -9,6 +9,10 @@ struct RerankCommand: TaskCommand {
     discussion: """
       TEXT is a query, and --document and --documents are what is ranked. Lines are {"query": …, "documents": […]}; without \
       documents of their own they get those.
+
+      Examples:
+        weighbridge rerank cross-encoder/ 'how heavy is it?' --document 'It weighs a tonne.' --document 'It is red.'
+        weighbridge rerank cross-encoder/ --input queries.txt --documents passages.txt --top-k 5
       """)
 
   static let textKey: ExactName = "query"
@@ -54,6 +58,10 @@ struct SimilarityCommand: TaskCommand {
     discussion: """
       TEXT is a query; --document and --documents are the texts among which is searched, by the cosine of vectors as embed \
       makes them. Lines are {"query": …, "documents": […]}; without documents of their own they get those.
+
+      Examples:
+        weighbridge similarity model/ 'how heavy is it?' --documents passages.txt --top-k 5
+        weighbridge similarity model/ --input queries.txt --documents passages.txt --output nearest.jsonl
       """)
 
   static let textKey: ExactName = "query"

@@ -16,6 +16,10 @@ struct WorkerCommand: ToolCommand {
       "destination"?, "options"?: […]}, answers {"id", "exit", "result"}, where the result is what the command prints with \
       --json. A destination that holds already what would be written, by the digest of its model or by "digest" in the \
       row, is not written again: {"id", "exit": 0, "digest", "unchanged": true}.
+
+      Examples:
+        weighbridge worker classify model/ --top-k 1
+        weighbridge worker convert --weights-only
       """)
 
   @Argument(help: "The task.")

@@ -9,6 +9,10 @@ struct ZeroShotCommand: TaskCommand {
     discussion: """
       A model for inference (MNLI) says how well a sentence with each label follows from the text. Lines are \
       {"text": …, "labels": […]}; without labels of their own they get those of --labels.
+
+      Examples:
+        weighbridge zero-shot mnli/ 'The bridge holds forty tonnes.' --labels 'weight, weather, music'
+        weighbridge zero-shot mnli/ --input texts.txt --labels 'weight,weather' --multi-label --output labels.jsonl
       """)
 
   @OptionGroup var model: ModelArguments
