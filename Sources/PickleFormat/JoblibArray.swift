@@ -15,18 +15,18 @@ final class JoblibArray: Sendable {
   let isAligned: Bool
 
   /// What a dictionary says that has been given further keys and values; nil for one that says nothing of an array.
-  init?(_ old: JoblibArray?, adding values: [PickleWalk.Value]) {
+  init?(_ old: JoblibArray?, adding values: [PickleReference], in walked: WalkedValues) {
     // The state of such an object has six entries.
     guard values.count <= 16 else { return nil }
     var (type, extents, isAligned) = (old?.type, old?.extents, old?.isAligned ?? false)
     var isArray = old != nil
     var index = 0
     while index + 1 < values.count {
-      let value = values[index + 1]
-      switch values[index].text {
-      case "dtype": (type, isArray) = (JoblibArray.type(value.rendering), true)
-      case "shape": (extents, isArray) = (JoblibArray.numbers(value.rendering), true)
-      case "numpy_array_alignment_bytes": isAligned = value.rendering != "None"
+      var rendering: String { walked.rendering(of: values[index + 1]) }
+      switch walked.text(of: values[index]) {
+      case "dtype": (type, isArray) = (JoblibArray.type(rendering), true)
+      case "shape": (extents, isArray) = (JoblibArray.numbers(rendering), true)
+      case "numpy_array_alignment_bytes": isAligned = rendering != "None"
       default: break
       }
       index += 2

@@ -65,31 +65,15 @@ extension PickleMachine {
   }
 
   mutating func remember(_ place: UInt64) throws(ParseFailure) {
-    let reference = try peek()
-    if place < UInt64(memo.count) {
-      let index = Int(truncatingIfNeeded: place)
-      if memo[index] < 0, sparseMemo.removeValue(forKey: place) == nil { memoCount += 1 }
-      memo[index] = reference.index
-    } else if place <= UInt64(2 * memoCount + PickleMachine.memoGap) {
-      while UInt64(memo.count) < place { memo.append(-1) }
-      memo.append(reference.index)
-      if sparseMemo.removeValue(forKey: place) == nil { memoCount += 1 }
-    } else {
-      if sparseMemo.updateValue(reference, forKey: place) == nil { memoCount += 1 }
-      guard sparseMemo.count <= PickleMachine.maximumSparseMemo else {
-        throw failure(.limitExceeded, "the places of the memo lie too far apart")
-      }
+    guard memo.put(try peek(), at: place) else {
+      throw failure(.limitExceeded, "the places of the memo lie too far apart")
     }
   }
 
   mutating func recall(_ place: UInt64) throws(ParseFailure) {
-    if place < UInt64(memo.count), case let index = memo[Int(truncatingIfNeeded: place)], index >= 0
-    {
-      try pushAgain(PickleReference(Int(index)))
-    } else if let reference = sparseMemo[place] {
-      try pushAgain(reference)
-    } else {
+    guard let reference = memo[place] else {
       throw failure(.malformed, "nothing is at place \(place) of the memo")
     }
+    try pushAgain(reference)
   }
 }

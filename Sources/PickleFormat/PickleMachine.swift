@@ -5,11 +5,6 @@ package import CheckpointBytes
 /// Stricter than Python's: operations apply to the types they are meant for (CVE-2026-24747 came of `SETITEMS` on a
 /// tensor), keys must be hashable, `STOP` must find one value and no open mark, and a global is checked when it is named.
 struct PickleMachine {
-  /// How far places of the memo may run ahead of the number of places that are taken: Python 2 begins with 1, and
-  /// `pickletools.optimize` leaves gaps. What lies further is kept apart.
-  static let memoGap = 1_024
-  /// The most places that are kept apart: no pickler leaves such gaps.
-  static let maximumSparseMemo = 65_536
   /// Places are numbers of 32 bits, and an element takes up to three of them: more there cannot be of anything, whatever
   /// the caller allows.
   private static let most = 1 << 29
@@ -29,13 +24,8 @@ struct PickleMachine {
   var stack: [PickleReference] = []
   /// How many values lay on the stack when each open mark was set.
   var marks: [Int] = []
-  /// The memo by place; -1 where nothing was put.
-  var memo = PagedArray<Int32>()
-  /// What was put at places far beyond the others.
-  var sparseMemo: [UInt64: PickleReference] = [:]
+  var memo = PickleMemo()
   private var frames = PickleFrames()
-  /// The number of places that are taken.
-  var memoCount = 0
   /// Small numbers exist once, and so do `None`, `False`, `True` and `()`, behind them; -1 until they are made.
   var constants = [Int32](repeating: -1, count: 256 + 4)
 
@@ -113,7 +103,7 @@ struct PickleMachine {
     case .pop: try popOrUnmark()
     case .popMark: _ = try popToMark()
     case .dup: try pushAgain(peek())
-    case .memoize: try remember(UInt64(memoCount))
+    case .memoize: try remember(UInt64(memo.count))
     case .stackGlobal: try pushStackGlobal()
     case .reduce, .newObj, .newObjEx, .obj: try pushObject()
     case .build: try giveState()

@@ -82,7 +82,7 @@ package struct PickleScan: Sendable {
 /// One way through the operations of a pickle.
 private struct PickleRoute {
   private(set) var cursor: ByteCursor
-  private(set) var walk = PickleWalk()
+  private(set) var walk: PickleWalk
   private(set) var failure: ParseFailure?
   private(set) var frameFault: ParseFailure?
   private var frames = PickleFrames()
@@ -91,7 +91,10 @@ private struct PickleRoute {
   /// How many arrays of objects lie around this way, and the operations left for the bytes of arrays.
   private var (depth, arrayOperations) = (0, PickleScan.arrayOperationLimit)
 
-  init(_ cursor: ByteCursor) { self.cursor = cursor }
+  init(_ cursor: ByteCursor) {
+    self.cursor = cursor
+    walk = PickleWalk(cursor)
+  }
 
   /// Goes on to the end; returns the ways on which CPython's C version leaves this one.
   mutating func follow() -> [PickleRoute] {
@@ -114,6 +117,7 @@ private struct PickleRoute {
       if frames.contains(start.offset) { append(detourFrom: start, to: &detours) }
       throw error
     }
+    let isCut = frameToLeave != nil
     frameToLeave = nil
     do throws(ParseFailure) {
       try frames.take(instruction, endingAt: cursor.offset, remaining: cursor.remaining)
@@ -126,7 +130,7 @@ private struct PickleRoute {
       }
       frames.leave()
     }
-    let goesOn = try walk.step(instruction)
+    let goesOn = try walk.step(instruction, isCut: isCut)
     if let array = walk.arrayToSkip {
       walk.arrayToSkip = nil
       try skip(array)
@@ -245,7 +249,7 @@ extension PickleScan {
     guard var cursor = try? whole.slice(min(window, cursor.remaining), "pickle") else {
       return .broken
     }
-    var walk = PickleWalk(isGuess: true)
+    var walk = PickleWalk(cursor, isGuess: true)
     while operations > 0 {
       let before = cursor
       let instruction: PickleInstruction

@@ -3,10 +3,11 @@ internal import CheckpointBytes
 extension PickleWalk {
   mutating func takeStackGlobal(_ instruction: PickleInstruction) {
     let names = popLast(2, instruction)
-    guard let module = names[0].text, let name = names[1].text else {
-      let rendering = "a global named by \(names[0].rendering) and \(names[1].rendering)"
-      note(nil, .named, rendering, instruction)
-      return push(rendering)
+    guard let module = values.text(of: names[0]), let name = values.text(of: names[1]) else {
+      let (module, name) = (values.rendering(of: names[0]), values.rendering(of: names[1]))
+      let rendering = "a global named by \(module) and \(name)"
+      note(nil, .named, instruction) { _ in rendering }
+      return push(values.spell(Spelling(rendering)))
     }
     pushGlobal(GlobalName(module, name), instruction)
   }
@@ -15,9 +16,8 @@ extension PickleWalk {
     if isGuess, !PickleWalk.isDotted(global.module) || !PickleWalk.isDotted(global.name) {
       refuse(instruction, "this is no name")
     }
-    let rendering = singleLine(global.description)
-    note(global, .named, rendering, instruction)
-    push(rendering, global: global)
+    note(global, .named, instruction) { _ in singleLine(global.description) }
+    push(values.global(global))
   }
 
   /// Python's identifiers, joined by dots.
@@ -37,8 +37,8 @@ extension PickleWalk {
 
   mutating func pushExtension(_ code: UInt64, _ instruction: PickleInstruction) {
     let rendering = "extension code \(code)"
-    note(nil, .named, rendering, instruction)
-    push(rendering)
+    note(nil, .named, instruction) { _ in rendering }
+    push(values.spell(Spelling(rendering)))
   }
 
   // MARK: Calls
@@ -46,32 +46,21 @@ extension PickleWalk {
   mutating func takeCall(_ instruction: PickleInstruction) {
     if instruction.opcode == .obj {
       let parts = popToMark(instruction)
-      return call(parts.first ?? .unknown, Array(parts.dropFirst()), instruction)
+      return call(
+        .instance, parts.isEmpty ? [WalkedValues.unknown] : parts, .instantiated, instruction)
     }
     let parts = popLast(instruction.opcode == .newObjEx ? 3 : 2, instruction)
-    let use: PickleScan.Use = instruction.opcode == .reduce ? .called : .instantiated
-    call(parts, tuple: parts[1].rendering, keywords: parts.dropFirst(2).first, instruction, use)
+    call(.call, parts, instruction.opcode == .reduce ? .called : .instantiated, instruction)
   }
 
-  /// An instance of a class, as `INST` and `OBJ` make them.
+  /// What is called or made comes first, what it is given behind it.
   mutating func call(
-    _ callable: Value, _ arguments: [Value], _ instruction: PickleInstruction
+    _ kind: WalkedValues.Kind, _ parts: [PickleReference], _ use: PickleScan.Use,
+    _ instruction: PickleInstruction
   ) {
-    call(
-      [callable] + arguments, tuple: "(" + PickleWalk.joined(arguments) + ")", keywords: nil,
-      instruction, .instantiated)
-  }
-
-  private mutating func call(
-    _ parts: [Value], tuple: String, keywords: Value?, _ instruction: PickleInstruction,
-    _ use: PickleScan.Use
-  ) {
-    var list = tuple.hasPrefix("(") ? tuple : "(*" + tuple + ")"
-    if list.hasSuffix(",)") { list = String(list.dropLast(2)) + ")" }
-    if let keywords { list = String(list.dropLast()) + ", **" + keywords.rendering + ")" }
-    let rendering = PickleWalk.shortened(parts[0].rendering + list)
-    note(parts[0].global, use, rendering, instruction)
-    pushContainer(rendering, of: parts, global: parts[0].global, isUnhashable: false)
+    let object = values.compound(kind, parts)
+    note(values.global(of: object), use, instruction) { $0.rendering(of: object) }
+    push(object)
   }
 
   /// What joblib puts in place of an array, whose bytes follow in the stream once it has its state
@@ -82,12 +71,12 @@ extension PickleWalk {
     let state = pop(instruction)
     let target = peek(instruction)
     guard !stack.isEmpty else { return }
-    note(
-      target.global, .givenState,
-      PickleWalk.shortened(target.rendering + " ← " + state.rendering), instruction)
+    note(values.global(of: target), .givenState, instruction) {
+      $0.rendering(of: target) + " ← " + $0.rendering(of: state)
+    }
     extend(by: [state], instruction)
-    guard target.global == PickleWalk.arrayOfJoblib else { return }
-    guard let array = state.array, array.byteCount != nil || array.holdsObjects else {
+    guard values.global(of: target) == PickleWalk.arrayOfJoblib else { return }
+    guard let array = values.array(of: state), array.byteCount != nil || array.holdsObjects else {
       throw ParseFailure(
         .unsupported, at: instruction.offset, instruction.opcode.name,
         "joblib has the bytes of an array of unknown size here; what follows was searched only")

@@ -5,30 +5,6 @@ internal import CheckpointBytes
 /// Where Python would refuse an operation the walk notes the first such fault and goes on: another version of Python may
 /// take it.
 struct PickleWalk {
-  /// A value as far as the walk knows it.
-  struct Value {
-    /// The value in Python's spelling, shortened.
-    var rendering: String
-    /// The text, if it is text: `STACK_GLOBAL` takes its names from values.
-    var text: String?
-    /// The global, or the one whose result this is.
-    var global: GlobalName?
-    /// The first global of a tuple: as a persistent id it stands for that class (whole modules in legacy files).
-    var member: GlobalName?
-    /// How many values it unfolds to, itself included; of a container that can grow, see `unfolded`.
-    var count: UInt64 = 1
-    /// The place in `unfolded` of a container that can grow.
-    var container: Int?
-    /// True if Python cannot hash it.
-    var isUnhashable = false
-    /// What a dictionary says of an array of joblib's, which has the array's bytes behind it.
-    var array: JoblibArray?
-
-    static let unknown = Value(rendering: "?")
-  }
-
-  /// The longest rendering of a value, and of a finding.
-  static let renderingLimit = 160
   /// The most findings that are kept; a pickle that has more is not one to list, and is not walked further.
   static let findingLimit = 100_000
   /// The most findings that are kept of one global in one use: a state dict calls `_rebuild_tensor_v2` a million times.
@@ -56,11 +32,14 @@ struct PickleWalk {
   /// The most values that one value unfolds to.
   var largestCount: UInt64 = 1
 
-  var stack: [Value] = []
+  var values: WalkedValues
+  var stack: [PickleReference] = []
   var marks: [Int] = []
-  var memo: [UInt64: Value] = [:]
-  /// How many values each container unfolds to by now.
-  var unfolded: [UInt64] = []
+  var memo = PickleMemo()
+  /// The offset of the first of the bytes.
+  private let base: Int
+  /// True if the operation's argument does not follow it: a frame cuts it.
+  private var isCut = false
   private var repetitions: [Repetition: Int] = [:]
 
   private struct Repetition: Hashable {
@@ -68,17 +47,32 @@ struct PickleWalk {
     let use: PickleScan.Use
   }
 
-  init(isGuess: Bool = false) { self.isGuess = isGuess }
+  /// A walk over the pickle of a cursor.
+  init(_ cursor: ByteCursor, isGuess: Bool = false) {
+    values = WalkedValues(cursor.bytes)
+    base = cursor.base
+    self.isGuess = isGuess
+  }
 
   /// Carries out one operation as far as it can be; false at `STOP`.
-  mutating func step(_ instruction: PickleInstruction) throws(ParseFailure) -> Bool {
+  ///
+  /// - Parameter isCut: True if its argument does not follow it.
+  mutating func step(
+    _ instruction: PickleInstruction, isCut: Bool = false
+  ) throws(ParseFailure) -> Bool {
     operationCount += 1
+    self.isCut = isCut
     guard stack.count < PickleWalk.stackLimit, marks.count < PickleWalk.stackLimit,
       memo.count < PickleWalk.memoLimit
     else {
       throw ParseFailure(
         .limitExceeded, at: instruction.offset, instruction.opcode.name,
         "\(stack.count) values on the stack, \(marks.count) marks and \(memo.count) in the memo")
+    }
+    guard values.compoundCount < values.compoundLimit else {
+      throw ParseFailure(
+        .limitExceeded, at: instruction.offset, instruction.opcode.name,
+        "more than \(values.compoundLimit) tuples, lists, dictionaries and objects")
     }
     guard findings.count < PickleWalk.findingLimit else {
       throw ParseFailure(
@@ -93,11 +87,11 @@ struct PickleWalk {
     case .nothing: try takeBare(instruction)
     case .integer(let value):
       instruction.opcode == .ext4
-        ? pushExtension(UInt64(truncatingIfNeeded: value), instruction) : push(String(value))
-    case .unsigned(let value): take(number: value, instruction)
-    case .float(let value): push("\(value)")
+        ? pushExtension(UInt64(truncatingIfNeeded: value), instruction) : pushAtom(instruction)
+    case .unsigned(let value): try take(number: value, instruction)
+    case .float: pushAtom(instruction)
     case .bytes(let bytes): take(bytes: bytes, instruction)
-    case .line(let line): take(line: line, instruction)
+    case .line(let line): try take(line: line, instruction)
     case .twoLines(let module, let name):
       let global = GlobalName(
         String(decoding: module, as: UTF8.self), String(decoding: name, as: UTF8.self))
@@ -107,9 +101,17 @@ struct PickleWalk {
       }
       let arguments = popToMark(instruction)
       pushGlobal(global, instruction)
-      call(pop(instruction), arguments, instruction)
+      call(.instance, [pop(instruction)] + arguments, .instantiated, instruction)
     }
     return true
+  }
+
+  /// Puts what an operation spells on the stack.
+  mutating func pushAtom(_ instruction: PickleInstruction) {
+    push(
+      isCut
+        ? values.spell(Spelling(instruction))
+        : values.atom(instruction, at: instruction.offset - base))
   }
 
   /// Notes that Python would refuse an operation.
@@ -137,8 +139,8 @@ struct PickleWalk {
 
   /// Notes a global and its use.
   mutating func note(
-    _ global: GlobalName?, _ use: PickleScan.Use, _ rendering: String,
-    _ instruction: PickleInstruction
+    _ global: GlobalName?, _ use: PickleScan.Use, _ instruction: PickleInstruction,
+    _ rendering: (WalkedValues) -> String
   ) {
     let count = repetitions[Repetition(global: global, use: use), default: 0]
     guard count < PickleWalk.repetitionLimit else { return }
@@ -146,7 +148,7 @@ struct PickleWalk {
     findings.append(
       PickleScan.Finding(
         global: global, opcode: instruction.opcode, offset: instruction.offset, use: use,
-        rendering: rendering))
+        rendering: Spelling.shortened(rendering(values))))
   }
 }
 
@@ -155,52 +157,46 @@ struct PickleWalk {
 extension PickleWalk {
   private mutating func takeBare(_ instruction: PickleInstruction) throws(ParseFailure) {
     switch instruction.opcode {
-    case .none: push("None")
-    case .newTrue: push("True")
-    case .newFalse: push("False")
-    case .emptyTuple: push("()")
-    case .emptyList: pushContainer("[]")
-    case .emptyDict: pushContainer("{}")
-    case .emptySet: pushContainer("set()")
-    case .list:
-      let values = popToMark(instruction)
-      pushContainer("[" + PickleWalk.joined(values) + "]", of: values)
+    case .none, .newTrue, .newFalse, .emptyTuple: pushAtom(instruction)
+    case .emptyList: push(values.container(.list))
+    case .emptyDict: push(values.container(.dictionary))
+    case .emptySet: push(values.container(.set))
+    case .list: push(values.container(.list, popToMark(instruction)))
     case .dict:
-      let values = popToMark(instruction)
-      checkKeys(of: values, instruction)
-      pushContainer("{" + PickleWalk.joined(values) + "}", of: values)
+      let entries = popToMark(instruction)
+      checkKeys(of: entries, instruction)
+      push(values.container(.dictionary, entries))
     case .frozenSet:
-      let values = popToMark(instruction)
-      checkHashable(values, instruction)
-      push("frozenset([" + PickleWalk.joined(values) + "])", of: values)
-    case .tuple: pushTuple(popToMark(instruction))
-    case .tuple1: pushTuple(popLast(1, instruction))
-    case .tuple2: pushTuple(popLast(2, instruction))
-    case .tuple3: pushTuple(popLast(3, instruction))
+      let members = popToMark(instruction)
+      checkHashable(members, instruction)
+      push(values.compound(.frozenSet, members))
+    case .tuple: push(values.tuple(popToMark(instruction)))
+    case .tuple1: push(values.tuple(popLast(1, instruction)))
+    case .tuple2: push(values.tuple(popLast(2, instruction)))
+    case .tuple3: push(values.tuple(popLast(3, instruction)))
     case .append: extend(by: popLast(1, instruction), instruction)
     case .appends: extend(by: popToMark(instruction), instruction)
     case .setItem:
-      let values = popLast(2, instruction)
-      checkKeys(of: values, instruction)
-      extend(by: values, instruction)
+      let entries = popLast(2, instruction)
+      checkKeys(of: entries, instruction)
+      extend(by: entries, instruction)
     case .setItems:
-      let values = popToMark(instruction)
-      checkKeys(of: values, instruction)
-      extend(by: values, instruction)
+      let entries = popToMark(instruction)
+      checkKeys(of: entries, instruction)
+      extend(by: entries, instruction)
     case .addItems:
-      let values = popToMark(instruction)
-      checkHashable(values, instruction)
-      extend(by: values, instruction)
+      let members = popToMark(instruction)
+      checkHashable(members, instruction)
+      extend(by: members, instruction)
     case .mark: marks.append(stack.count)
     case .pop:
       if stack.count == marks.last { _ = marks.popLast() } else { _ = pop(instruction) }
     case .popMark: _ = popToMark(instruction)
     case .dup: stack.append(peek(instruction))
-    case .memoize: memo[UInt64(memo.count)] = peek(instruction)
+    case .memoize: try remember(UInt64(memo.count), instruction)
     case .binPersID:
-      let id = pop(instruction)
-      push("persistent id " + id.rendering, global: id.member)
-    case .nextBuffer: push("an out-of-band buffer")
+      push(values.compound(.persistent, [pop(instruction)]))
+    case .nextBuffer: push(values.spell(Spelling("an out-of-band buffer")))
     case .stackGlobal: takeStackGlobal(instruction)
     case .build: try takeState(instruction)
     case .reduce, .newObj, .newObjEx, .obj: takeCall(instruction)
@@ -208,15 +204,21 @@ extension PickleWalk {
     }
   }
 
-  private mutating func checkKeys(of values: [Value], _ instruction: PickleInstruction) {
-    if !values.count.isMultiple(of: 2) { refuse(instruction, "a key without a value") }
-    if values.indices.contains(where: { $0.isMultiple(of: 2) && values[$0].isUnhashable }) {
+  private mutating func checkKeys(
+    of entries: [PickleReference], _ instruction: PickleInstruction
+  ) {
+    if !entries.count.isMultiple(of: 2) { refuse(instruction, "a key without a value") }
+    if entries.indices.contains(where: {
+      $0.isMultiple(of: 2) && values.isUnhashable(entries[$0])
+    }) {
       refuse(instruction, "a key cannot be hashed")
     }
   }
 
-  private mutating func checkHashable(_ values: [Value], _ instruction: PickleInstruction) {
-    if values.contains(where: \.isUnhashable) {
+  private mutating func checkHashable(
+    _ members: [PickleReference], _ instruction: PickleInstruction
+  ) {
+    if members.contains(where: { values.isUnhashable($0) }) {
       refuse(instruction, "a member of a set cannot be hashed")
     }
   }

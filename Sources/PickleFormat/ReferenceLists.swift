@@ -42,6 +42,9 @@ struct ReferenceLists {
     elementCount += added.count
   }
 
+  /// The number of elements of a list.
+  func count(of index: Int32) -> Int { Int(lists[Int(index)].count) }
+
   /// The elements of a list, in order; none if the index is -1.
   func elements(of index: Int32) -> [PickleReference] {
     guard index >= 0 else { return [] }

@@ -139,6 +139,45 @@ struct PickleFaultTests {
       ++ P.appends
     #expect(scan(bytes ++ P.stop).faults.isEmpty)
   }
+
+  @Test(
+    "What a call is given is told with everything in it, where the pickle put it into the memo before"
+  )
+  func sharedContainers() throws {
+    let list =
+      P.emptyList ++ P.memoize ++ P.mark ++ P.integer(1) ++ P.text("two") ++ P.appends ++ P.pop
+    let bytes =
+      list ++ P.global("os", "system") ++ P.get(0) ++ P.get(0) ++ P.tuple2 ++ P.reduce ++ P.stop
+    let finding = try #require(scan(bytes).findings.last)
+    #expect(finding.rendering == "os.system([1, 'two'], [1, 'two'])")
+  }
+
+  @Test(
+    "Results that are called, tuples in tuples and lists in themselves are spelled as far as a line goes"
+  )
+  func deepValues() {
+    let count = 300_000
+    let calls = P.global("a", "b") ++ (0..<count).flatMap { _ in P.emptyTuple ++ P.reduce }
+    let tuples =
+      P.global("a", "b") ++ P.emptyTuple ++ (0..<count).flatMap { _ in P.tuple1 } ++ P.reduce
+    let lists =
+      P.emptyList ++ P.memoize ++ P.get(0) ++ P.append ++ P.pop ++ P.global("a", "b") ++ P.get(0)
+      ++ P.tuple1 ++ P.reduce
+    for bytes in [calls, tuples, lists] {
+      let found = scan(bytes ++ P.stop)
+      #expect(found.failure == nil && found.findings.count > 1)
+      #expect(found.findings.allSatisfy { $0.rendering.unicodeScalars.count <= 161 })
+    }
+  }
+
+  @Test("More tuples than a pickler makes of so many bytes are not kept")
+  func tooManyTuples() {
+    let bytes = P.emptyTuple ++ [UInt8](repeating: 0x85, count: 2_000_000)
+    #expect(scan(bytes ++ P.stop).failure?.kind == .limitExceeded)
+    // A list of one number takes five bytes at least.
+    let lists = (0..<400_000).flatMap { _ in P.emptyList ++ P.integer(1) ++ P.append ++ P.pop }
+    #expect(scan(lists ++ P.emptyList ++ P.stop).failure == nil)
+  }
 }
 
 @Suite("Frames")

@@ -1,0 +1,85 @@
+internal import CheckpointBytes
+
+/// How Python spells a value, shortened, and its text if it is text.
+struct Spelling: Sendable {
+  /// The longest rendering of a value, and of a finding.
+  static let limit = 160
+
+  let rendering: String
+  /// The whole text.
+  var text: String?
+  /// True if Python cannot hash the value.
+  var isUnhashable = false
+
+  init(_ rendering: String) { self.rendering = Spelling.shortened(rendering) }
+
+  private init(text: String) {
+    // As Python's `repr` chooses its quotes.
+    let quote = text.contains("'") && !text.contains("\"") ? "\"" : "'"
+    self.init(quote + singleLine(text, limit: Spelling.limit) + quote)
+    self.text = text
+  }
+
+  private init(text bytes: some Collection<UInt8>) {
+    self.init(text: String(decoding: bytes, as: UTF8.self))
+  }
+
+  /// What an operation spells that makes a number, text or constant.
+  init(_ instruction: PickleInstruction) {
+    switch instruction.argument {
+    case .nothing: self.init(Spelling.constant(instruction.opcode))
+    case .integer(let value): self.init(String(value))
+    case .unsigned(let value): self.init(String(value))
+    case .float(let value): self.init("\(value)")
+    case .bytes(let bytes): self.init(bytes, of: instruction.opcode)
+    case .line(let line): self.init(line: line, of: instruction.opcode)
+    case .twoLines: self.init("?")
+    }
+  }
+
+  private static func constant(_ opcode: Opcode) -> String {
+    switch opcode {
+    case .none: "None"
+    case .newTrue: "True"
+    case .newFalse: "False"
+    case .emptyTuple: "()"
+    default: "?"
+    }
+  }
+
+  private init(_ bytes: ArraySlice<UInt8>, of opcode: Opcode) {
+    switch opcode {
+    case .long1, .long4:
+      if case .integer(let value) = PickleText.integer(littleEndian: bytes) {
+        self.init(String(value))
+      } else {
+        self.init("an integer of \(bytes.count) bytes")
+      }
+    case .binUnicode, .shortBinUnicode, .binUnicode8, .binString, .shortBinString:
+      self.init(text: bytes)
+    default:
+      self.init("b" + quoted(String(decoding: bytes.prefix(Spelling.limit), as: UTF8.self)))
+      isUnhashable = opcode == .byteArray8
+    }
+  }
+
+  private init(line: ArraySlice<UInt8>, of opcode: Opcode) {
+    let text = String(decoding: line, as: UTF8.self)
+    switch opcode {
+    case .string:
+      if let bytes = PickleText.quotedBytes(line) {
+        self.init(text: bytes)
+      } else {
+        self.init(text: text)
+      }
+    case .unicode: self.init(text: PickleText.rawUnicodeEscape(line) ?? text)
+    case .persID: self.init("persistent id " + quoted(text))
+    default: self.init(singleLine(text, limit: Spelling.limit))
+    }
+  }
+
+  static func shortened(_ text: String) -> String {
+    guard text.utf8.count > limit else { return text }
+    return String(text.unicodeScalars.prefix(limit)) + "…"
+  }
+}
