@@ -108,6 +108,8 @@ final class ParameterWeights: Sendable {
   let outputs: Int
   let element: StoredElement
   let bias: ParameterRow
+  /// True if all weights stayed where they are stored, at first: a model asks for each product.
+  private let wereDistant: Bool
   private let cache = Mutex<Cache?>(nil)
 
   init(
@@ -137,6 +139,7 @@ final class ParameterWeights: Sendable {
       }
     }
     self.weights = weights
+    wereDistant = weights.allSatisfy { if case .distant = $0.contents { true } else { false } }
     bias = ParameterRow(biases)
     self.layout = layout
     self.outputs = outputs
@@ -150,7 +153,7 @@ final class ParameterWeights: Sendable {
 
   /// The weights where they are stored, if all of them stay there.
   var distant: DistantWeights? {
-    guard layout == .outputByInput, !requireGradient else { return nil }
+    guard wereDistant, layout == .outputByInput, !requireGradient else { return nil }
     var parts: [DistantValues] = []
     for weight in weights {
       guard case .distant(let values) = weight.contents else { return nil }
