@@ -9,8 +9,9 @@ struct WorkerCommand: ToolCommand {
     discussion: """
       TASK is a command that takes texts, with the arguments that it has: worker ner MODEL --aggregation simple. Each line of \
       standard input is a JSON object as the command's --input takes it, and has one line of standard output, in order: \
-      {"id", result …}, or {"id", "error": {"kind", "field", "message"}}. A bad row never ends the process. Answers are \
-      written when there is nothing more to read for the moment, and the process ends where the input does.
+      {"id", result …}, or {"id", "error": {"kind", "message", "file", "offset", "field", "tensor" …}}. A bad row never ends \
+      the process. Answers are written when there is nothing more to read for the moment, and the process ends where the input \
+      does. With --json, what keeps the worker from beginning is such a line without an id.
 
       TASK may also be convert, inspect, diff, verify or scan, with options for all rows behind it. Lines are {"source", \
       "destination"?, "options"?: […]}, answers {"id", "exit", "result"}, where the result is what the command prints with \
@@ -70,19 +71,8 @@ extension JSONWriter {
     let id = JSONValue.Member("id", (try? row.get())?["id"] ?? .null)
     switch answer {
     case .success(let members): write(.object([id] + members))
-    case .failure(let error): write(.object([id, JSONValue.Member("error", error.answer)]))
+    case .failure(let error): write(.object([id, JSONValue.Member("error", error.json)]))
     }
     writeRaw("\n")
-  }
-}
-
-extension CheckpointError {
-  /// What is wrong, as a worker says it.
-  fileprivate var answer: JSONValue {
-    .object([
-      JSONValue.Member("kind", .string(kind.rawValue)),
-      JSONValue.Member("field", site.field.map { .string($0) } ?? .null),
-      JSONValue.Member("message", .string(toolLine)),
-    ])
   }
 }

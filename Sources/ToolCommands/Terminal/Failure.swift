@@ -1,27 +1,31 @@
 internal import Weighbridge
 
 extension CheckpointError {
-  /// The error for programs.
+  /// The error for programs, and the exit code.
   func json(of source: String? = nil) -> JSONValue {
-    func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
     var members: [JSONValue.Member] = []
     if let source { members.append(JSONValue.Member("source", .string(source))) }
     members += [
-      JSONValue.Member(
-        "error",
-        .object([
-          JSONValue.Member("kind", .string(kind.rawValue)),
-          JSONValue.Member("message", .string(toolLine)),
-          JSONValue.Member("file", text(site.file)),
-          JSONValue.Member("member", text(site.member)),
-          JSONValue.Member("offset", site.offset.map { .integer($0) } ?? .null),
-          JSONValue.Member("field", text(site.field)),
-          JSONValue.Member("tensor", text(tensor)),
-          JSONValue.Member("problem", .string(problem)),
-          JSONValue.Member("remedy", text(remedy?.toolText)),
-        ])), JSONValue.Member("exit", .integer(Int(ToolExit(kind).rawValue))),
+      JSONValue.Member("error", json),
+      JSONValue.Member("exit", .integer(Int(ToolExit(kind).rawValue))),
     ]
     return .object(members)
+  }
+
+  /// The error itself, for programs.
+  var json: JSONValue {
+    func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
+    return .object([
+      JSONValue.Member("kind", .string(kind.rawValue)),
+      JSONValue.Member("message", .string(toolLine)),
+      JSONValue.Member("file", text(site.file)),
+      JSONValue.Member("member", text(site.member)),
+      JSONValue.Member("offset", site.offset.map { .integer($0) } ?? .null),
+      JSONValue.Member("field", text(site.field)),
+      JSONValue.Member("tensor", text(tensor)),
+      JSONValue.Member("problem", .string(problem)),
+      JSONValue.Member("remedy", text(remedy?.toolText)),
+    ])
   }
 }
 

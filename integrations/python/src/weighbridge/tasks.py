@@ -1,0 +1,196 @@
+"""What the tool does, as functions over children that are kept."""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import dataclasses
+import json
+import os
+import subprocess
+import threading
+from typing import Any, Iterable, Sequence, Union
+
+from .errors import WeighbridgeError
+from .worker import Worker, executable
+
+Option = Union[str, int, float, bool, None, Sequence[Union[str, int, float]]]
+Path = Union[str, "os.PathLike[str]"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+    """A destination that is there."""
+
+    #: Of the destination's model: the same in every format and layout.
+    digest: str | None
+    #: True if it was there already, and has not been written.
+    unchanged: bool
+    #: What was done, as ``convert --json`` tells it; nothing where nothing was done.
+    receipt: dict[str, Any] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How two checkpoints compare."""
+
+    equal: bool
+    #: As ``diff --json`` tells it.
+    report: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan:
+    """What is in files that could run code."""
+
+    #: True if nothing was found that fails a scan.
+    passed: bool
+    #: As ``scan --json`` tells it.
+    report: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Label:
+    """A label and its number."""
+
+    label: str
+    score: float
+
+
+def convert(source: Path, destination: Path, *, digest: str | None = None, **options: Option) -> Conversion:
+    """``weighbridge convert SOURCE DESTINATION``; nothing is written again where the destination holds the model already.
+
+    :param digest: What the destination's model must have not to be written again; without it, and without options, the source's.
+    :param options: The command's, with underscores: ``convert(a, b, dtype="float16")``; True for a flag, a list to repeat one.
+    :raises WeighbridgeError: What is wrong, with its place.
+    """
+    row: dict[str, Any] = {"source": os.fspath(source), "destination": os.fspath(destination)}
+    if digest is not None:
+        row["digest"] = digest
+    answer = _checkpoint("convert", row, options)
+    return Conversion(answer.get("digest"), answer.get("unchanged", False), answer.get("result"))
+
+
+def inspect(source: Path, **options: Option) -> dict[str, Any]:
+    """``weighbridge inspect SOURCE``: what a checkpoint has in it. ``digests=True`` gives those of the tensors and of the model."""
+    result: dict[str, Any] = _checkpoint("inspect", {"source": os.fspath(source)}, options)["result"]
+    return result
+
+
+def diff(first: Path, second: Path, **options: Option) -> Difference:
+    """``weighbridge diff FIRST SECOND``."""
+    answer = _checkpoint("diff", {"source": os.fspath(first), "destination": os.fspath(second)}, options)
+    return Difference(answer["exit"] == 0, answer["result"])
+
+
+def scan(source: Path, **options: Option) -> Scan:
+    """``weighbridge scan SOURCE``; what it finds is no exception."""
+    answer = _checkpoint("scan", {"source": os.fspath(source)}, options)
+    return Scan(answer["exit"] == 0, answer["result"])
+
+
+def embed(model: Path, texts: Iterable[str], **options: Option) -> list[list[float]]:
+    """``weighbridge embed MODEL``: a vector for each text.
+
+    :raises WeighbridgeError: What is wrong with the model, or with the first text that has no vector; ``field`` names it.
+    """
+    return [answer["embedding"] for answer in _answers("embed", model, texts, options)]
+
+
+def classify(
+    model: Path, texts: Iterable[str | tuple[str, str]], **options: Option
+) -> list[list[Label]]:
+    """``weighbridge classify MODEL``: the labels of each text, or of each pair, the highest first."""
+    found = _answers("classify", model, texts, options)
+    return [[Label(entry["label"], entry["score"]) for entry in answer["labels"]] for answer in found]
+
+
+def run(model: Path, inputs: Path, output: Path, **options: Option) -> dict[str, Any]:
+    """``weighbridge run MODEL --inputs INPUTS --output OUTPUT``: what a model computes, as a file of tensors."""
+    arguments = [os.fspath(model), "--inputs", os.fspath(inputs), "--output", os.fspath(output)]
+    result: dict[str, Any] = command("run", *arguments, *_flags(options))
+    return result
+
+
+def command(name: str, *arguments: str) -> Any:
+    """The JSON document that a command prints, in a process of its own.
+
+    :raises WeighbridgeError: What the command says instead.
+    """
+    done = subprocess.run([executable(), name, *arguments, "--json"], capture_output=True)
+    try:
+        document = json.loads(done.stdout)
+    except ValueError:
+        said = done.stderr.decode(errors="replace").strip()
+        raise WeighbridgeError("died", f"weighbridge {name} ended with exit code {done.returncode}: {said}") from None
+    if done.returncode > 1 and "error" in document:
+        raise WeighbridgeError.from_json(document["error"])
+    return document
+
+
+def worker(task: str, *arguments: str) -> Worker:
+    """The child that is kept for a task with its arguments: beyond :data:`kept_workers` those go that were asked the longest ago."""
+    key = (task, *arguments)
+    with _lock:
+        found = _workers.pop(key, None) or Worker(task, *arguments)
+        _workers[key] = found
+        idle = [other for other, child in _workers.items() if other != key and child.is_idle]
+        left = [_workers.pop(other) for other in idle[: max(0, len(_workers) - kept_workers)]]
+    for other in left:
+        other.close()
+    return found
+
+
+def close() -> None:
+    """Ends all children that are kept."""
+    with _lock:
+        workers = list(_workers.values())
+        _workers.clear()
+    for each in workers:
+        each.close()
+
+
+#: How many children are kept: each may have a model in memory.
+kept_workers = 8
+
+_lock = threading.Lock()
+_workers: collections.OrderedDict[tuple[str, ...], Worker] = collections.OrderedDict()
+atexit.register(close)
+
+
+def _checkpoint(task: str, row: dict[str, Any], options: dict[str, Option]) -> dict[str, Any]:
+    flags = _flags(options)
+    if flags:
+        row["options"] = flags
+    answer = worker(task).ask(row)
+    result = answer.get("result")
+    if answer["exit"] > 1 and isinstance(result, dict) and "error" in result:
+        raise WeighbridgeError.from_json(result["error"])
+    return answer
+
+
+def _answers(
+    task: str, model: Path, texts: Iterable[str | tuple[str, str]], options: dict[str, Option]
+) -> Iterable[dict[str, Any]]:
+    child = worker(task, os.fspath(model), *_flags(options))
+    rows = ({"text": text} if isinstance(text, str) else {"text": text[0], "pair": text[1]} for text in texts)
+    for place, answer in enumerate(child.answers(rows)):
+        if "error" in answer:
+            error = WeighbridgeError.from_json(answer["error"])
+            error.field = f"text {place}" + (f": {error.field}" if error.field else "")
+            raise error
+        yield answer
+
+
+def _flags(options: dict[str, Option]) -> list[str]:
+    flags: list[str] = []
+    for name, value in options.items():
+        flag = "--" + name.replace("_", "-")
+        if value is True:
+            flags.append(flag)
+        elif isinstance(value, (str, int, float)) and value is not False:
+            # An attached value may begin with a hyphen.
+            flags.append(f"{flag}={value}")
+        elif value is not None and value is not False:
+            flags += [f"{flag}={each}" for each in value]
+    return flags

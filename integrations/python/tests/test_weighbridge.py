@@ -1,0 +1,184 @@
+"""The package beside the tool itself. WEIGHBRIDGE names the tool; run by scripts/fleets."""
+
+import concurrent.futures
+import json
+import math
+import os
+import pathlib
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import weighbridge
+from support import CHECKPOINT, FIXTURES, model
+
+TEXTS = ["the scale is even", "a model of weight", "how heavy is it", "zwölf 錘 🏋"]
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.addCleanup(weighbridge.close)
+
+    def tool(self, *arguments):
+        done = subprocess.run([weighbridge.executable(), *map(str, arguments)], capture_output=True, check=True)
+        return json.loads(done.stdout)
+
+
+class Checkpoints(Folder):
+    def test_a_conversion_is_done_once(self):
+        target = self.folder / "model.pt"
+        first = weighbridge.convert(CHECKPOINT, target)
+        again = weighbridge.convert(CHECKPOINT, target)
+        self.assertFalse(first.unchanged)
+        self.assertTrue(again.unchanged)
+        self.assertEqual(first.digest, again.digest)
+        self.assertEqual(first.digest, weighbridge.inspect(CHECKPOINT, digests=True)["model_sha256"])
+        self.assertTrue(weighbridge.diff(CHECKPOINT, target).equal)
+
+    def test_options_are_the_command_s(self):
+        target = self.folder / "half.safetensors"
+        weighbridge.convert(CHECKPOINT, target, dtype="float16")
+        listed = weighbridge.inspect(target)
+        self.assertEqual({tensor["dtype"] for tensor in listed["tensors"]}, {"F16"})
+        self.assertFalse(weighbridge.diff(CHECKPOINT, target).equal)
+
+    def test_what_the_tool_lists_is_what_is_given(self):
+        self.assertEqual(weighbridge.inspect(CHECKPOINT), self.tool("inspect", CHECKPOINT, "--json"))
+
+    def test_a_scan_tells_what_would_run(self):
+        class Runs:
+            def __reduce__(self):
+                return os.system, ("true",)
+
+        path = self.folder / "bad.pkl"
+        path.write_bytes(pickle.dumps(Runs()))
+        found = weighbridge.scan(path)
+        self.assertFalse(found.passed)
+        self.assertEqual(found.report["verdict"], "dangerous")
+        self.assertTrue(weighbridge.scan(CHECKPOINT).passed)
+
+    def test_errors_have_kind_and_place(self):
+        path = self.folder / "short.safetensors"
+        path.write_bytes(CHECKPOINT.read_bytes()[:-1])
+        with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+            weighbridge.inspect(path)
+        self.assertEqual((caught.exception.kind, caught.exception.file), ("truncated", str(path)))
+        self.assertIn("short.safetensors", str(caught.exception))
+        self.assertEqual(vars(pickle.loads(pickle.dumps(caught.exception))), vars(caught.exception))
+        with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+            weighbridge.convert(self.folder / "none", self.folder / "out.pt")
+        self.assertEqual(caught.exception.kind, "inputOutput")
+        with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+            weighbridge.inspect(CHECKPOINT, no_such_option=True)
+        self.assertIn("no-such-option", caught.exception.message)
+
+    def test_one_child_answers_all(self):
+        weighbridge.inspect(CHECKPOINT)
+        child = weighbridge.worker("inspect").process_id
+        weighbridge.inspect(CHECKPOINT, digests=True)
+        self.assertIsNotNone(child)
+        self.assertEqual(weighbridge.worker("inspect").process_id, child)
+
+    def test_a_child_s_death_is_an_exception_and_the_next_call_starts_another(self):
+        weighbridge.inspect(CHECKPOINT)
+        worker = weighbridge.worker("inspect")
+        first = worker.process_id
+        os.kill(first, signal.SIGSTOP)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            waiting = pool.submit(weighbridge.inspect, CHECKPOINT)
+            while not worker._child._waiting:
+                pass
+            os.kill(first, signal.SIGKILL)
+            with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+                waiting.result(timeout=30)
+        self.assertEqual(caught.exception.kind, "died")
+        self.assertIn("signal 9", caught.exception.message)
+        self.assertTrue(weighbridge.inspect(CHECKPOINT)["tensors"])
+        self.assertNotEqual(worker.process_id, first)
+
+
+class Texts(Folder):
+    def test_vectors_are_the_tool_s(self):
+        directory = model(self.folder)
+        found = weighbridge.embed(directory, TEXTS, pooling="cls", normalize=True)
+        expected = self.tool("embed", directory, *TEXTS, "--pooling", "cls", "--normalize", "--json")["embeddings"]
+        self.assertEqual(found, expected)
+        self.assertAlmostEqual(math.hypot(*found[0]), 1, places=5)
+
+    def test_labels_are_the_tool_s(self):
+        directory = model(self.folder)
+        found = weighbridge.classify(directory, TEXTS)
+        expected = self.tool("classify", directory, *TEXTS, "--json")["results"]
+        self.assertEqual([[vars(label) for label in labels] for labels in found], [row["labels"] for row in expected])
+        (pair,) = weighbridge.classify(directory, [(TEXTS[0], TEXTS[1])])
+        self.assertNotEqual(pair, found[0])
+
+    def test_thousands_of_texts_from_many_threads_each_have_their_own_vector(self):
+        directory = model(self.folder)
+        expected = weighbridge.embed(directory, TEXTS)
+        def ask(place):
+            order = [(place + step) % len(TEXTS) for step in range(700)]
+            return weighbridge.embed(directory, [TEXTS[each] for each in order]), [expected[each] for each in order]
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for found, wanted in pool.map(ask, range(16)):
+                # Batches differ, and with them the last digits.
+                for one, other in zip(found, wanted, strict=True):
+                    self.assertLess(math.dist(one, other), 1e-5)
+
+    def test_a_bad_text_is_named(self):
+        directory = model(self.folder)
+        long = "a " * 600
+        with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+            weighbridge.classify(directory, ["a", long])
+        self.assertTrue(caught.exception.field.startswith("text 1"), caught.exception.field)
+        answers = weighbridge.worker("classify", str(directory)).ask_all([{"id": 1, "text": long}, {"id": 2, "text": "a"}, {"id": 3}])
+        self.assertEqual([answer["id"] for answer in answers], [1, 2, 3])
+        self.assertEqual(["error" in answer for answer in answers], [True, False, True])
+
+    def test_a_model_that_cannot_be_loaded_says_why(self):
+        with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+            weighbridge.embed(self.folder / "none", ["a"])
+        self.assertEqual((caught.exception.kind, caught.exception.file), ("inputOutput", str(self.folder / "none")))
+
+    def test_a_model_is_run_once(self):
+        directory = model(self.folder)
+        inputs = self.folder / "inputs.safetensors"
+        header = json.dumps({"input_ids": {"dtype": "I64", "shape": [1, 3], "data_offsets": [0, 24]}}).encode()
+        ids = b"".join(number.to_bytes(8, "little") for number in (1, 5, 2))
+        inputs.write_bytes(len(header).to_bytes(8, "little") + header + ids)
+        found = weighbridge.run(directory, inputs, self.folder / "outputs.safetensors")
+        self.assertEqual(found["class"], "BertForSequenceClassification")
+        self.assertEqual(weighbridge.inspect(self.folder / "outputs.safetensors")["tensors"][0]["shape"], found["outputs"][0]["shape"])
+
+
+class Processes(Folder):
+    def test_a_forked_process_has_a_child_of_its_own(self):
+        weighbridge.inspect(CHECKPOINT)
+        child = weighbridge.worker("inspect").process_id
+        reader, writer = os.pipe()
+        forked = os.fork()
+        if forked == 0:
+            try:
+                weighbridge.inspect(CHECKPOINT)
+                os.write(writer, str(weighbridge.worker("inspect").process_id).encode())
+                weighbridge.close()
+            finally:
+                os._exit(0)
+        os.waitpid(forked, 0)
+        other = int(os.read(reader, 20))
+        self.assertNotEqual(other, child)
+        self.assertTrue(weighbridge.inspect(CHECKPOINT))
+
+    def test_nothing_but_the_standard_library_is_imported(self):
+        code = "import sys, weighbridge; print(sorted({n.split('.')[0] for n in sys.modules} - set(sys.stdlib_module_names)))"
+        done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout.strip(), "['__main__', 'weighbridge']")
+
+
+if __name__ == "__main__":
+    unittest.main()
