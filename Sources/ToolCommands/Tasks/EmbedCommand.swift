@@ -12,9 +12,10 @@ struct EmbedCommand: TaskCommand {
       the mean over all tokens. Texts that are too long are cut, with a note. For people, the cosine similarities of the \
       texts are printed; lines of a file are answered by lines {"text", "embedding"}.
 
-      --output OUT.jsonl writes such lines, OUT.npy an array [texts, width], and OUT.safetensors a tensor `embeddings`. \
-      --precision says what the numbers of such files are; int8 and uint8 are steps of the range that each column has in all \
-      texts.
+      --output OUT.jsonl writes such lines, OUT.npy an array [texts, width], OUT.safetensors a tensor `embeddings`, and OUT.arrow \
+      (a file), OUT.arrows (a stream) and OUT.parquet columns `id` and `embedding`, a list of fixed size; an id is that of the \
+      row, or its place from 0. --precision says what the numbers of such files are; int8 and uint8 are steps of the range that \
+      each column has in all texts. With --rows-per-file, files are numbered: OUT-00000.npy and so on.
 
       Examples:
         weighbridge embed model/ 'How heavy is this truck?' 'What does the lorry weigh?'
@@ -29,24 +30,39 @@ struct EmbedCommand: TaskCommand {
 
   @Option(
     help:
-      "What numbers are in .npy and .safetensors: float32, float16, int8, uint8, binary, ubinary.")
+      "What numbers are in files of vectors: float32, float16; int8, uint8, binary, ubinary in .npy and .safetensors."
+  )
   var precision: Choice<EmbeddingPrecision>?
+
+  @Option(help: "Write numbered files with so many vectors each.")
+  var rowsPerFile: Int?
 
   @OptionGroup var computing: ComputingArguments
 
   func validate() throws {
     try rows.requireTexts()
-    if let output = rows.output, !output.hasSuffix(".jsonl"), !writesArray {
-      throw ValidationError("--output \(output): expected .jsonl, .npy or .safetensors")
+    if let output = rows.output, !output.hasSuffix(".jsonl"), vectorFormat == nil {
+      let known = VectorFormat.allCases.map { "." + $0.rawValue }.joined(separator: ", ")
+      throw ValidationError("--output \(output): expected .jsonl, \(known)")
     }
-    if precision != nil, !writesArray {
-      throw ValidationError("--precision is for --output OUT.npy and OUT.safetensors.")
+    if let precision = precision?.value {
+      guard let vectorFormat else {
+        throw ValidationError("--precision is for files of vectors, such as --output OUT.npy.")
+      }
+      if vectorFormat.hasIDs, precision != .float32, precision != .float16 {
+        throw ValidationError(
+          "--precision \(precision.rawValue) is for --output OUT.npy and OUT.safetensors.")
+      }
+    }
+    if let rowsPerFile {
+      if vectorFormat == nil {
+        throw ValidationError("--rows-per-file is for files of vectors, such as --output OUT.npy.")
+      }
+      if rowsPerFile < 1 { throw ValidationError("--rows-per-file must be above 0.") }
     }
   }
 
-  private var writesArray: Bool {
-    rows.output.map { $0.hasSuffix(".npy") || $0.hasSuffix(".safetensors") } ?? false
-  }
+  private var vectorFormat: VectorFormat? { rows.output.flatMap { VectorFormat(path: $0) } }
 
   func task(_ console: Console) throws -> SentenceEmbedding {
     SentenceEmbedding(
@@ -56,8 +72,8 @@ struct EmbedCommand: TaskCommand {
   mutating func run(on console: Console) throws -> ToolExit {
     let task = try task(console)
     let cuts = CutTexts()
-    if writesArray, let output = rows.output {
-      try writeArray(task, to: output, cuts)
+    if let vectorFormat, let output = rows.output {
+      try writeVectors(task, to: output, vectorFormat, cuts)
     } else if rows.output != nil || (rows.file != nil && !rows.json) {
       try writeLines(task, to: console, cuts)
     } else {
@@ -67,16 +83,17 @@ struct EmbedCommand: TaskCommand {
     return .done
   }
 
-  /// Writes an array, a block of texts at a time.
-  private func writeArray(
-    _ task: SentenceEmbedding, to path: String, _ cuts: CutTexts
+  /// Writes vectors, a block of texts at a time.
+  private func writeVectors(
+    _ task: SentenceEmbedding, to path: String, _ format: VectorFormat, _ cuts: CutTexts
   ) throws(CheckpointError) {
-    let file = try EmbeddingFile(path: path, precision: precision?.value ?? .float32)
+    let file = try EmbeddingFile(
+      path: path, format: format, precision: precision?.value ?? .float32, rowsPerFile: rowsPerFile)
     try forEachBlock { (block) throws(CheckpointError) in
-      try block.answered(by: task).map(\.output)
-    } write: { (embeddings) throws(CheckpointError) in
-      cuts.count(embeddings)
-      for embedding in embeddings { try file.append(embedding.vector) }
+      try block.answered(by: task)
+    } write: { (answers) throws(CheckpointError) in
+      cuts.count(answers.map(\.output))
+      for (row, embedding) in answers { try file.append(embedding.vector, id: row["id"]) }
     }
     try file.commit()
   }

@@ -1,127 +1,139 @@
 package import CheckpointBytes
 internal import Synchronization
 
-/// A file of vectors that is being written: `.npy` of NumPy, or `.safetensors` with one tensor `embeddings`, both
-/// `[vectors, width]`. It is there when it is whole; no more than a vector lies in memory.
+/// Files of vectors that are being written, one or numbered ones, as ``VectorFormat`` has them. A file is there when it is whole.
 ///
 /// Where numbers become steps of the range that all vectors have, the vectors wait in a file of float32 that nobody sees.
 package final class EmbeddingFile: Sendable {
   private struct State {
+    var part: VectorPart?
+    var partCount = 0
     var count = 0
     var width = 0
     var ranges = EmbeddingRanges()
   }
 
-  private let file: OutputFile
+  private let path: String
+  private let format: VectorFormat
   private let waiting: OutputFile?
   private let precision: EmbeddingPrecision
-  private let isNumPy: Bool
-  private let state = Mutex(State())
+  private let rowsPerFile: Int?
+  private let state: Mutex<State>
 
-  /// What precedes the data: room for any header.
-  private static let headerByteCount = 128
-
-  /// Makes the file; the extension says which kind.
+  /// Makes the first file.
   ///
+  /// - Parameters:
+  ///   - path: The file, or what the names of numbered files are made of: `out.npy` gives `out-00000.npy` and so on.
+  ///   - format: What the files are.
+  ///   - precision: What their numbers are; float32 or float16 where there are ids.
+  ///   - rowsPerFile: So many vectors are in a numbered file; nil for one file.
   /// - Throws: `inputOutput` if it cannot be made.
-  package init(path: String, precision: EmbeddingPrecision) throws(CheckpointError) {
-    file = try OutputFile(path: path)
+  package init(
+    path: String, format: VectorFormat, precision: EmbeddingPrecision, rowsPerFile: Int? = nil
+  ) throws(CheckpointError) {
+    self.path = path
+    self.format = format
+    self.precision = precision
+    self.rowsPerFile = rowsPerFile
     // Never committed: it is removed with this object.
     waiting = precision.needsRanges ? try OutputFile(path: path + ".float32") : nil
-    self.precision = precision
-    isNumPy = path.hasSuffix(".npy")
+    var state = State()
+    let first = rowsPerFile == nil ? path : Self.path(path, part: 0)
+    state.part = try VectorPart(path: first, format: format, precision: precision)
+    state.partCount = 1
+    self.state = Mutex(state)
   }
 
   /// Appends a vector; all have one width.
-  package func append(_ vector: [Float]) throws(CheckpointError) {
-    let row = state.withLock { state in
-      if precision.needsRanges { state.ranges.insert(vector) }
-      state.width = vector.count
-      state.count += 1
-      return state.count - 1
+  ///
+  /// - Parameters:
+  ///   - vector: Its numbers.
+  ///   - id: A whole number or a string, as that of the first vector; nil is its place.
+  package func append(_ vector: [Float], id: JSONValue? = nil) throws(CheckpointError) {
+    let result = state.withLock { state in
+      Result { () throws(CheckpointError) in
+        let row = state.count
+        state.width = vector.count
+        state.count += 1
+        if let waiting {
+          state.ranges.insert(vector)
+          let bytes = EmbeddingPrecision.float32.bytes(of: vector)
+          try waiting.write(bytes, at: row * bytes.count)
+        } else {
+          try write(vector, id: id ?? .integer(row), &state)
+        }
+      }
     }
-    if let waiting {
-      let bytes = EmbeddingPrecision.float32.bytes(of: vector)
-      try waiting.write(bytes, at: row * bytes.count)
-    } else {
-      let bytes = precision.bytes(of: vector)
-      try file.write(bytes, at: Self.headerByteCount + row * bytes.count)
-    }
+    try result.get()
   }
 
-  /// Puts the file in its place.
+  /// Puts the last file in its place, and removes numbered ones behind it that an earlier run has left.
   ///
   /// - Throws: `inconsistent` if there are steps of the range of a single vector, as the reference refuses them.
   package func commit() throws(CheckpointError) {
-    let (count, width, ranges) = state.withLock { ($0.count, $0.width, $0.ranges) }
-    if let waiting {
-      guard count != 1 else {
-        throw CheckpointError(
-          .inconsistent, file: file.path, field: "precision",
-          "\(precision.rawValue): a single vector has no range that could be divided into steps")
-      }
-      let source = try waiting.reopen()
-      for row in 0..<count {
-        let bytes = try source.bytes(at: row * width * 4, count: width * 4)
-        let vector = stride(from: 0, to: bytes.count, by: 4).map { place in
-          Float(
-            bitPattern: (0..<4).reduce(0) { $0 | UInt32(bytes[place + $1]) << UInt32(8 * $1) })
+    let result = state.withLock { state in
+      Result { () throws(CheckpointError) in
+        if let waiting { try writeWaiting(from: waiting, &state) }
+        try state.part?.commit()
+        state.part = nil
+        guard rowsPerFile != nil else { return }
+        var next = state.partCount
+        while try PathKind(path: Self.path(path, part: next)) == .file {
+          try Directory.removeFile(Self.path(path, part: next))
+          next += 1
         }
-        try file.write(
-          precision.bytes(of: vector, ranges: ranges), at: Self.headerByteCount + row * width)
       }
     }
-    try file.write(header(count, precision.width(of: width)), at: 0)
-    try file.commit()
+    try result.get()
   }
 
-  /// The header: of NumPy's format 1.0 (`numpy/lib/format.py`), or of safetensors; both may end with spaces.
-  private func header(_ count: Int, _ width: Int) -> [UInt8] {
-    let room = Self.headerByteCount - (isNumPy ? 10 : 8)
-    let text: String
-    if isNumPy {
-      text =
-        "{'descr': '\(precision.numPyType)', 'fortran_order': False, 'shape': (\(count), \(width)), }"
-    } else {
-      let end = count * width * precision.elementByteCount
-      text =
-        "{\"embeddings\":{\"dtype\":\"\(precision.safetensorsType)\",\"shape\":[\(count),\(width)],"
-        + "\"data_offsets\":[0,\(end)]}}"
+  private func writeWaiting(
+    from waiting: OutputFile, _ state: inout State
+  ) throws(CheckpointError) {
+    guard state.count != 1 else {
+      throw CheckpointError(
+        .inconsistent, file: path, field: "precision",
+        "\(precision.rawValue): a single vector has no range that could be divided into steps")
     }
-    var bytes: [UInt8] =
-      isNumPy
-      ? [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(room), 0] : [UInt8(room), 0, 0, 0, 0, 0, 0, 0]
-    bytes += Array(text.utf8)
-    bytes += Array(repeating: 0x20, count: max(0, Self.headerByteCount - bytes.count))
-    if isNumPy { bytes[bytes.count - 1] = 0x0A }
-    return bytes
-  }
-}
-
-extension EmbeddingPrecision {
-  fileprivate var numPyType: String {
-    switch self {
-    case .float32: "<f4"
-    case .float16: "<f2"
-    case .int8, .binary: "|i1"
-    case .uint8, .ubinary: "|u1"
+    let source = try waiting.reopen()
+    let byteCount = state.width * 4
+    for row in 0..<state.count {
+      let bytes = try source.bytes(at: row * byteCount, count: byteCount)
+      let vector = stride(from: 0, to: bytes.count, by: 4).map { place in
+        Float(
+          bitPattern: (0..<4).reduce(0) { $0 | UInt32(bytes[place + $1]) << UInt32(8 * $1) })
+      }
+      try write(vector, id: .integer(row), &state)
     }
   }
 
-  fileprivate var safetensorsType: String {
-    switch self {
-    case .float32: "F32"
-    case .float16: "F16"
-    case .int8, .binary: "I8"
-    case .uint8, .ubinary: "U8"
+  private func write(
+    _ vector: [Float], id: JSONValue, _ state: inout State
+  ) throws(CheckpointError) {
+    if let rowsPerFile, state.part?.count == rowsPerFile {
+      try state.part?.commit()
+      state.part = nil
+      guard state.partCount <= Self.greatestPart else {
+        throw CheckpointError(
+          .limitExceeded, file: path, field: "rows per file",
+          "more than \(Self.greatestPart + 1) files would not be in the order of their names")
+      }
+      state.part = try VectorPart(
+        path: Self.path(path, part: state.partCount), format: format, precision: precision)
+      state.partCount += 1
     }
+    try state.part?.append(vector, ranges: state.ranges, id: id)
   }
 
-  fileprivate var elementByteCount: Int {
-    switch self {
-    case .float32: 4
-    case .float16: 2
-    case .int8, .uint8, .binary, .ubinary: 1
-    }
+  /// The last number that has five digits.
+  private static let greatestPart = 99_999
+
+  private static func path(_ path: String, part: Int) -> String {
+    let digits = String(part)
+    let number = String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+    let (directory, name) = splitPath(path)
+    let stem = name.split(separator: ".", omittingEmptySubsequences: false)
+    let base = stem.dropLast().joined(separator: ".")
+    return directory + base + "-" + number + "." + (stem.last ?? "")
   }
 }

@@ -66,13 +66,27 @@ extension EmbeddingPrecision {
   ///   - ranges: Those of all vectors; what ``needsRanges`` is about.
   public func bytes(of vector: [Float], ranges: EmbeddingRanges = EmbeddingRanges()) -> [UInt8] {
     switch self {
-    case .float32: vector.flatMap { $0.bitPattern.littleEndianBytes }
-    case .float16: vector.flatMap { SmallFloat.float16Bits($0.bitPattern).littleEndianBytes }
+    case .float32: Self.littleEndianBytes(vector.lazy.map(\.bitPattern))
+    case .float16: Self.littleEndianBytes(vector.lazy.map { SmallFloat.float16Bits($0.bitPattern) })
     case .uint8: ranges.steps(of: vector)
     case .int8: ranges.steps(of: vector).map { $0 ^ 0x80 }
     case .ubinary: Self.bits(of: vector)
     case .binary: Self.bits(of: vector).map { $0 ^ 0x80 }
     }
+  }
+
+  private static func littleEndianBytes<Number: FixedWidthInteger>(
+    _ numbers: some Collection<Number>
+  ) -> [UInt8] {
+    let size = Number.bitWidth / 8
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(numbers.count * size)
+    for number in numbers {
+      for place in 0..<size {
+        bytes.append(UInt8(truncatingIfNeeded: number >> Number(place * 8)))
+      }
+    }
+    return bytes
   }
 
   private static func bits(of vector: [Float]) -> [UInt8] {
@@ -84,11 +98,5 @@ extension EmbeddingPrecision {
       }
       return byte
     }
-  }
-}
-
-extension FixedWidthInteger {
-  fileprivate var littleEndianBytes: [UInt8] {
-    (0..<Self.bitWidth / 8).map { UInt8(truncatingIfNeeded: self >> Self($0 * 8)) }
   }
 }

@@ -1,0 +1,74 @@
+import TestSupport
+import Testing
+import Weighbridge
+
+@Suite("Files of vectors")
+struct EmbeddingFileTests {
+  private let directory: TemporaryDirectory
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  private func bytes(_ name: String) throws -> [UInt8] {
+    let file = try SourceFile(path: directory.file(name))
+    return try file.bytes(at: 0, count: file.size)
+  }
+
+  private func write(
+    _ name: String, _ format: VectorFormat, ids: [JSONValue?], rowsPerFile: Int? = nil,
+    precision: EmbeddingPrecision = .float32
+  ) throws {
+    let file = try EmbeddingFile(
+      path: directory.file(name), format: format, precision: precision, rowsPerFile: rowsPerFile)
+    for (row, id) in ids.enumerated() { try file.append([Float(row), 1, -2], id: id) }
+    try file.commit()
+  }
+
+  @Test("Tables begin and end as their formats say, and hold the numbers as they are")
+  func tables() throws {
+    let numbers = EmbeddingPrecision.float32.bytes(of: [0, 1, -2, 1, 1, -2])
+    for (format, start, end) in [
+      (VectorFormat.arrow, "ARROW1", "ARROW1"), (.parquet, "PAR1", "PAR1"),
+    ] {
+      try write("out", format, ids: [7, 8].map { .integer($0) })
+      let found = try bytes("out")
+      #expect(found.starts(with: Array(start.utf8)))
+      #expect(found.suffix(end.utf8.count) == Array(end.utf8)[...])
+      #expect(found.contains(numbers))
+    }
+    try write("out", .arrows, ids: ["a", "b"].map { .string($0) })
+    let stream = try bytes("out")
+    #expect(stream.starts(with: [0xFF, 0xFF, 0xFF, 0xFF]))
+    #expect(stream.suffix(8) == [0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0])
+    #expect(stream.contains(Array("ab".utf8)) && stream.contains(numbers))
+    // Each message begins at a multiple of 8, so that readers may map the file.
+    #expect(stream.count % 8 == 0)
+  }
+
+  @Test("Ids of two types are refused, and nothing is left")
+  func ids() throws {
+    for ids: [JSONValue?] in [[.integer(1), .string("b")], [.string("a"), nil], [.null, nil]] {
+      let error = #expect(throws: CheckpointError.self) {
+        try write("out.parquet", .parquet, ids: ids)
+      }
+      #expect(error?.kind == .inconsistent && error?.site.field == "id")
+      #expect(try PathKind(path: directory.file("out.parquet")) == .nothing)
+    }
+  }
+
+  @Test("Numbered files are in the order of their names, and replace what an earlier run left")
+  func parts() throws {
+    try write("v.npy", .npy, ids: Array(repeating: nil, count: 7), rowsPerFile: 2)
+    #expect(try bytes("v-00003.npy").count == 128 + 12)
+    try write("v.npy", .npy, ids: Array(repeating: nil, count: 4), rowsPerFile: 2)
+    #expect(try Directory.names(in: directory.path) == ["v-00000.npy", "v-00001.npy"])
+    #expect(
+      Array(try bytes("v-00001.npy").suffix(24))
+        == EmbeddingPrecision.float32.bytes(of: [2, 1, -2, 3, 1, -2]))
+  }
+}
+
+extension [UInt8] {
+  fileprivate func contains(_ part: [UInt8]) -> Bool {
+    indices.contains { self[$0...].starts(with: part) }
+  }
+}
