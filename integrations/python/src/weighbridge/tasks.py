@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import threading
-from typing import Any, Iterable, Sequence, Union
+from typing import Any, Iterable, Mapping, Sequence, Union
 
 from .errors import WeighbridgeError
 from .worker import Worker, executable
@@ -108,7 +108,7 @@ def classify(
 def run(model: Path, inputs: Path, output: Path, **options: Option) -> dict[str, Any]:
     """``weighbridge run MODEL --inputs INPUTS --output OUTPUT``: what a model computes, as a file of tensors."""
     arguments = [os.fspath(model), "--inputs", os.fspath(inputs), "--output", os.fspath(output)]
-    result: dict[str, Any] = command("run", *arguments, *_flags(options))
+    result: dict[str, Any] = command("run", *arguments, *flags(options))
     return result
 
 
@@ -159,9 +159,9 @@ atexit.register(close)
 
 
 def _checkpoint(task: str, row: dict[str, Any], options: dict[str, Option]) -> dict[str, Any]:
-    flags = _flags(options)
-    if flags:
-        row["options"] = flags
+    given = flags(options)
+    if given:
+        row["options"] = given
     answer = worker(task).ask(row)
     result = answer.get("result")
     if answer["exit"] > 1 and isinstance(result, dict) and "error" in result:
@@ -172,7 +172,7 @@ def _checkpoint(task: str, row: dict[str, Any], options: dict[str, Option]) -> d
 def _answers(
     task: str, model: Path, texts: Iterable[str | tuple[str, str]], options: dict[str, Option]
 ) -> Iterable[dict[str, Any]]:
-    child = worker(task, os.fspath(model), *_flags(options))
+    child = worker(task, os.fspath(model), *flags(options))
     rows = ({"text": text} if isinstance(text, str) else {"text": text[0], "pair": text[1]} for text in texts)
     for place, answer in enumerate(child.answers(rows)):
         if "error" in answer:
@@ -182,15 +182,16 @@ def _answers(
         yield answer
 
 
-def _flags(options: dict[str, Option]) -> list[str]:
-    flags: list[str] = []
+def flags(options: Mapping[str, Option]) -> list[str]:
+    """Options as the command line has them: underscores are hyphens, True is a flag, a list repeats one."""
+    found: list[str] = []
     for name, value in options.items():
         flag = "--" + name.replace("_", "-")
         if value is True:
-            flags.append(flag)
+            found.append(flag)
         elif isinstance(value, (str, int, float)) and value is not False:
             # An attached value may begin with a hyphen.
-            flags.append(f"{flag}={value}")
+            found.append(f"{flag}={value}")
         elif value is not None and value is not False:
-            flags += [f"{flag}={each}" for each in value]
-    return flags
+            found += [f"{flag}={each}" for each in value]
+    return found
