@@ -116,7 +116,7 @@ struct WeighbridgeCommand: ParsableCommand {
       VerifyCommand.self, TokenizeCommand.self, FillMaskCommand.self, ClassifyCommand.self,
       NerCommand.self, AnswerCommand.self, ZeroShotCommand.self, RerankCommand.self,
       EmbedCommand.self, SimilarityCommand.self, FeaturesCommand.self, PerplexityCommand.self,
-      GenerateCommand.self, TrainCommand.self, WorkerCommand.self, ScanCommand.self,
-      CacheCommand.self, ManifestCommand.self, DoctorCommand.self,
+      GenerateCommand.self, TrainCommand.self, ExplainCommand.self, WorkerCommand.self,
+      ScanCommand.self, CacheCommand.self, ManifestCommand.self, DoctorCommand.self,
     ])
 }

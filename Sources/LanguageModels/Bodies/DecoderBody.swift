@@ -57,7 +57,8 @@ struct DecoderBody<Family: DescribedFamily>: ModelBody {
 
   func callAsFunction(_ pass: ForwardPass) throws(CheckpointError) -> Tensor {
     var terms = [
-      try EmbeddingLookup(words, pass.ids), try EmbeddingLookup(positions, pass.positions),
+      try pass.words(EmbeddingLookup(words, pass.ids)),
+      try EmbeddingLookup(positions, pass.positions),
     ]
     if let types = pass.types { terms.append(try EmbeddingLookup(words, types)) }
     var hidden = try pass.drop(try embeddingSum(terms, in: context), embeddingDropout)

@@ -76,7 +76,9 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
 
   func callAsFunction(_ pass: ForwardPass) throws(CheckpointError) -> Tensor {
     // Word and type first, as there: sums in another order differ in the last bit. The reference's tables do not learn padding.
-    var terms = [try EmbeddingLookup(words, pass.ids, unlearned: padding(of: words))]
+    var terms = [
+      try pass.words(EmbeddingLookup(words, pass.ids, unlearned: padding(of: words)))
+    ]
     if let tokenTypes {
       terms.append(
         try EmbeddingLookup(

@@ -23,6 +23,8 @@ final class ForwardPass {
   private let blindRows: [Int]
   /// For each place of the batch its row; nil if it is left out. No array if all places are rows.
   private let rowOfPlace: [Int?]?
+  /// What puts other vectors in the place of words'.
+  private let wordChange: RunOptions.WordChange?
   /// What chooses the numbers that are left out; nil outside of training.
   private let dropout: RunOptions.Dropout?
   /// The operators so far that left some out.
@@ -38,6 +40,7 @@ final class ForwardPass {
     self.context = context
     extras = options.extras
     dropout = options.dropout
+    wordChange = options.wordChange
     caches = nil
     let places = Array(tokens.ids.indices)
     var isSeen = tokens.isSeen
@@ -85,6 +88,7 @@ final class ForwardPass {
     self.positions = positions
     self.caches = caches
     dropout = nil
+    wordChange = nil
     extras = []
     batch = try RaggedBatch(lengths: lengths)
     mask = .causal
@@ -108,6 +112,19 @@ final class ForwardPass {
       }
     }
     return blind
+  }
+
+  /// The words' term of the embeddings, or what was put in its place.
+  func words(_ lookup: EmbeddingLookup) throws(CheckpointError) -> EmbeddingLookup {
+    guard let wordChange else { return lookup }
+    let given = try embeddingSum([lookup], in: context)
+    let rows = try wordChange.change(given)
+    guard rows.rows == given.rows, rows.columns == given.columns else {
+      throw inputFailure(
+        .mismatch, "inputs_embeds",
+        "extents [\(rows.rows), \(rows.columns)], expected [\(given.rows), \(given.columns)]")
+    }
+    return EmbeddingLookup(rows, Array(0..<rows.rows))
   }
 
   /// Attention over the columns of queries, keys and values beside each other, of one layer, `weights` being what made them.

@@ -25,8 +25,20 @@ struct HeadLosses {
   var places: [Int] {
     losses.flatMap { entry -> [Int] in
       guard case .tokens(let classes) = entry.loss else { return [] }
-      return classes.indices.filter { classes[$0] != ignoredLabel }
+      return Self.counted(classes)
     }
+  }
+
+  /// The places whose rows of an output count; nil if it has no row for each token, or no labels.
+  func places(of output: Int) -> [Int]? {
+    for entry in losses where entry.output == output {
+      if case .tokens(let classes) = entry.loss { return Self.counted(classes) }
+    }
+    return nil
+  }
+
+  private static func counted(_ classes: [Int]) -> [Int] {
+    classes.indices.filter { classes[$0] != ignoredLabel }
   }
 
   /// - Throws: `mismatch` for labels of another extent, `unsupported` for labels that the head takes none of.
@@ -154,13 +166,16 @@ struct HeadLosses {
 extension HeadLosses {
   /// The losses by their names; those of one name are added up.
   ///
-  /// - Parameter results: What the head gave, a row for each token, text or choice.
+  /// - Parameters:
+  ///   - results: What the head gave, a row for each token, text or choice.
+  ///   - scored: Which tokens have rows.
   func callAsFunction(
-    _ results: [Tensor], _ pass: ForwardPass, _ context: ExecutionContext
+    _ results: [Tensor], _ pass: ForwardPass, _ scored: RunOptions.ScoredTokens,
+    _ context: ExecutionContext
   ) throws(CheckpointError) -> [(name: String, loss: Tensor)] {
     var found: [(name: String, loss: Tensor)] = []
     for (output, name, loss) in losses where output < results.count {
-      let number = try value(of: loss, results[output], pass, context)
+      let number = try value(of: loss, results[output], pass, scored, context)
       if let place = found.firstIndex(where: { $0.name == name }) {
         found[place].loss = try add(found[place].loss, number, in: context)
       } else {
@@ -171,15 +186,17 @@ extension HeadLosses {
   }
 
   private func value(
-    of loss: Loss, _ result: Tensor, _ pass: ForwardPass, _ context: ExecutionContext
+    of loss: Loss, _ result: Tensor, _ pass: ForwardPass, _ scored: RunOptions.ScoredTokens,
+    _ context: ExecutionContext
   ) throws(CheckpointError) -> Tensor {
     switch loss {
     case .tokens(let classes):
       // Rows without a label are none of the loss's business: a vocabulary's worth of numbers each.
-      let counted = classes.indices.filter { classes[$0] != ignoredLabel }
-      let rows = counted.compactMap(pass.row)
-      return try entropy(
-        try gatherRows(result, rows, in: context), counted.map { classes[$0] }, "labels", context)
+      let counted = Self.counted(classes)
+      let rows =
+        scored == .labelled
+        ? result : try gatherRows(result, counted.compactMap(pass.row), in: context)
+      return try entropy(rows, counted.map { classes[$0] }, "labels", context)
     case .rows(let classes, let name): return try entropy(result, classes, name, context)
     case .choices(let choices, let count):
       let batch = try RaggedBatch(count: choices.count, length: count)

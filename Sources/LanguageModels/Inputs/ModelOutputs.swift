@@ -10,6 +10,10 @@ public struct ModelOutputs: Sendable {
     public let dimensions: [Int]
     /// The numbers, one part after the other.
     let parts: [Tensor]
+    /// The numbers as what they were computed as, where that is one matrix; it remembers how it was made.
+    package var tensor: Tensor? { parts.count == 1 ? parts[0] : nil }
+    /// The matrices that follow each other in it: of attentions `[heads · queries, keys]` for each text.
+    package var matrices: [Tensor] { parts }
 
     /// The numbers, as a copy.
     public var values: [Float] {

@@ -1,3 +1,6 @@
+package import CheckpointBytes
+package import TensorEngine
+
 /// What a run computes beside the head's results, and what it may leave out.
 public struct RunOptions: Sendable, Hashable {
   /// Results beside those of the head.
@@ -54,6 +57,30 @@ public struct RunOptions: Sendable, Hashable {
   /// What attention gives where a token may see nothing; nil for what the reference does: what the configuration's
   /// `attn_implementation` gives, else the average if attentions are asked for, zeros otherwise.
   public var blindRows: BlindRows?
+  /// Which tokens a head gives results for. What is left aside costs nothing: a vocabulary's worth of scores each.
+  package enum ScoredTokens: Sendable, Hashable {
+    case all
+    /// Those whose labels count, one after the other: `[tokens, columns]`.
+    case labelled
+  }
+
+  /// Looks at the vectors of words before anything is made of them, and puts others in their place (`inputs_embeds`).
+  package final class WordChange: Sendable, Hashable {
+    let change: @Sendable (Tensor) throws(CheckpointError) -> Tensor
+
+    /// - Parameter change: Makes of the words' vectors, a row for each token, others of the same shape.
+    package init(_ change: @escaping @Sendable (Tensor) throws(CheckpointError) -> Tensor) {
+      self.change = change
+    }
+
+    package static func == (left: WordChange, right: WordChange) -> Bool { left === right }
+    package func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+  }
+
+  /// Which tokens a head gives results for.
+  package var scoredTokens = ScoredTokens.all
+  /// Puts other vectors in the place of words'; nil for none.
+  package var wordChange: WordChange?
   /// Leaves out numbers as the configuration says (`hidden_dropout_prob` and its like), for training; nil computes with all.
   public var dropout: Dropout?
 

@@ -72,11 +72,17 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
         found.reshapeLast("hidden_states", tokens.dimensions + [hidden.columns])
       }
       var results: [Tensor] = []
-      for (output, rows) in zip(outputs, rows) {
-        guard let states = try rows.states(result, body) else { continue }
+      for (number, (output, rows)) in zip(outputs, rows).enumerated() {
+        guard var states = try rows.states(result, body) else { continue }
+        let counted = options.scoredTokens == .labelled ? losses.places(of: number) : nil
+        if let counted { states = try pass.rows(at: counted, of: states) }
         let columns = try output.steps(states, pass)
         results.append(columns)
         let name = output.described.name
+        if let counted {
+          found.append(name, [counted.count, columns.columns], [columns])
+          continue
+        }
         switch (output.described.form, rows.extents) {
         case (.spans, _): try result.appendSpans(columns, to: &found)
         case (.columns, nil): try result.append(name, columns, to: &found)
@@ -85,7 +91,9 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
         case (.choices, let extents): found.append(name, extents ?? [], [columns])
         }
       }
-      for (name, loss) in try losses(results, pass, body.context).reversed() {
+      for (name, loss) in try losses(
+        results, pass, options.scoredTokens, body.context
+      ).reversed() {
         found.insertFirst(name, loss)
       }
     }

@@ -1,7 +1,8 @@
 extension ReportPage {
   /// What the page does: draws what it is given, sorts, filters, unfolds.
-  static let script = [words, PageTable.script, AttentionPictures.script, assembly]
-    .joined(separator: "\n\n")
+  static let script = [
+    words, PageTable.script, AttentionPictures.script, shadedText, assembly,
+  ].joined(separator: "\n\n")
 
   /// How elements are made, and numbers and names shown and compared.
   private static let words = #"""
@@ -73,6 +74,22 @@ extension ReportPage {
     }
     """#
 
+  /// A text whose words are shaded.
+  private static let shadedText = #"""
+    function shaded({ title, words }) {
+      const most = Math.max(...words.map(([, weight]) => Math.abs(weight) || 0), 1e-30);
+      return element("section", null, element("h2", { textContent: title }),
+        element("p", { className: "shaded" }, ...words.map(([text, weight]) => {
+          const share = Math.round(Math.min(1, Math.abs(weight) / most || 0) * 70);
+          const span = element("span", { textContent: text, title: number(weight),
+            style: "background:color-mix(in srgb, var(" + (weight < 0 ? "--bad" : "--accent")
+              + ") " + share + "%, transparent)" });
+          return span;
+        })), element("p", { className: "hint",
+          textContent: "Blue speaks for it, red against it; the darker, the more." }));
+    }
+    """#
+
   /// What puts the page together once everything else is there.
   private static let assembly = #"""
     function themeButton() {
@@ -95,7 +112,9 @@ extension ReportPage {
       themeButton()));
     if (page.facts.length) main.append(list(page.facts));
     for (const section of page.sections) {
-      if (section.items) {
+      if (section.words) {
+        main.append(shaded(section));
+      } else if (section.items) {
         main.append(element("section", null, element("h2", { textContent: section.title }),
           element("ul", { className: "list" }, ...section.items.map(item =>
             element("li", { textContent: item })))));

@@ -78,6 +78,8 @@ extension ReportPage {
     .detail td { padding: 1px 8px 1px 0; } .detail td + td { text-align: right; padding-right: 0; }
     .detail svg { width: 100%; height: 120px; display: block; }
     .detail rect { fill: var(--accent); } .detail text { fill: var(--faint); font-size: 10px; }
+    .shaded { font-size: 17px; line-height: 2; overflow-wrap: anywhere; }
+    .shaded span { border-radius: 4px; padding: 2px 3px; margin-right: 3px; }
     .hint { color: var(--faint); font-size: 12px; margin: 6px 0 0; }
     @media (max-width: 900px) { .split { flex-direction: column; } .detail { position: static;
       flex: none; width: 100%; } .grid { width: 100%; } }

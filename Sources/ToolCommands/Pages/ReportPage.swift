@@ -14,6 +14,8 @@ struct ReportPage {
     case table(PageTable)
     case list(title: String, items: [String])
     case pictures(AttentionPictures)
+    /// A text whose words are shaded by numbers, those above 0 in one colour and those below in another.
+    case shaded(title: String, words: [(text: String, weight: Double)])
   }
 
   /// The command that made it: `inspect`.
@@ -132,6 +134,15 @@ extension ReportPage {
               .object([
                 JSONValue.Member("title", .string(title)),
                 JSONValue.Member("items", .array(items.map { .string($0) })),
+              ])
+            case .shaded(let title, let words):
+              .object([
+                JSONValue.Member("title", .string(title)),
+                JSONValue.Member(
+                  "words",
+                  .array(
+                    words.map { .array([.string($0.text), PageTable.Cell.number($0.weight).json]) })
+                ),
               ])
             }
           })),

@@ -172,14 +172,17 @@ final class RowSource: Sendable {
     return rows
   }
 
-  private func filled(_ row: TaskRow) -> TaskRow {
-    var row = row
-    for member in defaults where row[member.key] == nil { row.members.append(member) }
-    return row
-  }
+  private func filled(_ row: TaskRow) -> TaskRow { row.filled(defaults) }
 }
 
 extension TaskRow {
+  /// The row with the members that it does not state.
+  func filled(_ defaults: [JSONValue.Member]) -> TaskRow {
+    var row = self
+    for member in defaults where row[member.key] == nil { row.members.append(member) }
+    return row
+  }
+
   /// What an answer repeats of a row: its `id`, if it has one, and its text.
   func echo(_ key: ExactName) -> [JSONValue.Member] {
     members.filter { $0.key == "id" } + members.filter { $0.key == key || $0.key == "text" }
