@@ -99,7 +99,7 @@ struct ExplainCommandTests {
     #expect(run.output.contains("  Unaffordable\n"))
     let file = try SourceFile(path: page)
     let html = try String(decoding: file.bytes(at: 0, count: file.size), as: UTF8.self)
-    #expect(html.contains("layer 1, head 1") && !html.contains("http://127"))
+    #expect(html.contains("\"layer 1\"") && !html.contains("http://127"))
     #expect(html.split(separator: "</script").count == 3)
     #expect(html.contains("\"words\":[[\"[CLS]\","))
   }

@@ -123,6 +123,7 @@ struct SchemaTests {
       changes: [("id2label", labelNames("entailment", "neutral", "contradiction"))])
     try check("zero-shot", ["zero-shot", inference.path, "a", "--labels", "b,c"])
     let tagger = try ModelFixture(task: "bert-tagger", tokenizer: "bert-uncased")
+    try check("explain", ["explain", tagger.path, "a truck", "--position", "1", "--attentions"])
     try check("ner", ["ner", tagger.path, "a truck"])
     try check("ner", ["ner", tagger.path, "--input", rows, "--aggregation", "simple"])
     let answerer = try ModelFixture(task: "bert-answerer", tokenizer: "bert-uncased")

@@ -11,6 +11,10 @@ struct ExplainCommand: TaskCommand {
       baseline without the text, and by gradient x input. Classifiers of texts are explained by a label, classifiers of \
       tokens by the label of --position, masked language models by the token of the first mask, causal ones by the next \
       token. Lines of a file may have a target and a position of their own.
+
+      Examples:
+        weighbridge explain sentiment/ 'A film of rare warmth.' --target positive
+        weighbridge explain sentiment/ 'A film of rare warmth.' --report explained.html
       """)
 
   @OptionGroup var model: ModelArguments
