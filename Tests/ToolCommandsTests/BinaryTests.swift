@@ -126,16 +126,17 @@ struct BinaryTests {
     #expect(found.count == rows.count)
     for (number, line) in found.enumerated() {
       let answer = try JSONValue(parsing: Array(line.utf8), context: "answer")
-      let (kind, field): (JSONValue?, JSONValue?) =
+      let (kind, field): (String?, String?) =
         switch number % 4 {
-        case 0: ("malformed", .string("line \(number + 1)"))
+        case 0: ("malformed", "line \(number + 1)")
         case 1: ("notFound", "text")
         case 2: ("limitExceeded", "text")
         default: (nil, nil)
         }
       #expect(answer["id"] == (number % 4 == 0 ? .null : .integer(number)), "\(line)")
-      #expect(answer["error"]?["kind"] == kind && answer["error"]?["field"] == field, "\(line)")
-      let label = answer["labels"]?.elements?.first?["label"]
+      let error = answer["error"]
+      #expect(error?["kind"]?.string == kind && error?["field"]?.string == field, "\(line)")
+      let label = answer["labels"]?.elements?.first?["label"]?.string
       #expect((label == "balanced") == (kind == nil), "\(line)")
     }
     #expect(try answers("", "worker", "classify", model.path).isEmpty)
