@@ -19,6 +19,7 @@ import precisions
 import quantized
 import report
 import roofline
+import training
 from peers import HEADING, Ours, compared, row, timed
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -191,7 +192,8 @@ def main():
 
 
 PARTS = {
-    "encoders": encoders.table, "precisions": precisions.table, "decoding": decoding.table, "int8": int8, "tokenizers": tokenizers}
+    "encoders": encoders.table, "precisions": precisions.table, "decoding": decoding.table, "int8": int8, "tokenizers": tokenizers,
+    "training": training.table}
 
 
 if __name__ == "__main__":

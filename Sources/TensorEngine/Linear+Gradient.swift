@@ -26,6 +26,7 @@ func recordedLinear(
   let derivative = LinearDerivative(
     input: weights.contains { $0 != nil } ? input.detached : nil,
     matrix: input.requiresGradient ? packed.matrix : nil,
+    values: input.requiresGradient ? parameters?.values : nil,
     activation: activation, argument: sums, addsResidual: inputs[1] != nil,
     weights: (parameters?.weights ?? []).enumerated().map { index, weight in
       LinearDerivative.Part(
@@ -77,6 +78,8 @@ private struct LinearDerivative: Derivative {
   let input: Tensor?
   /// W, if x needs its gradient.
   let matrix: PackedMatrix?
+  /// The weights that W was packed from, if they are in memory too.
+  let values: [StoredMatrix]?
   let activation: Activation
   /// z, if there is an activation.
   let argument: Tensor?
@@ -93,8 +96,13 @@ private struct LinearDerivative: Derivative {
         try activationGradient(gradient, argument, activation, in: context)
       } ?? gradient
     let ofInput = try matrix.map { (matrix) throws(CheckpointError) in
-      let transposed = PackedWeights(matrix: try matrix.transposed(in: context), bias: nil)
-      return try product(sums, transposed, activation: .identity, adding: nil, in: context)
+      let transposed =
+        if let values {
+          try PackedMatrix(transposing: values, layout, like: matrix, in: context)
+        } else { try matrix.transposed(in: context) }
+      return try product(
+        sums, PackedWeights(matrix: transposed, bias: nil), activation: .identity, adding: nil,
+        in: context)
     }
     return [ofInput, addsResidual ? gradient : nil]
       + (try ofWeights(sums, in: context)) + (try ofBiases(sums, in: context))
@@ -194,6 +202,38 @@ extension PackedMatrix {
     unsafe pack(
       tensor.base, stride: tensor.stride, 0..<outputs, .inputByOutput, in: context)
     extendLifetime(tensor)
+  }
+
+  /// The matrix that maps the outputs of another one to its inputs, for as long as it is needed, from what that one was packed
+  /// from: rows of `[outputs, inputs]` are copied in pieces, which is all that packing them the other way takes.
+  fileprivate init(
+    transposing values: [StoredMatrix], _ layout: Layout, like matrix: PackedMatrix,
+    in context: ExecutionContext
+  ) throws(CheckpointError) {
+    try self.init(
+      temporary: matrix.inputs, inputs: matrix.outputs, element: matrix.element, in: context)
+    let (result, width) = (self, packing.panelColumns)
+    var starts = [0]
+    for part in values {
+      let outputs = layout == .outputByInput ? part.rows : part.columns
+      starts.append(starts[starts.count - 1] + outputs)
+    }
+    context.pool.run(panels) { panel, _ in
+      let outputs = panel * width..<min(matrix.inputs, (panel + 1) * width)
+      for (part, start) in zip(values, starts) {
+        switch layout {
+        case .outputByInput:
+          unsafe result.place(
+            part.pointer(row: 0) + outputs.lowerBound * part.element.width, stride: part.columns,
+            .inputByOutput, rows: start..<start + part.rows, columns: outputs)
+        case .inputByOutput:
+          unsafe result.place(
+            part.pointer(row: outputs.lowerBound), stride: part.columns, .outputByInput,
+            rows: outputs, columns: start..<start + part.columns)
+        }
+      }
+    }
+    extendLifetime(values)
   }
 
   /// The matrix that maps the outputs to the inputs, for as long as it is needed.

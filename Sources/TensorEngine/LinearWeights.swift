@@ -93,6 +93,8 @@ public struct LinearWeights: Sendable {
 struct PackedWeights {
   let matrix: PackedMatrix
   let bias: Tensor?
+  /// The weights as matrices of their own, where they are that too.
+  var values: [StoredMatrix]?
 }
 
 /// Parameters as the weights of one linear layer, and what has been packed of them.
@@ -164,6 +166,16 @@ final class ParameterWeights: Sendable {
 
   func packed(in context: ExecutionContext) throws(CheckpointError) -> PackedWeights {
     PackedWeights(matrix: try matrix(in: context), bias: try bias.tensor(in: context))
+  }
+
+  /// The weights as matrices of their own; nil if some of them lie packed alone.
+  var values: [StoredMatrix]? {
+    var values: [StoredMatrix] = []
+    for weight in weights {
+      guard case .values(let matrix) = weight.contents else { return nil }
+      values.append(matrix)
+    }
+    return values
   }
 
   private func matrix(in context: ExecutionContext) throws(CheckpointError) -> PackedMatrix {

@@ -34,7 +34,9 @@ struct Evaluation {
   mutating func run(
     _ model: any LanguageModel, _ examples: [TrainingExample], batchSize: Int
   ) throws(CheckpointError) -> [(name: String, value: Double)] {
-    let options = RunOptions(padding: .skipped)
+    var options = RunOptions(padding: .skipped)
+    // Of language models the loss is all that is wanted.
+    if task.kind == .maskedLM || task.kind == .causalLM { options.scoredTokens = .labelled }
     for start in stride(from: 0, to: examples.count, by: batchSize) {
       let batch = Array(examples[start..<min(examples.count, start + batchSize)])
       var place = start

@@ -5,6 +5,9 @@
 //
 //   forward BATCH LENGTH      one pass over tokens 1000, 1001, …; the last number of the first output
 //   ragged LENGTH,LENGTH,…    one pass over texts of these lengths, without their padding; the last number of the last text
+//   train BATCH LENGTH        one step of training with labels 0, 1, 0, …: forward, backward, clipping, AdamW; the loss before it
+//   train-ragged LENGTH,LENGTH,…
+//                             the same with texts of these lengths, without their padding
 //   quantise TO               stores the model as int8 in a directory; 0
 //   generate TOKENS PROMPT BATCH BEAMS
 //                             so many tokens after each of BATCH prompts of PROMPT tokens, greedy or by beams; the sum of the
@@ -26,6 +29,7 @@ struct Subject {
   let precision: Precision
   private var loadedModel: (any LanguageModel)?
   private var loadedTokenizer: Tokenizer?
+  private var learner: (model: any LanguageModel, optimizer: Adam)?
 
   init(directory: String, precision: Precision) {
     self.directory = directory
@@ -83,6 +87,36 @@ struct Subject {
         return .nan
       }
       return Double(output.values[((lengths.count - 1) * longest + last) * width - 1])
+    }
+  }
+
+  /// One step as `Trainer` makes it.
+  mutating func train(_ lengths: [Int]) throws -> String {
+    if learner == nil {
+      var options = LoadOptions()
+      options.learns = true
+      let model = try loadLanguageModel(from: directory, options: options)
+      let groups = ParameterGroup.matrices(of: model.parameters, weightDecay: 0.01)
+      learner = (model, Adam(groups, learningRate: 5e-5, in: model.info.context))
+    }
+    guard let (model, optimizer) = learner else { throw UsageError() }
+    let longest = lengths.max() ?? 0
+    var inputs = try tokens(lengths.count, longest)
+    if lengths.contains(where: { $0 < longest }) {
+      inputs.attentionMask = try TokenArray(
+        lengths.map { length in (0..<longest).map { $0 < length ? 1 : 0 } })
+    }
+    inputs.labels.labels = LabelArray(
+      try TokenArray(dimensions: [lengths.count], elements: lengths.indices.map { $0 % 2 }))
+    return try timed {
+      let options = RunOptions(
+        padding: .skipped, dropout: RunOptions.Dropout(seed: 0, step: 0))
+      guard let loss = try model.run(inputs, options).loss else { throw UsageError() }
+      try loss.backward()
+      let norm = gradientNorm(optimizer.parameters, in: model.info.context)
+      try optimizer.step(gradientFactor: clippingFactor(norm: norm, maximum: 1))
+      optimizer.zeroGradients()
+      return Double(loss.values.first ?? .nan)
     }
   }
 
@@ -152,6 +186,9 @@ while let line = readLine() {
   let numbers = words.compactMap { Int($0) }
   switch (words.first, numbers.count) {
   case ("forward", 2): print(try subject.forward(numbers[0], numbers[1]))
+  case ("train", 2): print(try subject.train(Array(repeating: numbers[1], count: numbers[0])))
+  case ("train-ragged", _) where words.count == 2:
+    print(try subject.train(words[1].split(separator: ",").compactMap { Int($0) }))
   case ("quantise", _) where words.count == 2: print(try subject.quantise(to: words[1]))
   case ("ragged", _) where words.count == 2:
     print(try subject.ragged(words[1].split(separator: ",").compactMap { Int($0) }))
