@@ -20,6 +20,8 @@ enum FuzzTarget: String, CaseIterable {
   case tokenizer
   /// Weights under any names with any settings are laid out, loaded and run, or refused.
   case model
+  /// Examples to learn from are read, become tokens with labels, or are refused with their line.
+  case examples
   /// The same as for a checkpoint, for HDF5 alone, which has seeds of its own.
   case hdf5
 
@@ -35,6 +37,7 @@ enum FuzzTarget: String, CaseIterable {
     case .scan: if !isHDF5(bytes) { fuzzScan(bytes) }
     case .tokenizer: fuzzTokenizer(bytes)
     case .model: fuzzModel(bytes)
+    case .examples: fuzzExamples(bytes)
     case .hdf5: if isHDF5(bytes) { fuzzCheckpoint(bytes) }
     }
   }
