@@ -86,6 +86,8 @@ struct TrainCommand: ToolCommand {
       "Parameters that do not learn, by a pattern of names. Repeatable.", valueName: "glob"))
   var freeze: [String] = []
 
+  @OptionGroup var distillation: DistillationArguments
+
   @Flag(help: "Hide all pieces of a word together (mlm).")
   var wholeWords = false
 
@@ -106,6 +108,13 @@ struct TrainCommand: ToolCommand {
 
   @Option(help: "Threads to compute with; otherwise one for each processor. Results are the same.")
   var threads: Int?
+
+  @Flag(
+    name: .customLong("optimizer-pt"),
+    help:
+      "Write optimizer.pt and scheduler.pt to checkpoints too, from which Transformers' Trainer goes on."
+  )
+  var writesTorchState = false
 
   @Flag(help: "Go on from the latest checkpoint of the output directory.")
   var resume = false
@@ -135,6 +144,7 @@ struct TrainCommand: ToolCommand {
     settings.logEvery = logEvery
     settings.keep = keep
     settings.patience = earlyStop
+    settings.writesTorchState = writesTorchState
     return settings
   }
 
@@ -166,6 +176,9 @@ struct TrainCommand: ToolCommand {
     for pattern in freeze { try trainable.model.parameters.freeze(NamePattern(pattern)) }
     let trainer = try Trainer(
       trainable.model, tokenizer: tokenizer, task: task, settings: settings)
+    if let teacher = try distillation.teacher(for: trainable.model, tokenizer, model, console) {
+      try trainer.learn(from: teacher)
+    }
     let training = try trainer.examples(data, tokenizer)
     let evaluation = try measured.map { data throws(CheckpointError) in
       try trainer.examples(data, tokenizer)
@@ -194,7 +207,7 @@ struct TrainCommand: ToolCommand {
     let measures = try evaluation.map { examples throws(CheckpointError) in
       try trainer.evaluate(examples).map { (name: "eval_" + $0.name, value: $0.value) }
     }
-    try out.finish(trainer, training: results, evaluation: measures)
+    try out.finish(trainer, training: results, evaluation: measures, base: model.path)
     print(trainer, trainable, results, measures ?? [], console)
     return .done
   }

@@ -25,6 +25,8 @@ public final class Trainer {
   public let settings: TrainingSettings
   /// How far it is.
   public private(set) var state = TrainerState()
+  /// A model whose scores are learned beside the labels; nil for labels alone.
+  public private(set) var teacher: Teacher?
   private let optimizer: any Optimizer
   private let padding: Int
   private let masking: Masking?
@@ -68,6 +70,14 @@ public final class Trainer {
     optimizer = settings.optimizer(of: model.parameters, in: model.context)
   }
 
+  /// Has the model learn a teacher's scores beside the labels.
+  ///
+  /// - Throws: `mismatch` for a teacher of another head, or with other labels or words; `unsupported` for a task that has no classes.
+  public func learn(from teacher: Teacher) throws(CheckpointError) {
+    try teacher.check(model, task)
+    self.teacher = teacher
+  }
+
   /// The examples of a step: batches whose gradients add up.
   private func batches(
     _ examples: [TrainingExample], step: Int
@@ -107,15 +117,16 @@ public final class Trainer {
     var loss = 0.0
     for (place, batch) in batches.enumerated() where batch.lossTerms > 0 {
       let number = UInt32(truncatingIfNeeded: state.step * settings.accumulation + place)
-      let outputs = try model.run(
-        batch.inputs,
-        RunOptions(
-          padding: .skipped, dropout: RunOptions.Dropout(seed: settings.seed, step: number)))
-      guard let value = outputs.loss else {
+      var options = RunOptions(
+        padding: .skipped, dropout: RunOptions.Dropout(seed: settings.seed, step: number))
+      options.scoredTokens = .labelled
+      let outputs = try model.run(batch.inputs, options)
+      guard var value = outputs.loss else {
         throw CheckpointError(
           .unsupported, CheckpointError.Site(field: "labels"),
           "\(type(of: model).className) makes no loss of them")
       }
+      if let teacher { value = try teacher.loss(outputs, value, batch, in: model.context) }
       let share = Double(batch.lossTerms) / Double(terms)
       try value.backward(from: Tensor(rows: 1, columns: 1, [Float(share)]))
       loss += Double(value.values[0]) * share
@@ -197,7 +208,8 @@ extension Trainer {
       let isTired = settings.patience.map { state.evaluationsSinceBest >= $0 } ?? false
       let saves = settings.saveEvery.map { state.step % $0 == 0 } ?? endsEpoch
       if saves || isLast || isStopping || isTired {
-        try output?.writeCheckpoint(state, optimizer, settings)
+        try output?.writeCheckpoint(
+          state, optimizer, settings, rate: learningRate(step: state.step))
       }
       if isStopping || isTired {
         ending = isLast ? .finished : isStopping ? .interrupted : .stoppedEarly

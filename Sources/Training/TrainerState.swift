@@ -76,6 +76,9 @@ public struct TrainerState: Sendable, Hashable {
 
   init() {}
 
+  private static let callbacks: ExactName = "stateful_callbacks"
+  private static let own: ExactName = "Weighbridge"
+
   /// The document as `Trainer` writes it, and what else is needed to go on.
   func json(_ settings: TrainingSettings) -> JSONValue {
     func member(_ key: ExactName, _ value: JSONValue) -> JSONValue.Member {
@@ -97,45 +100,65 @@ public struct TrainerState: Sendable, Hashable {
       member("num_input_tokens_seen", .integer(0)),
       member("num_train_epochs", .integer(Int(settings.epochs.rounded(.up)))),
       member("save_steps", .integer(settings.saveEvery ?? stepsPerEpoch)),
-      member("stateful_callbacks", .object([])),
+      // Trainer takes no keys but its own; this is where it keeps what others remember.
+      member(
+        Self.callbacks,
+        .object([
+          member(
+            Self.own,
+            .object([
+              member("args", .object([])),
+              member(
+                "attributes",
+                .object([
+                  member("steps_per_epoch", .integer(stepsPerEpoch)),
+                  member("seed", .string(String(settings.seed))),
+                  member("evaluations_since_best", .integer(evaluationsSinceBest)),
+                  member("unlogged_loss", .double(unlogged.sum)),
+                  member("unlogged_steps", .integer(unlogged.steps)),
+                ])),
+            ]))
+        ])),
       member("total_flos", .integer(0)),
       member("train_batch_size", .integer(settings.batchSize)),
       member("trial_name", .null),
       member("trial_params", .null),
-      member(
-        "weighbridge",
-        .object([
-          member("steps_per_epoch", .integer(stepsPerEpoch)),
-          member("seed", .string(String(settings.seed))),
-          member("evaluations_since_best", .integer(evaluationsSinceBest)),
-          member("unlogged_loss", .double(unlogged.sum)),
-          member("unlogged_steps", .integer(unlogged.steps)),
-        ])),
     ])
   }
 
-  /// Reads what ``json(_:)`` wrote.
+  /// Reads what ``json(_:)`` wrote, or `Trainer`.
   ///
   /// - Throws: `malformed` for a document that is none such.
   init(_ document: JSONValue, file: String) throws(CheckpointError) {
-    guard let step = document["global_step"]?.integer, let total = document["max_steps"]?.integer,
-      let own = document["weighbridge"], let perEpoch = own["steps_per_epoch"]?.integer,
-      perEpoch > 0, step >= 0, let waiting = own["evaluations_since_best"]?.integer,
-      case .number(let sum)? = own["unlogged_loss"], let steps = own["unlogged_steps"]?.integer
-    else {
-      throw CheckpointError(
+    func malformed() -> CheckpointError {
+      CheckpointError(
         .malformed, file: file, "it does not say how far training was",
-        remedy: "go on from a checkpoint that this program wrote")
+        remedy: "go on from a checkpoint that this program or Trainer wrote")
     }
+    guard let step = document["global_step"]?.integer, let total = document["max_steps"]?.integer,
+      step >= 0
+    else { throw malformed() }
     self.step = step
     totalSteps = total
-    stepsPerEpoch = perEpoch
     log = (document["log_history"]?.elements ?? []).compactMap { Entry($0) }
     if let bestStep = document["best_global_step"]?.integer,
       case .number(let loss)? = document["best_metric"]
     {
       best = (loss.double, bestStep)
     }
+    guard let own = document[Self.callbacks]?[Self.own]?["attributes"] else {
+      // Trainer's: an epoch is what the steps so far are a part of.
+      guard case .number(let epoch)? = document["epoch"], step > 0, epoch.double > 0,
+        let count = Int(exactly: (Double(step) / epoch.double).rounded()), count > 0
+      else { throw malformed() }
+      stepsPerEpoch = count
+      return
+    }
+    guard let perEpoch = own["steps_per_epoch"]?.integer, perEpoch > 0,
+      let waiting = own["evaluations_since_best"]?.integer,
+      case .number(let sum)? = own["unlogged_loss"], let steps = own["unlogged_steps"]?.integer
+    else { throw malformed() }
+    stepsPerEpoch = perEpoch
     evaluationsSinceBest = waiting
     unlogged = (sum.double, steps)
   }

@@ -38,6 +38,8 @@ public struct TrainingExample: Sendable {
 /// Examples of one length as a model takes them: those that are shorter are filled up, and the filling is masked.
 struct ExampleBatch {
   let inputs: ModelInputs
+  /// The tokens of each.
+  let lengths: [Int]
   /// How many terms the loss has.
   let lossTerms: Int
 
@@ -86,6 +88,7 @@ struct ExampleBatch {
       inputs.labels.endPositions = try texts(spans.map(\.1))
     }
     self.inputs = inputs
+    lengths = examples.map(\.ids.count)
     lossTerms =
       masked.map { $0.reduce(0) { $0 + $1.labels.count { $0 != ignoredLabel } } }
       ?? examples.reduce(0) { $0 + $1.lossTerms }

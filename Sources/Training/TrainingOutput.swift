@@ -51,13 +51,18 @@ public struct TrainingOutput {
   }
 
   /// Writes model, optimizer and state: the state last, so that a checkpoint that has one is whole.
+  ///
+  /// - Parameter rate: The learning rate of the next step.
   func writeCheckpoint(
-    _ state: TrainerState, _ optimizer: any Optimizer, _ settings: TrainingSettings
+    _ state: TrainerState, _ optimizer: any Optimizer, _ settings: TrainingSettings, rate: Double
   ) throws(CheckpointError) {
     let path = Directory.join(directory, "checkpoint-\(state.step)")
     guard try PathKind(path: Directory.join(path, Self.stateFile)) == .nothing else { return }
     try saveModel(path)
     try Self.graph(of: optimizer).write(overAnyFileAt: Directory.join(path, Self.optimizerFile))
+    if settings.writesTorchState {
+      try Self.writeTorchState(optimizer, settings, step: state.step, rate: rate, to: path)
+    }
     try write(state.json(settings), to: Directory.join(path, Self.stateFile))
     guard let keep = settings.keep else { return }
     for checkpoint in try Self.checkpoints(in: directory).dropLast(keep) {
@@ -76,11 +81,14 @@ public struct TrainingOutput {
   ///   - trainer: What has trained.
   ///   - training: What was measured of the training.
   ///   - evaluation: What was measured at the end; nil if nothing was.
+  ///   - base: The model that training began with, for the card; nil to leave it out.
   public func finish(
     _ trainer: Trainer, training: [(name: String, value: Double)],
-    evaluation: [(name: String, value: Double)]?
+    evaluation: [(name: String, value: Double)]?, base: String? = nil
   ) throws(CheckpointError) {
     try saveModel(directory)
+    let card = ModelCard(trainer: trainer, base: base, training: training, evaluation: evaluation)
+    try write(card.text, to: Directory.join(directory, "README.md"))
     func object(_ values: [(name: String, value: Double)]) -> JSONValue {
       .object(values.map { JSONValue.Member(ExactName($0.name), .double($0.value)) })
     }
@@ -147,6 +155,11 @@ extension TrainingOutput {
     in checkpoint: String, of parameters: [Parameter]
   ) throws(CheckpointError) -> [ParameterState?] {
     let path = Directory.join(checkpoint, optimizerFile)
+    if try PathKind(path: path) == .nothing,
+      try PathKind(path: Directory.join(checkpoint, torchOptimizerFile)) == .file
+    {
+      return try torchOptimizerState(in: checkpoint, of: parameters)
+    }
     let graph = try Checkpoint.open(path).graph
     do throws(CheckpointError) {
       return try parameters.map { (parameter) throws(CheckpointError) in
@@ -158,9 +171,7 @@ extension TrainingOutput {
           values.append(
             (
               name,
-              try StoredMatrix(
-                rows: parameter.rows, columns: parameter.columns,
-                try weight.numbers().map(Float.init))
+              try weight.matrix(like: parameter)
             ))
         }
         return ParameterState(step: step, values: values)
@@ -172,7 +183,7 @@ extension TrainingOutput {
 }
 
 extension Weight {
-  fileprivate init(_ values: [Double], named name: String) throws(CheckpointError) {
+  init(_ values: [Double], named name: String) throws(CheckpointError) {
     var bytes: [UInt8] = []
     for value in values {
       for shift in stride(from: 0, to: 64, by: 8) {
@@ -186,7 +197,7 @@ extension Weight {
   }
 
   /// Numbers of the engine, which have been let go when this is read: a copy.
-  fileprivate init(_ numbers: StoredMatrix, extents: [Int]) throws(CheckpointError) {
+  init(_ numbers: StoredMatrix, extents: [Int]) throws(CheckpointError) {
     var bytes: [UInt8] = []
     unsafe numbers.withBytes { (buffer) in unsafe bytes.append(contentsOf: buffer) }
     self.init(
@@ -195,7 +206,13 @@ extension Weight {
         layout: StridedLayout(packed: Shape(extents) ?? .scalar)))
   }
 
-  fileprivate func numbers() throws(CheckpointError) -> [Double] {
+  /// The numbers as what an optimizer remembers of a parameter.
+  func matrix(like parameter: Parameter) throws(CheckpointError) -> StoredMatrix {
+    try StoredMatrix(
+      rows: parameter.rows, columns: parameter.columns, try numbers().map(Float.init))
+  }
+
+  func numbers() throws(CheckpointError) -> [Double] {
     let bytes = try unsafe withNewBytes(count: byteCount) { (buffer) throws(CheckpointError) in
       try unsafe read(at: 0, into: buffer)
     }

@@ -48,6 +48,9 @@ public struct TrainingSettings: Sendable, Hashable {
   /// The number of evaluations without a lower loss after which training ends; nil for any.
   public var patience: Int?
 
+  /// Whether checkpoints have `optimizer.pt` and `scheduler.pt` too, from which Transformers' `Trainer` goes on.
+  public var writesTorchState = false
+
   /// The defaults.
   public init() {}
 

@@ -1,0 +1,41 @@
+internal import ArgumentParser
+internal import Weighbridge
+
+/// The model that another one learns from.
+struct DistillationArguments: ParsableArguments {
+  @Option(
+    name: .customLong("teacher"),
+    help: ArgumentHelp(
+      "A model with the same head, labels and tokenizer, whose scores are learned beside the labels.",
+      valueName: "model"))
+  var path: String?
+
+  @Option(help: "What the scores of teacher and pupil are divided by.")
+  var temperature = 2.0
+
+  @Option(help: "The share of the teacher in the loss, 0 to 1; the rest is that of the labels.")
+  var mix = 0.5
+
+  /// The teacher, if there is one.
+  func teacher(
+    for pupil: any LanguageModel, _ tokenizer: Tokenizer, _ arguments: ModelArguments,
+    _ console: Console
+  ) throws(CheckpointError) -> Teacher? {
+    guard let path else { return nil }
+    let source = try arguments.options.open(path, console)
+    let theirs = try source.tokenizer()
+    // The teacher is given the pupil's tokens.
+    let differing = (0..<max(theirs.vocabularyCount, tokenizer.vocabularyCount)).first {
+      theirs.token(withID: $0) != tokenizer.token(withID: $0)
+    }
+    if let differing {
+      throw CheckpointError(
+        .mismatch, file: path, field: "tokenizer",
+        "token \(differing) is not the one that the pupil's tokenizer has")
+    }
+    let head = type(of: pupil).head
+    return try Teacher(
+      try arguments.options.load(try source.modelClass(of: head), of: source, console),
+      temperature: temperature, mix: mix)
+  }
+}

@@ -1,0 +1,109 @@
+public import CheckpointBytes
+public import LanguageModels
+internal import LayoutRules
+internal import TensorEngine
+
+/// A model whose scores another one learns (knowledge distillation, Hinton et al., 2015): the loss is `mix` times the distance of the
+/// pupil's probabilities from the teacher's, both at a temperature, and `1 - mix` times the loss of the labels.
+public struct Teacher: Sendable {
+  /// The model; it does not learn.
+  public let model: any LanguageModel
+  /// What scores are divided by: the higher, the more the classes that are not chosen count.
+  public let temperature: Double
+  /// The share of the teacher in the loss, 0 to 1.
+  public let mix: Double
+
+  /// A teacher.
+  ///
+  /// - Throws: `inconsistent` for a temperature that is not above 0, or a share that is none.
+  public init(
+    _ model: any LanguageModel, temperature: Double = 2, mix: Double = 0.5
+  ) throws(CheckpointError) {
+    guard temperature > 0, temperature.isFinite else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "temperature"),
+        "expected a number above 0, found \(temperature)")
+    }
+    guard mix >= 0, mix <= 1 else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "mix"),
+        "expected a number from 0 to 1, found \(mix)")
+    }
+    self.model = model
+    self.temperature = temperature
+    self.mix = mix
+  }
+
+  /// Throws unless a model can learn from this one.
+  func check(_ pupil: any LanguageModel, _ task: TrainingTask) throws(CheckpointError) {
+    func differs(_ problem: String) -> CheckpointError {
+      CheckpointError(.mismatch, CheckpointError.Site(field: "teacher"), problem)
+    }
+    guard type(of: model).head == type(of: pupil).head else {
+      throw differs(
+        "\(type(of: model).className) does not give what \(type(of: pupil).className) is to learn")
+    }
+    guard task.problem == .singleLabelClassification else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(field: "teacher"),
+        "\(task.problem.rawValue) has no probabilities of classes to learn")
+    }
+    let (theirs, ours) = (model.configuration, pupil.configuration)
+    guard theirs.vocabularySize == ours.vocabularySize else {
+      throw differs(
+        "it has \(theirs.vocabularySize) words, the pupil has \(ours.vocabularySize)")
+    }
+    guard task.labels.count > 0 else { return }
+    func names(_ labels: ClassLabels) -> [String] { (0..<labels.count).map(labels.name) }
+    guard names(theirs.labels) == names(ours.labels) else {
+      throw differs(
+        "its labels are \(names(theirs.labels).map { quoted($0) }.joined(separator: ", ")), the "
+          + "pupil's \(names(ours.labels).map { quoted($0) }.joined(separator: ", "))")
+    }
+  }
+
+  /// What a pupil's outputs lack of the labels, whose loss is given, and of the teacher.
+  func loss(
+    _ outputs: ModelOutputs, _ hard: Tensor, _ batch: ExampleBatch, in context: ExecutionContext
+  ) throws(CheckpointError) -> Tensor {
+    var options = RunOptions(padding: .skipped)
+    options.scoredTokens = .labelled
+    let own = try withoutGradients { () throws(CheckpointError) in
+      try model.run(batch.inputs, options)
+    }
+    var soft: Tensor?
+    var count = 0
+    func add(_ pupil: Tensor, _ teacher: Tensor) throws(CheckpointError) {
+      let term = try distillation(pupil, teacher: teacher, temperature: temperature, in: context)
+      soft =
+        try soft.map { (sum) throws(CheckpointError) in
+          try TensorEngine.add(sum, term, in: context)
+        } ?? term
+      count += 1
+    }
+    if let pupil = outputs.logits?.tensor, let teacher = own.logits?.tensor {
+      try add(pupil, teacher)
+    }
+    for name in ["start_logits", "end_logits"] {
+      guard let pupil = outputs[name]?.tensor, let teacher = own[name]?.tensor else { continue }
+      // The tokens of a text are its classes.
+      let length = batch.lengths.max() ?? 0
+      for (text, tokens) in batch.lengths.enumerated() {
+        let (rows, whole) = (
+          text * length..<text * length + tokens, try RaggedBatch(lengths: [tokens])
+        )
+        try add(
+          try rowsOfSequences(try pupil.rows(rows), whole, in: context),
+          try rowsOfSequences(try teacher.rows(rows).detached, whole, in: context))
+      }
+    }
+    guard let soft else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(field: "teacher"),
+        "\(type(of: model).className) has no scores to learn")
+    }
+    return try TensorEngine.add(
+      try scale(hard, by: Float(1 - mix), in: context),
+      try scale(soft, by: Float(mix / Double(count)), in: context), in: context)
+  }
+}

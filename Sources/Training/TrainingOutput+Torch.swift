@@ -1,0 +1,133 @@
+internal import CheckpointBytes
+internal import Checkpoints
+internal import Conversion
+internal import OrderedCollections
+internal import TensorEngine
+internal import TensorValues
+internal import WeightGraph
+
+/// What optimizers remember as `torch.save` writes it: `optimizer.pt` and `scheduler.pt`, from which Transformers' `Trainer` goes on
+/// (5.23), and from which training here does.
+extension TrainingOutput {
+  static let torchOptimizerFile = "optimizer.pt"
+  static let torchSchedulerFile = "scheduler.pt"
+  private typealias Entry = InertValue.Entry
+
+  /// Writes both files to a checkpoint.
+  ///
+  /// - Parameter rate: The learning rate of the next step.
+  static func writeTorchState(
+    _ optimizer: any Optimizer, _ settings: TrainingSettings, step: Int, rate: Double,
+    to checkpoint: String
+  ) throws(CheckpointError) {
+    var graph = WeightGraph()
+    var states: [Entry] = []
+    // Trainer's groups: matrices, then biases and norms, each without what is frozen.
+    let learning = zip(optimizer.parameters, optimizer.state).filter { $0.0.requiresGradient }
+    for (number, (parameter, state)) in learning.enumerated() {
+      guard let state else { continue }
+      var values: [Entry] = []
+      if settings.method != .sgd {
+        let name = ExactName("state.\(number).step")
+        try graph.insert(try Weight(step: state.step), as: name)
+        values.append(Entry(.string("step"), .weight(name)))
+      }
+      for (key, numbers) in state.values {
+        let name = ExactName("state.\(number).\(key)")
+        try graph.insert(try Weight(numbers, extents: parameter.extents), as: name)
+        values.append(Entry(.string(key), .weight(name)))
+      }
+      states.append(Entry(.integer(Int64(number)), .dictionary(values)))
+    }
+    let matrices = learning.prefix { $0.0.extents.count > 1 }.count
+    let groups = [
+      group(settings, decay: settings.weightDecay, rate, 0..<matrices),
+      group(settings, decay: 0, rate, matrices..<learning.count),
+    ]
+    graph.facts.tree = .dictionary([
+      Entry(.string("state"), .dictionary(states)),
+      Entry(.string("param_groups"), .list(groups)),
+    ])
+    try graph.write(overAnyFileAt: Directory.join(checkpoint, torchOptimizerFile))
+    // The last rates are tensors, as torch and Trainer take them too: a file here has at least one.
+    var schedule = WeightGraph()
+    let last = (0..<groups.count).map { ExactName("_last_lr.\($0)") }
+    for name in last { try schedule.insert(try Weight([rate], named: name.string), as: name) }
+    schedule.facts.tree = InertValue.dictionary([
+      ("base_lrs", .list([.float(settings.learningRate), .float(settings.learningRate)])),
+      ("last_epoch", .integer(Int64(step))), ("_step_count", .integer(Int64(step + 1))),
+      ("_is_initial", .boolean(false)), ("_get_lr_called_within_step", .boolean(false)),
+      ("_last_lr", .list(last.map { .weight($0) })),
+      ("lr_lambdas", .list([.dictionary([Entry]()), .dictionary([Entry]())])),
+    ])
+    try schedule.write(overAnyFileAt: Directory.join(checkpoint, torchSchedulerFile))
+  }
+
+  /// Settings of a group as torch 2.13 has them.
+  private static func group(
+    _ settings: TrainingSettings, decay: Double, _ rate: Double, _ numbers: Range<Int>
+  ) -> InertValue {
+    var entries: [(String, InertValue)] = [("weight_decay", .float(decay)), ("lr", .float(rate))]
+    switch settings.method {
+    case .adam, .adamW:
+      entries += [
+        ("betas", .tuple([.float(0.9), .float(0.999)])), ("eps", .float(1e-8)),
+        ("amsgrad", .boolean(false)), ("maximize", .boolean(false)), ("foreach", .none),
+        ("capturable", .boolean(false)), ("differentiable", .boolean(false)), ("fused", .none),
+        ("decoupled_weight_decay", .boolean(settings.method == .adamW)),
+      ]
+    case .sgd:
+      entries += [
+        ("momentum", .float(0.9)), ("dampening", .float(0)), ("nesterov", .boolean(false)),
+        ("maximize", .boolean(false)), ("foreach", .none), ("differentiable", .boolean(false)),
+        ("fused", .none),
+      ]
+    }
+    entries += [
+      ("initial_lr", .float(settings.learningRate)),
+      ("params", .list(numbers.map { .integer(Int64($0)) })),
+    ]
+    return InertValue.dictionary(entries)
+  }
+
+  /// What an `optimizer.pt` remembers of the parameters of groups, which it numbers; frozen ones have no number.
+  static func torchOptimizerState(
+    in checkpoint: String, of parameters: [Parameter]
+  ) throws(CheckpointError) -> [ParameterState?] {
+    let path = Directory.join(checkpoint, torchOptimizerFile)
+    let graph = try Checkpoint.open(path).graph
+    var number = -1
+    return try parameters.map { (parameter) throws(CheckpointError) in
+      guard parameter.requiresGradient else { return nil }
+      number += 1
+      let prefix = "state.\(number)."
+      var values: [(name: String, numbers: StoredMatrix)] = []
+      for name in ["momentum_buffer", "exp_avg", "exp_avg_sq"] {
+        guard let weight = graph.weights[ExactName(prefix + name)] else { continue }
+        guard weight.shape.dimensions == parameter.extents else {
+          throw CheckpointError(
+            .mismatch, file: path, tensor: prefix + name,
+            "expected the shape \(parameter.extents) of \(parameter.name), found "
+              + "\(weight.shape.dimensions)",
+            remedy: "the optimizer was another model's, or numbered its parameters otherwise")
+        }
+        values.append((name, try weight.matrix(like: parameter)))
+      }
+      guard !values.isEmpty else { return nil }
+      let step = try graph.weights[ExactName(prefix + "step")]?.numbers().first
+      return ParameterState(step: step.map { Int($0) } ?? 1, values: values)
+    }
+  }
+}
+
+extension Weight {
+  /// The number of steps as torch has it: a single float32.
+  fileprivate init(step: Int) throws(CheckpointError) {
+    let bits = Float(step).bitPattern
+    let bytes = stride(from: 0, to: 32, by: 8).map { UInt8(truncatingIfNeeded: bits >> UInt32($0)) }
+    self.init(
+      try StoredTensor(
+        source: MemoryBytes(bytes, origin: "step"), dtype: .f32,
+        layout: StridedLayout(packed: .scalar)))
+  }
+}
