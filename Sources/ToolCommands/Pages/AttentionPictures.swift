@@ -193,7 +193,7 @@ extension AttentionPictures {
     """#
 
   static let style = #"""
-    .heads { flex: 1; min-width: 0; overflow-x: auto; }
+    .heads { flex: 1; min-width: 0; overflow-x: auto; padding: 3px; }
     .layer { display: flex; gap: 6px; align-items: center; margin-bottom: 6px; }
     .layer > span { flex: 0 0 76px; color: var(--faint); }
     .layer > span.bad { color: var(--bad); font-weight: 600; }
@@ -212,6 +212,7 @@ extension AttentionPictures {
     .large .top span { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 84px;
       max-width: none; }
     .most { max-height: 260px; overflow: auto; } .most th { text-align: left; font-weight: 600; }
+    .most td:nth-child(2) { text-align: left; }
     .most td:last-child, .most th:last-child { text-align: right; }
     @media print { .heads { overflow: visible; } .layer { flex-wrap: wrap; break-inside: avoid; } }
     """#
