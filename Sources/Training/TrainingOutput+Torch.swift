@@ -114,8 +114,10 @@ extension TrainingOutput {
         values.append((name, try weight.matrix(like: parameter)))
       }
       guard !values.isEmpty else { return nil }
-      let step = try graph.weights[ExactName(prefix + "step")]?.numbers().first
-      return ParameterState(step: step.map { Int($0) } ?? 1, values: values)
+      let counted = prefix + "step"
+      // SGD counts nothing.
+      let step = try graph.weights[ExactName(counted)]?.stepCount(named: counted, file: path) ?? 1
+      return ParameterState(step: step, values: values)
     }
   }
 }

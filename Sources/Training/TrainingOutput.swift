@@ -163,22 +163,34 @@ extension TrainingOutput {
     let graph = try Checkpoint.open(path).graph
     do throws(CheckpointError) {
       return try parameters.map { (parameter) throws(CheckpointError) in
-        guard let count = graph.weights[ExactName("step/" + parameter.name)] else { return nil }
-        let step = try count.numbers().first.map { Int($0) } ?? 0
+        let counted = "step/" + parameter.name
+        guard let count = graph.weights[ExactName(counted)] else { return nil }
+        let step = try count.stepCount(named: counted, file: path)
         var values: [(name: String, numbers: StoredMatrix)] = []
         for name in ["momentum_buffer", "exp_avg", "exp_avg_sq"] {
           guard let weight = graph.weights[ExactName("\(name)/\(parameter.name)")] else { continue }
-          values.append(
-            (
-              name,
-              try weight.matrix(like: parameter)
-            ))
+          values.append((name, try weight.matrix(like: parameter)))
         }
         return ParameterState(step: step, values: values)
       }
     } catch {
       throw error.site.file == nil ? error.inFile(path) : error
     }
+  }
+}
+
+extension Weight {
+  /// The number of steps that it holds.
+  ///
+  /// - Throws: `malformed` for anything else than one number of steps.
+  func stepCount(named name: String, file: String) throws(CheckpointError) -> Int {
+    let numbers = try numbers()
+    guard numbers.count == 1, let count = Int(exactly: numbers[0]), count >= 0 else {
+      throw CheckpointError(
+        .malformed, file: file, tensor: name,
+        "expected a number of steps, found \(numbers.first.map { "\($0)" } ?? "nothing")")
+    }
+    return count
   }
 }
 
