@@ -29,7 +29,7 @@ struct Subject {
   let precision: Precision
   private var loadedModel: (any LanguageModel)?
   private var loadedTokenizer: Tokenizer?
-  private var learner: (model: any LanguageModel, optimizer: Adam)?
+  private var learner: (model: any LanguageModel, optimizer: Adam, ExecutionContext)?
 
   init(directory: String, precision: Precision) {
     self.directory = directory
@@ -93,13 +93,14 @@ struct Subject {
   /// One step as `Trainer` makes it.
   mutating func train(_ lengths: [Int]) throws -> String {
     if learner == nil {
-      var options = LoadOptions()
+      let context = try ExecutionContext()
+      var options = LoadOptions(context: context)
       options.learns = true
       let model = try loadLanguageModel(from: directory, options: options)
       let groups = ParameterGroup.matrices(of: model.parameters, weightDecay: 0.01)
-      learner = (model, Adam(groups, learningRate: 5e-5, in: model.info.context))
+      learner = (model, Adam(groups, learningRate: 5e-5, in: context), context)
     }
-    guard let (model, optimizer) = learner else { throw UsageError() }
+    guard let (model, optimizer, context) = learner else { throw UsageError() }
     let longest = lengths.max() ?? 0
     var inputs = try tokens(lengths.count, longest)
     if lengths.contains(where: { $0 < longest }) {
@@ -113,7 +114,7 @@ struct Subject {
         padding: .skipped, dropout: RunOptions.Dropout(seed: 0, step: 0))
       guard let loss = try model.run(inputs, options).loss else { throw UsageError() }
       try loss.backward()
-      let norm = gradientNorm(optimizer.parameters, in: model.info.context)
+      let norm = gradientNorm(optimizer.parameters, in: context)
       try optimizer.step(gradientFactor: clippingFactor(norm: norm, maximum: 1))
       optimizer.zeroGradients()
       return Double(loss.values.first ?? .nan)
