@@ -118,7 +118,7 @@ final class ForwardPass {
   func words(_ lookup: EmbeddingLookup) throws(CheckpointError) -> EmbeddingLookup {
     guard let wordChange else { return lookup }
     let given = try embeddingSum([lookup], in: context)
-    let rows = try wordChange.change(given)
+    let rows = try wordChange(given)
     guard rows.rows == given.rows, rows.columns == given.columns else {
       throw inputFailure(
         .mismatch, "inputs_embeds",

@@ -66,11 +66,16 @@ public struct RunOptions: Sendable, Hashable {
 
   /// Looks at the vectors of words before anything is made of them, and puts others in their place (`inputs_embeds`).
   package final class WordChange: Sendable, Hashable {
-    let change: @Sendable (Tensor) throws(CheckpointError) -> Tensor
+    private let change: @Sendable (Tensor) throws(CheckpointError) -> Tensor
 
     /// - Parameter change: Makes of the words' vectors, a row for each token, others of the same shape.
     package init(_ change: @escaping @Sendable (Tensor) throws(CheckpointError) -> Tensor) {
       self.change = change
+    }
+
+    /// What it makes of the words' vectors.
+    package func callAsFunction(_ words: Tensor) throws(CheckpointError) -> Tensor {
+      try change(words)
     }
 
     package static func == (left: WordChange, right: WordChange) -> Bool { left === right }
