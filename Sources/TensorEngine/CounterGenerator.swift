@@ -9,6 +9,8 @@ public struct CounterGenerator: RandomNumberGenerator, Sendable {
     case order = 2
     /// Which tokens are masked.
     case masking = 3
+    /// Which sentences make pairs.
+    case pairs = 4
   }
 
   private let key: (UInt32, UInt32)
@@ -56,6 +58,11 @@ public struct CounterGenerator: RandomNumberGenerator, Sendable {
   /// A number that is evenly spread between 0 and 1: a multiple of 2⁻⁵³, not 1.
   public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 
+  /// A whole number from 0 to below a bound, which is above 0: without the bias of a remainder, and one draw on every machine.
+  package mutating func below(_ bound: Int) -> Int {
+    Int(next().multipliedFullWidth(by: UInt64(bound)).high)
+  }
+
   /// A normally distributed number with the mean 0 and the deviation 1 (Box and Muller).
   public mutating func normal() -> Double {
     let radius = (-2 * logarithm(1 - uniform())).squareRoot()
@@ -68,9 +75,7 @@ extension Array {
   package func shuffled(by generator: inout CounterGenerator) -> [Element] {
     var result = self
     for last in indices.reversed().dropLast() {
-      // Without the bias of a remainder, and with as many draws on every machine.
-      let other = Int((generator.next()).multipliedFullWidth(by: UInt64(last) + 1).high)
-      result.swapAt(last, other)
+      result.swapAt(last, generator.below(last + 1))
     }
     return result
   }

@@ -9,20 +9,22 @@ struct TrainCommand: ToolCommand {
     discussion: """
       Examples are JSON objects line by line (.jsonl), rows under a header (.csv, .tsv), texts line by line (.txt), or a directory of \
       texts by label (pos/*.txt, neg/*.txt). Columns are found by their keys: text or sentence, text_pair, label; tokens and \
-      ner_tags; question, context and answers. A head that the model lacks is drawn by the seed. The same seed gives the same \
+      ner_tags; question, context and answers; sentences of a document for pretraining, or lines of a text file, where an empty line \
+      ends a document. A head that the model lacks is drawn by the seed. The same seed gives the same \
       bits on any number of threads, whether the run was stopped in between or not: Ctrl-C finishes the step and saves, \
       --resume goes on. Defaults are those of Transformers' Trainer.
 
       Examples:
         weighbridge train model/ --task classification --train train.jsonl --eval test.jsonl --output sentiment/
         weighbridge train gpt2/ --task lm --train book.txt --epochs 1 --output mine/
+        weighbridge train bert/ --task pretraining --train documents.txt --output further/
       """)
 
   @OptionGroup var model: ModelArguments
 
   @Option(
     help: ArgumentHelp(
-      "What is learned: classification, token-classification, question-answering, mlm or lm.",
+      "What is learned: classification, token-classification, question-answering, mlm, lm or pretraining (mlm and next sentences).",
       valueName: "task"), transform: { try choice($0) })
   var task: TrainingTask.Kind
 
@@ -88,7 +90,7 @@ struct TrainCommand: ToolCommand {
 
   @OptionGroup var distillation: DistillationArguments
 
-  @Flag(help: "Hide all pieces of a word together (mlm).")
+  @Flag(help: "Hide all pieces of a word together (mlm, pretraining).")
   var wholeWords = false
 
   @Option(help: "Steps between two evaluations; otherwise one after each epoch.")

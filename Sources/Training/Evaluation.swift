@@ -36,7 +36,7 @@ struct Evaluation {
   ) throws(CheckpointError) -> [(name: String, value: Double)] {
     var options = RunOptions(padding: .skipped)
     // Of language models the loss is all that is wanted.
-    if task.kind == .maskedLM || task.kind == .causalLM { options.scoredTokens = .labelled }
+    if task.masks || task.kind == .causalLM { options.scoredTokens = .labelled }
     for start in stride(from: 0, to: examples.count, by: batchSize) {
       let batch = Array(examples[start..<min(examples.count, start + batchSize)])
       var place = start
@@ -99,6 +99,12 @@ struct Evaluation {
         let best = passage.best(start, end)
         spans.append((passage, best.score, best.text))
       }
+    case .preTraining:
+      for (row, example) in zip(outputs["seq_relationship_logits"]?.rows ?? [], batch) {
+        guard case .nextSentence(let label) = example.label else { continue }
+        predictions.append(row.largest)
+        labels.append(label)
+      }
     case .maskedLM, .causalLM: break
     }
   }
@@ -122,6 +128,9 @@ struct Evaluation {
       let all = best.sorted { $0.key < $1.key }.map(\.value)
       return Metrics.answers(all.map(\.text), all.map(\.answers))
     case .maskedLM, .causalLM: return [("perplexity", exp(loss))]
+    case .preTraining:
+      return Metrics.classification(predictions, labels, classes: 2)
+        .filter { $0.name == "accuracy" }.map { ("next_sentence_accuracy", $0.value) }
     }
   }
 }

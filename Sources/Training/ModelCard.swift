@@ -17,7 +17,7 @@ struct ModelCard {
     case .classification: "text-classification"
     case .tokenClassification: "token-classification"
     case .questionAnswering: "question-answering"
-    case .maskedLM: "fill-mask"
+    case .maskedLM, .preTraining: "fill-mask"
     case .causalLM: "text-generation"
     }
   }

@@ -81,7 +81,8 @@ public struct Teacher: Sendable {
         } ?? term
       count += 1
     }
-    if let pupil = outputs.logits?.tensor, let teacher = own.logits?.tensor {
+    for name in ["logits", "prediction_logits", "seq_relationship_logits"] {
+      guard let pupil = outputs[name]?.tensor, let teacher = own[name]?.tensor else { continue }
       try add(pupil, teacher)
     }
     for name in ["start_logits", "end_logits"] {

@@ -52,7 +52,7 @@ public final class Trainer {
         .inconsistent, CheckpointError.Site(field: "task"),
         "\(type(of: model).className) is no model for \(task.kind.rawValue)")
     }
-    if task.kind == .maskedLM {
+    if task.masks {
       guard let mask else {
         throw CheckpointError(
           .notFound, CheckpointError.Site(field: "mask_token"), "the tokenizer has no mask token")

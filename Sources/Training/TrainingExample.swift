@@ -4,7 +4,7 @@ internal import TensorEngine
 
 /// An example as tokens with its labels.
 public struct TrainingExample: Sendable {
-  enum Label: Sendable {
+  package enum Label: Sendable {
     /// A class.
     case text(Int)
     /// A number for each column: of a regression, or 0 and 1 for several classes.
@@ -13,13 +13,15 @@ public struct TrainingExample: Sendable {
     case tokens([Int])
     /// The first and the last token of an answer.
     case span(Int, Int)
+    /// Whether the second text is one that follows the first (0) or not (1); tokens are labels too.
+    case nextSentence(Int)
     /// None: tokens are their own labels.
     case none
   }
 
-  let ids: [Int]
-  let typeIDs: [Int]?
-  let label: Label
+  package let ids: [Int]
+  package let typeIDs: [Int]?
+  package let label: Label
   /// What masked language modelling may replace, and words for it: nil where a token is none of the text.
   var words: [Int?] = []
   /// What question answering needs to find answers in texts.
@@ -28,7 +30,7 @@ public struct TrainingExample: Sendable {
   /// How many terms the loss of the example has.
   var lossTerms: Int {
     switch label {
-    case .text, .numbers, .span: 1
+    case .text, .numbers, .span, .nextSentence: 1
     case .tokens(let classes): classes.count { $0 != ignoredLabel }
     case .none: max(0, ids.count - 1)
     }
@@ -64,13 +66,16 @@ struct ExampleBatch {
       inputs.tokenTypeIDs = try filled(examples.map { $0.typeIDs ?? $0.ids.map { _ in 0 } }, 0)
     }
     var (classes, numbers, tokens): ([Int], [Double], [[Int]]) = ([], [], [])
-    var spans: [(Int, Int)] = []
+    var (spans, followers): ([(Int, Int)], [Int]) = ([], [])
     for (place, example) in examples.enumerated() {
       switch example.label {
       case .text(let label): classes.append(label)
       case .numbers(let values): numbers += values
       case .tokens(let labels): tokens.append(labels)
       case .span(let start, let end): spans.append((start, end))
+      case .nextSentence(let label):
+        followers.append(label)
+        tokens.append(masked?[place].labels ?? example.ids)
       case .none: tokens.append(masked?[place].labels ?? example.ids)
       }
     }
@@ -87,10 +92,12 @@ struct ExampleBatch {
       inputs.labels.startPositions = try texts(spans.map(\.0))
       inputs.labels.endPositions = try texts(spans.map(\.1))
     }
+    if !followers.isEmpty { inputs.labels.nextSentence = try texts(followers) }
     self.inputs = inputs
     lengths = examples.map(\.ids.count)
-    lossTerms =
-      masked.map { $0.reduce(0) { $0 + $1.labels.count { $0 != ignoredLabel } } }
-      ?? examples.reduce(0) { $0 + $1.lossTerms }
+    let hidden = masked.map { $0.reduce(0) { $0 + $1.labels.count { $0 != ignoredLabel } } }
+    let terms = examples.reduce(0) { $0 + $1.lossTerms }
+    // The mean over texts counts for the two means of a pair's loss; without a hidden token there is none.
+    lossTerms = followers.isEmpty ? hidden ?? terms : hidden == 0 ? 0 : terms
   }
 }

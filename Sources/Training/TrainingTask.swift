@@ -18,6 +18,8 @@ public struct TrainingTask: Sendable {
     case maskedLM = "mlm"
     /// The next token.
     case causalLM = "lm"
+    /// Tokens that are hidden, and whether the second of two texts follows the first: how BERT was made.
+    case preTraining = "pretraining"
   }
 
   /// The kind.
@@ -62,7 +64,7 @@ public struct TrainingTask: Sendable {
     case .tokenClassification:
       self.problem = .singleLabelClassification
       labels = try Self.labels(data, Self.tagKeys, known)
-    case .questionAnswering, .maskedLM, .causalLM:
+    case .questionAnswering, .maskedLM, .causalLM, .preTraining:
       self.problem = .singleLabelClassification
       labels = LabelSet([])
     }
@@ -87,8 +89,12 @@ public struct TrainingTask: Sendable {
     case .questionAnswering: .questionAnswering
     case .maskedLM: .maskedLM
     case .causalLM: .causalLM
+    case .preTraining: .preTraining
     }
   }
+
+  /// True if tokens are hidden.
+  var masks: Bool { kind == .maskedLM || kind == .preTraining }
 
   /// Examples as tokens.
   ///
@@ -97,9 +103,10 @@ public struct TrainingTask: Sendable {
   ///   - tokenizer: The model's tokenizer.
   ///   - length: The most tokens of a text.
   ///   - takesTypes: True if token types are an input of the model.
+  ///   - seed: Of the pairs that are drawn, where examples are pairs of sentences.
   /// - Throws: What encoding throws; `notFound`, `malformed` and `inconsistent` for an example, with file and line.
   public func examples(
-    _ data: TrainingData, _ tokenizer: Tokenizer, length: Int, takesTypes: Bool
+    _ data: TrainingData, _ tokenizer: Tokenizer, length: Int, takesTypes: Bool, seed: UInt64 = 42
   ) throws(CheckpointError) -> [TrainingExample] {
     switch kind {
     case .classification: try texts(data, tokenizer, length, takesTypes)
@@ -107,6 +114,7 @@ public struct TrainingTask: Sendable {
     case .questionAnswering: try passages(data, tokenizer, length, takesTypes)
     case .maskedLM: try lines(data, tokenizer, length, takesTypes)
     case .causalLM: try blocks(data, tokenizer, length)
+    case .preTraining: try pairs(data, tokenizer, length, takesTypes, seed: seed)
     }
   }
 
@@ -159,9 +167,7 @@ public struct TrainingTask: Sendable {
     return encodings.map { encoding in
       var example = TrainingExample(
         ids: encoding.ids, typeIDs: takesTypes ? encoding.typeIDs : nil, label: .none)
-      example.words = zip(encoding.wordIDs, encoding.specialTokensMask).enumerated().map {
-        $1.1 == 1 ? nil : $1.0 ?? -$0 - 1
-      }
+      example.words = encoding.maskableWords
       return example
     }
   }

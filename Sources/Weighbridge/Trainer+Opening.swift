@@ -27,7 +27,8 @@ extension Trainer {
     let most = model.mostTokens
     let length = min(settings.maximumLength ?? most, most, tokenizer.maximumLength ?? most)
     return try task.examples(
-      data, tokenizer, length: length, takesTypes: model.givesTypes(tokenizer))
+      data, tokenizer, length: length, takesTypes: model.givesTypes(tokenizer),
+      seed: settings.seed)
   }
 }
 

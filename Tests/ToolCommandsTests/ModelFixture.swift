@@ -22,6 +22,18 @@ struct ModelFixture {
     }
   }
 
+  /// The `config.json` and `model.safetensors` of a directory of fixtures, with a tokenizer.
+  init(directory name: String, tokenizer: String, changes: [(String, JSONValue)] = []) throws {
+    directory = try TemporaryDirectory()
+    let configuration = try JSONValue(
+      parsing: Fixture("\(name)/config.json").bytes(), context: "configuration")
+    try write(configuration, changes)
+    try copy("\(name)/model.safetensors", as: "model.safetensors")
+    for file in ["tokenizer.json", "tokenizer_config.json"] {
+      try copy("tokenizers/\(tokenizer)/\(file)", as: file)
+    }
+  }
+
   /// The GPT-2 of `fixtures/models` whose texts are recorded there.
   init(generating configuration: JSONValue) throws {
     directory = try TemporaryDirectory()
@@ -49,6 +61,11 @@ struct ModelFixture {
   }
 
   func file(_ name: String) -> String { directory.file(name) }
+
+  func bytes(_ name: String) throws -> [UInt8] {
+    let file = try SourceFile(path: file(name))
+    return try file.bytes(at: 0, count: file.size)
+  }
 }
 
 /// What Transformers' pipelines gave, by task.
