@@ -100,7 +100,7 @@ extension GradientNode {
   ) throws(CheckpointError) -> [Tensor?] {
     let steps = try reachable()
     guard let targets else {
-      try walk(steps, from: gradient, adds: true) { _, _ in }
+      try walk(steps, from: gradient) { _, _ in }
       return []
     }
     var found: [UInt64: Tensor] = [:]
@@ -115,16 +115,32 @@ extension GradientNode {
       }
     }
     if leads.contains(number) {
-      try walk(steps.filter { leads.contains($0.node.number) }, from: gradient, adds: false) {
-        if wanted.contains($0) { found[$0] = $1 }
+      try GradientRecording.with(GradientRecording.$reachesParameters, false) {
+        () throws(CheckpointError) in
+        try walk(steps.filter { leads.contains($0.node.number) }, from: gradient) {
+          if wanted.contains($0) { found[$0] = $1 }
+        }
       }
     }
     return targets.map { found[$0.number] }
   }
 
+  /// Gives every parameter its gradient, where the walk that this is a part of does so, and one node's back; nil if the result does
+  /// not depend on it, or there is none.
+  func walk(
+    from gradient: Tensor, beside target: GradientNode?
+  ) throws(CheckpointError) -> Tensor? {
+    var found: Tensor?
+    try walk(try reachable(), from: gradient) { number, gradient in
+      if number == target?.number { found = gradient }
+    }
+    return found
+  }
+
   private func walk(
-    _ reached: [Step], from gradient: Tensor, adds: Bool, visit: (UInt64, Tensor) -> Void
+    _ reached: [Step], from gradient: Tensor, visit: (UInt64, Tensor) -> Void
   ) throws(CheckpointError) {
+    let adds = GradientRecording.reachesParameters
     var steps = reached
     for index in steps.indices { steps[index].memory = try steps[index].node.take() }
     var places: [UInt64: Int] = [:]

@@ -3,6 +3,22 @@ public import CheckpointBytes
 /// Whether operators remember how their results were made.
 enum GradientRecording {
   @TaskLocal static var isOn = true
+  /// Whether a walk adds to the gradients of parameters.
+  @TaskLocal static var reachesParameters = true
+
+  /// Runs a closure with another value of one of these.
+  static func with<Result, Failure: Error>(
+    _ setting: TaskLocal<Bool>, _ value: Bool, _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let outcome = setting.withValue(value) { () -> Swift.Result<Result, Failure> in
+      do throws(Failure) {
+        return .success(try body())
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try outcome.get()
+  }
 }
 
 /// Runs a closure whose operators remember nothing, whatever needs gradients: as for evaluation between steps of training.
@@ -11,14 +27,7 @@ enum GradientRecording {
 public func withoutGradients<Result, Failure: Error>(
   _ body: () throws(Failure) -> Result
 ) throws(Failure) -> Result {
-  let outcome = GradientRecording.$isOn.withValue(false) { () -> Swift.Result<Result, Failure> in
-    do throws(Failure) {
-      return .success(try body())
-    } catch {
-      return .failure(error)
-    }
-  }
-  return try outcome.get()
+  try GradientRecording.with(GradientRecording.$isOn, false, body)
 }
 
 extension Tensor {

@@ -111,6 +111,9 @@ struct TrainCommand: ToolCommand {
   @Option(help: "Threads to compute with; otherwise one for each processor. Results are the same.")
   var threads: Int?
 
+  @Flag(help: "Compute layers again on the way back, and keep their inputs alone: less memory, more time, the same bits.")
+  var checkpointing = false
+
   @Flag(
     name: .customLong("optimizer-pt"),
     help:
@@ -147,6 +150,7 @@ struct TrainCommand: ToolCommand {
     settings.keep = keep
     settings.patience = earlyStop
     settings.writesTorchState = writesTorchState
+    settings.recomputesLayers = checkpointing
     return settings
   }
 

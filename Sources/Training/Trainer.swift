@@ -120,6 +120,7 @@ public final class Trainer {
       var options = RunOptions(
         padding: .skipped, dropout: RunOptions.Dropout(seed: settings.seed, step: number))
       options.scoredTokens = .labelled
+      options.recomputesLayers = settings.recomputesLayers
       let outputs = try model.run(batch.inputs, options)
       guard var value = outputs.loss else {
         throw CheckpointError(

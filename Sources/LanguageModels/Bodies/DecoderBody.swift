@@ -64,7 +64,9 @@ struct DecoderBody<Family: DescribedFamily>: ModelBody {
     var hidden = try pass.drop(try embeddingSum(terms, in: context), embeddingDropout)
     pass.record(hidden)
     for (number, layer) in layers.enumerated() {
-      hidden = try layer(hidden, number: number, pass)
+      hidden = try pass.layer(hidden) { (hidden, pass) throws(CheckpointError) in
+        try layer(hidden, number: number, pass)
+      }
       if number < layers.count - 1 { pass.record(hidden) }
     }
     let normed = try layerNorm(hidden, finalNorm, in: context)

@@ -90,7 +90,9 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
     hidden = try pass.drop(try layerNorm(hidden, norm, in: context), embeddingDropout)
     pass.record(hidden)
     for (number, layer) in layers.enumerated() {
-      hidden = try layer(hidden, number: number, pass)
+      hidden = try pass.layer(hidden) { (hidden, pass) throws(CheckpointError) in
+        try layer(hidden, number: number, pass)
+      }
       pass.record(hidden)
     }
     return hidden

@@ -5,30 +5,38 @@ internal import TensorEngine
 ///
 /// The tokens of all sequences are the rows of one matrix. With padding left out there are only the rows that are needed.
 final class ForwardPass {
-  let context: ExecutionContext
+  /// What a run is: nothing of it changes on the way.
+  private struct Plan: Sendable {
+    let context: ExecutionContext
+    let ids: [Int]
+    let types: [Int]?
+    let positions: [Int]
+    let options: RunOptions
+    let batch: RaggedBatch
+    let mask: AttentionMask
+    /// The rows that see nothing, where they are to be zeros.
+    let blindRows: [Int]
+    /// For each place of the batch its row; nil if it is left out. No array if all places are rows.
+    let rowOfPlace: [Int?]?
+  }
+
+  private let plan: Plan
+  var context: ExecutionContext { plan.context }
   /// The embeddings' indices, one for each row.
-  let ids: [Int]
-  let types: [Int]?
-  let positions: [Int]
+  var ids: [Int] { plan.ids }
+  var types: [Int]? { plan.types }
+  var positions: [Int] { plan.positions }
   private(set) var hiddenStates: [Tensor] = []
   private(set) var attentions: [[Tensor]] = []
-  private let extras: RunOptions.Extras
-  private let batch: RaggedBatch
+  /// Whether states and attentions are kept that were asked for: not where a part is computed again.
+  private let records: Bool
   /// The sequences, as far as they are rows.
-  var sequences: RaggedBatch { batch }
-  private let mask: AttentionMask
+  var sequences: RaggedBatch { plan.batch }
   /// The keys and values before the rows of this run, one cache for each layer; nil if there are none.
   private let caches: [KeyValueCache]?
-  /// The rows that see nothing, where they are to be zeros.
-  private let blindRows: [Int]
-  /// For each place of the batch its row; nil if it is left out. No array if all places are rows.
-  private let rowOfPlace: [Int?]?
-  /// What puts other vectors in the place of words'.
-  private let wordChange: RunOptions.WordChange?
-  /// What chooses the numbers that are left out; nil outside of training.
-  private let dropout: RunOptions.Dropout?
-  /// The operators so far that left some out.
-  private var drops: UInt32 = 0
+  private var rowOfPlace: [Int?]? { plan.rowOfPlace }
+  /// The operators so far that left some numbers out.
+  private var drops: UInt32
 
   /// A run over a whole batch.
   ///
@@ -37,44 +45,45 @@ final class ForwardPass {
     _ tokens: TokenBatch, _ configuration: some ModelConfig, options: RunOptions, needed: [Int],
     in context: ExecutionContext
   ) throws(CheckpointError) {
-    self.context = context
-    extras = options.extras
-    dropout = options.dropout
-    wordChange = options.wordChange
     caches = nil
-    let places = Array(tokens.ids.indices)
-    var isSeen = tokens.isSeen
-    if options.padding == .skipped, let seen = tokens.isSeen {
-      guard !options.extras.contains(.attentions) else {
-        throw inputFailure(
-          .unsupported, "attentions", "they have a place for every position",
-          remedy: "compute padding too")
-      }
-      var isRow = seen
-      for place in needed { isRow[place] = true }
-      let kept = places.filter { isRow[$0] }
-      ids = kept.map { tokens.ids[$0] }
-      types = tokens.types.map { types in kept.map { types[$0] } }
-      positions = kept.map { tokens.positions[$0] }
-      isSeen = kept.map { seen[$0] }
-      var rows: [Int?] = Array(repeating: nil, count: places.count)
-      for (row, place) in kept.enumerated() { rows[place] = row }
-      rowOfPlace = rows
-      let lengths = (0..<tokens.sequenceCount).map { sequence in
-        isRow[(sequence * tokens.length)..<((sequence + 1) * tokens.length)].count { $0 }
-      }
-      batch = try RaggedBatch(lengths: lengths)
-    } else {
-      ids = tokens.ids
-      types = tokens.types
-      positions = tokens.positions
-      rowOfPlace = nil
-      batch = try RaggedBatch(count: tokens.sequenceCount, length: tokens.length)
+    records = true
+    drops = 0
+    let isCausal = configuration.isCausal
+    let zeroesBlind = options.blindRows(of: configuration) != .average
+    func plan(
+      ids: [Int], types: [Int]?, positions: [Int], isSeen: [Bool]?, _ batch: RaggedBatch,
+      rowOfPlace: [Int?]?
+    ) -> Plan {
+      Plan(
+        context: context, ids: ids, types: types, positions: positions, options: options,
+        batch: batch, mask: AttentionMask(isCausal ? .causal : .everywhere, keptKeys: isSeen),
+        blindRows: zeroesBlind ? Self.blindRows(batch, isSeen, isCausal) : [],
+        rowOfPlace: rowOfPlace)
     }
-    mask = AttentionMask(configuration.isCausal ? .causal : .everywhere, keptKeys: isSeen)
-    blindRows =
-      options.blindRows(of: configuration) == .average
-      ? [] : Self.blindRows(batch, isSeen, configuration.isCausal)
+    guard options.padding == .skipped, let seen = tokens.isSeen else {
+      self.plan = plan(
+        ids: tokens.ids, types: tokens.types, positions: tokens.positions, isSeen: tokens.isSeen,
+        try RaggedBatch(count: tokens.sequenceCount, length: tokens.length), rowOfPlace: nil)
+      return
+    }
+    guard !options.extras.contains(.attentions) else {
+      throw inputFailure(
+        .unsupported, "attentions", "they have a place for every position",
+        remedy: "compute padding too")
+    }
+    let places = Array(tokens.ids.indices)
+    var isRow = seen
+    for place in needed { isRow[place] = true }
+    let kept = places.filter { isRow[$0] }
+    var rows: [Int?] = Array(repeating: nil, count: places.count)
+    for (row, place) in kept.enumerated() { rows[place] = row }
+    let lengths = (0..<tokens.sequenceCount).map { sequence in
+      isRow[(sequence * tokens.length)..<((sequence + 1) * tokens.length)].count { $0 }
+    }
+    self.plan = plan(
+      ids: kept.map { tokens.ids[$0] }, types: tokens.types.map { types in kept.map { types[$0] } },
+      positions: kept.map { tokens.positions[$0] }, isSeen: kept.map { seen[$0] },
+      try RaggedBatch(lengths: lengths), rowOfPlace: rows)
   }
 
   /// A run over new tokens of sequences whose keys and values so far are in caches; `lengths` has the number for each.
@@ -82,18 +91,20 @@ final class ForwardPass {
     ids: [Int], types: [Int]?, positions: [Int], lengths: [Int], caches: [KeyValueCache],
     in context: ExecutionContext
   ) throws(CheckpointError) {
-    self.context = context
-    self.ids = ids
-    self.types = types
-    self.positions = positions
     self.caches = caches
-    dropout = nil
-    wordChange = nil
-    extras = []
-    batch = try RaggedBatch(lengths: lengths)
-    mask = .causal
-    blindRows = []
-    rowOfPlace = nil
+    records = true
+    drops = 0
+    plan = Plan(
+      context: context, ids: ids, types: types, positions: positions, options: RunOptions(),
+      batch: try RaggedBatch(lengths: lengths), mask: .causal, blindRows: [], rowOfPlace: nil)
+  }
+
+  /// A part of a run over a whole batch once more, from where so many operators had left numbers out.
+  private init(_ plan: Plan, drops: UInt32) {
+    self.plan = plan
+    self.drops = drops
+    caches = nil
+    records = false
   }
 
   private static func blindRows(
@@ -116,7 +127,7 @@ final class ForwardPass {
 
   /// The words' term of the embeddings, or what was put in its place.
   func words(_ lookup: EmbeddingLookup) throws(CheckpointError) -> EmbeddingLookup {
-    guard let wordChange else { return lookup }
+    guard let wordChange = plan.options.wordChange else { return lookup }
     let given = try embeddingSum([lookup], in: context)
     let rows = try wordChange(given)
     guard rows.rows == given.rows, rows.columns == given.columns else {
@@ -137,22 +148,35 @@ final class ForwardPass {
       let query = try qkv.columns(0..<width)
       let key = try qkv.columns(width..<(2 * width))
       let value = try qkv.columns((2 * width)..<(3 * width))
-      try cache.append(key: key, value: value, batch, in: context)
-      return try attention(query: query, cache, scale: scale, batch, in: context).output
+      try cache.append(key: key, value: value, sequences, in: context)
+      return try attention(query: query, cache, scale: scale, sequences, in: context).output
     }
-    let wantsAttentions = extras.contains(.attentions)
+    let wantsAttentions = plan.options.extras.contains(.attentions)
     let result = try selfAttention(
-      qkv, heads: heads, scale: scale, batch, mask: mask,
+      qkv, heads: heads, scale: scale, sequences, mask: plan.mask,
       probabilities: wantsAttentions ? .returned : .discarded, dropout: try nextDropout(rate),
       rounding: weights.element == .int8 ? .asInt8 : .asPrecision, in: context)
-    if wantsAttentions { attentions.append(result.probabilities) }
-    return blindRows.isEmpty
-      ? result.output : try zeroingRows(result.output, blindRows, in: context)
+    if wantsAttentions, records { attentions.append(result.probabilities) }
+    return plan.blindRows.isEmpty
+      ? result.output : try zeroingRows(result.output, plan.blindRows, in: context)
+  }
+
+  /// What a layer makes of its input; on the way back it does so again, where layers are not to keep what they compute.
+  func layer(
+    _ hidden: Tensor,
+    _ body: @escaping @Sendable (Tensor, ForwardPass) throws(CheckpointError) -> Tensor
+  ) throws(CheckpointError) -> Tensor {
+    let (plan, drops) = (plan, drops)
+    let result = try body(hidden, self)
+    guard plan.options.recomputesLayers else { return result }
+    return result.recomputed(from: hidden, in: context) { (hidden) throws(CheckpointError) in
+      try body(hidden, ForwardPass(plan, drops: drops))
+    }
   }
 
   /// Which numbers the next operator leaves out; nil if none.
   private func nextDropout(_ rate: Float) throws(CheckpointError) -> Dropout? {
-    guard let dropout, rate > 0 else { return nil }
+    guard let dropout = plan.options.dropout, rate > 0 else { return nil }
     defer { drops += 1 }
     return try Dropout(rate: rate, seed: dropout.seed, step: dropout.step, stream: drops)
   }
@@ -182,7 +206,7 @@ final class ForwardPass {
 
   /// Keeps a hidden state, if that is asked for.
   func record(_ hidden: Tensor) {
-    if extras.contains(.hiddenStates) { hiddenStates.append(hidden) }
+    if plan.options.extras.contains(.hiddenStates) { hiddenStates.append(hidden) }
   }
 
   /// The rows of some places; all of them have one.

@@ -88,6 +88,9 @@ public struct RunOptions: Sendable, Hashable {
   package var wordChange: WordChange?
   /// Leaves out numbers as the configuration says (`hidden_dropout_prob` and its like), for training; nil computes with all.
   public var dropout: Dropout?
+  /// Whether layers keep their inputs alone for the way back, and compute what is between again then: less memory, more time, the same
+  /// bits.
+  public var recomputesLayers = false
 
   /// What attention gives where a token may see nothing: as these options say, else the configuration, else as the reference
   /// does for what is asked for.

@@ -6,6 +6,7 @@
 //   forward BATCH LENGTH      one pass over tokens 1000, 1001, …; the last number of the first output
 //   ragged LENGTH,LENGTH,…    one pass over texts of these lengths, without their padding; the last number of the last text
 //   train BATCH LENGTH        one step of training with labels 0, 1, 0, …: forward, backward, clipping, AdamW; the loss before it
+//   train-again BATCH LENGTH  the same, layers computed again on the way back
 //   train-ragged LENGTH,LENGTH,…
 //                             the same with texts of these lengths, without their padding
 //   quantise TO               stores the model as int8 in a directory; 0
@@ -91,7 +92,7 @@ struct Subject {
   }
 
   /// One step as `Trainer` makes it.
-  mutating func train(_ lengths: [Int]) throws -> String {
+  mutating func train(_ lengths: [Int], again: Bool = false) throws -> String {
     if learner == nil {
       let context = try ExecutionContext()
       var options = LoadOptions(context: context)
@@ -110,8 +111,9 @@ struct Subject {
     inputs.labels.labels = LabelArray(
       try TokenArray(dimensions: [lengths.count], elements: lengths.indices.map { $0 % 2 }))
     return try timed {
-      let options = RunOptions(
+      var options = RunOptions(
         padding: .skipped, dropout: RunOptions.Dropout(seed: 0, step: 0))
+      options.recomputesLayers = again
       guard let loss = try model.run(inputs, options).loss else { throw UsageError() }
       try loss.backward()
       let norm = gradientNorm(optimizer.parameters, in: context)
@@ -187,6 +189,8 @@ while let line = readLine() {
   let numbers = words.compactMap { Int($0) }
   switch (words.first, numbers.count) {
   case ("forward", 2): print(try subject.forward(numbers[0], numbers[1]))
+  case ("train-again", 2):
+    print(try subject.train(Array(repeating: numbers[1], count: numbers[0]), again: true))
   case ("train", 2): print(try subject.train(Array(repeating: numbers[1], count: numbers[0])))
   case ("train-ragged", _) where words.count == 2:
     print(try subject.train(words[1].split(separator: ",").compactMap { Int($0) }))
