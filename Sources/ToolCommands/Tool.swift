@@ -28,8 +28,10 @@ public enum Tool {
 
   /// Runs the tool with what it prints given to `console`, and returns the exit code.
   public static func run(_ arguments: [String], console: Console) -> Int32 {
-    let wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
+    var wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
     do {
+      let arguments = try SettingsFile.expanded(arguments)
+      wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
       if let error = Spelling.unknownCommand(arguments) { throw error }
       let command = try WeighbridgeCommand.parseAsRoot(arguments)
       if var command = command as? any ToolCommand {

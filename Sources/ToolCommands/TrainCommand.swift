@@ -18,9 +18,17 @@ struct TrainCommand: ToolCommand {
         weighbridge train model/ --task classification --train train.jsonl --eval test.jsonl --output sentiment/
         weighbridge train gpt2/ --task lm --train book.txt --epochs 1 --output mine/
         weighbridge train bert/ --task pretraining --train documents.txt --output further/
+        weighbridge train model/ --settings run.json --learning-rate 2e-5
       """)
 
   @OptionGroup var model: ModelArguments
+
+  @Option(
+    name: .customLong("settings"),
+    help: ArgumentHelp(
+      "A JSON object of options by their long names; what is typed beside it wins.",
+      valueName: "file"))
+  var settingsFile: String?
 
   @Option(
     help: ArgumentHelp(
@@ -80,6 +88,11 @@ struct TrainCommand: ToolCommand {
   @Option(help: "The most tokens of a text.")
   var maxLength: Int?
 
+  @Option(
+    help: "The order of examples: random (the default), sequential, or group_by_length, where neighbours are of nearly the same length.",
+    transform: { try choice($0) })
+  var sampling: ExampleOrder = .random
+
   @Option(help: "The seed of all that is drawn.")
   var seed: UInt64 = 42
 
@@ -124,7 +137,7 @@ struct TrainCommand: ToolCommand {
   @Flag(help: "Go on from the latest checkpoint of the output directory.")
   var resume = false
 
-  @Flag(help: "Say what would be trained, and train nothing.")
+  @Flag(help: "Say what would be trained, and train nothing. With --json the plan is printed.")
   var dryRun = false
 
   @Flag(help: "Print the results as one JSON object.")
@@ -143,6 +156,7 @@ struct TrainCommand: ToolCommand {
     settings.method = optimizer
     settings.clipping = clip == 0 ? nil : clip
     settings.maximumLength = maxLength
+    settings.order = sampling
     settings.seed = seed
     settings.evaluateEvery = evalEvery
     settings.saveEvery = saveEvery
@@ -185,13 +199,19 @@ struct TrainCommand: ToolCommand {
     if let teacher = try distillation.teacher(for: trainable.model, tokenizer, model, console) {
       try trainer.learn(from: teacher)
     }
-    let training = try trainer.examples(data, tokenizer)
+    let training = try trainer.prepared(data, tokenizer)
     let evaluation = try measured.map { data throws(CheckpointError) in
       try trainer.examples(data, tokenizer)
     }
     if let checkpoint { try trainer.resume(from: checkpoint) }
     describe(trainable, task, training.count, evaluation?.count, console)
-    if dryRun { return .done }
+    if dryRun {
+      if json {
+        let plan = plan(trainer, trainable, task, training.count, evaluation?.count)
+        console.write(JSONWriter.text(plan) + "\n")
+      }
+      return .done
+    }
     let out = try TrainingOutput(output, of: trainable.model, tokenizerFrom: source)
     let began = ContinuousClock.now
     let progress = TrainingProgress(console)
@@ -236,6 +256,30 @@ struct TrainCommand: ToolCommand {
         "new, drawn by seed \(seed): " + trainable.newParameters.joined(separator: ", "))
     }
     for line in lines { console.writeNote(line) }
+  }
+
+  /// What would be trained, for programs.
+  private func plan(
+    _ trainer: Trainer, _ trainable: TrainableModel, _ task: TrainingTask, _ training: Int,
+    _ evaluation: Int?
+  ) -> JSONValue {
+    let parameters = trainable.model.parameters
+    let steps = trainer.settings.steps(for: training)
+    func member(_ key: ExactName, _ value: JSONValue) -> JSONValue.Member {
+      JSONValue.Member(key, value)
+    }
+    return .object([
+      member("class", .string(type(of: trainable.model).className)),
+      member("task", .string(task.kind.rawValue)), member("output", .string(output)),
+      member("labels", .array(task.labels.names.map { .string($0) })),
+      member("parameters", .integer(parameters.elementCount)),
+      member("learning_parameters", .integer(parameters.trainableElementCount)),
+      member("new_parameters", .array(trainable.newParameters.map { .string($0) })),
+      member("examples", .integer(training)),
+      member("evaluation_examples", evaluation.map { .integer($0) } ?? .null),
+      member("steps_per_epoch", .integer(steps.perEpoch)), member("steps", .integer(steps.total)),
+      member("steps_done", .integer(trainer.state.step)),
+    ])
   }
 
   private func results(

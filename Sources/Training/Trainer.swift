@@ -30,6 +30,8 @@ public final class Trainer {
   private let optimizer: any Optimizer
   private let padding: Int
   private let masking: Masking?
+  /// The order of the examples in the latest epoch.
+  private var order: (epoch: Int, numbers: [Int]) = (-1, [])
 
   /// A trainer of a model whose parameters learn (`LoadOptions.learns`); those that are frozen stay as they are.
   ///
@@ -78,25 +80,36 @@ public final class Trainer {
     self.teacher = teacher
   }
 
-  /// The examples of a step: batches whose gradients add up.
-  private func batches(
-    _ examples: [TrainingExample], step: Int
-  ) throws(CheckpointError) -> [ExampleBatch] {
+  /// The numbers of the examples of a step; none after the last one.
+  private func numbers(
+    of step: Int, count: Int, lengths: [Int]?
+  ) -> [Int] {
+    guard step < state.totalSteps else { return [] }
     let (epoch, place) = step.quotientAndRemainder(dividingBy: state.stepsPerEpoch)
-    var generator = CounterGenerator(seed: settings.seed, .order, number: UInt32(epoch))
-    let order = Array(examples.indices).shuffled(by: &generator)
     let perStep = settings.batchSize * settings.accumulation
-    let chosen = order[place * perStep..<min(order.count, (place + 1) * perStep)]
-    return try stride(from: chosen.startIndex, to: chosen.endIndex, by: settings.batchSize).map {
+    if order.epoch != epoch {
+      order = (
+        epoch,
+        settings.order(count, lengths: lengths, perStep: perStep, seed: settings.seed, epoch: epoch)
+      )
+    }
+    return Array(order.numbers[place * perStep..<min(count, (place + 1) * perStep)])
+  }
+
+  /// The examples of a step, of which each has a number among all: batches whose gradients add up.
+  private func batches(
+    _ examples: [TrainingExample], _ chosen: [Int], of count: Int
+  ) throws(CheckpointError) -> [ExampleBatch] {
+    let epoch = state.step / state.stepsPerEpoch
+    return try stride(from: 0, to: chosen.count, by: settings.batchSize).map {
       (start) throws(CheckpointError) in
-      let numbers = chosen[start..<min(chosen.endIndex, start + settings.batchSize)]
-      var next = numbers.startIndex
+      var next = start
       return try ExampleBatch(
-        numbers.map { examples[$0] }, padding: padding,
+        Array(examples[start..<min(chosen.count, start + settings.batchSize)]), padding: padding,
         masking: masking.map { masking in
           { [settings] example in
             // Of each example and epoch its own numbers.
-            let number = UInt32(truncatingIfNeeded: epoch * examples.count + chosen[next])
+            let number = UInt32(truncatingIfNeeded: epoch * count + chosen[next])
             next += 1
             var generator = CounterGenerator(seed: settings.seed, .masking, number: number)
             return masking(example, &generator)
@@ -106,8 +119,7 @@ public final class Trainer {
   }
 
   /// One step: the loss of its examples, and the length of all gradients.
-  private func step(_ examples: [TrainingExample]) throws(CheckpointError) -> (Double, Double) {
-    let batches = try batches(examples, step: state.step)
+  private func step(_ batches: [ExampleBatch]) throws(CheckpointError) -> (Double, Double) {
     let terms = batches.reduce(0) { $0 + $1.lossTerms }
     guard terms > 0 else {
       throw CheckpointError(
@@ -178,16 +190,21 @@ extension Trainer {
   /// - Throws: `inconsistent` without examples, for a step without labels, or a loss that is no number; what running and writing
   ///   throw.
   public func run(
-    training: [TrainingExample], evaluation: [TrainingExample]? = nil,
+    training: TrainingExamples, evaluation: [TrainingExample]? = nil,
     output: TrainingOutput? = nil, progress: (Progress) -> Void = { _ in },
     isInterrupted: () -> Bool = { false }
   ) throws(CheckpointError) -> Ending {
     try plan(training.count)
     let clock = ContinuousClock()
     var ending = Ending.finished
+    let (feed, lengths) = (ExampleFeed(training), training.lengths)
     while state.step < state.totalSteps {
       let began = clock.now
-      let (loss, norm) = try step(training)
+      let numbers = self.numbers(of: state.step, count: training.count, lengths: lengths)
+      let examples = try feed.examples(
+        at: numbers,
+        before: self.numbers(of: state.step + 1, count: training.count, lengths: lengths))
+      let (loss, norm) = try step(try batches(examples, numbers, of: training.count))
       let seconds = (clock.now - began) / .seconds(1)
       state.unlogged.sum += loss
       state.unlogged.steps += 1
@@ -201,8 +218,8 @@ extension Trainer {
           ], output)
         state.unlogged = (0, 0)
       }
-      let examples = Double(settings.batchSize * settings.accumulation)
-      progress(Progress(state: state, loss: loss, rate: examples / max(seconds, 1e-9)))
+      let perStep = Double(settings.batchSize * settings.accumulation)
+      progress(Progress(state: state, loss: loss, rate: perStep / max(seconds, 1e-9)))
       let evaluates = settings.evaluateEvery.map { state.step % $0 == 0 } ?? endsEpoch
       if let evaluation, evaluates || isLast { try evaluate(evaluation, output) }
       let isStopping = isInterrupted()
@@ -220,16 +237,24 @@ extension Trainer {
     return ending
   }
 
+  /// Makes all steps that are left with examples that are tokens already; see ``run(training:evaluation:output:progress:isInterrupted:)``.
+  public func run(
+    training: [TrainingExample], evaluation: [TrainingExample]? = nil,
+    output: TrainingOutput? = nil, progress: (Progress) -> Void = { _ in },
+    isInterrupted: () -> Bool = { false }
+  ) throws(CheckpointError) -> Ending {
+    try run(
+      training: TrainingExamples(training), evaluation: evaluation, output: output,
+      progress: progress, isInterrupted: isInterrupted)
+  }
+
   /// Counts the steps.
   private func plan(_ count: Int) throws(CheckpointError) {
     guard count > 0 else {
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(field: "training"), "there is no example")
     }
-    let perStep = settings.batchSize * settings.accumulation
-    let stepsPerEpoch = (count + perStep - 1) / perStep
-    let total =
-      settings.steps ?? max(1, Int((settings.epochs * Double(stepsPerEpoch)).rounded(.up)))
+    let (stepsPerEpoch, total) = settings.steps(for: count)
     guard state.step == 0 || state.stepsPerEpoch == stepsPerEpoch else {
       throw CheckpointError(
         .mismatch, CheckpointError.Site(field: "training"),

@@ -35,6 +35,8 @@ public struct TrainingSettings: Sendable, Hashable {
   public var clipping: Double? = 1
   /// The most tokens of a text; nil for as many as model and tokenizer take.
   public var maximumLength: Int?
+  /// In which order examples are taken.
+  public var order = ExampleOrder.random
   /// The seed of everything that is drawn: new parameters, the order of examples, dropout, masks.
   public var seed: UInt64 = 42
   /// The steps between two evaluations; nil for one after each epoch.
@@ -82,6 +84,13 @@ public struct TrainingSettings: Sendable, Hashable {
       ("steps between lines of the log", logEvery), ("checkpoints to keep", keep),
       ("patience", patience),
     ] { try require(value ?? 1 > 0, name, value ?? 0, "a number above 0") }
+  }
+
+  /// The steps of an epoch, and all steps, with so many examples.
+  public func steps(for count: Int) -> (perEpoch: Int, total: Int) {
+    let perStep = batchSize * accumulation
+    let perEpoch = (count + perStep - 1) / perStep
+    return (perEpoch, steps ?? max(1, Int((epochs * Double(perEpoch)).rounded(.up))))
   }
 
   /// An optimizer of some parameters.

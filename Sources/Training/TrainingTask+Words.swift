@@ -6,8 +6,9 @@ extension TrainingTask {
   /// Words with a label each: the first piece of a word has it, the others are ignored (`run_ner.py`, Transformers 5.23).
   func words(
     _ data: TrainingData, _ tokenizer: Tokenizer, _ length: Int, _ takesTypes: Bool
-  ) throws(CheckpointError) -> [TrainingExample] {
-    try data.rows.map { (row) throws(CheckpointError) in
+  ) throws(CheckpointError) -> TextExamples {
+    let sentences = try data.rows.map {
+      (row) throws(CheckpointError) -> (text: String, starts: [Int], classes: [Int]) in
       guard let words = row.value(Self.wordKeys)?.elements?.map(\.string) else {
         throw row.failure(
           .notFound, Self.wordKeys[0], "expected a list of words under \"tokens\" or \"words\"")
@@ -31,11 +32,16 @@ extension TrainingTask {
         text += word
         end += word.unicodeScalars.count
       }
-      let encoding = try tokenizer.encode(
-        text, options: EncodingOptions(truncation: Truncation(maximumLength: length)))
       let classes = try tags.map { (tag) throws(CheckpointError) in
         try self.labels.index(of: tag, row, Self.tagKeys[0])
       }
+      return (text: text, starts: starts, classes: classes)
+    }
+    return TextExamples(
+      rows: data.rows, inputs: sentences.map { TokenizerInput($0.text) }, tokenizer: tokenizer,
+      options: Self.cut(to: length)
+    ) { number, encoding in
+      let (starts, classes) = (sentences[number].starts, sentences[number].classes)
       var labels = Array(repeating: ignoredLabel, count: encoding.count)
       var last: Int?
       for (place, range) in encoding.offsets.enumerated()

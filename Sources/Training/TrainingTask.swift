@@ -96,8 +96,16 @@ public struct TrainingTask: Sendable {
   /// True if tokens are hidden.
   var masks: Bool { kind == .maskedLM || kind == .preTraining }
 
-  /// Examples as tokens.
+  /// Examples as tokens: all of ``prepared(_:_:length:takesTypes:seed:)`` at once.
+  public func examples(
+    _ data: TrainingData, _ tokenizer: Tokenizer, length: Int, takesTypes: Bool, seed: UInt64 = 42
+  ) throws(CheckpointError) -> [TrainingExample] {
+    try prepared(data, tokenizer, length: length, takesTypes: takesTypes, seed: seed).all()
+  }
+
+  /// Examples that become tokens when they are needed, where an example is a row; the others are tokens at once.
   ///
+  /// What is wrong with a row's columns is told here, what is wrong with its text when it is encoded.
   /// - Parameters:
   ///   - data: The examples.
   ///   - tokenizer: The model's tokenizer.
@@ -105,33 +113,39 @@ public struct TrainingTask: Sendable {
   ///   - takesTypes: True if token types are an input of the model.
   ///   - seed: Of the pairs that are drawn, where examples are pairs of sentences.
   /// - Throws: What encoding throws; `notFound`, `malformed` and `inconsistent` for an example, with file and line.
-  public func examples(
+  public func prepared(
     _ data: TrainingData, _ tokenizer: Tokenizer, length: Int, takesTypes: Bool, seed: UInt64 = 42
-  ) throws(CheckpointError) -> [TrainingExample] {
+  ) throws(CheckpointError) -> TrainingExamples {
     switch kind {
-    case .classification: try texts(data, tokenizer, length, takesTypes)
-    case .tokenClassification: try words(data, tokenizer, length, takesTypes)
-    case .questionAnswering: try passages(data, tokenizer, length, takesTypes)
-    case .maskedLM: try lines(data, tokenizer, length, takesTypes)
-    case .causalLM: try blocks(data, tokenizer, length)
-    case .preTraining: try pairs(data, tokenizer, length, takesTypes, seed: seed)
+    case .classification: TrainingExamples(try texts(data, tokenizer, length, takesTypes))
+    case .tokenClassification: TrainingExamples(try words(data, tokenizer, length, takesTypes))
+    case .questionAnswering: TrainingExamples(try passages(data, tokenizer, length, takesTypes))
+    case .maskedLM: TrainingExamples(try lines(data, tokenizer, length, takesTypes))
+    case .causalLM: TrainingExamples(try blocks(data, tokenizer, length))
+    case .preTraining:
+      TrainingExamples(try pairs(data, tokenizer, length, takesTypes, seed: seed))
     }
   }
 
   private func texts(
     _ data: TrainingData, _ tokenizer: Tokenizer, _ length: Int, _ takesTypes: Bool
-  ) throws(CheckpointError) -> [TrainingExample] {
+  ) throws(CheckpointError) -> TextExamples {
     let inputs = try data.rows.map { (row) throws(CheckpointError) in
       TokenizerInput(
         try row.text(Self.textKeys),
         pair: row.value(Self.pairKeys) == nil ? nil : try row.text(Self.pairKeys))
     }
-    let encodings = try tokenizer.encodeBatch(
-      inputs, options: EncodingOptions(truncation: Truncation(maximumLength: length)))
-    return try zip(data.rows, encodings).map { (row, encoding) throws(CheckpointError) in
+    let labels = try data.rows.map { (row) throws(CheckpointError) in try label(of: row) }
+    return TextExamples(
+      rows: data.rows, inputs: inputs, tokenizer: tokenizer, options: Self.cut(to: length)
+    ) { number, encoding in
       TrainingExample(
-        ids: encoding.ids, typeIDs: takesTypes ? encoding.typeIDs : nil, label: try label(of: row))
+        ids: encoding.ids, typeIDs: takesTypes ? encoding.typeIDs : nil, label: labels[number])
     }
+  }
+
+  static func cut(to length: Int) -> EncodingOptions {
+    EncodingOptions(truncation: Truncation(maximumLength: length))
   }
 
   private func label(of row: DataRow) throws(CheckpointError) -> TrainingExample.Label {
@@ -160,11 +174,13 @@ public struct TrainingTask: Sendable {
 
   private func lines(
     _ data: TrainingData, _ tokenizer: Tokenizer, _ length: Int, _ takesTypes: Bool
-  ) throws(CheckpointError) -> [TrainingExample] {
-    let texts = try data.rows.map { (row) throws(CheckpointError) in try row.text(Self.textKeys) }
-    let encodings = try tokenizer.encodeBatch(
-      texts, options: EncodingOptions(truncation: Truncation(maximumLength: length)))
-    return encodings.map { encoding in
+  ) throws(CheckpointError) -> TextExamples {
+    let inputs = try data.rows.map { (row) throws(CheckpointError) in
+      TokenizerInput(try row.text(Self.textKeys))
+    }
+    return TextExamples(
+      rows: data.rows, inputs: inputs, tokenizer: tokenizer, options: Self.cut(to: length)
+    ) { _, encoding in
       var example = TrainingExample(
         ids: encoding.ids, typeIDs: takesTypes ? encoding.typeIDs : nil, label: .none)
       example.words = encoding.maskableWords

@@ -24,11 +24,25 @@ extension Trainer {
   public func examples(
     _ data: TrainingData, _ tokenizer: Tokenizer
   ) throws(CheckpointError) -> [TrainingExample] {
-    let most = model.mostTokens
-    let length = min(settings.maximumLength ?? most, most, tokenizer.maximumLength ?? most)
-    return try task.examples(
-      data, tokenizer, length: length, takesTypes: model.givesTypes(tokenizer),
+    try task.examples(
+      data, tokenizer, length: length(tokenizer), takesTypes: model.givesTypes(tokenizer),
       seed: settings.seed)
+  }
+
+  /// The same for a run, which has the examples of a step encoded while it computes the one before, unless their order asks for their
+  /// lengths.
+  public func prepared(
+    _ data: TrainingData, _ tokenizer: Tokenizer
+  ) throws(CheckpointError) -> TrainingExamples {
+    if settings.order == .byLength { return TrainingExamples(try examples(data, tokenizer)) }
+    return try task.prepared(
+      data, tokenizer, length: length(tokenizer), takesTypes: model.givesTypes(tokenizer),
+      seed: settings.seed)
+  }
+
+  private func length(_ tokenizer: Tokenizer) -> Int {
+    let most = model.mostTokens
+    return min(settings.maximumLength ?? most, most, tokenizer.maximumLength ?? most)
   }
 }
 

@@ -196,6 +196,7 @@ struct SchemaTests {
     let classifier = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
     let command = ["train", classifier.path, "--task", "classification", "--train", rows]
     try check("train", command + ["--steps", "1", "--output", directory.file("a")])
+    try check("train-plan", command + ["--dry-run", "--output", directory.file("c")])
     try check(
       "train", command + ["--eval", rows, "--steps", "1", "--output", directory.file("b")])
     // What a worker answers is a task's own members, or these.
