@@ -1,5 +1,5 @@
 """Training beside live torch: losses from labels, gradients of every parameter of every head, and parameters after steps of SGD with
-momentum and of AdamW, for tiny models of all classes.
+momentum and of AdamW, for tiny models of all classes; and runs that Transformers' Trainer began.
 
 Each is compared with torch's float64 run: the largest error over all parameters is at most one and a half times that of torch's
 own float32 run. The models are trained by the package's own tests (`TrainingReferenceTests`), which is how a library is run.
@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import numpy
+import resumed
 import torch
 import transformers
 from report import Mismatch, require
@@ -71,6 +72,7 @@ def check(report, tool, folder):
                     if key in expected:
                         difference = abs(float(found[key]) - float(expected[key]))
                         require(difference < 1e-5, True, f"{key}: {float(found[key])}, expected {float(expected[key])}")
+    resumed.check(report, tool, folder)
 
 
 def runs(name, case):

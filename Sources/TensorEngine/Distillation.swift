@@ -18,16 +18,22 @@ public func distillation(
   let name = "distillation"
   try expect(teacher.rows, equals: logits.rows, name, "teacher", "rows")
   try expect(teacher.columns, equals: logits.columns, name, "teacher", "columns")
-  guard temperature > 0, temperature.isFinite else {
-    throw CheckpointError(
-      .inconsistent, name, "temperature", "expected a number above 0, found \(temperature)")
-  }
+  try checkTemperature(temperature)
   let derivative = DistillationDerivative(
     logits: logits.detached, teacher: teacher.detached, temperature: temperature)
   let sum = try derivative.sums(in: context).reduce(0, +)
   let loss = temperature * temperature * sum / Double(logits.rows)
   return try Tensor(rows: 1, columns: 1, [Float(loss)])
     .recorded(name, from: logits, derivative, in: context)
+}
+
+/// Throws `inconsistent` for a temperature of ``distillation(_:teacher:temperature:in:)`` that is none.
+package func checkTemperature(_ temperature: Double) throws(CheckpointError) {
+  guard temperature > 0, temperature.isFinite else {
+    throw CheckpointError(
+      .inconsistent, "distillation", "temperature",
+      "expected a number above 0, found \(temperature)")
+  }
 }
 
 /// T · (q − p) / rows.

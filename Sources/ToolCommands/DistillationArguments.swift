@@ -16,6 +16,29 @@ struct DistillationArguments: ParsableArguments {
   @Option(help: "The share of the teacher in the loss, 0 to 1; the rest is that of the labels.")
   var mix = 0.5
 
+  @Option(
+    help: ArgumentHelp(
+      "A hidden state that is to be like one of the teacher's, 0 the embeddings, n what layer n gives. Repeatable.",
+      valueName: "pupil=teacher"), transform: Self.match)
+  var matchStates: [StateMatch] = []
+
+  @Option(help: "What the mean square distance of these states counts in the loss.")
+  var statesWeight = 1.0
+
+  private static func match(_ text: String) throws -> StateMatch {
+    let numbers = text.split(separator: "=", omittingEmptySubsequences: false).map { Int($0) }
+    guard numbers.count == 2, let pupil = numbers[0], let teacher = numbers[1] else {
+      throw ValidationError("'\(text)' is no pair of numbers, as 2=4")
+    }
+    return StateMatch(pupil: pupil, teacher: teacher)
+  }
+
+  func validate() throws {
+    guard matchStates.isEmpty || path != nil else {
+      throw ValidationError("--match-states needs a --teacher")
+    }
+  }
+
   /// The teacher, if there is one.
   func teacher(
     for pupil: any LanguageModel, _ tokenizer: Tokenizer, _ arguments: ModelArguments,
@@ -36,6 +59,6 @@ struct DistillationArguments: ParsableArguments {
     let head = type(of: pupil).head
     return try Teacher(
       try arguments.options.load(try source.modelClass(of: head), of: source, console),
-      temperature: temperature, mix: mix)
+      temperature: temperature, mix: mix, states: matchStates, statesWeight: statesWeight)
   }
 }

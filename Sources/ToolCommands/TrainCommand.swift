@@ -18,7 +18,8 @@ struct TrainCommand: ToolCommand {
         weighbridge train model/ --task classification --train train.jsonl --eval test.jsonl --output sentiment/
         weighbridge train gpt2/ --task lm --train book.txt --epochs 1 --output mine/
         weighbridge train bert/ --task pretraining --train documents.txt --output further/
-        weighbridge train model/ --settings run.json --learning-rate 2e-5
+        weighbridge train small/ --task classification --train train.jsonl --output taught/ --teacher large/ --match-states 2=4
+        weighbridge train model/ --task mlm --train book.txt --output mine/ --settings run.json
       """)
 
   @OptionGroup var model: ModelArguments

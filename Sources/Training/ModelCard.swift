@@ -61,6 +61,13 @@ struct ModelCard {
         ("temperature", NumberText.significant(teacher.temperature)),
         ("share of the teacher", NumberText.significant(teacher.mix)),
       ]
+      if !teacher.states.isEmpty {
+        let states = teacher.states.map { "\($0.pupil) like \($0.teacher)" }
+        rows += [
+          ("hidden states", states.joined(separator: ", ")),
+          ("weight of hidden states", NumberText.significant(teacher.statesWeight)),
+        ]
+      }
     }
     rows += training.filter { $0.name == "train_loss" }
       .map { ("training loss", NumberText.significant($0.value)) }

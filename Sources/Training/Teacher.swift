@@ -4,7 +4,8 @@ internal import LayoutRules
 internal import TensorEngine
 
 /// A model whose scores another one learns (knowledge distillation, Hinton et al., 2015): the loss is `mix` times the distance of the
-/// pupil's probabilities from the teacher's, both at a temperature, and `1 - mix` times the loss of the labels.
+/// pupil's probabilities from the teacher's, both at a temperature, and `1 - mix` times the loss of the labels; and the distance of
+/// hidden states, where some are to be like the teacher's.
 public struct Teacher: Sendable {
   /// The model; it does not learn.
   public let model: any LanguageModel
@@ -12,18 +13,21 @@ public struct Teacher: Sendable {
   public let temperature: Double
   /// The share of the teacher in the loss, 0 to 1.
   public let mix: Double
+  /// Hidden states of the pupil that are to be like some of the teacher's.
+  public let states: [StateMatch]
+  /// What the mean distance of these states counts in the loss.
+  public let statesWeight: Double
 
   /// A teacher.
   ///
-  /// - Throws: `inconsistent` for a temperature that is not above 0, or a share that is none.
+  /// - Throws: `inconsistent` for a temperature that is not above 0, a share that is none, a weight below 0, or states that are matched
+  ///   twice.
   public init(
-    _ model: any LanguageModel, temperature: Double = 2, mix: Double = 0.5
+    _ model: any LanguageModel, temperature: Double = 2, mix: Double = 0.5,
+    states: [StateMatch] = [], statesWeight: Double = 1
   ) throws(CheckpointError) {
-    guard temperature > 0, temperature.isFinite else {
-      throw CheckpointError(
-        .inconsistent, CheckpointError.Site(field: "temperature"),
-        "expected a number above 0, found \(temperature)")
-    }
+    try checkTemperature(temperature)
+    try StateMatch.check(states, weight: statesWeight)
     guard mix >= 0, mix <= 1 else {
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(field: "mix"),
@@ -32,6 +36,8 @@ public struct Teacher: Sendable {
     self.model = model
     self.temperature = temperature
     self.mix = mix
+    self.states = states
+    self.statesWeight = statesWeight
   }
 
   /// Throws unless a model can learn from this one.
@@ -53,6 +59,7 @@ public struct Teacher: Sendable {
       throw differs(
         "it has \(theirs.vocabularySize) words, the pupil has \(ours.vocabularySize)")
     }
+    try checkStates(pupil)
     guard task.labels.count > 0 else { return }
     func names(_ labels: ClassLabels) -> [String] { (0..<labels.count).map(labels.name) }
     guard names(theirs.labels) == names(ours.labels) else {
@@ -63,10 +70,13 @@ public struct Teacher: Sendable {
   }
 
   /// What a pupil's outputs lack of the labels, whose loss is given, and of the teacher.
+  ///
+  /// - Parameter maps: Of ``maps(for:seed:)``.
   func loss(
-    _ outputs: ModelOutputs, _ hard: Tensor, _ batch: ExampleBatch, in context: ExecutionContext
+    _ outputs: ModelOutputs, _ hard: Tensor, _ batch: ExampleBatch, maps: [Linear?],
+    in context: ExecutionContext
   ) throws(CheckpointError) -> Tensor {
-    var options = RunOptions(padding: .skipped)
+    var options = RunOptions(extras: extras, padding: .skipped)
     options.scoredTokens = .labelled
     let own = try withoutGradients { () throws(CheckpointError) in
       try model.run(batch.inputs, options)
@@ -103,8 +113,11 @@ public struct Teacher: Sendable {
         .unsupported, CheckpointError.Site(field: "teacher"),
         "\(type(of: model).className) has no scores to learn")
     }
-    return try TensorEngine.add(
+    let scores = try TensorEngine.add(
       try scale(hard, by: Float(1 - mix), in: context),
       try scale(soft, by: Float(mix / Double(count)), in: context), in: context)
+    guard !states.isEmpty else { return scores }
+    return try TensorEngine.add(
+      scores, try distance(outputs, own, batch, maps, in: context), in: context)
   }
 }

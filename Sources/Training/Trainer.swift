@@ -27,7 +27,9 @@ public final class Trainer {
   public private(set) var state = TrainerState()
   /// A model whose scores are learned beside the labels; nil for labels alone.
   public private(set) var teacher: Teacher?
-  private let optimizer: any Optimizer
+  /// What maps the model's hidden states to the teacher's; nil where they need none.
+  private var maps: [Linear?] = []
+  private var optimizer: any Optimizer
   private let padding: Int
   private let masking: Masking?
   /// The order of the examples in the latest epoch.
@@ -72,13 +74,30 @@ public final class Trainer {
     optimizer = settings.optimizer(of: model.parameters, in: model.context)
   }
 
-  /// Has the model learn a teacher's scores beside the labels.
+  /// Has the model learn a teacher's scores beside the labels, and hidden states if the teacher names some: where these are not equally
+  /// wide, through linear maps that learn as well. They are drawn by the seed, and are no part of the model that is saved.
   ///
-  /// - Throws: `mismatch` for a teacher of another head, or with other labels or words; `unsupported` for a task that has no classes.
+  /// - Throws: `mismatch` for a teacher of another head, with other labels or words, or without a state that is named; `unsupported` for a
+  ///   task that has no classes, and for maps where `Trainer` is to go on from checkpoints, which has none; `inconsistent` once a step was
+  ///   made.
   public func learn(from teacher: Teacher) throws(CheckpointError) {
     try teacher.check(model, task)
+    guard state.step == 0 else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "teacher"), "it comes after the first step")
+    }
+    maps = try teacher.maps(for: model, seed: settings.seed)
+    guard mapParameters.isEmpty || !settings.writesTorchState else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(field: "states"),
+        "an optimizer.pt has no place for the maps between states of different widths")
+    }
+    optimizer = settings.optimizer(
+      of: Array(model.parameters) + mapParameters, in: model.context)
     self.teacher = teacher
   }
+
+  private var mapParameters: [Parameter] { maps.flatMap { $0?.parameters ?? [] } }
 
   /// The numbers of the examples of a step; none after the last one.
   private func numbers(
@@ -132,6 +151,7 @@ public final class Trainer {
       var options = RunOptions(
         padding: .skipped, dropout: RunOptions.Dropout(seed: settings.seed, step: number))
       options.scoredTokens = .labelled
+      if let teacher { options.extras = teacher.extras }
       options.recomputesLayers = settings.recomputesLayers
       let outputs = try model.run(batch.inputs, options)
       guard var value = outputs.loss else {
@@ -139,7 +159,9 @@ public final class Trainer {
           .unsupported, CheckpointError.Site(field: "labels"),
           "\(type(of: model).className) makes no loss of them")
       }
-      if let teacher { value = try teacher.loss(outputs, value, batch, in: model.context) }
+      if let teacher {
+        value = try teacher.loss(outputs, value, batch, maps: maps, in: model.context)
+      }
       let share = Double(batch.lossTerms) / Double(terms)
       try value.backward(from: Tensor(rows: 1, columns: 1, [Float(share)]))
       loss += Double(value.values[0]) * share
@@ -227,7 +249,7 @@ extension Trainer {
       let saves = settings.saveEvery.map { state.step % $0 == 0 } ?? endsEpoch
       if saves || isLast || isStopping || isTired {
         try output?.writeCheckpoint(
-          state, optimizer, settings, rate: learningRate(step: state.step))
+          state, optimizer, settings, rate: learningRate(step: state.step), maps: mapParameters)
       }
       if isStopping || isTired {
         ending = isLast ? .finished : isStopping ? .interrupted : .stoppedEarly
@@ -304,11 +326,15 @@ extension Trainer {
 
   /// Goes on from a checkpoint, whose parameters the model has already.
   ///
-  /// - Throws: `notFound` for a directory that is none, `mismatch` for an optimizer of another kind or other parameters.
+  /// A checkpoint of Transformers' `Trainer` is one too: its `optimizer.pt`, `scheduler.pt` and `trainer_state.json` are read.
+  /// - Throws: `notFound` for a directory that is none, `mismatch` for an optimizer of another kind or other parameters, and for another
+  ///   learning rate than Trainer's.
   public func resume(from checkpoint: String) throws(CheckpointError) {
     state = try TrainingOutput.state(in: checkpoint)
+    try TrainingOutput.restore(mapParameters, from: checkpoint)
     try optimizer.restore(
-      try TrainingOutput.optimizerState(in: checkpoint, of: optimizer.parameters))
+      try TrainingOutput.optimizerState(
+        in: checkpoint, of: optimizer.parameters, settings, step: state.step))
   }
 }
 

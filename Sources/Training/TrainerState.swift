@@ -141,12 +141,15 @@ public struct TrainerState: Sendable, Hashable {
     self.step = step
     totalSteps = total
     log = (document["log_history"]?.elements ?? []).compactMap { Entry($0) }
+    let own = document[Self.callbacks]?[Self.own]?["attributes"]
+    // Trainer's best may be of another metric than the loss.
     if let bestStep = document["best_global_step"]?.integer,
-      case .number(let loss)? = document["best_metric"]
+      case .number(let metric)? = document["best_metric"],
+      own != nil || log.contains(where: { $0.step == bestStep && $0["eval_loss"] == metric.double })
     {
-      best = (loss.double, bestStep)
+      best = (metric.double, bestStep)
     }
-    guard let own = document[Self.callbacks]?[Self.own]?["attributes"] else {
+    guard let own else {
       // Trainer's: an epoch is what the steps so far are a part of.
       guard case .number(let epoch)? = document["epoch"], step > 0, epoch.double > 0,
         let count = Int(exactly: (Double(step) / epoch.double).rounded()), count > 0

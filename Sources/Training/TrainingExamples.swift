@@ -1,4 +1,4 @@
-public import CheckpointBytes
+internal import CheckpointBytes
 internal import Dispatch
 internal import Synchronization
 internal import Tokenizers

@@ -90,6 +90,34 @@ extension TrainingOutput {
     return InertValue.dictionary(entries)
   }
 
+  /// Looks that the schedule that a checkpoint has in `scheduler.pt` is the one of a run that is to go on from it.
+  ///
+  /// - Throws: `mismatch` for another number of steps or another learning rate.
+  static func checkTorchSchedule(
+    in checkpoint: String, _ settings: TrainingSettings, step: Int
+  ) throws(CheckpointError) {
+    let path = Directory.join(checkpoint, torchSchedulerFile)
+    guard try PathKind(path: path) == .file else { return }
+    var options = OpenOptions()
+    // Trainer's holds no tensor: what else it holds is wanted.
+    options.keepsUnknownObjects = true
+    guard case .dictionary(let entries)? = try Checkpoint.open(path, options: options).graph.facts.tree
+    else { return }
+    func value(_ key: String) -> InertValue? { entries.first { $0.key == .string(key) }?.value }
+    func mismatch(_ field: String, _ problem: String) -> CheckpointError {
+      CheckpointError(.mismatch, file: path, field: field, problem)
+    }
+    if case .integer(let last)? = value("last_epoch"), last != Int64(step) {
+      throw mismatch("last_epoch", "expected the \(step) steps of the other files, found \(last)")
+    }
+    if case .list(let rates)? = value("base_lrs"), case .float(let rate)? = rates.first,
+      abs(rate - settings.learningRate) > 1e-9 * abs(rate)
+    {
+      throw mismatch(
+        "base_lrs", "the learning rate was \(rate), \(settings.learningRate) is asked for")
+    }
+  }
+
   /// What an `optimizer.pt` remembers of the parameters of groups, which it numbers; frozen ones have no number.
   static func torchOptimizerState(
     in checkpoint: String, of parameters: [Parameter]

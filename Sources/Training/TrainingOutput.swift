@@ -28,6 +28,7 @@ public struct TrainingOutput {
 
   static let stateFile = "trainer_state.json"
   static let optimizerFile = "optimizer.safetensors"
+  private static let mapsFile = "distillation.safetensors"
 
   /// The checkpoint after the most steps; nil if there is none. What was not written whole does not count.
   public static func latestCheckpoint(in directory: String) throws(CheckpointError) -> String? {
@@ -52,14 +53,25 @@ public struct TrainingOutput {
 
   /// Writes model, optimizer and state: the state last, so that a checkpoint that has one is whole.
   ///
-  /// - Parameter rate: The learning rate of the next step.
+  /// - Parameters:
+  ///   - rate: The learning rate of the next step.
+  ///   - maps: What learns beside the model.
   func writeCheckpoint(
-    _ state: TrainerState, _ optimizer: any Optimizer, _ settings: TrainingSettings, rate: Double
+    _ state: TrainerState, _ optimizer: any Optimizer, _ settings: TrainingSettings, rate: Double,
+    maps: [Parameter]
   ) throws(CheckpointError) {
     let path = Directory.join(directory, "checkpoint-\(state.step)")
     guard try PathKind(path: Directory.join(path, Self.stateFile)) == .nothing else { return }
     try saveModel(path)
     try Self.graph(of: optimizer).write(overAnyFileAt: Directory.join(path, Self.optimizerFile))
+    if !maps.isEmpty {
+      var graph = WeightGraph()
+      for map in maps {
+        try graph.insert(
+          try Weight(try map.values, extents: map.extents), as: ExactName(map.name))
+      }
+      try graph.write(overAnyFileAt: Directory.join(path, Self.mapsFile))
+    }
     if settings.writesTorchState {
       try Self.writeTorchState(optimizer, settings, step: state.step, rate: rate, to: path)
     }
@@ -134,6 +146,27 @@ extension TrainingOutput {
     return try TrainerState(document, file: path)
   }
 
+  /// Gives what learned beside a model the numbers of a checkpoint.
+  ///
+  /// - Throws: `notFound` for a map that the checkpoint lacks, `mismatch` for one of another shape.
+  static func restore(_ maps: [Parameter], from checkpoint: String) throws(CheckpointError) {
+    guard !maps.isEmpty else { return }
+    let path = Directory.join(checkpoint, mapsFile)
+    let graph = try Checkpoint.open(path).graph
+    for map in maps {
+      guard let weight = graph.weights[ExactName(map.name)] else {
+        throw CheckpointError(
+          .notFound, file: path, tensor: map.name, "the states were other ones")
+      }
+      guard weight.shape.dimensions == map.extents else {
+        throw CheckpointError(
+          .mismatch, file: path, tensor: map.name,
+          "expected the shape \(map.extents), found \(weight.shape.dimensions)")
+      }
+      try map.replace(try weight.matrix(like: map))
+    }
+  }
+
   /// What an optimizer remembers as weights: `exp_avg/<parameter>`, and the number of steps as `step/<parameter>`.
   private static func graph(of optimizer: any Optimizer) throws(CheckpointError) -> WeightGraph {
     var graph = WeightGraph()
@@ -150,14 +183,15 @@ extension TrainingOutput {
     return graph
   }
 
-  /// What an optimizer of some parameters remembered in a checkpoint.
+  /// What an optimizer of some parameters remembered in a checkpoint after some steps.
   static func optimizerState(
-    in checkpoint: String, of parameters: [Parameter]
+    in checkpoint: String, of parameters: [Parameter], _ settings: TrainingSettings, step: Int
   ) throws(CheckpointError) -> [ParameterState?] {
     let path = Directory.join(checkpoint, optimizerFile)
     if try PathKind(path: path) == .nothing,
       try PathKind(path: Directory.join(checkpoint, torchOptimizerFile)) == .file
     {
+      try checkTorchSchedule(in: checkpoint, settings, step: step)
       return try torchOptimizerState(in: checkpoint, of: parameters)
     }
     let graph = try Checkpoint.open(path).graph

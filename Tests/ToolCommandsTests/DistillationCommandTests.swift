@@ -60,6 +60,96 @@ struct DistillationCommandTests {
     #expect(distance(after) < 0.05, "\(distance(after))")
   }
 
+  /// A pupil and a teacher without dropout, whose losses torch recorded, and the arguments of a run.
+  private func recorded(
+    _ name: String
+  ) throws -> (pupil: ModelFixture, arguments: [String], case: JSONValue) {
+    let expected = try JSONValue(
+      parsing: Fixture("training/states/expected.json").bytes(), context: "expected")
+    let found = try #require(expected["cases"]?[ExactName(name)])
+    let pupil = try model([
+      ("hidden_dropout_prob", .integer(0)), ("attention_probs_dropout_prob", .integer(0)),
+    ])
+    let teacher = try ModelFixture(directory: "training/states", tokenizer: "bert-uncased")
+    for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+      try pupil.write(try (name == "wide" ? teacher : pupil).bytes(file), as: "teacher/" + file)
+    }
+    let (texts, labels) = (
+      expected["texts"]?.elements ?? [], expected["labels"]?.elements ?? []
+    )
+    let rows = zip(texts, labels).map {
+      #"{"text": "\#($0.string ?? "")", "label": "\#($1.string ?? "")"}"# + "\n"
+    }
+    try pupil.write(rows.joined(), as: "train.jsonl")
+    func text(_ key: ExactName) -> String { JSONWriter.text(expected[key] ?? .null) }
+    let matches = (found["matches"]?.elements ?? []).flatMap { match in
+      ["--match-states", (match.elements ?? []).compactMap { $0.integer.map { "\($0)" } }.joined(separator: "=")]
+    }
+    return (
+      pupil,
+      [
+        "train", pupil.path, "--task", "classification", "--train", pupil.file("train.jsonl"),
+        "--output", pupil.file("out"), "--teacher", pupil.file("teacher"), "--mix", text("mix"),
+        "--temperature", text("temperature"), "--states-weight", text("weight"),
+        "--learning-rate", text("learning_rate"), "--schedule", "constant", "--batch-size", "4",
+        "--steps", "4", "--log-every", "1", "--save-every", "2",
+      ] + matches, found
+    )
+  }
+
+  @Test("Hidden states are learned with torch's losses", arguments: ["wide", "same"])
+  func states(_ name: String) throws {
+    let (pupil, arguments, recorded) = try recorded(name)
+    let run = ToolRun(arguments: arguments)
+    #expect(run.code == 0, "\(run.error)")
+    let state = try JSONValue(parsing: pupil.bytes("out/trainer_state.json"), context: "state")
+    let found = (state["log_history"]?.elements ?? []).compactMap { $0["loss"]?.double }
+    let (exact, ordinary) = (
+      (recorded["float64"]?.elements ?? []).compactMap(\.double),
+      (recorded["float32"]?.elements ?? []).compactMap(\.double)
+    )
+    #expect(found.count == 4 && exact.count == 4)
+    for (step, loss) in found.enumerated() {
+      let theirs = abs(ordinary[step] - exact[step])
+      #expect(
+        abs(loss - exact[step]) <= 4 * theirs + 2e-6, "step \(step): \(loss), torch \(exact[step])")
+    }
+    // What maps states is kept beside the model of a checkpoint, and is no part of what is saved.
+    #expect(
+      try PathKind(path: pupil.file("out/checkpoint-2/distillation.safetensors"))
+        == (name == "wide" ? .file : .nothing))
+    let saved = try Checkpoint.open(pupil.file("out/model.safetensors")).graph.weights.keys
+    #expect(!saved.contains { $0.string.contains("distillation") })
+    // A run that goes on has the same bits.
+    let whole = try pupil.bytes("out/model.safetensors")
+    for file in try Directory.names(in: pupil.file("out/checkpoint-4")) {
+      try Directory.removeFile(pupil.file("out/checkpoint-4/" + file))
+    }
+    try Directory.removeFile(pupil.file("out/model.safetensors"))
+    let again = ToolRun(arguments: arguments + ["--resume"])
+    #expect(again.code == 0, "\(again.error)")
+    #expect(try pupil.bytes("out/model.safetensors") == whole)
+  }
+
+  @Test("States that one of both does not have are refused, and what has no place for their maps")
+  func stateRefusals() throws {
+    let (_, arguments, _) = try recorded("wide")
+    for (more, code, message) in [
+      (["--match-states", "3=3"], 65, "the pupil has hidden states 0 to 2, 3 is asked for"),
+      (["--match-states", "1=4"], 65, "the teacher has hidden states 0 to 3, 4 is asked for"),
+      (["--match-states", "2=3"], 65, "the same two are matched twice"),
+      (["--states-weight=-1"], 65, "a number not below 0"),
+      (["--match-states", "2"], 64, "'2' is no pair of numbers, as 2=4"),
+      (["--optimizer-pt"], 65, "an optimizer.pt has no place for the maps"),
+    ] as [([String], Int32, String)] {
+      let run = ToolRun(arguments: arguments + ["--dry-run"] + more)
+      #expect(run.code == code && run.error.contains(message), "\(more): \(run.error)")
+    }
+    let alone = ToolRun(
+      arguments: ["train", "a", "--task", "lm", "--train", "b", "--output", "c", "--match-states", "1=1"])
+    #expect(alone.code == 64 && alone.error.contains("needs a --teacher"), "\(alone.error)")
+  }
+
   @Test("A teacher with other labels, another tokenizer or another task is refused")
   func refusals() throws {
     let pupil = try model()

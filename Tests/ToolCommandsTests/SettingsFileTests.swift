@@ -35,7 +35,7 @@ struct SettingsFileTests {
     )
     // Words, positions, types and the norm of 12 columns; the pooler.
     #expect(all - learning == (240 + 64 + 2 + 2) * 12 + 12 * 12 + 12)
-    #expect(plan["labels"]?.elements == [.string("0"), .string("1")])
+    #expect(plan["labels"]?.elements?.map(\.string) == ["heavy", "light", "balanced"])
     #expect(plan["evaluation_examples"] == .null)
     let typed = try JSONValue(
       printed: run(file, ["--epochs=1", "--freeze", "bert.pooler.*"]).output)

@@ -46,7 +46,9 @@ struct TrainingFeedTests {
     let rows = texts.enumerated().map { number, text in
       let words = text.split(separator: " ").map { "\"\($0)\"" }
       let tags = words.indices.map { "\"\(($0 + number) % 2)\"" }
-      return "{\"text\": \"\(text)\", \"label\": \"\(number % 2)\", \"tokens\": [\(words.joined(separator: ","))], "
+      // Long enough that some of it is hidden.
+      let long = Array(repeating: text, count: 8).joined(separator: " ")
+      return "{\"text\": \"\(long)\", \"label\": \"\(number % 2)\", \"tokens\": [\(words.joined(separator: ","))], "
         + "\"ner_tags\": [\(tags.joined(separator: ","))]}\n"
     }
     try model.write(rows.joined(), as: "train.jsonl")

@@ -1,0 +1,77 @@
+"""Runs that Transformers' Trainer began and `weighbridge train --resume` ends: losses, rates and weights are those of a Trainer that went on
+itself. Examples are taken as they are given, as orders are each side's own, and dropout is off."""
+
+import json
+import pathlib
+import shutil
+
+import torch
+import transformers
+from report import require
+from safetensors.numpy import load_file
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TEXTS = ["cafes are near", "running water", "a good day", "unaffordable", "a", "b c", "the scale is even", "all words are weighed"]
+STEPS, SAVED, RATE = 10, 4, 1e-3
+# By case: Trainer's settings, and the options that say the same.
+CASES = {
+    "linear, with warm-up and decay": (
+        {"warmup_steps": 2, "weight_decay": 0.01}, ["--warmup", "2", "--weight-decay", "0.01"]),
+    "cosine, of two batches a step": (
+        {"lr_scheduler_type": "cosine", "gradient_accumulation_steps": 2, "max_grad_norm": 0.5},
+        ["--schedule", "cosine", "--accumulate", "2", "--clip", "0.5"]),
+}
+
+
+def check(report, tool, folder):
+    with report.group("runs of Trainer go on"):
+        for number, (name, (settings, options)) in enumerate(CASES.items()):
+            with report.check(name):
+                compare(tool, folder / f"resumed-{number}", settings, options)
+
+
+def prepared(folder):
+    model = folder / "model"
+    model.mkdir(parents=True)
+    shutil.copyfile(ROOT / "fixtures" / "tasks" / "bert-classifier.safetensors", model / "model.safetensors")
+    config = json.loads((ROOT / "fixtures" / "tasks" / "bert-classifier.json").read_text())
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (model / "config.json").write_text(json.dumps(config))
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(ROOT / "fixtures" / "tokenizers" / "bert-uncased" / file, model / file)
+    rows = [{"text": text, "label": number % 3} for number, text in enumerate(TEXTS)]
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return model, rows
+
+
+def compare(tool, folder, settings, options):
+    path, rows = prepared(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+    arguments = transformers.TrainingArguments(
+        output_dir=str(folder / "theirs"), max_steps=STEPS, save_steps=SAVED, logging_steps=1, per_device_train_batch_size=2,
+        learning_rate=RATE, train_sampling_strategy="sequential", report_to=[], use_cpu=True, disable_tqdm=True, **settings)
+    trainer = transformers.Trainer(
+        transformers.AutoModelForSequenceClassification.from_pretrained(path), arguments,
+        train_dataset=[{**tokenizer(row["text"]), "label": row["label"]} for row in rows], processing_class=tokenizer,
+        data_collator=transformers.DataCollatorWithPadding(tokenizer))
+    trainer.remove_callback(transformers.PrinterCallback)
+    trainer.train()
+    theirs = {entry["step"]: entry for entry in trainer.state.log_history if "loss" in entry}
+    shutil.copytree(folder / "theirs" / f"checkpoint-{SAVED}", folder / "ours" / f"checkpoint-{SAVED}")
+    command = [
+        "train", path, "--task", "classification", "--train", folder / "train.jsonl", "--output", folder / "ours", "--steps", STEPS,
+        "--batch-size", 2, "--sampling", "sequential", "--log-every", 1, "--resume", *options]
+    tool.expect(65, *command, "--learning-rate", 2 * RATE)
+    tool.expect(0, *command, "--learning-rate", RATE)
+    state = json.loads((folder / "ours" / "trainer_state.json").read_text())
+    ours = {entry["step"]: entry for entry in state["log_history"] if "loss" in entry}
+    require(sorted(ours), list(range(1, STEPS + 1)), "the steps of the log")
+    for step, entry in ours.items():
+        for key in ("loss", "grad_norm", "learning_rate", "epoch"):
+            difference = abs(entry[key] - theirs[step][key])
+            require(difference <= 2e-5 * max(1, abs(theirs[step][key])), True, f"step {step}: {key} {entry[key]}, Trainer {theirs[step][key]}")
+    found = load_file(folder / "ours" / "model.safetensors")
+    for name, parameter in trainer.model.state_dict().items():
+        difference = (torch.from_numpy(found[name]) - parameter).abs().max().item()
+        # Five steps of at most the rate each; keys' biases have gradients of rounding alone, which Adam divides by their own size.
+        require(difference < (RATE * STEPS if name.endswith("key.bias") else 1e-5), True, f"{name}: error {difference:.3g}")
