@@ -51,7 +51,14 @@ public final class Adam: Optimizer {
   public func step(gradientFactor: Double) throws(CheckpointError) {
     let (loops, decays, rate) = (context.kernels.training, optimized.decays, learningRate)
     let settings = settings
-    try unsafe optimized.update { place, step, values, gradient, remembered, count in
+    // 0 / (√0 + epsilon) is 0, and changes nothing: what is left is the decay.
+    func untouched(_ place: Int) -> UntouchedNumbers {
+      guard settings.epsilon > 0, gradientFactor.isFinite else { return .compute }
+      if decays[place] == 0 { return .stay }
+      return settings.decouplesDecay ? .scale(Float(1 - rate * decays[place])) : .compute
+    }
+    try unsafe optimized.update(untouched: untouched) {
+      place, step, values, gradient, remembered, count in
       let decay = decays[place]
       let first = 1 - power(settings.firstBeta, Double(step))
       let second = 1 - power(settings.secondBeta, Double(step))

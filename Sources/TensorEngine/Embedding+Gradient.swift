@@ -13,18 +13,21 @@ extension Tensor {
       input == nil
         ? nil
         : EmbeddingDerivative.Table(
-          rows: lookup.count, indices: lookup.indices, unlearned: lookup.unlearned)
+          rows: lookup.count, indices: lookup.indices, unlearned: lookup.unlearned,
+          isParameter: lookup.isParameter)
     }
     return recorded(operation, inputs, EmbeddingDerivative(tables: tables), in: context)
   }
 }
 
 /// Each row of a table gets the sum of the gradients of all places that took it, in their order, in chains as a product has them.
-private struct EmbeddingDerivative: Derivative {
+private struct EmbeddingDerivative: RowDerivative {
   struct Table {
     let rows: Int
     let indices: [Int]
     let unlearned: Int?
+    /// Whether the rows alone are to be kept.
+    let isParameter: Bool
   }
 
   /// Nil for tables that need no gradient.
@@ -34,20 +37,22 @@ private struct EmbeddingDerivative: Derivative {
     _ gradient: Tensor, in context: ExecutionContext
   ) throws(CheckpointError) -> [Tensor?] {
     try tables.map { (table) throws(CheckpointError) in
-      try table.map { (table) throws(CheckpointError) in
-        try sums(gradient, table, in: context)
-      }
+      guard let table, !table.isParameter else { return nil }
+      return try sums(gradient, table, in: context).dense()
     }
+  }
+
+  func rows(
+    of place: Int, _ gradient: Tensor, in context: ExecutionContext
+  ) throws(CheckpointError) -> RowGradient? {
+    guard let table = tables[place], table.isParameter else { return nil }
+    return try sums(gradient, table, in: context)
   }
 
   private func sums(
     _ gradient: Tensor, _ table: Table, in context: ExecutionContext
-  ) throws(CheckpointError) -> Tensor {
+  ) throws(CheckpointError) -> RowGradient {
     let columns = gradient.columns
-    let result = try context.tensor(table.rows, columns, "embedding")
-    context.forEachRows(table.rows, columns: columns) { rows in
-      for row in rows { unsafe weighbridge_fill(result.pointer(row: row), columns, 0) }
-    }
     // Places by the row that they took, those of a row in their order.
     let places = table.indices.indices.filter { table.indices[$0] != table.unlearned }
       .sorted { (table.indices[$0], $0) < (table.indices[$1], $1) }
@@ -59,11 +64,15 @@ private struct EmbeddingDerivative: Derivative {
         runs.append(number..<number + 1)
       }
     }
-    guard columns > 0 else { return result }
+    let rows = runs.map { table.indices[places[$0.lowerBound]] }
+    let result = try context.tensor(rows.count, columns, "embedding")
+    let found = RowGradient(rows: rows, values: result, count: table.rows, context: context)
+    guard columns > 0 else { return found }
     let chains = try context.workspace.take(context.pool.threads * columns, "embedding")
     context.pool.run(runs.count) { number, thread in
       let run = runs[number]
-      let sum = unsafe result.pointer(row: table.indices[places[run.lowerBound]])
+      let sum = unsafe result.pointer(row: number)
+      unsafe weighbridge_fill(sum, columns, 0)
       let chain = unsafe chains.memory + thread * columns
       let add = unsafe context.kernels.table.pointee.add
       var next = run.lowerBound
@@ -78,6 +87,6 @@ private struct EmbeddingDerivative: Derivative {
       }
     }
     extendLifetime((gradient, chains))
-    return result
+    return found
   }
 }

@@ -75,6 +75,9 @@ public struct EmbeddingLookup: Sendable {
     return parameter?.gradientInput
   }
 
+  /// True if the table is a parameter, and not a tensor that was made of some.
+  var isParameter: Bool { if case .rows = table { false } else { parameter != nil } }
+
   var columns: Int {
     switch table {
     case .rows(let tensor): tensor.columns

@@ -29,6 +29,9 @@ public final class ExecutionContext: Sendable {
   /// The number of pieces of memory that the context keeps, in use or not: constant in the steady state.
   package var keptStorageCount: Int { workspace.storageCount }
 
+  /// The floats that these have room for.
+  package var keptNumberCount: Int { workspace.numberCount }
+
   /// A tensor to be written by an operator, contents unknown.
   func tensor(_ rows: Int, _ columns: Int, _ operation: String) throws(CheckpointError) -> Tensor {
     let count = try TensorStorage.count(rows, columns, operation)

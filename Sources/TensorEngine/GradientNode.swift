@@ -156,7 +156,7 @@ extension GradientNode {
         guard let term else { continue }
         switch input {
         case .none: break
-        case .parameter(let sum): if adds { try sum.add(term, in: context) }
+        case .parameter(let sum): if adds { try sum.add(.dense(term), in: context) }
         case .result(let node):
           guard let place = places[node.number] else { continue }
           steps[place].gradient =
@@ -164,6 +164,13 @@ extension GradientNode {
               try add(sum, term, in: context)
             } ?? term
         }
+      }
+      guard adds, let derivative = memory.derivative as? any RowDerivative else { continue }
+      for (place, input) in memory.inputs.enumerated() {
+        guard case .parameter(let sum) = input,
+          let rows = try derivative.rows(of: place, gradient, in: context)
+        else { continue }
+        try sum.add(.rows(rows), in: context)
       }
     }
   }
@@ -203,17 +210,17 @@ extension GradientNode {
 
 /// The gradient of a parameter: the sum of all that walks have brought.
 final class GradientSum: Sendable {
-  private let sum = Mutex<Tensor?>(nil)
+  private let sum = Mutex<GradientContents?>(nil)
 
-  var value: Tensor? { sum.withLock { $0 } }
+  var contents: GradientContents? { sum.withLock { $0 } }
 
   func clear() { sum.withLock { $0 = nil } }
 
-  func add(_ term: Tensor, in context: ExecutionContext) throws(CheckpointError) {
+  func add(_ term: GradientContents, in context: ExecutionContext) throws(CheckpointError) {
     try sum.withLock { (sum) throws(CheckpointError) in
       sum =
         try sum.map { (sum) throws(CheckpointError) in
-          try TensorEngine.add(sum, term, in: context)
+          try sum.adding(term, in: context)
         } ?? term
     }
   }

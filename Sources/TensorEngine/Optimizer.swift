@@ -79,12 +79,15 @@ public func gradientNorm(
   _ parameters: some Sequence<Parameter>, in context: ExecutionContext
 ) -> Double {
   var squares = 0.0
-  for gradient in parameters.compactMap(\.gradient) where gradient.columns > 0 {
-    let sums = OrderedSums(rows: gradient.rows, columns: gradient.columns)
-    squares += sums.total(in: context) { row in
-      unsafe context.kernels.training.sum_of_squares(gradient.pointer(row: row), gradient.columns)
+  for parameter in parameters {
+    guard let gradient = parameter.sum.contents, gradient.numbers.columns > 0 else { continue }
+    let values = gradient.numbers
+    let sums = OrderedSums(rows: parameter.rows, columns: values.columns)
+    // Rows of zeros add nothing.
+    squares += sums.total(of: gradient.rows, in: context) { place in
+      unsafe context.kernels.training.sum_of_squares(values.pointer(row: place), values.columns)
     }
-    extendLifetime(gradient)
+    extendLifetime(values)
   }
   return squares.squareRoot()
 }
@@ -99,16 +102,31 @@ private struct OrderedSums {
   let rows: Int
   let columns: Int
 
-  func total(in context: ExecutionContext, _ row: (Int) -> Double) -> Double {
+  /// - Parameters:
+  ///   - kept: The rows that count, in rising order; nil for all.
+  ///   - row: The sum of a row, by its place among those that count.
+  func total(
+    of kept: [Int]?, in context: ExecutionContext, _ row: (Int) -> Double
+  ) -> Double {
     let step = max(1, 65_536 / columns)
     let pieces = (rows + step - 1) / step
+    // The places of each piece's rows.
+    var bounds = (0...pieces).map { min(rows, $0 * step) }
+    if let kept {
+      var next = 0
+      for piece in bounds.indices {
+        while next < kept.count, kept[next] < bounds[piece] { next += 1 }
+        bounds[piece] = next
+      }
+    }
+    let places = bounds
     var sums = [Double](repeating: 0, count: pieces)
     unsafe sums.withUnsafeMutableBufferPointer { sums in
       // Each piece writes a number of its own.
       nonisolated(unsafe) let sums = unsafe sums
       context.pool.run(pieces) { piece, _ in
         var sum = 0.0
-        for index in piece * step..<min(rows, (piece + 1) * step) { sum += row(index) }
+        for index in places[piece]..<places[piece + 1] { sum += row(index) }
         unsafe sums[piece] = sum
       }
     }
@@ -116,11 +134,23 @@ private struct OrderedSums {
   }
 }
 
+/// What becomes of numbers whose gradient is 0 and that nothing is remembered of.
+enum UntouchedNumbers {
+  /// They stay.
+  case stay
+  /// They are multiplied by something.
+  case scale(Float)
+  /// They are computed like all others.
+  case compute
+}
+
 /// The parameters of an optimizer with what it remembers of each.
 final class OptimizedParameters {
   let parameters: [Parameter]
   let decays: [Double]
-  var states: [ParameterState?]
+  private(set) var states: [ParameterState?]
+  /// Which rows something is remembered of, where gradients have only had some; nil if it may be all.
+  private var touched: [[Bool]?]
   private let context: ExecutionContext
   private let names: [String]
 
@@ -139,19 +169,23 @@ final class OptimizedParameters {
     parameters = all.map(\.0)
     decays = all.map(\.1)
     states = Array(repeating: nil, count: all.count)
+    touched = all.map { Array(repeating: false, count: $0.0.rows) }
     self.names = names
     self.context = context
   }
 
   /// Calls a closure for pieces of every parameter that has a gradient: values, gradient, and what is remembered.
+  ///
+  /// - Parameter untouched: What the closure makes of a parameter's numbers whose gradient is 0 and that nothing is remembered of.
   func update(
+    untouched: (_ place: Int) -> UntouchedNumbers,
     _ body: (
       _ place: Int, _ step: Int, _ values: UnsafeMutablePointer<Float>,
       _ gradient: UnsafePointer<Float>, _ remembered: [UnsafeMutablePointer<Float>], _ count: Int
     ) -> Void
   ) throws(CheckpointError) {
     for (place, parameter) in parameters.enumerated() {
-      guard parameter.requiresGradient, let gradient = parameter.gradient else { continue }
+      guard parameter.requiresGradient, let contents = parameter.sum.contents else { continue }
       var state = states[place] ?? ParameterState(step: 0, values: [])
       states[place] = nil
       if state.values.isEmpty {
@@ -173,24 +207,78 @@ final class OptimizedParameters {
       }
       let step = state.step + 1
       let remembered = unsafe state.values.map { unsafe $0.numbers.storage.memory }
-      // All numbers as one row, if they follow each other.
-      let isFlat = gradient.rows == 1 || gradient.stride == gradient.columns
-      let rows = isFlat ? 1 : gradient.rows
-      let columns = isFlat ? parameter.elementCount : gradient.columns
-      let pieces = (columns + Self.pieceSize - 1) / Self.pieceSize
-      try unsafe parameter.update { values in
-        context.pool.run(rows * pieces) { index, _ in
-          let (row, piece) = index.quotientAndRemainder(dividingBy: pieces)
-          let first = piece * Self.pieceSize
-          let start = row * columns + first
-          unsafe body(
-            place, step, values + start, gradient.pointer(row: row) + first,
-            remembered.map { unsafe $0 + start }, min(Self.pieceSize, columns - first))
+      if case .rows(let gradient) = contents, var marks = touched[place],
+        let rest = untouched(place).factor
+      {
+        for row in gradient.rows { marks[row] = true }
+        touched[place] = marks
+        let zeros = [Float](repeating: 0, count: parameter.columns)
+        try unsafe zeros.withUnsafeBufferPointer { (zeros) throws(CheckpointError) in
+          guard let zeros = unsafe zeros.baseAddress else { return }
+          try unsafe updateRows(parameter, gradient, marks, zeros, rest) {
+            values, gradient, offset in
+            unsafe body(
+              place, step, values, gradient, remembered.map { unsafe $0 + offset },
+              parameter.columns)
+          }
         }
+      } else {
+        touched[place] = nil
+        let gradient: Tensor
+        switch contents {
+        case .dense(let tensor): gradient = tensor
+        case .rows(let rows): gradient = try rows.dense()
+        }
+        // All numbers as one row, if they follow each other.
+        let isFlat = gradient.rows == 1 || gradient.stride == gradient.columns
+        let rows = isFlat ? 1 : gradient.rows
+        let columns = isFlat ? parameter.elementCount : gradient.columns
+        let pieces = (columns + Self.pieceSize - 1) / Self.pieceSize
+        try unsafe parameter.update { values in
+          context.pool.run(rows * pieces) { index, _ in
+            let (row, piece) = index.quotientAndRemainder(dividingBy: pieces)
+            let first = piece * Self.pieceSize
+            let start = row * columns + first
+            unsafe body(
+              place, step, values + start, gradient.pointer(row: row) + first,
+              remembered.map { unsafe $0 + start }, min(Self.pieceSize, columns - first))
+          }
+        }
+        extendLifetime(gradient)
       }
-      extendLifetime((gradient, state))
+      extendLifetime(state)
       states[place] = ParameterState(step: step, values: state.values)
     }
+  }
+
+  /// Rows that have a gradient or something remembered are computed, the others multiplied.
+  private func updateRows(
+    _ parameter: Parameter, _ gradient: RowGradient, _ touched: [Bool],
+    _ zeros: UnsafePointer<Float>, _ factor: Float,
+    _ body: (
+      _ values: UnsafeMutablePointer<Float>, _ gradient: UnsafePointer<Float>, _ offset: Int
+    ) -> Void
+  ) throws(CheckpointError) {
+    let columns = parameter.columns
+    let scale = unsafe context.kernels.table.pointee.scale
+    // Only read, and by nobody after the call.
+    nonisolated(unsafe) let nothing = unsafe zeros
+    try unsafe parameter.update { values in
+      nonisolated(unsafe) let values = unsafe values
+      context.forEachRows(parameter.rows, columns: columns) { range in
+        for row in range {
+          let numbers = unsafe values + row * columns
+          if touched[row] {
+            let given = unsafe gradient.place(of: row)
+              .map { unsafe UnsafePointer(gradient.values.pointer(row: $0)) }
+            unsafe body(numbers, given ?? nothing, row * columns)
+          } else if factor != 1 {
+            unsafe scale(numbers, factor, numbers, columns)
+          }
+        }
+      }
+    }
+    extendLifetime(gradient.values)
   }
 
   func restore(_ states: [ParameterState?]) throws(CheckpointError) {
@@ -210,5 +298,33 @@ final class OptimizedParameters {
       }
     }
     self.states = states
+    touched = zip(parameters, states).map { parameter, state in
+      var rows = Array(repeating: false, count: parameter.rows)
+      for (_, numbers) in state?.values ?? [] {
+        for row in rows.indices where !rows[row] { rows[row] = numbers.hasNumbers(row) }
+      }
+      return rows
+    }
+  }
+}
+
+extension UntouchedNumbers {
+  /// What the numbers are multiplied by; nil if they are to be computed.
+  fileprivate var factor: Float? {
+    switch self {
+    case .stay: 1
+    case .scale(let factor): factor
+    case .compute: nil
+    }
+  }
+}
+
+extension StoredMatrix {
+  /// True if a row of float32 numbers has one that is not 0.
+  fileprivate func hasNumbers(_ row: Int) -> Bool {
+    defer { extendLifetime(self) }
+    let numbers = unsafe UnsafeBufferPointer(
+      start: storage.memory + row * columns, count: columns)
+    return unsafe numbers.contains { $0 != 0 }
   }
 }

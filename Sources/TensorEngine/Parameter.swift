@@ -92,7 +92,16 @@ public final class Parameter: Sendable {
   func countReplacement() { replacements.add(1, ordering: .acquiringAndReleasing) }
 
   /// The sum of all gradients since ``clearGradient()``, `[rows, columns]` in float32; nil if there were none.
-  public var gradient: Tensor? { sum.value }
+  ///
+  /// Of a table the rows that were taken are all that is kept: the others, which are zeros, are made here, and without memory for them
+  /// there is nil too.
+  public var gradient: Tensor? {
+    switch sum.contents {
+    case .dense(let tensor): tensor
+    case .rows(let rows): try? rows.dense()
+    case nil: nil
+    }
+  }
 
   /// Forgets the gradient.
   public func clearGradient() { sum.clear() }

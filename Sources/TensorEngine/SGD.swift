@@ -55,7 +55,11 @@ public final class SGD: Optimizer {
   /// See ``Optimizer/step(gradientFactor:)``.
   public func step(gradientFactor: Double) throws(CheckpointError) {
     let (loops, decays, rate) = (context.kernels.training, optimized.decays, learningRate)
-    try unsafe optimized.update { place, step, values, gradient, remembered, count in
+    func untouched(_ place: Int) -> UntouchedNumbers {
+      decays[place] == 0 && gradientFactor.isFinite ? .stay : .compute
+    }
+    try unsafe optimized.update(untouched: untouched) {
+      place, step, values, gradient, remembered, count in
       var code = weighbridge_sgd(
         gradient_factor: Float(gradientFactor), learning_rate: Float(rate),
         weight_decay: Float(decays[place]), momentum: Float(settings.momentum),

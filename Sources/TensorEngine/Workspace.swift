@@ -62,6 +62,9 @@ final class Workspace: Sendable {
   /// The number of storages held, in use or not.
   var storageCount: Int { state.withLock { $0.entries.count } }
 
+  /// The floats that they have room for.
+  var numberCount: Int { state.withLock { $0.entries.reduce(0) { $0 + $1.storage.capacity } } }
+
   /// Under the address sanitizer storages are exactly as large as asked for.
   private static let isExact = weighbridge_memory_is_watched() != 0
 

@@ -1,4 +1,4 @@
-public import CheckpointBytes
+internal import CheckpointBytes
 internal import LanguageModels
 internal import TensorEngine
 

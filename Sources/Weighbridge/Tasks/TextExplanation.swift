@@ -157,23 +157,18 @@ extension TextExplanation {
 
     let nodes = Quadrature.legendre(steps)
     let slopes = try slopes(
-      from: ofBaseline, to: ofText, at: nodes.map(\.place) + [0, 1], encoding, row: place,
-      column: target.index)
-    let gradients = slopes.gradients
+      from: ofBaseline, to: ofText, at: nodes.map { ($0.place, $0.weight) } + [(0, 0), (1, 0)],
+      encoding, row: place, column: target.index)
     func share(_ factor: (Int) -> Double, _ gradient: [Double]) -> [Double] {
       (0..<count).map { token in
         (token * width..<(token + 1) * width).reduce(0) { $0 + factor($1) * gradient[$1] }
       }
     }
-    var mean = [Double](repeating: 0, count: ofText.count)
-    for (node, gradient) in zip(nodes, gradients) {
-      for index in mean.indices { mean[index] += node.weight * Double(gradient[index]) }
-    }
     return Explanation(
       input: question.input, encoding: encoding, target: target, method: (baseline, steps),
       outputs: (slopes.scores[steps + 1], slopes.scores[steps]),
-      integrated: share({ Double(ofText[$0]) - Double(ofBaseline[$0]) }, mean),
-      gradientTimesInput: share({ Double(ofText[$0]) }, gradients[steps + 1].map(Double.init)),
+      integrated: share({ Double(ofText[$0]) - Double(ofBaseline[$0]) }, slopes.mean),
+      gradientTimesInput: share({ Double(ofText[$0]) }, slopes.last),
       attentions: givesAttentions ? try attentions(encoding) : [])
   }
 
@@ -195,19 +190,21 @@ extension TextExplanation {
     return logits
   }
 
-  /// Scores of the target and their gradients at places between two texts, 0 the first and 1 the second.
+  /// Scores of the target at places between two texts, 0 the first and 1 the second; the sum of their gradients, each with its weight,
+  /// and the last gradient.
   private func slopes(
-    from start: [Float], to end: [Float], at places: [Double], _ encoding: Encoding, row: Int,
-    column: Int
-  ) throws(CheckpointError) -> (scores: [Double], gradients: [[Float]]) {
+    from start: [Float], to end: [Float], at places: [(place: Double, weight: Double)],
+    _ encoding: Encoding, row: Int, column: Int
+  ) throws(CheckpointError) -> (scores: [Double], mean: [Double], last: [Double]) {
     let context = model.model.context
     let (count, width) = (encoding.count, start.count / encoding.count)
     let most = max(1, model.batchTokens / count)
-    var (scores, gradients): ([Double], [[Float]]) = ([], [])
+    var (scores, last): ([Double], [Double]) = ([], [])
+    var mean = [Double](repeating: 0, count: start.count)
     for first in stride(from: 0, to: places.count, by: most) {
       let part = places[first..<min(places.count, first + most)]
-      let between = part.flatMap { place in
-        zip(start, end).map { Float(Double($0) + place * (Double($1) - Double($0))) }
+      let between = part.flatMap { node in
+        zip(start, end).map { Float(Double($0) + node.place * (Double($1) - Double($0))) }
       }
       let given = try Tensor(rows: part.count * count, columns: width, between)
         .requiringGradient(in: context)
@@ -225,11 +222,17 @@ extension TextExplanation {
       let found = try TensorEngine.gradients(
         of: logits, from: Tensor(rows: logits.rows, columns: logits.columns, ones), for: [given])
       guard let values = found[0]?.values else { throw noScores }
-      for text in 0..<part.count {
-        gradients.append(Array(values[text * count * width..<(text + 1) * count * width]))
+      for (text, node) in part.enumerated() {
+        let gradient = values[text * start.count..<(text + 1) * start.count]
+        if node.weight != 0 {
+          for (index, slope) in zip(mean.indices, gradient) {
+            mean[index] += node.weight * Double(slope)
+          }
+        }
+        if first + text == places.count - 1 { last = gradient.map(Double.init) }
       }
     }
-    return (scores, gradients)
+    return (scores, mean, last)
   }
 
   /// Which token's scores are explained; 0 where a text has one row of them.
