@@ -133,7 +133,7 @@ struct DistillationCommandTests {
 
   @Test("States that one of both does not have are refused, and what has no place for their maps")
   func stateRefusals() throws {
-    let (_, arguments, _) = try recorded("wide")
+    let (pupil, arguments, _) = try recorded("wide")
     for (more, code, message) in [
       (["--match-states", "3=3"], 65, "the pupil has hidden states 0 to 2, 3 is asked for"),
       (["--match-states", "1=4"], 65, "the teacher has hidden states 0 to 3, 4 is asked for"),
@@ -145,6 +145,7 @@ struct DistillationCommandTests {
       let run = ToolRun(arguments: arguments + ["--dry-run"] + more)
       #expect(run.code == code && run.error.contains(message), "\(more): \(run.error)")
     }
+    #expect(try PathKind(path: pupil.file("out")) == .nothing)
     let alone = ToolRun(
       arguments: ["train", "a", "--task", "lm", "--train", "b", "--output", "c", "--match-states", "1=1"])
     #expect(alone.code == 64 && alone.error.contains("needs a --teacher"), "\(alone.error)")
