@@ -186,7 +186,7 @@ struct TrainCommand: ToolCommand {
     }
     // Of the start in any case: labels of a model that was saved meanwhile are those of the data.
     let source = try model.open(console, at: checkpoint)
-    let tokenizer = try source.tokenizer()
+    let (tokenizer, companions) = try tokenizer(of: source, checkpoint, console)
     let data = try TrainingData(path: train)
     let measured = try eval.map { path throws(CheckpointError) in try TrainingData(path: path) }
     var task = try TrainingTask(self.task, of: data, problem: problem, known: source.labels)
@@ -213,7 +213,7 @@ struct TrainCommand: ToolCommand {
       }
       return .done
     }
-    let out = try TrainingOutput(output, of: trainable.model, tokenizerFrom: source)
+    let out = try TrainingOutput(output, of: trainable.model, tokenizerFrom: companions)
     let began = ContinuousClock.now
     let progress = TrainingProgress(console)
     let interruption = Interruption()
@@ -237,6 +237,19 @@ struct TrainCommand: ToolCommand {
     try out.finish(trainer, training: results, evaluation: measures, base: model.path)
     print(trainer, trainable, results, measures ?? [], console)
     return .done
+  }
+
+  /// The tokenizer, and where its files lie: beside the model where a checkpoint has none, as Trainer's without one.
+  private func tokenizer(
+    of source: ModelSource, _ checkpoint: String?, _ console: Console
+  ) throws(CheckpointError) -> (Tokenizer, ModelSource) {
+    do throws(CheckpointError) {
+      return (try source.tokenizer(), source)
+    } catch {
+      guard checkpoint != nil, error.kind == .notFound else { throw error }
+      let first = try model.open(console)
+      return (try first.tokenizer(), first)
+    }
   }
 
   private func describe(
