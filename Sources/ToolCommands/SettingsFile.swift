@@ -57,7 +57,8 @@ enum SettingsFile {
       CheckpointError(.malformed, file: path, field: name, problem)
     }
     guard let known = options[name] else {
-      throw failure("there is no such option; known are \(options.keys.sorted().joined(separator: ", "))")
+      throw failure(
+        "there is no such option; known are \(options.keys.sorted().joined(separator: ", "))")
     }
     if known.isFlag {
       guard case .boolean(let isSet) = member.value else {
@@ -100,7 +101,8 @@ enum SettingsFile {
     for argument in help?["command"]?["arguments"]?.elements ?? [] {
       guard let kind = argument["kind"]?.string, kind != "positional" else { continue }
       for name in argument["names"]?.elements ?? [] where name["kind"]?.string == "long" {
-        guard let name = name["name"]?.string, !["help", "version", "settings"].contains(name) else {
+        guard let name = name["name"]?.string, !["help", "version", "settings"].contains(name)
+        else {
           continue
         }
         found[name] = Known(

@@ -90,7 +90,8 @@ struct TrainCommand: ToolCommand {
   var maxLength: Int?
 
   @Option(
-    help: "The order of examples: random (the default), sequential, or group_by_length, where neighbours are of nearly the same length.",
+    help:
+      "The order of examples: random (the default), sequential, or group_by_length, where neighbours are of nearly the same length.",
     transform: { try choice($0) })
   var sampling: ExampleOrder = .random
 
@@ -125,7 +126,10 @@ struct TrainCommand: ToolCommand {
   @Option(help: "Threads to compute with; otherwise one for each processor. Results are the same.")
   var threads: Int?
 
-  @Flag(help: "Compute layers again on the way back, and keep their inputs alone: less memory, more time, the same bits.")
+  @Flag(
+    help:
+      "Compute layers again on the way back, and keep their inputs alone: less memory, more time, the same bits."
+  )
   var checkpointing = false
 
   @Flag(

@@ -41,7 +41,8 @@ extension Teacher {
       ] where !(0...model.configuration.layerCount).contains(number) {
         throw CheckpointError(
           .mismatch, CheckpointError.Site(field: "states"),
-          "the \(name) has hidden states 0 to \(model.configuration.layerCount), \(number) is asked for")
+          "the \(name) has hidden states 0 to \(model.configuration.layerCount), \(number) is asked for"
+        )
       }
     }
   }

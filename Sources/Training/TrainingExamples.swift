@@ -115,9 +115,11 @@ final class ExampleFeed {
   ) throws(CheckpointError) -> [TrainingExample] {
     let begun = ahead?.numbers == numbers ? ahead : nil
     ahead = nil
-    let found = begun?.take() ?? Result { () throws(CheckpointError) in
-      try examples.examples(at: numbers)
-    }
+    let found =
+      begun?.take()
+      ?? Result { () throws(CheckpointError) in
+        try examples.examples(at: numbers)
+      }
     let result = try found.get()
     if !next.isEmpty, examples.takesTime { ahead = Work(next, of: examples, on: queue) }
     return result

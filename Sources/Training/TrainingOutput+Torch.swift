@@ -101,7 +101,8 @@ extension TrainingOutput {
     var options = OpenOptions()
     // Trainer's holds no tensor: what else it holds is wanted.
     options.keepsUnknownObjects = true
-    guard case .dictionary(let entries)? = try Checkpoint.open(path, options: options).graph.facts.tree
+    guard
+      case .dictionary(let entries)? = try Checkpoint.open(path, options: options).graph.facts.tree
     else { return }
     func value(_ key: String) -> InertValue? { entries.first { $0.key == .string(key) }?.value }
     func mismatch(_ field: String, _ problem: String) -> CheckpointError {

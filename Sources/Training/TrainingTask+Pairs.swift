@@ -124,7 +124,8 @@ struct SentencePairs {
 
   /// The pairs of a document, in its order.
   func pairs(of document: Int, seed: UInt64) -> [Pair] {
-    var generator = CounterGenerator(seed: seed, .pairs, number: UInt32(truncatingIfNeeded: document))
+    var generator = CounterGenerator(
+      seed: seed, .pairs, number: UInt32(truncatingIfNeeded: document))
     let sentences = counts[document]
     var target = room
     if generator.uniform() < Self.shortShare { target = 2 + generator.below(room - 1) }

@@ -60,7 +60,9 @@ import Testing
 
   private func bits(_ values: [Float]?) -> [UInt32] { values?.map(\.bitPattern) ?? [] }
 
-  @Test("Gradients, their length and steps of every optimizer have the same bits", arguments: Contexts.all)
+  @Test(
+    "Gradients, their length and steps of every optimizer have the same bits",
+    arguments: Contexts.all)
   func steps(_ context: ExecutionContext) throws {
     for index in 0..<8 {
       let (few, all) = (try table(), try table())

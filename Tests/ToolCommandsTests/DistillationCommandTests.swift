@@ -83,7 +83,10 @@ struct DistillationCommandTests {
     try pupil.write(rows.joined(), as: "train.jsonl")
     func text(_ key: ExactName) -> String { JSONWriter.text(expected[key] ?? .null) }
     let matches = (found["matches"]?.elements ?? []).flatMap { match in
-      ["--match-states", (match.elements ?? []).compactMap { $0.integer.map { "\($0)" } }.joined(separator: "=")]
+      [
+        "--match-states",
+        (match.elements ?? []).compactMap { $0.integer.map { "\($0)" } }.joined(separator: "="),
+      ]
     }
     return (
       pupil,
@@ -147,7 +150,9 @@ struct DistillationCommandTests {
     }
     #expect(try PathKind(path: pupil.file("out")) == .nothing)
     let alone = ToolRun(
-      arguments: ["train", "a", "--task", "lm", "--train", "b", "--output", "c", "--match-states", "1=1"])
+      arguments: [
+        "train", "a", "--task", "lm", "--train", "b", "--output", "c", "--match-states", "1=1",
+      ])
     #expect(alone.code == 64 && alone.error.contains("needs a --teacher"), "\(alone.error)")
   }
 

@@ -39,7 +39,8 @@ struct PretrainingTests {
       #expect(label == recorded["next_sentence_label"]?.integer)
     }
     // Documents of other files are rows: the same pairs.
-    let rows = (try String(decoding: Fixture("training/pretraining/documents.txt").bytes(), as: UTF8.self))
+    let rows =
+      (try String(decoding: Fixture("training/pretraining/documents.txt").bytes(), as: UTF8.self))
       .split(separator: "\n\n").enumerated().map { number, text in
         number % 2 == 0
           ? JSONValue.object([JSONValue.Member("text", .string(String(text)))])
@@ -76,7 +77,8 @@ struct PretrainingTests {
     for (step, (loss, wanted)) in zip(found, recorded).enumerated() {
       let theirs = abs(ordinary[step] - wanted)
       #expect(
-        abs(loss - wanted) <= 4 * theirs + 1e-5, "step \(step): \(loss), torch \(wanted) ± \(theirs)")
+        abs(loss - wanted) <= 4 * theirs + 1e-5,
+        "step \(step): \(loss), torch \(wanted) ± \(theirs)")
     }
     let results = try JSONValue(printed: run.output)["results"]
     let accuracy = try #require(results?["eval_next_sentence_accuracy"]?.double)

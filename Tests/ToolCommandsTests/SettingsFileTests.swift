@@ -17,7 +17,8 @@ struct SettingsFileTests {
   private func run(_ settings: String, _ arguments: [String] = []) throws -> ToolRun {
     try model.write(settings, as: "run.json")
     return ToolRun(
-      arguments: ["train", model.path, "--settings", model.file("run.json"), "--dry-run"] + arguments)
+      arguments: ["train", model.path, "--settings", model.file("run.json"), "--dry-run"]
+        + arguments)
   }
 
   private var common: String {

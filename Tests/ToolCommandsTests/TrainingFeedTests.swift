@@ -7,7 +7,8 @@ import Weighbridge
 @Suite("Examples that are encoded while a step is computed")
 struct TrainingFeedTests {
   private let texts = [
-    "cafes are near", "running water", "a good day", "unaffordable", "a", "b c", "the scale is even",
+    "cafes are near", "running water", "a good day", "unaffordable", "a", "b c",
+    "the scale is even",
   ]
 
   private func trainer(
@@ -48,7 +49,8 @@ struct TrainingFeedTests {
       let tags = words.indices.map { "\"\(($0 + number) % 2)\"" }
       // Long enough that some of it is hidden.
       let long = Array(repeating: text, count: 8).joined(separator: " ")
-      return "{\"text\": \"\(long)\", \"label\": \"\(number % 2)\", \"tokens\": [\(words.joined(separator: ","))], "
+      return
+        "{\"text\": \"\(long)\", \"label\": \"\(number % 2)\", \"tokens\": [\(words.joined(separator: ","))], "
         + "\"ner_tags\": [\(tags.joined(separator: ","))]}\n"
     }
     try model.write(rows.joined(), as: "train.jsonl")

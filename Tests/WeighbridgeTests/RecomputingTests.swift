@@ -47,7 +47,8 @@ struct RecomputingTests {
   @Test(
     "Loss and gradients have the same bits, in less memory",
     arguments: [
-      ("bert-classifier", "bert-uncased", "bert.embeddings.*"), ("gpt2", "gpt2", "transformer.wpe*"),
+      ("bert-classifier", "bert-uncased", "bert.embeddings.*"),
+      ("gpt2", "gpt2", "transformer.wpe*"),
     ], [false, true])
   func bits(_ model: (String, String, frozen: String), _ freezes: Bool) throws {
     let path = try models.directory(model.0, model.1)
