@@ -34,19 +34,20 @@ package final class LineReader: Sendable {
   static let lineFeed: UInt8 = 0x0A
 
   private struct State {
-    var offset = 0
+    /// How much has been read.
+    var offset: Int
     var line = 1
     /// What was read of a line that goes on in the next block.
-    var rest: [UInt8] = []
+    var rest: [UInt8]
     var isAtEnd = false
   }
 
-  /// Nil for standard input.
-  private let file: SourceFile?
-  /// What errors call it.
-  package let name: String
+  private let input: ByteInput
   private let blockByteCount: Int
-  private let state = Mutex(State())
+  private let state: Mutex<State>
+
+  /// What errors call it.
+  package var name: String { input.name }
 
   /// Opens a file.
   ///
@@ -54,20 +55,20 @@ package final class LineReader: Sendable {
   package convenience init(
     path: String, blockByteCount: Int = LineReader.blockByteCount
   ) throws(CheckpointError) {
-    self.init(try SourceFile(path: path), name: path, blockByteCount)
+    self.init(try ByteInput(path: path), blockByteCount: blockByteCount)
   }
 
-  /// Reads standard input, which nobody else must read. A block has what is there, as soon as that is a whole line.
-  package static func ofStandardInput(
-    blockByteCount: Int = LineReader.blockByteCount
-  ) -> LineReader {
-    LineReader(nil, name: "standard input", blockByteCount)
-  }
-
-  private init(_ file: SourceFile?, name: String, _ blockByteCount: Int) {
-    self.file = file
-    self.name = name
+  /// Reads an input. A block of standard input has what is there, as soon as that is a whole line.
+  ///
+  /// - Parameters:
+  ///   - beginning: What has been read of it already.
+  ///   - blockByteCount: About how much is read at a time.
+  package init(
+    _ input: ByteInput, beginning: [UInt8] = [], blockByteCount: Int = LineReader.blockByteCount
+  ) {
+    self.input = input
     self.blockByteCount = max(1, blockByteCount)
+    state = Mutex(State(offset: beginning.count, rest: beginning))
   }
 
   /// The next lines; nil at the end. Of standard input it waits for a line.
@@ -85,10 +86,10 @@ package final class LineReader: Sendable {
     state.rest = []
     let start = state.offset - bytes.count
     // Where the whole lines end. Only what was just read is searched: a long line takes time in proportion.
-    var end: Int?
+    var end = start == 0 ? bytes.lastIndex(of: Self.lineFeed).map { $0 + 1 } : nil
     while end == nil, !state.isAtEnd {
       // A long line is read in steps that grow with it.
-      let piece = try piece(at: state.offset, atMost: max(blockByteCount, bytes.count))
+      let piece = try input.bytes(at: state.offset, atMost: max(blockByteCount, bytes.count))
       state.offset += piece.count
       state.isAtEnd = piece.isEmpty
       end = piece.lastIndex(of: Self.lineFeed).map { bytes.count + $0 + 1 }
@@ -107,25 +108,5 @@ package final class LineReader: Sendable {
     let block = LineBlock(bytes: bytes, offset: start, firstLine: state.line)
     state.line += bytes.count { $0 == Self.lineFeed }
     return block
-  }
-
-  /// The next bytes; none at the end.
-  private func piece(at offset: Int, atMost count: Int) throws(CheckpointError) -> [UInt8] {
-    if let file { return try file.bytes(at: offset, count: min(count, file.size - offset)) }
-    var bytes = [UInt8](repeating: 0, count: count)
-    let result = unsafe bytes.withUnsafeMutableBytes { buffer -> Result<Int, SystemFailure> in
-      guard let start = buffer.baseAddress else { return .success(0) }
-      return Result { () throws(SystemFailure) in
-        try unsafe SystemCalls.readNext(0, into: start, count: buffer.count)
-      }
-    }
-    switch result {
-    case .success(let count):
-      bytes.removeLast(bytes.count - count)
-      return bytes
-    case .failure(let failure):
-      throw CheckpointError(
-        .inputOutput, file: name, offset: offset, "cannot be read: \(failure.reason)")
-    }
   }
 }

@@ -14,24 +14,15 @@ struct CheckpointWorker {
 
   /// Answers until the input ends.
   func run(on console: Console) throws(CheckpointError) {
-    let file = try LineFile("-", blockByteCount: 1 << 12, format: .json)
-    while let (block, format) = try file.next() {
-      var failure: CheckpointError?
-      format.forEachRow(of: block, named: file.name, key: "source") { row, _ in
-        guard failure == nil else { return }
+    let file = try RowFile("-", key: "source", format: .json, blockByteCount: 1 << 12)
+    while let block = try file.next() {
+      for row in block.rows {
         var writer = JSONWriter()
-        let answer = row.flatMap { row in
-          Result { () throws(CheckpointError) in try members(of: row) }
-        }
+        let answer = row.tryMap { (row) throws(CheckpointError) in try members(of: row) }
         writer.writeAnswer(to: row, answer)
         console.write(String(decoding: writer.bytes, as: UTF8.self))
-        do throws(CheckpointError) {
-          try Console.checkOutput()
-        } catch {
-          failure = error
-        }
+        try Console.checkOutput()
       }
-      if let failure { throw failure }
     }
   }
 

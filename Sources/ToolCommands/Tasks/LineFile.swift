@@ -87,14 +87,17 @@ final class LineFile: Sendable {
   /// - Parameters:
   ///   - blockByteCount: About how much is read at a time.
   ///   - format: What its lines are; nil if that is to be seen.
-  init(
+  convenience init(
     _ path: String, blockByteCount: Int = LineReader.blockByteCount, format: LineFormat? = nil
   ) throws(CheckpointError) {
+    self.init(
+      LineReader(try ByteInput(path: path), blockByteCount: blockByteCount), format: format)
+  }
+
+  /// Takes what reads the lines.
+  init(_ reader: LineReader, format: LineFormat?) {
+    self.reader = reader
     self.format = Mutex(format)
-    reader =
-      path == "-"
-      ? LineReader.ofStandardInput(blockByteCount: blockByteCount)
-      : try LineReader(path: path, blockByteCount: blockByteCount)
   }
 
   /// What errors call the file.

@@ -85,15 +85,7 @@ extension TaskCommand {
   }
 }
 
-/// Some rows, with their numbers.
-struct RowBlock: Sendable {
-  /// The file that they come from; nil for arguments.
-  let file: String?
-  /// Each row, or why it cannot be read.
-  var rows: [Result<TaskRow, CheckpointError>] = []
-  /// Lines of a file from 1, places of arguments from 0.
-  var numbers: [Int] = []
-
+extension RowBlock {
   /// The answers to all rows.
   ///
   /// - Throws: What is wrong with the first row that has no answer, with its place.
@@ -121,7 +113,7 @@ struct RowBlock: Sendable {
     }
     if error.site.file == nil {
       error.site.file = file
-      error.site.field = "line \(number)" + (error.site.field.map { ": " + $0 } ?? "")
+      error.site.field = "\(unit) \(number)" + (error.site.field.map { ": " + $0 } ?? "")
     }
     return error
   }
@@ -129,7 +121,7 @@ struct RowBlock: Sendable {
 
 /// Rows from arguments, a file or standard input, a block at a time.
 final class RowSource: Sendable {
-  private let file: LineFile?
+  private let file: RowFile?
   private let key: ExactName
   private let defaults: [JSONValue.Member]
   private let arguments: Mutex<[String]?>
@@ -143,7 +135,7 @@ final class RowSource: Sendable {
   ) throws(CheckpointError) {
     file = try texts.file.map { (path) throws(CheckpointError) in
       // Small blocks: models take their time with each text, and answers come soon.
-      try LineFile(path, blockByteCount: 1 << 14, format: format)
+      try RowFile(path, key: key, format: format, blockByteCount: 1 << 14)
     }
     self.key = key
     self.defaults = defaults
@@ -163,13 +155,9 @@ final class RowSource: Sendable {
           numbers: Array(texts.indices))
       }
     }
-    guard let (block, format) = try file.next() else { return nil }
-    var rows = RowBlock(file: file.name)
-    format.forEachRow(of: block, named: file.name, key: key) { row, number in
-      rows.rows.append(row.map(filled))
-      rows.numbers.append(number)
-    }
-    return rows
+    guard var block = try file.next() else { return nil }
+    block.rows = block.rows.map { $0.map(filled) }
+    return block
   }
 
   private func filled(_ row: TaskRow) -> TaskRow { row.filled(defaults) }

@@ -5,13 +5,15 @@ internal import Weighbridge
 struct WorkerCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "worker",
-    abstract: "Answers JSON lines of standard input, for programs that keep it running.",
+    abstract:
+      "Answers JSON lines or an Arrow stream of standard input, for programs that keep it running.",
     discussion: """
       TASK is a command that takes texts, with the arguments that it has: worker ner MODEL --aggregation simple. Each line of \
       standard input is a JSON object as the command's --input takes it, and has one line of standard output, in order: \
       {"id", result …}, or {"id", "error": {"kind", "message", "file", "offset", "field", "tensor" …}}. A bad row never ends \
       the process. Answers are written when there is nothing more to read for the moment, and the process ends where the input \
-      does. With --json, what keeps the worker from beginning is such a line without an id.
+      does. An Arrow stream is known by its first bytes: its columns are the members of the rows, and its answers are lines, too. \
+      With --json, what keeps the worker from beginning is such a line without an id.
 
       TASK may also be convert, inspect, diff, verify or scan, with options for all rows behind it. Lines are {"source", \
       "destination"?, "options"?: […]}, answers {"id", "exit", "result"}, where the result is what the command prints with \

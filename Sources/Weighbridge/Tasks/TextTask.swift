@@ -66,7 +66,7 @@ extension Array where Element == JSONValue {
 
 extension Result where Failure == CheckpointError {
   /// `map` for what may fail.
-  func tryMap<Value>(
+  package func tryMap<Value>(
     _ body: (Success) throws(CheckpointError) -> Value
   ) -> Result<Value, CheckpointError> {
     flatMap { value in

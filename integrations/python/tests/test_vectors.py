@@ -1,8 +1,10 @@
-"""Files of vectors that the tool writes, read by pyarrow and numpy."""
+"""Files of vectors that the tool writes, read by pyarrow and numpy, and Arrow's streams that pyarrow writes, answered by a worker."""
 
 import importlib.util
+import io
 import json
 import pathlib
+import random
 import subprocess
 import tempfile
 import unittest
@@ -104,6 +106,113 @@ class Files(unittest.TestCase):
         self.assertEqual(self.embed("out.parquet", "--precision", "int8").returncode, 64)
         self.assertEqual(self.embed("out.jsonl", "--rows-per-file", "10").returncode, 64)
         self.assertEqual(self.embed("out.csv").returncode, 64)
+
+
+@unittest.skipUnless(importlib.util.find_spec("pyarrow"), "there is no pyarrow here")
+class Streams(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.directory = model(self.folder)
+
+    def stream(self, batches, kind="new_stream", **options):
+        import pyarrow.ipc
+
+        written = io.BytesIO()
+        with getattr(pyarrow.ipc, kind)(written, batches[0].schema, options=pyarrow.ipc.IpcWriteOptions(**options)) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        return written.getvalue()
+
+    def worker(self, given, *arguments):
+        done = subprocess.run(
+            [weighbridge.executable(), "worker", *map(str, arguments)], input=given, capture_output=True)
+        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr.decode()
+
+    def batches(self, text, id):
+        import pyarrow
+
+        drawn = random.Random(7)
+        schema = pyarrow.schema([("id", id), ("text", text)])
+        batches = []
+        for count in (1, 0, 300, 7):
+            texts = [None if drawn.random() < 0.1 else " ".join(drawn.choices(WORDS + ["é 🙂"], k=1 + row % 9)) for row in range(count)]
+            ids = [row if id == pyarrow.int64() else f"row {row} é" for row in range(count)]
+            batches.append(pyarrow.record_batch([pyarrow.array(ids, id), pyarrow.array(texts, text)], schema=schema))
+        # Parts of longer columns, whose texts do not begin at the first byte.
+        return [*batches, batches[2].slice(100, 50), batches[2].slice(299, 1)]
+
+    def test_each_row_of_a_stream_is_answered_as_the_same_row_in_json(self):
+        import pyarrow
+
+        for text in (pyarrow.string(), pyarrow.large_string()):
+            for id in (pyarrow.int64(), pyarrow.string()):
+                batches = self.batches(text, id)
+                rows = [row for batch in batches for row in batch.to_pylist()]
+                lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+                code, expected, _ = self.worker(lines, "classify", self.directory)
+                self.assertEqual((code, len(expected)), (0, len(rows)))
+                self.assertEqual([answer["id"] for answer in expected], [row["id"] for row in rows])
+                for kind in ("new_stream", "new_file"):
+                    with self.subTest(text=text, id=id, kind=kind):
+                        self.assertEqual(self.worker(self.stream(batches, kind), "classify", self.directory), (0, expected, ""))
+
+    def test_answers_come_while_the_stream_is_open(self):
+        import pyarrow
+
+        batches = self.batches(pyarrow.string(), pyarrow.int64())
+        child = subprocess.Popen(
+            [weighbridge.executable(), "worker", "classify", str(self.directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        with child:
+            writer = pyarrow.ipc.new_stream(child.stdin, batches[0].schema)
+            for batch in batches:
+                writer.write_batch(batch)
+                child.stdin.flush()
+                found = [json.loads(child.stdout.readline())["id"] for _ in range(batch.num_rows)]
+                self.assertEqual(found, batch["id"].to_pylist())
+            writer.close()
+            child.stdin.close()
+            self.assertEqual((child.stdout.read(), child.wait()), (b"", 0))
+
+    def test_what_cannot_be_read_is_one_error_behind_the_answers_before_it(self):
+        import pyarrow
+
+        batches = self.batches(pyarrow.string(), pyarrow.int64())
+        whole = self.stream(batches)
+        count = sum(batch.num_rows for batch in batches)
+        drawn = random.Random(11)
+        for place in sorted(drawn.sample(range(4, len(whole)), 40)):
+            with self.subTest(place=place):
+                code, answers, said = self.worker(whole[:place], "classify", self.directory)
+                self.assertLess(len(answers), count)
+                self.assertEqual(code, 65 if said else 0)
+                if said:
+                    self.assertEqual(len(said.splitlines()), 1)
+                    self.assertRegex(said, r"^weighbridge: standard input: .* \(truncated\)$")
+        text = pyarrow.array(["the", "scale", "the"])
+        for column, word in ((text.dictionary_encode(), "dictionary"), (pyarrow.array([b"a"]), "binary")):
+            given = self.stream([pyarrow.record_batch([column], names=["text"])])
+            code, answers, said = self.worker(given, "classify", self.directory)
+            self.assertEqual((code, answers), (65, []))
+            self.assertIn("column 'text'", said)
+            self.assertIn(word, said)
+        # With --json the error comes as a line without an id, too.
+        code, answers, _ = self.worker(whole[:-20], "classify", self.directory, "--json")
+        self.assertEqual((code, answers[-1]["error"]["kind"]), (65, "truncated"))
+
+    def test_checkpoints_are_rows_of_a_stream_as_well(self):
+        import pyarrow
+
+        from support import CHECKPOINT
+
+        batch = pyarrow.record_batch(
+            [["a", "b"], [str(CHECKPOINT), str(CHECKPOINT)], [str(self.folder / "out.pt"), None], [["--dtype", "float16"], []]],
+            schema=pyarrow.schema([
+                ("id", pyarrow.string()), ("source", pyarrow.string()), ("destination", pyarrow.string()),
+                ("options", pyarrow.list_(pyarrow.string()))]))
+        code, answers, said = self.worker(self.stream([batch]), "convert")
+        self.assertEqual((code, said, [answer["id"] for answer in answers]), (0, "", ["a", "b"]))
+        self.assertEqual((answers[0]["exit"], "error" in answers[1]), (0, True))
+        self.assertTrue((self.folder / "out.pt").exists())
 
 
 if __name__ == "__main__":

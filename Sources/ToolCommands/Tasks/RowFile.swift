@@ -1,0 +1,79 @@
+internal import Synchronization
+internal import Weighbridge
+
+/// Some rows, with their numbers.
+struct RowBlock: Sendable {
+  /// The file that they come from; nil for arguments.
+  let file: String?
+  /// What a row of the file is called.
+  var unit = "line"
+  /// Each row, or why it cannot be read.
+  var rows: [Result<TaskRow, CheckpointError>] = []
+  /// Lines of a file from 1, rows of a table and arguments from 0.
+  var numbers: [Int] = []
+}
+
+/// The rows of a file or of standard input: lines, or an Arrow stream or file, which its first bytes tell.
+final class RowFile: Sendable {
+  private enum Content {
+    case lines(LineFile)
+    case arrow(ArrowReader, count: Int)
+  }
+
+  /// What errors call the file.
+  let name: String
+  private let key: ExactName
+  private let content: Mutex<Content>
+
+  /// Opens a file; `-` is standard input.
+  ///
+  /// - Parameters:
+  ///   - key: What a line of text is called as a member of a row.
+  ///   - format: What its lines are, if it has lines; nil if that is to be seen.
+  ///   - blockByteCount: About how much is read at a time.
+  init(
+    _ path: String, key: ExactName, format: LineFormat? = nil, blockByteCount: Int
+  ) throws(CheckpointError) {
+    let input = try ByteInput(path: path)
+    name = input.name
+    self.key = key
+    var beginning: [UInt8] = []
+    while ArrowReader.recognizes(beginning) == nil {
+      let next = try input.bytes(at: beginning.count, atMost: 1)
+      if next.isEmpty { break }
+      beginning += next
+    }
+    if ArrowReader.recognizes(beginning) == true {
+      content = Mutex(.arrow(ArrowReader(input, beginning: beginning), count: 0))
+    } else {
+      let reader = LineReader(input, beginning: beginning, blockByteCount: blockByteCount)
+      content = Mutex(.lines(LineFile(reader, format: format)))
+    }
+  }
+
+  /// The next rows; nil at the end.
+  func next() throws(CheckpointError) -> RowBlock? {
+    let result = content.withLock { content in
+      Result { () throws(CheckpointError) -> RowBlock? in
+        switch content {
+        case .lines(let file):
+          guard let (block, format) = try file.next() else { return nil }
+          var rows = RowBlock(file: name)
+          format.forEachRow(of: block, named: name, key: key) { row, number in
+            rows.rows.append(row)
+            rows.numbers.append(number)
+          }
+          return rows
+        case .arrow(var reader, let count):
+          let rows = try reader.next()
+          content = .arrow(reader, count: count + (rows?.count ?? 0))
+          return rows.map { rows in
+            RowBlock(
+              file: name, unit: "row", rows: rows, numbers: Array(count..<count + rows.count))
+          }
+        }
+      }
+    }
+    return try result.get()
+  }
+}

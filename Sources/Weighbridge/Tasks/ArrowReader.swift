@@ -1,0 +1,244 @@
+package import CheckpointBytes
+
+/// Reads rows out of Arrow's interprocess format (arrow/format/{Message,Schema}.fbs, versions 4 and 5), a stream or a file from its
+/// beginning. ``ArrowWriter`` has the drawing of it.
+///
+/// Each column is a member of the rows, by its name. No more than one record batch lies in memory, and no more is believed of a size
+/// than what has come.
+package struct ArrowReader: Sendable {
+  private let input: ByteInput
+  /// What has been read, and not looked at.
+  private var beginning: ArraySlice<UInt8>
+  /// How much has been read.
+  private var offset: Int
+  private let isFile: Bool
+  private var columns: [ArrowColumn]?
+  private var batch: [ArrowValues] = []
+  private var rowCount = 0
+  private var row = 0
+  private var isAtEnd = false
+
+  /// The most bytes of a message that tells columns or buffers.
+  static let greatestMessage = 1 << 24
+  /// The most bytes of a record batch; they lie in memory.
+  static let greatestBody = 1 << 30
+  /// The most columns.
+  static let greatestColumnCount = 4096
+  /// About how many bytes of values are given at a time.
+  private static let blockByteCount = 1 << 14
+
+  private static let streamMarker: [UInt8] = [0xFF, 0xFF, 0xFF, 0xFF]
+  private static let fileMarker = Array("ARROW1".utf8)
+
+  /// Whether an input that begins so is Arrow's; nil if more of it must be seen. No text in UTF-8 begins with such a stream's byte.
+  package static func recognizes(_ beginning: [UInt8]) -> Bool? {
+    for marker in [streamMarker, fileMarker] {
+      if beginning.starts(with: marker) { return true }
+      if marker.starts(with: beginning) { return nil }
+    }
+    return false
+  }
+
+  /// Reads an input.
+  ///
+  /// - Parameter beginning: What has been read of it already, and ``recognizes(_:)``.
+  package init(_ input: ByteInput, beginning: [UInt8]) {
+    self.input = input
+    self.beginning = beginning[...]
+    offset = beginning.count
+    isFile = beginning.starts(with: Self.fileMarker)
+  }
+
+  /// The next rows, and the place of the first, from 0; nil at the end.
+  ///
+  /// A text that is not UTF-8 is its row's own error. What is wrong with the stream ends it.
+  /// - Throws: `truncated`, `malformed`, `limitExceeded` or `unsupported` with the place in the stream, and what reading throws.
+  package mutating func next() throws(CheckpointError) -> [Result<TaskRow, CheckpointError>]? {
+    while row == rowCount {
+      guard !isAtEnd, try readMessage() else {
+        isAtEnd = true
+        return nil
+      }
+    }
+    var rows: [Result<TaskRow, CheckpointError>] = []
+    var byteCount = 0
+    while row < rowCount, byteCount < Self.blockByteCount {
+      rows.append(taskRow(row, &byteCount))
+      row += 1
+    }
+    return rows
+  }
+
+  private func taskRow(_ row: Int, _ byteCount: inout Int) -> Result<TaskRow, CheckpointError> {
+    var members: [JSONValue.Member] = []
+    for (column, values) in zip(columns ?? [], batch) {
+      do throws(ParseFailure) {
+        guard let value = try values.value(row) else { continue }
+        byteCount += 16 + (value.string?.utf8.count ?? 16 * (value.elements?.count ?? 0))
+        members.append(JSONValue.Member(column.name, value))
+      } catch {
+        return .failure(
+          CheckpointError(
+            error.kind, file: input.name, field: "column \(quoted(column.name.string))",
+            error.problem))
+      }
+    }
+    byteCount += 16
+    return .success(TaskRow(members))
+  }
+
+  /// Reads a message.
+  ///
+  /// - Returns: False at the end.
+  private mutating func readMessage() throws(CheckpointError) -> Bool {
+    if isFile, columns == nil, beginning.count == Self.fileMarker.count {
+      // The marker is filled up to eight bytes.
+      _ = try bytes(8, "ARROW1", isEndAllowed: false)
+    }
+    let place = offset - beginning.count
+    let marker = try bytes(4, "message", isEndAllowed: !isFile)
+    if marker.isEmpty { return false }
+    guard marker == Self.streamMarker else {
+      throw failure(.malformed, place, "message", "expected the bytes FF FF FF FF")
+    }
+    let size = Self.number(try bytes(4, "size of a message", isEndAllowed: false))
+    guard size > 0 else { return false }
+    guard size <= Self.greatestMessage else {
+      throw failure(
+        .limitExceeded, place, "size of a message",
+        "\(size) bytes, more than \(Self.greatestMessage)")
+    }
+    let bytes = try bytes(size, "message", isEndAllowed: false)
+    let start = offset - size
+    let message = try located { () throws(ParseFailure) in
+      try FlatBufferTable(root: bytes, base: start, "message")
+    }
+    try readBody(of: message, at: start)
+    return true
+  }
+
+  /// Reads what a message tells, and what follows it.
+  private mutating func readBody(
+    of message: FlatBufferTable, at place: Int
+  ) throws(CheckpointError) {
+    let (version, type, size) = try located { () throws(ParseFailure) in
+      (
+        try message.number(0, else: Int16(0)), try message.number(1, else: UInt8(0)),
+        try message.number(3, else: Int64(0))
+      )
+    }
+    guard version == 3 || version == 4 else {
+      throw failure(.unsupported, place, "version", "expected 3 or 4 (V4 or V5), found \(version)")
+    }
+    guard size >= 0, size <= Self.greatestBody else {
+      throw failure(
+        size < 0 ? .malformed : .limitExceeded, place, "bodyLength",
+        "\(size) bytes, more than \(Self.greatestBody)", remedy: "send smaller record batches")
+    }
+    let body = try bytes(Int(size), "body of a message", isEndAllowed: false)
+    let base = offset - body.count
+    let header = try located { () throws(ParseFailure) in try message.table(2, "message") }
+    switch (type, header, columns) {
+    case (1, let schema?, nil):
+      columns = try located { () throws(ParseFailure) in try Self.columns(of: schema, at: place) }
+    case (3, let header?, let columns?):
+      let (count, values) = try located { () throws(ParseFailure) in
+        try Self.values(of: columns, header, body, at: base)
+      }
+      (rowCount, row, batch) = (count, 0, values)
+    case (1, _, .some):
+      throw failure(.malformed, place, "message", "a second schema")
+    case (1, nil, _), (3, nil, _):
+      throw failure(.malformed, place, "message", "it says nothing")
+    case (2, _, _), (3, _, _):
+      throw failure(
+        .malformed, place, "message",
+        columns == nil ? "expected the schema first" : "a dictionary for no column")
+    default: throw failure(.unsupported, place, "message", "expected a schema or a record batch")
+    }
+  }
+
+  private static func columns(
+    of schema: FlatBufferTable, at place: Int
+  ) throws(ParseFailure) -> [ArrowColumn] {
+    guard try schema.number(0, else: Int16(0)) == 0 else {
+      throw ParseFailure(.unsupported, at: place, "endianness", "numbers are big-endian")
+    }
+    var columns: [ArrowColumn] = []
+    var names: Set<ExactName> = []
+    for field in try schema.tables(1, atMost: greatestColumnCount, "fields") {
+      let column = try ArrowColumn(field, at: place)
+      guard names.insert(column.name).inserted else {
+        throw ParseFailure(
+          .malformed, at: place, "column \(quoted(column.name.string))", "there are two of them")
+      }
+      columns.append(column)
+    }
+    // Rows without a value need no bytes: a few would be as many rows as the stream likes.
+    guard columns.contains(where: { if case .null = $0.kind { false } else { true } }) else {
+      throw ParseFailure(.unsupported, at: place, "fields", "no column can have values")
+    }
+    return columns
+  }
+
+  private static func values(
+    of columns: [ArrowColumn], _ header: FlatBufferTable, _ body: [UInt8], at base: Int
+  ) throws(ParseFailure) -> (count: Int, values: [ArrowValues]) {
+    var parts = try ArrowBatchParts(header, body, at: base)
+    var values: [ArrowValues] = []
+    for column in columns {
+      let next = try ArrowValues(column.kind, &parts)
+      guard next.count == parts.count else {
+        throw ParseFailure(
+          .malformed, at: base, "column \(quoted(column.name.string))",
+          "expected \(parts.count) values, found \(next.count)")
+      }
+      values.append(next)
+    }
+    return (parts.count, values)
+  }
+
+  private static func number(_ bytes: [UInt8]) -> Int {
+    Int(
+      Int32(
+        truncatingIfNeeded: bytes.reversed().reduce(0) { (sum: Int64, byte) in
+          sum << 8 | Int64(byte)
+        }))
+  }
+
+  /// The next bytes, read in steps that grow with what has come.
+  ///
+  /// - Parameter isEndAllowed: True if there may be none.
+  private mutating func bytes(
+    _ count: Int, _ field: String, isEndAllowed: Bool
+  ) throws(CheckpointError) -> [UInt8] {
+    var found = Array(beginning.prefix(count))
+    beginning = beginning.dropFirst(count)
+    while found.count < count {
+      let piece = try input.bytes(
+        at: offset, atMost: min(count - found.count, max(1 << 16, found.count)))
+      offset += piece.count
+      guard !piece.isEmpty else {
+        if found.isEmpty, isEndAllowed { return [] }
+        throw failure(
+          .truncated, offset - found.count, field, "expected \(count) bytes, found \(found.count)")
+      }
+      found += piece
+    }
+    return found
+  }
+
+  private func failure(
+    _ kind: FailureKind, _ place: Int, _ field: String, _ problem: String, remedy: Wording? = nil
+  ) -> CheckpointError {
+    CheckpointError(
+      kind, CheckpointError.Site(file: input.name, offset: place, field: field), problem,
+      remedy: remedy)
+  }
+
+  private func located<Value>(
+    _ body: () throws(ParseFailure) -> Value
+  ) throws(CheckpointError) -> Value {
+    try locating(file: input.name, body)
+  }
+}

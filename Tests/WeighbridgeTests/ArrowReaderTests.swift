@@ -1,0 +1,149 @@
+import TestSupport
+import Testing
+import Weighbridge
+
+@Suite("Arrow's streams")
+struct ArrowReaderTests {
+  /// All rows of a stream or file.
+  private func rows(of bytes: [UInt8]) throws -> [Result<TaskRow, CheckpointError>] {
+    let input = ByteInput(bytes, name: "stream")
+    var beginning: [UInt8] = []
+    while ArrowReader.recognizes(beginning) == nil {
+      let next = try input.bytes(at: beginning.count, atMost: 1)
+      if next.isEmpty { break }
+      beginning += next
+    }
+    try #require(ArrowReader.recognizes(beginning) == true)
+    var reader = ArrowReader(input, beginning: beginning)
+    var rows: [Result<TaskRow, CheckpointError>] = []
+    while let next = try reader.next() {
+      #expect(!next.isEmpty)
+      rows += next
+    }
+    #expect(try reader.next() == nil)
+    return rows
+  }
+
+  /// What is wrong with bytes; nil if they can be read.
+  private func error(of bytes: [UInt8]) throws -> CheckpointError? {
+    do {
+      _ = try rows(of: bytes)
+      return nil
+    } catch let error as CheckpointError {
+      return error
+    }
+  }
+
+  @Test(
+    "Rows are what pyarrow reads",
+    arguments: ["rows.arrows", "version-4.arrows", "rows.arrow", "large.arrows", "empty.arrows"])
+  func read(_ name: String) throws {
+    let text = try Fixture("arrow/expected.json").bytes()
+    let all = try JSONValue(parsing: text, context: "expected")
+    let expected = try #require(all[ExactName(name)]?.elements)
+    let found = try rows(of: try Fixture("arrow/\(name)").bytes()).map { try $0.get() }
+    #expect(found.count == expected.count)
+    for (row, other) in zip(found, expected) {
+      let members = try #require(other.members)
+      for member in members {
+        #expect(row[member.key] == (member.value == .null ? nil : member.value), "\(member.key)")
+      }
+      #expect(row.members.count == members.count { $0.value != .null })
+    }
+  }
+
+  @Test(
+    "What no row has is refused, and named",
+    arguments: [
+      ("dictionary", FailureKind.unsupported, "column 'text'", "dictionary"),
+      ("binary", .unsupported, "column 'text'", "found binary"),
+      ("view", .unsupported, "column 'text'", "found string_view"),
+      ("timestamp", .unsupported, "column 'text'", "found timestamp"),
+      ("struct", .unsupported, "column 'text'", "found struct"),
+      ("nulls", .unsupported, "column 'text'", "found a list of null"),
+      ("half", .unsupported, "column 'text'", "found float16"),
+      ("compressed", .unsupported, "compression", "Zstandard"),
+      ("twice", .malformed, "column 'text'", "two"),
+      ("only-nulls", .unsupported, "fields", "no column"),
+    ])
+  func refused(_ name: String, _ kind: FailureKind, _ field: String, _ word: String) throws {
+    let error = try #require(try error(of: try Fixture("arrow/\(name).arrows").bytes()))
+    #expect(error.kind == kind && error.site.field == field, "\(error)")
+    #expect(error.problem.contains(word) && error.site.offset != nil, "\(error)")
+  }
+
+  @Test(
+    "A stream that ends early is truncated, unless it ends behind a message", .serialized,
+    arguments: ["rows.arrows", "rows.arrow"])
+  func prefixes(_ name: String) throws {
+    let bytes = try Fixture("arrow/\(name)").bytes()
+    let isFile = name.hasSuffix(".arrow")
+    var whole = 0
+    for count in (isFile ? 6 : 4)..<bytes.count {
+      guard let error = try error(of: Array(bytes.prefix(count))) else {
+        whole += 1
+        continue
+      }
+      #expect(error.kind == .truncated, "\(count) bytes: \(error)")
+      #expect((error.site.offset ?? .max) <= count)
+    }
+    // The schema, three batches, and the end in parts; behind a file's end lies what only readers of a part need.
+    #expect(isFile ? whole > 8 : whole == 4, "\(whole)")
+  }
+
+  @Test("Whatever a byte is, a stream gives rows or one error")
+  func changedBytes() throws {
+    let bytes = try Fixture("arrow/rows.arrows").bytes()
+    var kinds: [FailureKind: Int] = [:]
+    for place in 4..<bytes.count {
+      for value in [0, 1, 0x7F, 0x80, 0xFF, bytes[place] &+ 1, bytes[place] ^ 0x10] {
+        var changed = bytes
+        changed[place] = value
+        if let error = try error(of: changed) {
+          kinds[error.kind, default: 0] += 1
+          #expect(error.kind != .inputOutput && error.site.file != nil, "\(place): \(error)")
+        }
+      }
+    }
+    for kind in [FailureKind.malformed, .truncated, .unsupported, .limitExceeded] {
+      #expect(kinds[kind] ?? 0 > 0, "\(kind)")
+    }
+  }
+
+  @Test("Numbers of 64 bits that nothing can have are errors, wherever they stand")
+  func greatNumbers() throws {
+    let bytes = try Fixture("arrow/rows.arrows").bytes()
+    for place in stride(from: 4, to: bytes.count - 8, by: 4) {
+      for value in [UInt64.max, UInt64(Int64.max), 1 << 63, 1 << 31, 1 << 32, 0x7FFF_FFFF] {
+        var changed = bytes
+        for byte in 0..<8 {
+          changed[place + byte] = UInt8(truncatingIfNeeded: value >> UInt64(8 * byte))
+        }
+        if let error = try error(of: changed) { #expect(error.site.file != nil, "\(place)") }
+      }
+    }
+  }
+
+  @Test("A text that is not UTF-8 is its row's own error")
+  func badText() throws {
+    var bytes = try Fixture("arrow/large.arrows").bytes()
+    let place = try #require(
+      bytes.indices.first { bytes[$0...].starts(with: Array("onetwothree".utf8)) })
+    bytes[place + 3] = 0xFF
+    let found = try rows(of: bytes)
+    #expect(found.count == 3)
+    #expect(try found[0].get()["text"] == .string("one"))
+    #expect(throws: CheckpointError.self) { try found[1].get() }
+    #expect(try found[2].get()["text"] == .string("three"))
+  }
+
+  @Test("Only what begins as Arrow's does is taken for it")
+  func recognition() {
+    #expect(ArrowReader.recognizes([]) == nil && ArrowReader.recognizes([0xFF, 0xFF]) == nil)
+    #expect(ArrowReader.recognizes(Array("ARR".utf8)) == nil)
+    #expect(ArrowReader.recognizes(Array("ARROW1".utf8)) == true)
+    #expect(ArrowReader.recognizes(Array("A text".utf8)) == false)
+    #expect(ArrowReader.recognizes(Array("{".utf8)) == false)
+    #expect(ArrowReader.recognizes([0xFF, 0xFE]) == false)
+  }
+}
