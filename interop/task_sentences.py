@@ -32,6 +32,8 @@ def check(report, tool, folder):
             check_options(tool, folder)
         with report.check("files of float32, float16, int8, uint8, binary and ubinary"):
             check_files(tool, folder)
+        with report.check("steps of the ranges of several runs"):
+            check_ranges(tool, folder)
     with report.group("rankings and similarities"):
         with report.check("the nearest texts"):
             check_similarity(tool, folder)
@@ -121,6 +123,32 @@ def check_files(tool, folder):
             steps = numpy.abs(found.astype(int) - wanted.astype(int))
             most = 1 if precision.endswith("int8") else 0
             require((steps.max() <= most, (steps != 0).mean() < 0.02), (True, True), f"{precision}: steps apart")
+
+
+def check_ranges(tool, folder):
+    """Steps of texts that come in two runs are those of the ranges of both."""
+    directory = saved(folder, "bert", "mean")
+    parts = [TEXTS[:3], TEXTS[3:]]
+    ranges = []
+    for number, texts in enumerate(parts):
+        rows = folder / f"part-{number}.jsonl"
+        rows.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+        ranges.append(folder / f"ranges-{number}.safetensors")
+        tool.expect(0, "embed", directory, "--input", rows, "--output", folder / f"part-{number}.npy", "--write-ranges", ranges[-1])
+    all_ranges = [load_file(path)["ranges"] for path in ranges]
+    merged = numpy.stack([numpy.min([each[0] for each in all_ranges], 0), numpy.max([each[1] for each in all_ranges], 0)])
+    given = [word for path in ranges for word in ("--ranges", path)]
+    for precision in ("int8", "uint8"):
+        found = []
+        for number in range(len(parts)):
+            target = folder / f"steps-{number}.npy"
+            tool.expect(
+                0, "embed", directory, "--input", folder / f"part-{number}.jsonl", "--output", target, "--precision", precision, *given)
+            found.append(numpy.load(target))
+        vectors = numpy.concatenate([numpy.load(folder / f"part-{number}.npy") for number in range(len(parts))])
+        wanted = quantize_embeddings(numpy.clip(vectors, *merged), precision, ranges=merged)
+        steps = numpy.abs(numpy.concatenate(found).astype(int) - wanted.astype(int))
+        require((steps.max() <= 1, (steps != 0).mean() < 0.02), (True, True), f"{precision}: steps apart")
 
 
 def check_similarity(tool, folder):

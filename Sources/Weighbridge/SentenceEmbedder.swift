@@ -26,6 +26,8 @@ public struct SentenceEmbedder: Sendable {
   public let settings: EmbeddingSettings
   /// The most tokens of a text.
   public let maximumLength: Int
+  /// About how many tokens are computed at once. More take more memory, fewer more time; vectors are the same.
+  public var batchTokens = 2048
   private let layers: [PackedSentenceLayer]
   /// The first token that counts for a vector, if the text has so many.
   private let firstCounted: Int
@@ -111,10 +113,9 @@ public struct SentenceEmbedder: Sendable {
           remedy: "give a text that is not empty")
       }
       cut += encodings.indices.filter { !encodings[$0].overflowing.isEmpty }.map { first + $0 }
-      for start in stride(from: 0, to: encodings.count, by: Self.batchSize) {
-        let batch = encodings[start..<min(start + Self.batchSize, encodings.count)]
-        for (place, vector) in try vectors(of: Array(batch)).enumerated() {
-          try received(first + start + place, vector)
+      for batch in encodings.map(\.count).batches(ofSum: batchTokens) {
+        for (place, vector) in zip(batch, try vectors(of: Array(encodings[batch]))) {
+          try received(first + place, vector)
         }
       }
     }
@@ -123,8 +124,6 @@ public struct SentenceEmbedder: Sendable {
 
   /// Texts that are encoded at once: enough for all threads. An encoding takes several times the memory of its text.
   private static let encodedCount = 1024
-  /// Texts that are computed at once.
-  private static let batchSize = 16
 
   private func vectors(of encodings: [Encoding]) throws(CheckpointError) -> [[Float]] {
     let longest = encodings.map(\.count).max() ?? 0

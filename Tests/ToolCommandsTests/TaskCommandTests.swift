@@ -2,6 +2,7 @@ import CheckpointBytes
 import TestSupport
 import Testing
 import ToolCommands
+import Weighbridge
 
 @Suite("weighbridge ner, answer, zero-shot, rerank, similarity, perplexity, features")
 struct TaskCommandTests {
@@ -258,6 +259,28 @@ struct TaskCommandTests {
     #expect(ToolRun("embed", model.path, "a", "--prompt-name", "x").error.contains("'x'"))
   }
 
+  @Test("So many tokens are computed at once as is said, and vectors are the same")
+  func batches() throws {
+    let fixture = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    var embedder = try SentenceEmbedder.load(from: fixture.path)
+    let texts = (0..<30).map { String(repeating: "the scale ", count: 1 + $0 % 4) }
+    let tokens = try embedder.tokenizer.encodeBatch(texts.map { TokenizerInput($0) }).map(\.count)
+    func run(_ batchTokens: Int) throws -> (vectors: [[Float]], allocations: Int) {
+      embedder.batchTokens = batchTokens
+      var vectors: [[Float]] = []
+      let made = Allocations.made { vectors = (try? embedder.embed(texts).vectors) ?? [] }
+      return (vectors, made.count)
+    }
+    // The first run makes what the others find.
+    let whole = try run(tokens.reduce(0, +))
+    let runs = try [1, 16, 40, tokens.reduce(0, +)].map { try run($0) }
+    #expect(whole.vectors.count == 30 && runs.allSatisfy { $0.vectors == whole.vectors })
+    if Allocations.areCounted {
+      let counts = runs.map(\.allocations)
+      #expect(counts == counts.sorted(by: >) && Set(counts).count == 4, "\(counts)")
+    }
+  }
+
   @Test("The nearest texts of a file or of options, the nearest first")
   func similarity() throws {
     let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
@@ -301,6 +324,44 @@ struct TaskCommandTests {
     #expect(
       stopped[0]["sequences"]?.elements?[0].elements?.count
         == (tokens[0]["ids"]?.elements?.count ?? 0) + 1)
+  }
+
+  @Test(
+    "Prompts that are computed together go on as each would alone",
+    arguments: [
+      [], ["--batch-tokens", "1"], ["--batch-tokens", "40"],
+      ["--num-beams", "3", "--num-return-sequences", "2"],
+      ["--num-beams", "2", "--early-stopping", "true", "--length-penalty", "0.5"],
+      ["--do-sample", "--seed", "3", "--top-k", "20", "--num-return-sequences", "2"],
+      ["--repetition-penalty", "1.4", "--no-repeat-ngram-size", "2", "--max-length", "30"],
+    ])
+  func generateTogether(_ options: [String]) throws {
+    let model = try ModelFixture(task: "gpt2", tokenizer: "gpt2")
+    let prompts = ["the scale", "a", "the weights of the model and of the scale", "a", "even"]
+    let length = options.contains("--max-length") ? [] : ["--max-new-tokens", "9"]
+    let all = ["generate", model.path, "--json", "--scores"] + length + options
+    let together = try lines(all + prompts)
+    #expect(together.count == prompts.count)
+    for (prompt, found) in zip(prompts, together) {
+      #expect(try lines(all + [prompt]) == [found], "\(prompt)")
+    }
+  }
+
+  @Test("A prompt that cannot go on is no other's concern")
+  func generateWithoutOne() throws {
+    let fixture = try ModelFixture(task: "gpt2", tokenizer: "gpt2")
+    let model = try TextModel.load(from: fixture.path, head: .causalLM)
+    var settings = GenerationSettings()
+    settings.maxNewTokens = 12
+    let task = try TextGeneration(model, settings: settings)
+    // So long that twelve tokens more are more than there are positions.
+    var long = "the"
+    while try model.tokenizer.encode(long).count < model.maximumLength - 6 { long += " the" }
+    let found = task.answers(to: ["the scale", long, "a"])
+    #expect(found.map { (try? $0.get()) != nil } == [true, false, true])
+    for (answer, prompt) in [(found[0], "the scale"), (found[2], "a")] {
+      #expect(try answer.get() == task.answer(to: prompt))
+    }
   }
 
   @Test("Words, parts and ids are tokenized, and what is asked for is told")

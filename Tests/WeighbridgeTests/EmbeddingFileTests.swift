@@ -55,6 +55,49 @@ struct EmbeddingFileTests {
     }
   }
 
+  @Test("Steps of several runs are those of one, if the ranges of all are given")
+  func ranges() throws {
+    let vectors: [[Float]] = (0..<9).map { row in [Float(row * row), -Float(row) / 3, 1] }
+    func write(
+      _ name: String, _ rows: Range<Int>, _ precision: EmbeddingPrecision,
+      ranges: EmbeddingRanges? = nil, rangesPath: String? = nil
+    ) throws -> [UInt8] {
+      let file = try EmbeddingFile(
+        path: directory.file(name), format: .npy, precision: precision, ranges: ranges,
+        rangesPath: rangesPath.map { directory.file($0) })
+      for row in rows { try file.append(vectors[row]) }
+      try file.commit()
+      return Array(try bytes(name).dropFirst(128))
+    }
+    for precision in [EmbeddingPrecision.int8, .uint8] {
+      let whole = try write("whole.npy", 0..<9, precision)
+      var all = EmbeddingRanges()
+      for (name, rows) in [("a", 0..<4), ("b", 4..<8), ("c", 8..<9)] {
+        // A single vector has a range that is told, and none that could be divided.
+        _ = try write("float.npy", rows, .float32, rangesPath: name + ".safetensors")
+        try all.merge(EmbeddingRanges(opening: directory.file(name + ".safetensors")))
+      }
+      #expect(all.least == [0, -8 / 3, 1] && all.greatest == [64, 0, 1])
+      let parts = try [0..<4, 4..<8, 8..<9].flatMap { rows in
+        try write("part.npy", rows, precision, ranges: all)
+      }
+      #expect(parts == whole)
+    }
+    #expect(try Directory.names(in: directory.path).allSatisfy { !$0.contains("float32") })
+    var narrow = EmbeddingRanges()
+    narrow.insert([1, 2])
+    #expect(throws: CheckpointError(.mismatch, field: "ranges", "")) {
+      _ = try write("part.npy", 0..<2, .int8, ranges: narrow)
+    }
+    #expect(throws: CheckpointError(.mismatch, field: "ranges", "")) {
+      try narrow.merge(EmbeddingRanges(opening: directory.file("a.safetensors")))
+    }
+    let other = Fixtures.path("tiny-bert/model.safetensors")
+    #expect(throws: CheckpointError(.notFound, file: other, tensor: "ranges", "")) {
+      try EmbeddingRanges(opening: other)
+    }
+  }
+
   @Test("Numbered files are in the order of their names, and replace what an earlier run left")
   func parts() throws {
     try write("v.npy", .npy, ids: Array(repeating: nil, count: 7), rowsPerFile: 2)

@@ -9,7 +9,7 @@ internal import CheckpointBytes
 ///
 /// Each prompt has `beamCount` running beams, and as many places for finished ones. A score that cannot win is 1e9 lower: that
 /// is the reference's way to rule a beam out, and ties between such scores decide nothing.
-struct BeamSearch<Decoder: TokenDecoder> {
+struct BeamSearch {
   /// A text and its score: the sum of log-probabilities, divided by a power of its length once it is finished.
   private struct Beam {
     var tokens: [Int]
@@ -32,7 +32,6 @@ struct BeamSearch<Decoder: TokenDecoder> {
   private let plan: GenerationPlan
   private let padding: [Int]
   private let ends: (_ tokens: [Int]) -> Bool
-  private var decoder: Decoder
   private var sampler: TokenSampler
   /// `[prompt][beam]`.
   private var running: [[Beam]]
@@ -42,12 +41,11 @@ struct BeamSearch<Decoder: TokenDecoder> {
 
   private static var ruledOut: Float { -1e9 }
 
-  /// Takes a decoder that has each prompt `beamCount` times.
+  /// A search whose decoder has each prompt `beamCount` times.
   init(
-    _ decoder: Decoder, plan: GenerationPlan, prompts: [[Int]], padding: [Int],
+    plan: GenerationPlan, prompts: [[Int]], padding: [Int],
     ends: @escaping (_ tokens: [Int]) -> Bool
   ) {
-    self.decoder = decoder
     self.plan = plan
     self.padding = padding
     self.ends = ends
@@ -63,42 +61,45 @@ struct BeamSearch<Decoder: TokenDecoder> {
     length = plan.promptLength
   }
 
-  /// The best texts of each prompt, the best first, filled up to one length.
-  mutating func run() throws(CheckpointError) -> [GeneratedText] {
-    var scores = try decoder.begin()
-    while true {
-      try CheckpointError.throwIfCancelled()
-      var everyCandidateEnds = true
-      var origins: [Int] = []
-      for prompt in running.indices {
-        let candidates = try candidates(of: prompt, scores)
-        everyCandidateEnds = everyCandidateEnds && candidates.allSatisfy(\.isEnd)
-        finish(candidates, of: prompt)
-        origins += goOn(candidates, of: prompt)
-      }
-      length += 1
-      for prompt in running.indices where canImprove[prompt] {
-        canImprove[prompt] = mayImprove(prompt)
-      }
-      let isFull =
-        plan.earlyStopping == .whenEnoughAreFinished
-        && finished.allSatisfy { $0.allSatisfy(\.isFinished) }
-      guard canImprove.contains(true), !isFull, !everyCandidateEnds else { break }
-      try decoder.reorder(origins)
-      scores = try decoder.advance(running.joined().map { $0.tokens[length - 1] })
+  /// The best texts of each prompt so far, the best first, filled up to one length.
+  var texts: [GeneratedText] {
+    filledUp(finished.flatMap { $0.prefix(plan.returnedSequenceCount) })
+  }
+
+  /// Goes on with all beams from the scores `[prompt · beam, vocabulary]`.
+  ///
+  /// - Returns: Which beam each of them continues, and the token behind it; nil if nothing better is to come.
+  mutating func step(
+    _ scores: ArraySlice<Float>
+  ) throws(CheckpointError) -> (origins: [Int], tokens: [Int])? {
+    var everyCandidateEnds = true
+    var origins: [Int] = []
+    for prompt in running.indices {
+      let candidates = try candidates(of: prompt, scores)
+      everyCandidateEnds = everyCandidateEnds && candidates.allSatisfy(\.isEnd)
+      finish(candidates, of: prompt)
+      origins += goOn(candidates, of: prompt)
     }
-    return filledUp(finished.flatMap { $0.prefix(plan.returnedSequenceCount) })
+    length += 1
+    for prompt in running.indices where canImprove[prompt] {
+      canImprove[prompt] = mayImprove(prompt)
+    }
+    let isFull =
+      plan.earlyStopping == .whenEnoughAreFinished
+      && finished.allSatisfy { $0.allSatisfy(\.isFinished) }
+    guard canImprove.contains(true), !isFull, !everyCandidateEnds else { return nil }
+    return (origins, running.joined().map { $0.tokens[length - 1] })
   }
 
   /// The best continuations of a prompt's beams: enough that as many as there are beams do not end.
   private mutating func candidates(
-    of prompt: Int, _ scores: [Float]
+    of prompt: Int, _ scores: ArraySlice<Float>
   ) throws(CheckpointError) -> [Candidate] {
-    let width = decoder.vocabularySize
+    let width = scores.count / max(1, running.count * plan.beamCount)
     var steps: [Float] = []
     var sums: [Float] = []
     for (place, beam) in running[prompt].enumerated() {
-      let row = (prompt * plan.beamCount + place) * width
+      let row = scores.startIndex + (prompt * plan.beamCount + place) * width
       var logarithms = ScoreProcessor.logProbabilities(of: scores[row..<(row + width)])
       plan.processor.apply(to: &logarithms, tokens: beam.tokens[...], padding: padding[prompt])
       steps += logarithms

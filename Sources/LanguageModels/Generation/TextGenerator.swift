@@ -70,28 +70,51 @@ public struct TextGenerator: Sendable {
     try texts(inputs, settings, measures: true, ends: ends, received: received)
   }
 
+  /// The texts of several prompts that are computed together, each as if it were alone: with its own lengths, rules and draws.
+  ///
+  /// - Parameters:
+  ///   - prompts: One prompt each; they may have different lengths.
+  ///   - settings: How tokens are chosen.
+  ///   - ends: True if a text, prompt included, is to end for reasons of the caller's own.
+  /// - Returns: What ``texts(_:_:ends:received:)`` gives for each prompt.
+  /// - Throws: What that throws for any of them.
+  package func texts(
+    ofEach prompts: [ModelInputs], _ settings: GenerationSettings,
+    ends: (_ tokens: [Int]) -> Bool = { _ in false }
+  ) throws(CheckpointError) -> [[GeneratedText]] {
+    try withoutActuallyEscaping(ends) { (ends) throws(CheckpointError) in
+      let starts = try prompts.map { (inputs) throws(CheckpointError) in
+        try prepare(inputs, settings)
+      }
+      guard let copies = starts.first?.copies else { return [] }
+      var searches = starts.map { PromptSearch($0, ends: ends) }
+      var decoder = try CachedDecoder(model, starts.flatMap(\.prompts), copies: copies)
+      try PromptSearch.run(&searches, &decoder)
+      return searches.map(\.results)
+    }
+  }
+
   private func texts(
     _ inputs: ModelInputs, _ settings: GenerationSettings, measures: Bool,
     ends: (_ tokens: [Int]) -> Bool,
     received: (_ tokens: [Int]) throws(CheckpointError) -> Void
   ) throws(CheckpointError) -> [GeneratedText] {
     let start = try prepare(inputs, settings)
+    var decoder = try CachedDecoder(model, start.prompts, copies: start.copies)
     // The search ends before this function does.
     return try withoutActuallyEscaping(ends) { (ends) throws(CheckpointError) in
       if start.plan.beamCount > 1 {
-        var search = BeamSearch(
-          start.decoder, plan: start.plan, prompts: start.texts, padding: start.padding, ends: ends)
-        return try search.run()
+        var searches = [PromptSearch(start, ends: ends)]
+        try PromptSearch.run(&searches, &decoder)
+        return searches[0].results
       }
       var search = start.search(ends: ends, measures: measures)
-      try search.run { (tokens) throws(CheckpointError) in
+      try search.run(&decoder) { (tokens) throws(CheckpointError) in
         try received(tokens)
         try CheckpointError.throwIfCancelled()
         return true
       }
-      return zip(search.texts, search.logProbabilities).map {
-        GeneratedText(tokens: $0, logProbabilities: $1)
-      }
+      return search.results
     }
   }
 
@@ -111,8 +134,9 @@ public struct TextGenerator: Sendable {
             throw inputFailure(
               .unsupported, "num_beams", "\(start.plan.beamCount): beams are known at the end only")
           }
-          var search = start.search(ends: ends)
-          try search.run { tokens in
+          var decoder = try CachedDecoder(model, start.prompts, copies: start.copies)
+          var search = start.search(ends: ends, measures: false)
+          try search.run(&decoder) { tokens in
             continuation.yield(tokens)
             return !Task.isCancelled
           }
@@ -126,31 +150,33 @@ public struct TextGenerator: Sendable {
   }
 }
 
-extension TextGenerator {
-  /// A search about to begin.
-  private struct Start {
-    let plan: GenerationPlan
-    let decoder: CachedDecoder
-    /// The prompts, padding included.
-    let texts: [[Int]]
-    let padding: [Int]
+/// A search about to begin.
+struct SearchStart {
+  let plan: GenerationPlan
+  /// What the model sees of the prompts.
+  let prompts: [Prompt]
+  /// The prompts, padding included.
+  let texts: [[Int]]
+  let padding: [Int]
 
-    /// The search without beams, in which each text has a row of its own from the start.
-    func search(
-      ends: @escaping (_ tokens: [Int]) -> Bool, measures: Bool = false
-    ) -> TokenSearch<CachedDecoder> {
-      func repeated<Element>(_ elements: [Element]) -> [Element] {
-        elements.flatMap { Array(repeating: $0, count: plan.returnedSequenceCount) }
-      }
-      return TokenSearch(
-        decoder, plan: plan, prompts: repeated(texts), padding: repeated(padding), ends: ends,
-        measures: measures)
+  /// How many texts a prompt is continued by at the same time.
+  var copies: Int { plan.beamCount > 1 ? plan.beamCount : plan.returnedSequenceCount }
+
+  /// The search without beams, in which each text has a row of its own from the start.
+  func search(ends: @escaping (_ tokens: [Int]) -> Bool, measures: Bool) -> TokenSearch {
+    func repeated<Element>(_ elements: [Element]) -> [Element] {
+      elements.flatMap { Array(repeating: $0, count: plan.returnedSequenceCount) }
     }
+    return TokenSearch(
+      plan: plan, prompts: repeated(texts), padding: repeated(padding), ends: ends,
+      measures: measures)
   }
+}
 
+extension TextGenerator {
   private func prepare(
     _ inputs: ModelInputs, _ settings: GenerationSettings
-  ) throws(CheckpointError) -> Start {
+  ) throws(CheckpointError) -> SearchStart {
     if let refusal { throw refusal }
     let plan = try GenerationPlan(
       settings, promptLength: inputs.inputIDs.length, positionCount: model.positionCount,
@@ -192,11 +218,8 @@ extension TextGenerator {
           positions: statesPositions ? seen.map { tokens.positions[$0] } : Array(seen.indices)))
       padding.append(tokens.isSeen == nil ? 0 : seen[0] - first)
     }
-    let decoder = try CachedDecoder(
-      model, prompts,
-      copies: plan.beamCount > 1 ? plan.beamCount : plan.returnedSequenceCount)
-    return Start(
-      plan: plan, decoder: decoder,
+    return SearchStart(
+      plan: plan, prompts: prompts,
       texts: tokens.firstPlaces.map { first in
         Array(tokens.ids[first..<(first + tokens.length)])
       }, padding: padding)

@@ -1,7 +1,7 @@
 internal import CheckpointBytes
 
 /// Greedy search and sampling (`_sample` of `generation/utils.py`, Transformers 5.23): every text goes on by itself.
-struct TokenSearch<Decoder: TokenDecoder> {
+struct TokenSearch {
   let plan: GenerationPlan
   /// The number of padding tokens before each prompt.
   let padding: [Int]
@@ -12,14 +12,12 @@ struct TokenSearch<Decoder: TokenDecoder> {
   private(set) var logProbabilities: [[Double]]
   private(set) var isFinished: [Bool]
   private let measures: Bool
-  private var decoder: Decoder
   private var sampler: TokenSampler
 
   init(
-    _ decoder: Decoder, plan: GenerationPlan, prompts: [[Int]], padding: [Int],
+    plan: GenerationPlan, prompts: [[Int]], padding: [Int],
     ends: @escaping (_ tokens: [Int]) -> Bool, measures: Bool = false
   ) {
-    self.decoder = decoder
     self.plan = plan
     self.padding = padding
     self.ends = ends
@@ -30,19 +28,32 @@ struct TokenSearch<Decoder: TokenDecoder> {
     sampler = TokenSampler(seed: plan.seed)
   }
 
+  /// What has been written.
+  var results: [GeneratedText] {
+    zip(texts, logProbabilities).map { GeneratedText(tokens: $0, logProbabilities: $1) }
+  }
+
   /// Chooses tokens until every text has ended, and hands out each step: one token for each text, padding where it has ended.
   ///
-  /// - Parameter report: Called after each step; false stops the search.
+  /// - Parameters:
+  ///   - decoder: Has as many texts.
+  ///   - report: Called after each step; false stops the search.
   mutating func run(
-    _ report: (_ tokens: [Int]) throws(CheckpointError) -> Bool = { _ in true }
+    _ decoder: inout some TokenDecoder,
+    _ report: (_ tokens: [Int]) throws(CheckpointError) -> Bool
   ) throws(CheckpointError) {
     var scores = try decoder.begin()
     while true {
-      let tokens = try choose(scores)
-      guard try report(tokens), !isFinished.allSatisfy({ $0 }) else { return }
-      scores = try decoder.advance(
-        zip(texts.indices, tokens).map { text, token in isWanted(text) ? token : nil })
+      let tokens = try choose(scores[...])
+      guard try report(tokens), let next = next(tokens) else { return }
+      scores = try decoder.advance(next)
     }
+  }
+
+  /// What a decoder is given of the tokens that were chosen; nil if every text has ended.
+  func next(_ tokens: [Int]) -> [Int?]? {
+    guard !isFinished.allSatisfy({ $0 }) else { return nil }
+    return zip(texts.indices, tokens).map { text, token in isWanted(text) ? token : nil }
   }
 
   /// False for a text that has ended, and goes on with padding only.
@@ -51,13 +62,15 @@ struct TokenSearch<Decoder: TokenDecoder> {
     !isFinished[text] || plan.eosTokenIDs.isEmpty
   }
 
-  private mutating func choose(_ scores: [Float]) throws(CheckpointError) -> [Int] {
-    let width = decoder.vocabularySize
+  /// Chooses a token for each text from the scores `[text, vocabulary]`, and appends it.
+  mutating func choose(_ scores: ArraySlice<Float>) throws(CheckpointError) -> [Int] {
+    let width = scores.count / max(1, texts.count)
     var chosen: [Int] = []
     for text in texts.indices {
       var token = plan.padTokenID ?? 0
       if isWanted(text) {
-        var row = Array(scores[(text * width)..<((text + 1) * width)])
+        let start = scores.startIndex + text * width
+        var row = Array(scores[start..<(start + width)])
         plan.processor.apply(to: &row, tokens: texts[text][...], padding: padding[text])
         token = plan.samples ? try sampler.draw(from: row) : largestPlaces(1, of: row).first ?? 0
         if measures, !isFinished[text] {

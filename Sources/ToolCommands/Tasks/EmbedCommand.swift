@@ -17,9 +17,13 @@ struct EmbedCommand: TaskCommand {
       row, or its place from 0. --precision says what the numbers of such files are; int8 and uint8 are steps of the range that \
       each column has in all texts. With --rows-per-file, files are numbered: OUT-00000.npy and so on.
 
+      Where texts come in several runs, --write-ranges keeps the range that a run's columns have, and --ranges makes steps of the \
+      ranges of all of them together, so that vectors of all runs can be compared.
+
       Examples:
         weighbridge embed model/ 'How heavy is this truck?' 'What does the lorry weigh?'
         weighbridge embed model/ --input texts.txt --output vectors.npy --precision float16
+        weighbridge embed model/ --input part-0.txt --output part-0.npy --precision int8 --ranges r0.safetensors --ranges r1.safetensors
       """)
 
   @OptionGroup var model: ModelArguments
@@ -37,10 +41,28 @@ struct EmbedCommand: TaskCommand {
   @Option(help: "Write numbered files with so many vectors each.")
   var rowsPerFile: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "A file of ranges that int8 and uint8 are steps of, instead of the texts' own. Repeatable.",
+      valueName: "file"))
+  var ranges: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Write the range of each column, for --ranges; an existing file is replaced.",
+      valueName: "file"))
+  var writeRanges: String?
+
   @OptionGroup var computing: ComputingArguments
 
   func validate() throws {
     try rows.requireTexts()
+    if !ranges.isEmpty, !(precision?.value.needsRanges ?? false) {
+      throw ValidationError("--ranges is for --precision int8 and uint8.")
+    }
+    if writeRanges != nil, vectorFormat == nil || !ranges.isEmpty {
+      throw ValidationError("--write-ranges is for files of vectors, and without --ranges.")
+    }
     if let output = rows.output, !output.hasSuffix(".jsonl"), vectorFormat == nil {
       let known = VectorFormat.allCases.map { "." + $0.rawValue }.joined(separator: ", ")
       throw ValidationError("--output \(output): expected .jsonl, \(known)")
@@ -87,8 +109,15 @@ struct EmbedCommand: TaskCommand {
   private func writeVectors(
     _ task: SentenceEmbedding, to path: String, _ format: VectorFormat, _ cuts: CutTexts
   ) throws(CheckpointError) {
+    var known: EmbeddingRanges?
+    for path in ranges {
+      let own = try EmbeddingRanges(opening: path)
+      try known?.merge(own)
+      known = known ?? own
+    }
     let file = try EmbeddingFile(
-      path: path, format: format, precision: precision?.value ?? .float32, rowsPerFile: rowsPerFile)
+      path: path, format: format, precision: precision?.value ?? .float32, rowsPerFile: rowsPerFile,
+      ranges: known, rangesPath: writeRanges)
     try forEachBlock { (block) throws(CheckpointError) in
       try block.answered(by: task)
     } write: { (answers) throws(CheckpointError) in
@@ -258,10 +287,12 @@ struct EmbeddingArguments: ParsableArguments {
     if let prompt { settings.prompt = prompt }
     if let promptName { settings.prompt = try settings.prompt(named: promptName) }
     settings.dimensions = truncateDim
-    return try SentenceEmbedder(
+    var embedder = try SentenceEmbedder(
       try model.load(
         try source.modelClass(of: .base), of: source, console, threads: computing.threads,
         once: once),
       tokenizer: try source.tokenizer(), settings: settings)
+    if let tokens = computing.batchTokens { embedder.batchTokens = tokens }
+    return embedder
   }
 }

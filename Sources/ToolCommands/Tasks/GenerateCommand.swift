@@ -79,6 +79,7 @@ struct GenerateCommand: TaskCommand {
     var task = try TextGeneration(
       model, settings: try settings.applied(to: causal.defaultSettings, model.tokenizer))
     task.tellsScores = scores
+    if let tokens = computing.batchTokens { task.batchTokens = tokens }
     return task
   }
 

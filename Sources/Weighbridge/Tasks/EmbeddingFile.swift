@@ -3,14 +3,16 @@ internal import Synchronization
 
 /// Files of vectors that are being written, one or numbered ones, as ``VectorFormat`` has them. A file is there when it is whole.
 ///
-/// Where numbers become steps of the range that all vectors have, the vectors wait in a file of float32 that nobody sees.
+/// Where numbers become steps of the range that all vectors have, the vectors wait in a file of float32 that nobody sees, unless the
+/// range is known beforehand.
 package final class EmbeddingFile: Sendable {
   private struct State {
     var part: VectorPart?
     var partCount = 0
     var count = 0
     var width = 0
-    var ranges = EmbeddingRanges()
+    /// What steps are made of.
+    var ranges: EmbeddingRanges
   }
 
   private let path: String
@@ -18,6 +20,9 @@ package final class EmbeddingFile: Sendable {
   private let waiting: OutputFile?
   private let precision: EmbeddingPrecision
   private let rowsPerFile: Int?
+  /// Where the ranges of the vectors are written.
+  private let rangesPath: String?
+  private let hasRanges: Bool
   private let state: Mutex<State>
 
   /// Makes the first file.
@@ -27,17 +32,22 @@ package final class EmbeddingFile: Sendable {
   ///   - format: What the files are.
   ///   - precision: What their numbers are; float32 or float16 where there are ids.
   ///   - rowsPerFile: So many vectors are in a numbered file; nil for one file.
+  ///   - ranges: What steps are made of; nil for the ranges of the vectors themselves.
+  ///   - rangesPath: Where those are written, for other files; nil if nowhere.
   /// - Throws: `inputOutput` if it cannot be made.
   package init(
-    path: String, format: VectorFormat, precision: EmbeddingPrecision, rowsPerFile: Int? = nil
+    path: String, format: VectorFormat, precision: EmbeddingPrecision, rowsPerFile: Int? = nil,
+    ranges: EmbeddingRanges? = nil, rangesPath: String? = nil
   ) throws(CheckpointError) {
     self.path = path
     self.format = format
     self.precision = precision
     self.rowsPerFile = rowsPerFile
+    self.rangesPath = rangesPath
+    hasRanges = ranges != nil
     // Never committed: it is removed with this object.
-    waiting = precision.needsRanges ? try OutputFile(path: path + ".float32") : nil
-    var state = State()
+    waiting = precision.needsRanges && ranges == nil ? try OutputFile(path: path + ".float32") : nil
+    var state = State(ranges: ranges ?? EmbeddingRanges())
     let first = rowsPerFile == nil ? path : Self.path(path, part: 0)
     state.part = try VectorPart(path: first, format: format, precision: precision)
     state.partCount = 1
@@ -55,8 +65,16 @@ package final class EmbeddingFile: Sendable {
         let row = state.count
         state.width = vector.count
         state.count += 1
-        if let waiting {
+        if hasRanges {
+          guard state.ranges.least.count == vector.count else {
+            throw CheckpointError(
+              .mismatch, field: "ranges",
+              "expected \(vector.count) columns, found \(state.ranges.least.count)")
+          }
+        } else {
           state.ranges.insert(vector)
+        }
+        if let waiting {
           let bytes = EmbeddingPrecision.float32.bytes(of: vector)
           try waiting.write(bytes, at: row * bytes.count)
         } else {
@@ -76,6 +94,7 @@ package final class EmbeddingFile: Sendable {
         if let waiting { try writeWaiting(from: waiting, &state) }
         try state.part?.commit()
         state.part = nil
+        if let rangesPath { try state.ranges.write(to: rangesPath) }
         guard rowsPerFile != nil else { return }
         var next = state.partCount
         while try PathKind(path: Self.path(path, part: next)) == .file {

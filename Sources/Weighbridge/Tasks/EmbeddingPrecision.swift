@@ -1,4 +1,8 @@
+public import CheckpointBytes
+internal import Checkpoints
+internal import Conversion
 internal import TensorValues
+internal import WeightGraph
 
 /// What the numbers of vectors are stored as (`quantize_embeddings`, sentence-transformers 6.2).
 public enum EmbeddingPrecision: String, Sendable, Hashable, CaseIterable {
@@ -34,6 +38,33 @@ public struct EmbeddingRanges: Sendable, Hashable {
   /// The range of no vector.
   public init() {}
 
+  /// Opens what ``write(to:)`` writes: a tensor `ranges`, `[2, width]`, the least numbers before the greatest, as
+  /// `quantize_embeddings` of sentence-transformers takes them.
+  ///
+  /// - Throws: `notFound` or `mismatch` for a file of something else; what opening and reading throw.
+  public init(opening path: String) throws(CheckpointError) {
+    guard let weight = try Checkpoint.open(path).graph["ranges"] else {
+      throw CheckpointError(.notFound, file: path, tensor: "ranges", "the file has no ranges")
+    }
+    let shape = weight.shape.dimensions
+    guard shape.count == 2, shape[0] == 2 else {
+      throw CheckpointError(
+        .mismatch, file: path, tensor: "ranges", "expected the shape [2, width], found \(shape)")
+    }
+    let numbers = try weight.floats()
+    least = Array(numbers[..<shape[1]])
+    greatest = Array(numbers[shape[1]...])
+  }
+
+  /// Writes the ranges to a file, so that other vectors are given the same steps; an existing file is replaced.
+  ///
+  /// - Throws: `inputOutput` if the file cannot be written.
+  public func write(to path: String) throws(CheckpointError) {
+    var graph = WeightGraph()
+    try graph.insert(try Weight(least + greatest, shape: [2, least.count]), as: "ranges")
+    try graph.write(overAnyFileAt: path)
+  }
+
   /// Takes a vector into account.
   public mutating func insert(_ vector: [Float]) {
     guard !least.isEmpty else {
@@ -44,6 +75,20 @@ public struct EmbeddingRanges: Sendable, Hashable {
       least[column] = min(least[column], value)
       greatest[column] = max(greatest[column], value)
     }
+  }
+
+  /// Takes the ranges of other vectors into account.
+  ///
+  /// - Throws: `mismatch` if they have another width.
+  public mutating func merge(_ other: EmbeddingRanges) throws(CheckpointError) {
+    guard least.isEmpty || other.least.isEmpty || least.count == other.least.count else {
+      throw CheckpointError(
+        .mismatch, field: "ranges",
+        "expected \(least.count) columns as in those before, found \(other.least.count)")
+    }
+    if other.least.isEmpty { return }
+    insert(other.least)
+    insert(other.greatest)
   }
 
   /// The step of each number of a vector, from 0 to 255.

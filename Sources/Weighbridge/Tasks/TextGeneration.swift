@@ -22,6 +22,9 @@ public struct TextGeneration: TextTask {
   private let stops: StopStrings?
   /// True if ``members(of:)`` tells scores and probabilities.
   public var tellsScores = false
+  /// About how many tokens, of prompts and of what follows them, are kept at once: as many prompts are computed together. More
+  /// take more memory, fewer more time; the texts are the same.
+  public var batchTokens = 2048
 
   /// Takes a causal language model.
   ///
@@ -53,13 +56,30 @@ public struct TextGeneration: TextTask {
     try row.text("prompt", "text")
   }
 
-  /// For each prompt as many texts as the settings ask for, the best first.
+  /// For each prompt as many texts as the settings ask for, the best first. Each is what it would be alone.
   public func answers(to inputs: [String]) -> [Result<[Continuation], CheckpointError>] {
-    zip(inputs, model.encodings(of: inputs.map { TokenizerInput($0) })).map { _, encoding in
-      encoding.tryMap { (encoding) throws(CheckpointError) in
-        try continuations(of: try self.inputs(of: encoding))
+    let prompts = model.encodings(of: inputs.map { TokenizerInput($0) }).map { encoding in
+      encoding.tryMap { (encoding) throws(CheckpointError) in try self.inputs(of: encoding) }
+    }
+    let ready = prompts.compactMap { try? $0.get() }
+    var found = ready.map { keptTokens($0) }.batches(ofSum: batchTokens)
+      .flatMap { continuations(ofEach: ready[$0]) }[...]
+    return prompts.map { prompt in
+      prompt.flatMap { _ in
+        found.popFirst() ?? .failure(CheckpointError(.inconsistent, "there is no answer"))
       }
     }
+  }
+
+  /// About how many tokens lie in memory for a prompt.
+  private func keptTokens(_ inputs: ModelInputs) -> Int {
+    let length = inputs.inputIDs.length
+    let new = settings.maxNewTokens ?? settings.maxLength.map { $0 - min($0, length) } ?? 20
+    let room = max(0, model.model.longestInput - length)
+    let copies = max(1, settings.beamCount ?? 1, settings.returnedSequenceCount ?? 1)
+    let (tokens, overflow) = (length + min(max(0, new), room))
+      .multipliedReportingOverflow(by: copies)
+    return overflow ? .max : tokens
   }
 
   /// What is generated from: the reference's pipeline passes no token types on, whatever the tokenizer gives.
@@ -69,17 +89,29 @@ public struct TextGeneration: TextTask {
     return inputs
   }
 
-  /// How tokens go on.
+  /// How the tokens of some prompts go on.
   private func continuations(
-    of inputs: ModelInputs
-  ) throws(CheckpointError) -> [Continuation] {
-    let length = inputs.inputIDs.length
-    return try generator.texts(inputs, settings, ends: { stops?.end($0) ?? false }).map { text in
-      let new = Array(text.tokens.dropFirst(length).prefix(text.logProbabilities.count))
-      return Continuation(
-        text: model.tokenizer.decode(new, skipSpecialTokens: true), tokens: new,
-        logProbabilities: text.logProbabilities, score: text.score)
+    ofEach prompts: ArraySlice<ModelInputs>
+  ) -> [Result<[Continuation], CheckpointError>] {
+    do throws(CheckpointError) {
+      let texts = try generator.texts(
+        ofEach: Array(prompts), settings, ends: { stops?.end($0) ?? false })
+      return zip(prompts, texts).map { prompt, texts in
+        .success(texts.map { continuation($0, behind: prompt.inputIDs.length) })
+      }
+    } catch {
+      guard prompts.count > 1 else { return prompts.map { _ in .failure(error) } }
+      // Something is wrong with one of them; the others go on.
+      return prompts.indices.flatMap { continuations(ofEach: prompts[$0...$0]) }
     }
+  }
+
+  /// What is new in a text.
+  private func continuation(_ text: GeneratedText, behind length: Int) -> Continuation {
+    let new = Array(text.tokens.dropFirst(length).prefix(text.logProbabilities.count))
+    return Continuation(
+      text: model.tokenizer.decode(new, skipSpecialTokens: true), tokens: new,
+      logProbabilities: text.logProbabilities, score: text.score)
   }
 
   /// `texts`: a list of `text`, `tokens`, and, if they are told, `log_probabilities` and a beam's `score`.

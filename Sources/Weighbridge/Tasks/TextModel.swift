@@ -131,18 +131,8 @@ extension TextModel {
         for place in part.indices { compute(part[place...place]) }
       }
     }
-    var start = 0
-    while start < waiting.count {
-      var end = start
-      var tokens = 0
-      while end < waiting.count,
-        end == start || tokens + waiting[end].encoding.count <= batchTokens
-      {
-        tokens += waiting[end].encoding.count
-        end += 1
-      }
-      compute(waiting[start..<end])
-      start = end
+    for batch in waiting.map(\.encoding.count).batches(ofSum: batchTokens) {
+      compute(waiting[batch])
     }
     return values.enumerated().map { row, values in
       failures[row].map { .failure($0) } ?? .success(values)
@@ -181,6 +171,23 @@ extension TextModel {
       inputs.tokenTypeIDs = try padded(\.typeIDs, 0)
     }
     return try model(inputs, options: RunOptions(padding: .skipped))
+  }
+}
+
+extension [Int] {
+  /// The ranges of what is computed at once, where these are numbers of tokens: no range has more than `most`, unless it has one number.
+  func batches(ofSum most: Int) -> [Range<Int>] {
+    var batches: [Range<Int>] = []
+    var (start, sum) = (0, 0)
+    for (place, count) in enumerated() {
+      if place > start, count > most - sum {
+        batches.append(start..<place)
+        (start, sum) = (place, 0)
+      }
+      sum += count
+    }
+    if start < count { batches.append(start..<count) }
+    return batches
   }
 }
 
