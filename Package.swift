@@ -101,8 +101,21 @@ let libraries: [Target] = [
   .target(name: "ToolCommands", dependencies: ["Weighbridge", argumentParser, collections]),
 ]
 
+// On Linux the tool has Swift's libraries in it, so that it starts faster and runs where no Swift is installed. These are settings of its
+// link alone, and not `--static-swift-stdlib`, which is one of every compilation as well: tests and tool are made of the same objects.
+// No client links the tool, so that it may have flags that SwiftPM refuses of what clients link.
 let tools: [Target] = [
-  .executableTarget(name: "weighbridge-cli", dependencies: ["ToolCommands"])
+  .executableTarget(
+    name: "weighbridge-cli", dependencies: ["ToolCommands"],
+    linkerSettings: [
+      .unsafeFlags(
+        [
+          // The parts of FoundationEssentials, which objects that were compiled for the shared library do not name.
+          "-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims",
+          // Nobody looks for symbols in a program; exporting them would keep them all.
+          "-use-ld=lld", "-Xlinker", "--no-export-dynamic",
+        ], .when(platforms: [.linux], configuration: .release))
+    ])
 ]
 
 // MARK: Tests

@@ -41,7 +41,9 @@ class Job:
         self.log = tempfile.TemporaryFile()
         environment = {
             **os.environ, "WEIGHBRIDGE_JOB": str(folder), "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "PYSPARK_PYTHON": sys.executable,
-            "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
+            "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+            # Jobs of seconds: what Java's better compiler takes is never won back.
+            "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
         script = pathlib.Path(__file__).with_name("fleet_jobs.py")
         self.process = subprocess.Popen(
             [sys.executable, script, engine, kind, str(folder), str(rows)], stdout=self.log, stderr=self.log, env=environment,
