@@ -7,6 +7,7 @@
 #define LANES 8
 #define TILE_ROWS 6
 #define TILE_VECTORS 2
+#define TERMS 4
 #define TABLE weighbridge_avx2_kernels
 #define TABLE_NAME "avx2"
 

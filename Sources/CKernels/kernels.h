@@ -2,6 +2,7 @@
 //   LANES          floats in a vector
 //   TILE_ROWS      rows and
 //   TILE_VECTORS   vectors of columns whose sums fit the registers
+//   TERMS          terms of a sum that are added before lines are asked for, and the loop comes round, once more
 //   TABLE          the name of the table
 //   TABLE_NAME     what people call it
 // and made its instruction set the target of all functions that follow.

@@ -6,6 +6,7 @@
 #define TILE_ROWS 4  // 16 registers
 #endif
 #define TILE_VECTORS 2
+#define TERMS 1
 #define TABLE weighbridge_portable_kernels
 #define TABLE_NAME "portable"
 

@@ -45,17 +45,41 @@ INLINE void widen_with(
 
 // MARK: Tiles
 
-// One tile. `rows`, `vectors`, `read` and `width` are constants wherever this is inlined, so that all sums stay in registers. They go
-// to the destination, in the first-level cache, after every chain of terms.
+// A term of each row of a tile with some vectors of its weights. Where the weights are more vectors than there are rows, it is the rows'
+// numbers that stay in registers: with those of the sums there is one left.
+INLINE void add_term(
+    vector (*read)(const void *), size_t width, const float *left, const char *panel,
+    vector sums[TILE_ROWS][PANEL_VECTORS], size_t rows, size_t vectors) {
+  if (rows < vectors) {
+    vector numbers[TILE_ROWS];
+    UNROLLED for (size_t row = 0; row < rows; row++) numbers[row] = splat(left[row * STRIDE]);
+    UNROLLED for (size_t part = 0; part < vectors; part++) {
+      const vector right = read(panel + part * LANES * width);
+      UNROLLED for (size_t row = 0; row < rows; row++)
+        sums[row][part] = numbers[row] * right + sums[row][part];
+    }
+    return;
+  }
+  vector right[PANEL_VECTORS];
+  UNROLLED for (size_t part = 0; part < vectors; part++)
+    right[part] = read(panel + part * LANES * width);
+  UNROLLED for (size_t row = 0; row < rows; row++)
+    UNROLLED for (size_t part = 0; part < vectors; part++)
+      sums[row][part] = splat(left[row * STRIDE]) * right[part] + sums[row][part];
+}
+
+// One tile. `rows`, `vectors`, `read`, `width` and `is_alone` are constants wherever this is inlined, so that all sums stay in registers.
+// They go to the destination, in the first-level cache, after every chain of terms. Terms are taken some at a time (TERMS), which
+// changes no sum.
 //
 // What is needed next is asked for meanwhile. A tile that is alone takes its weights from memory, and the processor does not run
 // ahead far enough by itself: two-byte weights came two to three times as fast, float32 for 4 to 14 rows half as fast again
 // (Sapphire Rapids); float32 for one row came no faster, and from the cache a sixth slower. Where there are several, each asks for a
-// line a term from `ahead` on. An address beyond the matrix does no harm.
+// line each time from `ahead` on, if that is not null. An address beyond the matrix does no harm.
 INLINE void product_tile(
     vector (*read)(const void *), size_t width, const float *left, const char *panel,
     size_t depth, float *destination, size_t stride, size_t rows, size_t vectors, int accumulates,
-    const char *ahead) {
+    int is_alone, const char *ahead) {
   const size_t shorter = accumulates ? 0 : WEIGHBRIDGE_CHAIN;
   size_t k = 0;
   do {
@@ -64,19 +88,17 @@ INLINE void product_tile(
     vector sums[TILE_ROWS][PANEL_VECTORS];
     UNROLLED for (size_t row = 0; row < rows; row++)
       UNROLLED for (size_t part = 0; part < vectors; part++) sums[row][part] = splat(0);
-    for (; k < end; k++) {
-      if (ahead)
-        __builtin_prefetch(ahead + 64 * k, 0, 2);
-      else if (rows > 1 || width < sizeof(float))
-        UNROLLED for (size_t line = 0; line < vectors * LANES * width; line += 64)
-          __builtin_prefetch(panel + k * PANEL * width + line + 4096);
-      vector right[PANEL_VECTORS];
-      UNROLLED for (size_t part = 0; part < vectors; part++)
-        right[part] = read(panel + (k * PANEL + part * LANES) * width);
-      UNROLLED for (size_t row = 0; row < rows; row++)
-        UNROLLED for (size_t part = 0; part < vectors; part++)
-          sums[row][part] = splat(left[row * STRIDE + k]) * right[part] + sums[row][part];
+    for (; k + TERMS <= end; k += TERMS) {
+      if (!is_alone && ahead) __builtin_prefetch(ahead + 64 / TERMS * k, 0, 2);
+      UNROLLED for (size_t term = k; term < k + TERMS; term++) {
+        if (is_alone && (rows > 1 || width < sizeof(float)))
+          UNROLLED for (size_t line = 0; line < vectors * LANES * width; line += 64)
+            __builtin_prefetch(panel + term * PANEL * width + line + 4096);
+        add_term(read, width, left + term, panel + term * PANEL * width, sums, rows, vectors);
+      }
     }
+    for (; k < end; k++)
+      add_term(read, width, left + k, panel + k * PANEL * width, sums, rows, vectors);
     UNROLLED for (size_t row = 0; row < rows; row++)
       UNROLLED for (size_t part = 0; part < vectors; part++) {
         float *to = destination + row * stride + part * LANES;
@@ -87,20 +109,22 @@ INLINE void product_tile(
 }
 
 // The rows of a tile with all columns of a panel: at once if the registers hold the sums of so few rows, else a few vectors of columns
-// after the other.
+// after the other, which each ask for lines of their own.
 INLINE void product_rows(
     vector (*read)(const void *), size_t width, const float *left, const char *panel,
-    size_t depth, float *destination, size_t stride, size_t rows, int accumulates,
+    size_t depth, float *destination, size_t stride, size_t rows, int accumulates, int is_alone,
     const char *ahead) {
   switch (rows) {
 #define ROWS(N)                                                                               \
   case N: {                                                                                   \
     const size_t vectors =                                                                    \
         N * PANEL_VECTORS <= TILE_ROWS * TILE_VECTORS ? PANEL_VECTORS : TILE_VECTORS;         \
-    for (size_t column = 0; column < PANEL; column += vectors * LANES)                        \
+    for (size_t column = 0; column < PANEL; column += vectors * LANES) {                      \
       product_tile(                                                                           \
           read, width, left, panel + column * width, depth, destination + column, stride, N,  \
-          vectors, accumulates, ahead);                                                       \
+          vectors, accumulates, is_alone, ahead);                                             \
+      if (ahead) ahead += depth / TERMS * 64;                                                 \
+    }                                                                                         \
     break;                                                                                    \
   }
     ROWS(1) ROWS(2) ROWS(3) ROWS(4)
@@ -124,13 +148,19 @@ INLINE size_t block_row_size(size_t depth) {
   return (depth + DEPTH - 1) / DEPTH * STRIDE * sizeof(float);
 }
 
-// Half of the second-level cache, for the terms that are taken at once and the sums of some panels; beyond ten tiles there is nothing to
+// The terms of which a panel's weights take about half of the first-level cache. Sums are the same whatever it is: it is a multiple of
+// a chain.
+static size_t terms_at_once(void) {
+  return weighbridge_cache_size(1) < 48 << 10 ? DEPTH / 2 : DEPTH;
+}
+
+// Half of the second-level cache, for the terms that are taken at once and the sums of some panels; beyond 140 rows there is nothing to
 // be gained.
 static size_t block_rows(size_t depth) {
   (void)depth;
-  const size_t row = (STRIDE + WEIGHBRIDGE_MOST_PANELS * PANEL) * sizeof(float);
-  const size_t tiles = weighbridge_cache_size(2) / 2 / (row * TILE_ROWS);
-  return TILE_ROWS * (tiles < 2 ? 2 : tiles > 10 ? 10 : tiles);
+  const size_t row = (terms_at_once() + WEIGHBRIDGE_MOST_PANELS * PANEL) * sizeof(float);
+  const size_t tiles = weighbridge_cache_size(2) / 2 / (row * TILE_ROWS), most = 144 / TILE_ROWS;
+  return TILE_ROWS * (tiles < 2 ? 2 : tiles > most ? most : tiles);
 }
 
 static size_t block_size(size_t rows, size_t depth) { return rows * block_row_size(depth); }
@@ -144,12 +174,6 @@ static void pack_rows(
     float *to = (float *)block + (start / DEPTH * rows + row) * STRIDE;
     weighbridge_pack_block(source + start, stride, count, part, to);
   }
-}
-
-// The terms of which a panel's weights take about half of the first-level cache. Sums are the same whatever it is: it is a multiple of
-// a chain.
-static size_t terms_at_once(void) {
-  return weighbridge_cache_size(1) < 48 << 10 ? DEPTH / 2 : DEPTH;
 }
 
 // The destination's lines of some rows will be written soon. A matrix is far larger than the cache, and a row of a panel two lines of
@@ -184,6 +208,10 @@ INLINE void multiply_with(
     const size_t terms = depth - start < step ? depth - start : step;
     const float *left = block + start / DEPTH * rows * STRIDE + start % DEPTH;
     const int is_last = start + terms >= depth;
+    // Each tile asks for some bytes: the first ones for the weights that follow, the others for the rows with their next terms, some by
+    // each panel.
+    const size_t asked = terms / TERMS * 64 * (PANEL_VECTORS / TILE_VECTORS);
+    const size_t weight_tiles = asked ? (terms * PANEL * width + asked - 1) / asked : tiles;
     const char *next_rows =
         (const char *)(block + (is_last ? 0 : (start + terms) / DEPTH * rows * STRIDE));
     for (size_t panel = 0; panel < panels; panel++) {
@@ -202,22 +230,19 @@ INLINE void multiply_with(
         const size_t count = rows / tiles + (tile < rows % tiles);
         float *to = panel_sums + row * PANEL;
         if (is_last) prefetch_target(&part, row, count);
-        // First the weights that follow, then the rows with their next terms, some by each panel.
-        const size_t weight_tiles = PANEL * width / 64;
-        const char *ahead =
-            tile < weight_tiles
-                ? next + tile * terms * 64
-                : next_rows + (panel * (tiles - weight_tiles) + tile - weight_tiles) * terms * 64;
-        if (tile >= weight_tiles && ahead >= next_rows + rows * STRIDE * sizeof(float))
-          ahead = (const char *)(left + (row + count) * STRIDE);
-        if (width == sizeof(float) || widens)
+        const char *ahead = NULL;
+        if (tile < weight_tiles) ahead = next + tile * asked;
+        else {
+          const size_t place = (panel * (tiles - weight_tiles) + tile - weight_tiles) * asked;
+          if (place < rows * STRIDE * sizeof(float)) ahead = next_rows + place;
+        }
+        if (tiles > 1)
           product_rows(
               read_float32, sizeof(float), left + row * STRIDE,
-              widens ? (const char *)widened : right, terms, to, PANEL, count, start > 0,
-              tiles > 1 ? ahead : NULL);
+              widens ? (const char *)widened : right, terms, to, PANEL, count, start > 0, 0, ahead);
         else
           product_rows(
-              read, width, left + row * STRIDE, right, terms, to, PANEL, count, start > 0, NULL);
+              read, width, left + row * STRIDE, right, terms, to, PANEL, count, start > 0, 1, NULL);
         if (is_last) finish(to, PANEL, count, target_from(&part, row, &moved));
         row += count;
       }
