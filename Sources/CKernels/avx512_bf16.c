@@ -9,12 +9,9 @@
 #include "vector_math.h"
 #include "rows.h"
 
-#define HAS_DOT
 #define ROWS_FLIP 0
 #define TERM_WIDTH 2
-typedef integers operand;
-INLINE operand operand_of(integers four) { return four; }
-INLINE integers dot(integers sum, operand left, operand right) {
+INLINE integers dot(integers sum, integers left, integers right) {
   return (integers)_mm512_dpbf16_ps((__m512)sum, (__m512bh)left, (__m512bh)right);
 }
 

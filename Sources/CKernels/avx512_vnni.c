@@ -9,12 +9,9 @@
 #include "vector_math.h"
 #include "rows.h"
 
-#define HAS_DOT
 #define ROWS_FLIP 0x80
 #define TERM_WIDTH 1
-typedef integers operand;
-INLINE operand operand_of(integers four) { return four; }
-INLINE integers dot(integers sum, operand left, operand right) {
+INLINE integers dot(integers sum, integers left, integers right) {
   return (integers)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)left, (__m512i)right);
 }
 

@@ -276,7 +276,20 @@ static void column_sums(
 
 // MARK: Products
 
-#include "sliced.h"
+// WHAT(N) for each number of rows that a tile has.
+#if TILE_ROWS > 8
+#define EACH_TILE(WHAT)                                                                       \
+  WHAT(1) WHAT(2) WHAT(3) WHAT(4) WHAT(5) WHAT(6) WHAT(7)                                     \
+  WHAT(8) WHAT(9) WHAT(10) WHAT(11) WHAT(12) WHAT(13) WHAT(14)
+#elif TILE_ROWS > 6
+#define EACH_TILE(WHAT) WHAT(1) WHAT(2) WHAT(3) WHAT(4) WHAT(5) WHAT(6) WHAT(7) WHAT(8)
+#elif TILE_ROWS > 4
+#define EACH_TILE(WHAT) WHAT(1) WHAT(2) WHAT(3) WHAT(4) WHAT(5) WHAT(6)
+#else
+#define EACH_TILE(WHAT) WHAT(1) WHAT(2) WHAT(3) WHAT(4)
+#endif
+
+#include "pairs.h"
 #include "product.h"
 #include "training.h"
 

@@ -127,16 +127,7 @@ INLINE void product_rows(
     }                                                                                         \
     break;                                                                                    \
   }
-    ROWS(1) ROWS(2) ROWS(3) ROWS(4)
-#if TILE_ROWS > 4
-    ROWS(5) ROWS(6)
-#endif
-#if TILE_ROWS > 6
-    ROWS(7) ROWS(8)
-#endif
-#if TILE_ROWS > 8
-    ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
-#endif
+    EACH_TILE(ROWS)
 #undef ROWS
     default: break;
   }
@@ -174,14 +165,6 @@ static void pack_rows(
     float *to = (float *)block + (start / DEPTH * rows + row) * STRIDE;
     weighbridge_pack_block(source + start, stride, count, part, to);
   }
-}
-
-// The destination's lines of some rows will be written soon. A matrix is far larger than the cache, and a row of a panel two lines of
-// it: stores that had to wait for them took a fifth of the time.
-INLINE void prefetch_target(const weighbridge_target *target, size_t row, size_t rows) {
-  for (size_t end = row + rows; row < end; row++)
-    for (size_t column = 0; column < target->columns; column += 16)
-      __builtin_prefetch(target->destination + row * target->stride + column, 1, 3);
 }
 
 // Attention packs keys and values as weights.
@@ -275,8 +258,8 @@ static const weighbridge_weights weights[WEIGHBRIDGE_ELEMENT_COUNT] = {
     ELEMENT(FLOAT16, float16)
 #undef ELEMENT
     [WEIGHBRIDGE_INT8] = {
-        &weighbridge_int8_packing, sliced_rows, sliced_size, pack_sliced_rows, multiply_sliced,
-        widen_int8_rows},
+        &weighbridge_int8_packing, pairs_block_rows, pairs_block_size, pack_pairs,
+        multiply_pairs_int8, widen_int8_rows},
 };
 
 static const weighbridge_attention plain_attention = {&weights[WEIGHBRIDGE_FLOAT32], pack_plain, 1};

@@ -1,39 +1,12 @@
-// Products of int8, or bfloat16, in vectors, as rows.h lays them out; included after it. A file whose instructions multiply and add four
-// bytes in each lane, or two bfloat16, defines HAS_DOT and brings
+// Products of int8, or bfloat16, in vectors, as rows.h lays them out; included after it by a file whose instructions multiply and add
+// four bytes in each lane, or two bfloat16. It brings
 //   ROWS_FLIP    0x80 if the bytes of the rows are taken without a sign
 //   TERM_WIDTH   bytes of a term
-//   operand      four bytes in each lane, as `dot` takes them, and `operand_of`
+//   dot          a sum of integers or numbers in each lane, with four bytes of rows and weights added
 // Sums of integers are exact: every set of kernels gives the same for int8.
 
 // Rows of a group whose sums fit the registers.
 #define SLICED_ROWS (LANES == 16 ? 8 : 4)
-
-#ifndef HAS_DOT
-#define ROWS_FLIP 0
-#define TERM_WIDTH 1
-
-// As two pairs of 16 bits: the first and third, and the second and fourth.
-typedef struct {
-  integers even, odd;
-} operand;
-typedef int16_t pairs __attribute__((ext_vector_type(2 * LANES)));
-
-INLINE operand operand_of(integers bytes_of) {
-  const pairs words_of = (pairs)bytes_of;
-  return (operand){(integers)((pairs)(words_of << 8) >> 8), (integers)(words_of >> 8)};
-}
-
-#ifndef MULTIPLY_PAIRS
-// Each pair multiplied with another, and both results added.
-INLINE integers multiply_pairs(integers left, integers right) {
-  return ((left << 16) >> 16) * ((right << 16) >> 16) + (left >> 16) * (right >> 16);
-}
-#endif
-
-INLINE integers dot(integers sum, operand left, operand right) {
-  return sum + multiply_pairs(left.even, right.even) + multiply_pairs(left.odd, right.odd);
-}
-#endif
 
 INLINE integers load_integers(const void *from) {
   integers result;
@@ -56,13 +29,13 @@ INLINE void sliced_tile(
     for (size_t quad = 0; quad < SLICE / 4; quad++) {
       const char *at = right + slice * WEIGHT_SLICE + quad * 128;
       __builtin_prefetch(at + 8192, 0, 2);
-      operand weights[2];
+      integers weights[2];
       UNROLLED for (size_t part = 0; part < 2; part++)
-        weights[part] = operand_of(load_integers(at + part * LANES * 4));
+        weights[part] = load_integers(at + part * LANES * 4);
       UNROLLED for (size_t row = 0; row < rows; row++) {
         int32_t four;
         memcpy(&four, left + slice * TILE + row * SLICE + quad * 4, sizeof four);
-        const operand terms = operand_of((integers)(four));
+        const integers terms = (integers)(four);
         UNROLLED for (size_t part = 0; part < 2; part++)
           totals[row][part] = dot(totals[row][part], terms, weights[part]);
       }
@@ -81,12 +54,12 @@ static void multiply_panel(
   // What the bytes of the rows have been raised by is taken off at the start: 128 times the sum of each column.
   integers starts[WEIGHBRIDGE_PANEL_COLUMNS / LANES] = {0};
 #if ROWS_FLIP
-  const operand raised = operand_of((integers)(int32_t)0x80808080);
+  const integers raised = (integers)(int32_t)0x80808080;
   for (size_t i = 0; i < slices * 16; i++)
     for (size_t part = 0; part < WEIGHBRIDGE_PANEL_COLUMNS / LANES; part++)
       starts[part] = dot(
           starts[part], raised,
-          operand_of(load_integers((const char *)panel + i * 128 + part * LANES * 4)));
+          load_integers((const char *)panel + i * 128 + part * LANES * 4));
   for (size_t part = 0; part < WEIGHBRIDGE_PANEL_COLUMNS / LANES; part++)
     starts[part] = -starts[part];
 #endif
