@@ -47,6 +47,39 @@ double roofline_float32(const char *name, long rounds) {
   return strcmp(name, "portable") == 0 ? float32_portable(rounds) : 0;
 }
 
+#if defined(__x86_64__)
+// int8 as pairs of 16 bits: a multiplication with an addition, and another addition.
+#define PAIRS(NAME, TARGET, LANES, MADD, ADD, VECTOR, SET)                                    \
+  __attribute__((target(TARGET))) static double pairs_##NAME(long rounds) {                   \
+    volatile int one = 1;                                                                     \
+    VECTOR sums[SUMS], factor = SET(one);                                                     \
+    for (int i = 0; i < SUMS; i++) sums[i] = factor;                                          \
+    for (long round = 0; round < rounds; round++) {                                           \
+      _Pragma("clang loop unroll(full)") for (int i = 0; i < SUMS; i++)                       \
+          sums[i] = ADD(sums[i], MADD(sums[i], factor));                                      \
+      __asm__ volatile("");                                                                   \
+    }                                                                                         \
+    volatile int result = 0;                                                                  \
+    for (int i = 0; i < SUMS; i++) result += (int)((const long long *)&sums[i])[0];           \
+    return 2.0 * SUMS * LANES * 2 * (double)rounds;                                           \
+  }
+PAIRS(avx2, "avx2", 8, _mm256_madd_epi16, _mm256_add_epi32, __m256i, _mm256_set1_epi32)
+PAIRS(portable, "sse2", 4, _mm_madd_epi16, _mm_add_epi32, __m128i, _mm_set1_epi32)
+#endif
+
+double roofline_pairs(const char *name, long rounds) {
+#if defined(__x86_64__)
+  return strcmp(name, "avx2") == 0 ? pairs_avx2(rounds) : pairs_portable(rounds);
+#else
+  return roofline_float32(name, rounds);
+#endif
+}
+
+// What a processor with neither tiles nor AVX-512 does.
+static double float32_without(long rounds) {
+  return roofline_float32(roofline_float32("avx2", 1) > 0 ? "avx2" : "portable", rounds);
+}
+
 #if defined(__x86_64__) && defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -101,18 +134,20 @@ VECTORS(
 
 double roofline_int8(long rounds) {
   if (has_tiles()) return tiles_int8(rounds);
-  return __builtin_cpu_supports("avx512vnni") ? vectors_int8(rounds)
-                                              : roofline_float32("avx512", rounds);
+  if (__builtin_cpu_supports("avx512vnni")) return vectors_int8(rounds);
+  if (__builtin_cpu_supports("avx512f")) return roofline_float32("avx512", rounds);
+  return roofline_pairs(__builtin_cpu_supports("avx2") ? "avx2" : "portable", rounds);
 }
 
 double roofline_bfloat16(long rounds) {
   if (has_tiles()) return tiles_bfloat16(rounds);
-  return __builtin_cpu_supports("avx512bf16") ? vectors_bfloat16(rounds)
-                                              : roofline_float32("avx512", rounds);
+  if (__builtin_cpu_supports("avx512bf16")) return vectors_bfloat16(rounds);
+  return __builtin_cpu_supports("avx512f") ? roofline_float32("avx512", rounds)
+                                           : float32_without(rounds);
 }
 #else
-double roofline_int8(long rounds) { return roofline_float32("portable", rounds); }
-double roofline_bfloat16(long rounds) { return roofline_float32("portable", rounds); }
+double roofline_int8(long rounds) { return roofline_pairs("portable", rounds); }
+double roofline_bfloat16(long rounds) { return float32_without(rounds); }
 #endif
 
 double roofline_read(long rounds) {

@@ -114,11 +114,12 @@ struct Products {
   /// Operations a second.
   private func peak(_ kernels: String, _ type: String) -> Double {
     let start = roofline_seconds()
-    let isPlain = type == "float32" && kernels != "high" || ["avx2", "portable"].contains(kernels)
+    let isPlain = ["avx2", "portable"].contains(kernels)
     let operations =
-      isPlain
-      ? unsafe roofline_float32(kernels, 500_000)
-      : type == "int8" ? roofline_int8(100_000) : roofline_bfloat16(100_000)
+      type == "int8"
+      ? isPlain ? unsafe roofline_pairs(kernels, 500_000) : roofline_int8(100_000)
+      : isPlain || type == "float32" && kernels != "high"
+        ? unsafe roofline_float32(kernels, 500_000) : roofline_bfloat16(100_000)
     return operations / (roofline_seconds() - start)
   }
 }

@@ -5,7 +5,9 @@
 // Runs `rounds` rounds of an instruction set's multiply-adds, by the name of a set of kernels, on float32, and returns the operations
 // done (a multiply-add is two); 0 if the processor has none such.
 double roofline_float32(const char *name, long rounds);
-// The same of bfloat16 and of int8, in tiles (AMX) or vectors (AVX-512); of float32 where there are neither.
+// The same of int8 as pairs of 16 bits, for sets of kernels without tiles and AVX-512.
+double roofline_pairs(const char *name, long rounds);
+// The same of bfloat16 and of int8, in tiles (AMX) or vectors (AVX-512). Where there are neither, that of float32, and of pairs.
 double roofline_bfloat16(long rounds);
 double roofline_int8(long rounds);
 
