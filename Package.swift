@@ -66,12 +66,19 @@ let libraries: [Target] = [
       "CheckpointBytes", "TensorValues", "ZipFormat", "LayoutRules", "ModelFamilies",
       "Tokenizers", "Checkpoints",
     ]),
+  // 6: low-rank adapters
+  .target(
+    name: "Adapters",
+    dependencies: [
+      "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "ModelFamilies",
+      "Checkpoints", collections,
+    ]),
   // 7: from one checkpoint to another, and how two compare
   .target(
     name: "Conversion",
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "ModelFamilies",
-      "Checkpoints", "ModelDirectories", collections,
+      "Checkpoints", "ModelDirectories", "Adapters", collections,
     ]),
   // 5: models beside recorded references
   .target(
@@ -92,8 +99,8 @@ let libraries: [Target] = [
     name: "Weighbridge",
     dependencies: [
       "CheckpointBytes", "TensorValues", "WeightGraph", "LayoutRules", "Checkpoints",
-      "ModelDirectories", "Conversion", "Tokenizers", "TensorEngine", "LanguageModels",
-      "ModelFamilies", "Verification", "Training", collections,
+      "ModelDirectories", "Adapters", "Conversion", "Tokenizers", "TensorEngine",
+      "LanguageModels", "ModelFamilies", "Verification", "Training", collections,
     ]),
   .target(name: "WeighbridgeTesting", dependencies: ["Weighbridge"]),
   .target(name: "WeighbridgeFoundation", dependencies: ["Weighbridge"]),

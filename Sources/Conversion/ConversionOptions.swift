@@ -1,3 +1,4 @@
+public import Adapters
 public import CheckpointBytes
 public import Checkpoints
 public import TensorValues
@@ -32,6 +33,8 @@ public struct ConversionOptions: Sendable {
   public var weightsOnly = false
   /// New names; for each weight the first rule that matches counts.
   public var rename: [RenameRule] = []
+  /// A low-rank adapter to merge into the weights, after these have their new names; nil for none.
+  public var adapter: LowRankAdapter?
   /// True if the result is opened again and compared with the source.
   public var verifies = true
   /// True if a conversion goes on that was ended before it was complete: files of weights that are there count if each of their

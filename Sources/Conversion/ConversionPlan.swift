@@ -46,8 +46,9 @@ public struct ConversionPlan: Sendable {
       path: path, isFromDirectory: isFromDirectory, format: options.format, layout: options.layout)
     let selected = try source.graph.selected(options, file: sourcePath)
     let renamed = try selected.graph.renamed(options.rename, file: sourcePath)
-    lazy var recognition = Recognition.result(of: renamed.graph)
-    let laidOut = try renamed.graph.laidOut(
+    let merged = try renamed.graph.merging(options.adapter)
+    lazy var recognition = Recognition.result(of: merged.graph)
+    let laidOut = try merged.graph.laidOut(
       recognition, options, from: source.format, for: destination, file: sourcePath,
       companions: given)
     destination.name(
@@ -89,7 +90,7 @@ public struct ConversionPlan: Sendable {
     receipt = ConversionReceipt(
       of: source, named: sourcePath, format: destination.format, ties: graph.ties,
       changes: [
-        selected.changes, renamed.changes, laidOut.changes, quantized.step.changes, cast.changes,
+        selected.changes, renamed.changes, merged.changes, laidOut.changes, quantized.step.changes, cast.changes,
         ConversionChanges(remarks: remarks), ConversionChanges(remarks: companions.remarks),
       ],
       files: zip(files.weights, images).map { ($0.path, $1.byteCount) }

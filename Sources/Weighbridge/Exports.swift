@@ -1,5 +1,6 @@
 // `import Weighbridge` is all that users of the package need.
 
+@_exported public import Adapters
 @_exported public import CheckpointBytes
 @_exported public import Checkpoints
 @_exported public import Conversion

@@ -53,6 +53,12 @@ struct ConversionArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Merge a LoRA adapter of PEFT into the weights: the directory that holds its adapter_config.json.",
+      valueName: "directory"))
+  var adapter: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Write shards of at most this size, with an index (5GB, 500MB).", valueName: "size"))
   var maxShardSize: String?
 

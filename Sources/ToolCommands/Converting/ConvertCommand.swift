@@ -20,6 +20,7 @@ struct ConvertCommand: TalkingCommand {
         weighbridge convert tf_model.h5 out/ --format safetensors
         weighbridge convert checkpoints/*.ckpt --to safetensors --out-dir converted --weights-only
         weighbridge convert model.safetensors half.safetensors --dtype float16
+        weighbridge convert bert-base merged/ --adapter sentiment-lora
       """)
 
   @Argument(
@@ -157,6 +158,10 @@ struct ConvertCommand: TalkingCommand {
     var options = try pin.pinned(sourceOptions.openOptions)
     options.takesIncomplete = true
     let checkpoint = try Checkpoint.open(source, options: options)
+    var conversion = conversion
+    if let adapter = self.conversion.adapter {
+      conversion.adapter = try LowRankAdapter(adapter, options: sourceOptions.openOptions)
+    }
     let plan = try ConversionPlan(
       checkpoint, named: source, to: destination, options: conversion)
     if dryRun { return ReceiptReport(plan.receipt, isDryRun: true) }

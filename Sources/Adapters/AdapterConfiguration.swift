@@ -1,0 +1,162 @@
+public import CheckpointBytes
+internal import LayoutRules
+
+/// What `adapter_config.json` says of a low-rank adapter: `LoraConfig` of PEFT 0.21 (`tuners/lora/config.py`).
+///
+/// The rule for keys is that of a model's configuration: what changes a number is read here or refused by its name, and what only
+/// says how the adapter was trained is left alone.
+public struct AdapterConfiguration: Sendable {
+  /// The rank where no pattern says another.
+  public let rank: Int
+  /// α: the scale is α / rank.
+  public let alpha: Double
+  /// True if the scale is α / √rank.
+  public let usesRankStabilizedScale: Bool
+  /// True if outputs get a length of their own (DoRA).
+  public let usesMagnitudes: Bool
+  /// Modules that are stored whole, by the ends of their names.
+  public let modulesToSave: [String]
+  /// The modules that are adapted; nil for a pattern, or all linear ones.
+  public let targetModules: [String]?
+  /// The model that it belongs to, as it was named when the adapter was trained.
+  public let baseModel: String?
+  /// The task's name in PEFT, such as `SEQ_CLS`.
+  public let taskType: String?
+  /// The document.
+  public let document: JSONValue
+  /// Where it was read.
+  public let file: String?
+
+  /// Rows of tables that are stored whole, by the module's name; nil for the table of words.
+  let tokenRows: [(module: String?, rows: [Int])]
+  private let ranks: [(pattern: ModulePattern, rank: Int)]
+  private let alphas: [(pattern: ModulePattern, alpha: Double)]
+
+  /// Reads the settings.
+  ///
+  /// - Throws: `unsupported`, with the key, for another kind of adapter and for what would change numbers in a way that is not
+  ///   known; `malformed` for a value of another type.
+  public init(_ document: JSONValue, file: String?) throws(CheckpointError) {
+    let settings = try SettingsReader(document, file: file)
+    let kind = try settings.string("peft_type", default: "")
+    guard kind == "LORA" else {
+      throw settings.failure(
+        kind.isEmpty ? .notFound : .unsupported, "peft_type",
+        kind.isEmpty ? "the key is not there" : "adapters of the kind \(quoted(kind))",
+        remedy: "supported is LORA")
+    }
+    try settings.refuseUnknownAdaptation()
+    rank = try settings.count("r", default: 8)
+    alpha = try settings.number("lora_alpha", default: 8)
+    usesRankStabilizedScale = try settings.optionalBoolean("use_rslora") ?? false
+    usesMagnitudes = try settings.optionalBoolean("use_dora") ?? false
+    modulesToSave = try settings.strings("modules_to_save")
+    targetModules =
+      settings.value("target_modules")?.elements == nil
+      ? nil : try settings.strings("target_modules")
+    baseModel = try settings.optionalString("base_model_name_or_path")
+    taskType = try settings.optionalString("task_type")
+    ranks = try settings.patterns("rank_pattern").map { (pattern, value) throws(CheckpointError) in
+      guard let rank = value.integer, rank > 0 else {
+        throw settings.failure(
+          .malformed, "rank_pattern", "\(quoted(pattern.text)) has no number above zero")
+      }
+      return (pattern, rank)
+    }
+    alphas = try settings.patterns("alpha_pattern").map {
+      (pattern, value) throws(CheckpointError) in
+      guard case .number(let number) = value, number.double.isFinite else {
+        throw settings.failure(
+          .malformed, "alpha_pattern", "\(quoted(pattern.text)) has no number")
+      }
+      return (pattern, number.double)
+    }
+    tokenRows = try settings.tokenRows()
+    self.document = document
+    self.file = file
+  }
+
+  /// The rank of a module.
+  public func rank(of module: String) -> Int {
+    ranks.first { $0.pattern.matches(module) }?.rank ?? rank
+  }
+
+  /// What the update of a module is multiplied by.
+  public func scale(of module: String) -> Double {
+    let alpha = alphas.first { $0.pattern.matches(module) }?.alpha ?? alpha
+    let rank = Double(rank(of: module))
+    return alpha / (usesRankStabilizedScale ? rank.squareRoot() : rank)
+  }
+}
+
+extension SettingsReader {
+  /// Refuses what PEFT's code acts upon, when it applies an adapter, and this does not implement.
+  fileprivate func refuseUnknownAdaptation() throws(CheckpointError) {
+    let no: [JSONValue] = [.boolean(false), .null]
+    for key in ["use_qalora", "use_bdlora", "ensure_weight_tying"] as [ExactName] {
+      try refuse(key, unless: no)
+    }
+    for key in [
+      "arrow_config", "alora_invocation_tokens", "layer_replication", "target_parameters",
+      "monteclora_config", "kasa_config",
+    ] as [ExactName] {
+      try refuse(key, unless: [.null, .object([]), .array([])])
+    }
+    // Beginnings that change the model's own weights: the adapter is one of what is left of them.
+    if let start = value("init_lora_weights")?.string {
+      for prefix in ["pissa", "olora", "corda", "loftq", "lora_ga"]
+      where start.utf8.starts(with: prefix.utf8) {
+        throw failure(
+          .unsupported, "init_lora_weights",
+          "\(quoted(start)) changes the weights of the model itself when an adapter is loaded",
+          remedy:
+            "save it with path_initial_model_for_weight_conversion, which makes one of the unchanged model"
+        )
+      }
+    }
+  }
+
+  private func refuse(_ key: ExactName, unless neutral: [JSONValue]) throws(CheckpointError) {
+    guard let value = value(key), !neutral.contains(value) else { return }
+    throw failure(.unsupported, key, "it changes what the adapter does, and is not implemented")
+  }
+
+  /// Patterns of module names, each with its value.
+  fileprivate func patterns(
+    _ key: ExactName
+  ) throws(CheckpointError) -> [(pattern: ModulePattern, value: JSONValue)] {
+    guard has(key) else { return [] }
+    guard let members = value(key)?.members else {
+      throw failure(.malformed, key, "expected an object")
+    }
+    return try members.map { (member) throws(CheckpointError) in
+      do throws(CheckpointError) {
+        return (try ModulePattern(ending: member.key.string), member.value)
+      } catch {
+        throw failure(error.kind, key, error.problem)
+      }
+    }
+  }
+
+  fileprivate func tokenRows() throws(CheckpointError) -> [(module: String?, rows: [Int])] {
+    let key: ExactName = "trainable_token_indices"
+    guard has(key), let value = value(key) else { return [] }
+    func rows(_ value: JSONValue) throws(CheckpointError) -> [Int] {
+      guard let elements = value.elements else {
+        throw failure(.malformed, key, "expected a list of rows, or such lists by module")
+      }
+      return try elements.map { (element) throws(CheckpointError) in
+        guard let row = element.integer, row >= 0 else {
+          throw failure(.malformed, key, "expected numbers of rows")
+        }
+        return row
+      }
+    }
+    if let members = value.members {
+      return try members.map { (member) throws(CheckpointError) in
+        (member.key.string, try rows(member.value))
+      }
+    }
+    return [(nil, try rows(value))]
+  }
+}

@@ -1,0 +1,246 @@
+public import CheckpointBytes
+internal import LayoutRules
+internal import ModelFamilies
+internal import OrderedCollections
+internal import TensorValues
+public import WeightGraph
+
+/// A model's weights with an adapter.
+public struct AdaptedWeights: Sendable {
+  /// The weights. What factors are added to is computed when it is read (`Weight/merging(_:)`).
+  public let graph: WeightGraph
+  /// The weights that factors are added to, by their names in ``graph``.
+  public let adapted: [ExactName]
+  /// The weights that others took the place of, in whole or in rows.
+  public let replaced: [ExactName]
+  /// The weights that the model did not have.
+  public let added: [ExactName]
+}
+
+extension LowRankAdapter {
+  /// The weights of a model with the adapter: what PEFT's `merge_and_unload` makes of them.
+  ///
+  /// The adapter's names are those of Transformers' classes. Where they and the model's differ by what stands in front of all of them
+  /// (`bert.`), that is allowed for; weights in another framework's layout are taken by Transformers' names.
+  /// - Throws: `notFound` for a module or weight that the model does not have, unless it is of `modules_to_save`; `mismatch` for one of
+  ///   another shape.
+  public func applied(to weights: WeightGraph) throws(CheckpointError) -> AdaptedWeights {
+    do throws(CheckpointError) {
+      let graph = try weights.joiningScales()
+      if let place = place(in: graph) { return try applied(to: graph, place) }
+      if let model = try? Recognition(graph).model(), model.layout != .transformers {
+        let bound = try BoundModel(weights, as: model)
+        if let place = place(in: bound.graph) {
+          return try applied(to: bound.graph, place)
+        }
+      }
+      return try applied(to: graph, Place())
+    } catch {
+      throw error.site.file == nil ? error.inFile(path) : error
+    }
+  }
+
+  private func applied(
+    to graph: WeightGraph, _ place: Place
+  ) throws(CheckpointError) -> AdaptedWeights {
+    var application = Application(self, graph, place)
+    return try application.run()
+  }
+
+  /// What the model's names have in front and the adapter's have not, and the other way round.
+  fileprivate struct Place {
+    var added = ""
+    var removed = 0
+
+    func callAsFunction(_ name: ExactName) -> ExactName {
+      ExactName(added + String(Substring(name.string.utf8.dropFirst(removed))))
+    }
+  }
+
+  private func place(in graph: WeightGraph) -> Place? {
+    let targets = modules.map(\.name) + tokens.map(\.module)
+    let weights = targets.isEmpty ? replacements.map(\.name) : targets.map { $0.weight }
+    guard let first = weights.first else { return Place() }
+    func fits(_ place: Place) -> Bool { weights.allSatisfy { graph[place($0)] != nil } }
+    if fits(Place()) { return Place() }
+    for name in graph.weights.keys {
+      var place = Place()
+      if name.hasSuffix("." + first.string) {
+        place.added = String(Substring(name.string.utf8.dropLast(first.byteCount)))
+      } else if first.hasSuffix("." + name.string) {
+        place.removed = first.byteCount - name.byteCount
+      } else {
+        continue
+      }
+      if fits(place) { return place }
+    }
+    return nil
+  }
+
+  /// An adapter put on a model.
+  fileprivate struct Application {
+    private let adapter: LowRankAdapter
+    private let place: Place
+    private var weights: OrderedDictionary<ExactName, Weight>
+    private let facts: CheckpointFacts
+    /// For each name those that are the same weight.
+    private let ties: [ExactName: [ExactName]]
+    /// Where the matrices of a known model have their outputs.
+    private let outputAxes: [ExactName: Int]
+    private var adapted: [ExactName] = []
+    private var replaced: [ExactName] = []
+    private var added: [ExactName] = []
+
+    init(_ adapter: LowRankAdapter, _ graph: WeightGraph, _ place: Place) {
+      self.adapter = adapter
+      self.place = place
+      weights = graph.weights
+      facts = graph.facts
+      var ties: [ExactName: [ExactName]] = [:]
+      for tie in graph.ties where tie.names.count > 1 {
+        for name in tie.names { ties[name] = tie.names }
+      }
+      self.ties = ties
+      let matrices =
+        (try? Recognition(graph).model())?.architecture.layerMatrices ?? []
+      outputAxes = Dictionary(
+        matrices.map { ($0.name, $0.outputAxis) }, uniquingKeysWith: { $1 })
+    }
+
+    mutating func run() throws(CheckpointError) -> AdaptedWeights {
+      for (name, weight) in adapter.replacements { try replace(place(name), weight) }
+      for rows in adapter.tokens { try replaceRows(rows) }
+      for module in adapter.modules { try adapt(module) }
+      var graph = WeightGraph()
+      graph.facts = facts
+      if !added.isEmpty { graph.facts.tree = nil }
+      for (name, weight) in weights { try graph.insert(weight, as: name) }
+      return AdaptedWeights(graph: graph, adapted: adapted, replaced: replaced, added: added)
+    }
+
+    private mutating func replace(
+      _ name: ExactName, _ weight: Weight
+    ) throws(CheckpointError) {
+      guard let own = weights[name] else {
+        guard adapter.configuration.saves(name) else {
+          throw CheckpointError(
+            .notFound, tensor: name.string,
+            "the model has no such weight, and modules_to_save does not name it",
+            remedy: "is it the model that the adapter was trained on?")
+        }
+        weights[name] = weight
+        added.append(name)
+        return
+      }
+      guard own.shape == weight.shape || adapter.configuration.saves(name) else {
+        throw CheckpointError(
+          .mismatch, tensor: name.string, "expected \(own.shape), found \(weight.shape)")
+      }
+      weights[name] = weight
+      replaced.append(name)
+    }
+
+    private mutating func replaceRows(_ tokens: TokenRows) throws(CheckpointError) {
+      let (name, table) = try weight(of: tokens.module)
+      let columns = tokens.values.shape.dimensions[1]
+      guard table.shape.rank == 2, table.shape.dimensions[1] == columns,
+        let last = tokens.rows.max(), last < table.shape.dimensions[0]
+      else {
+        throw CheckpointError(
+          .mismatch, tensor: name.string,
+          "a table \(table.shape) has no place for rows of \(columns) numbers up to number \(tokens.rows.max() ?? 0)"
+        )
+      }
+      var parts: [Weight] = []
+      var start = 0
+      let values = try tokens.values.cast(to: table.dtype)
+      for (row, place) in zip(tokens.rows, tokens.rows.indices).sorted(by: { $0.0 < $1.0 }) {
+        if start < row { parts.append(try table.sliced(axis: 0, start..<row)) }
+        parts.append(try values.sliced(axis: 0, place..<place + 1))
+        start = row + 1
+      }
+      if start < table.shape.dimensions[0] {
+        parts.append(try table.sliced(axis: 0, start..<table.shape.dimensions[0]))
+      }
+      set(name, try Weight.concatenated(parts, axis: 0))
+      replaced.append(name)
+    }
+
+    private mutating func adapt(_ module: Module) throws(CheckpointError) {
+      let (name, weight) = try weight(of: module.name)
+      do throws(CheckpointError) {
+        let update = try LowRankUpdate(
+          down: module.down, up: module.up, scale: module.scale,
+          isTransposed: module.isTable || isTransposed(weight, name, module),
+          magnitude: module.magnitude)
+        set(name, try weight.merging(update))
+      } catch {
+        throw error.about(name)
+      }
+      adapted.append(name)
+      guard let bias = module.bias else { return }
+      let biasName = place(ExactName(module.name.string + ".bias"))
+      guard let own = weights[biasName], own.shape.rank == 1 else {
+        throw CheckpointError(
+          .notFound, tensor: biasName.string,
+          "the adapter adds to the bias of this module, and the model has none")
+      }
+      do throws(CheckpointError) {
+        set(biasName, try own.adding(bias, times: module.scale))
+      } catch {
+        throw error.about(biasName)
+      }
+      adapted.append(biasName)
+    }
+
+    /// True if the weight has its inputs in rows. Where its shape fits both ways the model's kind says it, or else the settings.
+    private func isTransposed(_ weight: Weight, _ name: ExactName, _ module: Module) -> Bool {
+      let (down, up) = (module.down.shape.dimensions, module.up.shape.dimensions)
+      guard weight.shape.rank == 2, down.count == 2 else { return false }
+      let upright = [up[0], down[1]]
+      guard weight.shape.dimensions == upright.reversed() else { return false }
+      guard upright[0] == upright[1] else { return true }
+      return outputAxes[name].map { $0 == 1 } ?? adapter.configuration.statesInputsInRows
+    }
+
+    private func weight(
+      of module: ExactName
+    ) throws(CheckpointError) -> (name: ExactName, weight: Weight) {
+      let name = place(module.weight)
+      guard let weight = weights[name] else {
+        throw CheckpointError(
+          .notFound, tensor: name.string,
+          "the adapter is of a module \(quoted(module.string)), and the model has no such weight",
+          remedy: "is it the model that the adapter was trained on?")
+      }
+      return (name, weight)
+    }
+
+    /// Sets a weight under all its names.
+    private mutating func set(_ name: ExactName, _ weight: Weight) {
+      for name in ties[name] ?? [name] { weights[name] = weight }
+    }
+  }
+}
+
+extension AdapterConfiguration {
+  /// True for a weight of a module that `modules_to_save` names.
+  func saves(_ name: ExactName) -> Bool {
+    let components = name.string.utf8.split(separator: 0x2E).map { String(Substring($0)) }
+    return modulesToSave.contains { module in
+      let wanted = module.utf8.split(separator: 0x2E).map { String(Substring($0)) }
+      guard !wanted.isEmpty, wanted.count < components.count else { return false }
+      return (0..<components.count - wanted.count).contains { start in
+        Array(components[start..<start + wanted.count]) == wanted
+      }
+    }
+  }
+
+  /// What `fan_in_fan_out` says.
+  var statesInputsInRows: Bool { document["fan_in_fan_out"] == .boolean(true) }
+}
+
+extension ExactName {
+  /// The name of a module's weight.
+  fileprivate var weight: ExactName { ExactName(string + ".weight") }
+}

@@ -1,0 +1,36 @@
+internal import Adapters
+internal import CheckpointBytes
+internal import Checkpoints
+internal import WeightGraph
+
+extension WeightGraph {
+  /// The weights with an adapter merged into them, computed when they are read.
+  ///
+  /// - Throws: what `LowRankAdapter/applied(to:)` throws.
+  func merging(_ adapter: LowRankAdapter?) throws(CheckpointError) -> ConversionStep {
+    guard let adapter else { return ConversionStep(graph: self) }
+    let result = try adapter.applied(to: self)
+    var remarks = Remarks()
+    remarks.note(adapter.summary(of: result))
+    if try adapter.isIdentity() {
+      remarks.note(
+        "the adapter \(adapter.path) is the identity: every product of its factors is zero, and nothing changes"
+      )
+    }
+    return ConversionStep(graph: result.graph, changes: ConversionChanges(remarks: remarks))
+  }
+}
+
+extension LowRankAdapter {
+  /// What was done, in words.
+  fileprivate func summary(of result: AdaptedWeights) -> Wording {
+    var parts = ["\(result.adapted.count) weights changed"]
+    if !result.replaced.isEmpty { parts.append("\(result.replaced.count) replaced") }
+    if !result.added.isEmpty {
+      let names = result.added.prefix(4).map(\.string).joined(separator: ", ")
+      parts.append(
+        "\(result.added.count) added (\(names)\(result.added.count > 4 ? ", …" : ""))")
+    }
+    return "merged the adapter \(path) of rank \(configuration.rank): \(parts.joined(separator: ", "))"
+  }
+}
