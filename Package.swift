@@ -174,6 +174,11 @@ let tests: [Target] = [
       "TestSupport",
     ]),
   .testTarget(
+    name: "AdaptersTests",
+    dependencies: [
+      "Adapters", "Checkpoints", "CheckpointBytes", "TensorValues", "WeightGraph", "TestSupport",
+    ]),
+  .testTarget(
     name: "ConversionTests",
     dependencies: [
       "Conversion", "Checkpoints", "LayoutRules", "TensorValues", "WeightGraph", "TestSupport",

@@ -126,6 +126,31 @@ public struct LowRankAdapter: Sendable {
     return true
   }
 
+  /// What the adapter is, a sentence each. Reads the factors, to see whether they change anything.
+  public func descriptions() throws(CheckpointError) -> [String] {
+    let ranks = modules.map { $0.down.shape.dimensions[0] }
+    let scales = modules.map(\.scale)
+    func range(_ least: some Equatable, _ most: some Equatable) -> String {
+      "\(least)" == "\(most)" ? "\(least)" : "\(least) to \(most)"
+    }
+    var parts = ["\(modules.count) modules"]
+    if let least = ranks.min(), let most = ranks.max(), let small = scales.min(),
+      let large = scales.max()
+    {
+      parts.append("rank \(range(least, most))")
+      parts.append("scale \(range(small, large))")
+    }
+    if configuration.usesMagnitudes { parts.append("with magnitudes (DoRA)") }
+    if !tokens.isEmpty {
+      parts.append("\(tokens.reduce(0) { $0 + $1.rows.count }) rows of tables stored whole")
+    }
+    if !replacements.isEmpty { parts.append("\(replacements.count) weights stored whole") }
+    if let base = configuration.baseModel, !base.isEmpty { parts.append("trained on \(base)") }
+    var descriptions = ["a low-rank adapter of PEFT: " + parts.joined(separator: ", ")]
+    if try isIdentity() { descriptions.append("the adapter is the identity: it changes nothing") }
+    return descriptions
+  }
+
   /// The number of numbers that were trained.
   public var parameterCount: Int {
     checkpoint.graph.weights.values.reduce(0) { $0 + $1.shape.elementCount }

@@ -21,6 +21,10 @@ public func linear(
     try expect(residual.rows, equals: input.rows, "linear", "residual", "rows")
     try expect(residual.columns, equals: weights.outputs, "linear", "residual", "columns")
   }
+  guard weights.lowRanks.isEmpty else {
+    return try adaptedLinear(
+      input, weights, activation: activation, adding: residual, in: context)
+  }
   let parameters = weights.recorded
   guard parameters == nil, !input.isLearning, !(residual?.isLearning ?? false) else {
     return try recordedLinear(

@@ -13,6 +13,8 @@ public struct LinearWeights: Sendable {
   /// The length of a row that comes out.
   public let outputs: Int
   private let source: Source
+  /// What is added to products with these weights.
+  public private(set) var lowRanks: [LowRank] = []
 
   /// Puts a weight and a bias together. Throws a mismatch unless the bias has one row of `matrix.outputs` numbers.
   ///
@@ -49,6 +51,30 @@ public struct LinearWeights: Sendable {
     case .packed: []
     case .parameters(let parameters): parameters.weights + parameters.biases
     }
+  }
+
+  /// The same weights with low-rank updates, beside those that there are.
+  ///
+  /// - Throws: a mismatch for one of other inputs, or of outputs that the layer does not have.
+  public func adding(_ updates: [LowRank]) throws(CheckpointError) -> LinearWeights {
+    for update in updates {
+      try expect(update.down.inputs, equals: inputs, "LinearWeights", "down", "columns")
+      guard update.outputs.upperBound <= outputs else {
+        throw CheckpointError(
+          .mismatch, "LinearWeights", "up",
+          "expected outputs within 0..<\(outputs), found \(update.outputs)")
+      }
+    }
+    var weights = self
+    weights.lowRanks += updates
+    return weights
+  }
+
+  /// The weights without what is added to them.
+  var alone: LinearWeights {
+    var weights = self
+    weights.lowRanks = []
+    return weights
   }
 
   /// What the weights are stored as.

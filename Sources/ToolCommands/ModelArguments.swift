@@ -38,6 +38,12 @@ struct ModelOptions: ParsableArguments {
       valueName: "class"))
   var architecture: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Run the model with a LoRA adapter of PEFT: the directory that holds its adapter_config.json.",
+      valueName: "directory"))
+  var adapter: String?
+
   @OptionGroup var sourceOptions: SourceOptions
 
   @OptionGroup var pin: PinOptions
@@ -55,10 +61,12 @@ struct ModelOptions: ParsableArguments {
   func open(
     _ path: String, _ console: Console, class className: String? = nil
   ) throws(CheckpointError) -> ModelSource {
+    var lowRank: LowRankAdapter?
+    if let adapter { lowRank = try LowRankAdapter(adapter, options: sourceOptions.openOptions) }
     let source = try ModelSource(
       path, options: try pin.pinned(sourceOptions.openOptions),
       fill: filling.patterns.isEmpty ? LoadOptions.everything : filling.patterns,
-      class: architecture ?? className)
+      class: architecture ?? className, adapter: lowRank)
     for note in source.checkpoint.notes + source.notes { console.writeNote(note) }
     return source
   }

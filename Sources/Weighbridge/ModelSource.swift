@@ -1,3 +1,4 @@
+public import Adapters
 public import CheckpointBytes
 public import Checkpoints
 internal import LanguageModels
@@ -45,13 +46,16 @@ public struct ModelSource: Sendable {
   ///     `LoadOptions/fill`.
   ///   - className: One of `ModelClass/names`, which goes before what the settings name. A `config.json` of 2018 or 2019 names
   ///     no model at all: the family is then that of this class, or that of the weights where they leave no choice.
+  ///   - adapter: A low-rank adapter that the model runs with. It is computed beside the products of the layers; tables of
+  ///     embeddings, magnitudes and biases are merged.
   /// - Throws: `notFound` without `config.json`; what `Checkpoint/open(_:options:)` and `ModelConfiguration` throw.
   public init(
     _ path: String, options: OpenOptions = OpenOptions(),
-    fill: [NamePattern] = LoadOptions.everything, class className: String? = nil
+    fill: [NamePattern] = LoadOptions.everything, class className: String? = nil,
+    adapter: LowRankAdapter? = nil
   ) throws(CheckpointError) {
     let path = try HubCache.located(path)
-    let checkpoint = try Checkpoint.open(path, options: options)
+    let checkpoint = try Checkpoint.open(path, options: options).adapted(by: adapter)
     let directory = try Self.directory(of: path)
     let companions = try DirectoryCompanions(
       path, weights: checkpoint.files, limits: options.limits)
@@ -132,6 +136,20 @@ public struct ModelSource: Sendable {
         .limitExceeded, file: path, "\(file.size) bytes, at most \(limits.jsonBytes) are read")
     }
     return try file.bytes(at: 0, count: file.size)
+  }
+}
+
+extension Checkpoint {
+  /// The checkpoint with an adapter, of which a note says if it changes nothing.
+  fileprivate func adapted(by adapter: LowRankAdapter?) throws(CheckpointError) -> Checkpoint {
+    guard let adapter else { return self }
+    var notes = notes
+    if try adapter.isIdentity() {
+      notes.append("the adapter \(adapter.path) is the identity: it changes nothing")
+    }
+    return Checkpoint(
+      format: format, container: container, files: files,
+      graph: try adapter.applied(to: graph).graph, notes: notes, incompleteness: incompleteness)
   }
 }
 

@@ -1,6 +1,7 @@
 internal import CheckpointBytes
 internal import OrderedCollections
 internal import TensorEngine
+internal import TensorValues
 internal import WeightGraph
 
 /// Where parameters come from.
@@ -62,10 +63,12 @@ struct ParameterScope {
     return stored.canStay ? try stored.distantParameter() : try stored.parameter()
   }
 
-  private func parameter(_ part: String) throws(CheckpointError) -> Parameter {
+  private func parameter(
+    _ part: String, isAlone: Bool = false
+  ) throws(CheckpointError) -> Parameter {
     let name = self[part].name
     if let known = source.collector[name] { return known }
-    return try StoredParameter(name, in: source).parameter()
+    return try StoredParameter(name, in: source, isAlone: isAlone).parameter()
   }
 
   /// One matrix of the outputs of one or several weights on the same inputs.
@@ -77,6 +80,39 @@ struct ParameterScope {
       hasBias
       ? try scopes.map { (scope) throws(CheckpointError) in try scope.parameter("bias") } : []
     return try LinearWeights(weights, biases: biases, layout: layout)
+      .adding(try lowRanks(scopes, weights, layout))
+  }
+
+  /// What an adapter adds to the weights of one layer, where it is computed beside their product.
+  private func lowRanks(
+    _ scopes: [ParameterScope], _ weights: [Parameter], _ layout: PackedMatrix.Layout
+  ) throws(CheckpointError) -> [LowRank] {
+    var start = 0
+    var updates: [LowRank] = []
+    for (scope, weight) in zip(scopes, weights) {
+      if let update = scope.update(layout) {
+        let factors = try [("lora_A", update.down), ("lora_B", update.up)].map {
+          (part, factor) throws(CheckpointError) in
+          try Parameter(scope[part]["weight"].name, factor)
+        }
+        updates.append(
+          try LowRank(
+            down: factors[0], up: factors[1], scale: Float(update.scale), from: start))
+      }
+      start += layout == .outputByInput ? weight.rows : weight.columns
+    }
+    return updates
+  }
+
+  /// What an adapter adds to the weight, if that can be computed beside its product: what has magnitudes, and what is added to a table
+  /// that is an output matrix as well, is merged.
+  private func update(_ layout: PackedMatrix.Layout) -> LowRankUpdate? {
+    let name = self["weight"].name
+    guard let update = source.graph.weights[ExactName(name)]?.mergedParts?.update,
+      update.magnitude == nil, update.isTransposed == (layout == .inputByOutput),
+      update.down.shape.rank == 2
+    else { return nil }
+    return update
   }
 
   /// The weights of one layer, packed as they are read.
@@ -88,10 +124,14 @@ struct ParameterScope {
       names.allSatisfy({ source.collector[$0] == nil })
     else {
       // One is another layer's weight too, and lies elsewhere: all are packed when they are needed.
-      return try scopes.map { (scope) throws(CheckpointError) in try scope.parameter("weight") }
+      return try scopes.map { (scope) throws(CheckpointError) in
+        try scope.parameter("weight", isAlone: scope.update(layout) != nil)
+      }
     }
-    var weights = try names.map { (name) throws(CheckpointError) in
-      try StoredParameter(name, in: source).fitting(layout)
+    var weights = try scopes.map { (scope) throws(CheckpointError) in
+      try StoredParameter(
+        scope["weight"].name, in: source, isAlone: scope.update(layout) != nil
+      ).fitting(layout)
     }
     if Set(weights.map(\.element)).count > 1 {
       weights = try weights.map { (weight) throws(CheckpointError) in try weight.widened() }

@@ -27,11 +27,15 @@ struct StoredParameter: Sendable {
     self.source = source
   }
 
-  init(_ name: String, in source: ParameterSource) throws(CheckpointError) {
+  /// - Parameter isAlone: True if what an adapter adds to it is not merged into the numbers.
+  init(
+    _ name: String, in source: ParameterSource, isAlone: Bool = false
+  ) throws(CheckpointError) {
     guard var weight = source.graph.weights[ExactName(name)] else {
       throw CheckpointError(
         .notFound, tensor: name, "the model has no such parameter")
     }
+    if isAlone, let parts = weight.mergedParts { weight = parts.base }
     if let axis = source.quantization.axes[ExactName(name)], weight.scaledParts == nil {
       do throws(CheckpointError) {
         weight = try weight.quantized(axis: axis)

@@ -170,7 +170,8 @@ struct ConvertCommand: TalkingCommand {
     var report: ReceiptReport
     if verifyForward {
       let model = try ModelSource(
-        source, options: sourceOptions.openOptions, fill: self.conversion.filling.patterns)
+        source, options: sourceOptions.openOptions, fill: self.conversion.filling.patterns,
+        adapter: conversion.adapter)
       let verified = try plan.runVerifyingForward(
         model, options: conversion, class: architecture, progress: bar.handler)
       report = ReceiptReport(verified.receipt, forward: verified.report, isDryRun: false)

@@ -93,7 +93,8 @@ struct InspectCommand: TalkingCommand {
   ) throws -> ToolExit {
     var options = sourceOptions.openOptions
     options.takesIncomplete = true
-    let checkpoint = try Checkpoint.open(path, options: options)
+    let checkpoint = try Checkpoint.open(path, options: options).describingAdapter(
+      at: path, options)
     let bar = ProgressBar(console)
     defer { bar.clear() }
     let report = try InspectReport(
@@ -116,3 +117,22 @@ struct InspectCommand: TalkingCommand {
 }
 
 extension InspectReport.Order: ExpressibleByArgument {}
+
+extension Checkpoint {
+  /// The checkpoint with a note of what adapter it is, if its directory says it is one.
+  fileprivate func describingAdapter(
+    at path: String, _ options: OpenOptions
+  ) throws(CheckpointError) -> Checkpoint {
+    guard try LowRankAdapter.isAdapter(path) else { return self }
+    var notes = notes
+    do throws(CheckpointError) {
+      notes += try LowRankAdapter(path, options: options).descriptions()
+    } catch {
+      // That it cannot be put on a model is no reason not to show it.
+      notes.append("an adapter that is not put on models here: \(error.description)")
+    }
+    return Checkpoint(
+      format: format, container: container, files: files, graph: graph, links: links, notes: notes,
+      incompleteness: incompleteness)
+  }
+}

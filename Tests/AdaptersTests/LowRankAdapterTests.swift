@@ -1,0 +1,158 @@
+import Adapters
+import CheckpointBytes
+import Checkpoints
+import TensorValues
+import TestSupport
+import Testing
+import WeightGraph
+
+@Suite("Low-rank adapters")
+struct LowRankAdapterTests {
+  private func numbers(_ weight: Weight) throws -> [Float] {
+    let cast = try weight.cast(to: .f32)
+    var values = [Float](repeating: 0, count: weight.shape.elementCount)
+    try values.withUnsafeMutableBytes { try unsafe cast.read(at: 0, into: $0) }
+    return values
+  }
+
+  /// The largest distance of a weight from what PEFT has.
+  private func distance(_ weight: Weight, _ other: Weight) throws -> Float {
+    #expect(weight.shape == other.shape)
+    #expect(weight.dtype == other.dtype)
+    return zip(try numbers(weight), try numbers(other)).map { abs($0 - $1) }.max() ?? 0
+  }
+
+  @Test(
+    "Merged weights are those of merge_and_unload, and all others stay the same storage",
+    arguments: [
+      ("layers", "bert", 6), ("magnitudes", "bert", 29), ("token-rows", "bert", 5),
+      ("patterns", "bert", 5), ("convolution", "gpt2", 6),
+    ])
+  func merged(name: String, model: String, count: Int) throws {
+    let folder = "adapters/\(name)"
+    let graph = try Checkpoint.open(Fixtures.path("adapters/\(model)")).graph
+    let adapter = try LowRankAdapter(Fixtures.path(folder))
+    let result = try adapter.applied(to: graph)
+    let expected = try Checkpoint.open(Fixtures.path("\(folder)/expected.safetensors")).graph
+    var changed = 0
+    for (name, weight) in result.graph.weights {
+      guard let wanted = expected["merged." + name.string] else {
+        #expect(weight.lineage == graph[name]?.lineage, "\(name)")
+        continue
+      }
+      changed += 1
+      // Sums in another order: a unit in the last place or two of float32.
+      #expect(try distance(weight, wanted) < 3e-7, "\(name)")
+    }
+    #expect(changed == count)
+    #expect(result.adapted.count + result.replaced.count >= changed)
+    #expect(result.added.isEmpty)
+    #expect(try !adapter.isIdentity())
+  }
+
+  @Test("Reading in pieces gives the bytes of reading at once")
+  func pieces() throws {
+    let graph = try Checkpoint.open(Fixtures.path("adapters/bert")).graph
+    for name in ["magnitudes", "patterns"] {
+      let result = try LowRankAdapter(Fixtures.path("adapters/" + name)).applied(to: graph)
+      for name in result.adapted {
+        let weight = try #require(result.graph[name])
+        let whole = try numbers(weight)
+        for (index, value) in whole.enumerated() {
+          var one: Float = 0
+          try withUnsafeMutableBytes(of: &one) { try unsafe weight.read(at: index * 4, into: $0) }
+          #expect(one.bitPattern == value.bitPattern)
+        }
+      }
+    }
+  }
+
+  @Test("Names without the body's prefix, or with one more, are found")
+  func prefixes() throws {
+    let graph = try Checkpoint.open(Fixtures.path("adapters/bert")).graph
+    let adapter = try LowRankAdapter(Fixtures.path("adapters/token-rows"))
+    let wanted = try adapter.applied(to: graph)
+    let bare = try graph.renamed { name in
+      name.hasPrefix("bert.") ? ExactName(String(name.string.dropFirst(5))) : nil
+    }
+    #expect(try adapter.applied(to: bare).adapted.count == wanted.adapted.count)
+    let wrapped = try graph.renamed { ExactName("model." + $0.string) }
+    #expect(try adapter.applied(to: wrapped).adapted.first?.hasPrefix("model.bert.") == true)
+  }
+
+  @Test("A module that the model does not have is an error with its name")
+  func foreign() throws {
+    let graph = try Checkpoint.open(Fixtures.path("adapters/gpt2")).graph
+    let adapter = try LowRankAdapter(Fixtures.path("adapters/layers"))
+    let error = #expect(throws: CheckpointError.self) { try adapter.applied(to: graph) }
+    #expect(error?.kind == .notFound)
+    let partly = try Checkpoint.open(Fixtures.path("adapters/bert")).graph.renamed {
+      $0 == "bert.encoder.layer.1.attention.self.value.weight" ? nil : $0
+    }
+    let other = #expect(throws: CheckpointError.self) { try adapter.applied(to: partly) }
+    #expect(other?.tensor == "bert.encoder.layer.1.attention.self.value.weight")
+  }
+
+  @Test("Heads that only the adapter has are added, if modules_to_save names them")
+  func added() throws {
+    let graph = try Checkpoint.open(Fixtures.path("adapters/bert")).graph.renamed {
+      $0.hasPrefix("classifier.") ? nil : $0
+    }
+    let result = try LowRankAdapter(Fixtures.path("adapters/layers")).applied(to: graph)
+    #expect(result.added == ["classifier.bias", "classifier.weight"])
+    let all = try LowRankAdapter(Fixtures.path("adapters/magnitudes"))
+    let error = #expect(throws: CheckpointError.self) { try all.applied(to: graph) }
+    #expect(error?.tensor == "classifier.bias")
+  }
+
+  /// An adapter in a directory of its own, with other settings.
+  private func altered(
+    _ name: String, _ changes: [(ExactName, JSONValue)]
+  ) throws -> TemporaryDirectory {
+    let directory = try TemporaryDirectory()
+    let bytes = try Fixture("adapters/\(name)/adapter_config.json").bytes()
+    var document = try JSONValue(parsing: bytes, context: "settings")
+    for (key, value) in changes { document = document.setting(key, to: value) }
+    _ = try directory.write(Array(JSONWriter.text(document).utf8), as: "adapter_config.json")
+    _ = try directory.write(
+      try Fixture("adapters/\(name)/adapter_model.safetensors").bytes(),
+      as: "adapter_model.safetensors")
+    return directory
+  }
+
+  @Test(
+    "What would change numbers in a way that is not known is refused by its name",
+    arguments: [
+      ("peft_type", JSONValue.string("IA3")), ("use_qalora", .boolean(true)),
+      ("alora_invocation_tokens", .array([.integer(1)])), ("init_lora_weights", .string("pissa_niter_4")),
+      ("target_parameters", .array([.string("x")])), ("layer_replication", .array([.array([])])),
+      ("rank_pattern", .object([.init(key: "(?=a)", value: .integer(2))])),
+    ] as [(ExactName, JSONValue)])
+  func refused(key: ExactName, value: JSONValue) throws {
+    let directory = try altered("layers", [(key, value)])
+    let error = #expect(throws: CheckpointError.self) { try LowRankAdapter(directory.path) }
+    #expect(error?.kind == .unsupported)
+    #expect(error?.site.field == key.string)
+    #expect(error?.site.file == directory.file("adapter_config.json"))
+  }
+
+  @Test("A rank that the factors do not have, and magnitudes that are not there, are told with the tensor")
+  func contradicted() throws {
+    let rank = try altered("layers", [("r", .integer(8))])
+    let error = #expect(throws: CheckpointError.self) { try LowRankAdapter(rank.path) }
+    #expect(error?.kind == .mismatch)
+    #expect(
+      error?.tensor == "base_model.model.bert.encoder.layer.0.attention.self.query.lora_A.weight")
+    let magnitudes = try altered("layers", [("use_dora", .boolean(true))])
+    let other = #expect(throws: CheckpointError.self) { try LowRankAdapter(magnitudes.path) }
+    #expect(other?.kind == .inconsistent)
+  }
+
+  @Test("Scales follow the settings, one module's before all others'")
+  func scales() throws {
+    let patterns = try LowRankAdapter(Fixtures.path("adapters/patterns"))
+    // α / √r: 5 / √2, 8 / √3, and 8 / √2 of the table.
+    #expect(
+      patterns.modules.map { Float($0.scale) } == [8 / Float(2).squareRoot(), 5 / Float(2).squareRoot(), 8 / Float(3).squareRoot()])
+  }
+}

@@ -1,0 +1,94 @@
+import CheckpointBytes
+import TestSupport
+import Testing
+import ToolCommands
+import Weighbridge
+
+@Suite("Adapters on the command line")
+struct AdapterCommandTests {
+  private let bert = Fixtures.path("adapters/bert")
+
+  private func distance(_ path: String, _ name: String, from other: String) throws -> Float {
+    let first = try #require(try Checkpoint.open(path).graph[name])
+    let second = try #require(try Checkpoint.open(other).graph["logits"])
+    #expect(first.shape == second.shape)
+    return zip(try first.floats(), try second.floats()).map { abs($0 - $1) }.max() ?? 0
+  }
+
+  @Test(
+    "A model runs with an adapter beside its weights as PEFT runs it",
+    arguments: [
+      ("layers", "bert"), ("magnitudes", "bert"), ("token-rows", "bert"), ("patterns", "bert"),
+      ("convolution", "gpt2"),
+    ])
+  func unmerged(name: String, model: String) throws {
+    let directory = try TemporaryDirectory()
+    let adapter = Fixtures.path("adapters/" + name)
+    let output = directory.file("out.safetensors")
+    let run = ToolRun(
+      "run", Fixtures.path("adapters/" + model), "--inputs",
+      Fixtures.path("adapters/inputs.safetensors"), "--output", output, "--adapter", adapter)
+    #expect(run.code == 0, "\(run.error)")
+    #expect(try distance(output, "logits", from: adapter + "/expected.safetensors") < 2e-6)
+  }
+
+  @Test("A merged model computes the same, and says what was merged")
+  func merged() throws {
+    let directory = try TemporaryDirectory()
+    let (out, output) = (directory.file("merged"), directory.file("out.safetensors"))
+    let adapter = Fixtures.path("adapters/layers")
+    let convert = ToolRun(
+      "convert", bert, out + "/", "--adapter", adapter, "--verify-forward")
+    #expect(convert.code == 0, "\(convert.error)")
+    #expect(
+      convert.output.contains(
+        "merged the adapter \(adapter) of rank 4: 4 weights changed, 2 replaced"),
+      "\(convert.output)")
+    let run = ToolRun(
+      "run", out, "--inputs", Fixtures.path("adapters/inputs.safetensors"), "--output", output)
+    #expect(run.code == 0, "\(run.error)")
+    #expect(try distance(output, "logits", from: adapter + "/expected.safetensors") < 2e-6)
+  }
+
+  @Test("A checkpoint in TensorFlow's layout takes an adapter by Transformers' names")
+  func tensorFlow() throws {
+    let directory = try TemporaryDirectory()
+    let (h5, out) = (directory.file("tf"), directory.file("out.safetensors"))
+    #expect(ToolRun("convert", bert, h5 + "/", "--to", "hdf5").code == 0)
+    let adapter = Fixtures.path("adapters/layers")
+    let run = ToolRun(
+      "run", h5, "--inputs", Fixtures.path("adapters/inputs.safetensors"), "--output", out,
+      "--adapter", adapter)
+    #expect(run.code == 0, "\(run.error)")
+    #expect(try distance(out, "logits", from: adapter + "/expected.safetensors") < 2e-6)
+  }
+
+  @Test("inspect says what an adapter is")
+  func inspected() throws {
+    let run = ToolRun("inspect", Fixtures.path("adapters/patterns"))
+    #expect(run.code == 0, "\(run.error)")
+    #expect(
+      run.output.contains(
+        "note: a low-rank adapter of PEFT: 3 modules, rank 2 to 3, scale 3.5355339059327373 to 5.65685424949238, 2 weights stored whole"
+      ),
+      "\(run.output)")
+  }
+
+  @Test("An adapter of zeros is reported as the identity")
+  func identity() throws {
+    let directory = try TemporaryDirectory()
+    _ = try directory.write(
+      try Fixture("adapters/convolution/adapter_config.json").bytes(), as: "adapter_config.json")
+    let graph = try Checkpoint.open(Fixtures.path("adapters/convolution")).graph
+    let zeros = try graph.mapWeights { (_, weight) throws(CheckpointError) in
+      try Weight(
+        [Float](repeating: 0, count: weight.shape.elementCount), shape: weight.shape.dimensions)
+    }
+    _ = try zeros.write(to: directory.file("adapter_model.safetensors"))
+    let run = ToolRun(
+      "convert", Fixtures.path("adapters/gpt2"), directory.file("out") + "/", "--adapter",
+      directory.path)
+    #expect(run.code == 0, "\(run.error)")
+    #expect(run.output.contains("is the identity"), "\(run.output)")
+  }
+}
