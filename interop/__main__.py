@@ -18,6 +18,7 @@ from tool import Tool
 def groups():
     # Imported late: the reference libraries take seconds.
     import accuracy
+    import adapters
     import attributes
     import casts
     import conversions
@@ -61,6 +62,7 @@ def groups():
     yield "tasks", tasks.check
     yield "saving", saving.check
     yield "quantized", quantized.check
+    yield "adapters", adapters.check
     yield "train", train.check
     yield "accuracy", accuracy.check
 

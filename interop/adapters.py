@@ -1,0 +1,153 @@
+"""Low-rank adapters: what PEFT saves is merged as `merge_and_unload` merges it, and runs unmerged as PEFT runs it."""
+
+import json
+
+import peft
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+from report import Mismatch
+from seeded import VOCABULARY, model_of
+
+# Sums of a rank's products in another order, beside values of about 1.
+FLOAT32 = 2e-6
+OUTPUTS = 3e-5
+LINEAR = ["query", "key", "value", "dense"]
+CASES = {
+    "queries and values": ("BertForSequenceClassification", dict(target_modules=["query", "value"], r=8)),
+    "every layer of the encoder": ("RobertaForMaskedLM", dict(target_modules=LINEAR, r=4, lora_alpha=32)),
+    "a pattern of modules": (
+        "BertForTokenClassification", dict(target_modules=r".*\.layer\.[0-9]+\.attention\.self\.(query|key)", r=3)),
+    "divided by the root of the rank": (
+        "DistilBertForSequenceClassification", dict(target_modules=["q_lin", "v_lin"], r=4, use_rslora=True)),
+    "ranks and scales of single modules": (
+        "BertModel",
+        dict(target_modules=LINEAR, r=4, rank_pattern={"layer.0.attention.self.query": 2, ".*key": 6},
+             alpha_pattern={"^encoder.layer.1.*dense": 3})),
+    "magnitudes": ("BertForMaskedLM", dict(target_modules=["query", "dense"], r=4, use_dora=True)),
+    "tables": ("RobertaForSequenceClassification", dict(target_modules=["word_embeddings", "query"], r=4)),
+    "tables with magnitudes": ("BertModel", dict(target_modules=["position_embeddings"], r=4, use_dora=True)),
+    "rows of tables": (
+        "BertForSequenceClassification",
+        dict(target_modules=["value"], r=2, trainable_token_indices={"word_embeddings": [9, 1, 4]})),
+    "biases": ("BertForSequenceClassification", dict(target_modules=["query"], r=2, bias="all", lora_bias=True)),
+    "heads": (
+        "XLMRobertaForSequenceClassification",
+        dict(target_modules=["query"], r=2, modules_to_save=["classifier", "LayerNorm"])),
+    "layers with inputs in rows": (
+        "GPT2LMHeadModel", dict(target_modules=["c_attn", "c_proj", "c_fc"], r=4, fan_in_fan_out=True)),
+    "magnitudes with inputs in rows": (
+        "GPT2LMHeadModel", dict(target_modules=["c_attn", "c_proj"], r=4, fan_in_fan_out=True, use_dora=True)),
+}
+
+
+def check(report, tool, folder):
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    with report.group("adapters of PEFT, merged and beside the weights"):
+        for number, (title, (name, settings)) in enumerate(CASES.items()):
+            with report.check(title):
+                check_case(tool, folder / str(number), name, settings)
+    with report.group("adapters of 16 bits, merged"):
+        for dtype in (torch.bfloat16, torch.float16):
+            for of_adapter in (dtype, torch.float32):
+                with report.check(f"{dtype} with factors of {of_adapter}"):
+                    check_half(tool, folder / f"{dtype}-{of_adapter}", dtype, of_adapter)
+    with report.group("adapters that cannot be put on a model"):
+        with report.check("one of another model"):
+            check_foreign(tool, folder / "foreign")
+
+
+def demand(truth, problem):
+    if not truth:
+        raise Mismatch(problem)
+
+
+def adapted(folder, name, settings, dtype=torch.float32):
+    """A model and an adapter of it, saved; the adapter's numbers are drawn."""
+    folder.mkdir()
+    model = model_of(name, 11).to(dtype)
+    model.save_pretrained(folder / "base")
+    wrapped = peft.get_peft_model(model, peft.LoraConfig(**settings))
+    generator = torch.Generator().manual_seed(3)
+    for key, parameter in wrapped.named_parameters():
+        if parameter.requires_grad:
+            drawn = torch.randn(parameter.shape, generator=generator) * 0.05
+            parameter.data = (drawn + (1 if "magnitude" in key else 0)).to(parameter.dtype)
+    wrapped.save_pretrained(folder / "adapter")
+    return type(model)
+
+
+def opened(folder, of_class, dtype=torch.float32):
+    base = of_class.from_pretrained(folder / "base", dtype=dtype)
+    return peft.PeftModel.from_pretrained(base, folder / "adapter").eval()
+
+
+def check_case(tool, folder, name, settings):
+    of_class = adapted(folder, name, settings)
+    generator = torch.Generator().manual_seed(5)
+    inputs = {"input_ids": torch.randint(3, VOCABULARY, (3, 12), generator=generator)}
+    with torch.no_grad():
+        wanted = opened(folder, of_class)(**inputs)[0]
+        plain = of_class.from_pretrained(folder / "base").eval()(**inputs)[0]
+    demand((wanted - plain).abs().max() > 100 * OUTPUTS, "the adapter changes too little to be seen")
+    save_file(inputs, folder / "inputs.safetensors")
+    first = "last_hidden_state" if name == "BertModel" else "logits"
+    merged = opened(folder, of_class).merge_and_unload()
+    tool.expect(0, "convert", folder / "base", folder / "merged", "--to", "safetensors", "--adapter", folder / "adapter")
+    compare(load_file(folder / "merged" / "model.safetensors"), merged.state_dict(), FLOAT32)
+    for source, options in (("base", ["--adapter", folder / "adapter"]), ("merged", [])):
+        output = folder / f"{source}.safetensors"
+        tool.expect(
+            0, "run", folder / source, "--inputs", folder / "inputs.safetensors", "--output", output,
+            "--architecture", name, *options)
+        distance = (load_file(output)[first] - wanted).abs().max().item()
+        demand(distance <= OUTPUTS, f"{source}: an output is {distance:.2g} off")
+    again = of_class.from_pretrained(folder / "merged").eval()
+    with torch.no_grad():
+        distance = (again(**inputs)[0] - wanted).abs().max().item()
+    demand(distance <= OUTPUTS, f"merged, in Transformers: an output is {distance:.2g} off")
+
+
+def compare(ours, theirs, tolerance):
+    for key, value in ours.items():
+        demand(key in theirs, f"{key} is not in the merged model")
+        demand(value.dtype == theirs[key].dtype, f"{key}: {value.dtype}, expected {theirs[key].dtype}")
+        distance = (value.double() - theirs[key].double()).abs()
+        bound = tolerance if value.dtype == torch.float32 else tolerance * theirs[key].double().abs() + 1e-6
+        demand(bool((distance <= bound).all()), f"{key}: {distance.max().item():.2g} off")
+
+
+def check_half(tool, folder, dtype, of_adapter):
+    settings = dict(target_modules=["query", "dense"], r=4, lora_alpha=16)
+    of_class = adapted(folder, "BertForMaskedLM", settings, dtype)
+    path = folder / "adapter" / "adapter_model.safetensors"
+    save_file({key: value.to(of_adapter) for key, value in load_file(path).items()}, path)
+    base = of_class.from_pretrained(folder / "base", dtype=dtype)
+    merged = peft.PeftModel.from_pretrained(
+        base, folder / "adapter", autocast_adapter_dtype=False).eval()
+    # Loading has rounded the factors to the model's type.
+    factors = load_file(path)
+    for key, parameter in merged.named_parameters():
+        if "lora_" in key:
+            parameter.data = factors[key.replace(".default", "")]
+    merged = merged.merge_and_unload()
+    tool.expect(0, "convert", folder / "base", folder / "merged", "--to", "safetensors", "--adapter", folder / "adapter")
+    # A unit in the last place, where a sum in another order lies on the other side of a half.
+    compare(load_file(folder / "merged" / "model.safetensors"), merged.state_dict(), 2 ** (-7 if dtype == torch.bfloat16 else -10))
+
+
+def check_foreign(tool, folder):
+    adapted(folder, "BertForSequenceClassification", dict(target_modules=["query"], r=2))
+    model_of("GPT2LMHeadModel", 1).save_pretrained(folder / "other")
+    outcome = tool.run(
+        "convert", folder / "other", folder / "out", "--to", "safetensors", "--adapter", folder / "adapter", "--json")
+    demand(outcome.code != 0, "it is merged")
+    demand("lora" in outcome.error or "query" in outcome.error, outcome.error)
+    demand(not (folder / "out").exists(), "something is written")
+    settings = json.loads((folder / "adapter" / "adapter_config.json").read_text())
+    settings["peft_type"] = "IA3"
+    (folder / "adapter" / "adapter_config.json").write_text(json.dumps(settings))
+    outcome = tool.run("convert", folder / "base", folder / "out", "--to", "safetensors", "--adapter", folder / "adapter")
+    demand("peft_type" in outcome.error, outcome.error)
