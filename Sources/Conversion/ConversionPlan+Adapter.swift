@@ -31,6 +31,7 @@ extension LowRankAdapter {
       parts.append(
         "\(result.added.count) added (\(names)\(result.added.count > 4 ? ", …" : ""))")
     }
-    return "merged the adapter \(path) of rank \(configuration.rank): \(parts.joined(separator: ", "))"
+    return
+      "merged the adapter \(path) of rank \(configuration.rank): \(parts.joined(separator: ", "))"
   }
 }

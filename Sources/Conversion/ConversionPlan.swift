@@ -90,7 +90,8 @@ public struct ConversionPlan: Sendable {
     receipt = ConversionReceipt(
       of: source, named: sourcePath, format: destination.format, ties: graph.ties,
       changes: [
-        selected.changes, renamed.changes, merged.changes, laidOut.changes, quantized.step.changes, cast.changes,
+        selected.changes, renamed.changes, merged.changes, laidOut.changes, quantized.step.changes,
+        cast.changes,
         ConversionChanges(remarks: remarks), ConversionChanges(remarks: companions.remarks),
       ],
       files: zip(files.weights, images).map { ($0.path, $1.byteCount) }

@@ -24,7 +24,8 @@ public struct LowRank: Sendable {
     self.up = try LinearWeights([up])
     try expect(self.up.inputs, equals: self.down.outputs, "LowRank", "up", "columns")
     guard start >= 0 else {
-      throw CheckpointError(.inconsistent, "LowRank", "start", "expected no less than 0, found \(start)")
+      throw CheckpointError(
+        .inconsistent, "LowRank", "start", "expected no less than 0, found \(start)")
     }
     outputs = start..<start + self.up.outputs
     self.scale = scale

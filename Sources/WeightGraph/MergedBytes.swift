@@ -133,7 +133,8 @@ final class MergedBytes: ByteSource {
           for place in 0..<factors.rank {
             let factor = factors.left[row * factors.rank + place] * update.scale
             let start = place * columns + first
-            unsafe part.add(factor, times: UnsafeBufferPointer(rebasing: right[start..<start + count]))
+            unsafe part.add(
+              factor, times: UnsafeBufferPointer(rebasing: right[start..<start + count]))
           }
           position += count
         }

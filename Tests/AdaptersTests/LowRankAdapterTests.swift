@@ -124,7 +124,8 @@ struct LowRankAdapterTests {
     "What would change numbers in a way that is not known is refused by its name",
     arguments: [
       ("peft_type", JSONValue.string("IA3")), ("use_qalora", .boolean(true)),
-      ("alora_invocation_tokens", .array([.integer(1)])), ("init_lora_weights", .string("pissa_niter_4")),
+      ("alora_invocation_tokens", .array([.integer(1)])),
+      ("init_lora_weights", .string("pissa_niter_4")),
       ("target_parameters", .array([.string("x")])), ("layer_replication", .array([.array([])])),
       ("rank_pattern", .object([.init(key: "(?=a)", value: .integer(2))])),
     ] as [(ExactName, JSONValue)])
@@ -136,7 +137,9 @@ struct LowRankAdapterTests {
     #expect(error?.site.file == directory.file("adapter_config.json"))
   }
 
-  @Test("A rank that the factors do not have, and magnitudes that are not there, are told with the tensor")
+  @Test(
+    "A rank that the factors do not have, and magnitudes that are not there, are told with the tensor"
+  )
   func contradicted() throws {
     let rank = try altered("layers", [("r", .integer(8))])
     let error = #expect(throws: CheckpointError.self) { try LowRankAdapter(rank.path) }
@@ -153,6 +156,8 @@ struct LowRankAdapterTests {
     let patterns = try LowRankAdapter(Fixtures.path("adapters/patterns"))
     // α / √r: 5 / √2, 8 / √3, and 8 / √2 of the table.
     #expect(
-      patterns.modules.map { Float($0.scale) } == [8 / Float(2).squareRoot(), 5 / Float(2).squareRoot(), 8 / Float(3).squareRoot()])
+      patterns.modules.map { Float($0.scale) } == [
+        8 / Float(2).squareRoot(), 5 / Float(2).squareRoot(), 8 / Float(3).squareRoot(),
+      ])
   }
 }
