@@ -54,6 +54,10 @@ def check(report, tool, folder):
             for of_adapter in (dtype, torch.float32):
                 with report.check(f"{dtype} with factors of {of_adapter}"):
                     check_half(tool, folder / f"{dtype}-{of_adapter}", dtype, of_adapter)
+    with report.group("adapters out of two checkpoints, loaded by PEFT"):
+        for name in ("BertForSequenceClassification", "GPT2LMHeadModel", "RobertaForTokenClassification"):
+            with report.check(name):
+                check_extracted(tool, folder / f"extracted-{name}", name)
     with report.group("adapters that cannot be put on a model"):
         with report.check("one of another model"):
             check_foreign(tool, folder / "foreign")
@@ -136,6 +140,31 @@ def check_half(tool, folder, dtype, of_adapter):
     tool.expect(0, "convert", folder / "base", folder / "merged", "--to", "safetensors", "--adapter", folder / "adapter")
     # A unit in the last place, where a sum in another order lies on the other side of a half.
     compare(load_file(folder / "merged" / "model.safetensors"), merged.state_dict(), 2 ** (-7 if dtype == torch.bfloat16 else -10))
+
+
+def check_extracted(tool, folder, name):
+    """A model that was changed by matrices of rank 3, in its biases and in its norms."""
+    folder.mkdir()
+    model = model_of(name, 11)
+    model.save_pretrained(folder / "base")
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for key, parameter in model.named_parameters():
+            if parameter.ndim == 1:
+                parameter += torch.randn(parameter.shape, generator=generator) * 0.05
+            elif "layer." in key or ".h." in key:
+                rows, columns = parameter.shape
+                left, right = (torch.randn(shape, generator=generator) for shape in ((rows, 3), (3, columns)))
+                parameter += left @ right * 0.02
+    model.save_pretrained(folder / "tuned")
+    tool.expect(0, "extract", folder / "base", folder / "tuned", folder / "adapter", "--rank", 4)
+    base = type(model).from_pretrained(folder / "base")
+    merged = peft.PeftModel.from_pretrained(base, folder / "adapter").eval().merge_and_unload()
+    wanted = model.state_dict()
+    compare({key: value for key, value in merged.state_dict().items() if key in wanted}, wanted, FLOAT32)
+    lost = tool.run("extract", folder / "base", folder / "tuned", folder / "small", "--rank", 1, "--json")
+    shares = [module["share"] for module in json.loads(lost.output)["modules"]]
+    demand(shares and all(0.2 < share < 0.99 for share in shares), f"shares of a rank too small: {shares}")
 
 
 def check_foreign(tool, folder):

@@ -214,7 +214,7 @@ final class OptimizedParameters {
         touched[place] = marks
         let zeros = [Float](repeating: 0, count: parameter.columns)
         try unsafe zeros.withUnsafeBufferPointer { (zeros) throws(CheckpointError) in
-          guard let zeros = unsafe zeros.baseAddress else { return }
+          guard let zeros = zeros.baseAddress else { return }
           try unsafe updateRows(parameter, gradient, marks, zeros, rest) {
             values, gradient, offset in
             unsafe body(

@@ -14,7 +14,7 @@ struct RowGradient: Sendable {
   /// All rows of the table.
   func dense() throws(CheckpointError) -> Tensor {
     let result = try context.tensor(count, values.columns, "gradient")
-    fill(result) { row, numbers in
+    unsafe fill(result) { row, numbers in
       unsafe weighbridge_copy(numbers, result.pointer(row: row), values.columns)
     }
     return result
@@ -24,7 +24,7 @@ struct RowGradient: Sendable {
   func added(to dense: Tensor) throws(CheckpointError) -> Tensor {
     let result = try context.tensor(count, values.columns, "gradient")
     let add = unsafe context.kernels.table.pointee.add
-    fill(result) { row, numbers in
+    unsafe fill(result) { row, numbers in
       unsafe add(dense.pointer(row: row), numbers, result.pointer(row: row), values.columns)
     }
     extendLifetime(dense)
@@ -37,7 +37,7 @@ struct RowGradient: Sendable {
   ) {
     let zeros = [Float](repeating: 0, count: values.columns)
     unsafe zeros.withUnsafeBufferPointer { zeros in
-      guard let zeros = unsafe zeros.baseAddress else { return }
+      guard let zeros = zeros.baseAddress else { return }
       // Only read, and by nobody after the call.
       nonisolated(unsafe) let nothing = unsafe zeros
       context.forEachRows(count, columns: values.columns) { range in

@@ -114,7 +114,8 @@ struct WeighbridgeCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      InspectCommand.self, ConvertCommand.self, DiffCommand.self, RunCommand.self,
+      InspectCommand.self, ConvertCommand.self, ExtractCommand.self, DiffCommand.self,
+      RunCommand.self,
       VerifyCommand.self, TokenizeCommand.self, FillMaskCommand.self, ClassifyCommand.self,
       NerCommand.self, AnswerCommand.self, ZeroShotCommand.self, RerankCommand.self,
       EmbedCommand.self, SimilarityCommand.self, FeaturesCommand.self, PerplexityCommand.self,

@@ -1,4 +1,4 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 internal import Synchronization
 internal import TensorValues
 
@@ -76,8 +76,8 @@ final class MergedBytes: ByteSource {
   private func factors() throws(CheckpointError) -> Factors {
     if let known = kept.withLock({ $0 }) { return known }
     let (rank, columns) = (update.rank, factorColumns)
-    let up = try update.up.doubles()
-    let down = try update.down.doubles()
+    let up = try update.up.float64Values()
+    let down = try update.down.float64Values()
     let factors =
       update.isTransposed
       ? Factors(
@@ -92,7 +92,7 @@ final class MergedBytes: ByteSource {
   private func lengths(_ factors: Factors) throws(CheckpointError) -> [Double]? {
     guard let magnitude = update.magnitude else { return nil }
     if let known = lengths.withLock({ $0 }) { return known }
-    let magnitudes = try magnitude.doubles()
+    let magnitudes = try magnitude.float64Values()
     var squares = [Double](repeating: 0, count: magnitudes.count)
     let columns = factors.columns
     let step = max(1, Self.stepCount / columns) * columns
@@ -113,7 +113,7 @@ final class MergedBytes: ByteSource {
     _ range: Range<Int>, _ factors: Factors
   ) throws(CheckpointError) -> [Double] {
     let products = products(range, factors)
-    var values = try base.doubles(in: range)
+    var values = try base.float64Values(range)
     for index in values.indices { values[index] += products[index] }
     return values
   }
@@ -164,7 +164,7 @@ final class MergedBytes: ByteSource {
 
 extension Weight {
   /// All numbers, or some, as float64. The weight is of real numbers.
-  fileprivate func doubles(in range: Range<Int>? = nil) throws(CheckpointError) -> [Double] {
+  package func float64Values(_ range: Range<Int>? = nil) throws(CheckpointError) -> [Double] {
     let range = range ?? 0..<shape.elementCount
     let cast = try cast(to: .f64)
     let bytes = try unsafe withNewBytes(count: range.count * 8) {

@@ -127,7 +127,7 @@ struct LowRankAdapterTests {
       ("alora_invocation_tokens", .array([.integer(1)])),
       ("init_lora_weights", .string("pissa_niter_4")),
       ("target_parameters", .array([.string("x")])), ("layer_replication", .array([.array([])])),
-      ("rank_pattern", .object([.init(key: "(?=a)", value: .integer(2))])),
+      ("rank_pattern", .object([.init("(?=a)", .integer(2))])),
     ] as [(ExactName, JSONValue)])
   func refused(key: ExactName, value: JSONValue) throws {
     let directory = try altered("layers", [(key, value)])

@@ -91,4 +91,36 @@ struct AdapterCommandTests {
     #expect(run.code == 0, "\(run.error)")
     #expect(run.output.contains("is the identity"), "\(run.output)")
   }
+
+  @Test(
+    "What an adapter did is an adapter again, and of a smaller rank a part of it",
+    arguments: [("layers", "bert"), ("convolution", "gpt2"), ("patterns", "bert")])
+  func extracted(name: String, model: String) throws {
+    let directory = try TemporaryDirectory()
+    let (merged, again) = (directory.file("merged"), directory.file("again"))
+    let base = Fixtures.path("adapters/" + model)
+    #expect(
+      ToolRun(
+        "convert", base, merged + "/", "--adapter", Fixtures.path("adapters/" + name)
+      ).code == 0)
+    let run = ToolRun("extract", base, merged, again, "--rank", "4")
+    #expect(run.code == 0, "\(run.error)")
+    #expect(run.output.contains(" of rank 4, "), "\(run.output)")
+    let output = directory.file("out.safetensors")
+    let second = ToolRun(
+      "run", base, "--inputs", Fixtures.path("adapters/inputs.safetensors"), "--output", output,
+      "--adapter", again)
+    #expect(second.code == 0, "\(second.error)")
+    #expect(
+      try distance(
+        output, "logits", from: Fixtures.path("adapters/\(name)/expected.safetensors")) < 3e-6)
+    let small = try AdapterExtraction(
+      from: Checkpoint.open(base).graph, to: Checkpoint.open(merged).graph, rank: 1)
+    for module in small.modules { #expect(module.share > 0.3 && module.share < 1) }
+    let refused = ToolRun("extract", base, merged, again)
+    #expect(refused.error.contains("exists already"), "\(refused.error)")
+    let same = ToolRun("extract", base, base, directory.file("none"))
+    #expect(same.code != 0)
+    #expect(same.error.contains("hold the same numbers"), "\(same.error)")
+  }
 }

@@ -71,6 +71,21 @@ struct SchemaTests {
     try check("diff", ["diff", model, tf])
   }
 
+  @Test("extract")
+  func extract() throws {
+    let directory = try TemporaryDirectory()
+    let merged = directory.file("merged")
+    try check(
+      "convert",
+      [
+        "convert", Fixtures.path("adapters/bert"), merged + "/", "--adapter",
+        Fixtures.path("adapters/layers"),
+      ])
+    try check(
+      "extract",
+      ["extract", Fixtures.path("adapters/bert"), merged, directory.file("a"), "--rank", "4"])
+  }
+
   @Test("scan, manifest, doctor and cache")
   func others() throws {
     let directory = try TemporaryDirectory()

@@ -1,0 +1,266 @@
+public import CheckpointBytes
+internal import LayoutRules
+internal import ModelFamilies
+internal import OrderedCollections
+internal import Synchronization
+internal import TensorValues
+public import WeightGraph
+
+/// An adapter that makes one checkpoint of another: for each matrix of a layer the best factors of a rank, and everything else that changed
+/// whole.
+public struct AdapterExtraction: Sendable {
+  /// A matrix that became factors.
+  public struct Module: Sendable {
+    /// The module's name.
+    public let name: ExactName
+    /// The part of the change, as a sum of squares, that the factors have; 1 is all of it.
+    public let share: Double
+  }
+
+  /// The rank.
+  public let rank: Int
+  /// The matrices that became factors.
+  public let modules: [Module]
+  /// The modules that are stored whole.
+  public let wholeModules: [String]
+  /// The weights that are in the first checkpoint only, and stay.
+  public let left: [ExactName]
+  /// `adapter_model.safetensors`.
+  public let weights: WeightGraph
+  /// `adapter_config.json`.
+  public let document: JSONValue
+
+  /// The largest rank that is asked for: beyond it whole weights are smaller.
+  public static let greatestRank = 1024
+
+  /// Compares two checkpoints and computes the factors.
+  ///
+  /// The weights of a known model are taken by Transformers' names, whatever layout they are in. Which of its matrices are layers', and
+  /// how they lie, the model's kind tells; of any other checkpoint all matrices but those of modules that are called embeddings are taken
+  /// for layers' with an output a row.
+  /// - Parameters:
+  ///   - base: What the adapter is to be put on.
+  ///   - tuned: What comes out of it.
+  ///   - rank: The rank of each module's factors.
+  ///   - baseName: What the settings call the base.
+  /// - Throws: `mismatch` for weights of different shapes that no module stored whole can have; `inconsistent` if nothing changed;
+  ///   `unsupported` for numbers that are not real; what reading throws.
+  public init(
+    from base: WeightGraph, to tuned: WeightGraph, rank: Int, baseName: String? = nil
+  ) throws(CheckpointError) {
+    guard (1...Self.greatestRank).contains(rank) else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "rank"),
+        "expected 1 to \(Self.greatestRank), found \(rank)")
+    }
+    let (base, model) = try base.byTransformersNames()
+    let (tuned, _) = try tuned.byTransformersNames()
+    let axes = model.map { model in
+      Dictionary(
+        model.architecture.layerMatrices.map { ($0.name, $0.outputAxis) },
+        uniquingKeysWith: { $1 })
+    }
+    let names = Array(tuned.weights.keys)
+    let pairs = names.filter { base[$0] != nil }
+    // As numbers: a type that holds the same ones is no change.
+    let changed = try Self.changed(pairs, base, tuned)
+    guard changed.count + names.count - pairs.count > 0 else {
+      throw CheckpointError(.inconsistent, "both checkpoints hold the same numbers")
+    }
+    var matrices: [(name: ExactName, isTransposed: Bool)] = []
+    for name in pairs where changed.contains(name) {
+      guard let weight = tuned[name], let own = base[name] else { continue }
+      guard weight.shape == own.shape else {
+        throw CheckpointError(
+          .mismatch, tensor: name.string,
+          "expected \(own.shape), as the base has, found \(weight.shape)")
+      }
+      if let axis = name.outputAxis(in: axes), weight.shape.rank == 2,
+        weight.shape.dimensions.allSatisfy({ $0 > rank })
+      {
+        matrices.append((name, axis == 1))
+      }
+    }
+    let found = matrices
+    let factors = Mutex<[Int: LowRankFactors]>([:])
+    try WorkQueue.forEach(matrices.count) { (index, _) throws(CheckpointError) in
+      let (name, isTransposed) = found[index]
+      guard let own = base[name], let other = tuned[name] else { return }
+      do throws(CheckpointError) {
+        let pair = try LowRankFactors(from: own, to: other, isTransposed, rank: rank)
+        factors.withLock { $0[index] = pair }
+      } catch {
+        throw error.about(name)
+      }
+    }
+    var graph = WeightGraph()
+    graph.facts.metadata = .entries(["format": "pt"])
+    var modules: [Module] = []
+    for (index, (name, _)) in matrices.enumerated() {
+      guard let found = factors.withLock({ $0[index] }), let weight = tuned[name] else { continue }
+      let module = name.module
+      let dimensions = weight.shape.dimensions
+      let (outputs, inputs) =
+        matrices[index].isTransposed
+        ? (dimensions[1], dimensions[0]) : (dimensions[0], dimensions[1])
+      let key = AdapterKey.prefix + module
+      try graph.insert(
+        try Weight(floats: found.down, [rank, inputs]), as: ExactName(key + ".lora_A.weight"))
+      try graph.insert(
+        try Weight(floats: found.up, [outputs, rank]), as: ExactName(key + ".lora_B.weight"))
+      modules.append(Module(name: ExactName(module), share: found.share))
+    }
+    let adapted = Set(modules.map(\.name.string))
+    var whole: [String] = []
+    var hasBias = false
+    for name in names where changed.contains(name) || base[name] == nil {
+      let module = name.module
+      guard !matrices.contains(where: { $0.name == name }), let weight = tuned[name] else {
+        continue
+      }
+      if adapted.contains(module) {
+        hasBias = true
+        try graph.insert(
+          weight, as: ExactName(AdapterKey.prefix + module + ".base_layer" + name.rest(of: module)))
+      } else if !whole.contains(module) {
+        whole.append(module)
+      }
+    }
+    // A module is stored whole with all that it has.
+    for name in names where whole.contains(name.module) {
+      if let weight = tuned[name] {
+        try graph.insert(weight, as: ExactName(AdapterKey.prefix + name.string))
+      }
+    }
+    self.rank = rank
+    self.modules = modules
+    wholeModules = whole
+    left = base.weights.keys.filter { tuned[$0] == nil }
+    weights = graph
+    document = Self.document(
+      rank, modules, whole, hasBias: hasBias,
+      isTransposed: matrices.contains { $0.isTransposed }, baseName: baseName)
+  }
+
+  private static func changed(
+    _ names: [ExactName], _ base: WeightGraph, _ tuned: WeightGraph
+  ) throws(CheckpointError) -> Set<ExactName> {
+    let changed = Mutex<Set<ExactName>>([])
+    try WorkQueue.forEach(names.count) { (index, _) throws(CheckpointError) in
+      let name = names[index]
+      guard let own = base[name], let other = tuned[name] else { return }
+      do throws(CheckpointError) {
+        guard own.shape == other.shape, try own.holdsSameNumbers(as: other) else {
+          _ = changed.withLock { $0.insert(name) }
+          return
+        }
+      } catch {
+        throw error.about(name)
+      }
+    }
+    return changed.withLock { $0 }
+  }
+
+  private static func document(
+    _ rank: Int, _ modules: [Module], _ whole: [String], hasBias: Bool, isTransposed: Bool,
+    baseName: String?
+  ) -> JSONValue {
+    func strings(_ texts: [String]) -> JSONValue { .array(texts.map { .string($0) }) }
+    return .object([
+      .init("base_model_name_or_path", baseName.map { .string($0) } ?? .null),
+      .init("bias", .string(hasBias ? "lora_only" : "none")),
+      .init("fan_in_fan_out", .boolean(isTransposed)),
+      .init("inference_mode", .boolean(true)),
+      // α / r is 1: the factors are the change.
+      .init("lora_alpha", .integer(rank)),
+      .init("lora_dropout", .double(0)),
+      .init("modules_to_save", whole.isEmpty ? .null : strings(whole)),
+      .init("peft_type", .string("LORA")),
+      .init("r", .integer(rank)),
+      .init("target_modules", strings(modules.map(\.name.string))),
+      .init("task_type", .null),
+    ])
+  }
+}
+
+extension LowRankFactors {
+  fileprivate init(
+    from base: Weight, to tuned: Weight, _ isTransposed: Bool, rank: Int
+  ) throws(CheckpointError) {
+    let order = isTransposed ? [1, 0] : [0, 1]
+    let (own, other) = (try base.transposed(order), try tuned.transposed(order))
+    let (before, after) = (try own.float64Values(), try other.float64Values())
+    self.init(
+      of: zip(after, before).map { $0 - $1 }, rows: own.shape.dimensions[0],
+      columns: own.shape.dimensions[1], rank: rank)
+  }
+}
+
+extension Weight {
+  fileprivate init(floats values: [Double], _ dimensions: [Int]) throws(CheckpointError) {
+    let numbers = values.map { Float($0) }
+    guard let shape = Shape(dimensions) else {
+      throw CheckpointError(.unsupported, "the extents \(dimensions) are too large")
+    }
+    self.init(
+      try StoredTensor(
+        source: MemoryBytes(
+          unsafe numbers.withUnsafeBytes { unsafe Array($0) }, origin: "a factor"),
+        dtype: .f32, layout: StridedLayout(packed: shape)))
+  }
+
+  /// True if both hold the same numbers, in whatever types. NaN is the same as NaN.
+  fileprivate func holdsSameNumbers(as other: Weight) throws(CheckpointError) -> Bool {
+    guard dtype.category == .real, other.dtype.category == .real else {
+      guard dtype == other.dtype else { return false }
+      return try bytes(at: 0, count: byteCount) == other.bytes(at: 0, count: byteCount)
+    }
+    for first in stride(from: 0, to: shape.elementCount, by: 1 << 18) {
+      let range = first..<min(first + 1 << 18, shape.elementCount)
+      let (own, others) = (try float64Values(range), try other.float64Values(range))
+      if zip(own, others).contains(where: { $0 != $1 && !($0.isNaN && $1.isNaN) }) { return false }
+    }
+    return true
+  }
+
+  private func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
+    try unsafe withNewBytes(count: count) { (buffer) throws(CheckpointError) in
+      try unsafe read(at: offset, into: buffer)
+    }
+  }
+}
+
+extension WeightGraph {
+  /// The weights by Transformers' names, and the model that they are, where it is a known one.
+  fileprivate func byTransformersNames() throws(CheckpointError) -> (WeightGraph, RecognizedModel?)
+  {
+    let graph = try joiningScales()
+    guard let model = try? Recognition(graph).model() else { return (graph, nil) }
+    if model.layout == .transformers, model.wrapper.isEmpty, model.innerWrappers.isEmpty {
+      return (graph, model)
+    }
+    return (try BoundModel(self, as: model).graph, model)
+  }
+}
+
+extension ExactName {
+  /// The name without its last component.
+  fileprivate var module: String {
+    let bytes = string.utf8
+    guard let dot = bytes.lastIndex(of: 0x2E) else { return "" }
+    return String(Substring(bytes[..<dot]))
+  }
+
+  fileprivate func rest(of module: String) -> String {
+    String(Substring(string.utf8.dropFirst(module.utf8.count)))
+  }
+
+  /// The dimension of the outputs, if it is a matrix of a layer.
+  fileprivate func outputAxis(in known: [ExactName: Int]?) -> Int? {
+    if let known { return known[self] }
+    guard hasSuffix(".weight") else { return nil }
+    let last = module.utf8.split(separator: 0x2E).last.map { String(Substring($0)) } ?? ""
+    let isTable = last.contains("embed") || ["wte", "wpe", "shared"].contains(last)
+    return isTable ? nil : 0
+  }
+}
