@@ -177,6 +177,7 @@ let tests: [Target] = [
     name: "AdaptersTests",
     dependencies: [
       "Adapters", "Checkpoints", "CheckpointBytes", "TensorValues", "WeightGraph", "TestSupport",
+      collections,
     ]),
   .testTarget(
     name: "ConversionTests",

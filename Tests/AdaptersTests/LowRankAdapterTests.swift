@@ -1,6 +1,7 @@
 import Adapters
 import CheckpointBytes
 import Checkpoints
+import OrderedCollections
 import TensorValues
 import TestSupport
 import Testing
