@@ -18,18 +18,18 @@ def lines(tool, folder, command, directory, rows, *options):
     return found
 
 
-def require_alike(found, expected, what, close=CLOSE):
-    """Equal, but for the last digits of numbers."""
+def require_alike(found, expected, what, close=CLOSE, scale=0):
+    """Equal, but for the last digits of numbers; of numbers beside one of the size `scale`, whose last digits they share."""
     if isinstance(expected, dict):
         require(sorted(found), sorted(expected), f"{what}: members")
         for key, value in expected.items():
-            require_alike(found[key], value, f"{what}: {key}", close)
+            require_alike(found[key], value, f"{what}: {key}", close, scale)
     elif isinstance(expected, (list, tuple)):
         require(len(found), len(expected), f"{what}: {shortened(found)} beside {shortened(expected)}, elements")
         for place, (one, other) in enumerate(zip(found, expected)):
-            require_alike(one, other, f"{what}[{place}]", close)
+            require_alike(one, other, f"{what}[{place}]", close, scale)
     elif isinstance(expected, float) or hasattr(expected, "dtype"):
-        if not math.isclose(found, float(expected), rel_tol=close * 10, abs_tol=close):
+        if not math.isclose(found, float(expected), rel_tol=close * 10, abs_tol=max(close, close * 10 * scale)):
             raise Mismatch(f"{what}: expected {float(expected)}, found {found}")
     else:
         require(found, expected, what)
