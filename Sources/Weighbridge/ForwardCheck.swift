@@ -72,7 +72,8 @@ extension ConversionPlan {
     let check = try ForwardCheck(source, class: className)
     let settings = try source.settings(converted: receipt, options, quantization)
     let tolerance =
-      receipt.casts.isEmpty ? Tolerance() : Tolerance.standard(computedIn: options.dtype)
+      receipt.casts.isEmpty && options.adapter == nil
+      ? Tolerance() : Tolerance.standard(computedIn: options.dtype)
     var report: VerificationReport?
     let path = receipt.files.first?.path ?? source.path
     let format = receipt.format

@@ -34,7 +34,7 @@ struct LowRankAdapterTests {
     let graph = try Checkpoint.open(Fixtures.path("adapters/\(model)")).graph
     let adapter = try LowRankAdapter(Fixtures.path(folder))
     let result = try adapter.applied(to: graph)
-    let expected = try Checkpoint.open(Fixtures.path("\(folder)/expected.safetensors")).graph
+    let expected = try Checkpoint.open(Fixtures.path("adapters/expected/\(name).safetensors")).graph
     var changed = 0
     for (name, weight) in result.graph.weights {
       guard let wanted = expected["merged." + name.string] else {

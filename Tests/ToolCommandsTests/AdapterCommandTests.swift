@@ -29,7 +29,9 @@ struct AdapterCommandTests {
       "run", Fixtures.path("adapters/" + model), "--inputs",
       Fixtures.path("adapters/inputs.safetensors"), "--output", output, "--adapter", adapter)
     #expect(run.code == 0, "\(run.error)")
-    #expect(try distance(output, "logits", from: adapter + "/expected.safetensors") < 2e-6)
+    #expect(
+      try distance(output, "logits", from: Fixtures.path("adapters/expected/\(name).safetensors"))
+        < 2e-6)
   }
 
   @Test("A merged model computes the same, and says what was merged")
@@ -47,7 +49,9 @@ struct AdapterCommandTests {
     let run = ToolRun(
       "run", out, "--inputs", Fixtures.path("adapters/inputs.safetensors"), "--output", output)
     #expect(run.code == 0, "\(run.error)")
-    #expect(try distance(output, "logits", from: adapter + "/expected.safetensors") < 2e-6)
+    #expect(
+      try distance(output, "logits", from: Fixtures.path("adapters/expected/layers.safetensors"))
+        < 2e-6)
   }
 
   @Test("A checkpoint in TensorFlow's layout takes an adapter by Transformers' names")
@@ -60,7 +64,9 @@ struct AdapterCommandTests {
       "run", h5, "--inputs", Fixtures.path("adapters/inputs.safetensors"), "--output", out,
       "--adapter", adapter)
     #expect(run.code == 0, "\(run.error)")
-    #expect(try distance(out, "logits", from: adapter + "/expected.safetensors") < 2e-6)
+    #expect(
+      try distance(out, "logits", from: Fixtures.path("adapters/expected/layers.safetensors"))
+        < 2e-6)
   }
 
   @Test("inspect says what an adapter is")
@@ -113,7 +119,7 @@ struct AdapterCommandTests {
     #expect(second.code == 0, "\(second.error)")
     #expect(
       try distance(
-        output, "logits", from: Fixtures.path("adapters/\(name)/expected.safetensors")) < 3e-6)
+        output, "logits", from: Fixtures.path("adapters/expected/\(name).safetensors")) < 3e-6)
     let small = try AdapterExtraction(
       from: Checkpoint.open(base).graph, to: Checkpoint.open(merged).graph, rank: 1)
     for module in small.modules { #expect(module.share > 0.3 && module.share < 1) }
