@@ -15,6 +15,7 @@ public struct LowRank: Sendable {
   /// - Parameters:
   ///   - down: `[rank, inputs]`.
   ///   - up: `[outputs, rank]`.
+  ///   - scale: What the product is multiplied by.
   ///   - start: The first output of the layer that it is added to.
   /// - Throws: a mismatch if the factors have no product.
   public init(

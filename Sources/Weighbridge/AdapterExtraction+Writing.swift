@@ -8,7 +8,9 @@ internal import WeightGraph
 extension AdapterExtraction {
   /// Writes the adapter as PEFT saves one: `adapter_config.json` and `adapter_model.safetensors`.
   ///
-  /// - Parameter replacesExisting: True if files of these names may be replaced.
+  /// - Parameters:
+  ///   - directory: Where the files go; it is made if it is not there.
+  ///   - replacesExisting: True if files of these names may be replaced.
   /// - Throws: `inconsistent` if one is there and may not be, `inputOutput`.
   public func write(
     to directory: String, replacesExisting: Bool = false
