@@ -111,18 +111,17 @@ public struct AdapterExtraction: Sendable {
       modules.append(Module(name: ExactName(module), share: found.share))
     }
     let adapted = Set(modules.map(\.name.string))
-    var whole: [String] = []
+    let factored = Set(matrices.map(\.name))
+    var whole: OrderedSet<String> = []
     var hasBias = false
     for name in names where changed.contains(name) || base[name] == nil {
       let module = name.module
-      guard !matrices.contains(where: { $0.name == name }), let weight = tuned[name] else {
-        continue
-      }
+      guard !factored.contains(name), let weight = tuned[name] else { continue }
       if adapted.contains(module) {
         hasBias = true
         try graph.insert(
           weight, as: ExactName(AdapterKey.prefix + module + ".base_layer" + name.rest(of: module)))
-      } else if !whole.contains(module) {
+      } else {
         whole.append(module)
       }
     }
@@ -134,11 +133,11 @@ public struct AdapterExtraction: Sendable {
     }
     self.rank = rank
     self.modules = modules
-    wholeModules = whole
+    wholeModules = Array(whole)
     left = base.weights.keys.filter { tuned[$0] == nil }
     weights = graph
     document = Self.document(
-      rank, modules, whole, hasBias: hasBias,
+      rank, modules, Array(whole), hasBias: hasBias,
       isTransposed: matrices.contains { $0.isTransposed }, baseName: baseName)
   }
 

@@ -34,10 +34,13 @@ enum AdapterKey {
     else {
       components.removeAll { $0 == "base_layer" || $0 == "original_module" }
       if let saved = components.firstIndex(of: "modules_to_save") {
-        // Its adapter's name stands behind it.
-        components.removeSubrange(saved...min(saved + 1, components.count - 2))
+        // Its adapter's name stands behind it, and behind that the weight's.
+        guard saved + 2 < components.count else { throw Self.unknown(name) }
+        components.removeSubrange(saved...saved + 1)
       }
-      guard components.allSatisfy({ !$0.isEmpty }) else { throw Self.unknown(name) }
+      guard !components.isEmpty, components.allSatisfy({ !$0.isEmpty }) else {
+        throw Self.unknown(name)
+      }
       self = .whole(ExactName(components.joined(separator: ".")))
       return
     }

@@ -82,11 +82,16 @@ extension LowRankAdapter {
     private let adapter: LowRankAdapter
     private let place: Place
     private var weights: OrderedDictionary<ExactName, Weight>
-    private let facts: CheckpointFacts
     /// For each name those that are the same weight.
     private let ties: [ExactName: [ExactName]]
-    /// Where the matrices of a known model have their outputs.
-    private let outputAxes: [ExactName: Int]
+    private let graph: WeightGraph
+    /// Where the matrices of a known model have their outputs. Shapes tell it of all that are not square.
+    private lazy var outputAxes: [ExactName: Int] = {
+      let matrices =
+        (try? Recognition(graph).model())?.architecture.layerMatrices ?? []
+      return Dictionary(
+        matrices.map { ($0.name, $0.outputAxis) }, uniquingKeysWith: { $1 })
+    }()
     private var adapted: [ExactName] = []
     private var replaced: [ExactName] = []
     private var added: [ExactName] = []
@@ -94,17 +99,13 @@ extension LowRankAdapter {
     init(_ adapter: LowRankAdapter, _ graph: WeightGraph, _ place: Place) {
       self.adapter = adapter
       self.place = place
+      self.graph = graph
       weights = graph.weights
-      facts = graph.facts
       var ties: [ExactName: [ExactName]] = [:]
       for tie in graph.ties where tie.names.count > 1 {
         for name in tie.names { ties[name] = tie.names }
       }
       self.ties = ties
-      let matrices =
-        (try? Recognition(graph).model())?.architecture.layerMatrices ?? []
-      outputAxes = Dictionary(
-        matrices.map { ($0.name, $0.outputAxis) }, uniquingKeysWith: { $1 })
     }
 
     mutating func run() throws(CheckpointError) -> AdaptedWeights {
@@ -112,7 +113,7 @@ extension LowRankAdapter {
       for rows in adapter.tokens { try replaceRows(rows) }
       for module in adapter.modules { try adapt(module) }
       var graph = WeightGraph()
-      graph.facts = facts
+      graph.facts = self.graph.facts
       if !added.isEmpty { graph.facts.tree = nil }
       for (name, weight) in weights { try graph.insert(weight, as: name) }
       return AdaptedWeights(graph: graph, adapted: adapted, replaced: replaced, added: added)
@@ -194,7 +195,9 @@ extension LowRankAdapter {
     }
 
     /// True if the weight has its inputs in rows. Where its shape fits both ways the model's kind says it, or else the settings.
-    private func isTransposed(_ weight: Weight, _ name: ExactName, _ module: Module) -> Bool {
+    private mutating func isTransposed(_ weight: Weight, _ name: ExactName, _ module: Module)
+      -> Bool
+    {
       let (down, up) = (module.down.shape.dimensions, module.up.shape.dimensions)
       guard weight.shape.rank == 2, down.count == 2 else { return false }
       let upright = [up[0], down[1]]

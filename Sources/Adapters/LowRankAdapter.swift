@@ -150,11 +150,6 @@ public struct LowRankAdapter: Sendable {
     if try isIdentity() { descriptions.append("the adapter is the identity: it changes nothing") }
     return descriptions
   }
-
-  /// The number of numbers that were trained.
-  public var parameterCount: Int {
-    checkpoint.graph.weights.values.reduce(0) { $0 + $1.shape.elementCount }
-  }
 }
 
 extension LowRankAdapter {

@@ -56,13 +56,6 @@ public struct LowRankUpdate: Sendable {
     let (outputs, inputs) = (up.shape.dimensions[0], Array(down.shape.dimensions[1...]))
     return isTransposed ? inputs + [outputs] : [outputs] + inputs
   }
-
-  /// True if one of the factors holds nothing but zeros, and no magnitudes: the weight stays what it is. Reads both.
-  package func isZero() throws(CheckpointError) -> Bool {
-    guard magnitude == nil else { return false }
-    if try up.isZero() { return true }
-    return try down.isZero()
-  }
 }
 
 extension Weight {

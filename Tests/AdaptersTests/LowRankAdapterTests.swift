@@ -161,4 +161,25 @@ struct LowRankAdapterTests {
         8 / Float(2).squareRoot(), 5 / Float(2).squareRoot(), 8 / Float(3).squareRoot(),
       ])
   }
+
+  @Test(
+    "A name that is no part of an adapter is refused, and ends nothing",
+    arguments: [
+      "base_model.model.x.modules_to_save", "base_model.model.modules_to_save.default",
+      "base_model.model.", "base_layer", "lora_A", "base_model.model.x.lora_C.weight",
+      "base_model.model.x.lora_A.a.b.weight", "modules_to_save",
+    ])
+  func names(name: String) throws {
+    let directory = try TemporaryDirectory()
+    _ = try directory.write(
+      try Fixture("adapters/layers/adapter_config.json").bytes(), as: "adapter_config.json")
+    // A safetensors file of one number.
+    let header = "{\"\(name)\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"
+    let size = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
+    _ = try directory.write(
+      size + Array(header.utf8) + [0, 0, 0, 0], as: "adapter_model.safetensors")
+    let error = #expect(throws: CheckpointError.self) { try LowRankAdapter(directory.path) }
+    #expect(error?.kind == .unsupported)
+    #expect(error?.tensor == name)
+  }
 }
