@@ -5,3 +5,10 @@ public enum ByteOrder: String, Sendable, Hashable {
   /// Most significant byte first.
   case big
 }
+
+extension FixedWidthInteger {
+  /// The bytes, the lowest first.
+  package var littleEndianBytes: [UInt8] {
+    (0..<Self.bitWidth / 8).map { UInt8(truncatingIfNeeded: self >> Self($0 * 8)) }
+  }
+}

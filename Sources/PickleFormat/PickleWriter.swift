@@ -52,8 +52,7 @@ extension PickleWriter {
       writeLittleEndian(word)
     } else {
       write(.long1)
-      let digits = PickleWriter.shortest(
-        (0..<8).map { UInt8(truncatingIfNeeded: integer >> ($0 * 8)) })
+      let digits = PickleWriter.shortest(integer.littleEndianBytes)
       bytes.append(UInt8(digits.count))
       bytes.append(contentsOf: digits)
     }

@@ -93,15 +93,10 @@ package struct SafetensorsImage: Sendable {
       throw ParseFailure(
         .limitExceeded, "header", "\(header.count) bytes are more than readers take")
     }
-    let length = littleEndianBytes(UInt64(header.count))
-    headerBytes = length + header
+    headerBytes = UInt64(header.count).littleEndianBytes + header
     offsets = places.map { $0 + 8 + header.count }
     byteCount = 8 + header.count + end
   }
-}
-
-private func littleEndianBytes(_ value: UInt64) -> [UInt8] {
-  (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
 }
 
 extension DType {

@@ -154,8 +154,7 @@ extension TrainingOutput {
 extension Weight {
   /// The number of steps as torch has it: a single float32.
   fileprivate init(step: Int) throws(CheckpointError) {
-    let bits = Float(step).bitPattern
-    let bytes = stride(from: 0, to: 32, by: 8).map { UInt8(truncatingIfNeeded: bits >> UInt32($0)) }
+    let bytes = Float(step).bitPattern.littleEndianBytes
     self.init(
       try StoredTensor(
         source: MemoryBytes(bytes, origin: "step"), dtype: .f32,

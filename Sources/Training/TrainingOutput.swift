@@ -230,12 +230,7 @@ extension Weight {
 
 extension Weight {
   init(_ values: [Double], named name: String) throws(CheckpointError) {
-    var bytes: [UInt8] = []
-    for value in values {
-      for shift in stride(from: 0, to: 64, by: 8) {
-        bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> UInt64(shift)))
-      }
-    }
+    let bytes = values.flatMap(\.bitPattern.littleEndianBytes)
     self.init(
       try StoredTensor(
         source: MemoryBytes(bytes, origin: name), dtype: .f64,

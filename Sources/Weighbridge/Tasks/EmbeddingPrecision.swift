@@ -120,6 +120,7 @@ extension EmbeddingPrecision {
     }
   }
 
+  /// Of millions of numbers: no array for each.
   private static func littleEndianBytes<Number: FixedWidthInteger>(
     _ numbers: some Collection<Number>
   ) -> [UInt8] {

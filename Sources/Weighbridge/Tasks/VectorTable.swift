@@ -66,10 +66,3 @@ struct VectorTable {
     numbers.removeAll(keepingCapacity: true)
   }
 }
-
-extension FixedWidthInteger {
-  /// The bytes, the lowest first.
-  var littleEndianBytes: [UInt8] {
-    (0..<Self.bitWidth / 8).map { UInt8(truncatingIfNeeded: self >> Self($0 * 8)) }
-  }
-}
