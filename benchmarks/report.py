@@ -1,4 +1,4 @@
-"""Tables of measurements, and their place in docs/performance.md. Standard library only: see conversion.py."""
+"""Tables of measurements, and their place in docs/performance.md or, without AVX-512, docs/performance-avx2.md. Standard library only: see conversion.py."""
 
 import os
 import pathlib
@@ -6,7 +6,9 @@ import platform
 import subprocess
 from statistics import median
 
-PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+DOCUMENTS = pathlib.Path(__file__).resolve().parent.parent / "docs"
+# What the widest vectors decide: processors without AVX-512 have a page of their own.
+PAGES = {True: DOCUMENTS / "performance.md", False: DOCUMENTS / "performance-avx2.md"}
 
 
 def of(ratios):
@@ -30,7 +32,8 @@ def machine(directory):
 
 
 def write(section, text):
-    """Puts a text between the marks of a section of the page."""
+    """Puts a text between the marks of a section of this processor's page."""
     begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
-    before, rest = PAGE.read_text().split(begin)
-    PAGE.write_text(before + begin + "\n\n" + text + "\n" + end + rest.split(end)[1])
+    page = PAGES["avx512f" in pathlib.Path("/proc/cpuinfo").read_text()]
+    before, rest = page.read_text().split(begin)
+    page.write_text(before + begin + "\n\n" + text + "\n" + end + rest.split(end)[1])
