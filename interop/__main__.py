@@ -4,82 +4,43 @@
 
 What the libraries write, Weighbridge must read bit for bit; what Weighbridge writes, the libraries must load bit for bit, ties
 included; what Transformers computes, Weighbridge must compute within stated errors. Every group prints one line, every failure
-one more; the last line counts. Exit code 1 on a failure.
+one more; the last line counts. Exit code 1 on a failure. There is a process for each processor, and what a group prints comes
+when it has ended.
 """
 
+import concurrent.futures
+import multiprocessing
+import os
 import pathlib
 import sys
 import tempfile
 
-from report import Report
-from tool import Tool
-
-
-def groups():
-    # Imported late: the reference libraries take seconds.
-    import accuracy
-    import adapters
-    import attributes
-    import casts
-    import conversions
-    import directories
-    import failures
-    import forward
-    import generation
-    import goldens
-    import hdf5_cases
-    import identities
-    import keras_cases
-    import layouts
-    import models
-    import quantized
-    import safetensors_cases
-    import saving
-    import settings
-    import shards
-    import tasks
-    import tokenizers_cases
-    import torch_cases
-    import train
-
-    sources = {"safetensors": safetensors_cases, "torch": torch_cases, "hdf5": hdf5_cases, "keras": keras_cases}
-    for name, source in sources.items():
-        yield name, lambda report, tool, folder, name=name, source=source: conversions.check(
-            report, tool, folder, name, source)
-    yield "attributes", attributes.check
-    yield "identities", identities.check
-    yield "models", models.check
-    yield "shards", shards.check
-    yield "casts", casts.check
-    yield "goldens", goldens.check
-    yield "directories", directories.check
-    yield "failures", failures.check
-    yield "layouts", layouts.check
-    yield "tokenizers", tokenizers_cases.check
-    yield "forward", forward.check
-    yield "settings", settings.check
-    yield "generate", generation.check
-    yield "tasks", tasks.check
-    yield "saving", saving.check
-    yield "quantized", quantized.check
-    yield "adapters", adapters.check
-    yield "train", train.check
-    yield "accuracy", accuracy.check
+import groups
 
 
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    tool, wanted = Tool(sys.argv[1]), sys.argv[2:]
-    report = Report()
-    with tempfile.TemporaryDirectory(prefix="weighbridge-interop-") as work:
-        for name, check in groups():
-            if not wanted or name in wanted:
-                folder = pathlib.Path(work, name)
-                folder.mkdir()
-                check(report, tool, folder)
-    print(f"{report.passed} passed, {report.failed} failed")
-    sys.exit(1 if report.failed else 0)
+    program, wanted = sys.argv[1], sys.argv[2:]
+    for name in wanted:
+        if name not in groups.NAMES:
+            sys.exit(f"no group {name!r}; there are {' '.join(groups.NAMES)}")
+    names = [name for name in groups.NAMES if not wanted or name in wanted]
+    # Each computes on a processor of its own.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="weighbridge-interop-") as work, concurrent.futures.ProcessPoolExecutor(
+            min(len(names), len(os.sched_getaffinity(0))), multiprocessing.get_context("spawn")) as processes:
+        jobs = {name: processes.submit(groups.run, name, program, pathlib.Path(work, name)) for name in names}
+        for name, job in jobs.items():
+            try:
+                text, passing, failing = job.result()
+            except Exception as error:  # the process of the group has ended, or the group was not even set up
+                text, passing, failing = f"{name}: FAILED, {type(error).__name__}: {error}\n", 0, 1
+            print(text, end="", flush=True)
+            passed, failed = passed + passing, failed + failing
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":
