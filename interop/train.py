@@ -10,6 +10,7 @@ import pathlib
 import subprocess
 import sys
 
+import adapter_training
 import numpy
 import resumed
 import torch
@@ -73,6 +74,7 @@ def check(report, tool, folder):
                         difference = abs(float(found[key]) - float(expected[key]))
                         require(difference < 1e-5, True, f"{key}: {float(found[key])}, expected {float(expected[key])}")
     resumed.check(report, tool, folder)
+    adapter_training.check(report, tool, folder)
 
 
 def runs(name, case):

@@ -10,6 +10,8 @@ public struct AdapterConfiguration: Sendable {
   public let rank: Int
   /// α: the scale is α / rank.
   public let alpha: Double
+  /// The share of the inputs of factors that training leaves out.
+  public let dropout: Double
   /// True if the scale is α / √rank.
   public let usesRankStabilizedScale: Bool
   /// True if outputs get a length of their own (DoRA).
@@ -48,6 +50,7 @@ public struct AdapterConfiguration: Sendable {
     try settings.refuseUnknownAdaptation()
     rank = try settings.count("r", default: 8)
     alpha = try settings.number("lora_alpha", default: 8)
+    dropout = try settings.number("lora_dropout", default: 0)
     usesRankStabilizedScale = try settings.optionalBoolean("use_rslora") ?? false
     usesMagnitudes = try settings.optionalBoolean("use_dora") ?? false
     modulesToSave = try settings.strings("modules_to_save")
@@ -86,6 +89,42 @@ public struct AdapterConfiguration: Sendable {
     let alpha = alphas.first { $0.pattern.matches(module) }?.alpha ?? alpha
     let rank = Double(rank(of: module))
     return alpha / (usesRankStabilizedScale ? rank.squareRoot() : rank)
+  }
+}
+
+extension AdapterConfiguration {
+  /// `adapter_config.json` of an adapter of layers, under the keys that PEFT needs and people look for.
+  ///
+  /// - Parameters:
+  ///   - rank: The rank of all modules.
+  ///   - alpha: α of all modules.
+  ///   - dropout: The share of inputs that training leaves out.
+  ///   - targets: The modules, by the ends of their names.
+  ///   - whole: The modules that are stored whole.
+  ///   - hasBias: True if biases of adapted modules are stored whole.
+  ///   - isTransposed: True if layers have their inputs in rows.
+  ///   - baseModel: What it belongs to.
+  ///   - taskType: The task's name in PEFT.
+  static func document(
+    rank: Int, alpha: Double, dropout: Double = 0, targets: [String], whole: [String],
+    hasBias: Bool = false,
+    isTransposed: Bool, baseModel: String?, taskType: String? = nil
+  ) -> JSONValue {
+    func strings(_ texts: [String]) -> JSONValue { .array(texts.map { .string($0) }) }
+    let alpha: JSONValue = Int(exactly: alpha).map { .integer($0) } ?? .double(alpha)
+    return .object([
+      .init("base_model_name_or_path", baseModel.map { .string($0) } ?? .null),
+      .init("bias", .string(hasBias ? "lora_only" : "none")),
+      .init("fan_in_fan_out", .boolean(isTransposed)),
+      .init("inference_mode", .boolean(true)),
+      .init("lora_alpha", alpha),
+      .init("lora_dropout", .double(dropout)),
+      .init("modules_to_save", whole.isEmpty ? .null : strings(whole)),
+      .init("peft_type", .string("LORA")),
+      .init("r", .integer(rank)),
+      .init("target_modules", strings(targets)),
+      .init("task_type", taskType.map { .string($0) } ?? .null),
+    ])
   }
 }
 

@@ -103,7 +103,7 @@ public struct AdapterExtraction: Sendable {
       let (outputs, inputs) =
         matrices[index].isTransposed
         ? (dimensions[1], dimensions[0]) : (dimensions[0], dimensions[1])
-      let key = AdapterKey.prefix + module
+      let key = LowRankAdapter.namePrefix + module
       try graph.insert(
         try Weight(floats: found.down, [rank, inputs]), as: ExactName(key + ".lora_A.weight"))
       try graph.insert(
@@ -120,7 +120,8 @@ public struct AdapterExtraction: Sendable {
       if adapted.contains(module) {
         hasBias = true
         try graph.insert(
-          weight, as: ExactName(AdapterKey.prefix + module + ".base_layer" + name.rest(of: module)))
+          weight,
+          as: ExactName(LowRankAdapter.namePrefix + module + ".base_layer" + name.rest(of: module)))
       } else {
         whole.append(module)
       }
@@ -128,7 +129,7 @@ public struct AdapterExtraction: Sendable {
     // A module is stored whole with all that it has.
     for name in names where whole.contains(name.module) {
       if let weight = tuned[name] {
-        try graph.insert(weight, as: ExactName(AdapterKey.prefix + name.string))
+        try graph.insert(weight, as: ExactName(LowRankAdapter.namePrefix + name.string))
       }
     }
     self.rank = rank
@@ -136,9 +137,10 @@ public struct AdapterExtraction: Sendable {
     wholeModules = Array(whole)
     left = base.weights.keys.filter { tuned[$0] == nil }
     weights = graph
-    document = Self.document(
-      rank, modules, Array(whole), hasBias: hasBias,
-      isTransposed: matrices.contains { $0.isTransposed }, baseName: baseName)
+    // α / r is 1: the factors are the change.
+    document = AdapterConfiguration.document(
+      rank: rank, alpha: Double(rank), targets: modules.map(\.name.string), whole: Array(whole),
+      hasBias: hasBias, isTransposed: matrices.contains { $0.isTransposed }, baseModel: baseName)
   }
 
   private static func changed(
@@ -158,27 +160,6 @@ public struct AdapterExtraction: Sendable {
       }
     }
     return changed.withLock { $0 }
-  }
-
-  private static func document(
-    _ rank: Int, _ modules: [Module], _ whole: [String], hasBias: Bool, isTransposed: Bool,
-    baseName: String?
-  ) -> JSONValue {
-    func strings(_ texts: [String]) -> JSONValue { .array(texts.map { .string($0) }) }
-    return .object([
-      .init("base_model_name_or_path", baseName.map { .string($0) } ?? .null),
-      .init("bias", .string(hasBias ? "lora_only" : "none")),
-      .init("fan_in_fan_out", .boolean(isTransposed)),
-      .init("inference_mode", .boolean(true)),
-      // α / r is 1: the factors are the change.
-      .init("lora_alpha", .integer(rank)),
-      .init("lora_dropout", .double(0)),
-      .init("modules_to_save", whole.isEmpty ? .null : strings(whole)),
-      .init("peft_type", .string("LORA")),
-      .init("r", .integer(rank)),
-      .init("target_modules", strings(modules.map(\.name.string))),
-      .init("task_type", .null),
-    ])
   }
 }
 

@@ -16,9 +16,8 @@ enum AdapterKey {
   case part(Part, of: ExactName)
   /// A weight that takes the place of the model's.
   case whole(ExactName)
-
-  /// What stands before every name.
-  static let prefix = "base_model.model."
+  /// The model's own weight, in whose place another one is: PEFT has it in files if all biases are trained.
+  case replaced
 
   /// Takes a name apart. The adapter's own name, which PEFT leaves out of files, may stand in it: `lora_A.default.weight`.
   ///
@@ -26,17 +25,22 @@ enum AdapterKey {
   init(_ name: ExactName) throws(CheckpointError) {
     var components = name.string.utf8.split(separator: 0x2E, omittingEmptySubsequences: false)
       .map { String(Substring($0)) }
-    if name.hasPrefix(Self.prefix) { components.removeFirst(2) }
+    if name.hasPrefix(LowRankAdapter.namePrefix) { components.removeFirst(2) }
     guard
       let place = components.firstIndex(where: {
         $0.hasPrefix("lora_") || $0 == Part.tokenRows.rawValue
       })
     else {
-      components.removeAll { $0 == "base_layer" || $0 == "original_module" }
+      if components.contains("original_module") {
+        self = .replaced
+        return
+      }
+      components.removeAll { $0 == "base_layer" }
       if let saved = components.firstIndex(of: "modules_to_save") {
-        // Its adapter's name stands behind it, and behind that the weight's.
-        guard saved + 2 < components.count else { throw Self.unknown(name) }
-        components.removeSubrange(saved...saved + 1)
+        // The adapter's name stands behind it, which PEFT takes out of files, and behind that the weight's.
+        let isNamed = saved + 2 < components.count && components[saved + 1] == "default"
+        guard saved > 0, saved + 1 < components.count else { throw Self.unknown(name) }
+        components.removeSubrange(saved...(isNamed ? saved + 1 : saved))
       }
       guard !components.isEmpty, components.allSatisfy({ !$0.isEmpty }) else {
         throw Self.unknown(name)

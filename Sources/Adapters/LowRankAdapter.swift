@@ -64,6 +64,11 @@ public struct LowRankAdapter: Sendable {
   /// The files of weights, in PEFT's order (`peft/utils/constants.py`).
   public static let weightNames = ["adapter_model.safetensors", "adapter_model.bin"]
 
+  /// What stands before the model's names in files.
+  public static let namePrefix = "base_model.model."
+  /// Settings of the model that may lie beside an adapter, and say what its head is for.
+  public static let modelSettingsName = "config.json"
+
   /// True for a directory that holds an adapter's settings.
   public static func isAdapter(_ path: String) throws(CheckpointError) -> Bool {
     guard try PathKind(path: path) == .directory else { return false }
@@ -79,22 +84,8 @@ public struct LowRankAdapter: Sendable {
     _ path: String, options: OpenOptions = OpenOptions()
   ) throws(CheckpointError) {
     let path = try HubCache.located(path)
-    let settings = Directory.join(path, Self.configurationName)
-    guard try PathKind(path: settings) == .file else {
-      throw CheckpointError(
-        .notFound, file: settings, "the settings of an adapter are not there",
-        remedy: "name the directory that PEFT saved it to")
-    }
-    let file = try SourceFile(path: settings)
-    guard file.size <= options.limits.jsonBytes else {
-      throw CheckpointError(
-        .limitExceeded, file: settings, "\(file.size) bytes, limit \(options.limits.jsonBytes)")
-    }
-    let bytes = try file.bytes(at: 0, count: file.size)
-    let document = try locating(file: settings) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: options.limits.jsonDepth)
-    }
-    let configuration = try AdapterConfiguration(document, file: settings)
+    let configuration = try AdapterConfiguration(
+      try Self.settings(in: path, options), file: Directory.join(path, Self.configurationName))
     var found: String?
     for name in Self.weightNames where found == nil {
       let weights = Directory.join(path, name)
@@ -110,6 +101,29 @@ public struct LowRankAdapter: Sendable {
       try self.init(configuration, path: path, checkpoint)
     } catch {
       throw error.site.file == nil ? error.inFile(found) : error
+    }
+  }
+
+  /// The document in `adapter_config.json`, of whatever kind of adapter.
+  ///
+  /// - Throws: `notFound` if it is not there, `limitExceeded` if it is too long, `malformed` if it is no JSON.
+  public static func settings(
+    in directory: String, _ options: OpenOptions = OpenOptions()
+  ) throws(CheckpointError) -> JSONValue {
+    let path = Directory.join(directory, configurationName)
+    guard try PathKind(path: path) == .file else {
+      throw CheckpointError(
+        .notFound, file: path, "the settings of an adapter are not there",
+        remedy: "name the directory that PEFT saved it to")
+    }
+    let file = try SourceFile(path: path)
+    guard file.size <= options.limits.jsonBytes else {
+      throw CheckpointError(
+        .limitExceeded, file: path, "\(file.size) bytes, limit \(options.limits.jsonBytes)")
+    }
+    let bytes = try file.bytes(at: 0, count: file.size)
+    return try locating(file: path) { () throws(ParseFailure) in
+      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: options.limits.jsonDepth)
     }
   }
 
@@ -158,10 +172,19 @@ extension LowRankAdapter {
   ) throws(CheckpointError) {
     var parts: [ExactName: [AdapterKey.Part: (key: ExactName, weight: Weight)]] = [:]
     var order: [ExactName] = []
-    var replacements: [(name: ExactName, weight: Weight)] = []
+    var replacements: OrderedDictionary<ExactName, Weight> = [:]
     for (name, weight) in checkpoint.graph.weights {
       switch try AdapterKey(name) {
-      case .whole(let target): replacements.append((target, weight))
+      case .replaced: continue
+      case .whole(let target):
+        // With all biases trained PEFT has those of whole modules twice.
+        if let other = replacements.updateValue(weight, forKey: target) {
+          guard try weight.hasBytes(of: other) else {
+            throw CheckpointError(
+              .inconsistent, tensor: name.string,
+              "the file has \(quoted(target.string)) twice, with other numbers")
+          }
+        }
       case .part(let part, let module):
         if parts[module] == nil { order.append(module) }
         if let other = parts[module, default: [:]].updateValue((name, weight), forKey: part) {
@@ -186,7 +209,7 @@ extension LowRankAdapter {
     self.checkpoint = checkpoint
     self.modules = modules
     self.tokens = tokens
-    self.replacements = replacements
+    self.replacements = replacements.map { ($0.key, $0.value) }
   }
 }
 
@@ -258,5 +281,18 @@ extension LowRankAdapter.TokenRows {
     self.module = module
     rows = stated.rows
     self.values = values
+  }
+}
+
+extension Weight {
+  /// True if both are the same bytes of one type and shape.
+  fileprivate func hasBytes(of other: Weight) throws(CheckpointError) -> Bool {
+    guard dtype == other.dtype, shape == other.shape else { return false }
+    func bytes(_ weight: Weight) throws(CheckpointError) -> [UInt8] {
+      try unsafe withNewBytes(count: byteCount) { (buffer) throws(CheckpointError) in
+        try unsafe weight.read(at: 0, into: buffer)
+      }
+    }
+    return try bytes(self) == bytes(other)
   }
 }

@@ -23,7 +23,8 @@ extension ConversionPlan {
     let companions =
       if let given { given } else {
         try DirectoryCompanions(
-          path, weights: source.files, destination: destination.directory)
+          path, weights: source.files, destination: destination.directory
+        ).taking(headOf: options.adapter)
       }
     var layout = weights.layout
     var architecture = try weights.model?.architecture(heads: options.attentionHeads)

@@ -84,6 +84,28 @@ public struct DirectoryCompanions: Sendable {
       family: family())
   }
 
+  /// `config.json` as it is; nil if there is none.
+  package func settings() throws(CheckpointError) -> JSONValue? {
+    try directory?.json("config.json", limits)
+  }
+
+  /// The same with another `config.json`.
+  package func replacing(settings document: JSONValue) -> DirectoryCompanions {
+    let text = JSONWriter.text(document, style: .indented) + "\n"
+    return DirectoryCompanions(
+      directory: directory?.replacing("config.json", with: Array(text.utf8)), archive: archive,
+      limits: limits, omissions: omissions)
+  }
+
+  private init(
+    directory: ModelDirectory?, archive: String?, limits: ReadLimits, omissions: [Omission]
+  ) {
+    self.directory = directory
+    self.archive = archive
+    self.limits = limits
+    self.omissions = omissions
+  }
+
   /// Plans the files beside the weights of a destination.
   ///
   /// - Parameters:

@@ -118,6 +118,16 @@ struct ModelDirectory: Sendable {
     entries = files.map { Entry(path: $0.path, content: $0.content) }
   }
 
+  /// The same with another content of a file.
+  func replacing(_ path: String, with bytes: [UInt8]) -> ModelDirectory {
+    var directory = self
+    directory.entries = entries.map { entry in
+      ExactName(entry.path) == ExactName(path)
+        ? Entry(path: entry.path, content: .bytes(bytes)) : entry
+    }
+    return directory
+  }
+
   static let weightsReason = "weights or training state, which this conversion does not renew"
 
   /// True for the names that weights have in any framework, and the state of a training.

@@ -70,6 +70,17 @@ public struct LinearWeights: Sendable {
     return weights
   }
 
+  /// The same weights with a choice of what each low-rank update leaves out of its inputs.
+  package func droppingInputs(
+    _ choice: (LowRank) throws(CheckpointError) -> Dropout?
+  ) throws(CheckpointError) -> LinearWeights {
+    var weights = self
+    for place in weights.lowRanks.indices {
+      weights.lowRanks[place].dropout = try choice(weights.lowRanks[place])
+    }
+    return weights
+  }
+
   /// The weights without what is added to them.
   var alone: LinearWeights {
     var weights = self

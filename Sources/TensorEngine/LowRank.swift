@@ -9,6 +9,10 @@ public struct LowRank: Sendable {
   public let outputs: Range<Int>
   /// What the product is multiplied by.
   public let scale: Float
+  /// The share of the inputs that training leaves out before they meet `down`.
+  public let dropoutRate: Float
+  /// Which ones; nil for none.
+  package var dropout: Dropout?
   let down: LinearWeights
   let up: LinearWeights
 
@@ -17,9 +21,10 @@ public struct LowRank: Sendable {
   ///   - up: `[outputs, rank]`.
   ///   - scale: What the product is multiplied by.
   ///   - start: The first output of the layer that it is added to.
+  ///   - dropoutRate: The share of the inputs that training leaves out.
   /// - Throws: a mismatch if the factors have no product.
   public init(
-    down: Parameter, up: Parameter, scale: Float, from start: Int = 0
+    down: Parameter, up: Parameter, scale: Float, from start: Int = 0, dropoutRate: Float = 0
   ) throws(CheckpointError) {
     self.down = try LinearWeights([down])
     self.up = try LinearWeights([up])
@@ -30,6 +35,7 @@ public struct LowRank: Sendable {
     }
     outputs = start..<start + self.up.outputs
     self.scale = scale
+    self.dropoutRate = dropoutRate
   }
 
   /// The factors.
@@ -42,7 +48,9 @@ func adaptedLinear(
   in context: ExecutionContext
 ) throws(CheckpointError) -> Tensor {
   let parts = try weights.lowRanks.map { (part) throws(CheckpointError) in
-    try linear(try linear(input, part.down, in: context), part.up, in: context)
+    var seen = input
+    if let choice = part.dropout { seen = try dropout(input, choice, in: context) }
+    return try linear(try linear(seen, part.down, in: context), part.up, in: context)
   }
   let update = try joinedColumns(
     parts, at: weights.lowRanks.map { ($0.outputs.lowerBound, $0.scale) }, of: weights.outputs,

@@ -17,7 +17,12 @@ struct ModelArguments: ParsableArguments {
   func open(
     _ console: Console, at place: String? = nil
   ) throws(CheckpointError) -> ModelSource {
-    try options.open(place ?? path, console)
+    try options.open(place ?? path, console, adapter: options.adapter)
+  }
+
+  /// The same with another adapter than the one that was given.
+  func open(_ console: Console, adapter: String) throws(CheckpointError) -> ModelSource {
+    try options.open(path, console, adapter: adapter)
   }
 
   /// Loads a model from opened files.
@@ -40,7 +45,7 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Run the model with a LoRA adapter of PEFT: the directory that holds its adapter_config.json.",
+      "Take the model with a LoRA adapter of PEFT: the directory that holds its adapter_config.json.",
       valueName: "directory"))
   var adapter: String?
 
@@ -57,9 +62,11 @@ struct ModelOptions: ParsableArguments {
 
   /// Opens a model's files; what is worth knowing goes to standard error.
   ///
-  /// - Parameter className: The class where none is given, as a recorded run names it.
+  /// - Parameters:
+  ///   - adapter: The directory of an adapter; nil for none.
+  ///   - className: The class where none is given, as a recorded run names it.
   func open(
-    _ path: String, _ console: Console, class className: String? = nil
+    _ path: String, _ console: Console, adapter: String?, class className: String? = nil
   ) throws(CheckpointError) -> ModelSource {
     var lowRank: LowRankAdapter?
     if let adapter { lowRank = try LowRankAdapter(adapter, options: sourceOptions.openOptions) }

@@ -12,7 +12,9 @@ struct TrainCommand: ToolCommand {
       ner_tags; question, context and answers; sentences of a document for pretraining, or lines of a text file, where an empty line \
       ends a document. A head that the model lacks is drawn by the seed. The same seed gives the same \
       bits on any number of threads, whether the run was stopped in between or not: Ctrl-C finishes the step and saves, \
-      --resume goes on. Defaults are those of Transformers' Trainer.
+      --resume goes on. Defaults are those of Transformers' Trainer. With --lora-rank the weights stay what they are and low-rank \
+      factors learn, with a head for labels or answers; what is written is an adapter as PEFT saves it. With --adapter that adapter \
+      is trained further.
 
       Examples:
         weighbridge train model/ --task classification --train train.jsonl --eval test.jsonl --output sentiment/
@@ -20,6 +22,7 @@ struct TrainCommand: ToolCommand {
         weighbridge train bert/ --task pretraining --train documents.txt --output further/
         weighbridge train small/ --task classification --train train.jsonl --output taught/ --teacher large/ --match-states 2=4
         weighbridge train model/ --task mlm --train book.txt --output mine/ --settings run.json
+        weighbridge train model/ --task classification --train train.jsonl --output adapter/ --lora-rank 8 --lora-alpha 16
       """)
 
   @OptionGroup var model: ModelArguments
@@ -102,6 +105,8 @@ struct TrainCommand: ToolCommand {
     help: ArgumentHelp(
       "Parameters that do not learn, by a pattern of names. Repeatable.", valueName: "glob"))
   var freeze: [String] = []
+
+  @OptionGroup var lowRank: LowRankArguments
 
   @OptionGroup var distillation: DistillationArguments
 
@@ -189,7 +194,7 @@ struct TrainCommand: ToolCommand {
         remedy: "go on from it, or write to another directory")
     }
     // Of the start in any case: labels of a model that was saved meanwhile are those of the data.
-    let source = try model.open(console, at: checkpoint)
+    let source = try source(checkpoint, console)
     let (tokenizer, companions) = try tokenizer(of: source, checkpoint, console)
     let data = try TrainingData(path: train)
     let measured = try eval.map { path throws(CheckpointError) in try TrainingData(path: path) }
@@ -197,7 +202,9 @@ struct TrainCommand: ToolCommand {
     task.masksWholeWords = wholeWords
     var options = LoadOptions()
     if let threads { options = try LoadOptions(threads: threads) }
-    let trainable = try source.trainable(for: task, seed: seed, options: options)
+    let trainable = try source.trainable(
+      for: task, seed: seed, options: options,
+      lowRank: checkpoint == nil ? lowRank.settings : nil)
     for pattern in freeze { try trainable.model.parameters.freeze(NamePattern(pattern)) }
     let trainer = try Trainer(
       trainable.model, tokenizer: tokenizer, task: task, settings: settings)
@@ -217,7 +224,8 @@ struct TrainCommand: ToolCommand {
       }
       return .done
     }
-    let out = try TrainingOutput(output, of: trainable.model, tokenizerFrom: companions)
+    let out = try TrainingOutput(
+      output, of: trainable.model, adapter: trainable.adapter, tokenizerFrom: companions)
     let began = ContinuousClock.now
     let progress = TrainingProgress(console)
     let interruption = Interruption()
@@ -243,6 +251,21 @@ struct TrainCommand: ToolCommand {
     return .done
   }
 
+  /// The model: that of a checkpoint, or with the adapter that the checkpoint is.
+  private func source(
+    _ checkpoint: String?, _ console: Console
+  ) throws(CheckpointError) -> ModelSource {
+    guard let checkpoint, try LowRankAdapter.isAdapter(checkpoint) else {
+      if let checkpoint, lowRank.settings != nil {
+        throw CheckpointError(
+          .mismatch, file: checkpoint, "the run that is to go on trained a model and no adapter")
+      }
+      return try model.open(console, at: checkpoint)
+    }
+    try lowRank.check(against: try LowRankAdapter(checkpoint))
+    return try model.open(console, adapter: checkpoint)
+  }
+
   /// The tokenizer, and where its files lie: beside the model where a checkpoint has none, as Trainer's without one.
   private func tokenizer(
     of source: ModelSource, _ checkpoint: String?, _ console: Console
@@ -260,7 +283,7 @@ struct TrainCommand: ToolCommand {
     _ trainable: TrainableModel, _ task: TrainingTask, _ training: Int, _ evaluation: Int?,
     _ console: Console
   ) {
-    let parameters = trainable.model.parameters
+    let parameters = trainable.parameters
     var lines = [
       "\(type(of: trainable.model).className): \(parameters.trainableElementCount) of "
         + "\(parameters.elementCount) numbers learn from \(training) examples"
@@ -281,7 +304,7 @@ struct TrainCommand: ToolCommand {
     _ trainer: Trainer, _ trainable: TrainableModel, _ task: TrainingTask, _ training: Int,
     _ evaluation: Int?
   ) -> JSONValue {
-    let parameters = trainable.model.parameters
+    let parameters = trainable.parameters
     let steps = trainer.settings.steps(for: training)
     func member(_ key: ExactName, _ value: JSONValue) -> JSONValue.Member {
       JSONValue.Member(key, value)

@@ -113,7 +113,8 @@ struct VerifyCommand: TalkingCommand {
         criteria: criteria(.standard(computedIn: record.origin.dtype)))
     } else {
       _ = try record.modelInputs()
-      let source = try options.open(model ?? "", console, class: record.origin.modelClass)
+      let source = try options.open(
+        model ?? "", console, adapter: options.adapter, class: record.origin.modelClass)
       let loaded = try options.load(
         try source.modelClass(), of: source, console, once: true)
       className = type(of: loaded).className

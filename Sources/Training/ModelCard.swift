@@ -29,8 +29,10 @@ struct ModelCard {
   var text: String {
     let (settings, state) = (trainer.settings, trainer.state)
     let name = type(of: trainer.model).className
+    let factors = trainer.model.adapterParameters
+    let library = factors.isEmpty ? "transformers" : "peft"
     var lines = [
-      "---", "library_name: transformers", "pipeline_tag: \(pipeline)", "---", "", "# \(name)", "",
+      "---", "library_name: \(library)", "pipeline_tag: \(pipeline)", "---", "", "# \(name)", "",
       "Trained for \(trainer.task.kind.rawValue)"
         + (base.map { ", from `\(singleLine($0, limit: 200).replacing("`", with: "'"))`" } ?? "")
         + ".", "",
@@ -55,6 +57,13 @@ struct ModelCard {
       ("clipping", settings.clipping.map { NumberText.significant($0) } ?? "none"),
       ("seed", "\(settings.seed)"),
     ]
+    if !factors.isEmpty {
+      rows.append(
+        (
+          "low-rank factors",
+          "\(factors.elementCount) numbers beside \(factors.count / 2) matrices"
+        ))
+    }
     if let teacher = trainer.teacher {
       rows += [
         ("teacher", type(of: teacher.model).className),

@@ -29,6 +29,8 @@ public final class Trainer {
   public private(set) var teacher: Teacher?
   /// What maps the model's hidden states to the teacher's; nil where they need none.
   private var maps: [Linear?] = []
+  /// The factors of the model's adapter and the parameters of the model, those that are frozen too.
+  private let parameters: [Parameter]
   private var optimizer: any Optimizer
   private let padding: Int
   private let masking: Masking?
@@ -67,11 +69,13 @@ public final class Trainer {
     } else {
       masking = nil
     }
-    guard model.parameters.contains(where: \.requiresGradient) else {
+    // As PEFT's models list them: a head that learns comes behind the layers.
+    parameters = Array(model.adapterParameters) + Array(model.parameters)
+    guard parameters.contains(where: \.requiresGradient) else {
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(field: "parameters"), "none of them learns")
     }
-    optimizer = settings.optimizer(of: model.parameters, in: model.context)
+    optimizer = settings.optimizer(of: parameters, in: model.context)
   }
 
   /// Has the model learn a teacher's scores beside the labels, and hidden states if the teacher names some: where these are not equally
@@ -93,7 +97,7 @@ public final class Trainer {
         "an optimizer.pt has no place for the maps between states of different widths")
     }
     optimizer = settings.optimizer(
-      of: Array(model.parameters) + mapParameters, in: model.context)
+      of: parameters + mapParameters, in: model.context)
     self.teacher = teacher
   }
 

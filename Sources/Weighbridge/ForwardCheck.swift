@@ -107,6 +107,7 @@ extension ModelSource {
   ) throws(CheckpointError) -> ModelConfiguration {
     guard let layout = receipt.layout else { return settings }
     var plan = try DirectoryCompanions(path, weights: checkpoint.files, limits: limits)
+      .taking(headOf: options.adapter)
       .plan(
         for: layout.to, of: layout.model.architecture, attentionHeads: options.attentionHeads,
         dtype: options.dtype)

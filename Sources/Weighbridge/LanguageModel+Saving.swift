@@ -56,17 +56,20 @@ extension LanguageModel {
     return try plan.run()
   }
 
+  /// `config.json` of the model as it is.
+  func savedSettings() throws(CheckpointError) -> JSONValue {
+    let architectures = JSONValue.array([.string(Self.className)])
+    let settings = try configuration.document.setting("architectures", to: architectures)
+    // What the numbers were stored as, if they are kept as such no more.
+    return parameters.contains { $0.element == .int8 }
+      ? settings : settings.setting("quantization_config", to: nil)
+  }
+
   /// The files beside the weights in Transformers' form.
   private func companions(
     _ companions: SavedCompanions, destination: String
   ) throws(CheckpointError) -> DirectoryCompanions {
-    let architectures = JSONValue.array([.string(Self.className)])
-    var settings = try configuration.document.setting("architectures", to: architectures)
-    // What the numbers were stored as, if they are kept as such no more.
-    if !parameters.contains(where: { $0.element == .int8 }) {
-      settings = settings.setting("quantization_config", to: nil)
-    }
-    let text = JSONWriter.text(settings, style: .indented) + "\n"
+    let text = JSONWriter.text(try savedSettings(), style: .indented) + "\n"
     var files = [CompanionFile(path: "config.json", content: .bytes(Array(text.utf8)))]
     guard companions == .everything, let origin = info.origin else {
       return DirectoryCompanions(files: files, named: Self.className)

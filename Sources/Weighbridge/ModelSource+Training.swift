@@ -1,3 +1,4 @@
+public import Adapters
 public import CheckpointBytes
 internal import Checkpoints
 internal import Conversion
@@ -5,17 +6,34 @@ public import LanguageModels
 internal import LayoutRules
 internal import ModelDirectories
 internal import OrderedCollections
-internal import TensorEngine
+public import TensorEngine
 internal import TensorValues
 public import Training
 internal import WeightGraph
 
 /// A model that is to be trained, and what was made up for it.
 public struct TrainableModel: Sendable {
-  /// The model; all of its parameters learn.
+  /// The model; all of its parameters learn, or with an adapter the factors and what is stored whole beside them.
   public let model: any LanguageModel
   /// The parameters that no checkpoint had: their numbers were drawn.
   public let newParameters: [String]
+  /// The adapter that is trained; nil where the model's own weights are.
+  public let adapter: TrainedAdapter?
+
+  /// Saves what was trained: the model as ``LanguageModels/LanguageModel/save(to:options:companions:)`` does, or the adapter as PEFT saves
+  /// one (`adapter_config.json`, `adapter_model.safetensors`), with the model's `config.json`, which has the labels.
+  ///
+  /// - Throws: `inconsistent` for files that are there already, `inputOutput`.
+  public func save(to directory: String) throws(CheckpointError) {
+    guard let adapter else {
+      try model.save(to: directory)
+      return
+    }
+    try adapter.save(of: model, to: directory, replacesExisting: false)
+  }
+
+  /// Everything that learns or does not: the factors of the adapter, and the parameters of the model.
+  public var parameters: [Parameter] { Array(model.adapterParameters) + Array(model.parameters) }
 }
 
 extension ModelSource {
@@ -32,14 +50,27 @@ extension ModelSource {
   /// Of a checkpoint with another head the body is taken. What the head has beside it is drawn as Transformers draws it
   /// (`_init_weights`, 5.23): weights normally distributed with `initializer_range`, biases 0, norms 1. So is a head for another
   /// number of labels.
+  ///
+  /// With low-rank settings, and of a model that was opened with an adapter, the weights stay what they are: factors learn, and with them
+  /// what an adapter has whole, the head for labels or answers and what was drawn. Of new factors the first is drawn as PEFT draws it,
+  /// evenly between ±1/√inputs, and the second is 0, so that the model computes at first what it computed.
   /// - Parameters:
   ///   - task: What the model is to learn.
   ///   - seed: Of the numbers that are drawn.
   ///   - options: How the weights are taken; they learn in any case.
-  /// - Throws: `unsupported` if the family has no such head; what ``load(_:options:)`` throws.
+  ///   - lowRank: The factors that learn in place of the weights; nil for the weights, or the adapter of the model.
+  /// - Throws: `unsupported` if the family has no such head, and for adapters with parts that are not trained; `inconsistent` for settings
+  ///   of factors that fit no layer, or beside an adapter; what ``load(_:options:)`` throws.
   public func trainable(
-    for task: TrainingTask, seed: UInt64, options: LoadOptions = LoadOptions()
+    for task: TrainingTask, seed: UInt64, options: LoadOptions = LoadOptions(),
+    lowRank: LowRankSettings? = nil
   ) throws(CheckpointError) -> TrainableModel {
+    guard lowRank == nil || adapter == nil else {
+      throw CheckpointError(
+        .inconsistent, file: adapter?.path,
+        "the model has this adapter, and new factors are asked for",
+        remedy: "train it further, or merge it first")
+    }
     let family = settings.family
     guard let head = task.head(in: family), let name = head.className(in: family),
       let modelClass = ModelClass(named: name)
@@ -69,13 +100,23 @@ extension ModelSource {
     let body = Set(
       try ModelArchitecture(family: family, head: .base, sizes: sizes, hasPooler: false)
         .parameters.map { ExactName(family.bodyPrefix + $0.name.string) })
+    let factored = try lowRank?.matrices(of: architecture) ?? [:]
     var graph = WeightGraph()
     var new: [String] = []
     for parameter in architecture.parameters {
       if let weight = stored.weights[parameter.name],
         weight.shape == parameter.shape || body.contains(parameter.name)
       {
-        try graph.insert(weight, as: parameter.name)
+        guard let lowRank, let axis = factored[parameter.name] else {
+          try graph.insert(weight, as: parameter.name)
+          continue
+        }
+        let update = try lowRank.drawn(for: parameter, outputAxis: axis, seed: seed)
+        do throws(CheckpointError) {
+          try graph.insert(try weight.merging(update), as: parameter.name)
+        } catch {
+          throw error.about(parameter.name)
+        }
       } else if parameter.tiedTo == nil, !body.contains(parameter.name) {
         try graph.insert(parameter.drawn(seed: seed, range: range), as: parameter.name)
         new.append(parameter.name.string)
@@ -83,16 +124,42 @@ extension ModelSource {
     }
     var options = options
     options.learns = true
+    options.adapterDropout = Float(lowRank?.dropout ?? adapter?.configuration.dropout ?? 0)
     options.fill += fill
     options.origin = ModelOrigin(
       path: path, weightFiles: checkpoint.files, isPreset: settings.convention == .kerasHub)
     do throws(CheckpointError) {
-      return TrainableModel(
-        model: try modelClass.load(
-          weights: graph, configuration: document, file: configurationFile, options: options),
-        newParameters: new)
+      let names = new.map { ExactName($0) }
+      var learned: TrainedAdapter?
+      if let lowRank {
+        learned = try TrainedAdapter(lowRank, of: architecture, new: names, baseModel: path)
+      } else if let adapter {
+        learned = try TrainedAdapter(adapter, of: architecture, new: names)
+      }
+      let model = try modelClass.load(
+        weights: graph, configuration: document, file: configurationFile, options: options)
+      if let learned {
+        try model.check(factors: adapter?.modules.count ?? factored.count)
+        try model.parameters.freeze()
+        for name in learned.wholeParameters {
+          model.parameters[name]?.requiresGradient = true
+        }
+      }
+      return TrainableModel(model: model, newParameters: new, adapter: learned)
     } catch {
       throw error.site.file == nil ? error.inFile(path) : error
+    }
+  }
+}
+
+extension LanguageModel {
+  /// Refuses a model that lacks factors: those of another head, or of weights that are not read as they are stored.
+  fileprivate func check(factors count: Int) throws(CheckpointError) {
+    guard adapterParameters.count == 2 * count else {
+      throw CheckpointError(
+        .mismatch, CheckpointError.Site(field: "adapter"),
+        "it has factors of \(count) modules, \(Self.className) has a place for \(adapterParameters.count / 2) of them"
+      )
     }
   }
 }
@@ -132,12 +199,39 @@ extension ModelParameter {
     if shape.rank < 2 {
       values = Array(repeating: name.string.hasSuffix("weight") ? 1 : 0, count: count)
     } else {
-      let number = name.string.utf8.reduce(2_166_136_261 as UInt32) {
-        ($0 ^ UInt32($1)) &* 16_777_619
-      }
-      var generator = CounterGenerator(seed: seed, .parameters, number: number)
+      var generator = CounterGenerator(seed: seed, parameter: name.string)
       values = (0..<count).map { _ in Float(generator.normal() * range) }
     }
     return try Weight(values, shape: shape.dimensions)
+  }
+}
+
+extension LowRankSettings {
+  /// New factors of a matrix, of which the second is 0 (`reset_lora_parameters` of PEFT 0.21: `kaiming_uniform_` with a = √5).
+  fileprivate func drawn(
+    for parameter: ModelParameter, outputAxis axis: Int, seed: UInt64
+  ) throws(CheckpointError) -> LowRankUpdate {
+    let (outputs, inputs) = (
+      parameter.shape.dimensions[axis], parameter.shape.dimensions[1 - axis]
+    )
+    var generator = CounterGenerator(seed: seed, parameter: parameter.name.string + ".lora_A")
+    let bound = 1 / Double(inputs).squareRoot()
+    let down = (0..<rank * inputs).map { _ in
+      Float(Double.random(in: -bound...bound, using: &generator))
+    }
+    return try LowRankUpdate(
+      down: try Weight(down, shape: [rank, inputs]),
+      up: try Weight([Float](repeating: 0, count: outputs * rank), shape: [outputs, rank]),
+      scale: scale, isTransposed: axis == 1)
+  }
+}
+
+extension CounterGenerator {
+  /// The numbers of a parameter, by its name.
+  fileprivate init(seed: UInt64, parameter name: String) {
+    let number = name.utf8.reduce(2_166_136_261 as UInt32) {
+      ($0 ^ UInt32($1)) &* 16_777_619
+    }
+    self.init(seed: seed, .parameters, number: number)
   }
 }

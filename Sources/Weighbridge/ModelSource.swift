@@ -36,6 +36,8 @@ public struct ModelSource: Sendable {
   let fill: [NamePattern]
   /// The class that was named instead of what the settings name.
   let className: String?
+  /// The adapter that the model has.
+  let adapter: LowRankAdapter?
 
   /// Opens weights and settings.
   ///
@@ -58,7 +60,8 @@ public struct ModelSource: Sendable {
     let checkpoint = try Checkpoint.open(path, options: options).adapted(by: adapter)
     let directory = try Self.directory(of: path)
     let companions = try DirectoryCompanions(
-      path, weights: checkpoint.files, limits: options.limits)
+      path, weights: checkpoint.files, limits: options.limits
+    ).taking(headOf: adapter)
     let recognition = Recognition.result(of: checkpoint.graph)
     guard
       let settings = try companions.configuration(
@@ -77,7 +80,7 @@ public struct ModelSource: Sendable {
       path, directory: directory, checkpoint: checkpoint, recognition: recognition,
       settings: settings, companions: settings.convention == .kerasHub ? companions : nil,
       limits: options.limits,
-      fill: fill, className: className)
+      fill: fill, className: className, adapter: adapter)
   }
 
   /// Takes weights and settings that need not lie in files.
@@ -89,9 +92,11 @@ public struct ModelSource: Sendable {
     _ path: String, directory: String, checkpoint: Checkpoint,
     recognition: Result<Recognition, CheckpointError>? = nil, settings: ModelConfiguration,
     companions: DirectoryCompanions?, limits: ReadLimits,
-    fill: [NamePattern] = LoadOptions.everything, className: String? = nil
+    fill: [NamePattern] = LoadOptions.everything, className: String? = nil,
+    adapter: LowRankAdapter? = nil
   ) throws(CheckpointError) {
     self.path = path
+    self.adapter = adapter
     self.directory = directory
     self.checkpoint = checkpoint
     self.recognition = recognition ?? Recognition.result(of: checkpoint.graph)

@@ -75,15 +75,21 @@ extension TrainingOutput {
   /// - Parameters:
   ///   - directory: Where a run is written.
   ///   - model: The model with its tokenizer.
+  ///   - adapter: The adapter that is saved in place of the model; nil for the model.
   ///   - source: Where the tokenizer lies.
   public init(
-    _ directory: String, of model: any LanguageModel, tokenizerFrom source: ModelSource
+    _ directory: String, of model: any LanguageModel, adapter: TrainedAdapter? = nil,
+    tokenizerFrom source: ModelSource
   ) throws(CheckpointError) {
     let place = source.directory
     try self.init(directory) { path throws(CheckpointError) in
-      var options = ConversionOptions()
-      options.replacesExisting = true
-      try model.save(to: path, options: options, companions: .settings)
+      if let adapter {
+        try adapter.save(of: model, to: path, replacesExisting: true)
+      } else {
+        var options = ConversionOptions()
+        options.replacesExisting = true
+        try model.save(to: path, options: options, companions: .settings)
+      }
       for name in Self.companions {
         let file = Directory.join(place, name)
         guard try PathKind(path: file) == .file else { continue }

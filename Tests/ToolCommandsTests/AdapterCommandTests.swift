@@ -80,6 +80,63 @@ struct AdapterCommandTests {
       "\(run.output)")
   }
 
+  @Test("Adapters of the same tensors differ if their settings make other numbers of them")
+  func compared() throws {
+    let directory = try TemporaryDirectory()
+    let patterns = Fixtures.path("adapters/patterns")
+    func copied(_ name: String, _ change: (JSONValue) -> JSONValue) throws -> String {
+      let settings = try JSONValue(
+        parsing: Fixture("adapters/patterns/adapter_config.json").bytes(), context: "settings")
+      try Directory.makeAll(directory.file(name))
+      _ = try directory.write(
+        Array(JSONWriter.text(change(settings)).utf8), as: name + "/adapter_config.json")
+      _ = try directory.write(
+        Fixture("adapters/patterns/adapter_model.safetensors").bytes(),
+        as: name + "/adapter_model.safetensors")
+      return directory.file(name)
+    }
+    let same = try copied("same") { $0.setting("lora_dropout", to: .double(0.5)) }
+    #expect(ToolRun("diff", patterns, same).code == 0)
+    let other = try copied("other") { $0.setting("lora_alpha", to: .integer(16)) }
+    let run = ToolRun("diff", patterns, other)
+    #expect(run.code == 1 && run.output.contains("the adapters differ in the scale of "))
+    let printed = try JSONValue(printed: ToolRun("diff", patterns, other, "--json").output)
+    #expect(printed["equal"] == .boolean(false))
+    #expect(printed["adapter_differences"]?.elements?.count == 2)
+    // Of a kind that is not put on models, any key.
+    let kind = try copied("kind") { $0.setting("peft_type", to: .string("IA3")) }
+    let unknown = ToolRun("diff", patterns, kind)
+    #expect(unknown.code == 1 && unknown.output.contains("'peft_type'"), "\(unknown.output)")
+  }
+
+  @Test(
+    "With all biases trained those of whole modules are there twice, and the model's own as well")
+  func allBiases() throws {
+    let prefix = "base_model.model.classifier."
+    let layers = Fixtures.path("adapters/layers")
+    func adapter(_ again: Float) throws -> LowRankAdapter {
+      let directory = try TemporaryDirectory()
+      var graph = try Checkpoint.open(layers).graph
+      let numbers = try #require(graph[prefix + "bias"]).floats()
+      try graph.insert(
+        try Weight(numbers.map { $0 + again }, shape: [numbers.count]),
+        as: ExactName(prefix + "modules_to_save.bias"))
+      try graph.insert(
+        try Weight(numbers.map { _ in 9 }, shape: [numbers.count]),
+        as: ExactName(prefix + "original_module.bias"))
+      _ = try directory.write(
+        try Fixture("adapters/layers/adapter_config.json").bytes(), as: "adapter_config.json")
+      _ = try graph.write(to: directory.file("adapter_model.safetensors"))
+      return try LowRankAdapter(directory.path)
+    }
+    let plain = try LowRankAdapter(layers)
+    let twice = try adapter(0)
+    #expect(Set(twice.replacements.map(\.name)) == Set(plain.replacements.map(\.name)))
+    #expect(twice.replacements.count == plain.replacements.count)
+    let error = #expect(throws: CheckpointError.self) { try adapter(1) }
+    #expect(error?.kind == .inconsistent)
+  }
+
   @Test("An adapter of zeros is reported as the identity")
   func identity() throws {
     let directory = try TemporaryDirectory()

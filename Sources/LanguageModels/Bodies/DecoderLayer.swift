@@ -45,13 +45,13 @@ struct DecoderLayer: Sendable {
     _ hidden: Tensor, number: Int, _ pass: ForwardPass
   ) throws(CheckpointError) -> Tensor {
     let context = pass.context
-    let attending = try linear(
-      try layerNorm(hidden, attentionNorm, in: context), qkv, in: context)
+    let attending = try pass.linear(
+      try layerNorm(hidden, attentionNorm, in: context), qkv)
     let seen = try pass.attend(
       attending, of: qkv, heads: heads, scale: scale, dropout: attentionDropout, layer: number)
     let attended = try pass.linear(seen, attentionDense, dropout: outputDropout, adding: hidden)
     let normed = try layerNorm(attended, outputNorm, in: context)
-    let inner = try linear(normed, intermediate, activation: activation, in: context)
+    let inner = try pass.linear(normed, intermediate, activation: activation)
     return try pass.linear(inner, output, dropout: outputDropout, adding: attended)
   }
 }

@@ -47,12 +47,12 @@ struct EncoderLayer: Sendable {
   ) throws(CheckpointError) -> Tensor {
     let context = pass.context
     let seen = try pass.attend(
-      try linear(hidden, qkv, in: context), of: qkv, heads: heads, scale: scale,
+      try pass.linear(hidden, qkv), of: qkv, heads: heads, scale: scale,
       dropout: attentionDropout, layer: number)
     let attended = try layerNorm(
       try pass.linear(seen, attentionDense, dropout: attentionOutputDropout, adding: hidden),
       attentionNorm, in: context)
-    let inner = try linear(attended, intermediate, activation: activation, in: context)
+    let inner = try pass.linear(attended, intermediate, activation: activation)
     return try layerNorm(
       try pass.linear(inner, output, dropout: outputDropout, adding: attended), outputNorm,
       in: context)

@@ -187,10 +187,27 @@ final class ForwardPass {
     return try TensorEngine.dropout(input, choice, in: context)
   }
 
+  /// A linear layer.
+  func linear(
+    _ input: Tensor, _ weights: LinearWeights, activation: Activation = .identity
+  ) throws(CheckpointError) -> Tensor {
+    try TensorEngine.linear(
+      input, try droppingInputs(of: weights), activation: activation, in: context)
+  }
+
+  /// The weights with what training leaves out of the inputs of an adapter's factors.
+  private func droppingInputs(of weights: LinearWeights) throws(CheckpointError) -> LinearWeights {
+    guard plan.options.dropout != nil, !weights.lowRanks.isEmpty else { return weights }
+    return try weights.droppingInputs { (update) throws(CheckpointError) in
+      try nextDropout(update.dropoutRate)
+    }
+  }
+
   /// A linear layer, of whose result training leaves out some numbers, plus a residual.
   func linear(
     _ input: Tensor, _ weights: LinearWeights, dropout rate: Float, adding residual: Tensor
   ) throws(CheckpointError) -> Tensor {
+    let weights = try droppingInputs(of: weights)
     guard let choice = try nextDropout(rate) else {
       return try TensorEngine.linear(input, weights, adding: residual, in: context)
     }

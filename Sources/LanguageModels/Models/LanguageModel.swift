@@ -46,6 +46,8 @@ public struct ModelInfo<Configuration: ModelConfig>: Sendable {
   let generation: Result<GenerationSettings, CheckpointError>?
   /// The parameters, by their names in Transformers.
   public let parameters: ParameterSet
+  /// The factors of the adapter that the model runs with.
+  public let adapterParameters: ParameterSet
   /// Where the model was opened, if it was.
   package let origin: ModelOrigin?
 
@@ -74,6 +76,7 @@ public struct ModelInfo<Configuration: ModelConfig>: Sendable {
     generation = parameters.generation
     origin = parameters.origin
     self.parameters = parameters.collector.parameters(of: parameters.architecture)
+    adapterParameters = parameters.collector.factors(of: parameters.architecture)
   }
 }
 
@@ -124,6 +127,9 @@ extension LanguageModel {
   /// The parameters, by their names in Transformers and in the model's order; tied ones once. They are frozen: a model that is
   /// loaded does not learn unless it is told to (``ParameterSet/unfreeze(_:)``).
   public var parameters: ParameterSet { info.parameters }
+  /// The factors of the low-rank adapter that the model runs with, by their names in PEFT's files without `base_model.model.`, in the
+  /// order of the weights that they stand beside; none without an adapter. What an adapter merges is no part of them.
+  public var adapterParameters: ParameterSet { info.adapterParameters }
   /// What is odd about the settings, a sentence each; see ``ModelInfo/remarks``.
   public var remarks: [String] { info.remarks }
 }

@@ -18,6 +18,8 @@ public struct LoadOptions: Sendable {
   package var precision = LoadPrecision.float32
   /// True if the parameters are to learn: all of them are kept in float32, and none is frozen.
   public var learns = false
+  /// The share of the inputs of an adapter's factors that training leaves out.
+  package var adapterDropout: Float = 0
   /// True if the matrices of layers and embeddings stay in the file, and each pass reads what it needs of them: a model that is
   /// asked once answers sooner, in the memory of a few pieces. Results have the same bits. What is wrong with a weight's
   /// bytes is told by the pass that reads them. Matrices that the file holds transposed, and int8, are read when the model is loaded.

@@ -23,6 +23,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   let nonFinite: LoadOptions.NonFinite
   let quantization: LoadedQuantization
   let learns: Bool
+  let adapterDropout: Float
   let staysInFile: Bool
   let generation: Result<GenerationSettings, CheckpointError>?
   let origin: ModelOrigin?
@@ -72,6 +73,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
     context = try options.resolvedContext()
     nonFinite = options.nonFinite
     learns = options.learns
+    adapterDropout = options.adapterDropout
     staysInFile = options.staysInFile && !options.learns
     quantization = try LoadedQuantization(
       architecture, quantizes: options.precision == .int8, document: configuration.document)
@@ -100,7 +102,8 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   private var source: ParameterSource {
     ParameterSource(
       graph: graph, context: context, nonFinite: nonFinite, quantization: quantization,
-      collector: collector, learns: learns, staysInFile: staysInFile)
+      collector: collector, learns: learns, adapterDropout: adapterDropout, staysInFile: staysInFile
+    )
   }
 }
 

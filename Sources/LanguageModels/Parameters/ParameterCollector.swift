@@ -10,6 +10,8 @@ final class ParameterCollector: Sendable {
   private struct Found {
     var parameters: [ExactName: Parameter] = [:]
     var storedTypes: [ExactName: DType] = [:]
+    /// The factors of an adapter, by the weight that they stand beside.
+    var factors: [ExactName: [Parameter]] = [:]
   }
 
   private let aliases: [ExactName: ExactName]
@@ -36,6 +38,19 @@ final class ParameterCollector: Sendable {
       $0.parameters[name] = parameter
       if dtype != parameter.dtype { $0.storedTypes[name] = dtype }
     }
+  }
+
+  /// Takes the factors that an adapter has beside a weight.
+  func insert(_ factors: [Parameter], beside weight: String) {
+    found.withLock { $0.factors[ExactName(weight)] = factors }
+  }
+
+  /// The factors of an adapter, in the order of the model's weights.
+  func factors(of architecture: ModelArchitecture) -> ParameterSet {
+    let factors = found.withLock { $0.factors }
+    return ParameterSet(
+      architecture.parameters.flatMap { factors[$0.name] ?? [] }
+        .map { (ExactName($0.name), $0) })
   }
 
   /// The parameters of a model, by its names and in its order.

@@ -13,6 +13,8 @@ struct ParameterSource: Sendable {
   let collector: ParameterCollector
   /// True if parameters are kept in float32 and require gradients.
   let learns: Bool
+  /// The share of the inputs of an adapter's factors that training leaves out.
+  let adapterDropout: Float
   /// True if matrices that products and lookups can read where they are stored stay there.
   let staysInFile: Bool
 }
@@ -93,11 +95,15 @@ struct ParameterScope {
       if let update = scope.update(layout) {
         let factors = try [("lora_A", update.down), ("lora_B", update.up)].map {
           (part, factor) throws(CheckpointError) in
-          try Parameter(scope[part]["weight"].name, factor)
+          try Parameter(
+            scope[part]["weight"].name, source.learns ? try factor.cast(to: .f32) : factor,
+            requiresGradient: source.learns)
         }
+        source.collector.insert(factors, beside: scope["weight"].name)
         updates.append(
           try LowRank(
-            down: factors[0], up: factors[1], scale: Float(update.scale), from: start))
+            down: factors[0], up: factors[1], scale: Float(update.scale), from: start,
+            dropoutRate: source.adapterDropout))
       }
       start += layout == .outputByInput ? weight.rows : weight.columns
     }

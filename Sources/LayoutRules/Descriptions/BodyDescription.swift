@@ -45,6 +45,17 @@ package enum BodyDescription: Sendable {
     }
   }
 
+  /// The modules of a layer that low-rank adapters are for unless others are named, by the last parts of their names: queries and values, or
+  /// what makes them (`TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING` of PEFT 0.21).
+  package var adaptedModules: [String] {
+    let names: [String] =
+      switch self {
+      case .encoder(let encoder): [encoder.query, encoder.value]
+      case .decoder(let decoder): [decoder.queryKeyValue]
+      }
+    return names.map { String($0.split(separator: ".").last ?? "") }
+  }
+
   /// The modules without a pooler, in the order of `state_dict`.
   package var modules: [ModuleTemplate] {
     switch self {

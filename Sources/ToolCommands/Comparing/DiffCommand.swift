@@ -10,7 +10,7 @@ struct DiffCommand: TalkingCommand {
       Without tolerances, weights are equal if their types, shapes and bytes are. With --rtol or --atol, values count as \
       equal where |a - b| <= atol + rtol · |b|, whatever their types. If names differ and both are models of one family, they are compared under Transformers' \
       names. Two directories that are no checkpoints themselves are compared file by file, files of different formats by \
-      their base names. Ends with exit code 1 if anything differs.
+      their base names. Of two adapters the settings that make other numbers are compared as well. Ends with exit code 1 if anything differs.
 
       Examples:
         weighbridge diff model.safetensors pytorch_model.bin
@@ -139,7 +139,31 @@ struct DiffCommand: TalkingCommand {
       : try CheckpointDifference(
         names.first, names.second, tolerance: Tolerance(absolute: atol, relative: rtol),
         progress: bar.handler)
-    return DifferenceReport(difference, first: first, second: second, models: names.models)
+    return DifferenceReport(
+      difference, first: first, second: second, models: names.models,
+      adapterDifferences: try adapterDifferences(first, second))
+  }
+
+  /// What the settings of two adapters make other numbers of. Of kinds that are not put on models here it is every key that differs.
+  private func adapterDifferences(
+    _ first: String, _ second: String
+  ) throws(CheckpointError) -> [String] {
+    guard try LowRankAdapter.isAdapter(first), try LowRankAdapter.isAdapter(second) else {
+      return []
+    }
+    let options = sourceOptions.openOptions
+    if let one = try? LowRankAdapter(first, options: options),
+      let other = try? LowRankAdapter(second, options: options)
+    {
+      return one.differences(from: other)
+    }
+    let documents = try (
+      LowRankAdapter.settings(in: first, options), LowRankAdapter.settings(in: second, options)
+    )
+    let keys = Set((documents.0.members ?? []).map(\.key))
+      .union((documents.1.members ?? []).map(\.key))
+    return keys.filter { (documents.0[$0] ?? .null) != (documents.1[$0] ?? .null) }
+      .map { "\(LowRankAdapter.configurationName), \(quoted($0.string))" }.sorted()
   }
 
   /// A configuration only decides what names leave open here; one that does not fit is none.

@@ -6,25 +6,33 @@ struct DifferenceReport: Report {
   let first: String
   let second: String
   let models: (first: RecognizedModel, second: RecognizedModel)?
+  /// What the settings of two adapters make other numbers of.
+  let adapterDifferences: [String]
 
   init(
     _ difference: CheckpointDifference, first: String, second: String,
-    models: (first: RecognizedModel, second: RecognizedModel)? = nil
+    models: (first: RecognizedModel, second: RecognizedModel)? = nil,
+    adapterDifferences: [String] = []
   ) {
+    self.adapterDifferences = adapterDifferences
     self.models = models
     self.difference = difference
     self.first = first
     self.second = second
   }
 
-  var isEqual: Bool { difference.isEqual }
+  var isEqual: Bool { difference.isEqual && adapterDifferences.isEmpty }
 
   /// The whole on one line.
-  var summary: String { difference.summary }
+  var summary: String {
+    let settings = adapterDifferences.map { "; the adapters differ in " + singleLine($0) }
+    return difference.summary + settings.joined()
+  }
 
   /// The report for people.
   func text(_ style: TextStyle) -> String {
-    difference.lines(style, first: first, second: second, models: models)
+    (difference.lines(style, first: first, second: second, models: models)
+      + adapterDifferences.map { "the adapters differ in " + singleLine($0) })
       .joined(separator: "\n") + "\n"
   }
 
@@ -32,11 +40,13 @@ struct DifferenceReport: Report {
   var json: JSONValue {
     func texts(_ names: [ExactName]) -> JSONValue { .array(names.map { .string($0.string) }) }
     return .object([
-      JSONValue.Member("equal", .boolean(difference.isEqual)),
+      JSONValue.Member("equal", .boolean(isEqual)),
       JSONValue.Member(
         "compared", .string(difference.isOfStructure ? "structure" : "values")),
       JSONValue.Member(
         "models", models.map { .array([$0.first.json, $0.second.json]) } ?? .null),
+      JSONValue.Member(
+        "adapter_differences", .array(adapterDifferences.map { .string($0) })),
       JSONValue.Member("missing", texts(difference.missing)),
       JSONValue.Member("extra", texts(difference.extra)),
       JSONValue.Member("tensors", .array(difference.entries.map(json(of:)))),

@@ -15,6 +15,19 @@ extension AdapterExtraction {
   public func write(
     to directory: String, replacesExisting: Bool = false
   ) throws(CheckpointError) {
+    try AdapterFiles(document: document, weights: weights).write(
+      to: directory, replacesExisting: replacesExisting)
+  }
+}
+
+/// What PEFT saves of an adapter.
+struct AdapterFiles {
+  /// `adapter_config.json`.
+  let document: JSONValue
+  /// `adapter_model.safetensors`.
+  let weights: WeightGraph
+
+  func write(to directory: String, replacesExisting: Bool) throws(CheckpointError) {
     let settings = Directory.join(directory, LowRankAdapter.configurationName)
     if !replacesExisting, try PathKind(path: settings) != .nothing {
       throw CheckpointError(
@@ -27,7 +40,7 @@ extension AdapterExtraction {
     try weights.write(
       to: Directory.join(directory, LowRankAdapter.weightNames[0]), options: options)
     let file = try OutputFile(path: settings)
-    try file.write(Array((JSONWriter.text(document) + "\n").utf8), at: 0)
+    try file.write(Array((JSONWriter.text(document, style: .indented) + "\n").utf8), at: 0)
     try file.commit()
   }
 }

@@ -1,0 +1,36 @@
+package import Adapters
+package import CheckpointBytes
+internal import Checkpoints
+package import ModelDirectories
+
+extension DirectoryCompanions {
+  /// The companions of a model that has an adapter: `config.json` says of the head what the one beside the adapter says, if there is one.
+  ///
+  /// PEFT keeps labels nowhere; training here puts the model's settings beside the adapter.
+  /// - Throws: `malformed` for settings that are no JSON object, what reading throws.
+  package func taking(
+    headOf adapter: LowRankAdapter?
+  ) throws(CheckpointError) -> DirectoryCompanions {
+    guard let adapter else { return self }
+    let file = Directory.join(adapter.path, LowRankAdapter.modelSettingsName)
+    guard try PathKind(path: file) == .file, let own = try settings() else { return self }
+    let bytes = try SourceFile(path: file)
+    guard bytes.size <= limits.jsonBytes else {
+      throw CheckpointError(
+        .limitExceeded, file: file, "\(bytes.size) bytes, at most \(limits.jsonBytes) are read")
+    }
+    let text = try bytes.bytes(at: 0, count: bytes.size)
+    let stated = try locating(file: file) { () throws(ParseFailure) in
+      try JSONValue(parsing: text, context: "JSON", maximumDepth: limits.jsonDepth)
+    }
+    // Of another form or another kind of model, they say nothing of this one.
+    guard stated["model_type"] != nil, stated["model_type"] == own["model_type"] else {
+      return self
+    }
+    let keys: [ExactName] = [
+      "architectures", "id2label", "label2id", "num_labels", "problem_type", "pad_token_id",
+    ]
+    let document = keys.reduce(own) { $0.setting($1, to: stated[$1] ?? $0[$1]) }
+    return replacing(settings: document)
+  }
+}

@@ -1,0 +1,132 @@
+internal import Adapters
+public import CheckpointBytes
+internal import Checkpoints
+internal import Conversion
+public import LanguageModels
+internal import LayoutRules
+internal import OrderedCollections
+internal import WeightGraph
+
+/// A low-rank adapter that is trained in place of a model's weights: what is saved of it beside the numbers.
+public struct TrainedAdapter: Sendable {
+  /// `adapter_config.json`.
+  public let document: JSONValue
+  /// The parameters of the model that learn and are stored whole: heads, and what was drawn.
+  public let wholeParameters: [String]
+
+  /// Saves an adapter as PEFT does, with `config.json` beside it, which has the labels.
+  ///
+  /// - Parameters:
+  ///   - model: The model with the factors.
+  ///   - directory: Where the files go; it is made if it is not there.
+  ///   - replacesExisting: True if files of these names may be replaced.
+  func save(
+    of model: any LanguageModel, to directory: String, replacesExisting: Bool
+  ) throws(CheckpointError) {
+    var graph = WeightGraph()
+    graph.facts.metadata = .entries(["format": "pt"])
+    let whole = wholeParameters.compactMap { model.parameters[$0] }
+    for parameter in Array(model.adapterParameters) + whole {
+      try graph.insert(
+        try parameter.weight, as: ExactName(LowRankAdapter.namePrefix + parameter.name))
+    }
+    try AdapterFiles(document: document, weights: graph).write(
+      to: directory, replacesExisting: replacesExisting)
+    let file = try OutputFile(path: Directory.join(directory, LowRankAdapter.modelSettingsName))
+    try file.write(
+      Array((JSONWriter.text(try model.savedSettings(), style: .indented) + "\n").utf8), at: 0)
+    try file.commit()
+  }
+}
+
+extension TrainedAdapter {
+  /// A new one.
+  ///
+  /// - Parameters:
+  ///   - new: The parameters that no checkpoint has.
+  ///   - baseModel: What the model is called.
+  /// - Throws: `unsupported` if a head of a language model is new.
+  init(
+    _ settings: LowRankSettings, of architecture: ModelArchitecture, new: [ExactName],
+    baseModel: String
+  ) throws(CheckpointError) {
+    let whole = try architecture.wholeModules(new: new)
+    wholeParameters = architecture.parameters(ofModules: whole)
+    document = try settings.document(
+      of: architecture, whole: Array(whole), baseModel: baseModel)
+  }
+
+  /// One that is trained further.
+  ///
+  /// - Throws: `unsupported` for what is not trained, and if a head of a language model is new.
+  init(
+    _ adapter: LowRankAdapter, of architecture: ModelArchitecture, new: [ExactName]
+  ) throws(CheckpointError) {
+    let path = adapter.path
+    if let problem = adapter.untrainable {
+      throw CheckpointError(
+        .unsupported, file: path, "an adapter with \(problem) runs, and is not trained",
+        remedy: "merge it, and train a new one")
+    }
+    let new = try architecture.wholeModules(new: new)
+    let known = adapter.configuration.modulesToSave
+    let replaced = Set(adapter.replacements.map(\.name))
+    let prefix = architecture.head == .base ? "" : architecture.family.bodyPrefix
+    let learned = Set(architecture.parameters(ofModules: new))
+    wholeParameters = architecture.parameters.map(\.name).filter { name in
+      let bare =
+        name.hasPrefix(prefix) ? ExactName(String(name.string.dropFirst(prefix.count))) : name
+      return learned.contains(name.string) || replaced.contains(name) || replaced.contains(bare)
+    }.map(\.string)
+    let whole = known + new.filter { !known.contains($0) }
+    document = adapter.configuration.document.setting(
+      "modules_to_save", to: whole.isEmpty ? .null : .array(whole.map { .string($0) }))
+  }
+}
+
+extension ModelArchitecture {
+  /// The modules that learn whole: heads for labels and answers, and what is new.
+  ///
+  /// - Throws: `unsupported` if one of them has a matrix that is the word embeddings.
+  fileprivate func wholeModules(new: [ExactName]) throws(CheckpointError) -> OrderedSet<String> {
+    var whole: OrderedSet<String> = []
+    for parameter in parameters {
+      let isOfHead =
+        !parameter.name.hasPrefix(family.bodyPrefix) && parameter.tiedTo == nil
+        && [.sequenceClassification, .tokenClassification, .questionAnswering, .multipleChoice]
+          .contains(head)
+      if isOfHead || new.contains(parameter.name) { whole.append(module(of: parameter.name)) }
+    }
+    let tied = parameters.first { $0.tiedTo != nil && whole.contains(module(of: $0.name)) }
+    if tied != nil, let name = new.first {
+      throw CheckpointError(
+        .unsupported, tensor: name.string,
+        "the checkpoint lacks it, and an adapter has no place for the head of a language model",
+        remedy: "train the model without factors first, or take one that has the head")
+    }
+    return whole
+  }
+
+  /// The first part of a name below the body.
+  private func module(of name: ExactName) -> String {
+    let bare =
+      name.hasPrefix(family.bodyPrefix)
+      ? String(name.string.dropFirst(family.bodyPrefix.count)) : name.string
+    return String(bare.split(separator: ".").first ?? "")
+  }
+
+  fileprivate func parameters(ofModules modules: OrderedSet<String>) -> [String] {
+    parameters.map(\.name).filter { modules.contains(module(of: $0)) }.map(\.string)
+  }
+}
+
+extension LowRankAdapter {
+  /// What of the adapter is not computed beside products, in words; nil if all of it is.
+  fileprivate var untrainable: String? {
+    if configuration.usesMagnitudes { return "magnitudes (DoRA)" }
+    if !tokens.isEmpty { return "rows of tables" }
+    if modules.contains(where: \.isTable) { return "factors of a table" }
+    if modules.contains(where: { $0.bias != nil }) { return "biases of factors" }
+    return nil
+  }
+}
