@@ -107,8 +107,7 @@ extension AdapterConfiguration {
   ///   - taskType: The task's name in PEFT.
   static func document(
     rank: Int, alpha: Double, dropout: Double = 0, targets: [String], whole: [String],
-    hasBias: Bool = false,
-    isTransposed: Bool, baseModel: String?, taskType: String? = nil
+    hasBias: Bool = false, isTransposed: Bool, baseModel: String?, taskType: String? = nil
   ) -> JSONValue {
     func strings(_ texts: [String]) -> JSONValue { .array(texts.map { .string($0) }) }
     let alpha: JSONValue = Int(exactly: alpha).map { .integer($0) } ?? .double(alpha)

@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import OrderedCollections
 internal import TensorValues
 internal import WeightGraph
 
@@ -11,24 +12,20 @@ extension LowRankAdapter {
     let pairs = modules.compactMap { own in theirs[own.name].map { (own, $0) } }
     var sentences: [String] = []
     // One sentence for all modules that have the same two scales.
-    var groups: [(scales: (Double, Double), names: [ExactName])] = []
+    var groups: OrderedDictionary<[Double], [ExactName]> = [:]
     for (own, their) in pairs where own.scale != their.scale {
-      if let place = groups.firstIndex(where: { $0.scales == (own.scale, their.scale) }) {
-        groups[place].names.append(own.name)
-      } else {
-        groups.append(((own.scale, their.scale), [own.name]))
-      }
+      groups[[own.scale, their.scale], default: []].append(own.name)
     }
     for (scales, names) in groups {
       let more = names.count > 1 ? " and \(names.count - 1) more" : ""
       sentences.append(
-        "the scale of \(quoted(names[0].string))\(more): \(scales.0) and \(scales.1)")
+        "the scale of \(quoted(names[0].string))\(more): \(scales[0]) and \(scales[1])")
     }
-    for rows in tokens {
-      guard let their = other.tokens.first(where: { $0.module == rows.module }) else { continue }
-      if rows.rows != their.rows {
-        sentences.append("other rows of \(quoted(rows.module.string))")
-      }
+    let rows = Dictionary(
+      other.tokens.map { ($0.module, $0.rows) }, uniquingKeysWith: { first, _ in first })
+    for table in tokens {
+      guard let their = rows[table.module], their != table.rows else { continue }
+      sentences.append("other rows of \(quoted(table.module.string))")
     }
     let isSquare = pairs.contains { own, _ in
       !own.isTable && own.up.shape.dimensions[0] == own.down.shape.dimensions.last

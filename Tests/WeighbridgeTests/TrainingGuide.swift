@@ -9,8 +9,31 @@ import Weighbridge
 struct TrainingGuideTests {
   private let guide = GuideModels()
 
-  @Test("In Swift (1)")
+  @Test("Adapters (1)")
   func block1() async throws {
+    let directory = try guide.directory("bert-classifier", "bert-uncased"), reviews = try guide.reviews(), adapter = try guide.newPath("sentiment-lora")
+
+    let source = try ModelSource(directory)
+    let tokenizer = try source.tokenizer()
+    let data = try TrainingData(path: reviews)
+    let task = try TrainingTask(.classification, of: data)
+    let trainable = try source.trainable(
+      for: task, seed: 42, lowRank: LowRankSettings(rank: 4, alpha: 8, targets: ["query", "value"]))
+    let trainer = try Trainer(trainable.model, tokenizer: tokenizer, task: task)
+    _ = try trainer.run(training: trainer.examples(data, tokenizer))
+    try trainable.save(to: adapter)
+    let adapted = try ModelSource(directory, adapter: LowRankAdapter(adapter))
+    _ = source
+    _ = tokenizer
+    _ = data
+    _ = task
+    _ = trainable
+    _ = trainer
+    _ = adapted
+  }
+
+  @Test("In Swift (2)")
+  func block2() async throws {
     let directory = try guide.directory("bert-classifier", "bert-uncased"), reviews = try guide.reviews(), sentiment = try guide.newPath("sentiment")
 
     let source = try ModelSource(directory)
@@ -32,8 +55,8 @@ struct TrainingGuideTests {
     _ = trainer
   }
 
-  @Test("In Swift (2)")
-  func block2() async throws {
+  @Test("In Swift (3)")
+  func block3() async throws {
 
     let context = try ExecutionContext()
     let first = try Linear("first", 2, 8, in: context)
