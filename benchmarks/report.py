@@ -31,9 +31,9 @@ def machine(directory):
             f"{platform.system()} {platform.release()}, file system {file_system}; load before the start {load:.1f}")
 
 
-def write(section, text):
-    """Puts a text between the marks of a section of this processor's page."""
+def write(section, text, page=None):
+    """Puts a text between the marks of a section of a page: if none is given, of this processor's."""
     begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
-    page = PAGES["avx512f" in pathlib.Path("/proc/cpuinfo").read_text()]
+    page = page or PAGES["avx512f" in pathlib.Path("/proc/cpuinfo").read_text()]
     before, rest = page.read_text().split(begin)
     page.write_text(before + begin + "\n\n" + text + "\n" + end + rest.split(end)[1])
