@@ -30,14 +30,24 @@ public struct AdapterConfiguration: Sendable {
   public let file: String?
 
   /// Rows of tables that are stored whole, by the module's name; nil for the table of words.
-  let tokenRows: [(module: String?, rows: [Int])]
+  let tokenRows: [StatedRows]
+  /// ``modulesToSave`` without points at the ends, and how many components they have.
+  let savedModules: (names: Set<ExactName>, depths: Set<Int>)
   private let ranks: [(pattern: ModulePattern, rank: Int)]
   private let alphas: [(pattern: ModulePattern, alpha: Double)]
+
+  /// The most tables of which rows are stored whole: a model has one or two.
+  static let greatestTableCount = 100
+  /// The most steps of all patterns of a key together, at some 60 bytes each: a pattern for each of a thousand modules takes a tenth.
+  static let greatestStepCount = 1_000_000
+  /// The most steps of patterns that names of modules may take, where patterns for each of a thousand modules take a tenth: some
+  /// seconds.
+  static let greatestWork = 1_000_000_000
 
   /// Reads the settings.
   ///
   /// - Throws: `unsupported`, with the key, for another kind of adapter and for what would change numbers in a way that is not
-  ///   known; `malformed` for a value of another type.
+  ///   known; `malformed` for a value of another type; `limitExceeded` for more patterns than any adapter has.
   public init(_ document: JSONValue, file: String?) throws(CheckpointError) {
     let settings = try SettingsReader(document, file: file)
     let kind = try settings.string("peft_type", default: "")
@@ -57,6 +67,10 @@ public struct AdapterConfiguration: Sendable {
     targetModules =
       settings.value("target_modules")?.elements == nil
       ? nil : try settings.strings("target_modules")
+    let saved = modulesToSave.map { ExactName($0).components }.filter { !$0.isEmpty }
+    savedModules = (
+      Set(saved.map { ExactName($0.joined(separator: ".")) }), Set(saved.map(\.count))
+    )
     baseModel = try settings.optionalString("base_model_name_or_path")
     taskType = try settings.optionalString("task_type")
     ranks = try settings.patterns("rank_pattern").map { (pattern, value) throws(CheckpointError) in
@@ -77,6 +91,22 @@ public struct AdapterConfiguration: Sendable {
     tokenRows = try settings.tokenRows()
     self.document = document
     self.file = file
+  }
+
+  /// Refuses so many patterns for so many modules that finding each one's would not end.
+  func requireSearchable(_ modules: some Sequence<ExactName>) throws(CheckpointError) {
+    let letters = modules.reduce(0) { $0 + $1.byteCount + 1 }
+    for (key, patterns) in [
+      ("rank_pattern", ranks.map(\.pattern)), ("alpha_pattern", alphas.map(\.pattern)),
+    ] {
+      let steps = patterns.reduce(0) { $0 + $1.stepsPerLetter }
+      // Both are bounded: by the tensors that a file may list, and by `greatestStepCount`.
+      guard letters * steps <= Self.greatestWork else {
+        throw CheckpointError(
+          .limitExceeded, file: file, field: key,
+          "\(patterns.count) patterns for names of \(letters) bytes together take more than \(Self.greatestWork) steps")
+      }
+    }
   }
 
   /// The rank of a module.
@@ -167,16 +197,25 @@ extension SettingsReader {
     guard let members = value(key)?.members else {
       throw failure(.malformed, key, "expected an object")
     }
+    var stepCount = 0
     return try members.map { (member) throws(CheckpointError) in
+      let pattern: ModulePattern
       do throws(CheckpointError) {
-        return (try ModulePattern(ending: member.key.string), member.value)
+        pattern = try ModulePattern(ending: member.key.string)
       } catch {
         throw failure(error.kind, key, error.problem)
       }
+      stepCount += pattern.stepCount
+      guard stepCount <= AdapterConfiguration.greatestStepCount else {
+        throw failure(
+          .limitExceeded, key,
+          "its patterns have more than \(AdapterConfiguration.greatestStepCount) steps")
+      }
+      return (pattern, member.value)
     }
   }
 
-  fileprivate func tokenRows() throws(CheckpointError) -> [(module: String?, rows: [Int])] {
+  fileprivate func tokenRows() throws(CheckpointError) -> [AdapterConfiguration.StatedRows] {
     let key: ExactName = "trainable_token_indices"
     guard has(key), let value = value(key) else { return [] }
     func rows(_ value: JSONValue) throws(CheckpointError) -> [Int] {
@@ -191,10 +230,52 @@ extension SettingsReader {
       }
     }
     if let members = value.members {
+      guard members.count <= AdapterConfiguration.greatestTableCount else {
+        throw failure(
+          .limitExceeded, key,
+          "\(members.count) tables, more than \(AdapterConfiguration.greatestTableCount)")
+      }
       return try members.map { (member) throws(CheckpointError) in
-        (member.key.string, try rows(member.value))
+        AdapterConfiguration.StatedRows(member.key.string, try rows(member.value))
       }
     }
-    return [(nil, try rows(value))]
+    return [AdapterConfiguration.StatedRows(nil, try rows(value))]
+  }
+}
+
+extension AdapterConfiguration {
+  /// What the settings say of rows of a table.
+  struct StatedRows: Sendable {
+    /// The table's module, or the end of its name; nil for the table of words.
+    let module: String?
+    /// The numbers of the rows.
+    let rows: [Int]
+    /// True if none is there twice.
+    let areDistinct: Bool
+
+    init(_ module: String?, _ rows: [Int]) {
+      self.module = module
+      self.rows = rows
+      areDistinct = Set(rows).count == rows.count
+    }
+  }
+
+  /// True for a weight of a module that `modules_to_save` names.
+  func saves(_ name: ExactName) -> Bool {
+    let module = name.components.dropLast()
+    return savedModules.depths.contains { depth in
+      depth <= module.count
+        && (0...module.count - depth).contains { start in
+          let part = module[start..<start + depth].joined(separator: ".")
+          return savedModules.names.contains(ExactName(part))
+        }
+    }
+  }
+}
+
+extension ExactName {
+  /// The parts between points that are not empty.
+  fileprivate var components: [String] {
+    string.utf8.split(separator: 0x2E).map { String(Substring($0)) }
   }
 }

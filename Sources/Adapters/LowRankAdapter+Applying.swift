@@ -63,7 +63,9 @@ extension LowRankAdapter {
     guard let first = weights.first else { return Place() }
     func fits(_ place: Place) -> Bool { weights.allSatisfy { graph[place($0)] != nil } }
     if fits(Place()) { return Place() }
-    for name in graph.weights.keys {
+    // Models have one prefix or none, those of several parts some; each takes a look at all weights.
+    var left = 64
+    for name in graph.weights.keys where left > 0 {
       var place = Place()
       if name.hasSuffix("." + first.string) {
         place.added = String(Substring(name.string.utf8.dropLast(first.byteCount)))
@@ -73,6 +75,7 @@ extension LowRankAdapter {
         continue
       }
       if fits(place) { return place }
+      left -= 1
     }
     return nil
   }
@@ -95,6 +98,10 @@ extension LowRankAdapter {
     private var adapted: [ExactName] = []
     private var replaced: [ExactName] = []
     private var added: [ExactName] = []
+    /// How often a weight with several names was set: what it was before is computed when it is read, and so on.
+    private var depths: [ExactName: Int] = [:]
+    /// A weight that two modules share, and are both adapted, is known; the stack has an end.
+    private static let greatestDepth = 16
 
     init(_ adapter: LowRankAdapter, _ graph: WeightGraph, _ place: Place) {
       self.adapter = adapter
@@ -163,7 +170,7 @@ extension LowRankAdapter {
       if start < table.shape.dimensions[0] {
         parts.append(try table.sliced(axis: 0, start..<table.shape.dimensions[0]))
       }
-      set(name, try Weight.concatenated(parts, axis: 0))
+      try set(name, try Weight.concatenated(parts, axis: 0))
       replaced.append(name)
     }
 
@@ -174,7 +181,7 @@ extension LowRankAdapter {
           down: module.down, up: module.up, scale: module.scale,
           isTransposed: module.isTable || isTransposed(weight, name, module),
           magnitude: module.magnitude)
-        set(name, try weight.merging(update))
+        try set(name, try weight.merging(update))
       } catch {
         throw error.about(name)
       }
@@ -187,7 +194,7 @@ extension LowRankAdapter {
           "the adapter adds to the bias of this module, and the model has none")
       }
       do throws(CheckpointError) {
-        set(biasName, try own.adding(bias, times: module.scale))
+        try set(biasName, try own.adding(bias, times: module.scale))
       } catch {
         throw error.about(biasName)
       }
@@ -199,7 +206,7 @@ extension LowRankAdapter {
       -> Bool
     {
       let (down, up) = (module.down.shape.dimensions, module.up.shape.dimensions)
-      guard weight.shape.rank == 2, down.count == 2 else { return false }
+      guard weight.shape.rank == 2, down.count == 2, up.count == 2 else { return false }
       let upright = [up[0], down[1]]
       guard weight.shape.dimensions == upright.reversed() else { return false }
       guard upright[0] == upright[1] else { return true }
@@ -220,25 +227,22 @@ extension LowRankAdapter {
     }
 
     /// Sets a weight under all its names.
-    private mutating func set(_ name: ExactName, _ weight: Weight) {
-      for name in ties[name] ?? [name] { weights[name] = weight }
+    ///
+    /// - Throws: `limitExceeded` for one that more modules share than in any model.
+    private mutating func set(_ name: ExactName, _ weight: Weight) throws(CheckpointError) {
+      let names = ties[name] ?? [name]
+      for name in names { weights[name] = weight }
+      depths[names[0], default: 0] += 1
+      guard depths[names[0], default: 0] <= Self.greatestDepth else {
+        throw CheckpointError(
+          .limitExceeded, tensor: name.string,
+          "more than \(Self.greatestDepth) modules that are adapted share the weight")
+      }
     }
   }
 }
 
 extension AdapterConfiguration {
-  /// True for a weight of a module that `modules_to_save` names.
-  func saves(_ name: ExactName) -> Bool {
-    let components = name.string.utf8.split(separator: 0x2E).map { String(Substring($0)) }
-    return modulesToSave.contains { module in
-      let wanted = module.utf8.split(separator: 0x2E).map { String(Substring($0)) }
-      guard !wanted.isEmpty, wanted.count < components.count else { return false }
-      return (0..<components.count - wanted.count).contains { start in
-        Array(components[start..<start + wanted.count]) == wanted
-      }
-    }
-  }
-
   /// What `fan_in_fan_out` says.
   var statesInputsInRows: Bool { document["fan_in_fan_out"] == .boolean(true) }
 }

@@ -194,6 +194,7 @@ extension LowRankAdapter {
         }
       }
     }
+    try configuration.requireSearchable(order)
     var modules: [Module] = []
     var tokens: [TokenRows] = []
     for name in order.sorted() {
@@ -271,7 +272,7 @@ extension LowRankAdapter.TokenRows {
         "trainable_token_indices does not say which rows of \(quoted(module.string)) these are")
     }
     guard values.shape.rank == 2, values.shape.dimensions[0] == stated.rows.count,
-      Set(stated.rows).count == stated.rows.count
+      stated.areDistinct
     else {
       throw CheckpointError(
         .mismatch, tensor: key.string,

@@ -21,20 +21,30 @@ package struct ModulePattern: Sendable {
   /// The text of the pattern.
   package let text: String
   private let steps: [Step]
+  /// The end of a name, of letters and points only: what nearly all patterns are, of which there can be one for each module.
+  private let suffix: [Unicode.Scalar]?
+
+  /// What the pattern takes of memory.
+  var stepCount: Int { steps.count }
+  /// The most that is done for a letter of a name.
+  var stepsPerLetter: Int { suffix == nil ? steps.count : 1 }
 
   /// A pattern that a whole name has to match (`re.fullmatch`).
   ///
   /// - Throws: `unsupported` for what is no pattern, or one of a kind that is not known, with the place.
   package init(_ text: String) throws(CheckpointError) {
-    try self.init(text, wrapped: text)
+    try self.init(text, wrapped: text, isSuffix: false)
   }
 
   /// A pattern that the last components of a name have to match, as the keys of `rank_pattern` (`get_pattern_key` of PEFT).
   package init(ending text: String) throws(CheckpointError) {
-    try self.init(text, wrapped: "(.*\\.)?(" + text + ")")
+    let isSuffix = text.unicodeScalars.allSatisfy { $0 == "." || LetterClass.wordLetters.contains($0) }
+    // By itself, too: what closes the bracket in front of it would be another pattern.
+    if !isSuffix { _ = try ModulePattern(text) }
+    try self.init(text, wrapped: "(.*\\.)?(" + text + ")", isSuffix: isSuffix)
   }
 
-  private init(_ text: String, wrapped: String) throws(CheckpointError) {
+  private init(_ text: String, wrapped: String, isSuffix: Bool) throws(CheckpointError) {
     var parser = PatternParser(wrapped, shown: text)
     let tree = try parser.parse()
     var compiler = PatternCompiler()
@@ -46,24 +56,38 @@ package struct ModulePattern: Sendable {
     }
     self.text = text
     steps = compiler.steps + [.match]
+    suffix = isSuffix ? Array(text.unicodeScalars) : nil
   }
 
   /// True if the pattern matches.
   package func matches(_ name: String) -> Bool {
+    if let suffix { return Self.isEnd(suffix, of: name) }
     let letters = Array(name.unicodeScalars)
     var current = PlaceSet(count: steps.count)
+    var next = current
     follow(0, at: 0, of: letters.count, into: &current)
     for (index, letter) in letters.enumerated() {
-      var next = PlaceSet(count: steps.count)
       for place in current.places {
         if case .letter(let taken) = steps[place], taken.contains(letter) {
           follow(place + 1, at: index + 1, of: letters.count, into: &next)
         }
       }
       if next.places.isEmpty { return false }
-      current = next
+      swap(&current, &next)
+      next.removeAll()
     }
     return current.isMember[steps.count - 1]
+  }
+
+  /// True of the whole name, or of what is behind one of its points. A point of the pattern is any letter but the end of a line.
+  private static func isEnd(_ suffix: [Unicode.Scalar], of name: String) -> Bool {
+    var rest = name.unicodeScalars[...]
+    for wanted in suffix.reversed() {
+      guard let letter = rest.popLast(), wanted == "." ? letter != "\n" : letter == wanted else {
+        return false
+      }
+    }
+    return rest.isEmpty || rest.last == "." && !rest.contains("\n")
   }
 
   /// Adds a place, and all that are reached from it without a letter.
@@ -93,6 +117,11 @@ private struct PlaceSet {
     isMember[place] = true
     places.append(place)
     return true
+  }
+
+  mutating func removeAll() {
+    for place in places { isMember[place] = false }
+    places.removeAll(keepingCapacity: true)
   }
 }
 

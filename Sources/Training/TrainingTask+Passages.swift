@@ -66,7 +66,8 @@ extension TrainingTask {
     let scalars = Array(context.unicodeScalars)
     for (text, start) in zip(texts, starts) {
       let wanted = Array(text.unicodeScalars)
-      guard start >= 0, start + wanted.count <= scalars.count, !wanted.isEmpty,
+      guard start >= 0, wanted.count <= scalars.count, start <= scalars.count - wanted.count,
+        !wanted.isEmpty,
         Array(scalars[start..<start + wanted.count]) == wanted
       else {
         throw row.failure(

@@ -152,6 +152,98 @@ struct LowRankAdapterTests {
     #expect(other?.kind == .inconsistent)
   }
 
+  /// An adapter with settings and float32 tensors of zeros.
+  private func adapter(
+    _ settings: String, _ tensors: [(name: String, shape: [Int])]
+  ) throws -> TemporaryDirectory {
+    let directory = try TemporaryDirectory()
+    _ = try directory.write(Array(settings.utf8), as: "adapter_config.json")
+    var file = TensorFile()
+    for tensor in tensors { file.add("base_model.model." + tensor.name, tensor.shape) }
+    _ = try directory.write(file.bytes, as: "adapter_model.safetensors")
+    return directory
+  }
+
+  @Test(
+    "Factors of any shape are put on a weight, or refused", .serialized,
+    arguments: [[], [2], [3, 2], [2, 3], [3, 2, 1], [3, 2, 1, 1], [0, 2], [3, 0]])
+  func factors(shape: [Int]) throws {
+    let directory = try adapter(
+      #"{"peft_type": "LORA", "r": 2}"#, [("m.lora_A.weight", [2, 3]), ("m.lora_B.weight", shape)])
+    var model = TensorFile()
+    model.add("m.weight", [3, 3])
+    let graph = try Checkpoint.open(try directory.write(model.bytes, as: "m.safetensors")).graph
+    let opened = try LowRankAdapter(directory.path)
+    guard shape.prefix(2) != [3, 2] else {
+      #expect(try opened.applied(to: graph).adapted == ["m.weight"])
+      return
+    }
+    let error = #expect(throws: CheckpointError.self) { try opened.applied(to: graph) }
+    #expect(error?.kind == .mismatch && error?.tensor == "m.weight")
+  }
+
+  @Test("More patterns than any adapter has are refused, whether it is for their sizes or for the names")
+  func manyPatterns() throws {
+    func settings(_ patterns: [String]) -> String {
+      let members = patterns.map { "\"\($0)\": 2" }.joined(separator: ", ")
+      return #"{"peft_type": "LORA", "r": 2, "rank_pattern": {"# + members + "}}"
+    }
+    let tensors = [("m.lora_A.weight", [2, 3]), ("m.lora_B.weight", [3, 2])]
+    let large = try adapter(settings((0..<450).map { "\($0)(a{50}){50}" }), tensors)
+    let error = #expect(throws: CheckpointError.self) { try LowRankAdapter(large.path) }
+    #expect(error?.kind == .limitExceeded && error?.site.field == "rank_pattern")
+    let names = (0..<200).map { "n\($0)" + String(repeating: ".a", count: 3000) }
+    let long = try adapter(
+      settings((0..<90).map { "\($0)(a{50}){50}" }),
+      names.flatMap { [($0 + ".lora_A.weight", [2, 3]), ($0 + ".lora_B.weight", [3, 2])] })
+    let other = #expect(throws: CheckpointError.self) { try LowRankAdapter(long.path) }
+    #expect(other?.kind == .limitExceeded && other?.site.field == "rank_pattern")
+    #expect(other?.site.file == long.file("adapter_config.json"))
+    // One for each of a thousand modules is nothing unusual.
+    let many = (0..<1000).map { "model.layers.\($0).self_attn.q_proj" }
+    let usual = try adapter(
+      settings(many),
+      many.flatMap { [($0 + ".lora_A.weight", [2, 3]), ($0 + ".lora_B.weight", [3, 2])] })
+    #expect(try LowRankAdapter(usual.path).modules.count == 1000)
+  }
+
+  @Test("A weight that so many modules share that reading it would not end is refused")
+  func shared() throws {
+    var model = TensorFile()
+    model.add("m.weight", [3, 3])
+    for (count, isRefused) in [(2, false), (16, false), (17, true)] {
+      let names = (0..<count).map { "m\($0)" }
+      let directory = try adapter(
+        #"{"peft_type": "LORA", "r": 2}"#,
+        names.flatMap { [($0 + ".lora_A.weight", [2, 3]), ($0 + ".lora_B.weight", [3, 2])] })
+      let file = try Checkpoint.open(try directory.write(model.bytes, as: "m.safetensors")).graph
+      var graph = WeightGraph()
+      let weight = try #require(file["m.weight"])
+      for name in names { try graph.insert(weight, as: ExactName(name + ".weight")) }
+      let opened = try LowRankAdapter(directory.path)
+      guard isRefused else {
+        #expect(try opened.applied(to: graph).adapted.count == count)
+        continue
+      }
+      let error = #expect(throws: CheckpointError.self) { try opened.applied(to: graph) }
+      #expect(error?.kind == .limitExceeded)
+    }
+  }
+
+  @Test("Modules that are stored whole are named by any run of components but the last")
+  func savedModules() throws {
+    let settings = #"{"peft_type": "LORA", "modules_to_save": ["head.out", "score", ""]}"#
+    for (name, isAdded) in [
+      ("score.weight", true), ("a.head.out.b.weight", true), ("head.out", false),
+      ("head.x.out.weight", false), ("myscore.weight", false), ("a.score", false),
+    ] {
+      let directory = try adapter(settings, [(name, [2])])
+      let opened = try LowRankAdapter(directory.path)
+      let result = try? opened.applied(to: WeightGraph())
+      #expect(result?.added == (isAdded ? [ExactName(name)] : nil), "\(name)")
+    }
+  }
+
   @Test("Scales follow the settings, one module's before all others'")
   func scales() throws {
     let patterns = try LowRankAdapter(Fixtures.path("adapters/patterns"))

@@ -1,5 +1,6 @@
 import Adapters
 import CheckpointBytes
+import TestSupport
 import Testing
 
 @Suite("Patterns over names of modules")
@@ -21,6 +22,29 @@ struct ModulePatternTests {
     ])
   func endings(pattern: String, name: String, matches: Bool) throws {
     #expect(try ModulePattern(ending: pattern).matches(name) == matches)
+  }
+
+  @Test("Patterns that were drawn say of names what Python's re says")
+  func drawn() throws {
+    let text = try Fixture("adapters/patterns.json").bytes()
+    let cases = try #require(try JSONValue(parsing: text, context: "patterns").elements)
+    #expect(cases.count == 400)
+    for values in cases.compactMap(\.elements) {
+      let pattern = try #require(values[0].string)
+      let (whole, ending) = (try ModulePattern(pattern), try ModulePattern(ending: pattern))
+      for answer in values[1].elements ?? [] {
+        let parts = try #require(answer.elements)
+        let name = try #require(parts[0].string)
+        #expect(whole.matches(name) == (parts[1] == .boolean(true)), "\(pattern) of \(name)")
+        #expect(ending.matches(name) == (parts[2] == .boolean(true)), "end \(pattern) of \(name)")
+      }
+    }
+  }
+
+  @Test("A pattern that closes what stands in front of it is none")
+  func unbalanced() throws {
+    let error = #expect(throws: CheckpointError.self) { try ModulePattern(ending: "a)|(b") }
+    #expect(error?.kind == .unsupported)
   }
 
   @Test("A pattern for whole names takes no part of one")

@@ -89,6 +89,8 @@ import Training
     #expect(try TrainingTask(.classification, of: numbers).labels.names == ["9", "10"])
     let names = try data("a.csv", "text,label\na,b\nb,B\nc,a")
     #expect(try TrainingTask(.classification, of: names).labels.names == ["B", "a", "b"])
+    let padded = try data("a.csv", "text,label\na,10\nb,01\nc,1")
+    #expect(try TrainingTask(.classification, of: padded).labels.names == ["01", "1", "10"])
     let known = LabelSet(["b", "a", "B", "c"])
     #expect(try TrainingTask(.classification, of: names, known: known).labels == known)
     #expect(

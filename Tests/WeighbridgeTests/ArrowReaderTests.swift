@@ -65,6 +65,8 @@ struct ArrowReaderTests {
       ("compressed", .unsupported, "compression", "Zstandard"),
       ("twice", .malformed, "column 'text'", "two"),
       ("only-nulls", .unsupported, "fields", "no column"),
+      ("shared", .malformed, "buffers", "more than the body's"),
+      ("long-names", .malformed, "fields", "longer than the message"),
     ])
   func refused(_ name: String, _ kind: FailureKind, _ field: String, _ word: String) throws {
     let error = try #require(try error(of: try Fixture("arrow/\(name).arrows").bytes()))
@@ -122,6 +124,32 @@ struct ArrowReaderTests {
         if let error = try error(of: changed) { #expect(error.site.file != nil, "\(place)") }
       }
     }
+  }
+
+  @Test("A message of fewer bytes than none is an error, and no end")
+  func negativeSize() throws {
+    let bytes = try Fixture("arrow/rows.arrows").bytes()
+    let ending = Array(bytes.dropLast(4))
+    #expect(try rows(of: ending + [0, 0, 0, 0]).count == 11)
+    let error = try #require(try error(of: ending + [0xFF, 0xFF, 0xFF, 0xFF]))
+    #expect(error.kind == .malformed && error.site.offset == bytes.count - 8, "\(error)")
+  }
+
+  @Test("A number that no JSON has is no member")
+  func notFinite() throws {
+    // 1/8, 1/4 and 3/8 of the first batch.
+    let numbers = [0.125, 0.25, 0.375].flatMap { bytes(of: $0.bitPattern) }
+    let instead = [Double.nan, .infinity, -.infinity].flatMap { bytes(of: $0.bitPattern) }
+    var bytes = try Fixture("arrow/rows.arrows").bytes()
+    let place = try #require(bytes.indices.first { bytes[$0...].starts(with: numbers) })
+    bytes.replaceSubrange(place..<place + numbers.count, with: instead)
+    let found = try rows(of: bytes).map { try $0.get() }
+    #expect(found.prefix(5).map { $0["weight"] != nil } == [true, false, false, false, true])
+    #expect(!found.contains { $0.members.contains { $0.value == .null } })
+  }
+
+  private func bytes(of number: UInt64) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64(8 * $0)) }
   }
 
   @Test("A text that is not UTF-8 is its row's own error")

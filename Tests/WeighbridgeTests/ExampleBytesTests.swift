@@ -31,6 +31,23 @@ import Weighbridge
     }
   }
 
+  @Test("An answer that begins where no number can end is refused with its line")
+  func greatPlaces() throws {
+    let tokenizer = try Tokenizer.load(from: Fixtures.path("tokenizers/bert-uncased"))
+    let directory = try TemporaryDirectory()
+    for start in ["9223372036854775807", "9223372036854775806", "5", "-1"] {
+      let row =
+        #"{"question": "b?", "context": "a ab", "answers": {"text": ["ab"], "answer_start": ["#
+        + start + "]}}"
+      let path = try directory.write(Array(row.utf8), as: "a.jsonl")
+      guard case .failure(let error) = count(path, .questionAnswering, tokenizer) else {
+        Issue.record("\(start) was taken")
+        continue
+      }
+      #expect(error.kind == .inconsistent && error.site.field == "line 1, answers", "\(error)")
+    }
+  }
+
   @Test("Whatever bytes a file has, its examples become tokens or are refused in one line")
   func anyBytes() throws {
     let tokenizer = try Tokenizer.load(from: Fixtures.path("tokenizers/bert-uncased"))

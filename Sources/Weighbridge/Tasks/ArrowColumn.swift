@@ -154,7 +154,7 @@ struct ArrowValues: Sendable {
     }
   }
 
-  /// The value of a row; nil if it has none.
+  /// The value of a row; nil if it has none, or a number that is not finite.
   ///
   /// - Throws: `malformed` for a text that is not UTF-8.
   func value(_ row: Int) throws(ParseFailure) -> JSONValue? {
@@ -169,9 +169,11 @@ struct ArrowValues: Sendable {
       return .integer(Int64(bitPattern: bits << unused) >> Int64(unused))
     case .float(let byteCount):
       let bits = bits(at: values.lowerBound + row * byteCount, byteCount)
-      return .double(
+      let number =
         byteCount == 4
-          ? Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits))) : Double(bitPattern: bits))
+        ? Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits))) : Double(bitPattern: bits)
+      // No row of JSON has another.
+      return number.isFinite ? .double(number) : nil
     case .text(let isLarge):
       let start = values.lowerBound + offset(row, isLarge)
       let end = values.lowerBound + offset(row + 1, isLarge)
@@ -215,6 +217,8 @@ struct ArrowBatchParts {
   let base: Int
   private var nodes: ArraySlice<(Int64, Int64)>
   private var buffers: ArraySlice<(Int64, Int64)>
+  /// What buffers may still have of the body.
+  private var left: Int
 
   /// Reads the message of a batch.
   ///
@@ -232,6 +236,7 @@ struct ArrowBatchParts {
     self.count = count
     self.body = body
     self.base = base
+    left = body.count
     nodes = try batch.pairs(1, "nodes")[...]
     buffers = try batch.pairs(2, "buffers")[...]
   }
@@ -251,6 +256,9 @@ struct ArrowBatchParts {
   }
 
   /// The next buffer's place in the body.
+  ///
+  /// - Throws: `malformed` for a place outside of it, and for buffers that are more than it is together: they would lie in one another, and
+  ///   a short body could be as many values as there are columns.
   mutating func nextBuffer() throws(ParseFailure) -> Range<Int> {
     guard let buffer = buffers.popFirst() else {
       throw ParseFailure(.malformed, at: base, "buffers", "there are fewer than columns need")
@@ -261,6 +269,12 @@ struct ArrowBatchParts {
       throw ParseFailure(
         .malformed, at: base, "buffers",
         "\(buffer.1) bytes at \(buffer.0) lie outside the body's \(body.count)")
+    }
+    left -= count
+    guard left >= 0 else {
+      throw ParseFailure(
+        .malformed, at: base + start, "buffers",
+        "they are \(-left) bytes more than the body's \(body.count)")
     }
     return start..<start + count
   }

@@ -13,7 +13,8 @@ package struct ArrowReader: Sendable {
   private var offset: Int
   private let isFile: Bool
   private var columns: [ArrowColumn]?
-  private var batch: [ArrowValues] = []
+  /// The columns that can have values, with those of the batch.
+  private var batch: [(name: ExactName, values: ArrowValues)] = []
   private var rowCount = 0
   private var row = 0
   private var isAtEnd = false
@@ -71,16 +72,15 @@ package struct ArrowReader: Sendable {
 
   private func taskRow(_ row: Int, _ byteCount: inout Int) -> Result<TaskRow, CheckpointError> {
     var members: [JSONValue.Member] = []
-    for (column, values) in zip(columns ?? [], batch) {
+    for (name, values) in batch {
       do throws(ParseFailure) {
         guard let value = try values.value(row) else { continue }
         byteCount += 16 + (value.string?.utf8.count ?? 16 * (value.elements?.count ?? 0))
-        members.append(JSONValue.Member(column.name, value))
+        members.append(JSONValue.Member(name, value))
       } catch {
         return .failure(
           CheckpointError(
-            error.kind, file: input.name, field: "column \(quoted(column.name.string))",
-            error.problem))
+            error.kind, file: input.name, field: "column \(quoted(name.string))", error.problem))
       }
     }
     byteCount += 16
@@ -102,7 +102,10 @@ package struct ArrowReader: Sendable {
       throw failure(.malformed, place, "message", "expected the bytes FF FF FF FF")
     }
     let size = Self.number(try bytes(4, "size of a message", isEndAllowed: false))
-    guard size > 0 else { return false }
+    if size == 0 { return false }
+    guard size > 0 else {
+      throw failure(.malformed, place, "size of a message", "\(size) bytes")
+    }
     guard size <= Self.greatestMessage else {
       throw failure(
         .limitExceeded, place, "size of a message",
@@ -166,8 +169,15 @@ package struct ArrowReader: Sendable {
     }
     var columns: [ArrowColumn] = []
     var names: Set<ExactName> = []
+    // Texts may share bytes in a FlatBuffer: a short message could hold long names without end.
+    var left = schema.byteCount
     for field in try schema.tables(1, atMost: greatestColumnCount, "fields") {
       let column = try ArrowColumn(field, at: place)
+      left -= column.name.byteCount
+      guard left >= 0 else {
+        throw ParseFailure(
+          .malformed, at: place, "fields", "the names of columns are longer than the message")
+      }
       guard names.insert(column.name).inserted else {
         throw ParseFailure(
           .malformed, at: place, "column \(quoted(column.name.string))", "there are two of them")
@@ -183,9 +193,9 @@ package struct ArrowReader: Sendable {
 
   private static func values(
     of columns: [ArrowColumn], _ header: FlatBufferTable, _ body: [UInt8], at base: Int
-  ) throws(ParseFailure) -> (count: Int, values: [ArrowValues]) {
+  ) throws(ParseFailure) -> (count: Int, values: [(name: ExactName, values: ArrowValues)]) {
     var parts = try ArrowBatchParts(header, body, at: base)
-    var values: [ArrowValues] = []
+    var values: [(name: ExactName, values: ArrowValues)] = []
     for column in columns {
       let next = try ArrowValues(column.kind, &parts)
       guard next.count == parts.count else {
@@ -193,7 +203,9 @@ package struct ArrowReader: Sendable {
           .malformed, at: base, "column \(quoted(column.name.string))",
           "expected \(parts.count) values, found \(next.count)")
       }
-      values.append(next)
+      // Nor is one looked at for each row.
+      if case .null = column.kind { continue }
+      values.append((column.name, next))
     }
     return (parts.count, values)
   }

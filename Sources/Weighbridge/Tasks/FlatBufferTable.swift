@@ -16,6 +16,12 @@ struct FlatBufferTable {
   /// What failures call it.
   private let name: String
 
+  /// The fields that are looked for: a table of Arrow's has seven. Thousands of tables may share one list of thousands.
+  private static let greatestFieldCount = 16
+
+  /// How many bytes the buffer has.
+  var byteCount: Int { cursor.bytes.count }
+
   /// The root table.
   ///
   /// - Parameters:
@@ -35,7 +41,7 @@ struct FlatBufferTable {
     let byteCount = try list.read(UInt16.self, .little, name)
     _ = try list.read(UInt16.self, .little, name)
     var places: [UInt16] = []
-    for _ in stride(from: 4, to: Int(byteCount) - 1, by: 2) {
+    for _ in stride(from: 4, to: min(Int(byteCount) - 1, 4 + 2 * Self.greatestFieldCount), by: 2) {
       places.append(try list.read(UInt16.self, .little, name))
     }
     (self.cursor, self.start, self.places, self.name) = (cursor, start, places, name)
