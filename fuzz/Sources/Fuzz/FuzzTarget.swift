@@ -22,6 +22,12 @@ enum FuzzTarget: String, CaseIterable {
   case model
   /// Examples to learn from are read, become tokens with labels, or are refused with their line.
   case examples
+  /// Rows of an Arrow stream are made of its bytes, each once, or are refused.
+  case arrow
+  /// An adapter that opens is described and put on a model, or refused; what comes out is the same in parts.
+  case adapter
+  /// A pattern over names says the same however it is written, and takes no name long.
+  case pattern
   /// The same as for a checkpoint, for HDF5 alone, which has seeds of its own.
   case hdf5
 
@@ -38,6 +44,9 @@ enum FuzzTarget: String, CaseIterable {
     case .tokenizer: fuzzTokenizer(bytes)
     case .model: fuzzModel(bytes)
     case .examples: fuzzExamples(bytes)
+    case .arrow: fuzzArrow(bytes)
+    case .adapter: fuzzAdapter(bytes)
+    case .pattern: fuzzPattern(bytes)
     case .hdf5: if isHDF5(bytes) { fuzzCheckpoint(bytes) }
     }
   }

@@ -27,3 +27,11 @@ enum ScratchFile {
     holding(bytes)?.path
   }
 }
+
+/// The safetensors file of a header: as many equal bytes as it claims, up to a megabyte.
+func safetensors(header: [UInt8], filledWith byte: UInt8) -> [UInt8] {
+  let tensors = try? JSONValue(parsing: header, context: "header").members
+  let end = (tensors ?? []).compactMap { $0.value["data_offsets"]?.elements?.last?.integer }.max()
+  let length = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) }
+  return length + header + [UInt8](repeating: byte, count: max(0, min(end ?? 0, 1 << 20)))
+}
