@@ -104,7 +104,8 @@ public struct AdapterConfiguration: Sendable {
       guard letters * steps <= Self.greatestWork else {
         throw CheckpointError(
           .limitExceeded, file: file, field: key,
-          "\(patterns.count) patterns for names of \(letters) bytes together take more than \(Self.greatestWork) steps")
+          "\(patterns.count) patterns for names of \(letters) bytes together take more than \(Self.greatestWork) steps"
+        )
       }
     }
   }

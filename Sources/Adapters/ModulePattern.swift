@@ -38,7 +38,9 @@ package struct ModulePattern: Sendable {
 
   /// A pattern that the last components of a name have to match, as the keys of `rank_pattern` (`get_pattern_key` of PEFT).
   package init(ending text: String) throws(CheckpointError) {
-    let isSuffix = text.unicodeScalars.allSatisfy { $0 == "." || LetterClass.wordLetters.contains($0) }
+    let isSuffix = text.unicodeScalars.allSatisfy {
+      $0 == "." || LetterClass.wordLetters.contains($0)
+    }
     // By itself, too: what closes the bracket in front of it would be another pattern.
     if !isSuffix { _ = try ModulePattern(text) }
     try self.init(text, wrapped: "(.*\\.)?(" + text + ")", isSuffix: isSuffix)

@@ -21,7 +21,8 @@ public struct LabelSet: Sendable, Hashable {
     var found: Set<String> = []
     for row in rows { found.formUnion(try Self.labels(of: row, keys)) }
     // `01` is a name: as a number it would be another label.
-    let numbers = found.compactMap { label in Int(label).flatMap { String($0) == label ? $0 : nil } }
+    let numbers = found.compactMap { label in Int(label).flatMap { String($0) == label ? $0 : nil }
+    }
     self.init(
       numbers.count == found.count
         ? numbers.sorted().map(String.init)

@@ -182,7 +182,9 @@ struct LowRankAdapterTests {
     #expect(error?.kind == .mismatch && error?.tensor == "m.weight")
   }
 
-  @Test("More patterns than any adapter has are refused, whether it is for their sizes or for the names")
+  @Test(
+    "More patterns than any adapter has are refused, whether it is for their sizes or for the names"
+  )
   func manyPatterns() throws {
     func settings(_ patterns: [String]) -> String {
       let members = patterns.map { "\"\($0)\": 2" }.joined(separator: ", ")
