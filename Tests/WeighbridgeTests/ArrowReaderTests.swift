@@ -1,3 +1,4 @@
+import CheckpointBytes
 import TestSupport
 import Testing
 import Weighbridge
@@ -138,18 +139,14 @@ struct ArrowReaderTests {
   @Test("A number that no JSON has is no member")
   func notFinite() throws {
     // 1/8, 1/4 and 3/8 of the first batch.
-    let numbers = [0.125, 0.25, 0.375].flatMap { bytes(of: $0.bitPattern) }
-    let instead = [Double.nan, .infinity, -.infinity].flatMap { bytes(of: $0.bitPattern) }
+    let numbers = [0.125, 0.25, 0.375].flatMap(\.bitPattern.littleEndianBytes)
+    let instead = [Double.nan, .infinity, -.infinity].flatMap(\.bitPattern.littleEndianBytes)
     var bytes = try Fixture("arrow/rows.arrows").bytes()
     let place = try #require(bytes.indices.first { bytes[$0...].starts(with: numbers) })
     bytes.replaceSubrange(place..<place + numbers.count, with: instead)
     let found = try rows(of: bytes).map { try $0.get() }
     #expect(found.prefix(5).map { $0["weight"] != nil } == [true, false, false, false, true])
     #expect(!found.contains { $0.members.contains { $0.value == .null } })
-  }
-
-  private func bytes(of number: UInt64) -> [UInt8] {
-    (0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64(8 * $0)) }
   }
 
   @Test("A text that is not UTF-8 is its row's own error")
