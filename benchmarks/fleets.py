@@ -1,6 +1,6 @@
 """Vectors of texts by Spark and Ray on one machine, beside the sum of as many workers that are fed directly.
 
-    python fleets.py WEIGHBRIDGE MODEL [--rows N] [--rounds N] [--write]
+    python fleets.py WEIGHBRIDGE MODEL [--rows N] [--rounds N]
 
 MODEL is a directory of a sentence-transformers model. A worker, a task of Spark and an actor of Ray have one thread each, and there are as many as
 processors. What a job takes to begin, which is seconds and no matter of rows, is taken off: of each side a small job is timed and a
@@ -118,7 +118,6 @@ def main():
     parser.add_argument("model")
     parser.add_argument("--rows", type=int, default=6000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["PYSPARK_PYTHON"] = sys.executable
@@ -135,8 +134,6 @@ def main():
         f"Machine: {machine}. {processors()} processes of one thread, texts of 32 tokens, {options.rows} rows, {options.rounds} rounds in "
         "turn; median (least–most).\n\n" + report.table(["", "texts a second", "share of the workers"], lines))
     print(text)
-    if options.write:
-        report.write("fleets", text, page=report.DOCUMENTS / "fleets.md")
 
 
 main()

@@ -32,8 +32,10 @@ def machine(directory):
 
 
 def write(section, text, page=None):
-    """Puts a text between the marks of a section of a page: if none is given, of this processor's."""
+    """Puts a text between the marks of a section of a page, or at its end: if none is given, of this processor's."""
     begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
     page = page or PAGES["avx512f" in pathlib.Path("/proc/cpuinfo").read_text()]
-    before, rest = page.read_text().split(begin)
-    page.write_text(before + begin + "\n\n" + text + "\n" + end + rest.split(end)[1])
+    before, mark, rest = page.read_text().partition(begin)
+    after = rest.partition(end)[2] if mark else "\n"
+    before = before if mark else f"{before.rstrip()}\n\n## {section.capitalize()}\n\n"
+    page.write_text(before + begin + "\n\n" + text + "\n" + end + after)
