@@ -5,12 +5,12 @@ import json
 import shutil
 
 import peft
+import resumed
 import torch
 import transformers
 from report import require
-from safetensors.torch import load_file
-
 from resumed import RATE, SAVED, STEPS, prepared
+from safetensors.torch import load_file
 
 LINEAR = ["query", "key", "value", "dense"]
 CASES = {
@@ -43,30 +43,14 @@ def compare(tool, folder, settings, resumes=False):
     peft.get_peft_model(base, peft.LoraConfig(task_type="SEQ_CLS", **settings)).save_pretrained(folder / "start")
     base = transformers.AutoModelForSequenceClassification.from_pretrained(path)
     model = peft.PeftModel.from_pretrained(base, folder / "start", is_trainable=True)
-    arguments = transformers.TrainingArguments(
-        output_dir=str(folder / "theirs"), max_steps=STEPS, save_steps=SAVED, logging_steps=1, per_device_train_batch_size=2,
-        learning_rate=RATE, weight_decay=0.01, train_sampling_strategy="sequential", report_to=[], use_cpu=True, disable_tqdm=True)
-    trainer = transformers.Trainer(
-        model, arguments, train_dataset=[{**tokenizer(row["text"]), "label": row["label"]} for row in rows],
-        processing_class=tokenizer, data_collator=transformers.DataCollatorWithPadding(tokenizer))
-    trainer.remove_callback(transformers.PrinterCallback)
-    trainer.train()
-    theirs = {entry["step"]: entry for entry in trainer.state.log_history if "loss" in entry}
-    command = [
-        "train", path, "--task", "classification", "--train", folder / "train.jsonl", "--output", folder / "ours", "--steps", STEPS,
-        "--batch-size", 2, "--sampling", "sequential", "--log-every", 1, "--learning-rate", RATE, "--weight-decay", "0.01"]
+    trainer, theirs = resumed.trained(model, rows, tokenizer, folder / "theirs", {"weight_decay": 0.01})
+    run = resumed.command(path, folder, "--learning-rate", RATE, "--weight-decay", "0.01")
     if resumes:
         shutil.copytree(folder / "theirs" / f"checkpoint-{SAVED}", folder / "ours" / f"checkpoint-{SAVED}")
-        tool.expect(0, *command, "--resume")
+        tool.expect(0, *run, "--resume")
     else:
-        tool.expect(0, *command, "--adapter", folder / "start")
-    state = json.loads((folder / "ours" / "trainer_state.json").read_text())
-    ours = {entry["step"]: entry for entry in state["log_history"] if "loss" in entry}
-    require(sorted(ours), list(range(1, STEPS + 1)), "the steps of the log")
-    for step, entry in ours.items():
-        for key in ("loss", "grad_norm", "learning_rate"):
-            difference = abs(entry[key] - theirs[step][key])
-            require(difference <= 2e-5 * max(1, abs(theirs[step][key])), True, f"step {step}: {key} {entry[key]}, Trainer {theirs[step][key]}")
+        tool.expect(0, *run, "--adapter", folder / "start")
+    resumed.require_log(folder, theirs)
     trainer.model.save_pretrained(folder / "end")
     wanted, found = (load_file(place / "adapter_model.safetensors") for place in (folder / "end", folder / "ours"))
     # With all biases trained PEFT has those of whole modules again, and the model's own.
@@ -75,7 +59,7 @@ def compare(tool, folder, settings, resumes=False):
     for name, value in wanted.items():
         difference = (found[name] - value).abs().max().item()
         # Keys' biases have gradients of rounding alone, which Adam divides by their own size.
-        require(difference < (RATE * STEPS if "key.base_layer.bias" in name else 1e-5), True, f"{name}: error {difference:.3g}")
+        require(difference < (RATE * STEPS if name.endswith("key.bias") else 1e-5), True, f"{name}: error {difference:.3g}")
 
 
 def fresh(tool, folder, options):

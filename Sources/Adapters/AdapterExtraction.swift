@@ -119,9 +119,7 @@ public struct AdapterExtraction: Sendable {
       guard !factored.contains(name), let weight = tuned[name] else { continue }
       if adapted.contains(module) {
         hasBias = true
-        try graph.insert(
-          weight,
-          as: ExactName(LowRankAdapter.namePrefix + module + ".base_layer" + name.rest(of: module)))
+        try graph.insert(weight, as: LowRankAdapter.storedName(of: name, adapted: adapted))
       } else {
         whole.append(module)
       }
@@ -129,7 +127,7 @@ public struct AdapterExtraction: Sendable {
     // A module is stored whole with all that it has.
     for name in names where whole.contains(name.module) {
       if let weight = tuned[name] {
-        try graph.insert(weight, as: ExactName(LowRankAdapter.namePrefix + name.string))
+        try graph.insert(weight, as: LowRankAdapter.storedName(of: name, adapted: adapted))
       }
     }
     self.rank = rank
@@ -229,10 +227,6 @@ extension ExactName {
     let bytes = string.utf8
     guard let dot = bytes.lastIndex(of: 0x2E) else { return "" }
     return String(Substring(bytes[..<dot]))
-  }
-
-  fileprivate func rest(of module: String) -> String {
-    String(Substring(string.utf8.dropFirst(module.utf8.count)))
   }
 
   /// The dimension of the outputs, if it is a matrix of a layer.

@@ -1,4 +1,4 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 
 /// What a tensor of an adapter is, by its name.
 enum AdapterKey {
@@ -61,5 +61,18 @@ enum AdapterKey {
   private static func unknown(_ name: ExactName) -> CheckpointError {
     CheckpointError(
       .unsupported, tensor: name.string, "no part of a low-rank adapter that is known")
+  }
+}
+
+extension LowRankAdapter {
+  /// The name in files of a weight that is stored whole: in a module that has factors it is that of the layer below them.
+  package static func storedName(
+    of weight: ExactName, adapted modules: Set<String>
+  ) -> ExactName {
+    let bytes = weight.string.utf8
+    guard let dot = bytes.lastIndex(of: 0x2E) else { return ExactName(namePrefix + weight.string) }
+    let module = String(Substring(bytes[..<dot]))
+    guard modules.contains(module) else { return ExactName(namePrefix + weight.string) }
+    return ExactName(namePrefix + module + ".base_layer" + String(Substring(bytes[dot...])))
   }
 }

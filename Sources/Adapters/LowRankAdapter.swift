@@ -110,20 +110,35 @@ public struct LowRankAdapter: Sendable {
   public static func settings(
     in directory: String, _ options: OpenOptions = OpenOptions()
   ) throws(CheckpointError) -> JSONValue {
-    let path = Directory.join(directory, configurationName)
-    guard try PathKind(path: path) == .file else {
+    guard let document = try document(configurationName, in: directory, options.limits) else {
       throw CheckpointError(
-        .notFound, file: path, "the settings of an adapter are not there",
+        .notFound, file: Directory.join(directory, configurationName),
+        "the settings of an adapter are not there",
         remedy: "name the directory that PEFT saved it to")
     }
+    return document
+  }
+
+  /// The settings of the model that lie beside the adapter; nil if there are none. See ``modelSettingsName``.
+  ///
+  /// - Throws: `limitExceeded` if they are too long, `malformed` if they are no JSON.
+  package func modelSettings(_ limits: ReadLimits) throws(CheckpointError) -> JSONValue? {
+    try Self.document(Self.modelSettingsName, in: path, limits)
+  }
+
+  private static func document(
+    _ name: String, in directory: String, _ limits: ReadLimits
+  ) throws(CheckpointError) -> JSONValue? {
+    let path = Directory.join(directory, name)
+    guard try PathKind(path: path) == .file else { return nil }
     let file = try SourceFile(path: path)
-    guard file.size <= options.limits.jsonBytes else {
+    guard file.size <= limits.jsonBytes else {
       throw CheckpointError(
-        .limitExceeded, file: path, "\(file.size) bytes, limit \(options.limits.jsonBytes)")
+        .limitExceeded, file: path, "\(file.size) bytes, limit \(limits.jsonBytes)")
     }
     let bytes = try file.bytes(at: 0, count: file.size)
     return try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: options.limits.jsonDepth)
+      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
     }
   }
 

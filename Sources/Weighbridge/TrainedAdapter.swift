@@ -25,10 +25,18 @@ public struct TrainedAdapter: Sendable {
   ) throws(CheckpointError) {
     var graph = WeightGraph()
     graph.facts.metadata = .entries(["format": "pt"])
-    let whole = wholeParameters.compactMap { model.parameters[$0] }
-    for parameter in Array(model.adapterParameters) + whole {
+    var adapted: Set<String> = []
+    for factor in model.adapterParameters {
+      for part in [".lora_A.weight", ".lora_B.weight"] where factor.name.hasSuffix(part) {
+        adapted.insert(String(factor.name.dropLast(part.count)))
+      }
       try graph.insert(
-        try parameter.weight, as: ExactName(LowRankAdapter.namePrefix + parameter.name))
+        try factor.weight, as: ExactName(LowRankAdapter.namePrefix + factor.name))
+    }
+    for parameter in wholeParameters.compactMap({ model.parameters[$0] }) {
+      try graph.insert(
+        try parameter.weight,
+        as: LowRankAdapter.storedName(of: ExactName(parameter.name), adapted: adapted))
     }
     try AdapterFiles(document: document, weights: graph).write(
       to: directory, replacesExisting: replacesExisting)

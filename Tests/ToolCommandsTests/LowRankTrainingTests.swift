@@ -169,6 +169,29 @@ struct LowRankTrainingTests {
     #expect(try model.bytes("without/adapter_model.safetensors") != whole)
   }
 
+  @Test("A bias that the adapter has whole learns, and stands under the layer below the factors")
+  func biases() throws {
+    let model = try model()
+    let name: ExactName =
+      "base_model.model.bert.encoder.layer.0.attention.self.query.base_layer.bias"
+    let start = Fixtures.path("adapters/training/start")
+    var graph = try Checkpoint.open(start).graph
+    let own = try #require(
+      try Checkpoint.open(model.file("model.safetensors"))
+        .graph["bert.encoder.layer.0.attention.self.query.bias"])
+    try graph.insert(own, as: name)
+    try model.write(
+      try Fixture("adapters/training/start/adapter_config.json").bytes(),
+      as: "start/adapter_config.json")
+    _ = try graph.write(to: model.file("start/adapter_model.safetensors"))
+    let run = ToolRun(
+      arguments: arguments(model, to: "out", "--adapter", model.file("start"), "--steps", "3"))
+    #expect(run.code == 0, "\(run.error)")
+    let found = try Checkpoint.open(model.file("out/adapter_model.safetensors")).graph
+    #expect(Set(found.weights.keys) == Set(graph.weights.keys))
+    #expect(try found.weights[name]?.floats() != own.floats())
+  }
+
   @Test("Only factors and the head learn")
   func plan() throws {
     let model = try model(["cold", "warm"])
