@@ -1,4 +1,5 @@
-"""Tables of measurements, and their place in docs/performance.md or, without AVX-512, docs/performance-avx2.md. Standard library only: see conversion.py."""
+"""Tables of measurements, and their place in docs/performance.md or, without AVX-512, docs/performance-avx2.md. Standard library only:
+see conversion.py."""
 
 import os
 import pathlib

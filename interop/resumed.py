@@ -43,30 +43,28 @@ def prepared(folder):
     return model, rows
 
 
-def compare(tool, folder, settings, options):
-    path, rows = prepared(folder)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+def trained(model, rows, tokenizer, folder, settings):
+    """Trainer after its steps, with checkpoints in the folder, and its log by step."""
     arguments = transformers.TrainingArguments(
-        output_dir=str(folder / "theirs"), max_steps=STEPS, save_steps=SAVED, logging_steps=1, per_device_train_batch_size=2,
+        output_dir=str(folder), max_steps=STEPS, save_steps=SAVED, logging_steps=1, per_device_train_batch_size=2,
         learning_rate=RATE, train_sampling_strategy="sequential", report_to=[], use_cpu=True, disable_tqdm=True, **settings)
     trainer = transformers.Trainer(
-        transformers.AutoModelForSequenceClassification.from_pretrained(path), arguments,
-        train_dataset=[{**tokenizer(row["text"]), "label": row["label"]} for row in rows], processing_class=tokenizer,
-        data_collator=transformers.DataCollatorWithPadding(tokenizer))
+        model, arguments, train_dataset=[{**tokenizer(row["text"]), "label": row["label"]} for row in rows],
+        processing_class=tokenizer, data_collator=transformers.DataCollatorWithPadding(tokenizer))
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.train()
-    theirs = {entry["step"]: entry for entry in trainer.state.log_history if "loss" in entry}
-    saved = folder / "ours" / f"checkpoint-{SAVED}"
-    shutil.copytree(folder / "theirs" / saved.name, saved)
-    if "lr_scheduler_type" in settings:
-        # As a Trainer that was given no tokenizer leaves it.
-        for file in saved.glob("tokenizer*"):
-            file.unlink()
-    command = [
+    return trainer, {entry["step"]: entry for entry in trainer.state.log_history if "loss" in entry}
+
+
+def command(path, folder, *options):
+    """The same run of ours."""
+    return [
         "train", path, "--task", "classification", "--train", folder / "train.jsonl", "--output", folder / "ours", "--steps", STEPS,
-        "--batch-size", 2, "--sampling", "sequential", "--log-every", 1, "--resume", *options]
-    tool.expect(65, *command, "--learning-rate", 2 * RATE)
-    tool.expect(0, *command, "--learning-rate", RATE)
+        "--batch-size", 2, "--sampling", "sequential", "--log-every", 1, *options]
+
+
+def require_log(folder, theirs):
+    """Ours has the losses, lengths of gradients and rates of Trainer's log."""
     state = json.loads((folder / "ours" / "trainer_state.json").read_text())
     ours = {entry["step"]: entry for entry in state["log_history"] if "loss" in entry}
     require(sorted(ours), list(range(1, STEPS + 1)), "the steps of the log")
@@ -74,6 +72,23 @@ def compare(tool, folder, settings, options):
         for key in ("loss", "grad_norm", "learning_rate", "epoch"):
             difference = abs(entry[key] - theirs[step][key])
             require(difference <= 2e-5 * max(1, abs(theirs[step][key])), True, f"step {step}: {key} {entry[key]}, Trainer {theirs[step][key]}")
+
+
+def compare(tool, folder, settings, options):
+    path, rows = prepared(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+    trainer, theirs = trained(
+        transformers.AutoModelForSequenceClassification.from_pretrained(path), rows, tokenizer, folder / "theirs", settings)
+    saved = folder / "ours" / f"checkpoint-{SAVED}"
+    shutil.copytree(folder / "theirs" / saved.name, saved)
+    if "lr_scheduler_type" in settings:
+        # As a Trainer that was given no tokenizer leaves it.
+        for file in saved.glob("tokenizer*"):
+            file.unlink()
+    run = command(path, folder, "--resume", *options)
+    tool.expect(65, *run, "--learning-rate", 2 * RATE)
+    tool.expect(0, *run, "--learning-rate", RATE)
+    require_log(folder, theirs)
     found = load_file(folder / "ours" / "model.safetensors")
     for name, parameter in trainer.model.state_dict().items():
         difference = (torch.from_numpy(found[name]) - parameter).abs().max().item()

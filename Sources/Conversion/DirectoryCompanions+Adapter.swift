@@ -11,17 +11,8 @@ extension DirectoryCompanions {
   package func taking(
     headOf adapter: LowRankAdapter?
   ) throws(CheckpointError) -> DirectoryCompanions {
-    guard let adapter else { return self }
-    let file = Directory.join(adapter.path, LowRankAdapter.modelSettingsName)
-    guard try PathKind(path: file) == .file, let own = try settings() else { return self }
-    let bytes = try SourceFile(path: file)
-    guard bytes.size <= limits.jsonBytes else {
-      throw CheckpointError(
-        .limitExceeded, file: file, "\(bytes.size) bytes, at most \(limits.jsonBytes) are read")
-    }
-    let text = try bytes.bytes(at: 0, count: bytes.size)
-    let stated = try locating(file: file) { () throws(ParseFailure) in
-      try JSONValue(parsing: text, context: "JSON", maximumDepth: limits.jsonDepth)
+    guard let stated = try adapter?.modelSettings(limits), let own = try settings() else {
+      return self
     }
     // Of another form or another kind of model, they say nothing of this one.
     guard stated["model_type"] != nil, stated["model_type"] == own["model_type"] else {

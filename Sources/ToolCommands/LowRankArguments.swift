@@ -43,9 +43,8 @@ struct LowRankArguments: ParsableArguments {
   }
 
   /// Refuses to go on with an adapter of other settings.
-  func check(against adapter: LowRankAdapter) throws(CheckpointError) {
+  func check(against found: AdapterConfiguration) throws(CheckpointError) {
     guard let settings else { return }
-    let found = adapter.configuration
     for (field, wanted, stored) in [
       ("r", Double(settings.rank), Double(found.rank)),
       ("lora_alpha", settings.alpha, found.alpha),
