@@ -19,7 +19,8 @@ final class Workspace: Sendable {
 
   private let state = Mutex(State())
 
-  /// A storage that has not been taken for so many takes is given back to the system when memory is needed.
+  /// A storage that has not been taken for so many takes is given back to the system when memory is needed, or for four times as many
+  /// takes as there are storages: a step of training takes some more than once, and comes back to each a step later.
   private static let patience = 512
 
   /// A storage for at least `count` numbers, contents unknown.
@@ -37,7 +38,7 @@ final class Workspace: Sendable {
     }
     let new = try TensorStorage(capacity: Self.rounded(count), operation)
     state.withLock { state in
-      let oldest = state.uses - Self.patience
+      let oldest = state.uses - max(Self.patience, 4 * state.entries.count)
       for index in state.entries.indices.reversed() where state.entries[index].lastUse < oldest {
         if isKnownUniquelyReferenced(&state.entries[index].storage) {
           state.entries.remove(at: index)
