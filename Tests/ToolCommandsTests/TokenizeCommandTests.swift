@@ -42,6 +42,42 @@ struct TokenizeCommandTests {
     #expect(ToolRun("tokenize", model, "--input", input).output.utf8.count == file.size)
   }
 
+  @Test("A table of Arrow is answered like its rows in lines; a row without a text is an error with its number")
+  func tables() throws {
+    let directory = try TemporaryDirectory()
+    // What is missing in a column is missing in the row: only this one has a text in every row.
+    let expected = try JSONValue(
+      parsing: try Fixture("arrow/expected.json").bytes(), context: "expected.json")
+    let rows = try #require(expected["large.arrows"]?.elements)
+    let lines = rows.map { JSONWriter.text($0) }.joined(separator: "\n")
+    let input = try directory.write(Array(lines.utf8), as: "rows.jsonl")
+    for options in [[], ["--fields", "ids"], ["--padding", "longest"], ["--fields", "tokens"]] {
+      let (table, texts) = (
+        ToolRun(arguments: ["tokenize", model, "--input", Fixtures.path("arrow/large.arrows")] + options),
+        ToolRun(arguments: ["tokenize", model, "--input", input] + options)
+      )
+      #expect(table.code == 0 && table.output == texts.output)
+      #expect(table.output.split(separator: "\n").count == rows.count)
+    }
+    let missing = ToolRun("tokenize", model, "--input", Fixtures.path("arrow/rows.arrow"))
+    #expect(missing.code == 65 && missing.error.contains("row 3: text"))
+    let refused = ToolRun("tokenize", model, "--input", Fixtures.path("arrow/binary.arrows"))
+    #expect(refused.code == 65 && refused.error.contains("binary.arrows"))
+  }
+
+  @Test("A second text has either of its names")
+  func pairs() throws {
+    let directory = try TemporaryDirectory()
+    let lines = ["pair", "text_pair", "pair\":null,\"text_pair"]
+      .map { #"{"text":"the","\#($0)":"the the"}"# }
+    let input = try directory.write(Array(lines.joined(separator: "\n").utf8), as: "in.jsonl")
+    let answers = ToolRun("tokenize", model, "--input", input, "--fields", "ids,type_ids").output
+      .split(separator: "\n")
+    #expect(answers.count == 3 && Set(answers).count == 1)
+    let types = try JSONValue(parsing: Array(answers[0].utf8), context: "answer")["type_ids"]
+    #expect(types == .array([0, 0, 0, 1, 1, 1].map { .integer($0) }))
+  }
+
   private func bytes(_ value: JSONValue) -> [UInt8] { Array((value.string ?? "nothing").utf8) }
 
   @Test("Texts are answered for people, or as the same lines with --json")

@@ -1,8 +1,8 @@
 package import CheckpointBytes
 
 extension LineBlock {
-  /// The texts of lines that are JSON objects, `{"text": …, "pair": …}`, with or without other members; empty lines are passed
-  /// over.
+  /// The texts of lines that are JSON objects, `{"text": …, "pair": …}` (or `"text_pair"`), with or without other members; empty
+  /// lines are passed over.
   ///
   /// - Parameter file: What errors call the file.
   /// - Throws: `malformed` if a line is no such object, with its number and where in the file.
@@ -19,9 +19,9 @@ extension LineBlock {
   ) throws(CheckpointError) -> TokenizerInput {
     let context = "line \(number)"
     let line = Array(bytes[range])
-    let members: (text: JSONValue?, pair: JSONValue?)
+    let (text, pair): (JSONValue?, JSONValue?)
     do throws(CheckpointError) {
-      members = try locating(file: file) { () throws(ParseFailure) in
+      (text, pair) = try locating(file: file) { () throws(ParseFailure) in
         try Self.members(line, context, base: offset + range.lowerBound)
       }
     } catch {
@@ -29,8 +29,7 @@ extension LineBlock {
       explained.remedy = "each line is a JSON object, {\"text\": …}; plain texts are arguments"
       throw explained
     }
-    let pair = members.pair == .null ? nil : members.pair
-    guard let text = members.text?.string, pair == nil || pair?.string != nil else {
+    guard let text = text?.string, pair == nil || pair?.string != nil else {
       throw CheckpointError(
         .malformed, file: file, offset: offset + range.lowerBound, field: context,
         "expected {\"text\": …, \"pair\": …} with strings")
@@ -50,12 +49,14 @@ extension LineBlock {
     }
     var text: JSONValue?
     var pair: JSONValue?
+    var otherPair: JSONValue?
     var others: Set<ExactName> = []
     try reader.readObject { (key, reader) throws(ParseFailure) in
       let isNew =
         switch key {
         case Self.textKey: text == nil
         case Self.pairKey: pair == nil
+        case Self.otherPairKey: otherPair == nil
         default: others.insert(key).inserted
         }
       guard isNew else {
@@ -63,13 +64,20 @@ extension LineBlock {
           .malformed, at: reader.offset, context, "the key \(quoted(key.string)) occurs twice")
       }
       let value = try JSONValue(&reader, context: context)
-      if key == Self.textKey { text = value }
-      if key == Self.pairKey { pair = value }
+      switch key {
+      case Self.textKey: text = value
+      case Self.pairKey: pair = value
+      case Self.otherPairKey: otherPair = value
+      default: break
+      }
     }
     try reader.readEnd()
-    return (text, pair)
+    if pair == .null { pair = nil }
+    if otherPair == .null { otherPair = nil }
+    return (text, pair ?? otherPair)
   }
 
   private static let textKey = ExactName("text")
   private static let pairKey = ExactName("pair")
+  private static let otherPairKey = ExactName("text_pair")
 }

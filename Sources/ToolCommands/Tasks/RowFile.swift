@@ -15,8 +15,15 @@ struct RowBlock: Sendable {
 
 /// The rows of a file or of standard input: lines, or an Arrow stream or file, which its first bytes tell.
 final class RowFile: Sendable {
+  /// Some of a file. Its rows are made by whoever takes it, which may be on another thread than the reading.
+  enum Part: Sendable {
+    case lines(LineBlock, LineFormat)
+    /// Rows of a table, and the number of the first of them.
+    case rows([Result<TaskRow, CheckpointError>], first: Int)
+  }
+
   private enum Content {
-    case lines(LineFile)
+    case lines(LineReader, LineFormat?)
     case arrow(ArrowReader, count: Int)
   }
 
@@ -32,7 +39,8 @@ final class RowFile: Sendable {
   ///   - format: What its lines are, if it has lines; nil if that is to be seen.
   ///   - blockByteCount: About how much is read at a time.
   init(
-    _ path: String, key: ExactName, format: LineFormat? = nil, blockByteCount: Int
+    _ path: String, key: ExactName = "text", format: LineFormat? = nil,
+    blockByteCount: Int = LineReader.blockByteCount
   ) throws(CheckpointError) {
     let input = try ByteInput(path: path)
     name = input.name
@@ -47,33 +55,52 @@ final class RowFile: Sendable {
       content = Mutex(.arrow(ArrowReader(input, beginning: beginning), count: 0))
     } else {
       let reader = LineReader(input, beginning: beginning, blockByteCount: blockByteCount)
-      content = Mutex(.lines(LineFile(reader, format: format)))
+      content = Mutex(.lines(reader, format))
     }
   }
 
   /// The next rows; nil at the end.
-  func next() throws(CheckpointError) -> RowBlock? {
+  func next() throws(CheckpointError) -> RowBlock? { try nextPart().map(rows) }
+
+  /// The next part; nil at the end.
+  func nextPart() throws(CheckpointError) -> Part? {
     let result = content.withLock { content in
-      Result { () throws(CheckpointError) -> RowBlock? in
+      Result { () throws(CheckpointError) -> Part? in
         switch content {
-        case .lines(let file):
-          guard let (block, format) = try file.next() else { return nil }
-          var rows = RowBlock(file: name)
-          format.forEachRow(of: block, named: name, key: key) { row, number in
-            rows.rows.append(row)
-            rows.numbers.append(number)
-          }
-          return rows
+        case .lines(let reader, let known):
+          guard let block = try reader.next() else { return nil }
+          let format = known ?? LineFormat(block, named: name)
+          content = .lines(reader, format)
+          return .lines(block, format ?? .text)
         case .arrow(var reader, let count):
           let rows = try reader.next()
           content = .arrow(reader, count: count + (rows?.count ?? 0))
-          return rows.map { rows in
-            RowBlock(
-              file: name, unit: "row", rows: rows, numbers: Array(count..<count + rows.count))
-          }
+          return rows.map { .rows($0, first: count) }
         }
       }
     }
     return try result.get()
+  }
+
+  /// The rows of a part.
+  func rows(of part: Part) -> RowBlock {
+    switch part {
+    case .lines(let block, let format):
+      var rows = RowBlock(file: name)
+      format.forEachRow(of: block, named: name, key: key) { row, number in
+        rows.rows.append(row)
+        rows.numbers.append(number)
+      }
+      return rows
+    case .rows(let rows, let first):
+      return RowBlock(
+        file: name, unit: "row", rows: rows, numbers: Array(first..<first + rows.count))
+    }
+  }
+
+  /// The texts of a part for a tokenizer, which has a reader of its own for JSON lines.
+  func inputs(of part: Part) throws(CheckpointError) -> [TokenizerInput] {
+    if case .lines(let block, .json) = part { return try block.inputs(file: name) }
+    return try rows(of: part).inputs()
   }
 }

@@ -95,17 +95,15 @@ struct DocumentArguments: ParsableArguments {
   @Option(
     name: .customLong("documents"),
     help: ArgumentHelp(
-      "A file of such texts, one a line, or of JSON lines {\"text\": …}.", valueName: "file"))
+      "A file of such texts, one a line, of JSON lines {\"text\": …}, or an Arrow table with a column text.", valueName: "file"))
   var file: String?
 
   /// All of them; they lie in memory.
   func texts() throws(CheckpointError) -> [String] {
     guard let file else { return given }
-    let lines = try LineFile(file)
+    let rows = try RowFile(file)
     var texts = given
-    while let (block, format) = try lines.next() {
-      texts += try format.inputs(block, named: lines.name).map(\.text)
-    }
+    while let part = try rows.nextPart() { texts += try rows.inputs(of: part).map(\.text) }
     return texts
   }
 }

@@ -104,6 +104,21 @@ extension RowBlock {
     return answers
   }
 
+  /// What a tokenizer takes of the rows: their texts and second texts.
+  ///
+  /// - Throws: What is wrong with the first row that has none, with its place.
+  func inputs() throws(CheckpointError) -> [TokenizerInput] {
+    var inputs: [TokenizerInput] = []
+    for (row, number) in zip(rows, numbers) {
+      do throws(CheckpointError) {
+        inputs.append(try TokenizerInput(try row.get()))
+      } catch {
+        throw placed(error, number)
+      }
+    }
+    return inputs
+  }
+
   /// An error with the row that it is about.
   private func placed(_ error: CheckpointError, _ number: Int) -> CheckpointError {
     var error = error

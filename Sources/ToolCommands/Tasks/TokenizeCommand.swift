@@ -10,7 +10,7 @@ struct TokenizeCommand: TaskCommand, TalkingCommand {
       MODEL is a directory with tokenizer.json, vocab.txt, or vocab.json and merges.txt; or a tokenizer.json itself, which \
       then cuts and fills up as it states, unless options say otherwise.
 
-      Lines of the input are texts, or JSON objects {"text": …, "pair": …?}; each answer is a line {"ids", "offsets", \
+      Lines of the input are texts, or JSON objects {"text": …, "pair": …?}, or it is an Arrow table with such columns; each answer is a line {"ids", "offsets", \
       "type_ids", "attention_mask", "decoded", "decoded_skip"}, with offsets in Unicode scalars, and decoded_skip without \
       special tokens. With --fields it has only those that are named, and may have tokens, special_tokens_mask, word_ids, and \
       parts, what truncation cut off; ids alone take the least time and space.
@@ -165,7 +165,7 @@ struct TokenizeCommand: TaskCommand, TalkingCommand {
     }
   }
 
-  /// Answers the lines of a file, parts of it at the same time.
+  /// Answers the rows of a file, parts of it at the same time.
   private func answerLines(
     of path: String, _ tokenizer: Tokenizer, _ options: EncodingOptions,
     _ fields: [TokenLines.Field], on console: Console
@@ -184,29 +184,28 @@ struct TokenizeCommand: TaskCommand, TalkingCommand {
     }
     let lines = TokenLines(tokenizer, options: options, fields: fields)
     let answers = try LineAnswers(path: rows.output, console)
-    let file = try LineFile(path)
+    let file = try RowFile(path)
     try inOrder(
-      next: { () throws(CheckpointError) in try file.next() },
+      next: { () throws(CheckpointError) in try file.nextPart() },
       work: { (part) throws(CheckpointError) in
         var writer = JSONWriter()
-        try lines.write(try part.format.inputs(part.block, named: file.name), to: &writer)
+        try lines.write(try file.inputs(of: part), to: &writer)
         return writer.bytes
       },
       finish: { (bytes) throws(CheckpointError) in try answers.write(bytes) })
     try answers.commit()
   }
 
-  /// The greatest number of tokens in a line of a file.
+  /// The greatest number of tokens in a row of a file.
   private func longest(
     of path: String, _ tokenizer: Tokenizer, _ options: EncodingOptions
   ) throws(CheckpointError) -> Int {
     var options = options
     options.padding = nil
-    let file = try LineFile(path)
+    let file = try RowFile(path)
     var longest = 0
-    while let (block, format) = try file.next() {
-      let rows = try tokenizer.encodeRows(
-        try format.inputs(block, named: file.name), options: options)
+    while let part = try file.nextPart() {
+      let rows = try tokenizer.encodeRows(try file.inputs(of: part), options: options)
       for row in 0..<rows.count { longest = max(longest, rows.range(ofRow: row).count) }
     }
     return longest

@@ -58,8 +58,7 @@ public struct Tokenization: TextTask {
     if let words = try row.texts("words") {
       return .words(words, pair: try row.texts("pair_words"))
     }
-    return .text(
-      TokenizerInput(try row.text("text"), pair: try row.optionalText("pair", "text_pair")))
+    return .text(try TokenizerInput(row))
   }
 
   /// The tokens of texts. Of ids only what they are decoded to is known.
@@ -98,5 +97,12 @@ public struct Tokenization: TextTask {
     case .decodedSkip: .string(tokenizer.decode(encoding.ids, skipSpecialTokens: true))
     case .parts: .array([JSONValue](encoding.overflowing.map { members(of: $0) }))
     }
+  }
+}
+
+extension TokenizerInput {
+  /// `text`, and `pair` or `text_pair`.
+  package init(_ row: TaskRow) throws(CheckpointError) {
+    self.init(try row.text("text"), pair: try row.optionalText("pair", "text_pair"))
   }
 }

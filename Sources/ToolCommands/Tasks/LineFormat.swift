@@ -62,56 +62,6 @@ enum LineFormat: Sendable {
     }
     return text
   }
-
-  /// The texts of a block for a tokenizer, which has a reader of its own for JSON lines.
-  func inputs(_ block: LineBlock, named name: String) throws(CheckpointError) -> [TokenizerInput] {
-    guard case .text = self else { return try block.inputs(file: name) }
-    var inputs: [Result<TokenizerInput, CheckpointError>] = []
-    forEachRow(of: block, named: name, key: "text") { row, _ in
-      inputs.append(
-        row.flatMap { row in
-          Result { () throws(CheckpointError) in TokenizerInput(try row.text("text")) }
-        })
-    }
-    return try inputs.map { (input) throws(CheckpointError) in try input.get() }
-  }
-}
-
-/// The blocks of a file of JSON lines or texts, or of standard input, each with what its lines are.
-final class LineFile: Sendable {
-  private let reader: LineReader
-  private let format: Mutex<LineFormat?>
-
-  /// Opens a file; `-` is standard input.
-  ///
-  /// - Parameters:
-  ///   - blockByteCount: About how much is read at a time.
-  ///   - format: What its lines are; nil if that is to be seen.
-  convenience init(
-    _ path: String, blockByteCount: Int = LineReader.blockByteCount, format: LineFormat? = nil
-  ) throws(CheckpointError) {
-    self.init(
-      LineReader(try ByteInput(path: path), blockByteCount: blockByteCount), format: format)
-  }
-
-  /// Takes what reads the lines.
-  init(_ reader: LineReader, format: LineFormat?) {
-    self.reader = reader
-    self.format = Mutex(format)
-  }
-
-  /// What errors call the file.
-  var name: String { reader.name }
-
-  /// The next lines; nil at the end.
-  func next() throws(CheckpointError) -> (block: LineBlock, format: LineFormat)? {
-    guard let block = try reader.next() else { return nil }
-    let format = format.withLock { format in
-      format = format ?? LineFormat(block, named: name)
-      return format
-    }
-    return (block, format ?? .text)
-  }
 }
 
 /// Where answers go: to a file, which is there when it is whole, or to standard output.
