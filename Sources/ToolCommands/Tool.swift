@@ -32,7 +32,9 @@ public enum Tool {
     do {
       let arguments = try SettingsFile.expanded(arguments)
       wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
-      if let error = Spelling.unknownCommand(arguments) { throw error }
+      if let error = Spelling.unknownCommand(arguments) ?? Spelling.fileAsOption(arguments) {
+        throw error
+      }
       let command = try WeighbridgeCommand.parseAsRoot(arguments)
       if var command = command as? any ToolCommand {
         let options = (command as? any TalkingCommand)?.consoleOptions
@@ -51,9 +53,24 @@ public enum Tool {
         console.fail(usage: Spelling.improved(text), asJSON: wantsJSON)
         return ToolExit.usage.rawValue
       }
-      console.write(text + "\n")
+      console.write(Self.withWholeExamples(text) + "\n")
       return ToolExit.done.rawValue
     }
+  }
+
+  /// A help text whose examples are lines, whatever the width: what is copied out of it is a command.
+  private static func withWholeExamples(_ help: String) -> String {
+    var lines: [Substring] = []
+    var isExample = false
+    for line in help.split(separator: "\n", omittingEmptySubsequences: false) {
+      if line == "Examples:" || line.isEmpty { isExample = !line.isEmpty }
+      if isExample, line != "Examples:", !line.hasPrefix(" "), let begun = lines.popLast() {
+        lines.append(begun + " " + line)
+      } else {
+        lines.append(line)
+      }
+    }
+    return lines.joined(separator: "\n")
   }
 
   /// Told to stop, the tool leaves no temporary files behind.

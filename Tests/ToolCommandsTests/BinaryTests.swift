@@ -21,12 +21,13 @@ struct BinaryTests {
   }
 
   private func run(
-    _ arguments: String..., environment: [String: String] = [:]
+    _ arguments: String..., environment: [String: String] = [:], in directory: String? = nil
   ) throws -> Outcome {
     let process = Process()
     process.executableURL = Self.tool
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
     let (output, error) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = error
@@ -37,6 +38,17 @@ struct BinaryTests {
     return Outcome(
       code: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
       error: String(decoding: problem, as: UTF8.self))
+  }
+
+  @Test("A file whose name would be taken for options is told how it is written, and is no help")
+  func dashes() throws {
+    let directory = try TemporaryDirectory()
+    _ = try directory.write([1], as: "-dash.pt")
+    let slip = try run("inspect", "-dash.pt", in: directory.path)
+    #expect(slip.code == 64 && slip.output.isEmpty)
+    #expect(slip.error.contains("the file of that name is ./-dash.pt"), "\(slip.error)")
+    #expect(try run("inspect", "./-dash.pt", in: directory.path).code == 65)
+    #expect(try run("inspect", "--", "-dash.pt", in: directory.path).code == 65)
   }
 
   @Test("Results go to standard output, errors to standard error, and the exit code says which")

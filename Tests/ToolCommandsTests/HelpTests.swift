@@ -25,6 +25,17 @@ struct HelpTests {
     }
   }
 
+  @Test("Examples are printed as they are to be typed, however narrow the text beside them", arguments: names)
+  func wholeExamples(_ name: String) throws {
+    let lines = ToolRun("help", name).output.split(
+      separator: "\n", omittingEmptySubsequences: false)
+    let discussion = try #require(Tool.discussion(of: name)).split(separator: "\n")
+    let start = try #require(lines.firstIndex(of: "Examples:"))
+    let printed = lines[(start + 1)...].prefix { !$0.isEmpty }
+    let written = try #require(discussion.firstIndex(of: "Examples:"))
+    #expect(Array(printed) == Array(discussion[(written + 1)...]))
+  }
+
   /// The words of a line as a shell cuts it, single quotes and nothing else.
   private static func words(_ line: Substring) throws -> [String] {
     let parts = line.split(separator: "'", omittingEmptySubsequences: false)

@@ -75,7 +75,8 @@ struct ReceiptReport: Report {
       JSONValue.Member("notes", .array(receipt.notes.map { .string($0.toolText) })),
       JSONValue.Member("verified", verified),
       JSONValue.Member("forward", forwardJSON),
-      JSONValue.Member("seconds", .double(receipt.seconds)),
+      // No finer than clocks are.
+      JSONValue.Member("seconds", .double((receipt.seconds * 1e6).rounded() / 1e6)),
     ])
   }
 

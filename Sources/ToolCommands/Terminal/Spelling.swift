@@ -19,6 +19,16 @@ enum Spelling {
     return ValidationError(line)
   }
 
+  /// The error for a file whose name begins with `-`, so that it would be taken apart into options; nil if there is none.
+  static func fileAsOption(_ arguments: [String]) -> ValidationError? {
+    for word in arguments.prefix(while: { $0 != "--" })
+    where word.hasPrefix("-") && word.utf8.count > 2 && (try? PathKind(path: word)) == .file {
+      let path = shellWord("./" + word)
+      return ValidationError("\(quoted(word)) is taken for options; the file of that name is \(path)")
+    }
+    return nil
+  }
+
   /// What a message about an unknown option says better, if that is one which people know from elsewhere.
   static func improved(_ message: String) -> String {
     for (option, words) in options where message.contains("Unknown option '\(option)'") {
