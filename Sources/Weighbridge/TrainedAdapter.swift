@@ -2,7 +2,7 @@ internal import Adapters
 public import CheckpointBytes
 internal import Checkpoints
 internal import Conversion
-public import LanguageModels
+internal import LanguageModels
 internal import LayoutRules
 internal import OrderedCollections
 internal import WeightGraph

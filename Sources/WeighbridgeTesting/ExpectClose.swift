@@ -9,6 +9,7 @@ public import Weighbridge
 ///   - actual: The values found, in row-major order.
 ///   - expected: The values expected.
 ///   - shape: The extents of both, for the place of a difference; one dimension unless stated.
+///   - name: What a failure calls them, where one line compares several.
 ///   - tolerance: What counts as equal.
 ///   - fileID: Where the expectation stands.
 ///   - filePath: Where the expectation stands.
@@ -17,23 +18,24 @@ public import Weighbridge
 /// - Returns: True if they are close.
 @discardableResult
 public func expectClose(
-  _ actual: [Float], _ expected: [Float], shape: [Int]? = nil, tolerance: Tolerance = .float32,
-  fileID: StaticString = #fileID, filePath: StaticString = #filePath, line: Int = #line,
-  column: Int = #column
+  _ actual: [Float], _ expected: [Float], shape: [Int]? = nil, name: String? = nil,
+  tolerance: Tolerance = .float32, fileID: StaticString = #fileID, filePath: StaticString = #filePath,
+  line: Int = #line, column: Int = #column
 ) -> Bool {
   let place = SourcePlace(fileID: fileID, filePath: filePath, line: line, column: column)
+  let prefix = name.map { $0 + ": " } ?? ""
   guard actual.count == expected.count else {
-    recordIssue("\(actual.count) values, expected \(expected.count)", at: place)
+    recordIssue("\(prefix)\(actual.count) values, expected \(expected.count)", at: place)
     return false
   }
   guard let shape = Shape(shape ?? [actual.count]), shape.elementCount == actual.count else {
-    recordIssue("\(actual.count) values have no shape \(shape ?? [])", at: place)
+    recordIssue("\(prefix)\(actual.count) values have no shape \(shape ?? [])", at: place)
     return false
   }
   let difference = TensorDifference(
     name: "tensor", found: actual, foundShape: shape, expected: expected.map(Double.init),
     shape: shape, tolerance: tolerance)
-  return expectEqual(difference, at: place)
+  return expectEqual(difference, prefix, at: place)
 }
 
 /// Expects a weight's values to be close to those of another, of any two types of real numbers: a checkpoint's parameter
@@ -63,9 +65,11 @@ public func expectClose(
   }
 }
 
-private func expectEqual(_ difference: TensorDifference, at place: SourcePlace) -> Bool {
+private func expectEqual(
+  _ difference: TensorDifference, _ prefix: String = "", at place: SourcePlace
+) -> Bool {
   guard difference.isDifferent else { return true }
   let lines = VerificationSummary.details(of: difference)
-  recordIssue(lines.joined(separator: "\n"), at: place)
+  recordIssue(prefix + lines.joined(separator: "\n"), at: place)
   return false
 }
