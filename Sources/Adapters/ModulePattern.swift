@@ -25,7 +25,7 @@ package struct ModulePattern: Sendable {
   private let suffix: [Unicode.Scalar]?
 
   /// What the pattern takes of memory.
-  var stepCount: Int { steps.count }
+  package var stepCount: Int { steps.count }
   /// The most that is done for a letter of a name.
   var stepsPerLetter: Int { suffix == nil ? steps.count : 1 }
 
