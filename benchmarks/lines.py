@@ -16,24 +16,11 @@ import sys
 import models
 import report
 from conversion import Run
+from memory import peak
 
 HERE = pathlib.Path(__file__).resolve().parent
 PEER = HERE / "lines_peer.py"
 FIELDS = ("ids", "ids,offsets", "ids,offsets,type_ids,attention_mask,decoded,decoded_skip")
-
-
-# A child's peak is never less than what its parent took when it started it, and this process has the texts.
-PEAK = """
-import os, sys
-status, usage = os.wait4(os.spawnvp(os.P_NOWAIT, sys.argv[1], sys.argv[1:]), 0)[1:]
-print(usage.ru_maxrss * 1024 / 1e6)
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-
-
-def peak(*arguments):
-    """The most megabytes that a process had resident."""
-    return float(subprocess.run([sys.executable, "-c", PEAK, *map(str, arguments)], capture_output=True, check=True).stdout)
 
 
 def compared(ours, theirs):

@@ -20,6 +20,7 @@ import quantized
 import report
 import roofline
 import training
+import training_memory
 from peers import HEADING, Ours, compared, row, timed
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -193,7 +194,7 @@ def main():
 
 PARTS = {
     "encoders": encoders.table, "precisions": precisions.table, "decoding": decoding.table, "int8": int8, "tokenizers": tokenizers,
-    "training": training.table}
+    "training": training.table, "training-memory": training_memory.table}
 
 
 if __name__ == "__main__":

@@ -45,9 +45,19 @@ class Peer:
         return loss.detach()
 
 
-def table(options, data):
+def classifier(options, data):
+    """The directory of a BERT-base with a classifier, without dropout, and the model as it lies there."""
     import torch
     import transformers
+
+    torch.manual_seed(0)
+    return options.made(
+        data, transformers.BertForSequenceClassification, transformers.BertConfig(
+            num_hidden_layers=2 if options.quick else 12, num_labels=2, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+
+
+def table(options, data):
+    import torch
 
     torch.set_num_threads(options.threads)
     lines = []
@@ -56,10 +66,7 @@ def table(options, data):
             (f"BERT-base, a step of {BATCH} × {LENGTH}", ("train", BATCH, LENGTH), [LENGTH] * BATCH),
             (f"BERT-base, a step of {len(texts)} texts of 20 to 512 tokens, {sum(texts)} together",
              ("train-ragged", ",".join(map(str, texts))), texts)):
-        torch.manual_seed(0)
-        directory, bert = options.made(
-            data, transformers.BertForSequenceClassification, transformers.BertConfig(
-                num_hidden_layers=2 if options.quick else 12, num_labels=2, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+        directory, bert = classifier(options, data)
         ours, peer = Ours(options.program, directory, options.threads), Peer(bert)
         sides = [("PyTorch", lambda: timed(lambda: peer.step(sizes)))]
         times = interleaved(label, lambda: ours.ask(*words), sides, options.rounds, TOLERANCE)
