@@ -1,6 +1,7 @@
 import Adapters
 import CheckpointBytes
 import Checkpoints
+import TensorValues
 import WeightGraph
 
 #if canImport(Glibc)
@@ -12,7 +13,7 @@ import WeightGraph
 /// The directory of the adapter at hand.
 private let directory: String? = {
   let path = "/dev/shm/weighbridge-fuzz-\(getpid())-adapter"
-  return mkdir(path, 0o700) == 0 ? path : nil
+  return unsafe mkdir(path, 0o700) == 0 ? path : nil
 }()
 
 /// An `adapter_config.json`, a NUL, the header of the adapter's safetensors file, a NUL, and that of the model's. The numbers are the same
