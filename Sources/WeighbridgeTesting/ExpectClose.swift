@@ -19,7 +19,8 @@ public import Weighbridge
 @discardableResult
 public func expectClose(
   _ actual: [Float], _ expected: [Float], shape: [Int]? = nil, name: String? = nil,
-  tolerance: Tolerance = .float32, fileID: StaticString = #fileID, filePath: StaticString = #filePath,
+  tolerance: Tolerance = .float32, fileID: StaticString = #fileID,
+  filePath: StaticString = #filePath,
   line: Int = #line, column: Int = #column
 ) -> Bool {
   let place = SourcePlace(fileID: fileID, filePath: filePath, line: line, column: column)

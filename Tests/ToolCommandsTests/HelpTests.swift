@@ -25,7 +25,9 @@ struct HelpTests {
     }
   }
 
-  @Test("Examples are printed as they are to be typed, however narrow the text beside them", arguments: names)
+  @Test(
+    "Examples are printed as they are to be typed, however narrow the text beside them",
+    arguments: names)
   func wholeExamples(_ name: String) throws {
     let lines = ToolRun("help", name).output.split(
       separator: "\n", omittingEmptySubsequences: false)

@@ -42,7 +42,9 @@ struct TokenizeCommandTests {
     #expect(ToolRun("tokenize", model, "--input", input).output.utf8.count == file.size)
   }
 
-  @Test("A table of Arrow is answered like its rows in lines; a row without a text is an error with its number")
+  @Test(
+    "A table of Arrow is answered like its rows in lines; a row without a text is an error with its number"
+  )
   func tables() throws {
     let directory = try TemporaryDirectory()
     // What is missing in a column is missing in the row: only this one has a text in every row.
@@ -53,7 +55,8 @@ struct TokenizeCommandTests {
     let input = try directory.write(Array(lines.utf8), as: "rows.jsonl")
     for options in [[], ["--fields", "ids"], ["--padding", "longest"], ["--fields", "tokens"]] {
       let (table, texts) = (
-        ToolRun(arguments: ["tokenize", model, "--input", Fixtures.path("arrow/large.arrows")] + options),
+        ToolRun(
+          arguments: ["tokenize", model, "--input", Fixtures.path("arrow/large.arrows")] + options),
         ToolRun(arguments: ["tokenize", model, "--input", input] + options)
       )
       #expect(table.code == 0 && table.output == texts.output)

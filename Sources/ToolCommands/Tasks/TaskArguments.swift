@@ -95,7 +95,8 @@ struct DocumentArguments: ParsableArguments {
   @Option(
     name: .customLong("documents"),
     help: ArgumentHelp(
-      "A file of such texts, one a line, of JSON lines {\"text\": …}, or an Arrow table with a column text.", valueName: "file"))
+      "A file of such texts, one a line, of JSON lines {\"text\": …}, or an Arrow table with a column text.",
+      valueName: "file"))
   var file: String?
 
   /// All of them; they lie in memory.

@@ -24,7 +24,8 @@ enum Spelling {
     for word in arguments.prefix(while: { $0 != "--" })
     where word.hasPrefix("-") && word.utf8.count > 2 && (try? PathKind(path: word)) == .file {
       let path = shellWord("./" + word)
-      return ValidationError("\(quoted(word)) is taken for options; the file of that name is \(path)")
+      return ValidationError(
+        "\(quoted(word)) is taken for options; the file of that name is \(path)")
     }
     return nil
   }
