@@ -111,6 +111,13 @@ extension ZipMember {
         "member \(quoted(name)) has compression method \(method), expected 0 (stored) or 8 (deflated)"
       )
     }
+    // Bit 4 of the attributes of DOS, whatever the system: PyTorch's reader goes by it, reads nothing of such a member, and takes what is in
+    // memory for its numbers. Python's goes by the name.
+    guard attributes & 0x10 == 0 || extra.uncompressed == 0 else {
+      throw ParseFailure(
+        .malformed, at: start, field,
+        "member \(quoted(name)) is marked as a directory, and has content")
+    }
     guard let byteCount = Int(exactly: extra.uncompressed),
       let compressedByteCount = Int(exactly: extra.compressed),
       let headerOffset = Int(exactly: extra.offset)

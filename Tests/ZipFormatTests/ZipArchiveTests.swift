@@ -156,6 +156,12 @@ import ZipFormat
     try expect(whole.patched(directory + 8, 0x0801 as UInt16), .unsupported, at: directory)
   }
 
+  /// `torch.load` 2.13 takes what is in memory for the numbers of such a member.
+  @Test func `A member with content that is marked as a directory is refused`() throws {
+    try expect(whole.patched(directory + 38, 0x10 as UInt32), .malformed, at: directory)
+    #expect(try failure(whole.patched(directory + 38, 0x81A4_0020 as UInt32)) == nil)
+  }
+
   @Test func `A compression method other than stored and deflated is refused`() throws {
     try expect(whole.patched(directory + 10, 12 as UInt16), .unsupported, at: directory)
   }
