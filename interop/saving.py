@@ -38,7 +38,7 @@ def check(report, tool, folder):
             shutil.copytree(written / name / "transformers.keras-hub", source / f"{name}.keras-hub")
     with report.group("models are loaded and saved in every form"), report.check(TEST):
         done = subprocess.run(
-            ["swift", "test", "-c", "release", "--disable-xctest", "--filter", TEST, *built()], cwd=ROOT,
+            ["swift", "test", "-c", "release", "--disable-testable-imports", "--disable-xctest", "--filter", TEST, *built()], cwd=ROOT,
             capture_output=True, text=True,
             env=os.environ | {"WEIGHBRIDGE_SAVED_FROM": str(source), "WEIGHBRIDGE_SAVED_TO": str(saved)})
         require(done.returncode == 0, True, "\n".join(done.stdout.splitlines()[-20:] + done.stderr.splitlines()[-5:]))
@@ -63,8 +63,7 @@ def check(report, tool, folder):
 
 
 def built():
-    """The option that takes the tests as they are, where they are built of what is there: the tool's own options would have them
-    built anew."""
+    """The option that takes the tests as they are, where they are built of what is there."""
     bundle = ROOT / ".build" / "release" / "weighbridgePackageTests.xctest"
     sources = (path for folder in ("Sources", "Tests") for path in (ROOT / folder).rglob("*.*"))
     if bundle.exists() and all(path.stat().st_mtime < bundle.stat().st_mtime for path in sources):
