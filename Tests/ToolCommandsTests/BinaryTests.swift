@@ -49,6 +49,10 @@ struct BinaryTests {
     #expect(slip.error.contains("the file of that name is ./-dash.pt"), "\(slip.error)")
     #expect(try run("inspect", "./-dash.pt", in: directory.path).code == 65)
     #expect(try run("inspect", "--", "-dash.pt", in: directory.path).code == 65)
+    // The letters of these are none.
+    _ = try directory.write([1], as: "--json")
+    let model = Fixtures.path("tiny-bert/model.safetensors")
+    #expect(try run("inspect", model, "--json", in: directory.path).code == 0)
   }
 
   @Test("Results go to standard output, errors to standard error, and the exit code says which")

@@ -19,10 +19,12 @@ enum Spelling {
     return ValidationError(line)
   }
 
-  /// The error for a file whose name begins with `-`, so that it would be taken apart into options; nil if there is none.
+  /// The error for a file whose name begins with one `-`, so that its letters would be options; nil if there is none.
   static func fileAsOption(_ arguments: [String]) -> ValidationError? {
     for word in arguments.prefix(while: { $0 != "--" })
-    where word.hasPrefix("-") && word.utf8.count > 2 && (try? PathKind(path: word)) == .file {
+    where word.hasPrefix("-") && !word.hasPrefix("--") && word.utf8.count > 2
+      && (try? PathKind(path: word)) == .file
+    {
       let path = shellWord("./" + word)
       return ValidationError(
         "\(quoted(word)) is taken for options; the file of that name is \(path)")
