@@ -26,11 +26,12 @@ OPTIONS = {
 
 
 def check(report, tool, folder):
+    sys.path.append(str(ROOT / "interop" / "reference"))
+    from frameworks import python_of
     from task_models import directory_of
 
     with report.group("answers to questions"):
-        python = subprocess.run(
-            [ROOT / "scripts" / "python-environment", "tensorflow"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        python = python_of("tensorflow")
         for family in ("bert", "roberta"):
             # Positions for the longest input that the reference gives.
             directory = directory_of(folder, family, "QuestionAnswering")

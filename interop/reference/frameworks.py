@@ -1,6 +1,7 @@
 """Runs the workers, each in its own environment: two of the frameworks cannot live in one."""
 
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -30,17 +31,17 @@ class Outcome:
         return not (self.error or self.missing or self.unexpected or self.mismatched) and self.difference <= TOLERANCE
 
 
-class Frameworks:
-    def __init__(self):
-        self.pythons = {}
+@functools.cache
+def python_of(environment):
+    """The interpreter of one of the project's environments, which is made if it is not there."""
+    return subprocess.run(
+        [ROOT / "scripts" / "python-environment", environment], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
+
+class Frameworks:
     def command(self, framework, *arguments):
         environment, worker = WORKERS[framework]
-        if environment not in self.pythons:
-            self.pythons[environment] = subprocess.run(
-                [ROOT / "scripts" / "python-environment", environment],
-                check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-        return [self.pythons[environment], "-B", HERE / worker, *map(str, arguments)]
+        return [python_of(environment), "-B", HERE / worker, *map(str, arguments)]
 
     def write(self, framework, folder):
         subprocess.run(
