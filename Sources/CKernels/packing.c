@@ -274,8 +274,16 @@ void weighbridge_transpose(
     for (size_t left = 0; left < columns; left += 16) {
       const size_t bottom = rows - top < 16 ? rows : top + 16;
       const size_t right = columns - left < 16 ? columns : left + 16;
+      // Of what is left at the edges each number by itself.
+      const size_t whole_bottom = top + (bottom - top) / 4 * 4;
+      const size_t whole_right = left + (right - left) / 4 * 4;
+      for (size_t row = top; row < whole_bottom; row += 4)
+        for (size_t column = left; column < whole_right; column += 4)
+          transpose_4x4(
+              (const char *)(source + row * stride + column), stride * sizeof(float),
+              (char *)(destination + column * rows + row), rows * sizeof(float));
       for (size_t column = left; column < right; column++)
-        for (size_t row = top; row < bottom; row++)
+        for (size_t row = column < whole_right ? whole_bottom : top; row < bottom; row++)
           destination[column * rows + row] = source[row * stride + column];
     }
 }

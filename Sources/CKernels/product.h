@@ -68,44 +68,51 @@ INLINE void add_term(
       sums[row][part] = splat(left[row * STRIDE]) * right[part] + sums[row][part];
 }
 
-// One tile. `rows`, `vectors`, `read`, `width` and `is_alone` are constants wherever this is inlined, so that all sums stay in registers.
+// One tile. `rows`, `vectors`, `read`, `width`, `is_alone` and `asks` are constants wherever this is inlined, so that all sums stay in
+// registers and no step asks whether there is something to ask for.
 // They go to the destination, in the first-level cache, after every chain of terms. Terms are taken some at a time (TERMS), which
 // changes no sum.
 //
 // What is needed next is asked for meanwhile. A tile that is alone takes its weights from memory, and the processor does not run
 // ahead far enough by itself: two-byte weights came two to three times as fast, float32 for 4 to 14 rows half as fast again
-// (Sapphire Rapids); float32 for one row came no faster, and from the cache a sixth slower. Where there are several, each asks for a
-// line each time from `ahead` on, if that is not null. An address beyond the matrix does no harm.
+// (Sapphire Rapids); float32 for one row came no faster, and from the cache a sixth slower. Where there are several, each that asks does
+// so for a line each time from `ahead` on. An address beyond the matrix does no harm.
 INLINE void product_tile(
     vector (*read)(const void *), size_t width, const float *left, const char *panel,
     size_t depth, float *destination, size_t stride, size_t rows, size_t vectors, int accumulates,
-    int is_alone, const char *ahead) {
-  const size_t shorter = accumulates ? 0 : WEIGHBRIDGE_CHAIN;
-  size_t k = 0;
+    int is_alone, int asks, const char *ahead) {
+  size_t chain = accumulates ? WEIGHBRIDGE_CHAIN : WEIGHBRIDGE_SHORT_CHAIN;
+  size_t done = 0;
   do {
-    const size_t chain = k < shorter ? WEIGHBRIDGE_SHORT_CHAIN : WEIGHBRIDGE_CHAIN;
-    const size_t end = depth - k < chain ? depth : k + chain;
+    const size_t terms = depth - done < chain ? depth - done : chain;
     vector sums[TILE_ROWS][PANEL_VECTORS];
     UNROLLED for (size_t row = 0; row < rows; row++)
       UNROLLED for (size_t part = 0; part < vectors; part++) sums[row][part] = splat(0);
-    for (; k + TERMS <= end; k += TERMS) {
-      if (!is_alone && ahead) __builtin_prefetch(ahead + 64 / TERMS * k, 0, 2);
-      UNROLLED for (size_t term = k; term < k + TERMS; term++) {
+    for (size_t steps = terms / TERMS; steps > 0; steps--) {
+      if (asks) {
+        __builtin_prefetch(ahead, 0, 2);
+        ahead += 64;
+      }
+      UNROLLED for (size_t term = 0; term < TERMS; term++) {
         if (is_alone && (rows > 1 || width < sizeof(float)))
           UNROLLED for (size_t line = 0; line < vectors * LANES * width; line += 64)
             __builtin_prefetch(panel + term * PANEL * width + line + 4096);
         add_term(read, width, left + term, panel + term * PANEL * width, sums, rows, vectors);
       }
+      left += TERMS;
+      panel += TERMS * PANEL * width;
     }
-    for (; k < end; k++)
-      add_term(read, width, left + k, panel + k * PANEL * width, sums, rows, vectors);
+    for (size_t rest = terms % TERMS; rest > 0; rest--, left++, panel += PANEL * width)
+      add_term(read, width, left, panel, sums, rows, vectors);
     UNROLLED for (size_t row = 0; row < rows; row++)
       UNROLLED for (size_t part = 0; part < vectors; part++) {
         float *to = destination + row * stride + part * LANES;
         store(to, accumulates ? load(to) + sums[row][part] : sums[row][part]);
       }
     accumulates = 1;
-  } while (k < depth);
+    done += terms;
+    if (done >= WEIGHBRIDGE_CHAIN) chain = WEIGHBRIDGE_CHAIN;
+  } while (done < depth);
 }
 
 // The rows of a tile with all columns of a panel: at once if the registers hold the sums of so few rows, else a few vectors of columns
@@ -113,7 +120,7 @@ INLINE void product_tile(
 INLINE void product_rows(
     vector (*read)(const void *), size_t width, const float *left, const char *panel,
     size_t depth, float *destination, size_t stride, size_t rows, int accumulates, int is_alone,
-    const char *ahead) {
+    int asks, const char *ahead) {
   switch (rows) {
 #define ROWS(N)                                                                               \
   case N: {                                                                                   \
@@ -122,8 +129,8 @@ INLINE void product_rows(
     for (size_t column = 0; column < PANEL; column += vectors * LANES) {                      \
       product_tile(                                                                           \
           read, width, left, panel + column * width, depth, destination + column, stride, N,  \
-          vectors, accumulates, is_alone, ahead);                                             \
-      if (ahead) ahead += depth / TERMS * 64;                                                 \
+          vectors, accumulates, is_alone, asks, ahead);                                       \
+      if (asks) ahead += depth / TERMS * 64;                                                  \
     }                                                                                         \
     break;                                                                                    \
   }
@@ -219,13 +226,18 @@ INLINE void multiply_with(
           const size_t place = (panel * (tiles - weight_tiles) + tile - weight_tiles) * asked;
           if (place < rows * STRIDE * sizeof(float)) ahead = next_rows + place;
         }
-        if (tiles > 1)
+        const char *weights_here = widens ? (const char *)widened : right;
+        if (tiles == 1)
           product_rows(
-              read_float32, sizeof(float), left + row * STRIDE,
-              widens ? (const char *)widened : right, terms, to, PANEL, count, start > 0, 0, ahead);
+              read, width, left, right, terms, to, PANEL, count, start > 0, 1, 0, NULL);
+        else if (ahead)
+          product_rows(
+              read_float32, sizeof(float), left + row * STRIDE, weights_here, terms, to, PANEL, count,
+              start > 0, 0, 1, ahead);
         else
           product_rows(
-              read, width, left + row * STRIDE, right, terms, to, PANEL, count, start > 0, 1, NULL);
+              read_float32, sizeof(float), left + row * STRIDE, weights_here, terms, to, PANEL, count,
+              start > 0, 0, 0, NULL);
         if (is_last) finish(to, PANEL, count, target_from(&part, row, &moved));
         row += count;
       }
