@@ -68,6 +68,12 @@ final class GradientNode: Sendable {
     }
   }
 
+  /// The derivative, if it makes the result again; nil once the node has been used.
+  var repeatable: (any RepeatableDerivative)? {
+    let derivative = memory.withLock { $0?.derivative as? any RepeatableDerivative }
+    return derivative.flatMap { $0.isRepeatable ? $0 : nil }
+  }
+
   private func takeNodes() -> [GradientNode] {
     memory.withLock { memory in
       let nodes = memory?.inputs.compactMap { $0?.node } ?? []

@@ -4,9 +4,12 @@ internal import CheckpointBytes
 extension LayerNormWeights {
   /// The result of the norm, which remembers how it was made if its input, its weight or its bias needs a gradient.
   ///
-  /// - Parameter weight: The row that was taken.
+  /// - Parameters:
+  ///   - weight: The row that was taken.
+  ///   - bias: The row that was taken.
   func recorded(
-    _ result: Tensor, of input: Tensor, _ weight: Tensor, in context: ExecutionContext
+    _ result: Tensor, of input: Tensor, _ weight: Tensor, _ bias: Tensor,
+    in context: ExecutionContext
   ) -> Tensor {
     let parameters = parameters
     guard input.isLearning || parameters.contains(where: { $0.gradientInput != nil }) else {
@@ -18,21 +21,29 @@ extension LayerNormWeights {
     return result.recorded(
       "layerNorm", inputs,
       LayerNormDerivative(
-        input: input.detached, weight: weight, epsilon: epsilon, needs: inputs.map { $0 != nil }),
+        input: input.detached, weight: weight, bias: bias, epsilon: epsilon,
+        needs: inputs.map { $0 != nil }),
       in: context)
   }
 }
 
 /// Mean and variance are computed again. Sums over rows are those of blocks of rows, added up in their order.
-private struct LayerNormDerivative: Derivative {
+private struct LayerNormDerivative: RepeatableDerivative {
   let input: Tensor
   let weight: Tensor
+  let bias: Tensor
   let epsilon: Float
   /// Of input, weight and bias.
   let needs: [Bool]
 
   /// Rows of a block.
   private static let blockRows = 32
+
+  var isRepeatable: Bool { true }
+
+  func result(in context: ExecutionContext) throws(CheckpointError) -> Tensor {
+    try normed(input, weight, bias, epsilon, in: context)
+  }
 
   func gradients(
     _ gradient: Tensor, in context: ExecutionContext

@@ -69,14 +69,22 @@ public func layerNorm(
 ) throws(CheckpointError) -> Tensor {
   try expect(input.columns, equals: weights.columns, "layerNorm", "input", "columns")
   let (weight, bias) = try weights.rows(in: context)
+  let result = try normed(input, weight, bias, weights.epsilon, in: context)
+  return weights.recorded(result, of: input, weight, bias, in: context)
+}
+
+/// What ``layerNorm(_:_:in:)`` computes. The shapes fit.
+func normed(
+  _ input: Tensor, _ weight: Tensor, _ bias: Tensor, _ epsilon: Float, in context: ExecutionContext
+) throws(CheckpointError) -> Tensor {
   let result = try context.tensor(input.rows, input.columns, "layerNorm")
   context.forEachRows(input.rows, columns: input.columns) { rows in
     for row in rows {
       unsafe context.kernels.table.pointee.layer_norm(
         input.pointer(row: row), result.pointer(row: row), input.columns, weight.base, bias.base,
-        weights.epsilon)
+        epsilon)
     }
   }
   extendLifetime((input, weight, bias))
-  return weights.recorded(result, of: input, weight, in: context)
+  return result
 }

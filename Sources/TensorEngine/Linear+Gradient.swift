@@ -24,10 +24,11 @@ func recordedLinear(
     sums = argument
   }
   let derivative = LinearDerivative(
-    input: weights.contains { $0 != nil } ? input.detached : nil,
+    input: weights.contains { $0 != nil } ? KeptTensor(input) : nil,
     matrix: input.requiresGradient ? packed.matrix : nil,
     values: input.requiresGradient ? parameters?.values : nil,
-    activation: activation, argument: sums, addsResidual: inputs[1] != nil,
+    activation: activation, argument: sums, isRepeatable: sums != nil && residual == nil,
+    addsResidual: inputs[1] != nil,
     weights: (parameters?.weights ?? []).enumerated().map { index, weight in
       LinearDerivative.Part(
         outputs: parameters?.layout.outputs(of: weight) ?? 0, needsWeight: weights[index] != nil,
@@ -66,7 +67,7 @@ private func finished(
 ///
 /// All of these are the product of the way forward, so that the order of every sum is fixed by the shapes. Inputs are recorded as x, r,
 /// weights, biases.
-private struct LinearDerivative: Derivative {
+private struct LinearDerivative: RepeatableDerivative {
   /// One of the weights whose outputs stand side by side.
   struct Part {
     let outputs: Int
@@ -75,7 +76,7 @@ private struct LinearDerivative: Derivative {
   }
 
   /// x, if a weight needs its gradient.
-  let input: Tensor?
+  let input: KeptTensor?
   /// W, if x needs its gradient.
   let matrix: PackedMatrix?
   /// The weights that W was packed from, if they are in memory too.
@@ -83,10 +84,20 @@ private struct LinearDerivative: Derivative {
   let activation: Activation
   /// z, if there is an activation.
   let argument: Tensor?
+  /// Whether y is the activation of z, and nothing else.
+  let isRepeatable: Bool
+  /// Whether r needs its gradient.
   let addsResidual: Bool
   let weights: [Part]
   let hasBias: Bool
   let layout: PackedMatrix.Layout
+
+  func result(in context: ExecutionContext) throws(CheckpointError) -> Tensor {
+    guard let argument else {
+      throw CheckpointError(.inconsistent, "linear", "result", "its argument was not kept")
+    }
+    return try finished(argument, activation, adding: nil, in: context)
+  }
 
   func gradients(
     _ gradient: Tensor, in context: ExecutionContext
@@ -111,7 +122,7 @@ private struct LinearDerivative: Derivative {
   private func ofWeights(
     _ sums: Tensor, in context: ExecutionContext
   ) throws(CheckpointError) -> [Tensor?] {
-    guard let input else { return weights.map { _ in nil } }
+    guard let input = try input?.tensor() else { return weights.map { _ in nil } }
     // What all weights share: x as the right side, or its transpose as the left one.
     let right = layout == .outputByInput ? try PackedMatrix(packing: input, in: context) : nil
     let left = layout == .inputByOutput ? try transposed(input, in: context) : nil

@@ -124,6 +124,54 @@ import Testing
     #expect(weight.gradient?.values == [12])
   }
 
+  @Test("What norms and activations give is made again for the products behind them, and not kept")
+  func repeated() throws {
+    // Nobody else's memory is to be counted.
+    let context = try ExecutionContext(threads: 1)
+    var generator = SeededGenerator(seed: 7)
+    let weights = try (0..<2).map { _ in try parameter(8, 8, generator.floats(64)) }
+    let rows = try (0..<2).map { _ in try parameter(1, 8, generator.floats(8)) }
+    let (first, second) = (try LinearWeights([weights[0]]), try LinearWeights([weights[1]]))
+    let norm = try LayerNormWeights(weight: rows[0], bias: rows[1], epsilon: 1e-5)
+    let input = try generator.tensor(4, 8)
+    typealias Middle = (Tensor) throws -> Tensor
+
+    /// The storages in use after the way forward, whether what lies between is held by the caller or not.
+    func used(_ middle: Middle) throws -> (held: Int, alone: Int) {
+      func pass() throws -> (hidden: Tensor, result: Tensor) {
+        let hidden = try middle(input)
+        return (hidden, try linear(hidden, second, in: context))
+      }
+      func count(_ kept: some Any) -> Int {
+        context.releaseUnusedMemory()
+        return withExtendedLifetime(kept) { context.keptStorageCount }
+      }
+      return (count(try pass()), count(try pass().result))
+    }
+    func gradients(_ middle: Middle) throws -> [[Float]?] {
+      (weights + rows).forEach { $0.clearGradient() }
+      try linear(try middle(input), second, in: context).backward(from: input)
+      return (weights + rows).map { $0.gradient?.values }
+    }
+    let repeated: [Middle] = [
+      { try linear($0, first, activation: .gelu, in: context) },
+      { try layerNorm($0, norm, in: context) },
+      { try activate(try linear($0, first, in: context), .silu, in: context) },
+    ]
+    for middle in repeated {
+      let storages = try used(middle)
+      #expect(storages.held == storages.alone + 1)
+      // A view is not made again.
+      let kept: Middle = { try middle($0).rows(0..<4) }
+      #expect(try used(kept).held == used(kept).alone)
+      #expect(try gradients(middle) == gradients(kept))
+    }
+    // Neither is a sum.
+    let sum: Middle = { try linear($0, first, activation: .gelu, adding: input, in: context) }
+    #expect(try used(sum).held == used(sum).alone)
+    #expect(try gradients(sum) == gradients { try sum($0).rows(0..<4) })
+  }
+
   @Test("The shape of a result decides what backward needs")
   func shapes() throws {
     let weights = try LinearWeights([try parameter(2, 1, [2, 3])])
