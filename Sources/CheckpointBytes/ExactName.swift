@@ -38,6 +38,25 @@ extension ExactName: Hashable, Comparable {
     hasher.combine(0xFF as UInt8)
   }
 
+  /// True if one of the components between dots is one of these names.
+  ///
+  /// Asked of every name of a checkpoint, and almost always false: nothing is copied to find that out.
+  package func hasComponent(among names: [ExactName]) -> Bool {
+    unsafe withBytes { bytes in
+      var start = 0
+      while true {
+        let end = unsafe bytes[start...].firstIndex(of: UInt8(ascii: ".")) ?? bytes.count
+        let component = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+        let isFound = names.contains { name in
+          guard name.byteCount == end - start else { return false }
+          return unsafe name.withBytes { unsafe $0.isEqual(to: component) }
+        }
+        if isFound || end == bytes.count { return isFound }
+        start = end + 1
+      }
+    }
+  }
+
   private func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     var text = string
     return text.withUTF8 { unsafe body(UnsafeRawBufferPointer($0)) }

@@ -84,7 +84,7 @@ struct ZipContent {
           "lies outside the one top directory of a PyTorch archive")
       }
       let top = name[...slash]
-      guard root == nil || ExactName(String(top)) == root.map({ ExactName(String($0)) }) else {
+      guard root?.utf8.elementsEqual(top.utf8) ?? true else {
         throw CheckpointError(
           .malformed, file: file.path, member: name,
           "expected one top directory, found \(quoted(String(root ?? ""))) and \(quoted(String(top)))"

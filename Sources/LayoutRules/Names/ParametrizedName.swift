@@ -20,30 +20,33 @@ struct ParametrizedName {
 
   /// Reads a name; nil if it is none of a part.
   init?(_ name: ExactName) {
-    let segments = name.string.utf8.split(
-      separator: UInt8(ascii: "."), omittingEmptySubsequences: false
-    ).map { String(Substring($0)) }
-    if let place = segments.lastIndex(where: { ExactName($0) == "parametrizations" }),
-      place + 2 < segments.count
-    {
-      parameter = ExactName(
-        (segments[..<place] + [segments[place + 1]]).joined(separator: "."))
-      kind = .parametrization
-      return
+    if name.hasComponent(among: [Self.module]) {
+      let segments = name.string.utf8.split(
+        separator: UInt8(ascii: "."), omittingEmptySubsequences: false
+      ).map { String(Substring($0)) }
+      if let place = segments.lastIndex(where: { ExactName($0) == Self.module }),
+        place + 2 < segments.count
+      {
+        parameter = ExactName(
+          (segments[..<place] + [segments[place + 1]]).joined(separator: "."))
+        kind = .parametrization
+        return
+      }
     }
     let bytes = name.string.utf8
-    for (end, kind) in Self.ends where bytes.count > end.utf8.count && name.hasEnd(Array(end.utf8))
-    {
-      parameter = ExactName(String(Substring(bytes.dropLast(end.utf8.count))))
+    for (end, kind) in Self.ends where bytes.count > end.count && name.hasEnd(end) {
+      parameter = ExactName(String(Substring(bytes.dropLast(end.count))))
       self.kind = kind
       return
     }
     return nil
   }
 
-  private static let ends: [(String, Kind)] = [
-    ("_orig", .original), ("_mask", .original), ("_u", .original), ("_g", .direction),
-    ("_v", .direction),
+  private static let module: ExactName = "parametrizations"
+  private static let ends: [([UInt8], Kind)] = [
+    (Array("_orig".utf8), .original), (Array("_mask".utf8), .original),
+    (Array("_u".utf8), .original), (Array("_g".utf8), .direction),
+    (Array("_v".utf8), .direction),
   ]
 }
 

@@ -9,7 +9,7 @@ internal import TensorValues
 /// known model has such a component, so that taking it out wherever it stands is no guess.
 struct WrapperSegments: Sendable {
   /// What the wrappers of torch and its companions call the module inside.
-  static let known: Set<ExactName> = [
+  static let known: [ExactName] = [
     // DataParallel, DistributedDataParallel, AveragedModel, DeepSpeed
     "module",
     // torch.compile
@@ -84,6 +84,7 @@ struct WrapperSegments: Sendable {
 
   /// The name without wrappers; nil if it has none. The last component is the parameter and never a wrapper.
   static func unwrapped(_ name: ExactName) -> ExactName? {
+    guard name.hasComponent(among: known) else { return nil }
     let segments = name.string.utf8.split(separator: dot, omittingEmptySubsequences: false)
     guard segments.count > 1 else { return nil }
     let kept = segments.dropLast().filter { !known.contains(ExactName(String(Substring($0)))) }

@@ -112,7 +112,7 @@ extension RecognizedModel {
   }
 
   /// What training programs and containers put before names.
-  private static let usualWrappers = WrapperSegments.known.union([
+  private static let usualWrappers = Set(WrapperSegments.known).union([
     "model", "bert_model", "student", "encoder", "net", "state_dict", "model_state_dict",
   ])
 }

@@ -101,15 +101,22 @@ struct FoldedNames {
 
   /// A name with exactly one numeric component, cut around it.
   private static func split(_ name: String) -> (String, Int, String)? {
-    let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    let numeric = parts.filter { part in
-      !part.isEmpty && part.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    let bytes = name.utf8
+    var found: Range<String.Index>?
+    var start = bytes.startIndex
+    while true {
+      let end = bytes[start...].firstIndex(of: UInt8(ascii: ".")) ?? bytes.endIndex
+      let isNumber = bytes[start..<end].allSatisfy {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+      }
+      if isNumber, start < end {
+        guard found == nil else { return nil }
+        found = start..<end
+      }
+      guard end < bytes.endIndex else { break }
+      start = bytes.index(after: end)
     }
-    guard numeric.count == 1, let part = numeric.first, let number = Int(Substring(part)) else {
-      return nil
-    }
-    return (
-      String(name[..<part.startIndex]), number, String(name[part.endIndex...])
-    )
+    guard let found, let number = Int(name[found]) else { return nil }
+    return (String(name[..<found.lowerBound]), number, String(name[found.upperBound...]))
   }
 }

@@ -61,15 +61,20 @@ extension TextStyle {
 
   /// A line cut to the terminal's width.
   package func fitted(_ line: String) -> String {
-    guard let width, line.count > width else { return line }
+    guard let width, line.shownWidth > width else { return line }
     return cutInTheMiddle(line, to: width)
   }
 }
 
 /// Text of at most so many characters: what is left out is left out of the middle, since both ends of a name or a path tell more.
 package func cutInTheMiddle(_ text: String, to width: Int) -> String {
-  guard text.count > width else { return text }
+  guard text.shownWidth > width else { return text }
   guard width > 1 else { return width == 1 ? "…" : "" }
   let front = (width - 1) / 2
   return text.prefix(front) + "…" + text.suffix(width - 1 - front)
+}
+
+extension String {
+  /// How many characters are shown. Of ASCII, which names are made of, each is a byte: they are not looked for.
+  var shownWidth: Int { utf8.allSatisfy { 0x20..<0x7F ~= $0 } ? utf8.count : count }
 }

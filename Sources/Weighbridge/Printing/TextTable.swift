@@ -57,9 +57,9 @@ package struct TextTable {
 
   private func widths(of used: [Int], _ room: Int?) -> [Int] {
     var widths = used.map { column in
-      rows.reduce(columns[column].title.count) { width, row in
+      rows.reduce(columns[column].title.shownWidth) { width, row in
         column < row.cells.count && !spans(column, row.cells)
-          ? max(width, row.cells[column].count) : width
+          ? max(width, row.cells[column].shownWidth) : width
       }
     }
     guard let room else { return widths }
@@ -92,10 +92,10 @@ package struct TextTable {
         break
       }
       let cell = cutInTheMiddle(cells[column], to: widths[place])
-      let padding = String(repeating: " ", count: widths[place] - cell.count)
+      let padding = String(repeating: " ", count: widths[place] - cell.shownWidth)
       line += columns[column].isRight ? padding + cell : cell + padding
     }
-    while line.last == " " { line.removeLast() }
+    while line.utf8.last == UInt8(ascii: " ") { line.unicodeScalars.removeLast() }
     return line
   }
 }
