@@ -90,6 +90,9 @@ def tokenizers(options, data):
     for name in ("bert", "gpt2"):
         directory = options.vocabularies / name if options.vocabularies else FIXTURES / SMALL[name]
         reference = transformers.AutoTokenizer.from_pretrained(directory).backend_tokenizer
+        # What a model is fed with, as sentence-transformers say it, is no matter of speed.
+        reference.no_truncation()
+        reference.no_padding()
         saved = data / f"{name}-tokenizer.json"
         reference.save(str(saved))
         for kind, texts in (("documents", documents(text)), ("lines", lines(text))):

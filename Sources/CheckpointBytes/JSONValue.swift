@@ -60,6 +60,11 @@ public enum JSONValue: Sendable, Hashable {
   }
 }
 
+extension JSONValue: CustomStringConvertible {
+  /// The value as JSON, on one line.
+  public var description: String { JSONWriter.text(self) }
+}
+
 extension JSONValue {
   /// The value under a key, if this is an object that has it.
   public subscript(key: ExactName) -> JSONValue? {

@@ -49,6 +49,14 @@ struct PrintingTests {
     #expect(lines("\(receipt)") == lines(inSwift(run.output)))
     #expect("\(receipt)".contains("read back and compared: equal"))
     #expect("\(receipt)".contains("\n  took     "))
+
+    try FileManager.default.removeItem(atPath: destination)
+    let document = ToolRun(arguments: arguments + ["--json"])
+    func members(_ text: String) throws -> [JSONValue.Member] {
+      try JSONValue(printed: text).members?.filter { $0.key != "seconds" } ?? []
+    }
+    #expect(try members("\(receipt.json)") == members(inSwift(document.output)))
+    #expect(receipt.json["verified"]?["equal"] == .boolean(true))
   }
 
   @Test("A remedy within it is called as each calls it, and a list that is cut says how long it is")

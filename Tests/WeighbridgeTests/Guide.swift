@@ -246,6 +246,7 @@ struct GuideTests {
     print(plan)                                                    // as `convert --dry-run` prints it
     let receipt = try plan.run()
     print(receipt)                                                 // what was carried, changed, left out, verified
+    print(receipt.json)                                            // the same for programs
     _ = checkpoint
     _ = norm
     _ = numbers

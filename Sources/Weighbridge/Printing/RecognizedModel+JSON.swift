@@ -1,17 +1,19 @@
-internal import Weighbridge
+package import CheckpointBytes
+package import LayoutRules
+internal import TensorValues
 
 extension RecognizedModel {
   /// The class in Transformers.
-  var className: String { architecture.head.className(in: architecture.family) ?? "" }
+  package var className: String { architecture.head.className(in: architecture.family) ?? "" }
 
   /// Why something else would fit too; nil if nothing would.
-  var doubt: String? {
+  package var doubt: String? {
     if case .likely(let reason) = certainty { return reason }
     return nil
   }
 
   /// What was recognised, for programs.
-  var json: JSONValue {
+  package var json: JSONValue {
     let family = architecture.family
     let sizes = architecture.sizes
     func member(_ name: ExactName, _ value: Int) -> JSONValue.Member? {
@@ -38,7 +40,7 @@ extension RecognizedModel {
 
 extension LoadReport {
   /// Entries for programs.
-  static func json(_ entries: [Entry]) -> JSONValue {
+  package static func json(_ entries: [Entry]) -> JSONValue {
     func texts(_ names: [ExactName]) -> JSONValue { .array(names.map { .string($0.string) }) }
     func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
     return .array(
@@ -52,18 +54,5 @@ extension LoadReport {
           JSONValue.Member("suggestion", text(entry.suggestion?.string)),
         ])
       })
-  }
-}
-
-extension ConversionReceipt.LayoutChange {
-  /// The change for programs.
-  var json: JSONValue {
-    .object([
-      JSONValue.Member("from", .string(model.layout.rawValue)),
-      JSONValue.Member("to", .string(to.rawValue)),
-      JSONValue.Member("model", model.json),
-      JSONValue.Member("report", LoadReport.json(report.entries)),
-      JSONValue.Member("written", LoadReport.json(written)),
-    ])
   }
 }
