@@ -96,6 +96,8 @@ enum ToolExit: Int32 {
   case usage = 64
   case badInput = 65
   case inputOutput = 74
+  /// Ended when it was asked to, with work left that can be gone on with: what shells call a program that Ctrl-C ended.
+  case interrupted = 130
 
   init(_ kind: FailureKind) {
     self = kind == .inputOutput ? .inputOutput : .badInput

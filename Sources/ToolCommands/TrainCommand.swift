@@ -125,7 +125,8 @@ struct TrainCommand: ToolCommand {
   @Option(help: "The number of checkpoints to keep.")
   var keep: Int?
 
-  @Option(help: "End after so many evaluations without a lower loss.")
+  @Option(
+    help: "End after so many evaluations without a lower loss, with the model of the best one.")
   var earlyStop: Int?
 
   @Option(help: "Threads to compute with; otherwise one for each processor. Results are the same.")
@@ -178,6 +179,13 @@ struct TrainCommand: ToolCommand {
     return settings
   }
 
+  func validate() throws {
+    guard eval == nil,
+      let option = earlyStop.map({ _ in "early-stop" }) ?? evalEvery.map({ _ in "eval-every" })
+    else { return }
+    throw ValidationError("'--\(option)' needs examples to measure by: '--eval'")
+  }
+
   mutating func run(on console: Console) throws -> ToolExit {
     let settings = settings
     try settings.check()
@@ -198,6 +206,7 @@ struct TrainCommand: ToolCommand {
     let (tokenizer, companions) = try tokenizer(of: source, checkpoint, console)
     let data = try TrainingData(path: train)
     let measured = try eval.map { path throws(CheckpointError) in try TrainingData(path: path) }
+    for note in data.notes + (measured?.notes ?? []) { console.writeNote(note) }
     var task = try TrainingTask(self.task, of: data, problem: problem, known: source.labels)
     task.masksWholeWords = wholeWords
     var options = LoadOptions()
@@ -226,6 +235,7 @@ struct TrainCommand: ToolCommand {
     }
     let out = try TrainingOutput(
       output, of: trainable.model, adapter: trainable.adapter, tokenizerFrom: companions)
+    if resume { try out.removeRemains() }
     let began = ContinuousClock.now
     let progress = TrainingProgress(console)
     let interruption = Interruption()
@@ -236,18 +246,19 @@ struct TrainCommand: ToolCommand {
     }
     progress.clear()
     let seconds = (ContinuousClock.now - began) / .seconds(1)
+    let results = results(trainer, seconds)
     if ending == .interrupted {
       console.writeNote(
         "interrupted after step \(trainer.state.step) of \(trainer.state.totalSteps), and saved: what was begun can be resumed"
       )
-      return .done
+      if json { print(trainer, trainable, ending, results, console) }
+      return .interrupted
     }
-    let results = results(trainer, seconds)
     let measures = try evaluation.map { examples throws(CheckpointError) in
       try trainer.evaluate(examples).map { (name: "eval_" + $0.name, value: $0.value) }
     }
     try out.finish(trainer, training: results, evaluation: measures, base: model.path)
-    print(trainer, trainable, results, measures ?? [], console)
+    print(trainer, trainable, ending, results + (measures ?? []), console)
     return .done
   }
 
@@ -329,23 +340,21 @@ struct TrainCommand: ToolCommand {
   private func results(
     _ trainer: Trainer, _ seconds: Double
   ) -> [(name: String, value: Double)] {
-    let losses = trainer.state.log.compactMap { $0["loss"] }
-    return [
+    [
       ("epoch", trainer.state.epoch), ("steps", Double(trainer.state.step)),
-      ("train_loss", losses.isEmpty ? 0 : losses.reduce(0, +) / Double(losses.count)),
-      ("train_runtime", seconds),
+      ("train_loss", trainer.state.meanLoss ?? 0), ("train_runtime", seconds),
     ]
   }
 
   private func print(
-    _ trainer: Trainer, _ trainable: TrainableModel, _ results: [(name: String, value: Double)],
-    _ measures: [(name: String, value: Double)], _ console: Console
+    _ trainer: Trainer, _ trainable: TrainableModel, _ ending: Trainer.Ending,
+    _ all: [(name: String, value: Double)], _ console: Console
   ) {
-    let all = results + measures
     if json {
       let report = JSONValue.object([
         JSONValue.Member("class", .string(type(of: trainable.model).className)),
         JSONValue.Member("output", .string(output)),
+        JSONValue.Member("ending", .string(ending.word)),
         JSONValue.Member("new_parameters", .array(trainable.newParameters.map { .string($0) })),
         JSONValue.Member(
           "results", .object(all.map { JSONValue.Member(ExactName($0.name), .double($0.value)) })),
@@ -359,6 +368,16 @@ struct TrainCommand: ToolCommand {
         + NumberText.significant($0.value)
     }
     console.write((["\(singleLine(output)): trained"] + lines).joined(separator: "\n") + "\n")
+  }
+}
+
+extension Trainer.Ending {
+  fileprivate var word: String {
+    switch self {
+    case .finished: "finished"
+    case .stoppedEarly: "stopped_early"
+    case .interrupted: "interrupted"
+    }
   }
 }
 

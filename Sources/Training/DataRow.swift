@@ -58,9 +58,16 @@ public struct DataRow: Sendable {
 public struct TrainingData: Sendable {
   /// The examples, in the order of the files.
   public let rows: [DataRow]
+  /// What lies beside them and is none of them, a sentence each.
+  public let notes: [String]
 
   /// Examples that were put together.
-  public init(_ rows: [DataRow]) { self.rows = rows }
+  public init(_ rows: [DataRow]) { self.init(rows, notes: []) }
+
+  private init(_ rows: [DataRow], notes: [String]) {
+    self.rows = rows
+    self.notes = notes
+  }
 
   /// Examples of a file or a directory: JSON objects line by line (`.jsonl`), rows under a header (`.csv`, `.tsv`), a text a line
   /// (`.txt`), or a directory of texts by label.
@@ -71,6 +78,7 @@ public struct TrainingData: Sendable {
       self = try .textFolder(path)
       return
     }
+    notes = []
     switch path.split(separator: ".").last?.lowercased() {
     case "jsonl", "ndjson", "json": rows = try Self.lines(path)
     case "csv": rows = try SeparatedValues.rows(path, separator: ",")
@@ -84,14 +92,20 @@ public struct TrainingData: Sendable {
     try requireRows(path)
   }
 
-  /// Texts in directories that are named by their labels: `pos/0_9.txt`, `neg/1_2.txt` (the layout of the IMDB reviews).
+  /// Texts in directories that are named by their labels: `pos/0_9.txt`, `neg/1_2.txt` (the layout of the IMDB reviews). What lies in
+  /// `unsup`, as these call reviews without a label, is left aside.
   ///
   /// - Throws: `inconsistent` if there is no text.
   public static func textFolder(_ path: String) throws(CheckpointError) -> TrainingData {
     var rows: [DataRow] = []
+    var notes: [String] = []
     for label in try Directory.names(in: path).sorted() {
       let directory = Directory.join(path, label)
       guard !label.hasPrefix("."), try PathKind(path: directory) == .directory else { continue }
+      guard label != "unsup" else {
+        notes.append("\(singleLine(directory)): texts without a label, left aside")
+        continue
+      }
       for name in try Directory.names(in: directory).sorted() where name.hasSuffix(".txt") {
         let file = Directory.join(directory, name)
         let source = try SourceFile(path: file)
@@ -104,7 +118,7 @@ public struct TrainingData: Sendable {
             ]), file: file))
       }
     }
-    let data = TrainingData(rows)
+    let data = TrainingData(rows, notes: notes)
     try data.requireRows(path)
     return data
   }

@@ -30,7 +30,7 @@ public enum Metrics {
   }
 
   /// Accuracy of whole sets and F1 of several classes at a time.
-  static func severalClasses(
+  package static func severalClasses(
     _ predictions: [[Bool]], _ labels: [[Bool]]
   ) -> [(name: String, value: Double)] {
     guard let classes = labels.first?.count, classes > 0 else { return [] }
@@ -72,7 +72,7 @@ public enum Metrics {
   }
 
   /// Precision, recall and F1 of entities that labels `B-X`, `I-X` and `O` make of words, as seqeval counts them, and the accuracy of words.
-  static func entities(
+  package static func entities(
     _ predictions: [[String]], _ labels: [[String]]
   ) -> [(name: String, value: Double)] {
     var (right, found, there, words, rightWords) = (0.0, 0.0, 0.0, 0.0, 0.0)
@@ -98,26 +98,37 @@ public enum Metrics {
     let end: Int
   }
 
-  /// seqeval's chunks of the default scheme: an entity begins with B, or with another kind, or after a word of none.
+  /// seqeval's chunks of the default scheme (`get_entities`, 1.2): `B` and `S` begin one, `E` and `S` end one, and so does another kind.
   private static func chunks(_ tags: [String]) -> [Chunk] {
     var chunks: [Chunk] = []
     var open: (kind: String, start: Int)?
+    var before = (letter: Character("O"), kind: "")
     for (place, tag) in (tags + ["O"]).enumerated() {
-      let parts = tag.split(separator: "-", maxSplits: 1).map(String.init)
-      let isNone = tag == "O"
-      let kind = parts.count == 2 ? parts[1] : parts.first ?? ""
-      let begins = !isNone && (parts.count < 2 || parts[0] != "I" || open?.kind != kind)
-      if let current = open, isNone || begins {
+      let letter = tag.first ?? "O"
+      let rest = tag.dropFirst()
+      let named = rest.firstIndex(of: "-").map { rest[rest.index(after: $0)...] } ?? rest
+      let kind = named.isEmpty ? "_" : String(named)
+      let isOther = kind != before.kind
+      let ends =
+        "ES".contains(before.letter)
+        || "BI".contains(before.letter) && "BSO".contains(letter)
+        || !"O.".contains(before.letter) && isOther
+      if ends, let current = open {
         chunks.append(Chunk(kind: current.kind, start: current.start, end: place))
         open = nil
       }
+      let begins =
+        "BS".contains(letter)
+        || "ESO".contains(before.letter) && "EI".contains(letter)
+        || !"O.".contains(letter) && isOther
       if begins { open = (kind, place) }
+      before = (letter, kind)
     }
     return chunks
   }
 
   /// Exact matches and F1 of answers, in percent, as SQuAD's script counts them.
-  static func answers(
+  package static func answers(
     _ predictions: [String], _ answers: [[String]]
   ) -> [(name: String, value: Double)] {
     guard !answers.isEmpty else { return [] }

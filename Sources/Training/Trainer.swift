@@ -1,5 +1,6 @@
 public import CheckpointBytes
 public import LanguageModels
+internal import LayoutRules
 package import TensorEngine
 
 /// Trains a model, step by step.
@@ -34,6 +35,8 @@ public final class Trainer {
   private var optimizer: any Optimizer
   private let padding: Int
   private let masking: Masking?
+  /// What learned as it was at the evaluation with the lowest loss; empty where training ends with what the last step made.
+  private var best: [StoredMatrix] = []
   /// The order of the examples in the latest epoch.
   private var order: (epoch: Int, numbers: [Int]) = (-1, [])
 
@@ -43,7 +46,7 @@ public final class Trainer {
   ///   - padding: The token that fills up.
   ///   - mask: The mask token's id and the number of tokens, for masked language modelling.
   /// - Throws: `inconsistent` for settings that make no training, a model without parameters that learn, or one of another head
-  ///   than the task's.
+  ///   or another number of labels than the task's.
   package init(
     _ model: any LanguageModel, _ task: TrainingTask, _ settings: TrainingSettings, padding: Int,
     mask: (id: Int, vocabulary: Int)? = nil
@@ -57,6 +60,12 @@ public final class Trainer {
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(field: "task"),
         "\(type(of: model).className) is no model for \(task.kind.rawValue)")
+    }
+    let labels = model.labelCount
+    guard task.labels.count == 0 || task.labels.count == labels else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "labels"),
+        "the task has \(task.labels.count), the head of \(type(of: model).className) \(labels)")
     }
     if task.masks {
       guard let mask else {
@@ -141,10 +150,17 @@ public final class Trainer {
     }
   }
 
-  /// One step: the loss of its examples, and the length of all gradients.
-  private func step(_ batches: [ExampleBatch]) throws(CheckpointError) -> (Double, Double) {
+  /// One step: the loss of its examples, and the length of all gradients. Nil for a step of which no token happened to be hidden, which
+  /// changes nothing.
+  private func step(
+    _ batches: [ExampleBatch]
+  ) throws(CheckpointError) -> (loss: Double, norm: Double)? {
     let terms = batches.reduce(0) { $0 + $1.lossTerms }
     guard terms > 0 else {
+      guard masking == nil else {
+        state.step += 1
+        return nil
+      }
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(field: "labels"),
         "no example of step \(state.step + 1) has a label that counts")
@@ -213,6 +229,8 @@ extension Trainer {
   ///   - output: Where checkpoints go; nil for nowhere.
   ///   - progress: Called after each step.
   ///   - isInterrupted: Asked after each step; a checkpoint is written if it says so.
+  ///
+  /// With a patience (``TrainingSettings/patience``) the model has at the end the numbers of the evaluation with the lowest loss.
   /// - Throws: `inconsistent` without examples, for a step without labels, or a loss that is no number; what running and writing
   ///   throw.
   public func run(
@@ -230,22 +248,24 @@ extension Trainer {
       let examples = try feed.examples(
         at: numbers,
         before: self.numbers(of: state.step + 1, count: training.count, lengths: lengths))
-      let (loss, norm) = try step(try batches(examples, numbers, of: training.count))
+      let made = try step(try batches(examples, numbers, of: training.count))
       let seconds = (clock.now - began) / .seconds(1)
-      state.unlogged.sum += loss
-      state.unlogged.steps += 1
+      if let made { state.count(made.loss) }
       let isLast = state.step == state.totalSteps
       let endsEpoch = state.step % state.stepsPerEpoch == 0
       if state.step % settings.logEvery == 0 || isLast {
-        try log(
-          [
-            ("loss", state.unlogged.sum / Double(state.unlogged.steps)), ("grad_norm", norm),
-            ("learning_rate", learningRate(step: state.step - 1)),
-          ], output)
-        state.unlogged = (0, 0)
+        var values: [(name: String, value: Double)] = [
+          ("learning_rate", learningRate(step: state.step - 1))
+        ]
+        if let norm = made?.norm { values.insert(("grad_norm", norm), at: 0) }
+        if let loss = state.takeUnlogged() { values.insert(("loss", loss), at: 0) }
+        try log(values, output)
       }
       let perStep = Double(settings.batchSize * settings.accumulation)
-      progress(Progress(state: state, loss: loss, rate: perStep / max(seconds, 1e-9)))
+      progress(
+        Progress(
+          state: state, loss: made?.loss ?? state.meanLoss ?? 0,
+          rate: perStep / max(seconds, 1e-9)))
       let evaluates = settings.evaluateEvery.map { state.step % $0 == 0 } ?? endsEpoch
       if let evaluation, evaluates || isLast { try evaluate(evaluation, output) }
       let isStopping = isInterrupted()
@@ -253,15 +273,26 @@ extension Trainer {
       let saves = settings.saveEvery.map { state.step % $0 == 0 } ?? endsEpoch
       if saves || isLast || isStopping || isTired {
         try output?.writeCheckpoint(
-          state, optimizer, settings, rate: learningRate(step: state.step), maps: mapParameters)
+          state, optimizer, settings, rate: learningRate(step: state.step), maps: mapParameters,
+          best: zip(learning, best).map { ($0, $1) })
       }
       if isStopping || isTired {
         ending = isLast ? .finished : isStopping ? .interrupted : .stoppedEarly
         break
       }
     }
+    if ending != .interrupted {
+      guard state.meanLoss != nil else {
+        throw CheckpointError(
+          .inconsistent, CheckpointError.Site(field: "labels"),
+          "no step had a token that was hidden")
+      }
+      for (parameter, values) in zip(learning, best) { try parameter.replace(values) }
+    }
     return ending
   }
+
+  private var learning: [Parameter] { parameters.filter(\.requiresGradient) }
 
   /// Makes all steps that are left with examples that are tokens already; see ``run(training:evaluation:output:progress:isInterrupted:)``.
   public func run(
@@ -323,6 +354,10 @@ extension Trainer {
     if state.best.map({ loss < $0.loss }) ?? true {
       state.best = (loss, state.step)
       state.evaluationsSinceBest = 0
+      // The next step copies what is held here.
+      if settings.patience != nil {
+        best = try learning.map { (parameter) throws(CheckpointError) in try parameter.values }
+      }
     } else {
       state.evaluationsSinceBest += 1
     }
@@ -331,10 +366,13 @@ extension Trainer {
   /// Goes on from a checkpoint, whose parameters the model has already.
   ///
   /// A checkpoint of Transformers' `Trainer` is one too: its `optimizer.pt`, `scheduler.pt` and `trainer_state.json` are read.
-  /// - Throws: `notFound` for a directory that is none, `mismatch` for an optimizer of another kind or other parameters, and for another
-  ///   learning rate than Trainer's.
+  /// - Throws: `notFound` for a directory that is none, `mismatch` for an optimizer of another kind or other parameters, for other settings
+  ///   than the run was begun with, and for another learning rate than Trainer's.
   public func resume(from checkpoint: String) throws(CheckpointError) {
-    state = try TrainingOutput.state(in: checkpoint)
+    state = try TrainingOutput.state(in: checkpoint, settings)
+    if settings.patience != nil, state.best != nil {
+      best = try TrainingOutput.best(of: learning, in: checkpoint)
+    }
     try TrainingOutput.restore(mapParameters, from: checkpoint)
     try optimizer.restore(
       try TrainingOutput.optimizerState(
@@ -345,4 +383,7 @@ extension Trainer {
 extension LanguageModel {
   /// What the model computes with, for models of whose settings the type is not known.
   package var context: ExecutionContext { info.context }
+
+  /// The labels of its head.
+  fileprivate var labelCount: Int { info.architecture.sizes.labels }
 }

@@ -61,7 +61,24 @@ public struct TrainerState: Sendable, Hashable {
   /// The evaluations since then.
   public internal(set) var evaluationsSinceBest = 0
   /// The sum of the losses that are in no line of the log yet, and their number.
-  var unlogged = (sum: 0.0, steps: 0)
+  private var unlogged = (sum: 0.0, steps: 0)
+  /// The sum of the losses of all steps, and their number.
+  private var losses = (sum: 0.0, steps: 0)
+
+  /// The mean loss of the steps so far; nil before the first.
+  public var meanLoss: Double? { losses.steps > 0 ? losses.sum / Double(losses.steps) : nil }
+
+  /// Takes the loss of a step.
+  mutating func count(_ loss: Double) {
+    unlogged = (unlogged.sum + loss, unlogged.steps + 1)
+    losses = (losses.sum + loss, losses.steps + 1)
+  }
+
+  /// The mean loss of the steps since the last line of the log; nil if there were none.
+  mutating func takeUnlogged() -> Double? {
+    defer { unlogged = (0, 0) }
+    return unlogged.steps > 0 ? unlogged.sum / Double(unlogged.steps) : nil
+  }
 
   /// The epochs so far.
   public var epoch: Double { Double(step) / Double(stepsPerEpoch) }
@@ -112,10 +129,14 @@ public struct TrainerState: Sendable, Hashable {
                 "attributes",
                 .object([
                   member("steps_per_epoch", .integer(stepsPerEpoch)),
-                  member("seed", .string(String(settings.seed))),
+                  member(
+                    "settings",
+                    .object(settings.ofRun.map { member(ExactName($0.name), .string($0.value)) })),
                   member("evaluations_since_best", .integer(evaluationsSinceBest)),
                   member("unlogged_loss", .double(unlogged.sum)),
                   member("unlogged_steps", .integer(unlogged.steps)),
+                  member("loss_sum", .double(losses.sum)),
+                  member("loss_steps", .integer(losses.steps)),
                 ])),
             ]))
         ])),
@@ -128,8 +149,10 @@ public struct TrainerState: Sendable, Hashable {
 
   /// Reads what ``json(_:)`` wrote, or `Trainer`.
   ///
-  /// - Throws: `malformed` for a document that is none such.
-  init(_ document: JSONValue, file: String) throws(CheckpointError) {
+  /// - Throws: `malformed` for a document that is none such, `mismatch` for one that was begun with other settings.
+  init(
+    _ document: JSONValue, _ settings: TrainingSettings, file: String
+  ) throws(CheckpointError) {
     func malformed() -> CheckpointError {
       CheckpointError(
         .malformed, file: file, "it does not say how far training was",
@@ -149,12 +172,19 @@ public struct TrainerState: Sendable, Hashable {
     {
       best = (metric.double, bestStep)
     }
+    for (name, value) in settings.ofRun {
+      guard let begun = own?["settings"]?[ExactName(name)]?.string, begun != value else { continue }
+      throw CheckpointError(
+        .mismatch, file: file, field: name,
+        "the run was begun with \(begun) and cannot go on with \(value)")
+    }
     guard let own else {
       // Trainer's: an epoch is what the steps so far are a part of.
       guard case .number(let epoch)? = document["epoch"], step > 0, epoch.double > 0,
         let count = Int(exactly: (Double(step) / epoch.double).rounded()), count > 0
       else { throw malformed() }
       stepsPerEpoch = count
+      losses = loggedLosses
       return
     }
     guard let perEpoch = own["steps_per_epoch"]?.integer, perEpoch > 0,
@@ -164,5 +194,16 @@ public struct TrainerState: Sendable, Hashable {
     stepsPerEpoch = perEpoch
     evaluationsSinceBest = waiting
     unlogged = (sum.double, steps)
+    losses = loggedLosses
+    if case .number(let all)? = own["loss_sum"], let count = own["loss_steps"]?.integer {
+      losses = (all.double, count)
+    }
+  }
+
+  /// What the log tells of the losses so far: its lines are means of about as many steps each.
+  private var loggedLosses: (sum: Double, steps: Int) {
+    let known = log.compactMap { $0["loss"] }
+    guard !known.isEmpty else { return (0, 0) }
+    return (known.reduce(0, +) / Double(known.count) * Double(step), step)
   }
 }

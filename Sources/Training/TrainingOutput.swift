@@ -29,6 +29,7 @@ public struct TrainingOutput {
   static let stateFile = "trainer_state.json"
   static let optimizerFile = "optimizer.safetensors"
   private static let mapsFile = "distillation.safetensors"
+  private static let bestFile = "best.safetensors"
 
   /// The checkpoint after the most steps; nil if there is none. What was not written whole does not count.
   public static func latestCheckpoint(in directory: String) throws(CheckpointError) -> String? {
@@ -56,22 +57,19 @@ public struct TrainingOutput {
   /// - Parameters:
   ///   - rate: The learning rate of the next step.
   ///   - maps: What learns beside the model.
+  ///   - best: The numbers of parameters at the best evaluation, where they are needed at the end.
   func writeCheckpoint(
     _ state: TrainerState, _ optimizer: any Optimizer, _ settings: TrainingSettings, rate: Double,
-    maps: [Parameter]
+    maps: [Parameter], best: [(Parameter, StoredMatrix)]
   ) throws(CheckpointError) {
     let path = Directory.join(directory, "checkpoint-\(state.step)")
     guard try PathKind(path: Directory.join(path, Self.stateFile)) == .nothing else { return }
     try saveModel(path)
     try Self.graph(of: optimizer).write(overAnyFileAt: Directory.join(path, Self.optimizerFile))
-    if !maps.isEmpty {
-      var graph = WeightGraph()
-      for map in maps {
-        try graph.insert(
-          try Weight(try map.values, extents: map.extents), as: ExactName(map.name))
-      }
-      try graph.write(overAnyFileAt: Directory.join(path, Self.mapsFile))
-    }
+    try Self.write(
+      try maps.map { (map) throws(CheckpointError) in (map, try map.values) },
+      to: Directory.join(path, Self.mapsFile))
+    try Self.write(best, to: Directory.join(path, Self.bestFile))
     if settings.writesTorchState {
       try Self.writeTorchState(optimizer, settings, step: state.step, rate: rate, to: path)
     }
@@ -80,11 +78,49 @@ public struct TrainingOutput {
     for checkpoint in try Self.checkpoints(in: directory).dropLast(keep) {
       // The state first: what is left of it is no checkpoint.
       try Directory.removeFile(Directory.join(checkpoint.path, Self.stateFile))
-      for name in try Directory.names(in: checkpoint.path) {
-        try Directory.removeFile(Directory.join(checkpoint.path, name))
-      }
-      Directory.removeIfEmpty(checkpoint.path)
+      try Self.remove(checkpoint.path)
     }
+  }
+
+  private static func remove(_ checkpoint: String) throws(CheckpointError) {
+    for name in try Directory.names(in: checkpoint) {
+      try Directory.removeFile(Directory.join(checkpoint, name))
+    }
+    Directory.removeIfEmpty(checkpoint)
+  }
+
+  /// Removes what a run that was killed left of checkpoints that it was writing, or removing. Only for a directory that this program
+  /// trains in; what holds other directories, or no file of a model, is left alone.
+  public func removeRemains() throws(CheckpointError) {
+    for name in try Directory.names(in: directory) {
+      let path = Directory.join(directory, name)
+      guard name.hasPrefix("checkpoint-"), Int(name.dropFirst("checkpoint-".count)) != nil,
+        try PathKind(path: path) == .directory,
+        try PathKind(path: Directory.join(path, Self.stateFile)) == .nothing
+      else { continue }
+      let files = try Directory.names(in: path)
+      let kinds = try files.map { (file) throws(CheckpointError) in
+        try PathKind(path: Directory.join(path, file))
+      }
+      guard kinds.allSatisfy({ $0 == .file }),
+        files.isEmpty
+          || files.contains(where: { $0.hasSuffix(".safetensors") || $0.hasSuffix(".json") })
+      else { continue }
+      try Self.remove(path)
+    }
+  }
+
+  /// Writes numbers of parameters by their names; no file for none.
+  private static func write(
+    _ values: [(parameter: Parameter, numbers: StoredMatrix)], to path: String
+  ) throws(CheckpointError) {
+    guard !values.isEmpty else { return }
+    var graph = WeightGraph()
+    for (parameter, numbers) in values {
+      try graph.insert(
+        try Weight(numbers, extents: parameter.extents), as: ExactName(parameter.name))
+    }
+    try graph.write(overAnyFileAt: path)
   }
 
   /// Writes the model and the results of a run that ended.
@@ -132,8 +168,10 @@ public struct TrainingOutput {
 // MARK: What optimizers remember
 
 extension TrainingOutput {
-  /// The state in a checkpoint.
-  static func state(in checkpoint: String) throws(CheckpointError) -> TrainerState {
+  /// The state in a checkpoint of a run with these settings.
+  static func state(
+    in checkpoint: String, _ settings: TrainingSettings
+  ) throws(CheckpointError) -> TrainerState {
     let path = Directory.join(checkpoint, stateFile)
     guard try PathKind(path: path) == .file else {
       throw CheckpointError(.notFound, file: path, "there is no checkpoint to go on from")
@@ -143,7 +181,7 @@ extension TrainingOutput {
     let document = try locating(file: path) { () throws(ParseFailure) in
       try JSONValue(parsing: bytes, context: "JSON")
     }
-    return try TrainerState(document, file: path)
+    return try TrainerState(document, settings, file: path)
   }
 
   /// Gives what learned beside a model the numbers of a checkpoint.
@@ -151,19 +189,34 @@ extension TrainingOutput {
   /// - Throws: `notFound` for a map that the checkpoint lacks, `mismatch` for one of another shape.
   static func restore(_ maps: [Parameter], from checkpoint: String) throws(CheckpointError) {
     guard !maps.isEmpty else { return }
-    let path = Directory.join(checkpoint, mapsFile)
+    let values = try values(
+      of: maps, in: Directory.join(checkpoint, mapsFile), otherwise: "the states were other ones")
+    for (map, numbers) in zip(maps, values) { try map.replace(numbers) }
+  }
+
+  /// The numbers of parameters at the best evaluation before a checkpoint; none if that run did not end by evaluations.
+  static func best(
+    of parameters: [Parameter], in checkpoint: String
+  ) throws(CheckpointError) -> [StoredMatrix] {
+    let path = Directory.join(checkpoint, bestFile)
+    guard try PathKind(path: path) == .file else { return [] }
+    return try values(of: parameters, in: path, otherwise: "other parameters learned")
+  }
+
+  private static func values(
+    of parameters: [Parameter], in path: String, otherwise reason: String
+  ) throws(CheckpointError) -> [StoredMatrix] {
     let graph = try Checkpoint.open(path).graph
-    for map in maps {
-      guard let weight = graph.weights[ExactName(map.name)] else {
-        throw CheckpointError(
-          .notFound, file: path, tensor: map.name, "the states were other ones")
+    return try parameters.map { (parameter) throws(CheckpointError) in
+      guard let weight = graph.weights[ExactName(parameter.name)] else {
+        throw CheckpointError(.notFound, file: path, tensor: parameter.name, reason)
       }
-      guard weight.shape.dimensions == map.extents else {
+      guard weight.shape.dimensions == parameter.extents else {
         throw CheckpointError(
-          .mismatch, file: path, tensor: map.name,
-          "expected the shape \(map.extents), found \(weight.shape.dimensions)")
+          .mismatch, file: path, tensor: parameter.name,
+          "expected the shape \(parameter.extents), found \(weight.shape.dimensions)")
       }
-      try map.replace(try weight.matrix(like: map))
+      return try weight.matrix(like: parameter)
     }
   }
 

@@ -47,7 +47,8 @@ public struct TrainingSettings: Sendable, Hashable {
   public var logEvery = 10
   /// The number of checkpoints that are kept, the latest ones; nil for all.
   public var keep: Int?
-  /// The number of evaluations without a lower loss after which training ends; nil for any.
+  /// The number of evaluations without a lower loss after which training ends; nil for any. With one, the model has at the end the
+  /// numbers that it had at the best evaluation.
   public var patience: Int?
 
   /// Whether layers are computed again on the way back, instead of keeping what they compute: about a third more time, the same bits.
@@ -84,6 +85,15 @@ public struct TrainingSettings: Sendable, Hashable {
       ("steps between lines of the log", logEvery), ("checkpoints to keep", keep),
       ("patience", patience),
     ] { try require(value ?? 1 > 0, name, value ?? 0, "a number above 0") }
+  }
+
+  /// What decides about a run's bits beside the examples and the numbers of steps, by names for messages: a run that goes on has the same.
+  var ofRun: [(name: String, value: String)] {
+    [
+      ("seed", "\(seed)"), ("learning rate", "\(learningRate)"), ("weight decay", "\(weightDecay)"),
+      ("warm-up", "\(warmup)"), ("schedule", schedule.rawValue), ("optimizer", method.rawValue),
+      ("clipping", clipping.map { "\($0)" } ?? "none"), ("order", order.rawValue),
+    ]
   }
 
   /// The steps of an epoch, and all steps, with so many examples.

@@ -45,7 +45,8 @@ public struct TrainingTask: Sendable {
   ///   - problem: What a classifier is for; nil for what the labels look like: numbers with a fraction make a regression, lists
   ///     several classes.
   ///   - known: The labels of the model, where it has some that are more than numbers.
-  /// - Throws: `notFound` for examples without labels, with file and line.
+  /// - Throws: `notFound` for examples without labels, `inconsistent` for a label that a model does not know that knows others of
+  ///   them, with file and line.
   public init(
     _ kind: Kind, of data: TrainingData, problem: ProblemType? = nil, known: LabelSet? = nil
   ) throws(CheckpointError) {
@@ -75,10 +76,23 @@ public struct TrainingTask: Sendable {
   ) throws(CheckpointError) -> LabelSet {
     let found = try LabelSet(of: data.rows, keys)
     guard let known else { return found }
-    let isCovered = found.names.allSatisfy {
-      known.names.contains($0) || Int($0).map(known.names.indices.contains) ?? false
+    func isKnown(_ label: String) -> Bool {
+      known.names.contains(label) || Int(label).map(known.names.indices.contains) ?? false
     }
-    return isCovered ? known : found
+    guard found.names.contains(where: { !isKnown($0) }) else { return known }
+    // Labels of which the model knows none are another task's, and `LABEL_0` is what a model has that was told none. Of labels that it
+    // knows in part one is a mistake: a head that is drawn for all of them would throw away what was learned.
+    let areNamed = known.names.indices.contains { known.names[$0] != "LABEL_\($0)" }
+    guard areNamed, found.names.contains(where: isKnown) else { return found }
+    for row in data.rows {
+      for label in try LabelSet.labels(of: row, keys) where !isKnown(label) {
+        throw row.failure(
+          .inconsistent, keys[0],
+          "the label \(quoted(label)) is none of the model's, which knows others of these examples: "
+            + singleLine(known.names.joined(separator: ", "), limit: 200))
+      }
+    }
+    return found
   }
 
   /// The head that the task takes.

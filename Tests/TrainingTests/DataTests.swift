@@ -48,8 +48,8 @@ import Training
   @Test("Texts in directories that are named by their labels, in the order of names")
   func folders() throws {
     let directory = try TemporaryDirectory()
-    for label in ["pos", "neg"] { try Directory.makeAll(directory.file("data/" + label)) }
-    for name in ["pos/2.txt", "pos/1.txt", "neg/1.txt", "neg/notes.md"] {
+    for label in ["pos", "neg", "unsup"] { try Directory.makeAll(directory.file("data/" + label)) }
+    for name in ["pos/2.txt", "pos/1.txt", "neg/1.txt", "neg/notes.md", "unsup/1.txt"] {
       let file = try OutputFile(path: directory.file("data/" + name))
       try file.write(Array(name.utf8), at: 0)
       try file.commit()
@@ -60,6 +60,7 @@ import Training
         #"{"text":"neg/1.txt","label":"neg"}"#, #"{"text":"pos/1.txt","label":"pos"}"#,
         #"{"text":"pos/2.txt","label":"pos"}"#,
       ])
+    #expect(data.notes == [directory.file("data/unsup") + ": texts without a label, left aside"])
   }
 
   @Test("What is malformed is told with its line")

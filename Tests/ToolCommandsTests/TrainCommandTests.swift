@@ -1,0 +1,134 @@
+import CheckpointBytes
+import TestSupport
+import Testing
+
+@Suite("weighbridge train")
+struct TrainCommandTests {
+  private let model: ModelFixture
+
+  init() throws {
+    // Its labels are heavy, light and balanced.
+    model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    try model.write(examples(["heavy", "light"]), as: "train.jsonl")
+    try model.write(examples(["light", "heavy"]), as: "eval.jsonl")
+  }
+
+  private func examples(_ labels: [String], count: Int = 16) -> String {
+    let words = ["cafes", "are", "near", "running", "water", "a", "good", "day", "the", "scale"]
+    return (0..<count).map { number in
+      let text = (0..<5).map { words[(number * 3 + $0 * $0) % words.count] }
+      return
+        "{\"text\": \"\(text.joined(separator: " "))\", \"label\": \"\(labels[number % labels.count])\"}\n"
+    }.joined()
+  }
+
+  private func train(_ output: String, _ arguments: String..., data: String = "train.jsonl")
+    -> ToolRun
+  {
+    ToolRun(
+      arguments: [
+        "train", model.path, "--task", "classification", "--train", model.file(data), "--output",
+        model.file(output), "--threads", "1",
+      ] + arguments)
+  }
+
+  private func results(_ run: ToolRun) throws -> JSONValue {
+    #expect(run.code == 0, "\(run.error)")
+    return try #require(try JSONValue(printed: run.output)["results"])
+  }
+
+  @Test("The mean loss is that of the steps, however many there are in a line of the log")
+  func meanLoss() throws {
+    let single = try results(
+      train("single", "--steps", "7", "--batch-size", "4", "--log-every", "1", "--json"))
+    let several = try results(
+      train("several", "--steps", "7", "--batch-size", "4", "--log-every", "3", "--json"))
+    let mean = try #require(single["train_loss"]?.double)
+    #expect(try abs(#require(several["train_loss"]?.double) - mean) < 1e-9)
+    let lines = try String(decoding: model.bytes("single/log.jsonl"), as: UTF8.self)
+      .split(separator: "\n").compactMap { try JSONValue(printed: String($0))["loss"]?.double }
+    #expect(lines.count == 7 && abs(lines.reduce(0, +) / 7 - mean) < 1e-9)
+  }
+
+  @Test("A label that the model does not know beside others that it knows is told with its line")
+  func unknownLabels() throws {
+    try model.write(examples(["heavy", "dark"]), as: "part.jsonl")
+    let run = train("part", "--steps", "1", data: "part.jsonl")
+    #expect(run.code == 65)
+    #expect(
+      run.error.contains("part.jsonl: line 2, label: the label 'dark' is none of the model's"))
+    // More classes than the head has.
+    try model.write(examples(["0", "1", "2", "3"]), as: "more.jsonl")
+    #expect(train("more", "--steps", "1", data: "more.jsonl").error.contains("the label '3'"))
+    // Labels of another task get a head of their own.
+    try model.write(examples(["cold", "warm"]), as: "other.jsonl")
+    let other = train("other", "--steps", "1", data: "other.jsonl")
+    #expect(other.code == 0 && other.error.contains("new, drawn by seed 42: classifier.weight"))
+  }
+
+  @Test("With --early-stop the model of the best evaluation is written, after a resume too")
+  func earlyStop() throws {
+    let options = [
+      "--steps", "40", "--batch-size", "4", "--learning-rate", "0.02", "--eval-every", "2",
+      "--save-every", "2", "--early-stop", "2", "--eval", model.file("eval.jsonl"), "--json",
+    ]
+    func run(_ output: String, _ more: [String] = []) -> ToolRun {
+      ToolRun(
+        arguments: [
+          "train", model.path, "--task", "classification", "--train", model.file("train.jsonl"),
+          "--output", model.file(output), "--threads", "1",
+        ] + options + more)
+    }
+    let first = run("first")
+    #expect(try JSONValue(printed: first.output)["ending"] == .string("stopped_early"))
+    let state = try JSONValue(
+      printed: String(decoding: model.bytes("first/trainer_state.json"), as: UTF8.self))
+    let best = try #require(state["best_global_step"]?.integer)
+    let last = try #require(state["global_step"]?.integer)
+    #expect(best < last)
+    let weights = try model.bytes("first/model.safetensors")
+    #expect(try weights == model.bytes("first/checkpoint-\(best)/model.safetensors"))
+    // As if it had been killed while it wrote its last checkpoint, with remains of another.
+    try Directory.removeFile(model.file("first/checkpoint-\(last)/trainer_state.json"))
+    try model.write("{}", as: "first/checkpoint-1/config.json")
+    try Directory.removeFile(model.file("first/model.safetensors"))
+    let again = run("first", ["--resume"])
+    #expect(again.code == 0, "\(again.error)")
+    #expect(try model.bytes("first/model.safetensors") == weights)
+    #expect(try PathKind(path: model.file("first/checkpoint-1")) == .nothing)
+    #expect(try PathKind(path: model.file("first/checkpoint-\(last)/trainer_state.json")) == .file)
+
+    #expect(train("alone", "--early-stop", "2").code == 64)
+  }
+
+  @Test("A run goes on with the settings that it was begun with")
+  func otherSettings() throws {
+    #expect(train("run", "--steps", "4", "--save-every", "2", "--batch-size", "4").code == 0)
+    try Directory.removeFile(model.file("run/checkpoint-4/trainer_state.json"))
+    for (option, value, words) in [
+      ("--seed", "7", "seed: the run was begun with 42 and cannot go on with 7"),
+      ("--schedule", "cosine", "schedule: the run was begun with linear"),
+      ("--weight-decay", "0.5", "weight decay: the run was begun with 0.0"),
+    ] {
+      let run = train(
+        "run", "--steps", "4", "--save-every", "2", "--batch-size", "4", "--resume", option, value)
+      #expect(run.code == 65 && run.error.contains(words), "\(run.error)")
+    }
+  }
+
+  @Test("A step of which no token happens to be hidden changes nothing")
+  func nothingHidden() throws {
+    let masked = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    try masked.write(String(repeating: "a good day\n", count: 12), as: "lines.txt")
+    let run = ToolRun(arguments: [
+      "train", masked.path, "--task", "mlm", "--train", masked.file("lines.txt"), "--output",
+      masked.file("out"), "--batch-size", "1", "--epochs", "1", "--log-every", "1", "--threads",
+      "1",
+    ])
+    #expect(run.code == 0, "\(run.error)")
+    let log = try String(decoding: masked.bytes("out/log.jsonl"), as: UTF8.self)
+      .split(separator: "\n").map { try JSONValue(printed: String($0)) }
+    let losses = log.count { $0["loss"] != nil }
+    #expect(log.count == 12 && losses > 0 && losses < 12, "\(losses)")
+  }
+}
