@@ -240,9 +240,10 @@ extension Trainer {
   ) throws(CheckpointError) -> Ending {
     try plan(training.count)
     let clock = ContinuousClock()
-    var ending = Ending.finished
+    // One that was stopped behind its last evaluation has no step to make.
+    var ending = isTired ? Ending.stoppedEarly : .finished
     let (feed, lengths) = (ExampleFeed(training), training.lengths)
-    while state.step < state.totalSteps {
+    while state.step < state.totalSteps, ending == .finished {
       let began = clock.now
       let numbers = self.numbers(of: state.step, count: training.count, lengths: lengths)
       let examples = try feed.examples(
@@ -269,7 +270,6 @@ extension Trainer {
       let evaluates = settings.evaluateEvery.map { state.step % $0 == 0 } ?? endsEpoch
       if let evaluation, evaluates || isLast { try evaluate(evaluation, output) }
       let isStopping = isInterrupted()
-      let isTired = settings.patience.map { state.evaluationsSinceBest >= $0 } ?? false
       let saves = settings.saveEvery.map { state.step % $0 == 0 } ?? endsEpoch
       if saves || isLast || isStopping || isTired {
         try output?.writeCheckpoint(
@@ -278,7 +278,6 @@ extension Trainer {
       }
       if isStopping || isTired {
         ending = isLast ? .finished : isStopping ? .interrupted : .stoppedEarly
-        break
       }
     }
     if ending != .interrupted {
@@ -291,6 +290,9 @@ extension Trainer {
     }
     return ending
   }
+
+  /// Whether evaluations have not become better for as long as that is waited for.
+  private var isTired: Bool { settings.patience.map { state.evaluationsSinceBest >= $0 } ?? false }
 
   private var learning: [Parameter] { parameters.filter(\.requiresGradient) }
 
