@@ -1,5 +1,5 @@
-"""Runs that Transformers' Trainer began and `weighbridge train --resume` ends: losses, rates and weights are those of a Trainer that went on
-itself. Examples are taken as they are given, as orders are each side's own, and dropout is off."""
+"""Runs that Transformers' Trainer began and `weighbridge train --resume` ends, and the other way round: losses, rates and weights are those of
+a Trainer that made all steps itself. Examples are taken as they are given, as orders are each side's own, and dropout is off."""
 
 import json
 import pathlib
@@ -27,6 +27,10 @@ def check(report, tool, folder):
         for number, (name, (settings, options)) in enumerate(CASES.items()):
             with report.check(name):
                 compare(tool, folder / f"resumed-{number}", settings, options)
+    with report.group("Trainer goes on with runs of ours"):
+        for number, (name, (settings, options)) in enumerate(CASES.items()):
+            with report.check(name):
+                go_on(tool, folder / f"gone-on-{number}", settings, options)
 
 
 def prepared(folder):
@@ -43,8 +47,8 @@ def prepared(folder):
     return model, rows
 
 
-def trained(model, rows, tokenizer, folder, settings):
-    """Trainer after its steps, with checkpoints in the folder, and its log by step."""
+def trained(model, rows, tokenizer, folder, settings, checkpoint=None):
+    """Trainer after its steps, with checkpoints in the folder, and its log by step; from a checkpoint on, if one is given."""
     arguments = transformers.TrainingArguments(
         output_dir=str(folder), max_steps=STEPS, save_steps=SAVED, logging_steps=1, per_device_train_batch_size=2,
         learning_rate=RATE, train_sampling_strategy="sequential", report_to=[], use_cpu=True, disable_tqdm=True, **settings)
@@ -52,7 +56,7 @@ def trained(model, rows, tokenizer, folder, settings):
         model, arguments, train_dataset=[{**tokenizer(row["text"]), "label": row["label"]} for row in rows],
         processing_class=tokenizer, data_collator=transformers.DataCollatorWithPadding(tokenizer))
     trainer.remove_callback(transformers.PrinterCallback)
-    trainer.train()
+    trainer.train(resume_from_checkpoint=checkpoint)
     return trainer, {entry["step"]: entry for entry in trainer.state.log_history if "loss" in entry}
 
 
@@ -93,4 +97,27 @@ def compare(tool, folder, settings, options):
     for name, parameter in trainer.model.state_dict().items():
         difference = (torch.from_numpy(found[name]) - parameter).abs().max().item()
         # Some steps of at most the rate each; keys' biases have gradients of rounding alone, which Adam divides by their own size.
+        require(difference < (RATE * STEPS if name.endswith("key.bias") else 1e-5), True, f"{name}: error {difference:.3g}")
+
+
+def go_on(tool, folder, settings, options):
+    path, rows = prepared(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+
+    def theirs(name, checkpoint=None):
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(path)
+        return trained(model, rows, tokenizer, folder / name, settings, checkpoint)
+
+    whole, expected = theirs("whole")
+    tool.expect(0, *command(
+        path, folder, "--learning-rate", RATE, "--save-every", SAVED, "--optimizer-pt", *options))
+    resumed, found = theirs("rest", str(folder / "ours" / f"checkpoint-{SAVED}"))
+    require(sorted(found), list(range(1, STEPS + 1)), "the steps of the log")
+    for step, entry in found.items():
+        for key in ("loss", "grad_norm", "learning_rate"):
+            difference = abs(entry[key] - expected[step][key])
+            require(difference <= 2e-5 * max(1, abs(expected[step][key])), True, f"step {step}: {key} {entry[key]}, alone {expected[step][key]}")
+    weights = resumed.model.state_dict()
+    for name, parameter in whole.model.state_dict().items():
+        difference = (weights[name] - parameter).abs().max().item()
         require(difference < (RATE * STEPS if name.endswith("key.bias") else 1e-5), True, f"{name}: error {difference:.3g}")

@@ -1,10 +1,11 @@
 """Training beside live torch: losses from labels, gradients of every parameter of every head, and parameters after steps of SGD with
-momentum and of AdamW, for tiny models of all classes; and runs that Transformers' Trainer began.
+momentum and of AdamW, for tiny models of all classes; runs that Transformers' Trainer began or ends, and what training writes.
 
 Each is compared with torch's float64 run: the largest error over all parameters is at most one and a half times that of torch's
 own float32 run. The models are trained by the package's own tests (`TrainingReferenceTests`), which is how a library is run.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -14,6 +15,7 @@ import adapter_training
 import numpy
 import resumed
 import torch
+import trained
 import transformers
 from report import Mismatch, require
 from safetensors.numpy import load_file, save_file
@@ -28,33 +30,38 @@ from frameworks import Frameworks  # noqa: E402
 TEST = "TrainingReferenceTests/reference"
 STEPS = 5
 RATIO = 1.5
+# What a classifier for numbers is trained on.
+NUMBERS = "numbers"
 
 
 def check(report, tool, folder):
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)
-    written, source, trained = folder / "models", folder / "source", folder / "trained"
+    written, source, results = folder / "models", folder / "source", folder / "results"
     source.mkdir()
-    trained.mkdir()
+    results.mkdir()
     Frameworks().write("transformers", written)
     jobs = [(name, kind, inputs) for name, case in CASES.items() for kind, inputs in runs(name, case)]
     for name, kind, inputs in jobs:
         directory = source / f"{name} {kind}"
         directory.mkdir()
-        (directory / "model").symlink_to(written / name / "transformers")
+        if kind == NUMBERS:
+            for_numbers(written / name / "transformers", directory / "model")
+        else:
+            (directory / "model").symlink_to(written / name / "transformers")
         save_file(inputs, directory / "inputs.safetensors")
     with report.group("tiny models of all classes are trained"), report.check(TEST):
         done = subprocess.run(
             ["swift", "test", "-c", "release", "--disable-testable-imports", "--disable-xctest", "--filter", TEST, *built()], cwd=ROOT,
             capture_output=True, text=True,
-            env=os.environ | {"WEIGHBRIDGE_TRAINED_FROM": str(source), "WEIGHBRIDGE_TRAINED_TO": str(trained)})
+            env=os.environ | {"WEIGHBRIDGE_TRAINED_FROM": str(source), "WEIGHBRIDGE_TRAINED_TO": str(results)})
         require(done.returncode == 0, True, "\n".join(done.stdout.splitlines()[-20:] + done.stderr.splitlines()[-5:]))
-        require(len(list(trained.iterdir())), len(jobs), "the models that were trained")
+        require(len(list(results.iterdir())), len(jobs), "the models that were trained")
     with report.group("losses, gradients and steps are torch's"):
         for name, kind, inputs in jobs:
-            found = load_file(trained / f"{name} {kind}.safetensors")
-            exact, ordinary = [train(written / name / "transformers", name, inputs, dtype)
+            found = load_file(results / f"{name} {kind}.safetensors")
+            exact, ordinary = [train(source / f"{name} {kind}" / "model", name, inputs, dtype)
                                for dtype in (torch.float64, torch.float32)]
             for part in ("loss", "gradient", "sgd", "adamw"):
                 with report.check(f"{name} {kind}: {part}"):
@@ -74,6 +81,7 @@ def check(report, tool, folder):
                         difference = abs(float(found[key]) - float(expected[key]))
                         require(difference < 1e-5, True, f"{key}: {float(found[key])}, expected {float(expected[key])}")
     resumed.check(report, tool, folder)
+    trained.check(report, tool, folder)
     adapter_training.check(report, tool, folder)
 
 
@@ -99,6 +107,7 @@ def runs(name, case):
     elif name.endswith("SequenceClassification"):
         yield "classes", inputs | {"labels": numpy.array([3, 1])}
         yield "several classes", inputs | {"labels": rng.integers(0, 2, (BATCH, LABELS)).astype(numpy.float32)}
+        yield NUMBERS, inputs | {"labels": rng.standard_normal((BATCH, LABELS)).astype(numpy.float32)}
     elif name.endswith("TokenClassification"):
         yield "tokens", inputs | {"labels": tokens(LABELS, 0.8)}
     elif name.endswith("QuestionAnswering"):
@@ -106,6 +115,16 @@ def runs(name, case):
         yield "spans", inputs | {"start_positions": numpy.array([2, 1]), "end_positions": numpy.array([4, LENGTH + 3])}
     elif name.endswith("MultipleChoice"):
         yield "choices", inputs | {"labels": numpy.array([CHOICES - 1, 0])}
+
+
+def for_numbers(model, directory):
+    """The directory of a classifier, as one whose labels are numbers."""
+    directory.mkdir()
+    for file in model.iterdir():
+        if file.name != "config.json":
+            (directory / file.name).symlink_to(file)
+    config = json.loads((model / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(config | {"problem_type": "regression"}))
 
 
 def tensors(inputs, dtype):

@@ -121,6 +121,21 @@ public struct TrainerState: Sendable, Hashable {
       member(
         Self.callbacks,
         .object([
+          // What it decided last, without which it does not go on.
+          member(
+            "TrainerControl",
+            .object([
+              member(
+                "args",
+                .object([
+                  member("should_training_stop", .boolean(step >= totalSteps)),
+                  member("should_epoch_stop", .boolean(false)),
+                  member("should_save", .boolean(false)),
+                  member("should_evaluate", .boolean(false)),
+                  member("should_log", .boolean(false)),
+                ])),
+              member("attributes", .object([])),
+            ])),
           member(
             Self.own,
             .object([
@@ -138,7 +153,7 @@ public struct TrainerState: Sendable, Hashable {
                   member("loss_sum", .double(losses.sum)),
                   member("loss_steps", .integer(losses.steps)),
                 ])),
-            ]))
+            ])),
         ])),
       member("total_flos", .integer(0)),
       member("train_batch_size", .integer(settings.batchSize)),
