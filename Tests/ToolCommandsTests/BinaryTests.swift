@@ -109,6 +109,62 @@ struct BinaryTests {
     #expect(absent.error.contains("\(directory.path)/hub"))
   }
 
+  @Test("Training that is interrupted, or killed, goes on to the bits of a run that was not")
+  func stoppedTraining() throws {
+    let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    let rows = (0..<24).map { "{\"text\": \"the scale is even \($0)\", \"label\": \($0 % 3)}\n" }
+    try model.write(rows.joined(), as: "train.jsonl")
+    func arguments(_ output: String) -> [String] {
+      [
+        "train", model.path, "--task", "classification", "--train", model.file("train.jsonl"),
+        "--output", model.file(output), "--steps", "90", "--batch-size", "2", "--save-every", "5",
+        "--log-every", "1", "--keep", "2", "--threads", "1", "--json",
+      ]
+    }
+    func run(_ output: String, _ more: String..., until stop: ((Process) -> Void)? = nil) throws
+      -> (
+        process: Process, output: String
+      )
+    {
+      let process = Process()
+      process.executableURL = Self.tool
+      process.arguments = arguments(output) + more
+      let printed = Pipe()
+      process.standardOutput = printed
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      if let stop {
+        let first = model.file(output + "/checkpoint-5/trainer_state.json")
+        while process.isRunning, !FileManager.default.fileExists(atPath: first) { usleep(2000) }
+        stop(process)
+      }
+      let text = printed.fileHandleForReading.readDataToEndOfFile()
+      process.waitUntilExit()
+      return (process, String(decoding: text, as: UTF8.self))
+    }
+    func state(_ output: String) throws -> JSONValue? {
+      try JSONValue(parsing: model.bytes(output + "/trainer_state.json"), context: "state")[
+        "log_history"]
+    }
+    #expect(try run("whole").process.terminationStatus == 0)
+
+    let interrupted = try run("interrupted") { $0.interrupt() }
+    #expect(interrupted.process.terminationStatus == 130)
+    let told = try JSONValue(printed: interrupted.output)
+    #expect(told["ending"] == .string("interrupted"))
+    let killed = try run("killed") { kill($0.processIdentifier, SIGKILL) }
+    #expect(killed.process.terminationReason == .uncaughtSignal)
+    for output in ["interrupted", "killed"] {
+      #expect(try run(output, "--resume").process.terminationStatus == 0)
+      #expect(
+        try model.bytes(output + "/model.safetensors") == model.bytes("whole/model.safetensors"))
+      #expect(try state(output) == state("whole"))
+      let left = try FileManager.default.contentsOfDirectory(atPath: model.file(output))
+        .filter { $0.hasPrefix("checkpoint-") }
+      #expect(left.sorted() == ["checkpoint-85", "checkpoint-90"])
+    }
+  }
+
   /// What the tool answers to its standard input.
   private func answers(_ input: String, _ arguments: String...) throws -> [String] {
     let process = Process()
