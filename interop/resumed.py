@@ -2,15 +2,14 @@
 a Trainer that made all steps itself. Examples are taken as they are given, as orders are each side's own, and dropout is off."""
 
 import json
-import pathlib
 import shutil
 
 import torch
 import transformers
+from fixture_models import task_model
 from report import require
 from safetensors.numpy import load_file
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 TEXTS = ["cafes are near", "running water", "a good day", "unaffordable", "a", "b c", "the scale is even", "all words are weighed"]
 STEPS, SAVED, RATE = 10, 4, 1e-3
 # By case: Trainer's settings, and the options that say the same. Batches of a step are left out: of this model's means Trainer takes the sum.
@@ -34,14 +33,8 @@ def check(report, tool, folder):
 
 
 def prepared(folder):
-    model = folder / "model"
-    model.mkdir(parents=True)
-    shutil.copyfile(ROOT / "fixtures" / "tasks" / "bert-classifier.safetensors", model / "model.safetensors")
-    config = json.loads((ROOT / "fixtures" / "tasks" / "bert-classifier.json").read_text())
-    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    (model / "config.json").write_text(json.dumps(config))
-    for file in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(ROOT / "fixtures" / "tokenizers" / "bert-uncased" / file, model / file)
+    model = task_model(
+        folder / "model", "bert-classifier", "bert-uncased", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     rows = [{"text": text, "label": number % 3} for number, text in enumerate(TEXTS)]
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return model, rows

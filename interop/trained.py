@@ -2,16 +2,14 @@
 with the scores that `weighbridge run` has."""
 
 import json
-import pathlib
-import shutil
 
 import numpy
 import torch
 import transformers
+from fixture_models import task_model
 from report import require
 from safetensors.numpy import load_file, save_file
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORDS = "a good day near the running water is even".split()
 LINES = [" ".join(WORDS[(start + step) % len(WORDS)] for step in range(6)) for start in range(12)]
 LABELS = ["dry", "even", "wet"]
@@ -47,12 +45,7 @@ def check(report, tool, folder):
 
 
 def load(tool, folder, task, model, tokenizer, loader):
-    source, output = folder / "model", folder / "out"
-    source.mkdir(parents=True)
-    shutil.copyfile(ROOT / "fixtures" / "tasks" / f"{model}.safetensors", source / "model.safetensors")
-    shutil.copyfile(ROOT / "fixtures" / "tasks" / f"{model}.json", source / "config.json")
-    for file in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(ROOT / "fixtures" / "tokenizers" / tokenizer / file, source / file)
+    source, output = task_model(folder / "model", model, tokenizer), folder / "out"
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows(task)))
     tool.expect(0, "train", source, "--task", task, "--train", folder / "train.jsonl", "--output", output, "--steps", 3,
                 "--learning-rate", 1e-3, "--max-length", 16)
