@@ -281,7 +281,7 @@ extension Trainer {
       }
     }
     if ending != .interrupted {
-      guard state.meanLoss != nil else {
+      guard state.meanLoss != nil || masking == nil else {
         throw CheckpointError(
           .inconsistent, CheckpointError.Site(field: "labels"),
           "no step had a token that was hidden")

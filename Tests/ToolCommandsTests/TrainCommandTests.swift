@@ -1,6 +1,7 @@
 import CheckpointBytes
 import TestSupport
 import Testing
+import Weighbridge
 
 @Suite("weighbridge train")
 struct TrainCommandTests {
@@ -64,6 +65,23 @@ struct TrainCommandTests {
     try model.write(examples(["cold", "warm"]), as: "other.jsonl")
     let other = train("other", "--steps", "1", data: "other.jsonl")
     #expect(other.code == 0 && other.error.contains("new, drawn by seed 42: classifier.weight"))
+  }
+
+  @Test("A task of more labels than the head has is refused by the library, too")
+  func otherHead() throws {
+    let source = try ModelSource(model.path)
+    let tokenizer = try source.tokenizer()
+    func task(_ labels: [String]) throws -> TrainingTask {
+      try model.write(examples(labels), as: "labels.jsonl")
+      return try TrainingTask(
+        .classification, of: TrainingData(path: model.file("labels.jsonl")))
+    }
+    let two = try source.trainable(for: task(["a", "b"]), seed: 1).model
+    _ = try Trainer(two, tokenizer: tokenizer, task: task(["c", "d"]))
+    let error = try #require(throws: CheckpointError.self) {
+      try Trainer(two, tokenizer: tokenizer, task: task(["a", "b", "c"]))
+    }
+    #expect(error.kind == .inconsistent && error.site.field == "labels", "\(error)")
   }
 
   @Test("With --early-stop the model of the best evaluation is written, after a resume too")
