@@ -44,6 +44,13 @@ public final class Adam: Optimizer {
     optimized = OptimizedParameters(groups, remembering: ["exp_avg", "exp_avg_sq"], in: context)
   }
 
+  /// An optimizer of parameters without weight decay.
+  public convenience init(
+    _ parameters: some Sequence<Parameter>, learningRate: Double, in context: ExecutionContext
+  ) {
+    self.init([ParameterGroup(Array(parameters))], learningRate: learningRate, in: context)
+  }
+
   /// See ``Optimizer/parameters``.
   public var parameters: [Parameter] { optimized.parameters }
 

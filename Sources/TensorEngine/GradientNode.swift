@@ -1,12 +1,13 @@
-internal import CheckpointBytes
+public import CheckpointBytes
 internal import Synchronization
 
-/// What an operator remembers for the way back: what it needs of the way forward, as a value.
+/// What an operator remembers for the way back: what it needs of the way forward, as a value. An operator of one's own is recorded with
+/// it by ``Tensor/recorded(as:from:in:derivative:)``.
 ///
 /// Tensors are kept without what they themselves were made from (``Tensor/detached``): the graph alone knows that.
-protocol Derivative: Sendable {
-  /// The gradients of the operator's inputs, in the order in which they were recorded, from that of its result. Nil for inputs
-  /// that need none.
+public protocol Derivative: Sendable {
+  /// The gradients of the operator's inputs, in the order in which they were recorded and of their shapes, from that of its result. Nil
+  /// for inputs that need none.
   func gradients(
     _ gradient: Tensor, in context: ExecutionContext
   ) throws(CheckpointError) -> [Tensor?]

@@ -52,6 +52,53 @@ extension Tensor {
   }
 }
 
+extension Tensor {
+  /// The tensor as the result of an operator of one's own, which gradients go through: it remembers how it was made if one of the inputs
+  /// needs a gradient.
+  ///
+  ///     func doubled(_ input: Tensor, in context: ExecutionContext) throws(CheckpointError) -> Tensor {
+  ///       try Tensor(rows: input.rows, columns: input.columns, input.values.map { 2 * $0 })
+  ///         .recorded(as: "doubled", from: [input], in: context) { Doubling() }
+  ///     }
+  ///
+  /// - Parameters:
+  ///   - operation: What errors call it.
+  ///   - inputs: What it was computed from, in the order of the derivative's gradients. A gradient of another shape, or another number of
+  ///     them, is an error of the walk (`mismatch`).
+  ///   - context: What the derivative runs on.
+  ///   - derivative: What is remembered; made only if it is needed.
+  public func recorded<Made: Derivative>(
+    as operation: String, from inputs: [Tensor], in context: ExecutionContext,
+    derivative: () -> Made
+  ) -> Tensor {
+    guard inputs.contains(where: { $0.node != nil }), GradientRecording.isOn else { return self }
+    let made = ForeignDerivative(
+      operation: operation, shapes: inputs.map { ($0.rows, $0.columns) }, derivative: derivative())
+    return recorded(operation, inputs.map { GradientInput($0) }, made, in: context)
+  }
+}
+
+/// A derivative that is not the engine's: what it gives is looked at.
+private struct ForeignDerivative<Made: Derivative>: Derivative {
+  let operation: String
+  let shapes: [(rows: Int, columns: Int)]
+  let derivative: Made
+
+  func gradients(
+    _ gradient: Tensor, in context: ExecutionContext
+  ) throws(CheckpointError) -> [Tensor?] {
+    let found = try derivative.gradients(gradient, in: context)
+    try expect(found.count, equals: shapes.count, operation, "derivative", "gradients")
+    for (place, (tensor, shape)) in zip(found, shapes).enumerated() {
+      guard let tensor else { continue }
+      try expect(tensor.rows, equals: shape.rows, operation, "gradients[\(place)]", "rows")
+      try expect(tensor.columns, equals: shape.columns, operation, "gradients[\(place)]", "columns")
+    }
+    // The gradient of a gradient is not to be had.
+    return found.map { $0?.detached }
+  }
+}
+
 /// The gradients of a tensor with respect to others that it was computed from, without adding anything to those of parameters.
 ///
 ///     let x = try embeddings.requiringGradient(in: context)

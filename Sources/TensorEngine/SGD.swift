@@ -41,11 +41,11 @@ public final class SGD: Optimizer {
 
   /// An optimizer of parameters without weight decay.
   public convenience init(
-    _ parameters: [Parameter], learningRate: Double, momentum: Double = 0,
+    _ parameters: some Sequence<Parameter>, learningRate: Double, momentum: Double = 0,
     in context: ExecutionContext
   ) {
     self.init(
-      [ParameterGroup(parameters)], learningRate: learningRate,
+      [ParameterGroup(Array(parameters))], learningRate: learningRate,
       settings: Settings(momentum: momentum), in: context)
   }
 
