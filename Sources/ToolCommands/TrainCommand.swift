@@ -220,9 +220,9 @@ struct TrainCommand: ToolCommand {
     if let teacher = try distillation.teacher(for: trainable.model, tokenizer, model, console) {
       try trainer.learn(from: teacher)
     }
-    let training = try trainer.prepared(data, tokenizer)
+    let training = try trainer.prepared(data)
     let evaluation = try measured.map { data throws(CheckpointError) in
-      try trainer.examples(data, tokenizer)
+      try trainer.examples(data)
     }
     if let checkpoint { try trainer.resume(from: checkpoint) }
     describe(trainable, task, training.count, evaluation?.count, console)
@@ -243,7 +243,7 @@ struct TrainCommand: ToolCommand {
       try trainer.run(
         training: training, evaluation: evaluation, output: out,
         progress: { progress.show($0) }, isInterrupted: { interruption.isAsked })
-    }
+    }.ending
     progress.clear()
     let seconds = (ContinuousClock.now - began) / .seconds(1)
     let results = results(trainer, seconds)
@@ -347,7 +347,7 @@ struct TrainCommand: ToolCommand {
   }
 
   private func print(
-    _ trainer: Trainer, _ trainable: TrainableModel, _ ending: Trainer.Ending,
+    _ trainer: Trainer, _ trainable: TrainableModel, _ ending: TrainingResult.Ending,
     _ all: [(name: String, value: Double)], _ console: Console
   ) {
     if json {
@@ -371,7 +371,7 @@ struct TrainCommand: ToolCommand {
   }
 }
 
-extension Trainer.Ending {
+extension TrainingResult.Ending {
   fileprivate var word: String {
     switch self {
     case .finished: "finished"

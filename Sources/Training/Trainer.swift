@@ -2,6 +2,7 @@ public import CheckpointBytes
 public import LanguageModels
 internal import LayoutRules
 package import TensorEngine
+public import Tokenizers
 
 /// Trains a model, step by step.
 ///
@@ -24,6 +25,7 @@ public final class Trainer {
   public let task: TrainingTask
   /// How.
   public let settings: TrainingSettings
+  let tokenizer: Tokenizer
   /// How far it is.
   public private(set) var state = TrainerState()
   /// A model whose scores are learned beside the labels; nil for labels alone.
@@ -33,29 +35,32 @@ public final class Trainer {
   /// The factors of the model's adapter and the parameters of the model, those that are frozen too.
   private let parameters: [Parameter]
   private var optimizer: any Optimizer
-  private let padding: Int
-  private let masking: Masking?
+  private let collator: Collator
   /// What learned as it was at the evaluation with the lowest loss; empty where training ends with what the last step made.
   private var best: [StoredMatrix] = []
-  /// The order of the examples in the latest epoch.
-  private var order: (epoch: Int, numbers: [Int]) = (-1, [])
 
   /// A trainer of a model whose parameters learn (`LoadOptions.learns`); those that are frozen stay as they are.
   ///
+  ///     let trainer = try Trainer(model, tokenizer: tokenizer, settings: TrainingSettings(epochs: 3, batchSize: 32))
+  ///     try trainer.run(training: .textFolder("aclImdb/train"), evaluation: .textFolder("aclImdb/test"))
+  ///
   /// - Parameters:
-  ///   - padding: The token that fills up.
-  ///   - mask: The mask token's id and the number of tokens, for masked language modelling.
+  ///   - tokenizer: What makes tokens of texts, and says what fills up and what hides.
+  ///   - task: What the model is to learn; nil for what its head is made for, with the labels of its settings.
   /// - Throws: `inconsistent` for settings that make no training, a model without parameters that learn, or one of another head
-  ///   or another number of labels than the task's.
-  package init(
-    _ model: any LanguageModel, _ task: TrainingTask, _ settings: TrainingSettings, padding: Int,
-    mask: (id: Int, vocabulary: Int)? = nil
+  ///   or another number of labels than the task's; `notFound` for masked language modelling without a mask token; `unsupported` for a
+  ///   head that no task has.
+  public init(
+    _ model: any LanguageModel, tokenizer: Tokenizer, task: TrainingTask? = nil,
+    settings: TrainingSettings = TrainingSettings()
   ) throws(CheckpointError) {
     try settings.check()
+    // `??` would lose the type of the error.
+    let task = if let task { task } else { try TrainingTask(of: model) }
     self.model = model
+    self.tokenizer = tokenizer
     self.task = task
     self.settings = settings
-    self.padding = padding
     guard type(of: model).head == task.head else {
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(field: "task"),
@@ -67,17 +72,8 @@ public final class Trainer {
         .inconsistent, CheckpointError.Site(field: "labels"),
         "the task has \(task.labels.count), the head of \(type(of: model).className) \(labels)")
     }
-    if task.masks {
-      guard let mask else {
-        throw CheckpointError(
-          .notFound, CheckpointError.Site(field: "mask_token"), "the tokenizer has no mask token")
-      }
-      var masking = Masking(maskID: mask.id, vocabularyCount: mask.vocabulary)
-      masking.takesWholeWords = task.masksWholeWords
-      self.masking = masking
-    } else {
-      masking = nil
-    }
+    collator = try Collator(
+      task, tokenizer: tokenizer, padding: model.paddingToken, seed: settings.seed)
     // As PEFT's models list them: a head that learns comes behind the layers.
     parameters = Array(model.adapterParameters) + Array(model.parameters)
     guard parameters.contains(where: \.requiresGradient) else {
@@ -112,44 +108,6 @@ public final class Trainer {
 
   private var mapParameters: [Parameter] { maps.flatMap { $0?.parameters ?? [] } }
 
-  /// The numbers of the examples of a step; none after the last one.
-  private func numbers(
-    of step: Int, count: Int, lengths: [Int]?
-  ) -> [Int] {
-    guard step < state.totalSteps else { return [] }
-    let (epoch, place) = step.quotientAndRemainder(dividingBy: state.stepsPerEpoch)
-    let perStep = settings.batchSize * settings.accumulation
-    if order.epoch != epoch {
-      order = (
-        epoch,
-        settings.order(count, lengths: lengths, perStep: perStep, seed: settings.seed, epoch: epoch)
-      )
-    }
-    return Array(order.numbers[place * perStep..<min(count, (place + 1) * perStep)])
-  }
-
-  /// The examples of a step, of which each has a number among all: batches whose gradients add up.
-  private func batches(
-    _ examples: [TrainingExample], _ chosen: [Int], of count: Int
-  ) throws(CheckpointError) -> [ExampleBatch] {
-    let epoch = state.step / state.stepsPerEpoch
-    return try stride(from: 0, to: chosen.count, by: settings.batchSize).map {
-      (start) throws(CheckpointError) in
-      var next = start
-      return try ExampleBatch(
-        Array(examples[start..<min(chosen.count, start + settings.batchSize)]), padding: padding,
-        masking: masking.map { masking in
-          { [settings] example in
-            // Of each example and epoch its own numbers.
-            let number = UInt32(truncatingIfNeeded: epoch * count + chosen[next])
-            next += 1
-            var generator = CounterGenerator(seed: settings.seed, .masking, number: number)
-            return masking(example, &generator)
-          }
-        })
-    }
-  }
-
   /// One step: the loss of its examples, and the length of all gradients. Nil for a step of which no token happened to be hidden, which
   /// changes nothing.
   private func step(
@@ -157,7 +115,7 @@ public final class Trainer {
   ) throws(CheckpointError) -> (loss: Double, norm: Double)? {
     let terms = batches.reduce(0) { $0 + $1.lossTerms }
     guard terms > 0 else {
-      guard masking == nil else {
+      guard collator.masking == nil else {
         state.step += 1
         return nil
       }
@@ -211,16 +169,6 @@ public final class Trainer {
 }
 
 extension Trainer {
-  /// What ended a run.
-  public enum Ending: Sendable, Hashable {
-    /// All steps were made.
-    case finished
-    /// The loss of evaluations did not fall any more.
-    case stoppedEarly
-    /// It was asked to end.
-    case interrupted
-  }
-
   /// Makes all steps that are left.
   ///
   /// - Parameters:
@@ -231,25 +179,30 @@ extension Trainer {
   ///   - isInterrupted: Asked after each step; a checkpoint is written if it says so.
   ///
   /// With a patience (``TrainingSettings/patience``) the model has at the end the numbers of the evaluation with the lowest loss.
+  /// - Returns: What the run came to.
   /// - Throws: `inconsistent` without examples, for a step without labels, or a loss that is no number; what running and writing
   ///   throw.
+  @discardableResult
   public func run(
     training: TrainingExamples, evaluation: [TrainingExample]? = nil,
     output: TrainingOutput? = nil, progress: (Progress) -> Void = { _ in },
     isInterrupted: () -> Bool = { false }
-  ) throws(CheckpointError) -> Ending {
+  ) throws(CheckpointError) -> TrainingResult {
     try plan(training.count)
     let clock = ContinuousClock()
+    let start = clock.now
     // One that was stopped behind its last evaluation has no step to make.
-    var ending = isTired ? Ending.stoppedEarly : .finished
-    let (feed, lengths) = (ExampleFeed(training), training.lengths)
+    var ending = isTired ? TrainingResult.Ending.stoppedEarly : .finished
+    let loader = try DataLoader(
+      training, collator, batchSize: settings.batchSize, order: settings.order,
+      seed: settings.seed, batchesPerStep: settings.accumulation)
+    loader.end = loader.batches(of: state.totalSteps).lowerBound
     while state.step < state.totalSteps, ending == .finished {
       let began = clock.now
-      let numbers = self.numbers(of: state.step, count: training.count, lengths: lengths)
-      let examples = try feed.examples(
-        at: numbers,
-        before: self.numbers(of: state.step + 1, count: training.count, lengths: lengths))
-      let made = try step(try batches(examples, numbers, of: training.count))
+      let made = try step(
+        try loader.batches(of: state.step).map { (number) throws(CheckpointError) in
+          try loader.batch(number)
+        })
       let seconds = (clock.now - began) / .seconds(1)
       if let made { state.count(made.loss) }
       let isLast = state.step == state.totalSteps
@@ -281,31 +234,20 @@ extension Trainer {
       }
     }
     if ending != .interrupted {
-      guard state.meanLoss != nil || masking == nil else {
+      guard state.meanLoss != nil || collator.masking == nil else {
         throw CheckpointError(
           .inconsistent, CheckpointError.Site(field: "labels"),
           "no step had a token that was hidden")
       }
       for (parameter, values) in zip(learning, best) { try parameter.replace(values) }
     }
-    return ending
+    return TrainingResult(ending, of: state, seconds: (clock.now - start) / .seconds(1))
   }
 
   /// Whether evaluations have not become better for as long as that is waited for.
   private var isTired: Bool { settings.patience.map { state.evaluationsSinceBest >= $0 } ?? false }
 
   private var learning: [Parameter] { parameters.filter(\.requiresGradient) }
-
-  /// Makes all steps that are left with examples that are tokens already; see ``run(training:evaluation:output:progress:isInterrupted:)``.
-  public func run(
-    training: [TrainingExample], evaluation: [TrainingExample]? = nil,
-    output: TrainingOutput? = nil, progress: (Progress) -> Void = { _ in },
-    isInterrupted: () -> Bool = { false }
-  ) throws(CheckpointError) -> Ending {
-    try run(
-      training: TrainingExamples(training), evaluation: evaluation, output: output,
-      progress: progress, isInterrupted: isInterrupted)
-  }
 
   /// Counts the steps.
   private func plan(_ count: Int) throws(CheckpointError) {
@@ -343,7 +285,8 @@ extension Trainer {
   public func evaluate(
     _ examples: [TrainingExample]
   ) throws(CheckpointError) -> [(name: String, value: Double)] {
-    var evaluation = Evaluation(task, padding: padding, masking: masking, seed: settings.seed)
+    var evaluation = Evaluation(
+      task, padding: collator.padding, masking: collator.masking, seed: settings.seed)
     return try evaluation.run(model, examples, batchSize: max(8, settings.batchSize))
   }
 

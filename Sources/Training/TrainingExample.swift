@@ -1,10 +1,12 @@
 internal import CheckpointBytes
-internal import LanguageModels
+public import LanguageModels
 internal import TensorEngine
+public import Tokenizers
 
 /// An example as tokens with its labels.
 public struct TrainingExample: Sendable {
-  package enum Label: Sendable {
+  /// What is to be learned of an example.
+  public enum Label: Sendable, Hashable {
     /// A class.
     case text(Int)
     /// A number for each column: of a regression, or 0 and 1 for several classes.
@@ -19,13 +21,32 @@ public struct TrainingExample: Sendable {
     case none
   }
 
-  package let ids: [Int]
-  package let typeIDs: [Int]?
-  package let label: Label
+  /// The tokens.
+  public let ids: [Int]
+  /// The type of each token; nil for a model that takes none.
+  public let typeIDs: [Int]?
+  /// What is to be learned.
+  public let label: Label
   /// What masked language modelling may replace, and words for it: nil where a token is none of the text.
-  var words: [Int?] = []
+  var words: [Int?]
   /// What question answering needs to find answers in texts.
   var passage: Passage?
+
+  /// An example of tokens, of which masked language modelling hides none.
+  public init(ids: [Int], typeIDs: [Int]? = nil, label: Label) {
+    self.ids = ids
+    self.typeIDs = typeIDs
+    self.label = label
+    words = Array(repeating: nil, count: ids.count)
+  }
+
+  /// An example of an encoded text, or of a pair of texts. Masked language modelling hides of its tokens those of the texts.
+  ///
+  /// - Parameter takesTypes: True if token types are an input of the model.
+  public init(_ encoding: Encoding, label: Label = .none, takesTypes: Bool) {
+    self.init(ids: encoding.ids, typeIDs: takesTypes ? encoding.typeIDs : nil, label: label)
+    words = encoding.maskableWords
+  }
 
   /// How many terms the loss of the example has.
   var lossTerms: Int {
@@ -37,13 +58,14 @@ public struct TrainingExample: Sendable {
   }
 }
 
-/// Examples of one length as a model takes them: those that are shorter are filled up, and the filling is masked.
-struct ExampleBatch {
-  let inputs: ModelInputs
-  /// The tokens of each.
-  let lengths: [Int]
-  /// How many terms the loss has.
-  let lossTerms: Int
+/// Examples as a model takes them, with their labels: those that are shorter are filled up, and the filling is masked.
+public struct ExampleBatch: Sendable {
+  /// Tokens, mask and types, `[examples, tokens of the longest]`, and the labels.
+  public let inputs: ModelInputs
+  /// The tokens of each example.
+  public let lengths: [Int]
+  /// How many terms the loss has: where several batches make a step, their losses count in this proportion. 0 if no label counts.
+  public let lossTerms: Int
 
   /// - Parameters:
   ///   - padding: The id that fills up.
@@ -52,6 +74,7 @@ struct ExampleBatch {
     _ examples: [TrainingExample], padding: Int,
     masking: ((TrainingExample) -> MaskedExample)? = nil
   ) throws(CheckpointError) {
+    try Self.check(examples)
     let masked = masking.map { examples.map($0) }
     let length = examples.map(\.ids.count).max() ?? 0
     func filled(_ rows: [[Int]], _ value: Int) throws(CheckpointError) -> TokenArray {
@@ -99,5 +122,20 @@ struct ExampleBatch {
     let terms = examples.reduce(0) { $0 + $1.lossTerms }
     // The mean over texts counts for the two means of a pair's loss; without a hidden token there is none.
     lossTerms = followers.isEmpty ? hidden ?? terms : hidden == 0 ? 0 : terms
+  }
+
+  /// Refuses what belongs to each token, and is there for fewer or more.
+  private static func check(_ examples: [TrainingExample]) throws(CheckpointError) {
+    for (place, example) in examples.enumerated() {
+      var (name, count) = ("token types", example.typeIDs?.count ?? example.ids.count)
+      if count == example.ids.count, case .tokens(let labels) = example.label {
+        (name, count) = ("labels", labels.count)
+      }
+      guard count == example.ids.count else {
+        throw CheckpointError(
+          .mismatch, CheckpointError.Site(field: "examples[\(place)]"),
+          "it has \(example.ids.count) tokens, and \(count) \(name)")
+      }
+    }
   }
 }

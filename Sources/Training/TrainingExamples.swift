@@ -1,6 +1,4 @@
 internal import CheckpointBytes
-internal import Dispatch
-internal import Synchronization
 internal import Tokenizers
 
 /// The examples of a run: as tokens, or as texts that become tokens when a step needs them.
@@ -31,7 +29,7 @@ public struct TrainingExamples: Sendable {
   }
 
   /// True if it takes time to have some of them.
-  fileprivate var takesTime: Bool { if case .texts = storage { true } else { false } }
+  var takesTime: Bool { if case .texts = storage { true } else { false } }
 
   /// All of them as tokens.
   func all() throws(CheckpointError) -> [TrainingExample] { try examples(at: Array(0..<count)) }
@@ -70,58 +68,5 @@ struct TextExamples: Sendable {
       }
       throw error
     }
-  }
-}
-
-/// Hands out the examples of one step after the other: those of the next step are encoded on another thread while a step is computed.
-final class ExampleFeed {
-  /// What the other thread makes.
-  private final class Work: Sendable {
-    let numbers: [Int]
-    private let done = DispatchSemaphore(value: 0)
-    private let result = Mutex<Result<[TrainingExample], CheckpointError>?>(nil)
-
-    init(_ numbers: [Int], of examples: TrainingExamples, on queue: DispatchQueue) {
-      self.numbers = numbers
-      queue.async { [self] in
-        let made = Result { () throws(CheckpointError) in try examples.examples(at: numbers) }
-        result.withLock { $0 = made }
-        done.signal()
-      }
-    }
-
-    /// Waits until it is made. Nil if it was taken before.
-    func take() -> Result<[TrainingExample], CheckpointError>? {
-      done.wait()
-      return result.withLock { result in
-        defer { result = nil }
-        return result
-      }
-    }
-  }
-
-  private let examples: TrainingExamples
-  private let queue = DispatchQueue(label: "weighbridge.examples")
-  private var ahead: Work?
-
-  init(_ examples: TrainingExamples) { self.examples = examples }
-
-  /// The examples of a step.
-  ///
-  /// - Parameter next: The numbers of the step that comes then; none at the end.
-  /// - Throws: What encoding the step's own examples throws: the next step's failures wait for it.
-  func examples(
-    at numbers: [Int], before next: [Int]
-  ) throws(CheckpointError) -> [TrainingExample] {
-    let begun = ahead?.numbers == numbers ? ahead : nil
-    ahead = nil
-    let found =
-      begun?.take()
-      ?? Result { () throws(CheckpointError) in
-        try examples.examples(at: numbers)
-      }
-    let result = try found.get()
-    if !next.isEmpty, examples.takesTime { ahead = Work(next, of: examples, on: queue) }
-    return result
   }
 }

@@ -56,8 +56,15 @@ public struct TrainingSettings: Sendable, Hashable {
   /// Whether checkpoints have `optimizer.pt` and `scheduler.pt` too, from which Transformers' `Trainer` goes on.
   public var writesTorchState = false
 
-  /// The defaults.
-  public init() {}
+  /// Settings; those left out are the defaults.
+  public init(
+    epochs: Double = 3, batchSize: Int = 8, learningRate: Double = 5e-5, seed: UInt64 = 42
+  ) {
+    self.epochs = epochs
+    self.batchSize = batchSize
+    self.learningRate = learningRate
+    self.seed = seed
+  }
 
   /// Throws `inconsistent` for a number that makes no training.
   public func check() throws(CheckpointError) {

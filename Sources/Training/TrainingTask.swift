@@ -71,6 +71,33 @@ public struct TrainingTask: Sendable {
     }
   }
 
+  /// The task that a model's head is made for, with the labels of its settings.
+  ///
+  /// What a classifier is for is what its settings say (`problem_type`); where they do not, a regression if there is one label alone.
+  /// - Throws: `unsupported` for a head that no task has.
+  public init(of model: any LanguageModel) throws(CheckpointError) {
+    guard let kind = Kind.allCases.first(where: { $0.head == type(of: model).head }) else {
+      throw CheckpointError(
+        .unsupported, CheckpointError.Site(field: "task"),
+        "\(type(of: model).className) has no head that is trained")
+    }
+    let labels = model.configuration.labels
+    self.kind = kind
+    switch kind {
+    case .classification:
+      problem =
+        model.configuration.problemType
+        ?? (labels.count == 1 ? .regression : .singleLabelClassification)
+      self.labels = LabelSet((0..<labels.count).map(labels.name))
+    case .tokenClassification:
+      problem = .singleLabelClassification
+      self.labels = LabelSet((0..<labels.count).map(labels.name))
+    case .questionAnswering, .maskedLM, .causalLM, .preTraining:
+      problem = .singleLabelClassification
+      self.labels = LabelSet([])
+    }
+  }
+
   private static func labels(
     _ data: TrainingData, _ keys: [String], _ known: LabelSet?
   ) throws(CheckpointError) -> LabelSet {
@@ -96,16 +123,7 @@ public struct TrainingTask: Sendable {
   }
 
   /// The head that the task takes.
-  public var head: ModelHead {
-    switch kind {
-    case .classification: .sequenceClassification
-    case .tokenClassification: .tokenClassification
-    case .questionAnswering: .questionAnswering
-    case .maskedLM: .maskedLM
-    case .causalLM: .causalLM
-    case .preTraining: .preTraining
-    }
-  }
+  public var head: ModelHead { kind.head }
 
   /// True if tokens are hidden.
   var masks: Bool { kind == .maskedLM || kind == .preTraining }
@@ -220,6 +238,20 @@ public struct TrainingTask: Sendable {
       TrainingExample(
         ids: Array(ids[block * length..<min(ids.count, (block + 1) * length)]), typeIDs: nil,
         label: .none)
+    }
+  }
+}
+
+extension TrainingTask.Kind {
+  /// The head that the task takes.
+  fileprivate var head: ModelHead {
+    switch self {
+    case .classification: .sequenceClassification
+    case .tokenClassification: .tokenClassification
+    case .questionAnswering: .questionAnswering
+    case .maskedLM: .maskedLM
+    case .causalLM: .causalLM
+    case .preTraining: .preTraining
     }
   }
 }

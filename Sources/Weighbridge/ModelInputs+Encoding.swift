@@ -4,15 +4,6 @@ internal import LayoutRules
 public import Tokenizers
 
 extension LanguageModel {
-  /// Whether token types are an input of this model for texts of a tokenizer. The tokenizer says it, as in Transformers
-  /// (`model_input_names`, 5.23); where it does not, being a bare `tokenizer.json`, the family does. A model without token types takes none.
-  ///
-  /// - Parameter given: ``Tokenizer/givesTokenTypes`` or ``Encoding/givesTokenTypes``.
-  func takesTokenTypes(given: Bool?) -> Bool {
-    let family = Configuration.family.definition
-    return family.takesTokenTypes && (given ?? family.tokenizer.givesTokenTypes)
-  }
-
   /// What encoded texts are for this model: ids, the mask where there is padding, and the token types if the tokenizer
   /// gives them.
   ///

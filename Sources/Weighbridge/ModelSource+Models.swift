@@ -79,11 +79,13 @@ extension ModelSource {
 
   /// Loads a model of a class.
   ///
+  /// With ``LoadOptions/training(labels:problem:seed:)`` a head that the checkpoint lacks is drawn.
   /// - Throws: What `LanguageModel/init(weights:document:file:options:)` throws, with the path; `inconsistent` if the
   ///   settings contradict the weights.
   public func load<Model: LanguageModel>(
     _ type: Model.Type, options: LoadOptions = LoadOptions()
   ) throws(CheckpointError) -> Model {
+    if let head = options.drawnHead { return try load(type, drawing: head, options) }
     var options = options
     options.fill += fill
     options.origin = ModelOrigin(

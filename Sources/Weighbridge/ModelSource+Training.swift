@@ -71,22 +71,95 @@ extension ModelSource {
         "the model has this adapter, and new factors are asked for",
         remedy: "train it further, or merge it first")
     }
-    let family = settings.family
-    guard let head = task.head(in: family), let name = head.className(in: family),
-      let modelClass = ModelClass(named: name)
+    guard let name = task.head.className(in: settings.family),
+      settings.family.heads.contains(task.head), let modelClass = ModelClass(named: name)
     else {
       throw CheckpointError(
         .unsupported, file: configurationFile, field: "model_type",
-        "\(family) has no model for \(task.kind.rawValue)")
+        "\(settings.family) has no model for \(task.kind.rawValue)")
     }
+    let head = DrawnHead(
+      labels: task.labels.count > 0 ? task.labels.names : nil,
+      problem: task.kind == .classification ? task.problem : nil, seed: seed)
+    let made = try weights(for: task.head, named: name, drawing: head, lowRank, options)
+    var options = made.options(options, of: self)
+    options.adapterDropout = Float(lowRank?.dropout ?? adapter?.configuration.dropout ?? 0)
+    do throws(CheckpointError) {
+      let names = made.head.names.map { ExactName($0) }
+      var learned: TrainedAdapter?
+      if let lowRank {
+        learned = try TrainedAdapter(
+          lowRank, of: made.architecture, new: names, baseModel: path)
+      } else if let adapter {
+        learned = try TrainedAdapter(adapter, of: made.architecture, new: names)
+      }
+      let model = try modelClass.load(
+        weights: made.graph, configuration: made.document, file: configurationFile,
+        options: options)
+      if let learned {
+        try model.check(factors: adapter?.modules.count ?? made.factored)
+        try model.parameters.freeze()
+        for name in learned.wholeParameters {
+          model.parameters[name]?.requiresGradient = true
+        }
+      }
+      return TrainableModel(model: model, newParameters: made.head.names, adapter: learned)
+    } catch {
+      throw error.site.file == nil ? error.inFile(path) : error
+    }
+  }
+
+  /// Loads a model of a class whose head is drawn where the checkpoint has none; see ``LoadOptions/training(labels:problem:seed:)``.
+  ///
+  /// - Throws: `mismatch` for a model of another family; `unsupported` for one with an adapter; `inconsistent` for labels that are none or
+  ///   stand twice.
+  func load<Model: LanguageModel>(
+    _ type: Model.Type, drawing head: DrawnHead, _ options: LoadOptions
+  ) throws(CheckpointError) -> Model {
+    if let adapter {
+      throw CheckpointError(
+        .unsupported, file: adapter.path,
+        "the model has this adapter, which a task trains in place of the model's weights",
+        remedy: "merge it first")
+    }
+    guard settings.family == Model.family else {
+      throw CheckpointError(
+        .mismatch, file: configurationFile, field: "model_type",
+        "expected a model for \(Model.className), found one of \(settings.family)")
+    }
+    let made = try weights(for: Model.head, named: Model.className, drawing: head, nil, options)
+    do throws(CheckpointError) {
+      return try Model(
+        weights: made.graph, document: made.document, file: configurationFile,
+        options: made.options(options, of: self))
+    } catch {
+      throw error.site.file == nil ? error.inFile(path) : error
+    }
+  }
+
+  /// The weights of the model's body, and of a head what fits; what it has beside them is drawn.
+  private func weights(
+    for head: ModelHead, named className: String, drawing drawn: DrawnHead,
+    _ lowRank: LowRankSettings?, _ options: LoadOptions
+  ) throws(CheckpointError) -> DrawnWeights {
+    let family = settings.family
     let found = try recognition.get().model(configuration: settings)
     let bound = try BoundModel(
       checkpoint.graph, as: found, fill: .zeros(for: options.fill + fill))
-    var document = configuration.setting("architectures", to: .array([.string(name)]))
+    var document = configuration.setting("architectures", to: .array([.string(className)]))
     var sizes = found.architecture.sizes
-    if task.labels.count > 0 {
-      sizes.labels = task.labels.count
-      document = document.labelled(task)
+    if let labels = drawn.labels {
+      guard !labels.isEmpty, Set(labels).count == labels.count else {
+        throw CheckpointError(
+          .inconsistent, CheckpointError.Site(field: "labels"),
+          "expected different ones, found [\(singleLine(labels.joined(separator: ", "), limit: 200))]"
+        )
+      }
+      sizes.labels = labels.count
+      document = document.labelled(labels)
+    }
+    if let problem = drawn.problem {
+      document = document.setting("problem_type", to: .string(problem.rawValue))
     }
     if family.definition.needsPadding(head), document["pad_token_id"] ?? .null == .null,
       let end = document["eos_token_id"], end != .null
@@ -101,54 +174,52 @@ extension ModelSource {
       try ModelArchitecture(family: family, head: .base, sizes: sizes, hasPooler: false)
         .parameters.map { ExactName(family.bodyPrefix + $0.name.string) })
     let factored = try lowRank?.matrices(of: architecture) ?? [:]
-    var graph = WeightGraph()
-    var new: [String] = []
+    var made = DrawnWeights(
+      document: document, architecture: architecture, head: drawn, factored: factored.count)
     for parameter in architecture.parameters {
       if let weight = stored.weights[parameter.name],
         weight.shape == parameter.shape || body.contains(parameter.name)
       {
         guard let lowRank, let axis = factored[parameter.name] else {
-          try graph.insert(weight, as: parameter.name)
+          try made.graph.insert(weight, as: parameter.name)
           continue
         }
-        let update = try lowRank.drawn(for: parameter, outputAxis: axis, seed: seed)
+        let update = try lowRank.drawn(for: parameter, outputAxis: axis, seed: drawn.seed)
         do throws(CheckpointError) {
-          try graph.insert(try weight.merging(update), as: parameter.name)
+          try made.graph.insert(try weight.merging(update), as: parameter.name)
         } catch {
           throw error.about(parameter.name)
         }
       } else if parameter.tiedTo == nil, !body.contains(parameter.name) {
-        try graph.insert(parameter.drawn(seed: seed, range: range), as: parameter.name)
-        new.append(parameter.name.string)
+        try made.graph.insert(parameter.drawn(seed: drawn.seed, range: range), as: parameter.name)
+        made.head.names.append(parameter.name.string)
       }
     }
+    return made
+  }
+}
+
+/// What a model that is to be trained is loaded from.
+private struct DrawnWeights {
+  /// The settings, with the labels of the head.
+  let document: JSONValue
+  let architecture: ModelArchitecture
+  /// The head, with the names of what was drawn.
+  var head: DrawnHead
+  /// The number of matrices that factors stand beside.
+  let factored: Int
+  var graph = WeightGraph()
+
+  /// The options to load them with.
+  func options(_ options: LoadOptions, of source: ModelSource) -> LoadOptions {
     var options = options
     options.learns = true
-    options.adapterDropout = Float(lowRank?.dropout ?? adapter?.configuration.dropout ?? 0)
-    options.fill += fill
+    options.fill += source.fill
+    options.drawnHead = head
     options.origin = ModelOrigin(
-      path: path, weightFiles: checkpoint.files, isPreset: settings.convention == .kerasHub)
-    do throws(CheckpointError) {
-      let names = new.map { ExactName($0) }
-      var learned: TrainedAdapter?
-      if let lowRank {
-        learned = try TrainedAdapter(lowRank, of: architecture, new: names, baseModel: path)
-      } else if let adapter {
-        learned = try TrainedAdapter(adapter, of: architecture, new: names)
-      }
-      let model = try modelClass.load(
-        weights: graph, configuration: document, file: configurationFile, options: options)
-      if let learned {
-        try model.check(factors: adapter?.modules.count ?? factored.count)
-        try model.parameters.freeze()
-        for name in learned.wholeParameters {
-          model.parameters[name]?.requiresGradient = true
-        }
-      }
-      return TrainableModel(model: model, newParameters: new, adapter: learned)
-    } catch {
-      throw error.site.file == nil ? error.inFile(path) : error
-    }
+      path: source.path, weightFiles: source.checkpoint.files,
+      isPreset: source.settings.convention == .kerasHub)
+    return options
   }
 }
 
@@ -164,11 +235,6 @@ extension LanguageModel {
   }
 }
 
-extension TrainingTask {
-  /// The head of a family: a causal language model is what goes on with texts, where the family has one.
-  func head(in family: ModelFamily) -> ModelHead? { family.heads.contains(head) ? head : nil }
-}
-
 extension FamilyDescription {
   /// True if the end of a text is found by its padding.
   func needsPadding(_ head: ModelHead) -> Bool {
@@ -177,17 +243,13 @@ extension FamilyDescription {
 }
 
 extension JSONValue {
-  /// Settings with the labels of a task.
-  fileprivate func labelled(_ task: TrainingTask) -> JSONValue {
-    let names = task.labels.names.map { Int($0) == nil ? $0 : "LABEL_\($0)" }
+  /// Settings with other labels.
+  fileprivate func labelled(_ labels: [String]) -> JSONValue {
+    let names = labels.map { Int($0) == nil ? $0 : "LABEL_\($0)" }
     let byClass = names.enumerated().map { JSONValue.Member(ExactName(String($0)), .string($1)) }
     let byName = names.enumerated().map { JSONValue.Member(ExactName($1), .integer($0)) }
-    var document = setting("id2label", to: .object(byClass))
-      .setting("label2id", to: .object(byName)).setting("num_labels", to: nil)
-    if task.kind == .classification {
-      document = document.setting("problem_type", to: .string(task.problem.rawValue))
-    }
-    return document
+    return setting("id2label", to: .object(byClass)).setting("label2id", to: .object(byName))
+      .setting("num_labels", to: nil)
   }
 }
 

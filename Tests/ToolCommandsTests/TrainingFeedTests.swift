@@ -13,7 +13,7 @@ struct TrainingFeedTests {
 
   private func trainer(
     _ kind: TrainingTask.Kind, _ model: ModelFixture, _ change: (inout TrainingSettings) -> Void
-  ) throws -> (Trainer, TrainingData, Tokenizer) {
+  ) throws -> (Trainer, TrainingData) {
     let source = try ModelSource(model.path)
     let tokenizer = try source.tokenizer()
     let data = try TrainingData(path: model.file("train.jsonl"))
@@ -25,8 +25,7 @@ struct TrainingFeedTests {
     change(&settings)
     let trainable = try source.trainable(for: task, seed: 42)
     return (
-      try Trainer(trainable.model, tokenizer: tokenizer, task: task, settings: settings), data,
-      tokenizer
+      try Trainer(trainable.model, tokenizer: tokenizer, task: task, settings: settings), data
     )
   }
 
@@ -54,17 +53,17 @@ struct TrainingFeedTests {
         + "\"ner_tags\": [\(tags.joined(separator: ","))]}\n"
     }
     try model.write(rows.joined(), as: "train.jsonl")
-    let (first, data, tokenizer) = try trainer(kind, model) { _ in }
-    _ = try first.run(training: first.examples(data, tokenizer))
-    let (second, _, _) = try trainer(kind, model) { _ in }
-    _ = try second.run(training: second.prepared(data, tokenizer))
+    let (first, data) = try trainer(kind, model) { _ in }
+    _ = try first.run(training: first.examples(data))
+    let (second, _) = try trainer(kind, model) { _ in }
+    _ = try second.run(training: second.prepared(data))
     #expect(first.state == second.state && first.state.step == 8)
     let bits = try self.bits(first, model)
     #expect(try bits == self.bits(second, model))
     // Another order, other bits.
     for order in [ExampleOrder.sequential, .byLength] {
-      let (third, _, _) = try trainer(kind, model) { $0.order = order }
-      _ = try third.run(training: third.prepared(data, tokenizer))
+      let (third, _) = try trainer(kind, model) { $0.order = order }
+      _ = try third.run(training: third.prepared(data))
       #expect(try bits != self.bits(third, model))
     }
   }
@@ -82,11 +81,11 @@ struct TrainingFeedTests {
     let rows = texts.enumerated().map { #"{"text": "\#($1)", "label": "\#($0 % 2)"}"# + "\n" }
     try model.write(
       rows.joined() + "\n{\"text\": \"語\", \"label\": \"0\"}\n", as: "train.jsonl")
-    let (trainer, data, loaded) = try trainer(.classification, model) { $0.order = .sequential }
+    let (trainer, data) = try trainer(.classification, model) { $0.order = .sequential }
     var steps = 0
     do {
       _ = try trainer.run(
-        training: trainer.prepared(data, loaded), progress: { _ in steps += 1 })
+        training: trainer.prepared(data), progress: { _ in steps += 1 })
       Issue.record("there is no token for it")
     } catch {
       #expect(error.kind == .notFound && error.site.field == "line 9", "\(error)")

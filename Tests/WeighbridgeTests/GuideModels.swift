@@ -34,6 +34,19 @@ final class GuideModels {
     return try directory.write(Array(lines.utf8), as: "reviews.jsonl")
   }
 
+  /// Reviews as IMDB's lie: `train` and `test`, in each a directory of texts for either label.
+  func reviewFolder() throws -> String {
+    let directory = try TemporaryDirectory()
+    directories.append(directory)
+    for part in ["train", "test"] {
+      for (label, text) in [("neg", "the load is heavy"), ("pos", "the scale is even")] {
+        try Directory.makeAll(directory.file("\(part)/\(label)"))
+        _ = try directory.write(Array(text.utf8), as: "\(part)/\(label)/0_1.txt")
+      }
+    }
+    return directory.path
+  }
+
   /// A directory with a model of `fixtures/tasks` and a tokenizer of `fixtures/tokenizers`.
   func directory(_ task: String, _ tokenizer: String) throws -> String {
     let directory = try TemporaryDirectory()

@@ -68,6 +68,9 @@ public struct ModelInfo<Configuration: ModelConfig>: Sendable {
           + (first + 1 == all ? "layer \(first) is" : "layers \(first) to \(all - 1) are")
           + " left aside")
     }
+    if let drawn = parameters.drawnHead, !drawn.names.isEmpty {
+      remarks.append("drawn by seed \(drawn.seed): " + drawn.names.joined(separator: ", "))
+    }
     self.remarks = remarks
     configuration = parameters.configuration
     architecture = parameters.architecture
@@ -132,6 +135,15 @@ extension LanguageModel {
   public var adapterParameters: ParameterSet { info.adapterParameters }
   /// What is odd about the settings, a sentence each; see ``ModelInfo/remarks``.
   public var remarks: [String] { info.remarks }
+
+  /// Whether token types are an input of this model for texts of a tokenizer. The tokenizer says it, as in Transformers
+  /// (`model_input_names`, 5.23); where it does not, being a bare `tokenizer.json`, the family does. A model without token types takes none.
+  ///
+  /// - Parameter given: What the tokenizer, or an encoded text, says of it.
+  package func takesTokenTypes(given: Bool?) -> Bool {
+    let family = Configuration.family.definition
+    return family.takesTokenTypes && (given ?? family.tokenizer.givesTokenTypes)
+  }
 }
 
 extension TokenBatch {

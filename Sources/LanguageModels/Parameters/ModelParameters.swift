@@ -27,6 +27,8 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
   let staysInFile: Bool
   let generation: Result<GenerationSettings, CheckpointError>?
   let origin: ModelOrigin?
+  /// What of the weights was drawn.
+  let drawnHead: DrawnHead?
   /// What a model has taken of them.
   private(set) var collector = ParameterCollector(aliases: [:])
 
@@ -79,6 +81,7 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
       architecture, quantizes: options.precision == .int8, document: configuration.document)
     generation = options.generation
     origin = options.origin
+    drawnHead = options.drawnHead
     try settings?.check(against: architecture)
     try bound.checkRepeats()
   }
