@@ -243,3 +243,9 @@ for target in package.targets where target.type != .system {
     .enableUpcomingFeature("MemberImportVisibility"),
   ]
 }
+
+// Tests that call much and compute little take longer to be optimized than they would save.
+for target in package.targets
+where ["LanguageModelsTests", "ToolCommandsTests", "WeighbridgeTests"].contains(target.name) {
+  target.swiftSettings?.append(.unsafeFlags(["-Onone"], .when(configuration: .release)))
+}

@@ -12,7 +12,7 @@ struct LowRankAdapterTests {
   private func numbers(_ weight: Weight) throws -> [Float] {
     let cast = try weight.cast(to: .f32)
     var values = [Float](repeating: 0, count: weight.shape.elementCount)
-    try values.withUnsafeMutableBytes { try unsafe cast.read(at: 0, into: $0) }
+    try unsafe values.withUnsafeMutableBytes { try unsafe cast.read(at: 0, into: $0) }
     return values
   }
 
@@ -61,7 +61,9 @@ struct LowRankAdapterTests {
         let whole = try numbers(weight)
         for (index, value) in whole.enumerated() {
           var one: Float = 0
-          try withUnsafeMutableBytes(of: &one) { try unsafe weight.read(at: index * 4, into: $0) }
+          try unsafe withUnsafeMutableBytes(of: &one) {
+            try unsafe weight.read(at: index * 4, into: $0)
+          }
           #expect(one.bitPattern == value.bitPattern)
         }
       }
@@ -269,7 +271,9 @@ struct LowRankAdapterTests {
       try Fixture("adapters/layers/adapter_config.json").bytes(), as: "adapter_config.json")
     // A safetensors file of one number.
     let header = "{\"\(name)\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"
-    let size = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
+    let size = unsafe withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) {
+      unsafe Array($0)
+    }
     _ = try directory.write(
       size + Array(header.utf8) + [0, 0, 0, 0], as: "adapter_model.safetensors")
     let error = #expect(throws: CheckpointError.self) { try LowRankAdapter(directory.path) }
