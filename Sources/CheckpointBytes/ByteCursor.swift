@@ -94,7 +94,7 @@ package struct ByteCursor: Sendable {
   package mutating func readText(_ count: UInt64, _ field: String) throws(ParseFailure) -> String {
     let start = offset
     let slice = try readBytes(counted: count, field)
-    guard let text = String(validating: slice, as: UTF8.self) else {
+    guard let text = String(utf8: slice) else {
       throw ParseFailure(.malformed, at: start, field, "the text is not valid UTF-8")
     }
     return text

@@ -197,7 +197,7 @@ package struct JSONReader: Sendable {
     while index < cursor.end {
       let byte = cursor.bytes[index]
       if byte == UInt8(ascii: "\"") {
-        guard let text = String(validating: cursor.bytes[start..<index], as: UTF8.self) else {
+        guard let text = String(utf8: cursor.bytes[start..<index]) else {
           throw malformed("the string is not valid UTF-8")
         }
         try cursor.seek(to: index + 1, context)
@@ -216,7 +216,7 @@ package struct JSONReader: Sendable {
       guard let byte = cursor.peekByte() else { throw unexpected("the end of a string") }
       switch byte {
       case UInt8(ascii: "\""):
-        guard let string = String(validating: text, as: UTF8.self) else {
+        guard let string = String(utf8: text[...]) else {
           throw ParseFailure(.malformed, at: place, context, "the string is not valid UTF-8")
         }
         try cursor.skip(1, context)

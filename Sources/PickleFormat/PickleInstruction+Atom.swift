@@ -28,7 +28,7 @@ extension PickleInstruction {
     case .binString, .shortBinString: PickleInstruction.byteString(bytes)
     case .byteArray8: .byteArray([UInt8](bytes))
     case .binBytes, .shortBinBytes, .binBytes8: .bytes([UInt8](bytes))
-    default: String(validating: bytes, as: UTF8.self).map(PickleValue.string)
+    default: String(utf8: bytes).map(PickleValue.string)
     }
   }
 

@@ -29,8 +29,8 @@ extension PickleMachine {
   mutating func execute(
     module: ArraySlice<UInt8>, name: ArraySlice<UInt8>
   ) throws(ParseFailure) {
-    guard let module = String(validating: module, as: UTF8.self),
-      let name = String(validating: name, as: UTF8.self)
+    guard let module = String(utf8: module),
+      let name = String(utf8: name)
     else { throw failure(.malformed, "the name of a global is not valid UTF-8") }
     guard opcode == .inst else { return try pushGlobal(GlobalName(module, name)) }
     let arguments = try popToMark()

@@ -106,6 +106,8 @@ struct SafetensorsHeaderParser {
       throw fail(.malformed, "expected a list of integers")
     }
     var integers: [Int] = []
+    // As many as nearly all lists have: growing from none to two takes two allocations.
+    integers.reserveCapacity(2)
     try reader.readArray { (reader) throws(ParseFailure) in
       guard try reader.peekKind() == .number else {
         throw fail(.malformed, "expected a list of integers")

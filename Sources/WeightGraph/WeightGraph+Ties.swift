@@ -19,16 +19,19 @@ extension WeightGraph {
     var groups: [Tie] = []
     groups.reserveCapacity(weights.count)
     var places: [WeightIdentity: Int] = [:]
+    places.reserveCapacity(weights.count)
     for (name, weight) in weights {
       guard weight.shape.elementCount > 0 else {
         groups.append(Tie(names: [name], weight: weight))
         continue
       }
       let identity = WeightIdentity(weight)
-      if let place = places[identity] {
-        groups[place].names.append(name)
+      let place = groups.count
+      // Found or put in, it is looked for once.
+      let first = { (first: inout Int) in first }(&places[identity, default: place])
+      if first < place {
+        groups[first].names.append(name)
       } else {
-        places[identity] = groups.count
         groups.append(Tie(names: [name], weight: weight))
       }
     }

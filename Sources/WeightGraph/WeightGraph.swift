@@ -24,7 +24,7 @@ public struct WeightGraph: Sendable {
   ///
   /// - Throws: `inconsistent` if the name is taken.
   public mutating func insert(_ weight: Weight, as name: ExactName) throws(CheckpointError) {
-    guard weights[name] == nil else {
+    guard weights.index(forKey: name) == nil else {
       throw CheckpointError(
         .inconsistent, tensor: name.string, "the name occurs twice")
     }

@@ -180,7 +180,7 @@ final class HDF5FileReader {
       guard links.count < limit else {
         throw ParseFailure(.limitExceeded, "links", "more than \(limit) links")
       }
-      guard !link.name.contains(0), let name = String(validating: link.name, as: UTF8.self) else {
+      guard !link.name.contains(0), let name = String(utf8: link.name[...]) else {
         throw ParseFailure(
           .malformed, at: Int(clamping: header.address), "link name",
           "a link has a name that is not UTF-8, or has a NUL in it")

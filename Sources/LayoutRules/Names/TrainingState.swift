@@ -6,6 +6,7 @@ package enum TrainingState {
   /// What of training a name belongs to, whatever the model's architecture; nil if it is none of those that training leaves.
   package static func reason(for name: ExactName) -> String? {
     let bytes = name.string.utf8
+    guard beginnings.contains(beginning(of: bytes)) else { return nil }
     let border = bytes.firstIndex { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/") }
     guard let border else { return reasons[name] }
     return reasons[ExactName(String(name.string[...border]))]
@@ -19,6 +20,13 @@ package enum TrainingState {
     }
     return reasons
   }()
+
+  /// The first bytes of all of them: most names have others, and need not be cut.
+  private static let beginnings = Set(reasons.keys.map { beginning(of: $0.string.utf8) })
+
+  private static func beginning(of bytes: String.UTF8View) -> UInt32 {
+    bytes.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
+  }
 
   private static let groups: [(names: [ExactName], reason: String)] = [
     (

@@ -271,7 +271,7 @@ extension VocabularySource {
       let end = rest.firstIndex(of: 0x0A) ?? rest.endIndex
       var line = rest[..<end]
       if end < rest.endIndex, line.last == 0x0D { line = line.dropLast() }
-      guard let text = String(validating: line, as: UTF8.self) else {
+      guard let text = String(utf8: line) else {
         throw CheckpointError(
           .malformed, file: path, offset: rest.startIndex, field: "line \(lines.count + 1)",
           "is not UTF-8")

@@ -101,22 +101,22 @@ struct FoldedNames {
 
   /// A name with exactly one numeric component, cut around it.
   private static func split(_ name: String) -> (String, Int, String)? {
-    let bytes = name.utf8
-    var found: Range<String.Index>?
-    var start = bytes.startIndex
-    while true {
-      let end = bytes[start...].firstIndex(of: UInt8(ascii: ".")) ?? bytes.endIndex
-      let isNumber = bytes[start..<end].allSatisfy {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+    let bytes = Array(name.utf8)
+    var found: Range<Int>?
+    var (start, isNumber) = (0, true)
+    for place in 0...bytes.count {
+      guard place == bytes.count || bytes[place] == UInt8(ascii: ".") else {
+        isNumber = isNumber && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[place])
+        continue
       }
-      if isNumber, start < end {
+      if isNumber, start < place {
         guard found == nil else { return nil }
-        found = start..<end
+        found = start..<place
       }
-      guard end < bytes.endIndex else { break }
-      start = bytes.index(after: end)
+      (start, isNumber) = (place + 1, true)
     }
-    guard let found, let number = Int(name[found]) else { return nil }
-    return (String(name[..<found.lowerBound]), number, String(name[found.upperBound...]))
+    func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+    guard let found, let number = Int(text(found)) else { return nil }
+    return (text(0..<found.lowerBound), number, text(found.upperBound..<bytes.count))
   }
 }

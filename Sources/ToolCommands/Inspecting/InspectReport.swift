@@ -122,7 +122,8 @@ struct InspectReport {
     var links: [ExactName: [ExactName]] = [:]
     for tie in ties {
       for name in tie.names.dropFirst() { aliases[name] = tie.names[0] }
-      links[tie.names[0]] = tie.names.filter(checkpoint.links.contains)
+      let found = tie.names.filter(checkpoint.links.contains)
+      if !found.isEmpty { links[tie.names[0]] = found }
     }
     let all = checkpoint.graph.weights.compactMap { name, weight -> Row? in
       if checkpoint.links.contains(name), aliases[name] != nil { return nil }

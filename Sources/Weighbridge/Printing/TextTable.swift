@@ -84,18 +84,25 @@ package struct TextTable {
   }
 
   private func line(_ cells: [String], _ used: [Int], _ widths: [Int]) -> String {
-    var line = ""
+    // Put together as bytes: text is looked at with each part that is appended.
+    var line: [UInt8] = []
     for (place, column) in used.enumerated() where column < cells.count {
-      if place > 0 { line += Self.gap }
+      if place > 0 { line += Self.gap.utf8 }
       if spans(column, cells) {
-        line += cells[column]
+        line += cells[column].utf8
         break
       }
-      let cell = cutInTheMiddle(cells[column], to: widths[place])
-      let padding = String(repeating: " ", count: widths[place] - cell.shownWidth)
-      line += columns[column].isRight ? padding + cell : cell + padding
+      var (cell, width) = (cells[column], cells[column].shownWidth)
+      if width > widths[place] {
+        cell = cutInTheMiddle(cell, to: widths[place])
+        width = cell.shownWidth
+      }
+      let padding = repeatElement(UInt8(ascii: " "), count: max(0, widths[place] - width))
+      if columns[column].isRight { line += padding }
+      line += cell.utf8
+      if !columns[column].isRight { line += padding }
     }
-    while line.utf8.last == UInt8(ascii: " ") { line.unicodeScalars.removeLast() }
-    return line
+    while line.last == UInt8(ascii: " ") { line.removeLast() }
+    return String(decoding: line, as: UTF8.self)
   }
 }
