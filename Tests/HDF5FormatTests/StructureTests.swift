@@ -47,7 +47,9 @@ import Testing
   }
 
   static let structures = [
-    "addresses-of-2.h5", "addresses-of-4.h5", "attributes.h5", "cache-image.h5",
+    "addresses-of-2.h5", "addresses-of-4.h5", "addresses-of-8-lengths-of-4.h5",
+    "addresses-of-4-lengths-of-8.h5", "addresses-of-8-lengths-of-2.h5",
+    "attributes.h5", "cache-image.h5", "mixed-filters.h5",
     "edges.h5", "filtered-links.h5",
     "indexes.h5", "new-links.h5", "newest.h5", "old-chunks.h5", "old-links.h5",
     "integers.h5", "ordered-links.h5", "scale-offset.h5", "shared-messages.h5", "szip.h5",

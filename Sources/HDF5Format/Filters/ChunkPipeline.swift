@@ -42,6 +42,7 @@ struct ChunkPipeline: Sendable {
       switch filters[earlier].identifier {
       case Self.shuffle: continue
       case Self.nBit where NBit.leavesAlone(filters[earlier].parameters): continue
+      case Self.scaleOffset where ScaleOffset.leavesAlone(filters[earlier].parameters): continue
       case Self.fletcher32: size += 4
       default: return nil
       }
@@ -66,10 +67,11 @@ struct ChunkPipeline: Sendable {
       return try unshuffled(bytes, elementSize: Int(filter.parameters.first ?? 0))
     case Self.fletcher32: return try withoutChecksum(bytes)
     case Self.szip:
-      return try Szip(filter.parameters).decode(bytes, byteCount: expected ?? chunkByteCount)
+      return try Szip(filter.parameters).decode(bytes, byteCount: expected, atMost: room)
     case Self.scaleOffset:
+      if ScaleOffset.leavesAlone(filter.parameters) { return bytes }
       return try ScaleOffset(filter.parameters).decode(bytes, byteCount: expected ?? chunkByteCount)
-    case Self.lzf: return try LZF.decode(bytes, byteCount: expected ?? chunkByteCount)
+    case Self.lzf: return try LZF.decode(bytes, byteCount: expected, atMost: room)
     case Self.nBit:
       if NBit.leavesAlone(filter.parameters) { return bytes }
       return try NBit(filter.parameters).decode(bytes, byteCount: expected ?? chunkByteCount)
@@ -82,10 +84,12 @@ struct ChunkPipeline: Sendable {
 
   // MARK: Deflate
 
-  /// Inflates a zlib stream (RFC 1950) that must give `expected` bytes; where that is not known, at most what a chunk
-  /// of this size can have grown to.
+  /// What a chunk of this size can have grown to: the most that a filter gives where its size is not known.
+  private var room: Int { chunkByteCount + chunkByteCount / 8 + 65_536 }
+
+  /// Inflates a zlib stream (RFC 1950) that must give `expected` bytes; where that is not known, at most ``room``.
   private func inflate(_ bytes: [UInt8], expected: Int?) throws(ParseFailure) -> [UInt8] {
-    let room = expected ?? chunkByteCount + chunkByteCount / 8 + 65_536
+    let room = expected ?? room
     var result: CInt = Z_STREAM_ERROR
     var usedAll = false
     let inflated = unsafe [UInt8](unsafeUninitializedCapacity: room) { buffer, count in

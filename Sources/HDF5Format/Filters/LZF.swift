@@ -2,10 +2,14 @@ internal import CheckpointBytes
 
 /// The LZF compression that h5py registers as filter 32000 (liblzf's format): literal runs and back references.
 enum LZF {
-  /// Decompresses to exactly `byteCount` bytes.
-  static func decode(_ bytes: [UInt8], byteCount: Int) throws(ParseFailure) -> [UInt8] {
+  /// Decompresses to exactly `byteCount` bytes; where that is not known, because a filter before it changed the size, to
+  /// as many as there are, at most `room`.
+  static func decode(
+    _ bytes: [UInt8], byteCount expected: Int?, atMost room: Int
+  ) throws(ParseFailure) -> [UInt8] {
+    let byteCount = expected ?? room
     var output: [UInt8] = []
-    output.reserveCapacity(byteCount)
+    output.reserveCapacity(expected ?? bytes.count)
     var cursor = ByteCursor(bytes)
     while !cursor.isAtEnd {
       let control = Int(try cursor.readByte("LZF filter"))
@@ -27,7 +31,7 @@ enum LZF {
         throw ParseFailure(.malformed, "LZF filter", "more than \(byteCount) bytes come out")
       }
     }
-    guard output.count == byteCount else {
+    guard expected == nil || output.count == byteCount else {
       throw ParseFailure(
         .truncated, "LZF filter", "expected \(byteCount) bytes, \(output.count) come out")
     }

@@ -15,6 +15,12 @@ struct ScaleOffset {
   /// The element that all bits set stand for, if the data set has a fill value.
   private let fillValue: UInt64?
 
+  /// True if all bits of integers were asked for, and the bytes are as they were.
+  static func leavesAlone(_ parameters: [UInt32]) -> Bool {
+    parameters.count > 4 && parameters[0] == 2 && parameters[4] <= 8
+      && parameters[1] == parameters[4] * 8
+  }
+
   /// Reads the filter's parameters.
   init(_ parameters: [UInt32]) throws(ParseFailure) {
     // HDF5 has a number for floating-point numbers with a scale of their own, and no code.

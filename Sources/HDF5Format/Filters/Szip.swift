@@ -44,13 +44,20 @@ struct Szip {
 
   private var sampleSize: Int { bitCount > 16 ? 4 : bitCount > 8 ? 2 : 1 }
 
-  /// Decodes a chunk to exactly `byteCount` bytes.
-  func decode(_ bytes: [UInt8], byteCount: Int) throws(ParseFailure) -> [UInt8] {
+  /// Decodes a chunk to exactly `expected` bytes; where that is not known, because a filter before it changed the size, to
+  /// as many as the chunk tells, at most `room`.
+  func decode(
+    _ bytes: [UInt8], byteCount expected: Int?, atMost room: Int
+  ) throws(ParseFailure) -> [UInt8] {
     var cursor = ByteCursor(bytes)
-    let told = Int(try cursor.read(UInt32.self, .little, Self.field))
-    guard told == byteCount, byteCount.isMultiple(of: max(sampleSize, planeCount)) else {
+    let byteCount = Int(try cursor.read(UInt32.self, .little, Self.field))
+    guard byteCount == expected ?? byteCount, byteCount <= room,
+      byteCount.isMultiple(of: max(sampleSize, planeCount))
+    else {
       throw ParseFailure(
-        .malformed, Self.field, "expected \(byteCount) bytes, the chunk gives \(told)")
+        .malformed, Self.field,
+        "expected \(expected.map(String.init) ?? "at most \(room)") bytes, the chunk gives \(byteCount)"
+      )
     }
     var reader = BitReader(try cursor.readBytes(cursor.remaining, Self.field))
     var output: [UInt8] = []

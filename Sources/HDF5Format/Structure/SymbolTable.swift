@@ -11,7 +11,8 @@ struct SymbolTableEntry {
 
   init(_ cursor: inout ByteCursor, _ form: AddressForm) throws(ParseFailure) {
     let field = "symbol table entry"
-    nameOffset = try cursor.readUnsigned(form.addressByteCount, field)
+    // The specification has an offset here; what the library writes has the size of lengths, as it lies in the heap.
+    nameOffset = try cursor.readLength(form, field)
     headerAddress = try cursor.readAddress(form, field)
     let start = cursor.offset
     let cacheType = try cursor.read(UInt32.self, .little, field)
@@ -77,7 +78,7 @@ struct SymbolTable {
     try head.readVersion(1...1, "symbol table node")
     try head.skip(1, "symbol table node")
     let count = Int(try head.read(UInt16.self, .little, "symbol table node"))
-    let entryByteCount = 2 * bytes.form.addressByteCount + 24
+    let entryByteCount = bytes.form.addressByteCount + bytes.form.lengthByteCount + 24
     let content = try bytes.block(
       at: try address.behind(8, "SNOD"), count: UInt64(count * entryByteCount),
       "symbol table node")
