@@ -60,7 +60,49 @@ extension PickleWalk {
   ) {
     let object = values.compound(kind, parts)
     note(values.global(of: object), use, instruction) { $0.rendering(of: object) }
+    if let callee = parts.first, let name = values.name(of: callee) {
+      let arguments =
+        kind == .instance
+        ? Array(parts.dropFirst()) : parts.dropFirst().first.map { values.members(of: $0) }
+      lookAt(arguments ?? [], of: object, name, instruction)
+    }
     push(object)
+  }
+
+  /// The functions that a checkpoint may name and that call what they are given, with the arguments that they call
+  /// (`torch/_tensor.py`, `copyreg.py`, `numpy/random/_pickle.py`).
+  private static let callers: [GlobalName: ClosedRange<Int>] = [
+    GlobalName("torch._tensor", "_rebuild_from_type_v2"): 0...0,
+    GlobalName("copyreg", "_reconstructor"): 0...1,
+    GlobalName("copy_reg", "_reconstructor"): 0...1,
+    GlobalName("numpy.random._pickle", "__bit_generator_ctor"): 0...0,
+    GlobalName("numpy.random._pickle", "__randomstate_ctor"): 1...1,
+    GlobalName("numpy.random._pickle", "__generator_ctor"): 1...1,
+  ]
+
+  /// What is called though no operation calls it: an argument of a function that calls its arguments.
+  private mutating func lookAt(
+    _ arguments: [PickleReference], of object: PickleReference, _ name: GlobalName,
+    _ instruction: PickleInstruction
+  ) {
+    // A guess ends with the call itself.
+    guard !isGuess else { return }
+    if arguments.contains(where: { values.name(of: $0) == PickleWalk.arrayOfJoblib }) {
+      refuse(
+        instruction,
+        "an array of joblib's is made by \(singleLine(name.description)), and its bytes may be anywhere"
+      )
+    }
+    guard let called = PickleWalk.callers[name] else { return }
+    for argument in arguments.enumerated() where called.contains(argument.offset) {
+      let global = values.name(of: argument.element)
+      // The base of a class is one of Python's own as a rule, and numpy's generators are made so.
+      let module = global?.module.string ?? ""
+      if argument.offset == 1, ["builtins", "__builtin__"].contains(module) { continue }
+      if module.utf8.starts(with: "numpy.random.".utf8) { continue }
+      if global == nil, values.isAtom(argument.element) { continue }
+      note(global, .called, instruction) { $0.rendering(of: object) }
+    }
   }
 
   /// What joblib puts in place of an array, whose bytes follow in the stream once it has its state
@@ -71,6 +113,9 @@ extension PickleWalk {
     let state = pop(instruction)
     let target = peek(instruction)
     guard !stack.isEmpty else { return }
+    if !isGuess, values.name(of: target) != nil {
+      refuse(instruction, "a class or function itself is given a state, for all of the process")
+    }
     note(values.global(of: target), .givenState, instruction) {
       $0.rendering(of: target) + " ← " + $0.rendering(of: state)
     }

@@ -238,6 +238,23 @@ struct WalkedValues: Sendable {
     globalPlace(value).map { globals[Int($0)] }
   }
 
+  /// The global, if it is one and not the result of one.
+  func name(of value: PickleReference) -> GlobalName? {
+    let slot = slot(value)
+    return slot.kind == .global ? globals[slot.content] : nil
+  }
+
+  /// The members of a tuple, as many as are kept.
+  func members(of value: PickleReference) -> [PickleReference] {
+    switch slot(value).kind {
+    case .tuple, .unhashableTuple: elements(of: value)
+    default: []
+    }
+  }
+
+  /// True for a number, text or constant.
+  func isAtom(_ value: PickleReference) -> Bool { spelling(of: value) != nil }
+
   /// What a dictionary says of an array of joblib's, which has the array's bytes behind it.
   func array(of value: PickleReference) -> JoblibArray? { arrays[value] }
 

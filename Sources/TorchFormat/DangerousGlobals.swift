@@ -80,6 +80,8 @@ enum DangerousGlobals {
           "calls what it is given",
           "vectorize apply_along_axis apply_over_axes fromfunction frompyfunc"),
       ],
+      "numpy.core.memmap": [Group("reads or writes files", "memmap")],
+      "numpy._core.memmap": [Group("reads or writes files", "memmap")],
       "torch": [
         Group("loads pickles or writes files", "load save"), Group("runs code", "compile"),
       ],

@@ -27,7 +27,12 @@ package struct GlobalVerdict: Sendable, Hashable {
     switch AllowedGlobals.role(of: global) {
     case .named?, .storage?, .dtype?, .numpy(.array)?:
       if finding.use == .named {
-        self.init(.safe, "is data by its name alone")
+        // What calls it need not be an operation of the pickle.
+        if danger == nil {
+          self.init(.safe, "is data by its name alone")
+        } else {
+          self.init(.unknown, "is data by its name alone, but opens a file once something calls it")
+        }
       } else if let danger {
         self.init(.dangerous, danger)
       } else {

@@ -201,6 +201,44 @@ struct SoundScanTests {
     let other = P.global("torch.distributed.rpc", "rpc_sync")
     #expect(try scan(P.proto(2) ++ other ++ P.stop).verdict == .dangerous)
   }
+
+  /// Loaded by Python, the first of these writes `/tmp/x` over, without naming anything but data.
+  @Test("What is handed to a function that calls it is called")
+  func calledByOthers() throws {
+    let map = P.global("numpy", "memmap")
+    let arguments =
+      P.mark ++ P.text("/tmp/x") ++ P.text("uint8") ++ P.text("w+") ++ P.tuple
+    let made =
+      P.global("torch._tensor", "_rebuild_from_type_v2") ++ P.mark ++ map ++ map ++ arguments
+      ++ P.none ++ P.tuple ++ P.reduce
+    #expect(try scan(P.proto(2) ++ made ++ P.stop).verdict == .dangerous)
+    let opened =
+      P.global("numpy.random._pickle", "__randomstate_ctor") ++ P.text("/tmp/x") ++ map ++ P.tuple2
+      ++ P.reduce
+    #expect(try scan(P.proto(2) ++ opened ++ P.stop).verdict == .dangerous)
+    let instance =
+      P.global("copyreg", "_reconstructor") ++ map ++ map ++ P.text("/tmp/x") ++ P.tuple3
+      ++ P.reduce
+    #expect(try scan(P.proto(2) ++ instance ++ P.stop).verdict == .dangerous)
+    let list = P.global("builtins", "list")
+    let unknown =
+      P.global("torch._tensor", "_rebuild_from_type_v2") ++ P.mark ++ list ++ list ++ P.emptyTuple
+      ++ P.none ++ P.tuple ++ P.reduce
+    #expect(try scan(P.proto(2) ++ unknown ++ P.stop).verdict == .unknown)
+    // What Python and numpy write.
+    let plain =
+      P.global("copyreg", "_reconstructor") ++ P.global("argparse", "Namespace")
+      ++ P.global("builtins", "object") ++ P.none ++ P.tuple3 ++ P.reduce
+    let generator =
+      P.global("numpy.random._pickle", "__randomstate_ctor") ++ P.text("MT19937")
+      ++ P.global("numpy.random._pickle", "__bit_generator_ctor") ++ P.tuple2 ++ P.reduce
+    #expect(try scan(P.proto(2) ++ plain ++ P.pop ++ generator ++ P.stop).verdict == .safe)
+    // A class of the process itself is changed, not an instance.
+    let state = P.emptyDict ++ P.text("a") ++ P.none ++ P.setItem ++ P.build
+    #expect(
+      try scan(P.proto(2) ++ P.global("argparse", "Namespace") ++ state ++ P.stop).verdict
+        == .unknown)
+  }
 }
 
 @Suite("A scan finds code beside pickles")
