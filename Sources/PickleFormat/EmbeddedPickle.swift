@@ -48,7 +48,7 @@ extension PickleScan {
       switch PickleScan.guess(ByteCursor(array), operations: &operations) {
       case .calls: return true
       case .whole(let end): return announces(bytes) && end == array.count
-      case .broken, .cut: return false
+      case .broken, .cut, .unfinished: return false
       }
     }
 

@@ -234,6 +234,8 @@ extension PickleScan {
     case calls
     /// A whole pickle that calls nothing; it ends here.
     case whole(end: Int)
+    /// It went on for as many operations as were allowed.
+    case unfinished
   }
 
   /// Walks bytes that need not be a pickle, up to the first call or the first operation that Python would refuse. Text
@@ -269,7 +271,7 @@ extension PickleScan {
       }
       if !goesOn { return .whole(end: cursor.offset) }
     }
-    return .broken
+    return .unfinished
   }
 }
 

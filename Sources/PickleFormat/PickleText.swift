@@ -94,7 +94,7 @@ enum PickleText {
   }
 
   /// The byte that an escape stands for, and how many bytes it takes after the backslash.
-  private static func escape(_ text: ArraySlice<UInt8>) -> (byte: UInt8, length: Int)? {
+  static func escape(_ text: ArraySlice<UInt8>) -> (byte: UInt8, length: Int)? {
     guard let first = text.first else { return nil }
     switch first {
     case UInt8(ascii: "\\"), UInt8(ascii: "'"), UInt8(ascii: "\""): return (first, 1)
@@ -115,7 +115,7 @@ enum PickleText {
     }
   }
 
-  private static func hexadecimal(_ digits: ArraySlice<UInt8>, count: Int) -> UInt32? {
+  static func hexadecimal(_ digits: ArraySlice<UInt8>, count: Int) -> UInt32? {
     guard digits.count == count else { return nil }
     var value: UInt32 = 0
     for digit in digits {
@@ -136,8 +136,10 @@ enum PickleText {
       let next = index + 1 < line.endIndex ? line[index + 1] : 0
       guard byte == UInt8(ascii: "\\"), next == UInt8(ascii: "u") || next == UInt8(ascii: "U")
       else {
-        scalars.append(Unicode.Scalar(byte))
-        index += 1
+        // A backslash takes the next character with it: two of them are no beginning of an escape.
+        let count = byte == UInt8(ascii: "\\") && index + 1 < line.endIndex ? 2 : 1
+        for byte in line[index..<(index + count)] { scalars.append(Unicode.Scalar(byte)) }
+        index += count
         continue
       }
       let count = next == UInt8(ascii: "u") ? 4 : 8

@@ -26,7 +26,7 @@ extension PickleWalk {
     lookInto(bytes, instruction)
     switch instruction.opcode {
     case .binUnicode, .shortBinUnicode, .binUnicode8:
-      if isGuess, String(validating: bytes, as: UTF8.self) == nil {
+      if isGuess, !PickleText.isTakenText(bytes) {
         refuse(instruction, "the text is not valid UTF-8")
       }
     default: break
@@ -37,7 +37,7 @@ extension PickleWalk {
   mutating func take(
     line: ArraySlice<UInt8>, _ instruction: PickleInstruction
   ) throws(ParseFailure) {
-    var place: UInt64? { UInt64(String(decoding: line, as: UTF8.self)) }
+    var place: UInt64? { PickleText.takenPlace(line) }
     switch instruction.opcode {
     case .get: return recall(place, instruction)
     case .put:
@@ -47,22 +47,22 @@ extension PickleWalk {
       }
       return try remember(place, instruction)
     case .string:
-      if let bytes = PickleText.quotedBytes(line) {
+      if let bytes = PickleText.takenBytes(line) {
         lookInto(bytes[...], instruction)
       } else {
         refuse(instruction, "the line spells no text")
       }
     case .unicode:
       lookInto(line, instruction)
-      if isGuess, PickleText.rawUnicodeEscape(line) == nil {
+      if isGuess, !PickleText.isTakenUnicode(line) {
         refuse(instruction, "the line spells no text")
       }
     case .persID: break
     default:
       let isNumber =
         instruction.opcode == .float
-        ? PickleText.float(line) != nil
-        : PickleText.integer(line.last == UInt8(ascii: "L") ? line.dropLast() : line) != nil
+        ? PickleText.isTakenFloat(line)
+        : PickleText.isTakenInteger(line.last == UInt8(ascii: "L") ? line.dropLast() : line)
       if isGuess, !isNumber { refuse(instruction, "the line spells no number") }
     }
     pushAtom(instruction)

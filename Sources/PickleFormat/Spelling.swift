@@ -67,7 +67,7 @@ struct Spelling: Sendable {
     let text = String(decoding: line, as: UTF8.self)
     switch opcode {
     case .string:
-      if let bytes = PickleText.quotedBytes(line) {
+      if let bytes = PickleText.takenBytes(line) {
         self.init(text: bytes)
       } else {
         self.init(text: text)

@@ -97,6 +97,53 @@ struct JoblibScanTests {
       let scan = try scanned(bytes, as: "model.joblib")
       #expect(scan.verdict == .dangerous, "\(scan.problems) \(scan.findings)")
     }
+    // Made by another function, it is the same to joblib: the array is five bytes here, and the call is not in a text.
+    let array = wrapped("u1", [5], [0x42, UInt8(call.count), 0, 0, 0], aligned: false)
+    let made = P.global("joblib.numpy_pickle", "NumpyArrayWrapper")
+    let hidden =
+      P.proto(2) ++ P.global("copyreg", "_reconstructor") ++ P.mark ++ made
+      ++ P.global("builtins", "object") ++ P.none ++ P.tuple ++ P.reduce
+      ++ Array(array.dropFirst(made.count + P.emptyTuple.count + P.newObj.count)) ++ call
+    #expect(try scanned(hidden, as: "model.joblib").verdict != .safe)
+  }
+}
+
+@Suite("A scan of pickles that do not say that they are")
+struct PlainPickleScanTests {
+  /// What CPython 3.11 takes, in its C or its Python version, and goes on to call `os.abort`; all of it text.
+  static let texts = [
+    "(I0x1\nios\nabort\n.", "(I 7\nios\nabort\n.", "(I1_0\nios\nabort\n.",
+    "(L0x1L\nios\nabort\n.", "(Finfinity\nios\nabort\n.", "(F1_0.5\nios\nabort\n.",
+    "(V\\ud800\nios\nabort\n.", "(S'\\q'\nios\nabort\n.", "(S'a'b'\nios\nabort\n.",
+    "(S'\\501'\nios\nabort\n.", "(Np 1\nios\nabort\n.", "(Np1_0\nios\nabort\n.",
+    "(Np1\ng 1\nios\nabort\n.", "(cos\nabort\nI0x1\no.",
+    // One that calls nothing lies in front.
+    "N.(I0x1\nios\nabort\n.", "N.I1\n.(I0x1\nios\nabort\n.",
+  ]
+
+  @Test("finds what they call, however they spell their values", arguments: texts)
+  func spelling(_ text: String) throws {
+    let scan = try scanned(Array(text.utf8))
+    #expect(scan.verdict == .dangerous && scan.findings.contains { $0.use == "instantiated" })
+  }
+
+  @Test("goes on to the call behind any number of operations")
+  func length() throws {
+    let text = "(" + String(repeating: "N0", count: 20_000) + "S'x'\nios\nsystem\n."
+    let scan = try scanned(Array(text.utf8))
+    #expect(scan.findings.last?.rendering == "os.system('x')" && scan.verdict == .dangerous)
+    // What is never decided is not called data.
+    let endless = "(" + String(repeating: "N0", count: 2_500_000) + "S'x'\nios\nsystem\n."
+    #expect(try scanned(Array(endless.utf8)).verdict != .safe)
+  }
+
+  @Test("takes no text for one that Python would stop at")
+  func stops() throws {
+    for text in [
+      "(I0y1\nios\nabort\n.", "(Fone\nios\nabort\n.", "(S'a\nios\nabort\n.", "(Np-1\nios\nabort\n.",
+    ] {
+      #expect(try scanned(Array(text.utf8)).verdict == .safe, "\(text)")
+    }
   }
 }
 

@@ -3,7 +3,8 @@ internal import PickleFormat
 internal import TorchFormat
 
 extension ContentWalk {
-  /// The most operations of one guess: what calls something does so early, or is found from where it names it.
+  /// The most operations of a guess that does not start at a beginning: what calls something does so early, or is found
+  /// from where it names it.
   private static let guessLength = 10_000
   /// The longest name of a module that a search looks for.
   fileprivate static let nameLength = 1_000
@@ -58,7 +59,7 @@ extension ContentWalk {
   private mutating func isPickle(_ bytes: [UInt8], from position: Int) -> Bool {
     if ContentWalk.begins(bytes[position...]) { return true }
     switch guess(bytes, at: position) {
-    case .calls: return true
+    case .calls, .unfinished: return true
     case .whole(let end): return end == bytes.count
     case .broken, .cut: return false
     }
@@ -130,14 +131,24 @@ extension ContentWalk {
   // MARK: Guesses
 
   private mutating func guess(
-    _ bytes: [UInt8], at position: Int, window: Int = .max
+    _ bytes: [UInt8], at position: Int, window: Int = .max, operations most: Int = .max
   ) -> PickleScan.Guess {
     var cursor = ByteCursor(bytes)
     guard (try? cursor.seek(to: position, "pickle")) != nil else { return .broken }
-    var allowed = min(operations, ContentWalk.guessLength)
+    var allowed = min(operations, most)
     let before = allowed
     defer { operations -= before - allowed }
     return PickleScan.guess(cursor, operations: &allowed, window: window)
+  }
+
+  /// What bytes are to a program that takes them for pickles, one behind another: the first that tells, and where it begins.
+  private mutating func guessStream(_ bytes: [UInt8]) -> (guess: PickleScan.Guess, start: Int) {
+    var position = 0
+    while true {
+      let guess = guess(bytes, at: position)
+      guard case .whole(let end) = guess, end < bytes.count else { return (guess, position) }
+      position = end
+    }
   }
 
   /// Looks at bytes that are something else as a program would that takes them for a pickle.
@@ -146,23 +157,27 @@ extension ContentWalk {
     var count = 64 << 10
     while true {
       let bytes = try content.prefix(count)
-      switch guess(bytes, at: 0) {
+      let (guess, start) = guessStream(bytes)
+      switch guess {
       case .calls:
-        walk(try content.prefix(ContentWalk.contentBytes), from: 0, content.place)
+        walk(try content.prefix(ContentWalk.contentBytes), from: start, content.place)
         return
       case .cut where count < min(content.byteCount, ContentWalk.contentBytes): count *= 8
+      case .unfinished: return noteCutSearch(content)
       default: return
       }
     }
   }
 
-  /// Looks whether bytes are a pickle from the first one on: one that calls something, or one that ends where they do.
+  /// Looks whether bytes are pickles from the first one on: one that calls something, or all that end where they do.
   mutating func guessPickles(
     _ bytes: [UInt8], _ content: ScannedContent
   ) throws(CheckpointError) -> Bool {
-    switch guess(bytes, at: 0) {
+    switch guessStream(bytes).guess {
     case .broken, .cut: return false
-    case .whole(let end) where end < bytes.count: return false
+    case .unfinished:
+      noteCutSearch(content)
+      return false
     case .whole, .calls:
       try examinePickles(bytes, content)
       return true
@@ -177,8 +192,11 @@ extension ContentWalk {
       defer { position += 1 }
       guard ContentWalk.mayBegin(bytes, at: position, &names) else { continue }
       guard operations > 0 else { return noteCutSearch(content) }
-      switch guess(bytes, at: position, window: ContentWalk.searchWindow) {
-      case .broken, .cut: continue
+      switch guess(
+        bytes, at: position, window: ContentWalk.searchWindow,
+        operations: ContentWalk.guessLength)
+      {
+      case .broken, .cut, .unfinished: continue
       case .calls: position = max(position, walk(bytes, from: position, content.place).end - 1)
       case .whole(let end):
         guard ContentWalk.begins(bytes[position...]) else { continue }
