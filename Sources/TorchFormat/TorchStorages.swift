@@ -13,6 +13,9 @@ package import ZipFormat
 package struct TorchStorages: Sendable {
   /// The members' names.
   package private(set) var names: Set<ExactName> = []
+  /// What torch.export says to be pickles, if only in one place of several; in small letters, because PyTorch looks for members
+  /// without regard to case (`caffe2/serialize/inline_container.cc`).
+  private var pickles: Set<String> = []
   /// The pickles that could not be read as far as was needed.
   package private(set) var problems: [CheckpointError] = []
 
@@ -28,6 +31,7 @@ package struct TorchStorages: Sendable {
         problems.append(error)
       }
     }
+    names = names.filter { !pickles.contains($0.string.lowercased()) }
   }
 
   private static func ends(_ member: ZipMember, _ ending: String) -> Bool {
@@ -52,8 +56,12 @@ package struct TorchStorages: Sendable {
     }
     guard case .object(let entries)? = document["config"] else { return }
     for entry in entries {
-      guard case .boolean(false)? = entry.value["use_pickle"],
-        let path = entry.value["path_name"]?.string,
+      guard let path = entry.value["path_name"]?.string else { continue }
+      guard case .boolean(false)? = entry.value["use_pickle"] else {
+        pickles.insert((folder + "/" + path).lowercased())
+        continue
+      }
+      guard
         ["weight_", "tensor_"].contains(where: {
           path.hasPrefix($0) && TorchStorages.isNumber(path.dropFirst($0.count))
         })

@@ -157,6 +157,25 @@ struct SoundScanTests {
     #expect(try scan(archive).verdict == .dangerous)
   }
 
+  /// `torch.export.load` gives what a configuration calls a pickle to `torch.load(weights_only=False)`.
+  @Test("What torch.export says to be a pickle is no storage, whatever else is said of it")
+  func exportedWeights() throws {
+    let evil =
+      P.proto(2) ++ P.global("os", "system") ++ P.text("x") ++ P.tuple1 ++ P.reduce ++ P.stop
+    func archive(_ entries: String) -> [UInt8] {
+      storedArchive([
+        ("m/data/weights/model_weights_config.json", Array("{\"config\": {\(entries)}}".utf8)),
+        ("m/data/weights/weight_0", evil),
+      ])
+    }
+    let numbers = #""a": {"path_name": "weight_0", "use_pickle": false}"#
+    #expect(try scan(archive(numbers), as: "model.pt2").verdict == .safe)
+    for name in ["weight_0", "WEIGHT_0"] {
+      let both = numbers + #", "b": {"path_name": "\#(name)", "use_pickle": true}"#
+      #expect(try scan(archive(both), as: "model.pt2").verdict == .dangerous)
+    }
+  }
+
   @Test("Arrays of numbers, text and JSON are data")
   func plain() throws {
     let numbers = npy("'<f4'", "(2,)", [0x80, 2, 0, 0, 0x63, 0x28, 0x80, 4])
@@ -278,8 +297,9 @@ struct ConfiguredCodeTests {
     let source = Array("import os\nos.system('true')\n".utf8)
     #expect(try scan(storedArchive([("a/collections.py", source)])).verdict == .unknown)
     let pickle = P.proto(2) ++ P.none ++ P.stop
+    let compiled = Array("class M(Module):\n  training : bool\n".utf8)
     let script = [
-      ("a/data.pkl", pickle), ("a/constants.pkl", pickle), ("a/code/__torch__.py", source),
+      ("a/data.pkl", pickle), ("a/constants.pkl", pickle), ("a/code/__torch__.py", compiled),
     ]
     #expect(try scan(storedArchive(script)).verdict == .safe)
     let package = script + [("a/.data/extern_modules", Array("os\n".utf8))]

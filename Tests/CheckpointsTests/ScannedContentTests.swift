@@ -389,6 +389,43 @@ struct GraphScanTests {
     }
     let plain = try scanned(archive("def forward(self):\n  return torch.relu(x)\n"))
     #expect(plain.verdict == .safe && plain.findings.map(\.rendering) == ["TorchScript source"])
-    #expect(try scanned(archive("  torch.save(x, \"/tmp/y\")\n")).verdict == .dangerous)
+    let calls: [(source: String, verdict: CheckpointScan.Verdict)] = [
+      // torch 2.13 runs all up to the one of `mine`.
+      ("torch.save(x, \"/tmp/y\")", .dangerous),
+      ("torch . save (x, \"/tmp/y\")", .dangerous),
+      ("torch.\\\nsave(x, \"/tmp/y\")", .dangerous),
+      ("torch.autograd.save(x, \"/tmp/y\")", .dangerous),
+      ("ops . aten . save(x, \"/tmp/y\")", .dangerous),
+      ("f = torch.save\n  f(x, \"/tmp/y\")", .dangerous),
+      ("y = torch.from_file (\"/etc/passwd\", False, 10)", .dangerous),
+      ("y = ops.debugprims.load_tensor(\"/tmp/y\", [1], [1])", .dangerous),
+      ("t = torch\n  t.save(x, \"/tmp/y\")", .unknown),
+      ("self = torch\n  self.save(x, \"/tmp/y\")", .unknown),
+      ("t = ops.aten\n  t.save(x, \"/tmp/y\")", .unknown),
+      ("(torch).save(x, \"/tmp/y\")", .unknown),
+      ("getattr(torch, \"sa\" \"ve\")(x, \"/tmp/y\")", .unknown),
+      ("getattr(ops, \"aten\").save(x, \"/tmp/y\")", .unknown),
+      ("return ops.mine.operator(x)", .unknown),
+      ("import os", .unknown),
+      ("return ops.torchvision.nms(x, y, 0.5)", .safe),
+      ("return self.save(x) # torch.save(", .safe),
+      ("_0 = getattr(self, \"0\")", .safe),
+      ("_0 = __torch__.torchvision.ops.misc.torch.Norm(\"torch.save(\")", .safe),
+      ("return torch.device('cpu')", .safe),
+    ]
+    for (source, verdict) in calls {
+      let scan = try scanned(archive("def forward(self):\n  \(source)\n"))
+      #expect(scan.verdict == verdict, "\(source) \(scan.findings)")
+    }
+    // torch.package finds its mark in any case of letters.
+    let package = storedArchive([
+      ("a/data.pkl", pickle), ("a/constants.pkl", pickle), ("a/.data/EXTERN_MODULES", []),
+      ("a/code/x.py", Array("x = 1\n".utf8)),
+    ])
+    #expect(try scanned(package).verdict == .unknown)
+    let bytecode = P.proto(2) ++ P.text("aten::save") ++ P.stop
+    #expect(
+      try scanned(storedArchive([("a/data.pkl", pickle), ("a/bytecode.pkl", bytecode)])).verdict
+        == .dangerous)
   }
 }

@@ -75,6 +75,9 @@ extension ContentWalk {
       }
       do throws(CheckpointError) {
         try examine(member, of: archive, in: content)
+        if splitPath(member.name.string).name == "bytecode.pkl" {
+          try examineBytecode(member, of: archive, in: content)
+        }
       } catch {
         add(content.place.problem(error))
         isBroken = true
@@ -118,33 +121,35 @@ extension ContentWalk {
     pending.append(content.member(name, MemoryBytes(inflation.bytes, origin: place.file)))
   }
 
-  /// Source of TorchScript: PyTorch compiles it in a language that can neither import nor open anything, but for the operators
-  /// that write and map files.
+  /// Source of TorchScript.
   private mutating func examineScript(
     _ member: ZipMember, of archive: ZipArchive, in content: ScannedContent
   ) {
     let place = content.place.inside(member.name.string)
     do throws(CheckpointError) {
       let bytes = try archive.bytes(of: member, limit: limits.jsonBytes)
-      let text = String(decoding: bytes, as: UTF8.self)
-      let call = ContentWalk.scriptFileOperators.first(where: text.contains)
+      let source = TorchScriptSource(bytes)
       report(
-        code: "TorchScript source" + (call.map { " that calls \($0))" } ?? ""),
-        call == nil
-          ? (
-            .safe, "is compiled by PyTorch in a language that can neither import nor open anything"
-          )
-          : (.dangerous, "reads or writes files when the model runs"),
+        code: "TorchScript source" + (source.finding ?? ""), (source.verdict, source.reason),
         at: place)
     } catch {
       add(content.place.problem(error))
     }
   }
 
-  /// The operators of TorchScript that write and map files, as serialised sources spell their calls.
-  private static let scriptFileOperators = [
-    "torch.save(", "ops.aten.save(", "torch.from_file(", "ops.aten.from_file(",
-  ]
+  /// What the lite interpreter runs instead of sources: operators by their names, in a pickle of values.
+  private mutating func examineBytecode(
+    _ member: ZipMember, of archive: ZipArchive, in content: ScannedContent
+  ) throws(CheckpointError) {
+    let bytes = try archive.bytes(of: member, limit: limits.pickleBytes)
+    for name in TorchScriptSource.qualifiedFileOperators
+    where ContentWalk.contains(bytes, Array(name.utf8)) {
+      report(
+        code: "bytecode of TorchScript that calls \(name)",
+        (.dangerous, "reads or writes files when the model runs"),
+        at: content.place.inside(member.name.string))
+    }
+  }
 
   /// How many bytes may be inflated; nil, and a problem, if they are less than needed.
   private mutating func room(for count: Int, at place: ScannedContent.Place) -> Int? {
@@ -278,8 +283,9 @@ private struct ArchiveKind {
   init(_ archive: ZipArchive) {
     let root = archive.members.first.map { String($0.name.string.prefix { $0 != "/" }) + "/" } ?? ""
     let isScript = ["data.pkl", "constants.pkl"].allSatisfy { archive[ExactName(root + $0)] != nil }
-    // What torch.package reads an archive by; its sources are Python.
-    let isPackage = archive[ExactName(root + ".data/extern_modules")] != nil
+    // What torch.package reads an archive by; its sources are Python. PyTorch looks for members without regard to case.
+    let mark = (root + ".data/extern_modules").lowercased()
+    let isPackage = archive.members.contains { $0.name.string.lowercased() == mark }
     scriptFolder = isScript && !isPackage ? root + "code/" : nil
   }
 

@@ -159,7 +159,7 @@ extension ContentWalk {
     return true
   }
 
-  private static func contains(_ bytes: [UInt8], _ needle: [UInt8]) -> Bool {
+  static func contains(_ bytes: [UInt8], _ needle: [UInt8]) -> Bool {
     guard let first = needle.first else { return false }
     var position = 0
     while let start = bytes[position...].firstIndex(of: first) {
