@@ -208,6 +208,24 @@ struct TemplateScanTests {
     ),
     ("{{ ''.__class__.__mro__[1].__subclasses__() }}", .dangerous),
     ("{{ x | attr('a') }}", .dangerous),
+    // Jinja 3.1 without its sandbox runs these.
+    ("{{ (messages|map('trim')).gi_frame.f_builtins['eval']('1') }}", .dangerous),
+    ("{{ messages.append.im_class }}", .dangerous),
+    ("{% filter attr('x') %}{% endfilter %}", .dangerous),
+    (
+      "{% set u=(lipsum|string)[18] %}{% set k=[u,u,'glo','bals',u,u]|join %}{{ [lipsum]|map(attribute=k)|list }}",
+      .unknown
+    ),
+    ("{% set k=[u,u,'a']|join %}{{ x|map(attribute=k)|list }}", .unknown),
+    ("{% for k in [[('a_b')[1]*2,'class']|join] %}{{ ''[k] }}{% endfor %}", .unknown),
+    ("{{ x|map('attr', k)|list }}", .unknown),
+    ("{% set m='at'~'tr' %}{{ x|map(m, 'b')|list }}", .unknown),
+    ("{{ x|map('at'~'tr', 'b')|list }}", .unknown),
+    ("{{ x|sort(attribute='a.gi_frame') }}", .unknown),
+    (
+      "{{ messages|selectattr('role', 'equalto', 'user')|map(attribute='content')|join(', ') }}",
+      .safe
+    ),
     ("{{ request['application']['\\x5f\\x5fglobals\\x5f\\x5f'] }}", .dangerous),
     ("{{ lipsum.abc }}", .dangerous),
     ("{{ cycler['a'] }}", .dangerous),
@@ -310,6 +328,38 @@ struct GraphScanTests {
       "schema.json", #"{"__class__": "system", "__module__": "os", "__loader__": "FunctionNode"}"#,
       .dangerous
     ),
+    // PyYAML 6 gives all of these to `os.system`, or to Hydra.
+    ("a.yaml", "a: !!pyth%6Fn/object/apply:os.system ['x']\n", .dangerous),
+    ("a.yaml", "a: !<tag:yaml.org,2002:pytho%6e/object/apply:os.system> ['x']\n", .dangerous),
+    (
+      "a.yaml", "%TAG !p! tag:yaml.org,2002:pyt\n---\na: !p!hon/object/apply:os.system ['x']\n",
+      .unknown
+    ),
+    ("a.yaml", "a: {\"_t\\x61rget_\": os.system}\n", .dangerous),
+    ("a.yaml", "\"_tar\\\n  get_\": os.system\n", .dangerous),
+    ("a.yaml", "a: &t os.system\n_target_: *t\n", .unknown),
+    ("a.yaml", "a: &t _target_\n*t : os.system\n", .unknown),
+    ("a.yaml", "? _target_\n: os.system\n", .unknown),
+    ("a.yaml", "_target_:\n  os.system\n", .unknown),
+    ("README.md", "The key `_target_` names a class, 100% of the time.\n", .safe),
+    (
+      "adapter_config.json",
+      #"{"auto_mapping": {"base_model_class": "system", "parent_library": "os"}}"#, .dangerous
+    ),
+    (
+      "adapter_config.json",
+      #"{"auto_mapping": {"base_model_class": "M", "parent_library": "transformers.models.m"}}"#,
+      .safe
+    ),
+    (
+      "modules.json", #"[{"idx": 0, "name": "0", "path": "", "type": "my_module.Transformer"}]"#,
+      .unknown
+    ),
+    (
+      "modules.json",
+      #"[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Pooling"}]"#,
+      .safe
+    ),
     ("a.sh", "rm -r x\n", .unknown),
     ("run", "#!/bin/sh\nrm -r x\n", .unknown),
     (
@@ -332,6 +382,15 @@ struct GraphScanTests {
       #"{"class_name": "A", "config": {"loader": "keras.config.enable_unsafe_deserialization"}}"#,
       .dangerous
     ),
+    (
+      "a.json", #"{"class_name": "function", "config": "load_model", "module": "keras.models"}"#,
+      .dangerous
+    ),
+    ("a.json", #"{"class_name": "Functional", "module": "keras.src.models.functional"}"#, .safe),
+    (
+      "config.json",
+      "\u{FEFF}" + #"{"class_name": "Lambda", "config": {"function_type": "lambda"}}"#, .dangerous
+    ),
     ("a.pmml", "<!DOCTYPE p [ <!ENTITY x SYSTEM 'file:///etc/passwd'> ]><p>&x;</p>", .dangerous),
     ("a.xml", "<net><layers><layer type='Python' library='evil.so'/></layers></net>", .unknown),
     ("a.xml", "<net><layers><layer type='Convolution'/></layers></net>", .safe),
@@ -342,6 +401,17 @@ struct GraphScanTests {
     let (name, text, verdict) = GraphScanTests.texts[index]
     let scan = try scanned(Array(text.utf8), as: name)
     #expect(scan.verdict == verdict, "\(text) \(scan.findings) \(scan.problems)")
+  }
+
+  @Test("says so where a configuration is larger than what is taken apart")
+  func largeText() throws {
+    let directory = try TemporaryDirectory()
+    let text = #"{"class_name": "Lambda", "config": {"function_type": "lambda"}}"#
+    let path = try directory.write(Array(text.utf8), as: "config.json")
+    var limits = ReadLimits()
+    limits.jsonBytes = 10
+    let scan = try CheckpointScan(path, limits: limits)
+    #expect(scan.verdict == .unknown && scan.problems.map(\.kind) == [.limitExceeded])
   }
 
   @Test("tells members whose names and links lead out of the directory")

@@ -69,6 +69,8 @@ extension ContentWalk {
       switch attribute.value {
       case .string(let text): _ = examineJSON(Array(text.utf8), place)
       case .bytes(let bytes): _ = examineJSON(bytes, place)
+      case .list(let elements):
+        for case .string(let text) in elements { _ = examineJSON(Array(text.utf8), place) }
       case .object(let object) where object.type == "hdf5.unreadable":
         add(place.problem(.malformed, field: "attribute", "cannot be read"))
       default: break

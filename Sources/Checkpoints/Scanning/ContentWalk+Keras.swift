@@ -9,9 +9,8 @@ extension ContentWalk {
   /// Parts of Keras whose classes and functions only make layers, losses and the like. Others open files or load code
   /// (`keras.utils.get_file`, `keras.saving.load_model`).
   private static let modelParts: Set<String> = [
-    "activations", "applications", "constraints", "dtype_policies", "initializers", "layers",
-    "losses", "metrics",
-    "mixed_precision", "models", "ops", "optimizers", "quantizers", "random", "regularizers",
+    "activations", "constraints", "dtype_policies", "initializers", "layers", "losses", "metrics",
+    "mixed_precision", "ops", "optimizers", "quantizers", "random", "regularizers",
     "engine", "feature_column", "legacy_tf_layers", "premade_models", "tokenizers", "samplers",
   ]
   private static let packages = [
@@ -71,7 +70,7 @@ extension ContentWalk {
     let imported =
       className == "function" ? config?.string : object["spec_name"]?.string ?? className
     guard let module = object["module"]?.string, let imported,
-      !ContentWalk.isModelPart(module, className)
+      !ContentWalk.isModelPart(module, className, imported)
     else { return }
     let registered = object["registered_name"]?.string.map { ", registered as \(quoted($0))" } ?? ""
     report(importOf: GlobalName(module, imported), registered, at: place)
@@ -101,7 +100,9 @@ extension ContentWalk {
   }
 
   /// True for modules that hold parts of models and nothing else. A function of `builtins` is one of Keras' own.
-  private static func isModelPart(_ module: String, _ className: String) -> Bool {
+  private static func isModelPart(
+    _ module: String, _ className: String, _ name: String
+  ) -> Bool {
     if module == "builtins" { return className == "function" || className.hasPrefix("__") }
     for package in packages where module == package || module.hasPrefix(package + ".") {
       let parts = module.dropFirst(package.count).split(separator: ".")
@@ -113,6 +114,8 @@ extension ContentWalk {
           "KerasTensor", "Input", "InputLayer",
         ].contains(className)
       }
+      // Beside the classes of models there are functions that load them from anywhere.
+      if part == "models" { return ["Model", "Sequential", "Functional"].contains(name) }
       return modelParts.contains(String(part))
     }
     return false

@@ -12,6 +12,8 @@ internal import PickleFormat
 /// | `_target_` | Hydra, NeMo |
 /// | `py/object`, `py/reduce`… | jsonpickle |
 /// | `__module__` with `__loader__` | skops |
+/// | `parent_library` of `auto_mapping` | PEFT, `AutoPeftModel` |
+/// | `type` in a list of modules | sentence-transformers |
 /// | `!!python/…` | PyYAML's `load` with an unsafe loader |
 /// | `<!ENTITY … SYSTEM`, layers of a library in XML | readers of PMML, OpenVINO |
 extension ContentWalk {
@@ -85,11 +87,20 @@ extension ContentWalk {
   ]
 
   private mutating func examineLines(_ bytes: [UInt8], _ place: ScannedContent.Place) {
-    let text = String(decoding: bytes, as: UTF8.self)
+    examineLines(of: String(decoding: bytes, as: UTF8.self), place)
+    guard let plain = YAMLText.plain(bytes) else { return }
+    let known = Set(findings)
+    let count = findings.count
+    examineLines(of: String(decoding: plain, as: UTF8.self), place)
+    let added = findings[count...].filter { !known.contains($0) }
+    findings.removeLast(findings.count - count)
+    findings += added
+  }
+
+  private mutating func examineLines(of text: String, _ place: ScannedContent.Place) {
     guard
       text.contains("!!python/") || text.contains("tag:yaml.org,2002:python/")
-        || text.contains("_target_")
-        || text.contains("chat_template")
+        || text.contains("%TAG") || text.contains("_target_") || text.contains("chat_template")
     else { return }
     for line in text.split(whereSeparator: \.isNewline) {
       for start in ["!!python/", "tag:yaml.org,2002:python/"] {
@@ -101,13 +112,38 @@ extension ContentWalk {
           code: "the YAML tag " + quoted("!!python/" + tag),
           (.dangerous, "imports and calls what it names under an unsafe loader"), at: place)
       }
-      guard let key = line.firstRange(of: "_target_") else { continue }
-      let value = line[key.upperBound...].drop { ": \t\"'".contains($0) }
-        .prefix { !" \t,}#\"'".contains($0) }
-      examineTarget(String(value), place)
+      if line.hasPrefix("%TAG"), line.contains("tag:") {
+        report(
+          code: "the YAML directive " + quoted(String(line)),
+          (.unknown, "lets tags that import and call be spelled in other ways"), at: place)
+      }
+      examineTargets(in: line, place)
     }
     if text.contains("chat_template") || text.contains("{{") {
       examineTemplate(text, "in a text", place)
+    }
+  }
+
+  /// `_target_` as a key of YAML. What it names may stand in another line, or under an anchor.
+  private mutating func examineTargets(in line: Substring, _ place: ScannedContent.Place) {
+    var rest = line
+    while let key = rest.firstRange(of: "_target_") {
+      var before = line[..<key.lowerBound]
+      while let last = before.last, " \t\"'".contains(last) { before.removeLast() }
+      let behind = rest[key.upperBound...].drop { " \t\"'".contains($0) }
+      rest = rest[key.upperBound...]
+      let isAnchor = before.split { " \t,{[:-?".contains($0) }.last?.hasPrefix("&") == true
+      let isComplex = before.hasSuffix("?")
+      guard behind.hasPrefix(":") || isAnchor || isComplex else { continue }
+      let value = String(
+        behind.drop { ": \t\"'".contains($0) }.prefix { !" \t,}#\"'".contains($0) })
+      if behind.hasPrefix(":"), value.contains("."), !value.hasPrefix("*") {
+        examineTarget(value, place)
+      } else {
+        report(
+          code: "a _target_ that is named elsewhere in the text",
+          (.unknown, "is imported and called by whoever builds the model"), at: place)
+      }
     }
   }
 
@@ -124,14 +160,24 @@ extension ContentWalk {
   /// What has to be in a text for it to be taken apart.
   private static let needles = [
     "class_name", "chat_template", "auto_map", "custom_pipelines", "_target_", "\"py/",
-    "__loader__", "\\u00",
+    "__loader__", "parent_library", "\"idx\"", "\\u00",
   ].map { Array($0.utf8) }
 
   /// Looks through a JSON text for code; false if it is no JSON text.
   mutating func examineJSON(_ bytes: [UInt8], _ place: ScannedContent.Place) -> Bool {
+    // Python's `json.loads` takes bytes with a mark of UTF-8 in front.
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
+      return examineJSON(Array(bytes.dropFirst(3)), place)
+    }
     let first = bytes.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
-    guard first == UInt8(ascii: "{") || first == UInt8(ascii: "["), bytes.count <= limits.jsonBytes
-    else { return false }
+    guard first == UInt8(ascii: "{") || first == UInt8(ascii: "[") else { return false }
+    guard bytes.count <= limits.jsonBytes else {
+      add(
+        place.problem(
+          .limitExceeded, field: "JSON",
+          "has \(bytes.count) bytes, at most \(limits.jsonBytes) are taken apart"))
+      return false
+    }
     guard ContentWalk.needles.contains(where: { ContentWalk.contains(bytes, $0) }) else {
       var reader = JSONReader(bytes, context: "JSON", maximumDepth: limits.jsonDepth)
       return (try? reader.skipValue()) != nil && (try? reader.readEnd()) != nil
@@ -186,6 +232,21 @@ extension ContentWalk {
           (.unknown, "is Python code that trust_remote_code runs"), at: place)
       }
     case "_target_": if let path = member.value.string { examineTarget(path, place) }
+    case "parent_library":
+      guard let module = member.value.string,
+        !["transformers", "diffusers", "sentence_transformers"].contains(
+          module.prefix { $0 != "." })
+      else { break }
+      report(
+        importOf: GlobalName(module, object["base_model_class"]?.string ?? "?"),
+        ", as parent_library of PEFT", at: place)
+    case "type":
+      guard object["idx"] != nil, object["path"] != nil, let path = member.value.string,
+        !path.hasPrefix("sentence_transformers."), let dot = path.lastIndex(of: ".")
+      else { break }
+      report(
+        importOf: GlobalName(String(path[..<dot]), String(path[path.index(after: dot)...])),
+        ", as a module of sentence-transformers", at: place)
     case "py/object", "py/function", "py/type", "py/class", "py/reduce", "py/newobj", "py/repr",
       "py/initargs",
       "py/newargs", "py/mod", "py/bytes", "py/property":

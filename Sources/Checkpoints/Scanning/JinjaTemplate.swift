@@ -15,6 +15,9 @@ struct JinjaTemplate {
     "check_output", "check_call", "spawn", "Popen", "compile", "open", "mro", "subclasses",
     "modules",
   ]
+  /// Attributes of generators, frames, functions and code that have no underscores in front; Jinja's own sandbox forbids them
+  /// (`jinja2/sandbox.py`). `(messages|map('trim')).gi_frame.f_builtins` is all of Python's functions.
+  private static let frames = ["gi_", "cr_", "ag_", "f_", "tb_", "co_", "func_", "im_"]
   private static let globals: Set<String> = [
     "lipsum", "cycler", "joiner", "self", "config", "request", "url_for", "get_flashed_messages",
     "application",
@@ -28,7 +31,7 @@ struct JinjaTemplate {
     while let code = tokens.nextCode() { parts.append(code) }
     guard !parts.isEmpty else { return nil }
     var worst: (CheckpointScan.Verdict, String) = (.safe, JinjaTemplate.harmless)
-    let made = Set(parts.compactMap(JinjaTemplate.madeName))
+    let made = Set(parts.flatMap(JinjaTemplate.madeNames))
     for code in parts {
       guard let (verdict, reason) = JinjaTemplate.judge(code, made) else { continue }
       if verdict == .dangerous || worst.0 == .safe { worst = (verdict, reason) }
@@ -42,16 +45,32 @@ struct JinjaTemplate {
 
   private typealias Token = JinjaTokens.Token
 
-  /// The name that a statement sets to something put together.
-  private static func madeName(_ code: [Token]) -> String? {
+  /// The names that a statement sets to something put together, or to its members one by one.
+  private static func madeNames(_ code: [Token]) -> [String] {
     // A statement may begin with the mark that takes white space away.
     let words = code.first == .mark("-") ? code.dropFirst() : code[...]
-    guard words.first == .name("set"), case .name(let name)? = words.dropFirst().first,
-      words.contains(where: { token in
+    guard case .name(let word)? = words.first else { return [] }
+    switch word {
+    case "set", "with":
+      let isMade = words.contains { token in
         ["~", "+", "*", "%", "|", "["].contains { token == .mark($0) }
-      })
-    else { return nil }
-    return name
+      }
+      return isMade ? names(words.dropFirst().prefix { $0 != .mark("=") }) : []
+    case "for":
+      guard let place = words.firstIndex(of: .name("in")) else { return [] }
+      let isMade = words[place...].contains { token in
+        [
+          .mark("~"), .mark("*"), .mark("%"), .name("join"), .name("format"), .name("replace"),
+          .name("string"),
+        ].contains(token)
+      }
+      return isMade ? names(words.dropFirst().prefix(upTo: place)) : []
+    default: return []
+    }
+  }
+
+  private static func names(_ tokens: ArraySlice<Token>) -> [String] {
+    tokens.compactMap { if case .name(let name) = $0 { name } else { nil } }
   }
 
   private static func judge(
@@ -70,8 +89,22 @@ struct JinjaTemplate {
       case .name(let name):
         if isInner(name) { return (.dangerous, innerName) }
         let isAttribute = previous == .mark(".") || previous == .mark("|")
-        if previous == .mark("."), name.hasPrefix("_") || calls.contains(name) {
+        if previous == .mark("."),
+          name.hasPrefix("_") || calls.contains(name) || frames.contains(where: name.hasPrefix)
+        {
           return (.dangerous, innerName)
+        }
+        // `x|map(attribute=name)`, `x|map(filter, name)`, `{% filter attr(…) %}`: attributes by names that are made.
+        if previous == .mark("|"), takingNames.contains(name), next == .mark("("),
+          let inside = brackets(code[(index + 2)...])
+        {
+          doubtful = doubtful ?? doubt(ofArguments: inside, made)
+        }
+        if name == "filter", previous == nil || previous == .mark("-"), next == .name("attr") {
+          return (.dangerous, innerName)
+        }
+        if globals.contains(name), next == .mark("|") || next == .mark("]") || next == .mark(",") {
+          doubtful = doubtful ?? (.unknown, "makes a value of a function of Jinja's own")
         }
         if previous == .mark("|"), name == "attr" { return (.dangerous, innerName) }
         if !isAttribute, next == .mark("("), calls.contains(name) {
@@ -89,7 +122,9 @@ struct JinjaTemplate {
           return (.dangerous, innerName)
         }
         // `'_' ~ '_class'`, `'%c%cclass' % …`: texts of which a name can be made.
-        let isTaken = text.contains("_") && [.mark("["), .mark("|"), .mark(".")].contains(next)
+        let takers: [Token?] = [.mark("["), .mark("|"), .mark(".")]
+        let behind = index + 2 < code.count && next == .mark(")") ? code[index + 2] : next
+        let isTaken = text.contains("_") && takers.contains(behind)
         if text.contains("__") || text.contains("%c") || isTaken
           || (text.allSatisfy({ $0 == "_" }) && !text.isEmpty)
         {
@@ -104,6 +139,30 @@ struct JinjaTemplate {
       }
     }
     return doubtful
+  }
+
+  /// Filters that take the names of attributes and filters.
+  private static let takingNames: Set<String> = [
+    "map", "select", "reject", "selectattr", "rejectattr", "groupby", "sort", "sum", "unique",
+    "join",
+    "max", "min",
+  ]
+
+  /// What there is to say of the arguments of such a filter: names of attributes and filters are texts as a rule.
+  private static func doubt(
+    ofArguments tokens: ArraySlice<Token>, _ made: Set<String>
+  ) -> (CheckpointScan.Verdict, String)? {
+    let isMade = tokens.contains { token in
+      switch token {
+      case .name(let name): made.contains(name)
+      case .mark(let mark): "~+*%|[".contains(mark)
+      case .text("attr"): true
+      case .text(let text):
+        frames.contains(where: { text.hasPrefix($0) || text.contains("." + $0) })
+      default: false
+      }
+    }
+    return isMade ? (.unknown, "takes an attribute by a name that is made while it runs") : nil
   }
 
   /// `__class__`, `__globals__`…

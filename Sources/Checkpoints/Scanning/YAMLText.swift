@@ -1,0 +1,50 @@
+/// A text as YAML reads it, as far as it hides the names that a scan looks for: escapes in double quotes (`"_t\x61rget_"`),
+/// lines joined by a backslash, and percent signs in tags (`!!pyth%6Fn/…`; YAML 1.1, 5.6 and 7.7.1).
+enum YAMLText {
+  /// The text without such spellings; nil if it has none.
+  static func plain(_ bytes: [UInt8]) -> [UInt8]? {
+    guard bytes.contains(where: { $0 == UInt8(ascii: "\\") || $0 == UInt8(ascii: "%") }) else {
+      return nil
+    }
+    var plain: [UInt8] = []
+    plain.reserveCapacity(bytes.count)
+    var index = 0
+    while index < bytes.count {
+      let (byte, next) = (bytes[index], index + 1 < bytes.count ? bytes[index + 1] : 0)
+      let digitCount: Int? =
+        switch (byte, next) {
+        case (UInt8(ascii: "%"), _): 2
+        case (UInt8(ascii: "\\"), UInt8(ascii: "x")): 2
+        case (UInt8(ascii: "\\"), UInt8(ascii: "u")): 4
+        case (UInt8(ascii: "\\"), UInt8(ascii: "U")): 8
+        default: nil
+        }
+      let start = index + (byte == UInt8(ascii: "%") ? 1 : 2)
+      if let digitCount, start + digitCount <= bytes.count,
+        let value = hexadecimal(bytes[start..<(start + digitCount)]),
+        let scalar = Unicode.Scalar(value)
+      {
+        plain += Array(String(Character(scalar)).utf8)
+        index = start + digitCount
+      } else if byte == UInt8(ascii: "\\"), next == 0x0A || next == 0x0D {
+        index += 1
+        while index < bytes.count, [0x0A, 0x0D, 0x20, 0x09].contains(bytes[index]) { index += 1 }
+      } else {
+        plain.append(byte)
+        index += 1
+      }
+    }
+    return plain == bytes ? nil : plain
+  }
+
+  private static func hexadecimal(_ digits: ArraySlice<UInt8>) -> UInt32? {
+    var value: UInt32 = 0
+    for digit in digits {
+      guard digit < 0x80, let number = Character(Unicode.Scalar(digit)).hexDigitValue else {
+        return nil
+      }
+      value = value << 4 | UInt32(truncatingIfNeeded: number)
+    }
+    return value
+  }
+}
