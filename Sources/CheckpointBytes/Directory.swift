@@ -27,6 +27,15 @@ package enum Directory {
     }
   }
 
+  /// The names in a directory that are no UTF-8, as near as text can spell them: nothing in this package can open them.
+  package static func unreadableNames(in path: String) throws(CheckpointError) -> [String] {
+    do {
+      return try SystemCalls.entries(ofDirectory: path).others
+    } catch {
+      throw CheckpointError(.inputOutput, file: path, "cannot be listed: \(error.reason)")
+    }
+  }
+
   /// Makes a directory.
   package static func make(_ path: String) throws(CheckpointError) {
     do {

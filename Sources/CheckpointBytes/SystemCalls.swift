@@ -264,20 +264,36 @@ enum SystemCalls {
 
   /// The names in a directory, without `.` and `..`, in byte order.
   static func names(inDirectory path: String) throws(SystemFailure) -> [String] {
+    try entries(ofDirectory: path).texts
+  }
+
+  /// The names in a directory, in byte order; those that are no UTF-8 are none of this package's, and stand apart, as near
+  /// as text can spell them.
+  static func entries(
+    ofDirectory path: String
+  ) throws(SystemFailure) -> (texts: [String], others: [String]) {
     guard let stream = unsafe opendir(try whole(path)) else {
       throw SystemFailure(code: errno, call: "open")
     }
     defer { unsafe closedir(stream) }
     var names: [ExactName] = []
-    while let entry = unsafe readdir(stream) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { field in
-        unsafe field.withMemoryRebound(to: CChar.self, capacity: 256) {
-          unsafe String(validatingCString: $0)
+    var others: [ExactName] = []
+    while true {
+      // Only this tells a list that breaks off from one that ends.
+      errno = 0
+      guard let entry = unsafe readdir(stream) else { break }
+      unsafe withUnsafePointer(to: &entry.pointee.d_name) { field in
+        unsafe field.withMemoryRebound(to: CChar.self, capacity: 256) { text in
+          guard let name = unsafe String(validatingCString: text) else {
+            unsafe others.append(ExactName(String(cString: text)))
+            return
+          }
+          if name != ".", name != ".." { names.append(ExactName(name)) }
         }
       }
-      if let name, name != ".", name != ".." { names.append(ExactName(name)) }
     }
-    return names.sorted().map(\.string)
+    guard errno == 0 else { throw SystemFailure(code: errno, call: "read") }
+    return (names.sorted().map(\.string), others.sorted().map(\.string))
   }
 }
 

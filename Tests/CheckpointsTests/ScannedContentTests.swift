@@ -1,5 +1,6 @@
 import CheckpointBytes
 import Checkpoints
+import Foundation
 import TestSupport
 import Testing
 
@@ -34,6 +35,22 @@ struct ScannedTreeTests {
     #expect(scan.problems.map(\.kind) == [.notFound])
   }
 }
+
+#if os(Linux)
+  @Suite("A scan of names that are no text")
+  struct UnreadableNameTests {
+    @Test("says that what has one was not looked into")
+    func name() throws {
+      let directory = try TemporaryDirectory()
+      let path = directory.path.utf8CString.dropLast() + [0x2F, 0x61, CChar(bitPattern: 0xFF), 0]
+      let descriptor = unsafe open(Array(path), O_CREAT | O_WRONLY, 0o600)
+      #expect(descriptor >= 0 && close(descriptor) == 0)
+      let scan = try CheckpointScan(directory.path)
+      #expect(scan.verdict == .unknown && scan.files.isEmpty)
+      #expect(scan.problems.map(\.kind) == [.unsupported])
+    }
+  }
+#endif
 
 @Suite("A scan looks into what is compressed")
 struct CompressedScanTests {

@@ -107,6 +107,12 @@ public struct CheckpointScan: Sendable {
             throw CheckpointError(
               .limitExceeded, file: path, "lies \(depth) directories deep and was not looked into")
           }
+          for name in try Directory.unreadableNames(in: path) {
+            problems.append(
+              CheckpointError(
+                .unsupported, file: Directory.join(path, name),
+                "has a name that is no UTF-8, and was not looked into"))
+          }
           let names = try Directory.names(in: path)
           pending += names.reversed().map { (Directory.join(path, $0), depth + 1) }
         case .nothing: throw CheckpointError(.notFound, file: path, "is a link that leads nowhere")
