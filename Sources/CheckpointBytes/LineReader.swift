@@ -32,6 +32,8 @@ package final class LineReader: Sendable {
   /// How many bytes a block has, unless a line is longer.
   package static let blockByteCount = 1 << 17
   static let lineFeed: UInt8 = 0x0A
+  /// U+FEFF in UTF-8.
+  private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
   private struct State {
     /// How much has been read.
@@ -104,8 +106,11 @@ package final class LineReader: Sendable {
       state.rest = Array(bytes[end...])
       bytes.removeLast(bytes.count - end)
     }
+    // What editors of other systems put before a text is no part of its first line.
+    let mark = start == 0 && bytes.starts(with: Self.byteOrderMark) ? Self.byteOrderMark.count : 0
+    bytes.removeFirst(mark)
     guard !bytes.isEmpty else { return nil }
-    let block = LineBlock(bytes: bytes, offset: start, firstLine: state.line)
+    let block = LineBlock(bytes: bytes, offset: start + mark, firstLine: state.line)
     state.line += bytes.count { $0 == Self.lineFeed }
     return block
   }

@@ -45,6 +45,19 @@ import Testing
     }
   }
 
+  @Test(arguments: [1, 2, 3, 4, 1000])
+  func `a byte order mark is no part of the first line, and is text elsewhere`(
+    _ size: Int
+  ) throws {
+    let mark = "\u{FEFF}"
+    let found = try lines(of: "\(mark)a\n\(mark)b\n", blockByteCount: size)
+    // Swift takes a mark and what follows it for one character.
+    #expect(found.map { Array($0.text.utf8) } == [Array("a".utf8), Array("\(mark)b".utf8)])
+    #expect(found.map(\.number) == [1, 2] && found.map(\.offset) == [3, 5])
+    #expect(try lines(of: mark, blockByteCount: size).isEmpty)
+    #expect(try lines(of: "\(mark)\n\(mark)", blockByteCount: size).map(\.number) == [2])
+  }
+
   @Test func `a file that is not there is an error`() throws {
     let directory = try TemporaryDirectory()
     #expect(throws: CheckpointError.self) { try LineReader(path: directory.file("none")) }
