@@ -40,6 +40,16 @@ def check(report, tool, folder):
         for activation in (None, "torch.nn.modules.linear.Identity", "torch.nn.modules.activation.Sigmoid"):
             with report.check(f"a cross-encoder, {activation}"):
                 check_ranking(tool, folder, activation)
+        for name, settings in ENCODERS.items():
+            with report.check(f"a cross-encoder as it is saved, {name}"):
+                check_saved_ranking(tool, folder, name, settings)
+
+
+# What sentence-transformers keeps beside the model, in files of its own.
+ENCODERS = {
+    "the sigmoid": {}, "the identity": {"activation_fn": torch.nn.Identity()}, "twelve tokens": {"max_length": 12},
+    "a prompt": {"prompts": {"query": "the scale: ", "other": "x"}, "default_prompt_name": "query"},
+}
 
 
 def dense(width, activation, residual=False):
@@ -173,6 +183,24 @@ def check_ranking(tool, folder, activation):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"sentence_transformers": {"activation_fn": activation}}))
     model = sentence_transformers.CrossEncoder(str(directory), device="cpu")
     rows = [{"query": query, "documents": TEXTS} for query in TEXTS[:4]]
+    require_rankings(tool, folder, directory, model, rows)
+
+
+def check_saved_ranking(tool, folder, name, settings):
+    base = directory_of(folder, "bert", "SequenceClassification", labels=["fits"], seed=7)
+    directory = folder / f"cross-encoder-{name.replace(' ', '-')}"
+    sentence_transformers.CrossEncoder(str(base), device="cpu", **settings).save(str(directory))
+    if "max_length" in settings:
+        # Stated by the module's settings alone, as they were before the tokenizer had it.
+        path = directory / "sentence_bert_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"max_seq_length": settings["max_length"]}))
+        path = directory / "tokenizer_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"model_max_length": 60}))
+    model = sentence_transformers.CrossEncoder(str(directory), device="cpu")
+    require_rankings(tool, folder, directory, model, [{"query": query, "documents": TEXTS} for query in TEXTS[:4]])
+
+
+def require_rankings(tool, folder, directory, model, rows):
     path = folder / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     outcome = tool.expect(0, "rerank", directory, "--input", path, "--json", "--truncation")

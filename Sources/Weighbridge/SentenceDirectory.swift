@@ -5,23 +5,34 @@ internal import ModelDirectories
 /// A directory as sentence-transformers (6) saves it: `modules.json`, the model's files with `sentence_bert_config.json`,
 /// and a folder for each further module.
 package struct SentenceDirectory {
+  /// What the modules make.
+  package enum Purpose: Sendable {
+    /// A vector of each text, by a Transformer, a Pooling and what follows them.
+    case vectors
+    /// A number for each pair of texts, by a Transformer alone (`CrossEncoder`).
+    case scores
+  }
+
   private let path: String
   private let limits: ReadLimits
   private let modules: SettingsFile
   /// The model that makes the tokens' states: what was given, or a directory of its own.
   package let modelPath: String
-  /// The folder of the module that makes one vector of them.
-  private let poolingFolder: String
+  private let purpose: Purpose
+  /// The folder of the module that makes one vector of them; nil for scores.
+  private let poolingFolder: String?
   /// What the vector goes through, with the folders.
   private let layers: [(kind: Kind, folder: String)]
 
   /// Reads `modules.json`; nil if it is not there.
   ///
-  /// - Parameter given: The directory, or a file of weights in it.
+  /// - Parameters:
+  ///   - given: The directory, or a file of weights in it.
+  ///   - purpose: What is wanted of the modules.
   /// - Throws: `unsupported`, naming the place, for modules that are not implemented or stand elsewhere; `malformed` for
   ///   values of the wrong type, and for a path that leads out of the directory.
   package init?(
-    _ given: String, _ limits: ReadLimits = ReadLimits()
+    _ given: String, _ limits: ReadLimits = ReadLimits(), for purpose: Purpose = .vectors
   ) throws(CheckpointError) {
     let path = try ModelSource.directory(of: given)
     guard let modules = try SettingsFile("modules.json", in: path, limits) else { return nil }
@@ -36,11 +47,13 @@ package struct SentenceDirectory {
           .unsupported, "[\(place)].type", "a module of type \(quoted(type))",
           remedy: "supported are \(Kind.allCases.map(\.rawValue).joined(separator: ", "))")
       }
-      guard kind.mayStand(at: place) else {
+      guard kind.mayStand(at: place, for: purpose) else {
+        let expected =
+          purpose == .vectors
+          ? "a Transformer and a Pooling come first, once each" : "scores need a Transformer alone"
         throw modules.failure(
           .unsupported, "[\(place)].type",
-          "a \(kind.rawValue) as module \(place); a Transformer and a Pooling come first, once each"
-        )
+          "a \(kind.rawValue) as module \(place); \(expected)")
       }
       guard let folder = entry["path"]?.string, Self.isInside(folder) else {
         throw modules.failure(
@@ -48,7 +61,7 @@ package struct SentenceDirectory {
       }
       found.append((kind, folder))
     }
-    guard found.count > 1 else {
+    guard found.count > (purpose == .vectors ? 1 : 0) else {
       let missing = found.isEmpty ? Kind.transformer : .pooling
       throw modules.failure(.unsupported, nil, "there is no module \(missing.rawValue)")
     }
@@ -56,7 +69,8 @@ package struct SentenceDirectory {
     self.limits = limits
     self.modules = modules
     modelPath = found[0].folder.isEmpty ? given : Directory.join(path, found[0].folder)
-    poolingFolder = Directory.join(path, found[1].folder)
+    self.purpose = purpose
+    poolingFolder = found.count > 1 ? Directory.join(path, found[1].folder) : nil
     layers = found.dropFirst(2).map { ($0.kind, Directory.join(path, $0.folder)) }
   }
 
@@ -79,11 +93,11 @@ package struct SentenceDirectory {
     }
 
     /// The model, the pooling, and then what takes vectors of texts.
-    func mayStand(at place: Int) -> Bool {
+    func mayStand(at place: Int, for purpose: Purpose) -> Bool {
       switch self {
       case .transformer: place == 0
-      case .pooling: place == 1
-      default: place > 1
+      case .pooling: place == 1 && purpose == .vectors
+      default: place > 1 && purpose == .vectors
       }
     }
   }
@@ -103,6 +117,7 @@ package struct SentenceDirectory {
   ///   wrong type; `notFound` if a module's file is not there; what opening the weights of a module throws.
   package func settings() throws(CheckpointError) -> EmbeddingSettings {
     var settings = EmbeddingSettings()
+    guard let poolingFolder else { throw failure("there is no module Pooling") }
     let pooling = try SettingsFile(required: "config.json", in: poolingFolder, limits)
     settings.pooling = try Self.pooling(pooling)
     settings.includesPrompt = try pooling.reader().boolean("include_prompt", default: true)
@@ -159,7 +174,7 @@ package struct SentenceDirectory {
       throw file.failure(
         .unsupported, "do_lower_case", "expected false", remedy: "let the tokenizer do it")
     }
-    for (key, value) in Self.plainSettings {
+    for (key, value) in purpose.outputSettings + Self.plainSettings {
       let stated = file.document[ExactName(key)] ?? .null
       guard stated == .null || stated == value || stated.members?.isEmpty == true else {
         throw file.failure(
@@ -176,8 +191,6 @@ package struct SentenceDirectory {
 
   /// Settings that would make another model or another text of it, with what they say if they do not.
   private static let plainSettings: [(String, JSONValue)] = [
-    ("transformer_task", .string("feature-extraction")),
-    ("module_output_name", .string("token_embeddings")),
     ("model_args", .null), ("model_kwargs", .null), ("tokenizer_args", .null),
     ("processor_kwargs", .null), ("config_args", .null), ("config_kwargs", .null),
     ("processing_kwargs", .null), ("query_length", .null), ("document_length", .null),
@@ -200,9 +213,9 @@ package struct SentenceDirectory {
     return nil
   }
 
-  /// What may be put before texts, by name; these two are empty where nothing else is said.
+  /// What may be put before texts, by name; for vectors these two are empty where nothing else is said.
   private func prompts() throws(CheckpointError) -> [String: String] {
-    var prompts = ["query": "", "document": ""]
+    var prompts = purpose == .vectors ? ["query": "", "document": ""] : [:]
     let file = try SettingsFile("config_sentence_transformers.json", in: path, limits)
     guard let file, let stated = file.document["prompts"], stated != .null else { return prompts }
     guard let members = stated.members else {
@@ -228,5 +241,61 @@ package struct SentenceDirectory {
       throw file.failure(.inconsistent, key, "there is no prompt \(quoted(name))")
     }
     return prompt
+  }
+}
+
+/// How a cross-encoder makes its numbers, as far as files beside the model's own say so.
+package struct CrossEncoderSettings: Sendable {
+  /// What the label's number is made into; nil for what `config.json` says.
+  package var function: TextClassification.Function?
+  /// What is put before the first text of each pair.
+  package var prompt = ""
+  /// The most tokens of a pair, whatever the tokenizer says; nil for what it says.
+  package var maximumLength: Int?
+
+  /// What no file says.
+  package init() {}
+
+  /// The model with the greatest length that is stated.
+  package func applied(to model: TextModel) -> TextModel {
+    var model = model
+    if let maximumLength { model.maximumLength = min(maximumLength, model.model.longestInput) }
+    return model
+  }
+}
+
+extension SentenceDirectory {
+  /// The settings of a directory that `CrossEncoder` saved.
+  ///
+  /// - Throws: As ``settings()``; `unsupported` for an activation that is neither the sigmoid nor the identity.
+  package func crossEncoderSettings() throws(CheckpointError) -> CrossEncoderSettings {
+    var settings = CrossEncoderSettings()
+    settings.maximumLength = try maximumLength()
+    // Of another kind of model the reference takes the Transformer alone.
+    let file = try SettingsFile("config_sentence_transformers.json", in: path, limits)
+    guard let file, file.document["model_type"]?.string == "CrossEncoder" else { return settings }
+    settings.prompt = try prompt(of: try prompts())
+    if let stated = file.document["activation_fn"], stated != .null {
+      settings.function = try Reranking.function(activation: stated, file.path)
+    }
+    return settings
+  }
+}
+
+extension SentenceDirectory.Purpose {
+  /// Settings of the model's module that say what it gives.
+  fileprivate var outputSettings: [(String, JSONValue)] {
+    switch self {
+    case .vectors:
+      [
+        ("transformer_task", .string("feature-extraction")),
+        ("module_output_name", .string("token_embeddings")),
+      ]
+    case .scores:
+      [
+        ("transformer_task", .string("sequence-classification")),
+        ("module_output_name", .string("scores")),
+      ]
+    }
   }
 }

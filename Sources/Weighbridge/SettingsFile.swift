@@ -5,7 +5,8 @@ internal import ModelDirectories
 /// A file of settings beside a model.
 struct SettingsFile {
   let document: JSONValue
-  private let path: String
+  /// Where it is.
+  let path: String
 
   /// Reads a file; nil if it is not there.
   init?(_ name: String, in directory: String, _ limits: ReadLimits) throws(CheckpointError) {

@@ -1,4 +1,5 @@
 import CheckpointBytes
+import Foundation
 import TestSupport
 import Testing
 import ToolCommands
@@ -333,6 +334,89 @@ struct TaskCommandTests {
       ["--num-beams", "3", "--num-return-sequences", "2"],
       ["--num-beams", "2", "--early-stopping", "true", "--length-penalty", "0.5"],
       ["--do-sample", "--seed", "3", "--top-k", "20", "--num-return-sequences", "2"],
+  /// A cross-encoder: a classifier of which one label is left.
+  private func crossEncoder() throws -> ModelFixture {
+    let labels = JSONValue.object([JSONValue.Member("0", .string("fits"))])
+    let model = try ModelFixture(
+      task: "bert-classifier", tokenizer: "bert-uncased", changes: [("id2label", labels)])
+    var graph = WeightGraph()
+    for (name, weight) in try Checkpoint.open(model.file("model.safetensors")).graph.weights {
+      let isHead = name.hasPrefix("classifier.")
+      try graph.insert(isHead ? weight.sliced(axis: 0, 0..<1) : weight, as: name)
+    }
+    try graph.write(to: model.file("one.safetensors"))
+    try Directory.removeFile(model.file("model.safetensors"))
+    return model
+  }
+
+  @Test("A cross-encoder has the activation, the prompt and the length that are saved beside it")
+  func savedCrossEncoder() throws {
+    let model = try crossEncoder()
+    let path = model.file("one.safetensors")
+    let documents = ["a", "the scale", "it weighs a truck"]
+    func scores(_ query: String, _ options: String...) throws -> [Double] {
+      let given = documents.flatMap { ["--document", $0] }
+      let found = try lines(["rerank", path, query, "--json"] + given + options)
+      var scores = [Double](repeating: .nan, count: documents.count)
+      for entry in found[0]["ranking"]?.elements ?? [] {
+        scores[entry["index"]?.integer ?? 0] = entry["score"]?.double ?? .nan
+      }
+      return scores
+    }
+    func expectClose(_ found: [Double], _ wanted: [Double], _ what: String) {
+      for (one, other) in zip(found, wanted) { #expect(isClose(one, other), "\(what)") }
+    }
+    let plain = try scores("it")
+    let numbers = try scores("it", "--function", "none")
+    expectClose(plain, numbers.map { 1 / (1 + exp(-$0)) }, "the sigmoid, where nothing is said")
+    let prompted = try scores("the scale it", "--function", "none")
+    let short = try scores("it", "--function", "none", "--max-length", "5")
+    #expect(numbers != prompted && numbers != short)
+    // As `CrossEncoder.save` of sentence-transformers 6.2 writes them.
+    func save(_ settings: String, _ module: String = "") throws {
+      try model.write(
+        #"[{"idx":0,"name":"0","path":"","type":"sentence_transformers.base.modules.transformer.Transformer"}]"#,
+        as: "modules.json")
+      try model.write(
+        #"{"transformer_task":"sequence-classification","module_output_name":"scores"\#(module)}"#,
+        as: "sentence_bert_config.json")
+      try model.write(
+        #"{"model_type":"CrossEncoder","prompts":{"query":"the scale "},\#(settings)}"#,
+        as: "config_sentence_transformers.json")
+    }
+    let identity = #""activation_fn":"torch.nn.modules.linear.Identity""#
+    try save(identity + #","default_prompt_name":null"#)
+    expectClose(try scores("it"), numbers, "the identity")
+    expectClose(try scores("it", "--function", "sigmoid"), plain, "another than is saved")
+    try save(identity + #","default_prompt_name":"query""#)
+    expectClose(try scores("it"), prompted, "the default prompt")
+    try save(identity, #","max_seq_length":5"#)
+    expectClose(try scores("it", "--truncation"), short, "the greatest length")
+    expectClose(
+      try Reranking.load(from: path).answer(
+        to: RankingInput("it", documents: [documents[0]])
+      ).map(\.score), [numbers[0]], "in Swift")
+    try save(#""activation_fn":"torch.nn.modules.activation.Tanh""#)
+    let refused = ToolRun("rerank", path, "it", "--document", "a")
+    #expect(refused.code == 65)
+    #expect(refused.error.contains("config_sentence_transformers.json: activation_fn"))
+  }
+
+  @Test("A query that has nothing to be compared with is an error")
+  func noDocuments() throws {
+    let model = try crossEncoder()
+    for command in ["rerank", "similarity"] {
+      let path = model.file("one.safetensors")
+      #expect(ToolRun(command, path, "a").error.contains("--documents"))
+      try model.write("{\"query\":\"a\",\"document\":[\"b\"]}\n", as: "rows.jsonl")
+      let rows = ToolRun(command, path, "--input", model.file("rows.jsonl"), "--json")
+      #expect(rows.code == 65 && rows.error.contains("documents: there is no text to rank"))
+      try model.write("{\"query\":\"a\",\"documents\":[]}\n", as: "rows.jsonl")
+      let none = try lines([command, path, "--input", model.file("rows.jsonl"), "--json"])
+      #expect(none[0]["ranking"]?.elements?.isEmpty == true)
+    }
+  }
+
       ["--repetition-penalty", "1.4", "--no-repeat-ngram-size", "2", "--max-length", "30"],
     ])
   func generateTogether(_ options: [String]) throws {

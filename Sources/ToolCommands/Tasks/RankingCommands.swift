@@ -34,12 +34,20 @@ struct RerankCommand: TaskCommand {
 
   @OptionGroup var computing: ComputingArguments
 
-  func validate() throws { try rows.requireTexts() }
+  func validate() throws {
+    try rows.requireTexts()
+    try documents.requireSome(for: rows)
+  }
 
   func task(_ console: Console) throws -> Reranking {
+    let place = try HubCache.located(model.path)
+    let limits = model.options.sourceOptions.openOptions.limits
+    let directory = try SentenceDirectory(place, limits, for: .scores)
+    let settings = try directory?.crossEncoderSettings() ?? CrossEncoderSettings()
+    let texts = try model.textModel(
+      .sequenceClassification, computing, console, at: directory?.modelPath ?? place)
     var task = try Reranking(
-      try model.textModel(.sequenceClassification, computing, cutting, console),
-      function: function?.value)
+      cutting.applied(to: settings.applied(to: texts)), function: function?.value, settings)
     task.documents = try documents.texts()
     task.top = top
     return task
@@ -79,7 +87,10 @@ struct SimilarityCommand: TaskCommand {
 
   @OptionGroup var computing: ComputingArguments
 
-  func validate() throws { try rows.requireTexts() }
+  func validate() throws {
+    try rows.requireTexts()
+    try documents.requireSome(for: rows)
+  }
 
   func task(_ console: Console) throws -> TextSimilarity {
     try TextSimilarity(

@@ -84,6 +84,14 @@ struct CuttingArguments: ParsableArguments {
       throw ValidationError("--max-length must be above 0.")
     }
   }
+
+  /// The model that cuts texts as is asked for.
+  func applied(to model: TextModel) -> TextModel {
+    var model = model
+    model.cutsTexts = cuts || maximumLength != nil
+    if let maximumLength { model.maximumLength = min(maximumLength, model.maximumLength) }
+    return model
+  }
 }
 
 /// Texts that a query is compared with.
@@ -98,6 +106,13 @@ struct DocumentArguments: ParsableArguments {
       "A file of such texts, one a line, of JSON lines {\"text\": …}, or an Arrow table with a column text.",
       valueName: "file"))
   var file: String?
+
+  /// Refuses queries that are arguments, and have nothing to be compared with.
+  func requireSome(for rows: TextArguments) throws {
+    guard rows.file != nil || !given.isEmpty || file != nil else {
+      throw ValidationError("Give --document or --documents, the texts that are compared.")
+    }
+  }
 
   /// All of them; they lie in memory.
   func texts() throws(CheckpointError) -> [String] {
@@ -117,19 +132,17 @@ extension ModelArguments {
     _ head: ModelHead, _ computing: ComputingArguments, _ cutting: CuttingArguments,
     _ console: Console, once: Bool = false
   ) throws(CheckpointError) -> TextModel {
-    var model = try textModel(head, computing, console, once: once)
-    model.cutsTexts = cutting.cuts || cutting.maximumLength != nil
-    if let length = cutting.maximumLength {
-      model.maximumLength = min(length, model.maximumLength)
-    }
-    return model
+    cutting.applied(to: try textModel(head, computing, console, once: once))
   }
 
   /// The same where texts are not cut.
+  ///
+  /// - Parameter place: Where the model lies, if a file of the directory says so.
   func textModel(
-    _ head: ModelHead, _ computing: ComputingArguments, _ console: Console, once: Bool = false
+    _ head: ModelHead, _ computing: ComputingArguments, _ console: Console, once: Bool = false,
+    at place: String? = nil
   ) throws(CheckpointError) -> TextModel {
-    let source = try open(console)
+    let source = try open(console, at: place)
     let loaded = try load(
       try source.modelClass(of: head), of: source, console, threads: computing.threads, once: once)
     var model = TextModel(loaded, tokenizer: try source.tokenizer())

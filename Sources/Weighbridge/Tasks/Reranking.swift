@@ -1,5 +1,6 @@
 public import CheckpointBytes
-internal import LanguageModels
+public import Checkpoints
+public import LanguageModels
 internal import LayoutRules
 internal import Tokenizers
 
@@ -33,11 +34,16 @@ public struct RankingInput: Sendable, Hashable {
 }
 
 /// Ranks texts by a query, each beside it, as `CrossEncoder.rank` of sentence-transformers does (6.2).
+///
+///     let reranking = try Reranking.load(from: "models/cross-encoder")
+///     let best = try reranking.answer(to: RankingInput("how heavy is it?", documents: passages))
 public struct Reranking: TextTask {
   private let model: TextModel
   private let function: TextClassification.Function
   /// The texts where a query has none of its own.
   public var documents: [String] = []
+  /// What is put before each query.
+  public var prompt = ""
   /// So many texts are given, the best first; nil for all.
   public var top: Int?
 
@@ -63,23 +69,52 @@ public struct Reranking: TextTask {
     if let function {
       self.function = function
     } else {
-      self.function = try Self.function(stated: try model.model.configuration.document)
+      let document = try model.model.configuration.document
+      self.function = try Self.function(
+        activation: document["sentence_transformers"]?["activation_fn"]
+          ?? document["sbert_ce_default_activation_function"] ?? .null)
     }
   }
 
-  private static func function(
-    stated document: JSONValue
+  /// Loads a cross-encoder as sentence-transformers does: with the activation, the prompt and the greatest length that the files
+  /// beside the model state (`config_sentence_transformers.json` and `sentence_bert_config.json`, of a directory that
+  /// `CrossEncoder` saved), and else with those of its own files.
+  ///
+  /// - Parameter function: Nil for what the files say.
+  /// - Throws: What ``ModelSource``, its `load(_:options:)` and `tokenizer()`, and ``init(_:function:)`` throw; `unsupported`, naming
+  ///   file and key, for a module or a setting that is not implemented.
+  public static func load(
+    from path: String, function: TextClassification.Function? = nil,
+    options: LoadOptions = LoadOptions(), opening openOptions: OpenOptions = OpenOptions()
+  ) throws(CheckpointError) -> Reranking {
+    let path = try HubCache.located(path)
+    let directory = try SentenceDirectory(path, openOptions.limits, for: .scores)
+    let model = try TextModel.load(
+      from: directory?.modelPath ?? path, head: .sequenceClassification, options: options,
+      opening: openOptions)
+    let settings = try directory?.crossEncoderSettings() ?? CrossEncoderSettings()
+    return try Reranking(settings.applied(to: model), function: function, settings)
+  }
+
+  /// The same with what the files of a directory say.
+  package init(
+    _ model: TextModel, function: TextClassification.Function?, _ settings: CrossEncoderSettings
+  ) throws(CheckpointError) {
+    try self.init(model, function: function ?? settings.function)
+    prompt = settings.prompt
+  }
+
+  /// What a class of `torch.nn` makes of the number; the sigmoid if none is named.
+  static func function(
+    activation stated: JSONValue, _ file: String? = nil
   ) throws(CheckpointError) -> TextClassification.Function {
-    let stated =
-      document["sentence_transformers"]?["activation_fn"]
-      ?? document["sbert_ce_default_activation_function"] ?? .null
     switch stated.string?.split(separator: ".").last {
     case nil where stated == .null: return .sigmoid
     case "Sigmoid": return .sigmoid
     case "Identity": return .none
     default:
       throw CheckpointError(
-        .unsupported, field: "activation_fn",
+        .unsupported, CheckpointError.Site(file: file, field: "activation_fn"),
         "there is no \(singleLine(JSONWriter.text(stated), limit: 60)) here",
         remedy: "there are Sigmoid and Identity of torch.nn")
     }
@@ -91,13 +126,16 @@ public struct Reranking: TextTask {
   }
 
   /// The texts of each query, the best first.
+  ///
+  /// - Returns: For a query without texts `notFound`.
   public func answers(to inputs: [RankingInput]) -> [Result<[RankedText], CheckpointError>] {
     inputs.map { input in
       let documents = input.documents ?? self.documents
+      guard input.documents != nil || !documents.isEmpty else { return .failure(.noDocuments) }
       var scores: [Float] = []
       for start in stride(from: 0, to: documents.count, by: 1024) {
         let part = documents[start..<min(start + 1024, documents.count)]
-        let pairs = part.map { TokenizerInput(input.query, pair: $0) }
+        let pairs = part.map { TokenizerInput(prompt + input.query, pair: $0) }
         let answers = model.run(model.encodings(of: pairs)) {
           (outputs, _) throws(CheckpointError) in
           try outputs.rows("logits")
@@ -118,6 +156,13 @@ public struct Reranking: TextTask {
 }
 
 extension CheckpointError {
+  /// A query has no text to be compared with.
+  static var noDocuments: CheckpointError {
+    CheckpointError(
+      .notFound, field: "documents", "there is no text to rank",
+      remedy: "a row is a JSON object, {\"query\": …, \"documents\": […]}")
+  }
+
   /// The error about a text that is one of several.
   func at(_ place: String) -> CheckpointError {
     var error = self

@@ -91,10 +91,13 @@ public struct TextSimilarity: TextTask {
   }
 
   /// The texts of each query, the nearest first.
+  ///
+  /// - Returns: For a query without texts `notFound`.
   public func answers(to inputs: [RankingInput]) -> [Result<[RankedText], CheckpointError>] {
     let queries = embedding.answers(to: inputs.map(\.query))
     return zip(inputs, queries).map { input, query in
       query.tryMap { (query) throws(CheckpointError) in
+        guard input.documents != nil || !texts.isEmpty else { throw CheckpointError.noDocuments }
         let others =
           try input.documents.map { (texts) throws(CheckpointError) in
             try Self.unitVectors(embedding, texts)
