@@ -13,6 +13,18 @@ struct ScoresTests {
     return try #require(document[task]?.elements)
   }
 
+  @Test(
+    "A score that is no number makes all probabilities none, wherever it stands (torch.softmax)",
+    arguments: [0, 1, 2])
+  func notNumbers(_ place: Int) {
+    var scores: [Float] = [0.5, -1, 2]
+    scores[place] = .nan
+    #expect(scores.softmax().allSatisfy(\.isNaN))
+    scores[place] = .infinity
+    #expect(scores.softmax()[place].isNaN)
+    #expect([-Float.infinity, -.infinity].softmax() == [0, 0])
+  }
+
   @Test("The rows of a token classifier are the pipeline's labels, words, places and scores")
   func tokens() throws {
     let directory = try models.directory("bert-tagger", "bert-uncased")

@@ -141,7 +141,7 @@ package struct ScoreProcessor {
 
   /// exp(score − max) / sum.
   package static func probabilities(of scores: [Float]) -> [Float] {
-    guard let most = scores.max(), most > -.infinity else { return scores.map { _ in 0 } }
+    guard let most = scores.max(), most != -.infinity else { return scores.map { _ in 0 } }
     let powers = scores.map { expf($0 - most) }
     let sum = Float(powers.reduce(into: 0.0) { $0 += Double($1) })
     return powers.map { $0 / sum }
@@ -149,7 +149,7 @@ package struct ScoreProcessor {
 
   /// score − max − log(sum of exp(score − max)).
   package static func logProbabilities(of scores: ArraySlice<Float>) -> [Float] {
-    guard let most = scores.max(), most > -.infinity else { return Array(scores) }
+    guard let most = scores.max(), most != -.infinity else { return Array(scores) }
     let sum = scores.reduce(into: 0.0) { $0 += Double(expf($1 - most)) }
     let logarithm = Float(log(sum))
     return scores.map { $0 - most - logarithm }
