@@ -253,6 +253,25 @@ struct BinaryTests {
       #expect(process.terminationStatus == 74)
       #expect(
         String(decoding: problem, as: UTF8.self)
+    // Nothing is done twice, whatever the options, and what is something else stays.
+    #expect(try answers(cast, "worker", "convert")[0].hasSuffix("\"unchanged\":true}"))
+    let plainCast = row.replacing("}", with: ",\"options\":[\"--dtype\",\"BF16\"]}")
+    #expect(try answers(plainCast, "worker", "convert")[0].hasSuffix("\"unchanged\":true}"))
+    let other = row.replacing("}", with: ",\"options\":[\"--dtype\",\"F16\"]}")
+    let refused = try answers(other, "worker", "convert")
+    #expect(refused[0].contains("is not what would be written"), "\(refused)")
+    let tried = try answers(
+      row.replacing("out.bin", with: "dry.bin"), "worker", "convert", "--dry-run")
+    #expect(tried[0].contains("\"dry_run\":true") && !tried[0].contains("digest"), "\(tried)")
+    #expect(try PathKind(path: directory.file("dry.bin")) == .nothing)
+    let help = try answers(
+      row.replacing("}", with: ",\"options\":[\"--help\"]}"), "worker", "convert")
+    #expect(
+      help[0].contains("\"field\":\"options\"") && help[0].contains("ask for help"), "\(help)")
+    // Rows of a conversion are looked at by other commands as well.
+    for command in ["scan", "inspect"] {
+      #expect(try answers(row, "worker", command)[0].contains("\"exit\":0"), "\(command)")
+    }
           .hasPrefix("weighbridge: standard output: cannot be written: "))
     }
   #endif

@@ -6,6 +6,8 @@ internal import Weighbridge
 struct CheckpointWorker {
   /// The commands, each with `--json`.
   static let commands = ["convert", "inspect", "diff", "verify", "scan"]
+  /// Those of them that are about two checkpoints.
+  private static let commandsOfTwo = ["convert", "diff"]
 
   /// One of these.
   let command: String
@@ -28,23 +30,42 @@ struct CheckpointWorker {
 
   private func members(of row: TaskRow) throws(CheckpointError) -> [JSONValue.Member] {
     let source = try row.text("source")
-    let destination = try row.optionalText("destination")
+    let destination =
+      Self.commandsOfTwo.contains(command) ? try row.optionalText("destination") : nil
     let own = try row.texts("options") ?? []
-    var paths = [source]
-    if let destination { paths.append(destination) }
-    // Only what is written has a digest to be told.
-    let written = command == "convert" && !own.contains("--dry-run") ? destination : nil
-    let isPlain = own.isEmpty && options.isEmpty
-    if let written, let known = try known(row, source: source, destination: written, isPlain) {
+    let paths = [source] + (destination.map { [$0] } ?? [])
+    var parsed = try parsed([command] + options + own + ["--json", "--"] + paths)
+    guard var conversion = parsed as? ConvertCommand, let destination, !conversion.dryRun else {
+      let (exit, result) = try run(&parsed)
       return [
-        JSONValue.Member("exit", .integer(0)), JSONValue.Member("digest", .string(known)),
-        JSONValue.Member("unchanged", .boolean(true)),
+        JSONValue.Member("exit", .integer(exit.rawValue)), JSONValue.Member("result", result),
       ]
     }
-    let (exit, result) = try run([command] + options + own + ["--json", "--"] + paths)
-    var members = [JSONValue.Member("exit", .integer(exit.rawValue))]
-    if let written { members.append(JSONValue.Member("digest", .string(try digest(of: written)))) }
-    return members + [JSONValue.Member("result", result)]
+    let isPlain = own.isEmpty && options.isEmpty
+    if let known = try known(row, source: source, destination: destination, isPlain) {
+      return Self.unchanged(known)
+    }
+    // What is there is compared with what would be written, and kept where it is that, whatever the options. A result that has to
+    // pass a run of the model is put in place as a whole.
+    if !conversion.verifyForward { conversion.resume = true }
+    parsed = conversion
+    let (exit, result) = try run(&parsed)
+    let digest = try digest(of: destination)
+    if conversion.resume, result["files"]?.elements?.isEmpty == true {
+      return Self.unchanged(digest)
+    }
+    return [
+      JSONValue.Member("exit", .integer(exit.rawValue)),
+      JSONValue.Member("digest", .string(digest)), JSONValue.Member("result", result),
+    ]
+  }
+
+  /// The answer where nothing had to be done.
+  private static func unchanged(_ digest: String) -> [JSONValue.Member] {
+    [
+      JSONValue.Member("exit", .integer(0)), JSONValue.Member("digest", .string(digest)),
+      JSONValue.Member("unchanged", .boolean(true)),
+    ]
   }
 
   /// The digest of a destination that need not be written again; nil if it must be.
@@ -63,33 +84,49 @@ struct CheckpointWorker {
   }
 
   private func digest(of path: String) throws(CheckpointError) -> String {
-    let (_, result) = try run(["inspect", "--json", "--digests", "--", path])
+    var inspection = try parsed(["inspect", "--json", "--digests", "--", path])
+    let (_, result) = try run(&inspection)
     guard let digest = result["model_sha256"]?.string else {
       throw CheckpointError(.inconsistent, file: path, "it has no digest")
     }
     return digest
   }
 
+  /// A command with its arguments.
+  private func parsed(_ arguments: [String]) throws(CheckpointError) -> any ToolCommand {
+    do {
+      guard let command = try WeighbridgeCommand.parseAsRoot(arguments) as? any ToolCommand else {
+        throw ValidationError("they ask for help, and not for work")
+      }
+      return command
+    } catch {
+      throw Self.misuse(error)
+    }
+  }
+
   /// Runs a command, and reads the document that it prints.
-  private func run(_ arguments: [String]) throws(CheckpointError) -> (ToolExit, JSONValue) {
+  private func run(_ command: inout any ToolCommand) throws(CheckpointError) -> (
+    ToolExit, JSONValue
+  ) {
     let printed = Mutex("")
     let console = Console(output: { text in printed.withLock { $0 += text } }, error: { _ in })
     let exit: ToolExit
     do {
-      guard var command = try WeighbridgeCommand.parseAsRoot(arguments) as? any ToolCommand else {
-        throw ValidationError("is no command")
-      }
       exit = try command.run(on: console)
     } catch let error as CheckpointError {
       throw error
     } catch {
-      throw CheckpointError(
-        .malformed, field: "options", WeighbridgeCommand.message(for: error))
+      throw Self.misuse(error)
     }
     let text = printed.withLock { $0 }
-    let document = try locating(file: command) { () throws(ParseFailure) in
+    let document = try locating(file: self.command) { () throws(ParseFailure) in
       try JSONValue(parsing: Array(text.utf8), context: "JSON")
     }
     return (exit, document)
+  }
+
+  /// What the parser of commands says to options.
+  private static func misuse(_ error: any Error) -> CheckpointError {
+    CheckpointError(.malformed, field: "options", WeighbridgeCommand.message(for: error))
   }
 }
