@@ -196,8 +196,12 @@ struct BinaryTests {
     let found = try answers(
       rows.joined(separator: "\n"), "worker", "classify", model.path, "--top-k", "1")
     #expect(found.count == rows.count)
+    let schema = try SourceFile(path: Fixtures.path("../docs/schemas/worker.schema.json"))
+    let form = JSONSchema(
+      try JSONValue(parsing: try schema.bytes(at: 0, count: schema.size), context: "schema"))
     for (number, line) in found.enumerated() {
       let answer = try JSONValue(parsing: Array(line.utf8), context: "answer")
+      #expect(form.faults(of: answer).isEmpty, "\(line)")
       let (kind, field): (String?, String?) =
         switch number % 4 {
         case 0: ("malformed", "line \(number + 1)")
@@ -213,6 +217,21 @@ struct BinaryTests {
     }
     #expect(try answers("", "worker", "classify", model.path).isEmpty)
     #expect(try run("worker", "inspects").code == 64)
+    // What a worker does not do is said, and not passed over.
+    for (arguments, words) in [
+      (["inspects"], "inspects is no task of a worker; there are"),
+      (["train", model.path], "train is no task"),
+      (["classify", model.path, "--output", "x.jsonl"], "--output is not for a worker"),
+      (["classify", model.path, "--input=x.jsonl"], "--input is not for a worker"),
+      (["embed", model.path, "--output", "x.npy"], "--output is not for a worker"),
+    ] {
+      let refused = ToolRun(arguments: ["worker"] + arguments)
+      #expect(refused.code == 64 && refused.error.contains(words), "\(refused.error)")
+    }
+    let gpt2 = try ModelFixture(task: "gpt2", tokenizer: "gpt2")
+    let generated = try answers(
+      "{\"prompt\":\"a\"}\n", "worker", "generate", gpt2.path, "--scores", "--max-new-tokens", "2")
+    #expect(generated[0].contains("\"log_probabilities\":["), "\(generated)")
     #expect(try run("worker", "classify").code == 64)
   }
 
@@ -234,25 +253,6 @@ struct BinaryTests {
     let cast = row.replacing("}", with: ",\"options\":[\"--dtype\",\"BF16\",\"--force\"]}")
     let again = try answers(cast, "worker", "convert")
     #expect(!again[0].contains("unchanged") && again[0].contains("\"to\":\"BF16\""), "\(again)")
-    let scans = try answers("{\"source\":\"\(source)\"}\n", "worker", "scan")
-    #expect(scans[0].contains("\"verdict\":\"safe\""))
-  }
-
-  #if os(Linux)
-    @Test("A result that cannot be written is no success")
-    func fullDisk() throws {
-      let process = Process()
-      process.executableURL = Self.tool
-      process.arguments = ["inspect", Fixtures.path("tiny-bert/model.safetensors")]
-      process.standardOutput = FileHandle(forWritingAtPath: "/dev/full")
-      let error = Pipe()
-      process.standardError = error
-      try process.run()
-      let problem = error.fileHandleForReading.readDataToEndOfFile()
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 74)
-      #expect(
-        String(decoding: problem, as: UTF8.self)
     // Nothing is done twice, whatever the options, and what is something else stays.
     #expect(try answers(cast, "worker", "convert")[0].hasSuffix("\"unchanged\":true}"))
     let plainCast = row.replacing("}", with: ",\"options\":[\"--dtype\",\"BF16\"]}")
@@ -272,6 +272,25 @@ struct BinaryTests {
     for command in ["scan", "inspect"] {
       #expect(try answers(row, "worker", command)[0].contains("\"exit\":0"), "\(command)")
     }
+    let scans = try answers("{\"source\":\"\(source)\"}\n", "worker", "scan")
+    #expect(scans[0].contains("\"verdict\":\"safe\""))
+  }
+
+  #if os(Linux)
+    @Test("A result that cannot be written is no success")
+    func fullDisk() throws {
+      let process = Process()
+      process.executableURL = Self.tool
+      process.arguments = ["inspect", Fixtures.path("tiny-bert/model.safetensors")]
+      process.standardOutput = FileHandle(forWritingAtPath: "/dev/full")
+      let error = Pipe()
+      process.standardError = error
+      try process.run()
+      let problem = error.fileHandleForReading.readDataToEndOfFile()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 74)
+      #expect(
+        String(decoding: problem, as: UTF8.self)
           .hasPrefix("weighbridge: standard output: cannot be written: "))
     }
   #endif

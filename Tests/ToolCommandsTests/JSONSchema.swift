@@ -15,6 +15,7 @@ struct JSONSchema {
   func faults(of value: JSONValue) -> [String] { faults(of: value, root, at: "$") }
 
   private func faults(of value: JSONValue, _ schema: JSONValue, at place: String) -> [String] {
+    if schema == .boolean(false) { return ["\(place): the schema does not have it"] }
     var found: [String] = []
     for member in schema.members ?? [] where !Self.known.contains(member.key) {
       found.append("\(place): the schema's word \(member.key) is not known")

@@ -215,12 +215,18 @@ struct SchemaTests {
     try check(
       "train", command + ["--eval", rows, "--steps", "1", "--output", directory.file("b")])
     // What a worker answers is a task's own members, or these.
-    for line in [
-      #"{"id":1,"error":{"kind":"notFound","field":"text","message":"m"}}"#,
-      #"{"id":null,"labels":[]}"#, #"{"id":2,"exit":0,"digest":"d","unchanged":true}"#,
+    let error =
+      #""file":null,"member":null,"offset":null,"tensor":null,"problem":"p","remedy":null,"message":"m""#
+    for (line, isAnswer) in [
+      (#"{"id":1,"error":{"kind":"notFound","field":"text",\#(error)}}"#, true),
+      (#"{"id":1,"error":{"kind":"notFound","field":"text","message":"m"}}"#, false),
+      (#"{"id":1,"error":{"kind":"bad","field":"text",\#(error)}}"#, false),
+      (#"{"id":null,"labels":[]}"#, true), (#"{"labels":[]}"#, false),
+      (#"{"id":2,"exit":0,"digest":"d","unchanged":true}"#, true),
+      (#"{"id":2,"exit":"0"}"#, false),
     ] {
       let value = try JSONValue(parsing: Array(line.utf8), context: "line")
-      try #expect(schema("worker").faults(of: value).isEmpty)
+      try #expect(schema("worker").faults(of: value).isEmpty == isAnswer, "\(line)")
     }
   }
 

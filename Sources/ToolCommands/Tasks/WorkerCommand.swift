@@ -38,13 +38,32 @@ struct WorkerCommand: ToolCommand {
       try CheckpointWorker(command: task, options: arguments).run(on: console)
       return .done
     }
-    // Its help, too.
-    let command = try WeighbridgeCommand.parseAsRoot([task] + arguments + ["--input", "-"])
+    guard Self.tasks.contains(task) else {
+      let names = (Self.tasks + CheckpointWorker.commands).joined(separator: ", ")
+      throw ValidationError("\(task) is no task of a worker; there are \(names).")
+    }
+    // Its help, too. What is asked of rows goes for --json: they are answered by it.
+    let command = try WeighbridgeCommand.parseAsRoot([task, "--json", "--input", "-"] + arguments)
     guard let command = command as? any TaskCommand else {
       throw ValidationError("\(task) is no task of a worker.")
     }
+    for (option, isGiven) in [
+      ("--output", command.rows.output != nil), ("--input", givesInput),
+    ] where isGiven {
+      throw ValidationError(
+        "\(option) is not for a worker, which answers standard input on standard output.")
+    }
     try command.serve(on: console)
     return .done
+  }
+
+  /// The commands that answer texts.
+  private static let tasks = WeighbridgeCommand.configuration.subcommands
+    .filter { $0 is any TaskCommand.Type }.map { $0._commandName }
+
+  /// True if rows are to come from elsewhere, too.
+  private var givesInput: Bool {
+    arguments.prefix { $0 != "--" }.contains { $0 == "--input" || $0.hasPrefix("--input=") }
   }
 }
 
