@@ -28,6 +28,8 @@ public struct SentenceEmbedder: Sendable {
   public let maximumLength: Int
   /// About how many tokens are computed at once. More take more memory, fewer more time; vectors are the same.
   public var batchTokens = 2048
+  /// The numbers of a vector.
+  package let width: Int
   private let layers: [PackedSentenceLayer]
   /// The first token that counts for a vector, if the text has so many.
   private let firstCounted: Int
@@ -55,6 +57,7 @@ public struct SentenceEmbedder: Sendable {
     layers = try settings.layers.map { (layer) throws(CheckpointError) in
       try PackedSentenceLayer(layer, width: &width, in: model.context)
     }
+    self.width = min(width, settings.dimensions ?? width)
     firstCounted =
       settings.includesPrompt || settings.prompt.isEmpty
       ? 0 : try tokenizer.promptLength(settings.prompt, atMost: maximumLength)

@@ -182,6 +182,8 @@ struct TextCommandTests {
     let lines = ToolRun("embed", model.path, "--input", input)
     #expect(lines.output.split(separator: "\n").count == 2)
     #expect(lines.output.hasPrefix(#"{"text":"the scale","embedding":["#))
+    // Each row keeps its own line, and its id, with --json as well.
+    #expect(ToolRun("embed", model.path, "--input", input, "--json").output == lines.output)
     let written = ToolRun("embed", model.path, "--input", input, "--output", model.file("o.jsonl"))
     #expect(written.code == 0 && written.output == "")
     let file = try SourceFile(path: model.file("o.jsonl"))

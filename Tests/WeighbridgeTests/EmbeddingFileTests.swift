@@ -46,13 +46,23 @@ struct EmbeddingFileTests {
 
   @Test("Ids of two types are refused, and nothing is left")
   func ids() throws {
-    for ids: [JSONValue?] in [[.integer(1), .string("b")], [.string("a"), nil], [.null, nil]] {
+    let mixed: [([JSONValue?], Int)] = [
+      ([.integer(1), .string("b")], 1), ([.string("a"), nil], 1), ([.null, nil], 0),
+      // The place of a row beside numbers that were given could be one of them.
+      ([.integer(1), nil], 1), ([nil, .integer(2)], 1), ([.double(1.5)], 0), ([.boolean(true)], 0),
+    ]
+    for (ids, row) in mixed {
       let error = #expect(throws: CheckpointError.self) {
         try write("out.parquet", .parquet, ids: ids)
       }
-      #expect(error?.kind == .inconsistent && error?.site.field == "id")
+      #expect(error?.kind == .inconsistent && error?.site.field == "id of row \(row)")
       #expect(try PathKind(path: directory.file("out.parquet")) == .nothing)
+      // Numbered files are one table.
+      #expect(throws: CheckpointError.self) {
+        try write("part.parquet", .parquet, ids: ids, rowsPerFile: 1)
+      }
     }
+    try write("v.npy", .npy, ids: [.integer(1), nil])
   }
 
   @Test("Steps of several runs are those of one, if the ranges of all are given")

@@ -96,7 +96,7 @@ struct EmbedCommand: TaskCommand {
     let cuts = CutTexts()
     if let vectorFormat, let output = rows.output {
       try writeVectors(task, to: output, vectorFormat, cuts)
-    } else if rows.output != nil || (rows.file != nil && !rows.json) {
+    } else if rows.output != nil || rows.file != nil {
       try writeLines(task, to: console, cuts)
     } else {
       try writeAll(task, to: console, cuts)
@@ -116,8 +116,8 @@ struct EmbedCommand: TaskCommand {
       known = known ?? own
     }
     let file = try EmbeddingFile(
-      path: path, format: format, precision: precision?.value ?? .float32, rowsPerFile: rowsPerFile,
-      ranges: known, rangesPath: writeRanges)
+      path: path, format: format, precision: precision?.value ?? .float32,
+      width: task.embedder.width, rowsPerFile: rowsPerFile, ranges: known, rangesPath: writeRanges)
     try forEachBlock { (block) throws(CheckpointError) in
       try block.answered(by: task)
     } write: { (answers) throws(CheckpointError) in

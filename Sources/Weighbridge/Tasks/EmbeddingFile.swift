@@ -10,10 +10,15 @@ package final class EmbeddingFile: Sendable {
     var part: VectorPart?
     var partCount = 0
     var count = 0
-    var width = 0
+    var width: Int
+    /// What the first vector's id is; nil before there is one.
+    var idForm: IDForm?
     /// What steps are made of.
     var ranges: EmbeddingRanges
   }
+
+  /// What an id is: all of a table's are of one form, and a row's place is none beside ids that were given.
+  private enum IDForm { case place, number, text }
 
   private let path: String
   private let format: VectorFormat
@@ -31,12 +36,14 @@ package final class EmbeddingFile: Sendable {
   ///   - path: The file, or what the names of numbered files are made of: `out.npy` gives `out-00000.npy` and so on.
   ///   - format: What the files are.
   ///   - precision: What their numbers are; float32 or float16 where there are ids.
+  ///   - width: The numbers of a vector, which files without any vector have as well.
   ///   - rowsPerFile: So many vectors are in a numbered file; nil for one file.
   ///   - ranges: What steps are made of; nil for the ranges of the vectors themselves.
   ///   - rangesPath: Where those are written, for other files; nil if nowhere.
   /// - Throws: `inputOutput` if it cannot be made.
   package init(
-    path: String, format: VectorFormat, precision: EmbeddingPrecision, rowsPerFile: Int? = nil,
+    path: String, format: VectorFormat, precision: EmbeddingPrecision, width: Int = 0,
+    rowsPerFile: Int? = nil,
     ranges: EmbeddingRanges? = nil, rangesPath: String? = nil
   ) throws(CheckpointError) {
     self.path = path
@@ -47,9 +54,9 @@ package final class EmbeddingFile: Sendable {
     hasRanges = ranges != nil
     // Never committed: it is removed with this object.
     waiting = precision.needsRanges && ranges == nil ? try OutputFile(path: path + ".float32") : nil
-    var state = State(ranges: ranges ?? EmbeddingRanges())
+    var state = State(width: width, ranges: ranges ?? EmbeddingRanges())
     let first = rowsPerFile == nil ? path : Self.path(path, part: 0)
-    state.part = try VectorPart(path: first, format: format, precision: precision)
+    state.part = try VectorPart(path: first, format: format, precision: precision, width: width)
     state.partCount = 1
     self.state = Mutex(state)
   }
@@ -58,11 +65,13 @@ package final class EmbeddingFile: Sendable {
   ///
   /// - Parameters:
   ///   - vector: Its numbers.
-  ///   - id: A whole number or a string, as that of the first vector; nil is its place.
+  ///   - id: A whole number or a string, as that of the first vector; nil, if all are, is its place.
+  /// - Throws: `inconsistent`, naming the row, for an id of another form than the first, in a table.
   package func append(_ vector: [Float], id: JSONValue? = nil) throws(CheckpointError) {
     let result = state.withLock { state in
       Result { () throws(CheckpointError) in
         let row = state.count
+        if format.hasIDs { try check(id, of: row, &state) }
         state.width = vector.count
         state.count += 1
         if hasRanges {
@@ -83,6 +92,23 @@ package final class EmbeddingFile: Sendable {
       }
     }
     try result.get()
+  }
+
+  private func check(_ id: JSONValue?, of row: Int, _ state: inout State) throws(CheckpointError) {
+    let form: IDForm? =
+      switch id {
+      case nil: .place
+      case .string?: .text
+      case .number?: id?.integer == nil ? nil : .number
+      default: nil
+      }
+    guard let form, form == state.idForm ?? form else {
+      throw CheckpointError(
+        .inconsistent, field: "id of row \(row)",
+        "the ids of a table are all whole numbers, or all strings, or the rows' places, as the first row's is"
+      )
+    }
+    state.idForm = form
   }
 
   /// Puts the last file in its place, and removes numbered ones behind it that an earlier run has left.
@@ -138,7 +164,8 @@ package final class EmbeddingFile: Sendable {
           "more than \(Self.greatestPart + 1) files would not be in the order of their names")
       }
       state.part = try VectorPart(
-        path: Self.path(path, part: state.partCount), format: format, precision: precision)
+        path: Self.path(path, part: state.partCount), format: format, precision: precision,
+        width: state.width)
       state.partCount += 1
     }
     try state.part?.append(vector, ranges: state.ranges, id: id)

@@ -38,7 +38,7 @@ struct VectorPart {
   private let precision: EmbeddingPrecision
   private var writer: Writer
   private var table: VectorTable?
-  private var width = 0
+  private var width: Int
   /// The vectors so far.
   private(set) var count = 0
 
@@ -47,13 +47,15 @@ struct VectorPart {
 
   /// Makes the file.
   ///
+  /// - Parameter width: The numbers of a vector, if that is known.
   /// - Throws: `inputOutput` if it cannot be made.
   init(
-    path: String, format: VectorFormat, precision: EmbeddingPrecision
+    path: String, format: VectorFormat, precision: EmbeddingPrecision, width: Int
   ) throws(CheckpointError) {
     file = try OutputFile(path: path)
     self.format = format
     self.precision = precision
+    self.width = precision.width(of: width)
     switch format {
     case .npy, .safetensors: writer = .array
     case .arrow, .arrows: writer = .arrow(ArrowWriter(file, isStream: format == .arrows))
