@@ -58,6 +58,11 @@ def check(report, tool, folder):
                 check_tokens(tool, folder, family)
     task_answers.check(report, tool, folder)
     task_sentences.check(report, tool, folder)
+        # A tokenizer that puts special tokens around a text puts them there once, however it is read.
+        for family, changes in (("gpt2", {}), ("bert", {"is_decoder": True})):
+            for stride in (7, 31, 63):
+                with report.check(f"{family}: perplexities of long texts, {stride} tokens on"):
+                    check_long_perplexity(tool, folder, family, changes, stride)
     task_generation.check(report, tool, folder)
     with report.group("a worker"):
         with report.check("one answer a row, whatever is wrong with it"):
@@ -176,6 +181,29 @@ def check_tokens(tool, folder, family):
     fields = "ids,tokens,offsets,type_ids,attention_mask,special_tokens_mask,word_ids,parts"
 
     def answer(encoding, parts=()):
+def check_long_perplexity(tool, folder, family, changes, stride):
+    """Windows of the model's length over the ids of the whole text ("Perplexity of fixed-length models" of Transformers' documentation),
+    each token counted once."""
+    directory = directory_of(folder, family, "LMHeadModel", **changes)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    model = transformers.AutoModelForCausalLM.from_pretrained(directory).eval()
+    text = " ".join(TEXTS * 2)
+    ids = tokenizer(text, return_tensors="pt").input_ids[0]
+    done, total, length = 1, 0.0, 64
+    require(len(ids) > 2 * length, True, "a text of several windows")
+    for start in range(0, len(ids), stride):
+        end = min(start + length, len(ids))
+        with torch.no_grad():
+            scores = model(ids[None, start:end]).logits[0].double().log_softmax(-1)
+        total += sum(scores[place - start - 1, ids[place]].item() for place in range(done, end))
+        done = end
+        if end == len(ids):
+            break
+    (found,) = lines(tool, folder, "perplexity", directory, [{"text": text}], "--stride", stride)
+    require(found["tokens"], len(ids) - 1, "tokens")
+    require_alike(found["log_probability"], total, text, close=1e-6)
+
+
         return {
             "ids": encoding.ids, "tokens": encoding.tokens, "offsets": [list(pair) for pair in encoding.offsets],
             "type_ids": encoding.type_ids, "attention_mask": encoding.attention_mask,

@@ -69,7 +69,7 @@ extension Encoding {
   }
 
   /// The tokens in a range, and nothing of what overflowed.
-  func part(_ range: Range<Int>) -> Encoding {
+  package func part(_ range: Range<Int>) -> Encoding {
     var part = Encoding()
     part.ids = Array(ids[range])
     part.typeIDs = Array(typeIDs[range])

@@ -22,7 +22,8 @@ public struct TextPerplexity: TextTask {
 
   private let model: TextModel
   /// If texts that are too long are read in parts: how many tokens each part goes on by; what comes before them in a part is
-  /// read without being counted again. Nil if such texts are an error, or cut.
+  /// read without being counted again, and parts have no special tokens but those of the whole text. Nil if such texts are an
+  /// error, or cut.
   public var stride: Int?
 
   /// Takes a causal language model.
@@ -83,21 +84,24 @@ public struct TextPerplexity: TextTask {
         throw CheckpointError(
           .inconsistent, field: "stride", "\(stride), expected a number between 0 and \(length)")
       }
-      options.truncation = Truncation(maximumLength: length, stride: length - stride)
     } else if model.cutsTexts {
       options.truncation = Truncation(maximumLength: length, side: model.tokenizer.truncationSide)
     }
     let encoding = try model.tokenizer.encode(text, options: options)
-    try model.check(encoding)
+    try model.check(stride == nil ? encoding : encoding.part(0..<min(length, encoding.count)))
     guard encoding.count > 1 else {
       throw CheckpointError(
         .inconsistent, field: "text", "it has one token, and no token after it",
         remedy: "give a longer text")
     }
     guard let stride else { return [(encoding, encoding.count - 1)] }
-    var parts = [(encoding, encoding.count - 1)]
-    for part in encoding.overflowing {
-      parts.append((part, part.count - (length - stride)))
+    var parts: [(encoding: Encoding, counted: Int)] = []
+    // The first token is not counted.
+    var (start, done) = (0, 1)
+    while done < encoding.count {
+      let end = min(start + length, encoding.count)
+      parts.append((encoding.part(start..<end), end - done))
+      (start, done) = (start + stride, end)
     }
     return parts
   }
