@@ -55,6 +55,8 @@ def check(report, tool, folder):
                 check_scores(tool, folder, home, settings)
         with report.check("stop strings"):
             check_stops(tool, home)
+        with report.check("an empty prompt"):
+            check_empty(tool, home)
 
 
 def options_of(settings):
@@ -152,6 +154,17 @@ def check_scores(tool, folder, directory, settings):
             require_alike(found["log_probabilities"], [float(step) for step in steps[number][:ends]], prompt, close=3e-5)
             if indices is not None:
                 require_alike(found["score"], float(wanted.sequences_scores[number]), prompt, close=3e-5)
+
+
+def check_empty(tool, directory):
+    (directory / "generation_config.json").write_text('{"bos_token_id": 0}')
+    pipeline = transformers.pipeline("text-generation", model=str(directory))
+    (expected,) = pipeline("", max_new_tokens=12, do_sample=False, eos_token_id=None)
+    options = ("--max-new-tokens=12", "--eos-token-id=none")
+    outcome = tool.expect(0, "generate", directory, "", "the scale", "--json", *options)
+    (found,) = json.loads(outcome.output.split("\n")[0])["texts"]
+    require(found["text"], expected["generated_text"], "in Python, and among others")
+    require(tool.expect(0, "generate", directory, "", *options).output, expected["generated_text"] + "\n", "for people")
 
 
 def check_stops(tool, directory):

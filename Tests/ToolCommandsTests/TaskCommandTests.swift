@@ -417,6 +417,60 @@ struct TaskCommandTests {
     }
   }
 
+  @Test("Several prompts have a line each, with probabilities where they are asked for")
+  func generate() throws {
+    let model = try ModelFixture(task: "gpt2", tokenizer: "gpt2")
+    let found = try lines(
+      ["generate", model.path, "the scale", "a", "--max-new-tokens", "6", "--json", "--scores"])
+    #expect(found.map { $0["prompt"]?.string } == ["the scale", "a"])
+    for (row, prompt) in zip(found, ["the scale", "a"]) {
+      let single = try lines(["generate", model.path, prompt, "--max-new-tokens", "6", "--json"])
+      let text = row["texts"]?.elements?[0]
+      let tokens = text?["tokens"]?.elements ?? []
+      #expect(
+        single[0]["sequences"]?.elements?[0].elements?.suffix(tokens.count).elementsEqual(tokens)
+          == true)
+      let probabilities = (text?["log_probabilities"]?.elements ?? []).compactMap(\.double)
+      #expect(probabilities.count == tokens.count && probabilities.allSatisfy { $0 < 0 })
+    }
+    let text = found[0]["texts"]?.elements?[0]["text"]?.string ?? ""
+    let stop = String(text.prefix(1))
+    let stopped = try lines(
+      [
+        "generate", model.path, "the scale", "--max-new-tokens", "6", "--json", "--stop-strings",
+        stop,
+      ])
+    let tokens = try lines(["tokenize", model.path, "the scale", "--json", "--fields", "ids"])
+    #expect(
+      stopped[0]["sequences"]?.elements?[0].elements?.count
+        == (tokens[0]["ids"]?.elements?.count ?? 0) + 1)
+  }
+
+  @Test("An empty prompt begins with the model's own first token, as no prompt does")
+  func generateFromNothing() throws {
+    let model = try ModelFixture(task: "gpt2", tokenizer: "gpt2")
+    let options = ["--max-new-tokens", "6", "--json"]
+    let nothing = try lines(["generate", model.path] + options)[0]["sequences"]?.elements?[0]
+    let tokens = try #require(nothing?.elements)
+    #expect(tokens.count == 7)
+    let empty = try lines(["generate", model.path, ""] + options)[0]["sequences"]?.elements?[0]
+    #expect(empty == nothing)
+    let rows = try lines(["generate", model.path, "", "the scale", ""] + options)
+    for place in [0, 2] {
+      let text = rows[place]["texts"]?.elements?[0]
+      #expect(
+        text?["tokens"]?.elements == Array(tokens.dropFirst())
+          && rows[place]["prompt"] == .string(""))
+    }
+  }
+
+  @Test(
+    "Prompts that are computed together go on as each would alone",
+    arguments: [
+      [], ["--batch-tokens", "1"], ["--batch-tokens", "40"],
+      ["--num-beams", "3", "--num-return-sequences", "2"],
+      ["--num-beams", "2", "--early-stopping", "true", "--length-penalty", "0.5"],
+      ["--do-sample", "--seed", "3", "--top-k", "20", "--num-return-sequences", "2"],
       ["--repetition-penalty", "1.4", "--no-repeat-ngram-size", "2", "--max-length", "30"],
     ])
   func generateTogether(_ options: [String]) throws {

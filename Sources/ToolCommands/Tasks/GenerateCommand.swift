@@ -133,17 +133,15 @@ struct GenerateCommand: TaskCommand {
     if let inputs { return try ModelInputs(opening: inputs) }
     if let inputIDs { return ModelInputs(inputIDs: try TokenArray([inputIDs.tokens])) }
     if let prompt, let tokenizer {
-      // The reference's pipeline passes no token types on, whatever the tokenizer gives.
-      var inputs = try model.inputs([try tokenizer.encode(prompt)])
-      inputs.tokenTypeIDs = nil
-      return inputs
+      let encoding = try tokenizer.encode(prompt)
+      if encoding.count > 0 {
+        // The reference's pipeline passes no token types on, whatever the tokenizer gives.
+        var inputs = try model.inputs([encoding])
+        inputs.tokenTypeIDs = nil
+        return inputs
+      }
     }
-    guard let first = settings.bosTokenID else {
-      throw CheckpointError(
-        .notFound, CheckpointError.Site(field: "bos_token_id"),
-        "the model has no token that begins a text", remedy: "give a prompt")
-    }
-    return ModelInputs(inputIDs: try TokenArray([[first]]))
+    return try settings.beginning()
   }
 
   /// Prints prompt and text as far as they are certain: the prompt as it was given, since a tokenizer may give lower case

@@ -56,10 +56,19 @@ public struct TextGeneration: TextTask {
     try row.text("prompt", "text")
   }
 
-  /// For each prompt as many texts as the settings ask for, the best first. Each is what it would be alone.
+  /// For each prompt as many texts as the settings ask for, the best first. Each is what it would be alone. A prompt without any
+  /// token begins with the model's own first token.
   public func answers(to inputs: [String]) -> [Result<[Continuation], CheckpointError>] {
-    let prompts = model.encodings(of: inputs.map { TokenizerInput($0) }).map { encoding in
-      encoding.tryMap { (encoding) throws(CheckpointError) in try self.inputs(of: encoding) }
+    let encodings = model.encodings(of: inputs.map { TokenizerInput($0) })
+    let prompts = zip(inputs, encodings).map { input, encoding in
+      Result { () throws(CheckpointError) in
+        if case .failure = encoding, let tokens = try? model.tokenizer.encode(input),
+          tokens.count == 0
+        {
+          return try settings.beginning()
+        }
+        return try self.inputs(of: try encoding.get())
+      }
     }
     let ready = prompts.compactMap { try? $0.get() }
     var found = ready.map { keptTokens($0) }.batches(ofSum: batchTokens)
@@ -129,6 +138,20 @@ public struct TextGeneration: TextTask {
       return members
     }
     return [JSONValue.Member("texts", .array([JSONValue](texts)))]
+  }
+}
+
+extension GenerationSettings {
+  /// What a text begins with that has no prompt: the model's own first token (`bos_token_id`).
+  ///
+  /// - Throws: `notFound` if it has none.
+  package func beginning() throws(CheckpointError) -> ModelInputs {
+    guard let bosTokenID else {
+      throw CheckpointError(
+        .notFound, field: "bos_token_id", "the model has no token that begins a text",
+        remedy: "give a prompt")
+    }
+    return ModelInputs(inputIDs: try TokenArray([[bosTokenID]]))
   }
 }
 
