@@ -43,6 +43,12 @@ def check(report, tool, folder):
             for labels in (INFERENCE, INFERENCE[::-1], ["a", "b", "c"]):
                 with report.check(f"{family}, {labels}"):
                     check_zero_shot(tool, folder, family, labels)
+        for numbers in ([2, 1, 0], [1, 2, 0]):
+            with report.check(f"label2id of its own, {numbers}"):
+                directory = directory_of(folder, "bert", "SequenceClassification", labels=INFERENCE, seed=8)
+                path = directory / "config.json"
+                path.write_text(json.dumps(json.loads(path.read_text()) | {"label2id": dict(zip(INFERENCE, numbers))}))
+                check_zero_shot(tool, folder, "bert", INFERENCE, directory)
     with report.group("masks with targets"):
         for family in ("bert", "roberta"):
             with report.check(family):
@@ -52,17 +58,17 @@ def check(report, tool, folder):
             check_features(tool, folder)
         with report.check("gpt2: perplexities"):
             check_perplexity(tool, folder)
+        # A tokenizer that puts special tokens around a text puts them there once, however it is read.
+        for family, changes in (("gpt2", {}), ("bert", {"is_decoder": True})):
+            for stride in (7, 31, 63):
+                with report.check(f"{family}: perplexities of long texts, {stride} tokens on"):
+                    check_long_perplexity(tool, folder, family, changes, stride)
     with report.group("tokens, words, parts, and back"):
         for family in ("bert", "roberta", "gpt2"):
             with report.check(family):
                 check_tokens(tool, folder, family)
     task_answers.check(report, tool, folder)
     task_sentences.check(report, tool, folder)
-        # A tokenizer that puts special tokens around a text puts them there once, however it is read.
-        for family, changes in (("gpt2", {}), ("bert", {"is_decoder": True})):
-            for stride in (7, 31, 63):
-                with report.check(f"{family}: perplexities of long texts, {stride} tokens on"):
-                    check_long_perplexity(tool, folder, family, changes, stride)
     task_generation.check(report, tool, folder)
     with report.group("a worker"):
         with report.check("one answer a row, whatever is wrong with it"):
@@ -111,11 +117,11 @@ def check_labels(tool, folder, family, count, problem):
                 require_alike(answer["labels"], expected, f"{row}, {function}, {top}", scale=scale)
 
 
-def check_zero_shot(tool, folder, family, labels):
-    directory = directory_of(folder, family, "SequenceClassification", labels=labels)
+def check_zero_shot(tool, folder, family, labels, directory=None):
+    directory = directory or directory_of(folder, family, "SequenceClassification", labels=labels)
     pipeline = transformers.pipeline("zero-shot-classification", model=str(directory))
     candidates = ["the scale", "a model", "weights, heavy"[:7], "tonne"]
-    for options in ({}, {"multi_label": True}, {"hypothesis_template": "It is {}!"}):
+    for options in ({}, {"multi_label": True}, {"hypothesis_template": "It is {}!"}, {"hypothesis_template": "{{{0}}} it is"}):
         arguments = ["--labels", ",".join(candidates)]
         if options.get("multi_label"):
             arguments.append("--multi-label")
@@ -175,12 +181,6 @@ def check_perplexity(tool, folder):
         require_alike(answer["perplexity"], float(loss.exp()), text, close=3e-6)
 
 
-def check_tokens(tool, folder, family):
-    directory = directory_of(folder, family, "Model")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
-    fields = "ids,tokens,offsets,type_ids,attention_mask,special_tokens_mask,word_ids,parts"
-
-    def answer(encoding, parts=()):
 def check_long_perplexity(tool, folder, family, changes, stride):
     """Windows of the model's length over the ids of the whole text ("Perplexity of fixed-length models" of Transformers' documentation),
     each token counted once."""
@@ -204,6 +204,12 @@ def check_long_perplexity(tool, folder, family, changes, stride):
     require_alike(found["log_probability"], total, text, close=1e-6)
 
 
+def check_tokens(tool, folder, family):
+    directory = directory_of(folder, family, "Model")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    fields = "ids,tokens,offsets,type_ids,attention_mask,special_tokens_mask,word_ids,parts"
+
+    def answer(encoding, parts=()):
         return {
             "ids": encoding.ids, "tokens": encoding.tokens, "offsets": [list(pair) for pair in encoding.offsets],
             "type_ids": encoding.type_ids, "attention_mask": encoding.attention_mask,

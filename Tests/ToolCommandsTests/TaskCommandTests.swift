@@ -95,6 +95,35 @@ struct TaskCommandTests {
         #expect(isClose(answer["score"]?.double, score))
       }
     }
+    // A template is read as `str.format` reads it.
+    func scores(_ path: String, _ template: String) throws -> JSONValue? {
+      try lines([
+        "zero-shot", path, "the scale", "--json", "--labels", "a,is,model",
+        "--hypothesis-template", template,
+      ])[0]["labels"]
+    }
+    #expect(try scores(model.path, "it {0} it") == scores(model.path, "it {} it"))
+    #expect(try scores(model.path, "{{{}}}") != scores(model.path, "{}"))
+    for template in ["{{}}", "{} }", "{ {}", "{!r}{}"] {
+      let refused = ToolRun(
+        "zero-shot", model.path, "a", "--labels", "b", "--hypothesis-template", template)
+      #expect(refused.code == 65 && refused.error.contains("template"), "\(template)")
+    }
+    // label2id goes before id2label.
+    let names = ["0": "entailment", "1": "b", "2": "c"].sorted { $0.key < $1.key }
+    let byName = JSONValue.object(
+      names.map { JSONValue.Member(ExactName($0.key), .string($0.value)) })
+    let byNumber: [JSONValue] = [0, 2].map { place in
+      .object([JSONValue.Member("entailment", .integer(place))])
+    }
+    let found = try ([nil] + byNumber).map { numbers in
+      let changes =
+        [("id2label", byName)] + (numbers.map { [("label2id", $0)] } ?? [])
+      let other = try ModelFixture(
+        task: "bert-classifier", tokenizer: "bert-uncased", changes: changes)
+      return try scores(other.path, "{}")
+    }
+    #expect(found[0] == found[1] && found[1] != found[2])
     #expect(ToolRun("zero-shot", model.path, "a").code == 64)
     #expect(
       ToolRun("zero-shot", model.path, "a", "--labels", "b", "--hypothesis-template", "x").code

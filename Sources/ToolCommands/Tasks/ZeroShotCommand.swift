@@ -37,7 +37,7 @@ struct ZeroShotCommand: TaskCommand {
   func validate() throws {
     try rows.requireTexts()
     guard rows.file != nil || !labelList.isEmpty else { throw ValidationError("Give --labels.") }
-    guard template.contains("{}") else {
+    guard template.contains("{}") || template.contains("{0}") else {
       throw ValidationError("--hypothesis-template: expected {} where the label is to stand")
     }
   }

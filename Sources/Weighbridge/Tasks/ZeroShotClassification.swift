@@ -24,31 +24,33 @@ public struct ZeroShotClassification: TextTask {
   private let contradiction: Int
   /// The labels where a text has none of its own.
   public var labels: [String]
-  /// The sentence; the label takes the place of `{}`.
+  /// The sentence; the label takes the place of `{}`, and `{{` and `}}` are braces.
   public let template: String
+  /// What stands between the places of the label.
+  private let pieces: [String]
   /// True if labels are independent of each other: each has a probability of its own. It is so for a single label.
   public var isMultiLabel = false
   /// What is odd about the model, if anything.
   public let remarks: [String]
 
-  /// Takes a model for inference, one of whose labels begins with `entail`; if none does, the last one is taken for it, as in
-  /// the reference.
+  /// Takes a model for inference, one of whose labels begins with `entail`, by `label2id` of its configuration or else by
+  /// `id2label`; if none does, the last one is taken for it, as in the reference.
   ///
-  /// - Throws: `unsupported` for a model with another head, `malformed` for a template without `{}`.
+  /// - Throws: `unsupported` for a model with another head, `malformed` for a template without `{}`, or with other braces.
   public init(
     _ model: TextModel, labels: [String] = [], template: String = "This example is {}."
   ) throws(CheckpointError) {
     try model.require(.sequenceClassification, "does not label texts")
-    guard template.contains("{}") else {
-      throw CheckpointError(
-        .malformed, field: "template", "\(quoted(template)) has no place for a label",
-        remedy: "write {} where the label is to stand")
-    }
+    pieces = try Self.pieces(of: template)
     self.model = model
     self.labels = labels
     self.template = template
     let known = model.model.configuration.labels
-    let found = (0..<known.count).first { known.name(of: $0).lowercased().hasPrefix("entail") }
+    let stated = try model.model.configuration.document["label2id"]?.members?
+      .first { Self.entails($0.key.string) }?.value.integer
+    let found =
+      stated.flatMap { (0..<known.count).contains($0) ? $0 : nil }
+      ?? (0..<known.count).first { Self.entails(known.name(of: $0)) }
     entailment = found ?? max(0, known.count - 1)
     contradiction = entailment == 0 && found != nil ? max(0, known.count - 1) : 0
     remarks =
@@ -71,7 +73,7 @@ public struct ZeroShotClassification: TextTask {
     let labels = inputs.map { $0.labels ?? self.labels }
     let pairs = zip(inputs, labels).map { input, labels in
       labels.map { label in
-        TokenizerInput(input.text, pair: template.replacing("{}", with: label))
+        TokenizerInput(input.text, pair: pieces.joined(separator: label))
       }
     }
     var encodings = self.encodings(of: Array(pairs.joined()))[...]
@@ -102,6 +104,37 @@ public struct ZeroShotClassification: TextTask {
       ]
     }
     return [JSONValue.Member("labels", .array([JSONValue](labels)))]
+  }
+
+  private static func entails(_ label: String) -> Bool { label.lowercased().hasPrefix("entail") }
+
+  /// What stands before, between and behind the places of a label, as `str.format` of Python reads a template with one argument and
+  /// without conversions.
+  private static func pieces(of template: String) throws(CheckpointError) -> [String] {
+    var pieces = [""]
+    var rest = Substring(template).unicodeScalars[...]
+    while let scalar = rest.first {
+      let places = ["{}", "{0}"].map(\.unicodeScalars)
+      if let place = places.first(where: { rest.starts(with: $0) }) {
+        pieces.append("")
+        rest = rest.dropFirst(place.count)
+      } else {
+        let isBrace = scalar == "{" || scalar == "}"
+        guard !isBrace || rest.dropFirst().first == scalar else {
+          throw CheckpointError(
+            .malformed, field: "template", "\(quoted(template)) has a brace that is no place",
+            remedy: "write {} where the label is to stand, {{ and }} for braces")
+        }
+        pieces[pieces.count - 1].unicodeScalars.append(scalar)
+        rest = rest.dropFirst(isBrace ? 2 : 1)
+      }
+    }
+    guard pieces.count > 1 else {
+      throw CheckpointError(
+        .malformed, field: "template", "\(quoted(template)) has no place for a label",
+        remedy: "write {} where the label is to stand")
+    }
+    return pieces
   }
 
   /// Pairs of which the first text is cut; where that cannot help they stay whole, and may be too long (`_parse_and_tokenize`).
