@@ -213,6 +213,7 @@ struct SpanScores {
         spans.insert(Span(first: first, last: last, score: score), at: place)
       }
     }
-    return spans.filter { allowed[$0.first] && allowed[$0.last] }
+    // The first token is no part of the text: its probability is that of no answer.
+    return spans.filter { $0.first > 0 && allowed[$0.first] && allowed[$0.last] }
   }
 }
