@@ -147,9 +147,9 @@ public struct LowRankAdapter: Sendable {
     guard replacements.isEmpty, tokens.isEmpty else { return false }
     for module in modules {
       guard module.magnitude == nil else { return false }
-      if let bias = module.bias, try !bias.isZero() { return false }
-      if try !module.up.isZero() {
-        guard try module.down.isZero() else { return false }
+      if let bias = module.bias, try !bias.hasZerosOnly() { return false }
+      if try !module.up.hasZerosOnly() {
+        guard try module.down.hasZerosOnly() else { return false }
       }
     }
     return true
@@ -310,5 +310,26 @@ extension Weight {
       }
     }
     return try bytes(self) == bytes(other)
+  }
+}
+
+extension Weight {
+  /// True if all numbers are 0 or −0, which is what a factor becomes that was multiplied by 0.
+  fileprivate func hasZerosOnly() throws(CheckpointError) -> Bool {
+    if try isZero() { return true }
+    let numbers: Weight
+    do {
+      numbers = try cast(to: .f64)
+    } catch {
+      return false
+    }
+    for piece in Piece.cut([numbers]) {
+      // Without the sign, which is in the last byte of eight.
+      let isOther = try numbers.bytes(of: piece).enumerated().contains { place, byte in
+        byte != 0 && !(byte == 0x80 && place % 8 == 7)
+      }
+      if isOther { return false }
+    }
+    return true
   }
 }

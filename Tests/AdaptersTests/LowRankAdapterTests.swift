@@ -51,6 +51,32 @@ struct LowRankAdapterTests {
     #expect(try !adapter.isIdentity())
   }
 
+  @Test("Factors of 0 and of −0 change nothing, and one other number does")
+  func identity() throws {
+    let module = "base_model.model.bert.encoder.layer.0.attention.self.query"
+    func entry(_ part: String, _ shape: String, _ start: Int) -> String {
+      "\"\(module).\(part).weight\":{\"dtype\":\"F32\",\"shape\":\(shape),\"data_offsets\":[\(start),\(start + 8)]}"
+    }
+    let header = Array(
+      "{\(entry("lora_A", "[1,2]", 0)),\(entry("lora_B", "[2,1]", 8))}".utf8)
+    let cases: [([Float], Bool)] = [
+      ([0, 0], true), ([-0.0, 0], true), ([-0.0, -0.0], true),
+      ([-0.0, .leastNonzeroMagnitude], false),
+      ([0, .nan], false),
+    ]
+    for (up, isIdentity) in cases {
+      let directory = try TemporaryDirectory()
+      let settings = #"{"peft_type":"LORA","r":1,"lora_alpha":1,"target_modules":["query"]}"#
+      _ = try directory.write(Array(settings.utf8), as: "adapter_config.json")
+      let numbers = ([1, 2] + up).flatMap { number in
+        (0..<4).map { UInt8(truncatingIfNeeded: Float(number).bitPattern >> UInt32(8 * $0)) }
+      }
+      let length = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) }
+      _ = try directory.write(length + header + numbers, as: "adapter_model.safetensors")
+      #expect(try LowRankAdapter(directory.path).isIdentity() == isIdentity, "\(up)")
+    }
+  }
+
   @Test("Reading in pieces gives the bytes of reading at once")
   func pieces() throws {
     let graph = try Checkpoint.open(Fixtures.path("adapters/bert")).graph
