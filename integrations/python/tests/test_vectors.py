@@ -98,6 +98,24 @@ class Files(unittest.TestCase):
         steps = numpy.concatenate([numpy.load(path) for path in sorted(self.folder.glob("step-*.npy"))])
         self.assertTrue(numpy.array_equal(steps, numpy.load(self.folder / "steps.npy")))
 
+    def test_files_without_a_vector_fit_those_that_have_some(self):
+        import numpy
+        import pyarrow
+
+        for count in (0, 2):
+            self.rows(count, None)
+            (self.folder / str(count)).mkdir()
+            for kind in ("npy", "arrow", "arrows", "parquet"):
+                self.assertEqual(self.embed(f"{count}/v.{kind}").returncode, 0)
+            self.assertEqual(self.embed(f"{count}/b.npy", "--precision", "binary").returncode, 0)
+        for name in ("v.npy", "b.npy"):
+            none, some = (numpy.load(self.folder / count / name) for count in ("0", "2"))
+            self.assertEqual((len(none), none.shape[1:], none.dtype), (0, some.shape[1:], some.dtype))
+        for kind in ("arrow", "arrows", "parquet"):
+            none, some = (self.read(f"{count}/v.{kind}") for count in (0, 2))
+            self.assertEqual(none.schema, some.schema)
+            self.assertEqual(pyarrow.concat_tables([none, some]).num_rows, 2)
+
     def test_what_a_table_cannot_hold_is_refused(self):
         self.rows(3, lambda row: row if row < 2 else "two")
         done = self.embed("out.parquet")
@@ -213,6 +231,21 @@ class Streams(unittest.TestCase):
         self.assertEqual((code, said, [answer["id"] for answer in answers]), (0, "", ["a", "b"]))
         self.assertEqual((answers[0]["exit"], "error" in answers[1]), (0, True))
         self.assertTrue((self.folder / "out.pt").exists())
+
+    def test_models_of_a_batch_are_verified(self):
+        import pyarrow
+
+        from support import FIXTURES
+        from weighbridge.batches import Batches
+
+        sources = [str(FIXTURES / "tiny-bert"), str(self.folder / "none")]
+        answers = Batches("verify", options={"golden": FIXTURES / "golden" / "tiny-bert.safetensors"})
+        try:
+            found = answers(pyarrow.record_batch([pyarrow.array(sources)], names=["source"]))
+        finally:
+            answers.close()
+        self.assertEqual(found.column("exit").to_pylist(), [0, None])
+        self.assertEqual([error is None for error in found.column("error").to_pylist()], [True, False])
 
 
 if __name__ == "__main__":

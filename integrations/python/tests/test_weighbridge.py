@@ -41,10 +41,22 @@ class Checkpoints(Folder):
 
     def test_options_are_the_command_s(self):
         target = self.folder / "half.safetensors"
-        weighbridge.convert(CHECKPOINT, target, dtype="float16")
+        self.assertFalse(weighbridge.convert(CHECKPOINT, target, dtype="float16").unchanged)
+        self.assertTrue(weighbridge.convert(CHECKPOINT, target, dtype="float16").unchanged)
+        with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+            weighbridge.convert(CHECKPOINT, target, dtype="bfloat16")
+        self.assertEqual((caught.exception.kind, caught.exception.file), ("inconsistent", str(target)))
         listed = weighbridge.inspect(target)
         self.assertEqual({tensor["dtype"] for tensor in listed["tensors"]}, {"F16"})
         self.assertFalse(weighbridge.diff(CHECKPOINT, target).equal)
+
+    def test_an_option_may_be_a_path(self):
+        manifest = self.folder / "manifest.json"
+        manifest.write_text(json.dumps(weighbridge.command("manifest", str(CHECKPOINT))))
+        self.assertTrue(weighbridge.convert(CHECKPOINT, self.folder / "a.pt", manifest=manifest).digest)
+        with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+            weighbridge.convert(CHECKPOINT, self.folder / "b.pt", manifest=self.folder / "none.json")
+        self.assertEqual(caught.exception.file, str(self.folder / "none.json"))
 
     def test_what_the_tool_lists_is_what_is_given(self):
         self.assertEqual(weighbridge.inspect(CHECKPOINT), self.tool("inspect", CHECKPOINT, "--json"))
@@ -129,6 +141,25 @@ class Texts(Folder):
                 # Batches differ, and with them the last digits.
                 for one, other in zip(found, wanted, strict=True):
                     self.assertLess(math.dist(one, other), 1e-5)
+
+    def test_one_text_is_no_list_of_texts(self):
+        for ask in (weighbridge.embed, weighbridge.classify):
+            with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+                ask(self.folder, "a text")
+            self.assertEqual((caught.exception.kind, caught.exception.field), ("usage", "texts"))
+
+    def test_numbers_that_are_none_are_nan(self):
+        directory = model(self.folder)
+        path = directory / "model.safetensors"
+        whole = bytearray(path.read_bytes())
+        start = 8 + int.from_bytes(whole[:8], "little")
+        place = json.loads(whole[8:start])["bert.embeddings.LayerNorm.bias"]["data_offsets"][0]
+        whole[start + place:start + place + 4] = bytes([0, 0, 0xC0, 0x7F])
+        path.write_bytes(whole)
+        (vector,) = weighbridge.embed(directory, ["a"])
+        self.assertTrue(all(math.isnan(number) for number in vector))
+        (labels,) = weighbridge.classify(directory, ["a"])
+        self.assertTrue(labels and all(math.isnan(label.score) for label in labels))
 
     def test_a_bad_text_is_named(self):
         directory = model(self.folder)

@@ -10,7 +10,7 @@ from typing import Any, Callable, Mapping, Sequence, TypeVar
 import pyarrow
 
 from .errors import WeighbridgeError
-from .tasks import Option, Path, flags
+from .tasks import Option, Path, flags, numbers_of
 from .worker import Answer, Worker
 
 Batch = TypeVar("Batch", pyarrow.RecordBatch, pyarrow.Table)
@@ -27,7 +27,7 @@ def _vectors(answers: Sequence[Answer]) -> pyarrow.Array:
         vector = answer.get("embedding")
         starts.append(None if vector is None else len(numbers))
         if vector is not None:
-            numbers.extend(vector)
+            numbers.extend(numbers_of(vector))
     starts.append(len(numbers))
     values = pyarrow.Array.from_buffers(pyarrow.float32(), len(numbers), [None, pyarrow.py_buffer(numbers)])
     return pyarrow.ListArray.from_arrays(pyarrow.array(starts, pyarrow.int32()), values)
@@ -73,8 +73,6 @@ class Batches:
         if task not in _COLUMNS:
             raise WeighbridgeError("usage", f"{task!r} is none of {', '.join(_COLUMNS)}", field="task")
         members = ["text"] if model is not None else ["source", "destination"] if task in ("convert", "diff") else ["source"]
-        if task == "verify":
-            members = ["source", "destination"]
         self._members = {member: member for member in members} | dict(columns or {})
         self._task = task
         arguments = [] if model is None else [os.fspath(model)]
@@ -88,7 +86,8 @@ class Batches:
         for member, column in self._members.items():
             if column not in batch.names:
                 raise WeighbridgeError("notFound", f"there is no column {column!r} for {member!r}", field=column)
-        added = [pyarrow.field(name, type) for name, type, _ in _COLUMNS[self._task]] + [pyarrow.field("error", pyarrow.string())]
+        added: list[pyarrow.Field] = [pyarrow.field(name, type) for name, type, _ in _COLUMNS[self._task]]
+        added.append(pyarrow.field("error", pyarrow.string()))
         for each in added:
             if each.name in batch.names:
                 raise WeighbridgeError("inconsistent", f"there is a column {each.name!r} already", field=each.name)
@@ -111,7 +110,8 @@ class Batches:
             answers = list(self._worker.answers(rows))
         answers = [_without_failure(answer) for answer in answers]
         errors = [answer["error"]["message"] if "error" in answer else None for answer in answers]
-        added = [make(answers) for _, _, make in _COLUMNS[self._task]] + [pyarrow.array(errors, pyarrow.string())]
+        added: list[pyarrow.Array] = [make(answers) for _, _, make in _COLUMNS[self._task]]
+        added.append(pyarrow.array(errors, pyarrow.string()))
         return type(batch).from_arrays([*batch.columns, *added], schema=schema)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import atexit
 import collections
 import dataclasses
 import json
+import math
 import os
 import subprocess
 import threading
@@ -14,8 +15,8 @@ from typing import Any, Iterable, Mapping, Sequence, Union
 from .errors import WeighbridgeError
 from .worker import Worker, executable
 
-Option = Union[str, int, float, bool, None, Sequence[Union[str, int, float]]]
 Path = Union[str, "os.PathLike[str]"]
+Option = Union[Path, int, float, bool, None, Sequence[Union[Path, int, float]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +95,7 @@ def embed(model: Path, texts: Iterable[str], **options: Option) -> list[list[flo
 
     :raises WeighbridgeError: What is wrong with the model, or with the first text that has no vector; ``field`` names it.
     """
-    return [answer["embedding"] for answer in _answers("embed", model, texts, options)]
+    return [numbers_of(answer["embedding"]) for answer in _answers("embed", model, texts, options)]
 
 
 def classify(
@@ -102,7 +103,7 @@ def classify(
 ) -> list[list[Label]]:
     """``weighbridge classify MODEL``: the labels of each text, or of each pair, the highest first."""
     found = _answers("classify", model, texts, options)
-    return [[Label(entry["label"], entry["score"]) for entry in answer["labels"]] for answer in found]
+    return [[Label(entry["label"], *numbers_of([entry["score"]])) for entry in answer["labels"]] for answer in found]
 
 
 def run(model: Path, inputs: Path, output: Path, **options: Option) -> dict[str, Any]:
@@ -172,6 +173,9 @@ def _checkpoint(task: str, row: dict[str, Any], options: dict[str, Option]) -> d
 def _answers(
     task: str, model: Path, texts: Iterable[str | tuple[str, str]], options: dict[str, Option]
 ) -> Iterable[dict[str, Any]]:
+    if isinstance(texts, (str, bytes)):
+        # Each of its letters would be taken for a text.
+        raise WeighbridgeError("usage", f"one text where a list of texts is expected: [{texts!r}]", field="texts")
     child = worker(task, os.fspath(model), *flags(options))
     rows = ({"text": text} if isinstance(text, str) else {"text": text[0], "pair": text[1]} for text in texts)
     for place, answer in enumerate(child.answers(rows)):
@@ -182,6 +186,13 @@ def _answers(
         yield answer
 
 
+def numbers_of(values: list[float | None]) -> list[float]:
+    """The numbers of an answer: what JSON cannot write, since it is infinite or no number, comes as null, and is NaN."""
+    if None not in values:
+        return values  # type: ignore[return-value]
+    return [math.nan if value is None else value for value in values]
+
+
 def flags(options: Mapping[str, Option]) -> list[str]:
     """Options as the command line has them: underscores are hyphens, True is a flag, a list repeats one."""
     found: list[str] = []
@@ -189,9 +200,13 @@ def flags(options: Mapping[str, Option]) -> list[str]:
         flag = "--" + name.replace("_", "-")
         if value is True:
             found.append(flag)
-        elif isinstance(value, (str, int, float)) and value is not False:
+        elif isinstance(value, (str, int, float, os.PathLike)) and value is not False:
             # An attached value may begin with a hyphen.
-            found.append(f"{flag}={value}")
+            found.append(f"{flag}={_text(value)}")
         elif value is not None and value is not False:
-            found += [f"{flag}={each}" for each in value]
+            found += [f"{flag}={_text(each)}" for each in value]
     return found
+
+
+def _text(value: Path | int | float) -> str:
+    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
