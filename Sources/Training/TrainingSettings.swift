@@ -56,6 +56,9 @@ public struct TrainingSettings: Sendable, Hashable {
   /// Whether checkpoints have `optimizer.pt` and `scheduler.pt` too, from which Transformers' `Trainer` goes on.
   public var writesTorchState = false
 
+  /// The most epochs, steps, examples of a batch and batches of a step: products of two of them are whole numbers still.
+  private static let greatestCount = 1 << 31
+
   /// Settings; those left out are the defaults.
   public init(
     epochs: Double = 3, batchSize: Int = 8, learningRate: Double = 5e-5, seed: UInt64 = 42
@@ -76,15 +79,23 @@ public struct TrainingSettings: Sendable, Hashable {
           .inconsistent, CheckpointError.Site(field: name), "expected \(expected), found \(value)")
       }
     }
-    try require(epochs > 0 && epochs.isFinite, "epochs", epochs, "a number above 0")
-    try require(steps ?? 1 > 0, "steps", steps ?? 0, "a number above 0")
-    try require(batchSize > 0, "batch size", batchSize, "a number above 0")
-    try require(accumulation > 0, "accumulation", accumulation, "a number above 0")
+    let greatest = Self.greatestCount
+    try require(
+      epochs > 0 && epochs <= Double(greatest), "epochs", epochs,
+      "a number above 0, \(greatest) at most")
+    for (name, value) in [
+      ("steps", steps ?? 1), ("batch size", batchSize), ("accumulation", accumulation),
+    ] {
+      try require(
+        value > 0 && value <= greatest, name, value, "a number above 0, \(greatest) at most")
+    }
     try require(
       learningRate >= 0 && learningRate.isFinite, "learning rate", learningRate,
       "a number not below 0")
     try require(weightDecay >= 0, "weight decay", weightDecay, "a number not below 0")
-    try require(warmup >= 0 && warmup.isFinite, "warm-up", warmup, "a number not below 0")
+    try require(
+      warmup >= 0 && warmup <= Double(greatest), "warm-up", warmup,
+      "a number not below 0, \(greatest) at most")
     try require(clipping ?? 1 > 0, "clipping", clipping ?? 0, "a number above 0")
     try require(maximumLength ?? 1 > 0, "maximum length", maximumLength ?? 0, "a number above 0")
     for (name, value) in [
@@ -107,7 +118,8 @@ public struct TrainingSettings: Sendable, Hashable {
   public func steps(for count: Int) -> (perEpoch: Int, total: Int) {
     let perStep = batchSize * accumulation
     let perEpoch = (count + perStep - 1) / perStep
-    return (perEpoch, steps ?? max(1, Int((epochs * Double(perEpoch)).rounded(.up))))
+    let all = (epochs * Double(perEpoch)).rounded(.up)
+    return (perEpoch, steps ?? Int(min(max(1, all), 0x1p53)))
   }
 
   /// An optimizer of some parameters.
