@@ -11,7 +11,7 @@ public struct TrainerState: Sendable, Hashable {
     /// `loss`, `grad_norm`, `learning_rate`; or those of an evaluation, with `eval_` before them.
     public let values: [(name: String, value: Double)]
 
-    init(step: Int, epoch: Double, values: [(name: String, value: Double)]) {
+    package init(step: Int, epoch: Double, values: [(name: String, value: Double)]) {
       self.step = step
       self.epoch = epoch
       self.values = values
