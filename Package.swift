@@ -199,7 +199,9 @@ let tests: [Target] = [
     ]),
   .testTarget(
     name: "TrainingTests",
-    dependencies: ["Training", "CheckpointBytes", "LanguageModels", "TestSupport"]),
+    dependencies: [
+      "Training", "CheckpointBytes", "LanguageModels", "TensorEngine", "Tokenizers", "TestSupport",
+    ]),
   .testTarget(
     name: "WeighbridgeTests",
     dependencies: ["Weighbridge", "WeighbridgeTesting", "TensorEngine", "TestSupport"]),

@@ -1,23 +1,29 @@
-internal import TensorEngine
+package import TensorEngine
 
 /// An example with tokens that are to be guessed, and their labels.
-struct MaskedExample {
-  var ids: [Int]
-  var labels: [Int]
+package struct MaskedExample {
+  package var ids: [Int]
+  package var labels: [Int]
 }
 
 /// Which tokens are to be guessed, and what stands in their place (`DataCollatorForLanguageModeling`, Transformers 5.23): of those that are
-/// chosen four fifths become the mask, a tenth another token, and a tenth stay.
-struct Masking: Sendable {
+/// chosen four fifths become the mask, a tenth another token, and a tenth stay. So it is with whole words, as in BERT's own script and in
+/// Transformers up to 4.57; 5.23 has the mask in place of all of them.
+package struct Masking: Sendable {
   /// The share of tokens that is chosen.
   var rate = 0.15
   /// True if all tokens of a word are chosen together.
-  var takesWholeWords = false
+  package var takesWholeWords = false
   let maskID: Int
   let vocabularyCount: Int
 
+  package init(maskID: Int, vocabularyCount: Int) {
+    self.maskID = maskID
+    self.vocabularyCount = vocabularyCount
+  }
+
   /// - Parameter generator: Of a number that stands for the example and the epoch.
-  func callAsFunction(
+  package func callAsFunction(
     _ example: TrainingExample, _ generator: inout CounterGenerator
   ) -> MaskedExample {
     var result = MaskedExample(
@@ -42,4 +48,9 @@ struct Masking: Sendable {
     }
     return result
   }
+}
+
+extension TrainingExample {
+  /// A number for what each token is hidden with; nil for tokens that are never hidden.
+  package var maskedTogether: [Int?] { words }
 }

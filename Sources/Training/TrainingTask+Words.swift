@@ -18,24 +18,23 @@ extension TrainingTask {
         throw row.failure(
           .mismatch, Self.tagKeys[0], "\(tags.count) labels for \(words.count) words")
       }
-      // The words as one text, and where each begins in it, in Unicode scalars.
-      var (text, starts, end): (String, [Int], Int) = ("", [], 0)
+      // The words as one text, and where each begins in it, with the space before it, in Unicode scalars. One that is empty has no place.
+      var (text, starts, places, end): (String, [Int], [Int], Int) = ("", [], [], 0)
       for (number, word) in words.enumerated() {
         guard let word else {
           throw row.failure(.malformed, Self.wordKeys[0], "word \(number) is no text")
         }
-        if number > 0 {
-          text += " "
-          end += 1
-        }
+        guard !word.isEmpty else { continue }
         starts.append(end)
-        text += word
-        end += word.unicodeScalars.count
+        places.append(number)
+        let part = text.isEmpty ? word : " " + word
+        text += part
+        end += part.unicodeScalars.count
       }
       let classes = try tags.map { (tag) throws(CheckpointError) in
         try self.labels.index(of: tag, row, Self.tagKeys[0])
       }
-      return (text: text, starts: starts, classes: classes)
+      return (text: text, starts: starts, classes: places.map { classes[$0] })
     }
     return TextExamples(
       rows: data.rows, inputs: sentences.map { TokenizerInput($0.text) }, tokenizer: tokenizer,
@@ -45,9 +44,9 @@ extension TrainingTask {
       var labels = Array(repeating: ignoredLabel, count: encoding.count)
       var last: Int?
       for (place, range) in encoding.offsets.enumerated()
-      where encoding.specialTokensMask[place] == 0 && !range.isEmpty {
-        // A piece may begin with the space before its word.
-        let word = (starts.firstIndex { $0 > range.upperBound - 1 } ?? starts.count) - 1
+      where encoding.specialTokensMask[place] == 0 {
+        // A piece may begin with the space before its word, or be that space alone.
+        let word = (starts.firstIndex { $0 > range.lowerBound } ?? starts.count) - 1
         if word >= 0, word != last { labels[place] = classes[word] }
         last = word
       }

@@ -196,10 +196,10 @@ public struct TrainingTask: Sendable {
       return .text(found[0])
     }
     let value = row.value(Self.labelKeys)
-    if case .number(let number) = value { return .numbers([number.double]) }
-    if let text = value?.string, let number = Double(text), number.isFinite {
-      return .numbers([number])
-    }
+    var number: Double?
+    if case .number(let found) = value { number = found.double }
+    if let text = value?.string { number = Double(text) }
+    if let number, number.isFinite { return .numbers([number]) }
     throw row.failure(
       value == nil ? .notFound : .malformed, key, "expected a number for a regression")
   }
@@ -220,8 +220,8 @@ public struct TrainingTask: Sendable {
     }
   }
 
-  /// Texts one after the other, an end between two, cut to blocks of one length (`run_clm.py`, Transformers 5.23); what is left is a
-  /// block if there is no other.
+  /// Texts one after the other, an end behind each, cut to blocks of one length (`group_texts` of `run_clm.py`, Transformers 5.23, which puts no
+  /// end behind texts and packs a thousand at a time); what is left is a block if there is no other.
   private func blocks(
     _ data: TrainingData, _ tokenizer: Tokenizer, _ length: Int
   ) throws(CheckpointError) -> [TrainingExample] {
