@@ -20,7 +20,7 @@ struct Evaluation {
   private var numbers: (found: [Double], wanted: [Double]) = ([], [])
   private var sets: (found: [[Bool]], wanted: [[Bool]]) = ([], [])
   private var tags: (found: [[String]], wanted: [[String]]) = ([], [])
-  private var spans: [(passage: Passage, score: Float, text: String)] = []
+  private var search = AnswerSearch()
   private var loss = (sum: 0.0, terms: 0.0)
 
   init(_ task: TrainingTask, padding: Int, masking: Masking?, seed: UInt64) {
@@ -96,8 +96,7 @@ struct Evaluation {
       let (starts, ends) = (outputs["start_logits"]?.rows ?? [], outputs["end_logits"]?.rows ?? [])
       for ((start, end), example) in zip(zip(starts, ends), batch) {
         guard let passage = example.passage else { continue }
-        let best = passage.best(start, end)
-        spans.append((passage, best.score, best.text))
+        search.take(passage, starts: start, ends: end)
       }
     case .preTraining:
       for (row, example) in zip(outputs["seq_relationship_logits"]?.rows ?? [], batch) {
@@ -119,40 +118,12 @@ struct Evaluation {
         return Metrics.classification(predictions, labels, classes: task.labels.count)
       }
     case .tokenClassification: return Metrics.entities(tags.found, tags.wanted)
-    case .questionAnswering:
-      // Of the parts of a passage the one with the best score answers.
-      var best: [Int: (score: Float, text: String, answers: [String])] = [:]
-      for span in spans where best[span.passage.number].map({ $0.score < span.score }) ?? true {
-        best[span.passage.number] = (span.score, span.text, span.passage.answers)
-      }
-      let all = best.sorted { $0.key < $1.key }.map(\.value)
-      return Metrics.answers(all.map(\.text), all.map(\.answers))
+    case .questionAnswering: return search.metrics
     case .maskedLM, .causalLM: return [("perplexity", exp(loss))]
     case .preTraining:
       return Metrics.classification(predictions, labels, classes: 2)
         .filter { $0.name == "accuracy" }.map { ("next_sentence_accuracy", $0.value) }
     }
-  }
-}
-
-extension Passage {
-  /// The most tokens of an answer.
-  private static let mostTokens = 30
-
-  /// The part of the context between the start and the end that have the highest sum of scores.
-  fileprivate func best(_ starts: [Float], _ ends: [Float]) -> (score: Float, text: String) {
-    var best: (score: Float, start: Int, end: Int)?
-    for (start, offset) in offsets.enumerated() where offset != nil {
-      for end in start..<min(offsets.count, start + Self.mostTokens) where offsets[end] != nil {
-        let score = starts[start] + ends[end]
-        if best.map({ $0.score < score }) ?? true { best = (score, start, end) }
-      }
-    }
-    guard let best, let first = offsets[best.start], let last = offsets[best.end] else {
-      return (-.infinity, "")
-    }
-    let scalars = Array(context.unicodeScalars)[first.lowerBound..<last.upperBound]
-    return (best.score, String(String.UnicodeScalarView(scalars)))
   }
 }
 

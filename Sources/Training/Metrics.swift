@@ -1,4 +1,4 @@
-internal import TensorEngine
+internal import CheckpointBytes
 
 /// How good predictions are, under the names that Transformers' examples and seqeval give them.
 public enum Metrics {
@@ -55,7 +55,7 @@ public enum Metrics {
   }
 
   /// Mean squared error and the correlation of numbers.
-  static func regression(
+  package static func regression(
     _ predictions: [Double], _ labels: [Double]
   ) -> [(name: String, value: Double)] {
     guard !labels.isEmpty else { return [] }
@@ -82,7 +82,7 @@ public enum Metrics {
       found += Double(ours.count)
       there += Double(theirs.count)
       words += Double(label.count)
-      rightWords += Double(zip(prediction, label).count { $0 == $1 })
+      rightWords += Double(zip(prediction, label).count { ExactName($0) == ExactName($1) })
     }
     let (precision, recall) = (found == 0 ? 0 : right / found, there == 0 ? 0 : right / there)
     return [
@@ -93,7 +93,7 @@ public enum Metrics {
   }
 
   private struct Chunk: Hashable {
-    let kind: String
+    let kind: ExactName
     let start: Int
     let end: Int
   }
@@ -101,60 +101,120 @@ public enum Metrics {
   /// seqeval's chunks of the default scheme (`get_entities`, 1.2): `B` and `S` begin one, `E` and `S` end one, and so does another kind.
   private static func chunks(_ tags: [String]) -> [Chunk] {
     var chunks: [Chunk] = []
-    var open: (kind: String, start: Int)?
-    var before = (letter: Character("O"), kind: "")
+    var open: (kind: ExactName, start: Int)?
+    var before = (letter: Unicode.Scalar("O"), kind: ExactName(""))
     for (place, tag) in (tags + ["O"]).enumerated() {
-      let letter = tag.first ?? "O"
-      let rest = tag.dropFirst()
-      let named = rest.firstIndex(of: "-").map { rest[rest.index(after: $0)...] } ?? rest
-      let kind = named.isEmpty ? "_" : String(named)
+      let letters = Array(tag.unicodeScalars)
+      let letter = letters.first ?? "O"
+      let rest = letters.dropFirst()
+      let named = rest.firstIndex(of: "-").map { rest[($0 + 1)...] } ?? rest
+      let kind = ExactName(named.isEmpty ? "_" : String(String.UnicodeScalarView(named)))
+      func isOne(_ letter: Unicode.Scalar, of letters: String) -> Bool {
+        letters.unicodeScalars.contains(letter)
+      }
       let isOther = kind != before.kind
       let ends =
-        "ES".contains(before.letter)
-        || "BI".contains(before.letter) && "BSO".contains(letter)
-        || !"O.".contains(before.letter) && isOther
+        isOne(before.letter, of: "ES")
+        || isOne(before.letter, of: "BI") && isOne(letter, of: "BSO")
+        || !isOne(before.letter, of: "O.") && isOther
       if ends, let current = open {
         chunks.append(Chunk(kind: current.kind, start: current.start, end: place))
         open = nil
       }
       let begins =
-        "BS".contains(letter)
-        || "ESO".contains(before.letter) && "EI".contains(letter)
-        || !"O.".contains(letter) && isOther
+        isOne(letter, of: "BS")
+        || isOne(before.letter, of: "ESO") && isOne(letter, of: "EI")
+        || !isOne(letter, of: "O.") && isOther
       if begins { open = (kind, place) }
       before = (letter, kind)
     }
     return chunks
   }
 
-  /// Exact matches and F1 of answers, in percent, as SQuAD's script counts them.
+  /// Exact matches and F1 of answers, in percent, as the script of SQuAD 1.1 counts them: each example has an answer that is right.
   package static func answers(
     _ predictions: [String], _ answers: [[String]]
   ) -> [(name: String, value: Double)] {
-    guard !answers.isEmpty else { return [] }
-    var (exact, score) = (0.0, 0.0)
-    for (prediction, answers) in zip(predictions, answers) {
-      let all = answers.isEmpty ? [""] : answers
-      exact += all.contains { normalized($0) == normalized(prediction) } ? 1 : 0
-      score += all.map { overlap(normalized(prediction), normalized($0)) }.max() ?? 0
+    let scores = zip(predictions, answers).map { prediction, answers in
+      let found = normalized(prediction)
+      return Score(
+        exact: answers.contains { normalized($0) == found } ? 1 : 0,
+        overlap: answers.map { overlap(found, normalized($0)) }.max() ?? 0)
     }
-    let factor = 100 / Double(answers.count)
-    return [("exact_match", exact * factor), ("f1", score * factor)]
+    return mean(of: scores).map { [("exact_match", $0.exact), ("f1", $0.overlap)] } ?? []
   }
 
-  /// Lower case words without articles and punctuation.
-  private static func normalized(_ text: String) -> [String] {
-    let punctuation = Set("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~".unicodeScalars)
-    let kept = String(
-      String.UnicodeScalarView(
-        text.lowercased().unicodeScalars.filter { !punctuation.contains($0) }))
-    return kept.split(whereSeparator: \.isWhitespace).map(String.init)
-      .filter { !["a", "an", "the"].contains($0) }
+  /// Exact matches and F1 of answers, in percent, as the script of SQuAD 2.0 counts them, where some examples have no answer and an empty
+  /// text says so: of all examples, and of those with an answer and without one.
+  package static func answersOrNone(
+    _ predictions: [String], _ answers: [[String]]
+  ) -> [(name: String, value: Double)] {
+    let scores = zip(predictions, answers).map { prediction, answers in
+      let found = normalized(prediction)
+      var right = answers.map { normalized($0) }.filter { !$0.isEmpty }
+      if right.isEmpty { right = [[]] }
+      return Score(
+        exact: right.contains(found) ? 1 : 0,
+        overlap: right.map {
+          $0.isEmpty || found.isEmpty ? ($0 == found ? 1 : 0) : overlap(found, $0)
+        }.max() ?? 0)
+    }
+    let parts: [(String, [Score])] = [
+      ("", scores), ("HasAns_", zip(scores, answers).filter { !$1.isEmpty }.map(\.0)),
+      ("NoAns_", zip(scores, answers).filter { $1.isEmpty }.map(\.0)),
+    ]
+    return parts.flatMap { prefix, scores in
+      mean(of: scores).map {
+        [
+          (prefix + "exact", $0.exact), (prefix + "f1", $0.overlap),
+          (prefix + "total", Double(scores.count)),
+        ]
+      } ?? []
+    }
   }
 
-  private static func overlap(_ found: [String], _ wanted: [String]) -> Double {
-    guard !found.isEmpty, !wanted.isEmpty else { return found == wanted ? 1 : 0 }
-    var counts: [String: Int] = [:]
+  private struct Score {
+    var exact = 0.0
+    var overlap = 0.0
+  }
+
+  /// In percent; nil for none.
+  private static func mean(of scores: [Score]) -> Score? {
+    guard !scores.isEmpty else { return nil }
+    let factor = 100 / Double(scores.count)
+    return scores.reduce(Score()) {
+      Score(exact: $0.exact + factor * $1.exact, overlap: $0.overlap + factor * $1.overlap)
+    }
+  }
+
+  /// `normalize_answer` of SQuAD's scripts: the words in lower case, without the punctuation of ASCII and then without articles.
+  private static func normalized(_ text: String) -> [ExactName] {
+    let lower = text.unicodeScalars.flatMap { $0.properties.lowercaseMapping.unicodeScalars }
+    var kept: [Unicode.Scalar] = []
+    // Where a run of letters and digits began.
+    var start: Int?
+    func leaveOutArticle() {
+      defer { start = nil }
+      guard let begin = start,
+        ["a", "an", "the"].contains(where: { $0.unicodeScalars.elementsEqual(kept[begin...]) })
+      else { return }
+      kept.replaceSubrange(begin..., with: [" "])
+    }
+    for scalar in lower where !scalar.isPunctuationOfASCII {
+      if !scalar.isAlphanumericOfPython {
+        leaveOutArticle()
+      } else if start == nil {
+        start = kept.count
+      }
+      kept.append(scalar)
+    }
+    leaveOutArticle()
+    return kept.split(whereSeparator: \.isSpaceOfPython)
+      .map { ExactName(String(String.UnicodeScalarView($0))) }
+  }
+
+  private static func overlap(_ found: [ExactName], _ wanted: [ExactName]) -> Double {
+    var counts: [ExactName: Int] = [:]
     for word in wanted { counts[word, default: 0] += 1 }
     var common = 0.0
     for word in found where counts[word, default: 0] > 0 {
