@@ -14,6 +14,7 @@ import sys
 import adapter_training
 import numpy
 import resumed
+import run_results
 import torch
 import trained
 import transformers
@@ -85,6 +86,7 @@ def check(report, tool, folder):
                         require(difference < 1e-5, True, f"{key}: {float(found[key])}, expected {float(expected[key])}")
     resumed.check(report, tool, folder)
     trained.check(report, tool, folder)
+    run_results.check(report, tool, folder)
     adapter_training.check(report, tool, folder)
 
 

@@ -236,7 +236,7 @@ struct TrainCommand: ToolCommand {
     let out = try TrainingOutput(
       output, of: trainable.model, adapter: trainable.adapter, tokenizerFrom: companions)
     if resume { try out.removeRemains() }
-    let began = ContinuousClock.now
+    let (began, first) = (ContinuousClock.now, trainer.state.step)
     let progress = TrainingProgress(console)
     let interruption = Interruption()
     let ending = try interruption.whileCatching {
@@ -246,7 +246,7 @@ struct TrainCommand: ToolCommand {
     }.ending
     progress.clear()
     let seconds = (ContinuousClock.now - began) / .seconds(1)
-    let results = results(trainer, seconds)
+    let results = results(trainer, seconds, steps: trainer.state.step - first, of: training.count)
     if ending == .interrupted {
       console.writeNote(
         "interrupted after step \(trainer.state.step) of \(trainer.state.totalSteps), and saved: what was begun can be resumed"
@@ -255,10 +255,17 @@ struct TrainCommand: ToolCommand {
       return .interrupted
     }
     let measures = try evaluation.map { examples throws(CheckpointError) in
-      try trainer.evaluate(examples).map { (name: "eval_" + $0.name, value: $0.value) }
+      let began = ContinuousClock.now
+      let found = try trainer.evaluate(examples)
+      let size = max(8, batchSize)
+      return found.map { (name: "eval_" + $0.name, value: $0.value) }
+        + Self.speed(
+          "eval", (ContinuousClock.now - began) / .seconds(1), examples: Double(examples.count),
+          steps: (examples.count + size - 1) / size) + [("epoch", trainer.state.epoch)]
     }
     try out.finish(trainer, training: results, evaluation: measures, base: model.path)
-    print(trainer, trainable, ending, results + (measures ?? []), console)
+    print(
+      trainer, trainable, ending, results + (measures ?? []).filter { $0.name != "epoch" }, console)
     return .done
   }
 
@@ -337,12 +344,34 @@ struct TrainCommand: ToolCommand {
     ])
   }
 
+  /// What is told of a training that made some steps in some seconds, with so many examples (`_finalize_training`, Transformers 5.23).
   private func results(
-    _ trainer: Trainer, _ seconds: Double
+    _ trainer: Trainer, _ seconds: Double, steps: Int, of count: Int
   ) -> [(name: String, value: Double)] {
-    [
-      ("epoch", trainer.state.epoch), ("steps", Double(trainer.state.step)),
-      ("train_loss", trainer.state.meanLoss ?? 0), ("train_runtime", seconds),
+    let state = trainer.state
+    let all =
+      trainer.settings.steps.map { Double($0) * Double(batchSize * accumulate) }
+      ?? Double(count) * epochs
+    return [
+      ("epoch", state.epoch), ("steps", Double(state.step)), ("train_loss", state.meanLoss ?? 0),
+    ]
+      + Self.speed(
+        "train", seconds, examples: all * Double(steps) / Double(max(1, state.totalSteps)),
+        steps: steps)
+  }
+
+  /// How fast something went (`speed_metrics`, Transformers 5.23).
+  private static func speed(
+    _ name: String, _ seconds: Double, examples: Double, steps: Int
+  ) -> [(name: String, value: Double)] {
+    func rounded(_ value: Double, _ factor: Double) -> Double {
+      (value * factor).rounded() / factor
+    }
+    let runtime = [(name + "_runtime", rounded(seconds, 10_000))]
+    guard seconds > 0 else { return runtime }
+    return runtime + [
+      (name + "_samples_per_second", rounded(examples / seconds, 1000)),
+      (name + "_steps_per_second", rounded(Double(steps) / seconds, 1000)),
     ]
   }
 

@@ -93,18 +93,28 @@ public struct TrainerState: Sendable, Hashable {
 
   init() {}
 
+  /// The epochs that the steps are in, of which the last one may be a part.
+  private func epochCount(_ settings: TrainingSettings) -> Int {
+    settings.steps == nil
+      ? Int(settings.epochs.rounded(.up)) : (totalSteps + stepsPerEpoch - 1) / stepsPerEpoch
+  }
+
   private static let callbacks: ExactName = "stateful_callbacks"
   private static let own: ExactName = "Weighbridge"
 
   /// The document as `Trainer` writes it, and what else is needed to go on.
-  func json(_ settings: TrainingSettings) -> JSONValue {
+  ///
+  /// As there, it says which evaluation was the best one where the model of that one is what training ends with.
+  /// - Parameter bestCheckpoint: The checkpoint of the best evaluation; nil if there is none.
+  func json(_ settings: TrainingSettings, bestCheckpoint: String?) -> JSONValue {
     func member(_ key: ExactName, _ value: JSONValue) -> JSONValue.Member {
       JSONValue.Member(key, value)
     }
+    let best = settings.patience == nil ? nil : best
     return .object([
       member("best_global_step", best.map { .integer($0.step) } ?? .null),
       member("best_metric", best.map { .double($0.loss) } ?? .null),
-      member("best_model_checkpoint", .null),
+      member("best_model_checkpoint", bestCheckpoint.map { .string($0) } ?? .null),
       member("epoch", .double(epoch)),
       member("eval_steps", settings.evaluateEvery.map { .integer($0) } ?? .null),
       member("global_step", .integer(step)),
@@ -115,7 +125,7 @@ public struct TrainerState: Sendable, Hashable {
       member("logging_steps", .integer(settings.logEvery)),
       member("max_steps", .integer(totalSteps)),
       member("num_input_tokens_seen", .integer(0)),
-      member("num_train_epochs", .integer(Int(settings.epochs.rounded(.up)))),
+      member("num_train_epochs", .integer(epochCount(settings))),
       member("save_steps", .integer(settings.saveEvery ?? stepsPerEpoch)),
       // Trainer takes no keys but its own; this is where it keeps what others remember.
       member(

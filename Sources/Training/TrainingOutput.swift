@@ -73,9 +73,31 @@ public struct TrainingOutput {
     if settings.writesTorchState {
       try Self.writeTorchState(optimizer, settings, step: state.step, rate: rate, to: path)
     }
-    try write(state.json(settings), to: Directory.join(path, Self.stateFile))
+    try write(
+      state.json(settings, bestCheckpoint: try bestCheckpoint(state, settings)),
+      to: Directory.join(path, Self.stateFile))
+    try removeCheckpoints(state, settings)
+  }
+
+  /// The checkpoint of the best evaluation, where training ends with the model of that one; nil if none was written at its step.
+  private func bestCheckpoint(
+    _ state: TrainerState, _ settings: TrainingSettings
+  ) throws(CheckpointError) -> String? {
+    guard settings.patience != nil, let best = state.best else { return nil }
+    let path = Directory.join(directory, "checkpoint-\(best.step)")
+    return try PathKind(path: path) == .directory ? path : nil
+  }
+
+  /// Removes the oldest checkpoints that are too many. The latest one stays, and so does that of the best evaluation (`rotate_checkpoints`,
+  /// Transformers 5.23).
+  private func removeCheckpoints(
+    _ state: TrainerState, _ settings: TrainingSettings
+  ) throws(CheckpointError) {
     guard let keep = settings.keep else { return }
-    for checkpoint in try Self.checkpoints(in: directory).dropLast(keep) {
+    let best = try bestCheckpoint(state, settings)
+    let all = try Self.checkpoints(in: directory)
+    let others = all.dropLast().filter { $0.path != best }
+    for checkpoint in others.prefix(max(0, all.count - keep)) {
       // The state first: what is left of it is no checkpoint.
       try Directory.removeFile(Directory.join(checkpoint.path, Self.stateFile))
       try Self.remove(checkpoint.path)
@@ -123,7 +145,8 @@ public struct TrainingOutput {
     try graph.write(overAnyFileAt: path)
   }
 
-  /// Writes the model and the results of a run that ended.
+  /// Writes the model and the results of a run that ended, as `save_metrics` of Trainer does: `train_results.json`, `eval_results.json`, and
+  /// `all_results.json` with both.
   ///
   /// - Parameters:
   ///   - trainer: What has trained.
@@ -135,16 +158,30 @@ public struct TrainingOutput {
     evaluation: [(name: String, value: Double)]?, base: String? = nil
   ) throws(CheckpointError) {
     try saveModel(directory)
-    let card = ModelCard(trainer: trainer, base: base, training: training, evaluation: evaluation)
+    let card = ModelCard(
+      trainer: trainer, base: base, training: training,
+      evaluation: evaluation?.filter { !Self.isOfRun($0.name) })
     try write(card.text, to: Directory.join(directory, "README.md"))
     func object(_ values: [(name: String, value: Double)]) -> JSONValue {
       .object(values.map { JSONValue.Member(ExactName($0.name), .double($0.value)) })
     }
-    try write(trainer.state.json(trainer.settings), to: Directory.join(directory, Self.stateFile))
+    let best = try bestCheckpoint(trainer.state, trainer.settings)
+    try write(
+      trainer.state.json(trainer.settings, bestCheckpoint: best),
+      to: Directory.join(directory, Self.stateFile))
     try write(object(training), to: Directory.join(directory, "train_results.json"))
     if let evaluation {
       try write(object(evaluation), to: Directory.join(directory, "eval_results.json"))
     }
+    let other = (evaluation ?? []).filter { value in
+      !training.contains { $0.name == value.name }
+    }
+    try write(object(training + other), to: Directory.join(directory, "all_results.json"))
+  }
+
+  /// True for what tells of a run, and not of its model.
+  private static func isOfRun(_ name: String) -> Bool {
+    name == "epoch" || name.hasSuffix("_runtime") || name.hasSuffix("_per_second")
   }
 
   /// Writes the log, and a picture of it.

@@ -106,6 +106,15 @@ struct TrainCommandTests {
     #expect(best < last)
     let weights = try model.bytes("first/model.safetensors")
     #expect(try weights == model.bytes("first/checkpoint-\(best)/model.safetensors"))
+    #expect(
+      state["best_model_checkpoint"] == .string(model.file("first/checkpoint-\(best)")))
+    let lowest = state["log_history"]?.elements?.compactMap { $0["eval_loss"]?.double }.min()
+    #expect(try #require(state["best_metric"]?.double) == lowest)
+    // Of the checkpoints the best one stays beside the latest.
+    #expect(run("few", ["--keep", "1"]).code == 0)
+    #expect(
+      try Directory.names(in: model.file("few")).filter { $0.hasPrefix("checkpoint-") }.sorted()
+        == ["checkpoint-\(best)", "checkpoint-\(last)"].sorted())
     // As if it had been killed while it wrote its last checkpoint, with remains of another.
     try Directory.removeFile(model.file("first/checkpoint-\(last)/trainer_state.json"))
     try model.write("{}", as: "first/checkpoint-1/config.json")
@@ -131,6 +140,49 @@ struct TrainCommandTests {
       let run = train(
         "run", "--steps", "4", "--save-every", "2", "--batch-size", "4", "--resume", option, value)
       #expect(run.code == 65 && run.error.contains(words), "\(run.error)")
+    }
+  }
+
+  @Test("Results are written under the names of Trainer, by themselves and together")
+  func results() throws {
+    let run = train(
+      "out", "--eval", model.file("eval.jsonl"), "--epochs", "1", "--batch-size", "4", "--json")
+    let printed = try results(run)
+    func file(_ name: String) throws -> [String: Double] {
+      let members = try JSONValue(
+        printed: String(decoding: model.bytes("out/" + name), as: UTF8.self)
+      ).members
+      return Dictionary(
+        uniqueKeysWithValues: try #require(members).map { ($0.key.string, $0.value.double ?? .nan) }
+      )
+    }
+    let speeds = ["runtime", "samples_per_second", "steps_per_second"]
+    let training = try file("train_results.json")
+    #expect(
+      training.keys.sorted()
+        == (["epoch", "steps", "train_loss"] + speeds.map { "train_" + $0 })
+        .sorted())
+    let evaluation = try file("eval_results.json")
+    let measures = ["loss", "accuracy", "f1_macro", "f1_micro", "matthews_correlation"]
+    #expect(
+      evaluation.keys.sorted() == (["epoch"] + (measures + speeds).map { "eval_" + $0 }).sorted())
+    let all = try file("all_results.json")
+    #expect(all == training.merging(evaluation) { first, _ in first })
+    for (name, value) in all { #expect(printed[ExactName(name)]?.double == value, "\(name)") }
+    // 16 examples in 4 steps: four times as many, but for rounding.
+    let (steps, samples) = (
+      try #require(training["train_steps_per_second"]),
+      try #require(training["train_samples_per_second"])
+    )
+    #expect(abs(samples - 4 * steps) <= 0.01 && steps > 0)
+    // The card tells of the model.
+    let card = try String(decoding: model.bytes("out/README.md"), as: UTF8.self)
+    #expect(card.contains("eval_accuracy") && !card.contains("per_second"))
+    // Nothing ends with the best evaluation's model, and none is named as in Trainer without load_best_model_at_end.
+    let state = try JSONValue(
+      printed: String(decoding: model.bytes("out/trainer_state.json"), as: UTF8.self))
+    for key in ["best_metric", "best_global_step", "best_model_checkpoint"] as [ExactName] {
+      #expect(state[key] == .null)
     }
   }
 
