@@ -39,6 +39,17 @@ struct DistillationArguments: ParsableArguments {
     }
   }
 
+  /// What a run is begun with, by names for messages.
+  var circumstances: [String: String] {
+    guard let path else { return ["teacher": "none"] }
+    let states = matchStates.map { "\($0.pupil)=\($0.teacher)" }
+    return [
+      "teacher": path, "temperature": "\(temperature)", "mix": "\(mix)",
+      "matched states": states.isEmpty ? "none" : states.joined(separator: ", "),
+      "states weight": "\(statesWeight)",
+    ]
+  }
+
   /// The teacher, if there is one.
   func teacher(
     for pupil: any LanguageModel, _ tokenizer: Tokenizer, _ arguments: ModelArguments,

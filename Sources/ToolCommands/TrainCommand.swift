@@ -176,6 +176,11 @@ struct TrainCommand: ToolCommand {
     settings.patience = earlyStop
     settings.writesTorchState = writesTorchState
     settings.recomputesLayers = checkpointing
+    settings.circumstances = distillation.circumstances
+    settings.circumstances["task"] = task.rawValue
+    settings.circumstances["problem"] = problem?.rawValue ?? "what labels show"
+    settings.circumstances["whole words"] = "\(wholeWords)"
+    settings.circumstances["frozen"] = freeze.isEmpty ? "none" : freeze.joined(separator: ", ")
     return settings
   }
 
@@ -201,6 +206,8 @@ struct TrainCommand: ToolCommand {
         .inconsistent, file: found, "a checkpoint of another run is there",
         remedy: "go on from it, or write to another directory")
     }
+    // Before anything else is made of other settings.
+    if let checkpoint { try TrainingOutput.check(settings, against: checkpoint) }
     // Of the start in any case: labels of a model that was saved meanwhile are those of the data.
     let source = try source(checkpoint, console)
     let (tokenizer, companions) = try tokenizer(of: source, checkpoint, console)

@@ -198,7 +198,12 @@ public struct TrainerState: Sendable, Hashable {
       best = (metric.double, bestStep)
     }
     for (name, value) in settings.ofRun {
-      guard let begun = own?["settings"]?[ExactName(name)]?.string, begun != value else { continue }
+      // Trainer's says how many examples a batch had, and nothing of the others.
+      let stated =
+        own == nil && name == "batch size"
+        ? document["train_batch_size"]?.integer.map { "\($0)" }
+        : own?["settings"]?[ExactName(name)]?.string
+      guard let begun = stated, begun != value else { continue }
       throw CheckpointError(
         .mismatch, file: file, field: name,
         "the run was begun with \(begun) and cannot go on with \(value)")

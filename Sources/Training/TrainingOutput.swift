@@ -221,6 +221,13 @@ extension TrainingOutput {
     return try TrainerState(document, settings, file: path)
   }
 
+  /// Throws `mismatch` for settings that are others than those that the run of a checkpoint was begun with.
+  package static func check(
+    _ settings: TrainingSettings, against checkpoint: String
+  ) throws(CheckpointError) {
+    _ = try state(in: checkpoint, settings)
+  }
+
   /// Gives what learned beside a model the numbers of a checkpoint.
   ///
   /// - Throws: `notFound` for a map that the checkpoint lacks, `mismatch` for one of another shape.

@@ -56,6 +56,9 @@ public struct TrainingSettings: Sendable, Hashable {
   /// Whether checkpoints have `optimizer.pt` and `scheduler.pt` too, from which Transformers' `Trainer` goes on.
   public var writesTorchState = false
 
+  /// What else a run is begun with, by names for messages: the task, the teacher. A run that goes on has the same.
+  package var circumstances: [String: String] = [:]
+
   /// The most epochs, steps, examples of a batch and batches of a step: products of two of them are whole numbers still.
   private static let greatestCount = 1 << 31
 
@@ -111,7 +114,9 @@ public struct TrainingSettings: Sendable, Hashable {
       ("seed", "\(seed)"), ("learning rate", "\(learningRate)"), ("weight decay", "\(weightDecay)"),
       ("warm-up", "\(warmup)"), ("schedule", schedule.rawValue), ("optimizer", method.rawValue),
       ("clipping", clipping.map { "\($0)" } ?? "none"), ("order", order.rawValue),
-    ]
+      ("batch size", "\(batchSize)"), ("accumulation", "\(accumulation)"),
+      ("maximum length", maximumLength.map { "\($0)" } ?? "the model's"),
+    ] + circumstances.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
   }
 
   /// The steps of an epoch, and all steps, with so many examples.

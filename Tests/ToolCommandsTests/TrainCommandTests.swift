@@ -130,17 +130,46 @@ struct TrainCommandTests {
 
   @Test("A run goes on with the settings that it was begun with")
   func otherSettings() throws {
-    #expect(train("run", "--steps", "4", "--save-every", "2", "--batch-size", "4").code == 0)
+    let begun = [
+      "--steps", "4", "--save-every", "2", "--batch-size", "4", "--max-length", "16", "--freeze",
+      "bert.embeddings.*",
+    ]
+    func run(_ options: [String], task: String = "classification") -> ToolRun {
+      ToolRun(
+        arguments: [
+          "train", model.path, "--task", task, "--train", model.file("train.jsonl"), "--output",
+          model.file("run"), "--threads", "1",
+        ] + options)
+    }
+    #expect(run(begun).code == 0)
     try Directory.removeFile(model.file("run/checkpoint-4/trainer_state.json"))
-    for (option, value, words) in [
-      ("--seed", "7", "seed: the run was begun with 42 and cannot go on with 7"),
-      ("--schedule", "cosine", "schedule: the run was begun with linear"),
-      ("--weight-decay", "0.5", "weight decay: the run was begun with 0.0"),
+    /// The options with another value of one, or one more.
+    func changed(_ option: String, _ value: String) -> [String] {
+      guard let place = begun.firstIndex(of: option) else { return begun + [option, value] }
+      return begun[..<place] + [option, value] + begun[(place + 2)...]
+    }
+    for (options, words) in [
+      (changed("--seed", "7"), "seed: the run was begun with 42 and cannot go on with 7"),
+      (changed("--schedule", "cosine"), "schedule: the run was begun with linear"),
+      (changed("--weight-decay", "0.5"), "weight decay: the run was begun with 0.0"),
+      (
+        changed("--batch-size", "2"), "batch size: the run was begun with 4 and cannot go on with 2"
+      ), (changed("--accumulate", "2"), "accumulation: the run was begun with 1"),
+      (changed("--max-length", "12"), "maximum length: the run was begun with 16"),
+      (changed("--freeze", "bert.*"), "frozen: the run was begun with bert.embeddings.*"),
+      (changed("--teacher", model.path), "teacher: the run was begun with none"),
+      (
+        changed("--problem", "single_label_classification"),
+        "problem: the run was begun with what labels show"
+      ), (begun + ["--whole-words"], "whole words: the run was begun with false"),
     ] {
-      let run = train(
-        "run", "--steps", "4", "--save-every", "2", "--batch-size", "4", "--resume", option, value)
+      let run = run(options + ["--resume"])
       #expect(run.code == 65 && run.error.contains(words), "\(run.error)")
     }
+    let other = run(begun + ["--resume"], task: "mlm")
+    let words = "task: the run was begun with classification and cannot go on with mlm"
+    #expect(other.code == 65 && other.error.contains(words), "\(other.error)")
+    #expect(run(begun + ["--resume"]).code == 0)
   }
 
   @Test("Results are written under the names of Trainer, by themselves and together")
