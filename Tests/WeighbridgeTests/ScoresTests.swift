@@ -19,7 +19,7 @@ struct ScoresTests {
   func notNumbers(_ place: Int) {
     var scores: [Float] = [0.5, -1, 2]
     scores[place] = .nan
-    #expect(scores.softmax().allSatisfy(\.isNaN))
+    #expect(scores.softmax().allSatisfy { $0.isNaN })
     scores[place] = .infinity
     #expect(scores.softmax()[place].isNaN)
     #expect([-Float.infinity, -.infinity].softmax() == [0, 0])
