@@ -352,6 +352,12 @@ struct GraphScanTests {
       "a.yaml", "%TAG !p! tag:yaml.org,2002:pyt\n---\na: !p!hon/object/apply:os.system ['x']\n",
       .unknown
     ),
+    ("a.yaml", "a: !!python/tuple [!!python/object/apply:os.system ['x']]\n", .dangerous),
+    (
+      "a.yaml",
+      "\u{FEFF}%TAG !p! tag:yaml.org,2002:pyt\n---\na: !p!hon/object/apply:os.system ['x']\n",
+      .unknown
+    ),
     ("a.yaml", "a: {\"_t\\x61rget_\": os.system}\n", .dangerous),
     ("a.yaml", "\"_tar\\\n  get_\": os.system\n", .dangerous),
     ("a.yaml", "a: &t os.system\n_target_: *t\n", .unknown),
@@ -403,6 +409,8 @@ struct GraphScanTests {
       "a.json", #"{"class_name": "function", "config": "load_model", "module": "keras.models"}"#,
       .dangerous
     ),
+    ("a.json", #"{"class_name": "function", "config": "eval", "module": "builtins"}"#, .dangerous),
+    ("a.json", #"{"class_name": "function", "config": "softmax", "module": "builtins"}"#, .safe),
     ("a.json", #"{"class_name": "Functional", "module": "keras.src.models.functional"}"#, .safe),
     (
       "config.json",

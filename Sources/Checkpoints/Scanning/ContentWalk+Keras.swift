@@ -103,7 +103,11 @@ extension ContentWalk {
   private static func isModelPart(
     _ module: String, _ className: String, _ name: String
   ) -> Bool {
-    if module == "builtins" { return className == "function" || className.hasPrefix("__") }
+    if module == "builtins" {
+      // Keras before 3.9 takes Python's where it has none of that name (CVE-2025-1550).
+      let verdict = GlobalVerdict(onImportOf: GlobalName(module, name))
+      return (className.hasPrefix("__") || className == "function") && verdict.level != .dangerous
+    }
     for package in packages where module == package || module.hasPrefix(package + ".") {
       let parts = module.dropFirst(package.count).split(separator: ".")
       let inner = parts.first == "src" ? parts.dropFirst() : parts[...]

@@ -104,15 +104,18 @@ extension ContentWalk {
     else { return }
     for line in text.split(whereSeparator: \.isNewline) {
       for start in ["!!python/", "tag:yaml.org,2002:python/"] {
-        guard let range = line.firstRange(of: start) else { continue }
-        let tag = line[range.upperBound...].prefix { !" \t,}]>\"'".contains($0) }
-        let kind = String(tag.prefix { $0 != ":" && $0 != "/" })
-        guard !ContentWalk.plainTags.contains(kind) else { continue }
-        report(
-          code: "the YAML tag " + quoted("!!python/" + tag),
-          (.dangerous, "imports and calls what it names under an unsafe loader"), at: place)
+        var rest = line
+        while let range = rest.firstRange(of: start) {
+          rest = rest[range.upperBound...]
+          let tag = rest.prefix { !" \t,}]>\"'".contains($0) }
+          let kind = String(tag.prefix { $0 != ":" && $0 != "/" })
+          guard !ContentWalk.plainTags.contains(kind) else { continue }
+          report(
+            code: "the YAML tag " + quoted("!!python/" + tag),
+            (.dangerous, "imports and calls what it names under an unsafe loader"), at: place)
+        }
       }
-      if line.hasPrefix("%TAG"), line.contains("tag:") {
+      if line.contains("%TAG"), line.contains("tag:") {
         report(
           code: "the YAML directive " + quoted(String(line)),
           (.unknown, "lets tags that import and call be spelled in other ways"), at: place)
