@@ -42,10 +42,10 @@ package struct ByteCursor: Sendable {
   }
 
   /// Reads an integer of fixed width.
-  @inlinable
   package mutating func read<Number: FixedWidthInteger & Sendable>(
     _ type: Number.Type, _ order: ByteOrder, _ field: String
   ) throws(ParseFailure) -> Number {
+    // Other modules do not specialise what is not public, so that all but the conversion is outside of the generic.
     Number(truncatingIfNeeded: try readBits(Number.bitWidth / 8, order, field))
   }
 
