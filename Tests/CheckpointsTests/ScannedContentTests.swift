@@ -52,6 +52,18 @@ struct ScannedTreeTests {
   }
 #endif
 
+@Suite("A scan looks into data sets of single bytes")
+struct ByteDatasetTests {
+  @Test("whatever their size")
+  func size() throws {
+    var limits = ReadLimits()
+    // Most of the 300 MB are in no chunk.
+    limits.inflateRatio = 1 << 24
+    let scan = try CheckpointScan(Fixtures.path("hdf5/call-in-bytes.h5"), limits: limits)
+    #expect(scan.verdict == .dangerous && scan.findings.map(\.member) == ["x"])
+  }
+}
+
 @Suite("A scan looks into what is compressed")
 struct CompressedScanTests {
   @Test("with a stream of each kind", arguments: ["bz2", "xz", "lzma", "lz4"])

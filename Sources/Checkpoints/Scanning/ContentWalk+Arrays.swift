@@ -91,18 +91,15 @@ extension ContentWalk {
     case .compact, .unallocated: break
     }
     let isOpaque = if case .opaque = dataset.elementType { true } else { false }
-    guard isOpaque || dataset.elementByteCount == 1, dataset.byteCount > 0,
-      dataset.byteCount <= ContentWalk.contentBytes
-    else { return }
+    guard isOpaque || dataset.elementByteCount == 1, dataset.byteCount > 0 else { return }
     let member = content.place.inside(dataset.path.string)
     do throws(CheckpointError) {
-      let source = try content.withPath { (file) throws(CheckpointError) in
+      // Of gigabytes no more is read than it takes to know.
+      try content.withPath { (file) throws(CheckpointError) in
         let source = try description.source(of: dataset, in: file, limits: limits)
-        return MemoryBytes(
-          try source.bytes(at: 0, count: source.byteCount), origin: source.origin)
+        try guessBeginning(
+          of: ScannedContent(source, at: member, name: nil, depth: content.depth + 1))
       }
-      try guessBeginning(
-        of: ScannedContent(source, at: member, name: nil, depth: content.depth + 1))
     } catch {
       add(member.problem(error))
     }
