@@ -172,7 +172,7 @@ public struct TrainerState: Sendable, Hashable {
     ])
   }
 
-  /// Reads what ``json(_:)`` wrote, or `Trainer`.
+  /// Reads what ``json(_:bestCheckpoint:)`` wrote, or `Trainer`.
   ///
   /// - Throws: `malformed` for a document that is none such, `mismatch` for one that was begun with other settings.
   init(
