@@ -206,8 +206,10 @@ package struct SentenceDirectory {
 
   /// The first of these files that is there and says something (`Transformer.load_config`).
   private func transformerSettings() throws(CheckpointError) -> SettingsFile? {
+    // Of a file of weights the directory that it lies in.
+    let folder = try ModelSource.directory(of: modelPath)
     for name in Self.transformerFiles {
-      let file = try SettingsFile(name, in: modelPath, limits)
+      let file = try SettingsFile(name, in: folder, limits)
       if let file, file.document.members?.isEmpty != true { return file }
     }
     return nil
