@@ -129,7 +129,6 @@ struct GenerateCommandTests {
     let bert = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
     let bare = try ModelFixture(task: "gpt2", tokenizer: nil)
     for (arguments, words) in [
-      (["generate", model.path, ""], ["text", "no token"]),
       (["generate", model.path, "--input-ids", "1,380"], ["input_ids[0, 1]", "380"]),
       (["generate", model.path, "--input-ids", "-1"], ["input_ids[0, 0]"]),
       (["generate", model.path, "a", "--max-new-tokens", "100", "--json"], ["64"]),
