@@ -60,7 +60,8 @@ struct ByteDatasetTests {
     // Most of the 300 MB are in no chunk.
     limits.inflateRatio = 1 << 24
     let scan = try CheckpointScan(Fixtures.path("hdf5/call-in-bytes.h5"), limits: limits)
-    #expect(scan.verdict == .dangerous && scan.findings.map(\.member) == ["x"])
+    #expect(scan.verdict == .dangerous && !scan.findings.isEmpty)
+    #expect(scan.findings.allSatisfy { $0.member == "x" }, "\(scan.findings)")
   }
 }
 
