@@ -12,6 +12,8 @@ public struct Collator: Sendable {
   /// A collator for the examples of a task.
   ///
   /// - Parameters:
+  ///   - task: What is to be learned of the examples.
+  ///   - tokenizer: What made their tokens.
   ///   - padding: The token that fills up; nil for the tokenizer's, or 0 where it has none.
   ///   - seed: Of what is hidden.
   /// - Throws: `notFound` for a task that hides tokens, and a tokenizer without a mask token.
@@ -35,7 +37,9 @@ public struct Collator: Sendable {
 
   /// A batch.
   ///
-  /// - Parameter draws: For each example the number of the draw that says what is hidden; their places if nil. The same number hides the same.
+  /// - Parameters:
+  ///   - examples: What is put together.
+  ///   - draws: For each example the number of the draw that says what is hidden; their places if nil. The same number hides the same.
   /// - Throws: `mismatch` for examples with fewer or more types or labels than tokens, or fewer numbers than examples.
   public func callAsFunction(
     _ examples: [TrainingExample], draws: [Int]? = nil

@@ -45,8 +45,10 @@ public final class Trainer {
   ///     try trainer.run(training: .textFolder("aclImdb/train"), evaluation: .textFolder("aclImdb/test"))
   ///
   /// - Parameters:
+  ///   - model: What learns.
   ///   - tokenizer: What makes tokens of texts, and says what fills up and what hides.
   ///   - task: What the model is to learn; nil for what its head is made for, with the labels of its settings.
+  ///   - settings: How.
   /// - Throws: `inconsistent` for settings that make no training, a model without parameters that learn, or one of another head
   ///   or another number of labels than the task's; `notFound` for masked language modelling without a mask token; `unsupported` for a
   ///   head that no task has.

@@ -42,7 +42,10 @@ public struct TrainingExample: Sendable {
 
   /// An example of an encoded text, or of a pair of texts. Masked language modelling hides of its tokens those of the texts.
   ///
-  /// - Parameter takesTypes: True if token types are an input of the model.
+  /// - Parameters:
+  ///   - encoding: The tokens.
+  ///   - label: What is to be learned.
+  ///   - takesTypes: True if token types are an input of the model.
   public init(_ encoding: Encoding, label: Label = .none, takesTypes: Bool) {
     self.init(ids: encoding.ids, typeIDs: takesTypes ? encoding.typeIDs : nil, label: label)
     words = encoding.maskableWords

@@ -79,7 +79,7 @@ extension ModelSource {
 
   /// Loads a model of a class.
   ///
-  /// With ``LoadOptions/training(labels:problem:seed:)`` a head that the checkpoint lacks is drawn.
+  /// With `LoadOptions.training(labels:problem:seed:)` a head that the checkpoint lacks is drawn.
   /// - Throws: What `LanguageModel/init(weights:document:file:options:)` throws, with the path; `inconsistent` if the
   ///   settings contradict the weights.
   public func load<Model: LanguageModel>(

@@ -80,7 +80,11 @@ public struct Reranking: TextTask {
   /// beside the model state (`config_sentence_transformers.json` and `sentence_bert_config.json`, of a directory that
   /// `CrossEncoder` saved), and else with those of its own files.
   ///
-  /// - Parameter function: Nil for what the files say.
+  /// - Parameters:
+  ///   - path: The model's directory, or a file of weights in it.
+  ///   - function: Nil for what the files say.
+  ///   - options: How the weights are taken.
+  ///   - openOptions: How files are opened.
   /// - Throws: What ``ModelSource``, its `load(_:options:)` and `tokenizer()`, and ``init(_:function:)`` throw; `unsupported`, naming
   ///   file and key, for a module or a setting that is not implemented.
   public static func load(
