@@ -45,9 +45,10 @@ public final class DataLoader {
     for (name, value) in [
       ("examples", examples.count), ("batch size", batchSize),
       ("batches of a step", batchesPerStep),
-    ] where value < 1 {
+    ] where !(1...TrainingSettings.greatestCount).contains(value) {
       throw CheckpointError(
-        .inconsistent, CheckpointError.Site(field: name), "expected one at least, found \(value)")
+        .inconsistent, CheckpointError.Site(field: name),
+        "expected one to \(TrainingSettings.greatestCount), found \(value)")
     }
     var examples = examples
     if order == .byLength, examples.takesTime { examples = TrainingExamples(try examples.all()) }
@@ -64,7 +65,7 @@ public final class DataLoader {
   public var batchesPerEpoch: Int { (examples.count - 1) / batchSize + 1 }
 
   /// The numbers of the batches of a step, of which the last of an epoch may have fewer.
-  public func batches(of step: Int) -> Range<Int> {
+  package func batches(of step: Int) -> Range<Int> {
     let stepsPerEpoch = (batchesPerEpoch - 1) / batchesPerStep + 1
     let (epoch, place) = step.quotientAndRemainder(dividingBy: stepsPerEpoch)
     let first = epoch * batchesPerEpoch + place * batchesPerStep
@@ -73,12 +74,14 @@ public final class DataLoader {
 
   /// A batch.
   ///
-  /// - Throws: `inconsistent` for a number below 0; what encoding and the collator throw.
+  /// - Throws: `inconsistent` for a number below 0, or one that no run reaches; what encoding and the collator throw.
   public func batch(_ number: Int) throws(CheckpointError) -> ExampleBatch {
-    guard number >= 0 else {
+    guard number >= 0, number < Int.max / 2 else {
       throw CheckpointError(
-        .inconsistent, CheckpointError.Site(field: "batch"), "expected 0 at least, found \(number)")
+        .inconsistent, CheckpointError.Site(field: "batch"),
+        "expected 0 to \(Int.max / 2), found \(number)")
     }
+    orders = orders.filter { $0.key >= number / batchesPerEpoch }
     let begun = ahead.removeValue(forKey: number)
     let (epoch, numbers) = numbers(of: number)
     // `??` would lose the type of the error. What fails ahead of its turn waits for it.
@@ -109,7 +112,6 @@ public final class DataLoader {
     for batch in next where ahead[batch] == nil {
       ahead[batch] = EncodingWork(numbers(of: batch).numbers, of: examples, on: queue)
     }
-    orders = orders.filter { $0.key >= number / batchesPerEpoch }
   }
 }
 

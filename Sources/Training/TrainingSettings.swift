@@ -60,7 +60,7 @@ public struct TrainingSettings: Sendable, Hashable {
   package var circumstances: [String: String] = [:]
 
   /// The most epochs, steps, examples of a batch and batches of a step: products of two of them are whole numbers still.
-  private static let greatestCount = 1 << 31
+  static let greatestCount = 1 << 31
 
   /// Settings; those left out are the defaults.
   public init(

@@ -157,8 +157,10 @@ struct TrainingLibraryTests {
   @Test("Batches that cannot be are refused")
   func noBatches() throws {
     let loader = try loader()
-    #expect(throws: CheckpointError.self) { try loader.batch(-1) }
-    for (size, perStep) in [(0, 1), (3, 0)] {
+    for number in [-1, .max, .max - 1] {
+      #expect(throws: CheckpointError.self) { try loader.batch(number) }
+    }
+    for (size, perStep) in [(0, 1), (3, 0), (.max, .max), (1, .max)] {
       #expect(throws: CheckpointError.self) {
         try self.loader(batchSize: size, batchesPerStep: perStep)
       }
