@@ -39,17 +39,6 @@ struct DistillationArguments: ParsableArguments {
     }
   }
 
-  /// What a run is begun with, by names for messages.
-  var circumstances: [String: String] {
-    guard let path else { return ["teacher": "none"] }
-    let states = matchStates.map { "\($0.pupil)=\($0.teacher)" }
-    return [
-      "teacher": path, "temperature": "\(temperature)", "mix": "\(mix)",
-      "matched states": states.isEmpty ? "none" : states.joined(separator: ", "),
-      "states weight": "\(statesWeight)",
-    ]
-  }
-
   /// The teacher, if there is one.
   func teacher(
     for pupil: any LanguageModel, _ tokenizer: Tokenizer, _ arguments: ModelArguments,
@@ -70,6 +59,7 @@ struct DistillationArguments: ParsableArguments {
     let head = type(of: pupil).head
     return try Teacher(
       try arguments.options.load(try source.modelClass(of: head), of: source, console),
-      temperature: temperature, mix: mix, states: matchStates, statesWeight: statesWeight)
+      temperature: temperature, mix: mix, states: matchStates, statesWeight: statesWeight,
+      name: path)
   }
 }

@@ -176,11 +176,6 @@ struct TrainCommand: ToolCommand {
     settings.patience = earlyStop
     settings.writesTorchState = writesTorchState
     settings.recomputesLayers = checkpointing
-    settings.circumstances = distillation.circumstances
-    settings.circumstances["task"] = task.rawValue
-    settings.circumstances["problem"] = problem?.rawValue ?? "what labels show"
-    settings.circumstances["whole words"] = "\(wholeWords)"
-    settings.circumstances["frozen"] = freeze.isEmpty ? "none" : freeze.joined(separator: ", ")
     return settings
   }
 
@@ -206,8 +201,6 @@ struct TrainCommand: ToolCommand {
         .inconsistent, file: found, "a checkpoint of another run is there",
         remedy: "go on from it, or write to another directory")
     }
-    // Before anything else is made of other settings.
-    if let checkpoint { try TrainingOutput.check(settings, against: checkpoint) }
     // Of the start in any case: labels of a model that was saved meanwhile are those of the data.
     let source = try source(checkpoint, console)
     let (tokenizer, companions) = try tokenizer(of: source, checkpoint, console)
@@ -216,6 +209,8 @@ struct TrainCommand: ToolCommand {
     for note in data.notes + (measured?.notes ?? []) { console.writeNote(note) }
     var task = try TrainingTask(self.task, of: data, problem: problem, known: source.labels)
     task.masksWholeWords = wholeWords
+    // Before a model is made of other settings.
+    if let checkpoint { try TrainingOutput.check(settings, task, against: checkpoint) }
     var options = LoadOptions()
     if let threads { options = try LoadOptions(threads: threads) }
     let trainable = try source.trainable(

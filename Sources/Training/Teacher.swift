@@ -17,14 +17,23 @@ public struct Teacher: Sendable {
   public let states: [StateMatch]
   /// What the mean distance of these states counts in the loss.
   public let statesWeight: Double
+  /// What it is called.
+  public let name: String
 
   /// A teacher.
   ///
+  /// - Parameters:
+  ///   - model: The model.
+  ///   - temperature: What scores are divided by.
+  ///   - mix: Its share in the loss.
+  ///   - states: Hidden states that are to be alike.
+  ///   - statesWeight: What their distance counts.
+  ///   - name: What it is called, its path for instance: a run that goes on has a teacher of the same name. Nil for its class.
   /// - Throws: `inconsistent` for a temperature that is not above 0, a share that is none, a weight below 0, or states that are matched
   ///   twice.
   public init(
     _ model: any LanguageModel, temperature: Double = 2, mix: Double = 0.5,
-    states: [StateMatch] = [], statesWeight: Double = 1
+    states: [StateMatch] = [], statesWeight: Double = 1, name: String? = nil
   ) throws(CheckpointError) {
     try checkTemperature(temperature)
     try StateMatch.check(states, weight: statesWeight)
@@ -38,6 +47,17 @@ public struct Teacher: Sendable {
     self.mix = mix
     self.states = states
     self.statesWeight = statesWeight
+    self.name = name ?? type(of: model).className
+  }
+
+  /// What a run that goes on has as it was begun with, by names for messages.
+  var circumstances: [String: String] {
+    let matches = states.map { "\($0.pupil)=\($0.teacher)" }
+    return [
+      "teacher": name, "temperature": "\(temperature)", "mix": "\(mix)",
+      "matched states": matches.isEmpty ? "none" : matches.joined(separator: ", "),
+      "states weight": "\(statesWeight)",
+    ]
   }
 
   /// Throws unless a model can learn from this one.

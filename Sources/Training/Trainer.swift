@@ -24,7 +24,7 @@ public final class Trainer {
   /// What it learns.
   public let task: TrainingTask
   /// How.
-  public let settings: TrainingSettings
+  public private(set) var settings: TrainingSettings
   let tokenizer: Tokenizer
   /// How far it is.
   public private(set) var state = TrainerState()
@@ -83,6 +83,18 @@ public final class Trainer {
         .inconsistent, CheckpointError.Site(field: "parameters"), "none of them learns")
     }
     optimizer = settings.optimizer(of: parameters, in: model.context)
+    self.settings.circumstances = task.circumstances
+    self.settings.circumstances["frozen"] = frozen
+    self.settings.circumstances["teacher"] = "none"
+  }
+
+  /// What does not learn, for messages: names, or how many others there are than those that learn.
+  private var frozen: String {
+    let names = parameters.filter { !$0.requiresGradient }.map(\.name)
+    guard names.count > learning.count else {
+      return names.isEmpty ? "none" : names.joined(separator: ", ")
+    }
+    return "all but " + learning.map(\.name).joined(separator: ", ")
   }
 
   /// Has the model learn a teacher's scores beside the labels, and hidden states if the teacher names some: where these are not equally
@@ -106,6 +118,7 @@ public final class Trainer {
     optimizer = settings.optimizer(
       of: parameters + mapParameters, in: model.context)
     self.teacher = teacher
+    settings.circumstances.merge(teacher.circumstances) { _, new in new }
   }
 
   private var mapParameters: [Parameter] { maps.flatMap { $0?.parameters ?? [] } }

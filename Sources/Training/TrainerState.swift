@@ -206,7 +206,8 @@ public struct TrainerState: Sendable, Hashable {
       guard let begun = stated, begun != value else { continue }
       throw CheckpointError(
         .mismatch, file: file, field: name,
-        "the run was begun with \(begun) and cannot go on with \(value)")
+        "the run was begun with \(singleLine(begun, limit: 100)) and cannot go on with "
+          + singleLine(value, limit: 100))
     }
     guard let own else {
       // Trainer's: an epoch is what the steps so far are a part of.

@@ -221,10 +221,12 @@ extension TrainingOutput {
     return try TrainerState(document, settings, file: path)
   }
 
-  /// Throws `mismatch` for settings that are others than those that the run of a checkpoint was begun with.
+  /// Throws `mismatch` for settings or a task that are others than those that the run of a checkpoint was begun with.
   package static func check(
-    _ settings: TrainingSettings, against checkpoint: String
+    _ settings: TrainingSettings, _ task: TrainingTask, against checkpoint: String
   ) throws(CheckpointError) {
+    var settings = settings
+    settings.circumstances = task.circumstances
     _ = try state(in: checkpoint, settings)
   }
 

@@ -56,7 +56,7 @@ public struct TrainingSettings: Sendable, Hashable {
   /// Whether checkpoints have `optimizer.pt` and `scheduler.pt` too, from which Transformers' `Trainer` goes on.
   public var writesTorchState = false
 
-  /// What else a run is begun with, by names for messages: the task, the teacher. A run that goes on has the same.
+  /// What else a run is begun with, by names for messages: what ``Trainer`` says of its task, parameters and teacher.
   package var circumstances: [String: String] = [:]
 
   /// The most epochs, steps, examples of a batch and batches of a step: products of two of them are whole numbers still.

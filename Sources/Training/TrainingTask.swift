@@ -122,6 +122,11 @@ public struct TrainingTask: Sendable {
     return found
   }
 
+  /// What a run that goes on has as it was begun with, by names for messages.
+  package var circumstances: [String: String] {
+    ["task": kind.rawValue, "problem": problem.rawValue, "whole words": "\(masksWholeWords)"]
+  }
+
   /// The head that the task takes.
   public var head: ModelHead { kind.head }
 

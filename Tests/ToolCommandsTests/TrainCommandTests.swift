@@ -156,11 +156,14 @@ struct TrainCommandTests {
         changed("--batch-size", "2"), "batch size: the run was begun with 4 and cannot go on with 2"
       ), (changed("--accumulate", "2"), "accumulation: the run was begun with 1"),
       (changed("--max-length", "12"), "maximum length: the run was begun with 16"),
-      (changed("--freeze", "bert.*"), "frozen: the run was begun with bert.embeddings.*"),
+      (
+        changed("--freeze", "bert.*"),
+        "frozen: the run was begun with bert.embeddings.word_embeddings.weight"
+      ),
       (changed("--teacher", model.path), "teacher: the run was begun with none"),
       (
-        changed("--problem", "single_label_classification"),
-        "problem: the run was begun with what labels show"
+        changed("--problem", "multi_label_classification"),
+        "problem: the run was begun with single_label_classification"
       ), (begun + ["--whole-words"], "whole words: the run was begun with false"),
     ] {
       let run = run(options + ["--resume"])

@@ -100,6 +100,44 @@ struct TrainingLibraryTests {
     #expect(unknown.problem == "the label 'neg' is none of negative, positive")
   }
 
+  @Test("A run goes on with the task, the parameters and the teacher that it was begun with")
+  func resumed() throws {
+    let data = try TrainingData(path: files.reviews())
+    let output = try files.newPath("run")
+    let source = try ModelSource(files.directory("bert-classifier", "bert-uncased"))
+    let (first, tokenizer) = try model()
+    try Trainer(first, tokenizer: tokenizer)
+      .run(
+        training: data, output: TrainingOutput(output, of: first, tokenizerFrom: source))
+    let checkpoint = try #require(try TrainingOutput.latestCheckpoint(in: output))
+
+    func failure(
+      frozen: String? = nil, hasTeacher: Bool = false, task: TrainingTask? = nil
+    ) throws -> CheckpointError? {
+      let model = try BertForSequenceClassification.load(from: checkpoint, options: .training())
+      if let frozen { try model.parameters.freeze(NamePattern(frozen)) }
+      let trainer = try Trainer(model, tokenizer: tokenizer, task: task)
+      if hasTeacher { try trainer.learn(from: Teacher(first)) }
+      do throws(CheckpointError) {
+        try trainer.resume(from: checkpoint)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    #expect(try failure() == nil)
+    let teacher = try #require(try failure(hasTeacher: true))
+    #expect(teacher.kind == .mismatch && teacher.site.field == "teacher", "\(teacher)")
+    #expect(
+      teacher.problem
+        == "the run was begun with none and cannot go on with BertForSequenceClassification")
+    #expect(try failure(frozen: "bert.embeddings.*")?.site.field == "frozen")
+    #expect(try failure(frozen: "bert.*")?.problem.contains("all but classifier.weight") == true)
+    let several = try TrainingTask(
+      .classification, of: data, problem: .multiLabelClassification)
+    #expect(try failure(task: several)?.site.field == "problem")
+  }
+
   // MARK: Batches
 
   private func loader(
