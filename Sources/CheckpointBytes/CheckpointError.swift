@@ -24,27 +24,54 @@ public struct CheckpointError: Error, Sendable {
     }
   }
 
+  /// What goes from function to function is one reference to all parts: code that passes an error on is as short as it can be.
+  private struct Parts {
+    var kind: FailureKind
+    var site: Site
+    var tensor: String?
+    var problem: String
+    var remedy: Wording?
+  }
+
+  private var shared: Shared<Parts>
+  private var parts: Parts {
+    get { shared.value }
+    set { shared = Shared(newValue) }
+  }
+
   /// What kind of failure it is.
-  public var kind: FailureKind
+  public var kind: FailureKind {
+    get { parts.kind }
+    set { parts.kind = newValue }
+  }
   /// Where it happened.
-  public var site: Site
+  public var site: Site {
+    get { parts.site }
+    set { parts.site = newValue }
+  }
   /// The tensor it concerns.
-  public var tensor: String?
+  public var tensor: String? {
+    get { parts.tensor }
+    set { parts.tensor = newValue }
+  }
   /// What is wrong: expected against found.
-  public var problem: String
+  public var problem: String {
+    get { parts.problem }
+    set { parts.problem = newValue }
+  }
   /// What the user can do about it.
-  public var remedy: Wording?
+  public var remedy: Wording? {
+    get { parts.remedy }
+    set { parts.remedy = newValue }
+  }
 
   /// Makes an error of its parts.
   public init(
     _ kind: FailureKind, _ site: Site, tensor: String? = nil, _ problem: String,
     remedy: Wording? = nil
   ) {
-    self.kind = kind
-    self.site = site
-    self.tensor = tensor
-    self.problem = problem
-    self.remedy = remedy
+    shared = Shared(
+      Parts(kind: kind, site: site, tensor: tensor, problem: problem, remedy: remedy))
   }
 
   /// An error about a whole file, or with a place that its catcher adds.

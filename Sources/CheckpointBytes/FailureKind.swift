@@ -26,30 +26,49 @@ public enum FailureKind: String, Sendable, Hashable, CaseIterable {
 ///
 /// Formats turn it into a ``CheckpointError`` by adding the file and the member.
 package struct ParseFailure: Error, Sendable {
+  /// See ``CheckpointError``.
+  private struct Parts {
+    var kind: FailureKind
+    var offset: Int?
+    var field: String
+    var tensor: String?
+    var problem: String
+    var remedy: Wording?
+  }
+
+  private var shared: Shared<Parts>
+  private var parts: Parts {
+    get { shared.value }
+    set { shared = Shared(newValue) }
+  }
+
   /// What kind of failure it is.
-  package var kind: FailureKind
+  package var kind: FailureKind { parts.kind }
   /// The position in the buffer or file being read, in bytes.
-  package var offset: Int?
+  package var offset: Int? { parts.offset }
   /// What was being read, in the words of the specification.
-  package var field: String
+  package var field: String { parts.field }
   /// The tensor it concerns, where the bytes name one.
-  package var tensor: String?
+  package var tensor: String? {
+    get { parts.tensor }
+    set { parts.tensor = newValue }
+  }
   /// What is wrong: expected against found.
-  package var problem: String
+  package var problem: String { parts.problem }
   /// What the user can do about it.
-  package var remedy: Wording?
+  package var remedy: Wording? {
+    get { parts.remedy }
+    set { parts.remedy = newValue }
+  }
 
   /// Makes a failure of its parts.
   package init(
     _ kind: FailureKind, at offset: Int? = nil, _ field: String, tensor: String? = nil,
     _ problem: String, remedy: Wording? = nil
   ) {
-    self.kind = kind
-    self.offset = offset
-    self.field = field
-    self.tensor = tensor
-    self.problem = problem
-    self.remedy = remedy
+    shared = Shared(
+      Parts(
+        kind: kind, offset: offset, field: field, tensor: tensor, problem: problem, remedy: remedy))
   }
 }
 

@@ -1,6 +1,6 @@
 /// All that is known of a family: how its settings, its parameters and its tokenizer are called, what it computes, and how
-/// other programs write it.
-package struct FamilyDescription: Sendable {
+/// other programs write it. Whatever names a family holds this one: a class, so that it is not copied with each of them.
+package final class FamilyDescription: Sendable {
   /// `model_type` of its `config.json`.
   package let name: String
   /// What `config.json` says.

@@ -17,8 +17,8 @@ public enum Layout: String, Sendable, Hashable, CaseIterable {
   case fairseq
 }
 
-/// The rules of one layout for one family.
-package struct LayoutTable: Sendable {
+/// The rules of one layout for one family: a class, so that it is not copied with everything that was read by it.
+package final class LayoutTable: Sendable {
   package let layout: Layout
   package let rules: [LayoutRule]
   /// The heads that the layout has; nil for all.
