@@ -8,41 +8,41 @@ internal import CheckpointBytes
 package struct NameTemplate: Hashable, Sendable {
   /// The template as it was written.
   package let text: String
-  private let parts: [Part]
 
-  private enum Part: Hashable, Sendable {
-    case literal(String)
-    case placeholder(String)
-    case choice([String])
+  private enum Part: Equatable {
+    case literal(Substring)
+    case placeholder(Substring)
+    case choice([Substring])
   }
 
-  /// Reads a template; a bracket that is not closed stands for itself.
-  init(_ text: String) {
-    self.text = text
+  /// A template; a bracket that is not closed stands for itself.
+  init(_ text: String) { self.text = text }
+
+  /// What it consists of, read when it is filled in: there are thousands of templates, and a command fills in a few.
+  private var parts: [Part] {
     var parts: [Part] = []
-    // Bytes, since there are thousands of templates and a command starts with reading them.
-    var rest = text.utf8[...]
+    var rest = Substring(text).utf8
     let (brace, bracket) = (UInt8(ascii: "{"), UInt8(ascii: "("))
     while let open = rest.firstIndex(where: { $0 == brace || $0 == bracket }),
       let close = rest[open...].firstIndex(of: UInt8(ascii: rest[open] == brace ? "}" : ")"))
     {
-      if open > rest.startIndex { parts.append(.literal(String(Substring(rest[..<open])))) }
+      if open > rest.startIndex { parts.append(.literal(Substring(rest[..<open]))) }
       let inside = rest[rest.index(after: open)..<close]
       if rest[open] == brace {
-        parts.append(.placeholder(String(Substring(inside))))
+        parts.append(.placeholder(Substring(inside)))
       } else {
         let words = inside.split(separator: UInt8(ascii: "|"), omittingEmptySubsequences: false)
-        parts.append(.choice(words.map { String(Substring($0)) }))
+        parts.append(.choice(words.map { Substring($0) }))
       }
       rest = rest[rest.index(after: close)...]
     }
-    if !rest.isEmpty { parts.append(.literal(String(Substring(rest)))) }
-    self.parts = parts
+    if !rest.isEmpty { parts.append(.literal(Substring(rest))) }
+    return parts
   }
 
   /// True if there is one name for each layer.
   var isPerLayer: Bool {
-    parts.contains(.placeholder("layer")) || parts.contains(.placeholder("_layer"))
+    parts.contains { $0 == .placeholder("layer") || $0 == .placeholder("_layer") }
   }
 
   /// The names that the template gives, the one to write first.
@@ -53,7 +53,7 @@ package struct NameTemplate: Hashable, Sendable {
   /// The template with each of its choices made, placeholders left as they are.
   var alternatives: [String] {
     let text = parts.map { part in
-      if case .placeholder(let name) = part { return Part.literal("{" + name + "}") }
+      if case .placeholder(let name) = part { return Part.literal("{\(name)}") }
       return part
     }
     return Self.texts(text[...], TemplateValues())
@@ -61,10 +61,11 @@ package struct NameTemplate: Hashable, Sendable {
 
   /// The names without what stands before the scope and the scope itself.
   func names(behindScope values: TemplateValues) -> [String] {
-    Self.texts(parts[startBehindScope...], values)
+    let parts = parts
+    return Self.texts(parts[Self.startBehindScope(parts)...], values)
   }
 
-  private var startBehindScope: Int {
+  private static func startBehindScope(_ parts: [Part]) -> Int {
     parts.lastIndex(of: .placeholder("scope")).map { $0 + 1 } ?? 0
   }
 
@@ -72,9 +73,10 @@ package struct NameTemplate: Hashable, Sendable {
   func around(
     _ placeholder: String, _ values: TemplateValues, behindScope: Bool = false
   ) -> Surroundings? {
-    let kinds = [Part.placeholder(placeholder), .placeholder("_" + placeholder)]
+    let parts = parts
+    let kinds = [Part.placeholder(Substring(placeholder)), .placeholder("_\(placeholder)")]
     guard let place = parts.firstIndex(where: kinds.contains) else { return nil }
-    let start = behindScope ? startBehindScope : 0
+    let start = behindScope ? Self.startBehindScope(parts) : 0
     guard start <= place else { return nil }
     return Surroundings(
       before: Self.texts(parts[start..<place], values).map { values.wrapper + $0 },
@@ -83,11 +85,14 @@ package struct NameTemplate: Hashable, Sendable {
 
   private static func texts(_ parts: ArraySlice<Part>, _ values: TemplateValues) -> [String] {
     var texts = [""]
+    func append(_ text: Substring) {
+      for index in texts.indices { texts[index].append(contentsOf: text) }
+    }
     for part in parts {
       switch part {
-      case .literal(let text): texts = texts.map { $0 + text }
-      case .placeholder(let name): texts = texts.map { $0 + values.value(of: name) }
-      case .choice(let words): texts = words.flatMap { word in texts.map { $0 + word } }
+      case .literal(let text): append(text)
+      case .placeholder(let name): append(Substring(values.value(of: name)))
+      case .choice(let words): texts = words.flatMap { word in texts.map { $0 + String(word) } }
       }
     }
     return texts
@@ -131,14 +136,14 @@ struct TemplateValues: Sendable {
   /// (`--classification-head-name`).
   var task = "sentence_classification_head"
 
-  fileprivate func value(of placeholder: String) -> String {
+  fileprivate func value(of placeholder: Substring) -> String {
     switch placeholder {
     case "body": body
     case "scope": scope
     case "layer": String(layer)
     case "task": task
     case "_layer": layer == 0 ? "" : "_\(layer)"
-    default: "{" + placeholder + "}"
+    default: "{\(placeholder)}"
     }
   }
 }
