@@ -1,5 +1,6 @@
 """The package beside the tool itself. WEIGHBRIDGE names the tool; run by scripts/fleets."""
 
+import asyncio
 import concurrent.futures
 import json
 import math
@@ -10,6 +11,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
 
 import weighbridge
@@ -113,6 +116,32 @@ class Checkpoints(Folder):
         self.assertNotEqual(worker.process_id, first)
 
 
+    def test_an_interrupt_while_rows_are_sent_mixes_no_answers(self):
+        worker = weighbridge.Worker("inspect")
+        self.addCleanup(worker.close)
+        worker.ask({"source": str(CHECKPOINT)})
+        first = worker.process_id
+        # It reads nothing, so that the pipe is full.
+        os.kill(first, signal.SIGSTOP)
+        timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        with self.assertRaises(KeyboardInterrupt):
+            worker.ask_all({"id": number, "source": str(CHECKPOINT), "more": "x" * 5000} for number in range(200))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            found = pool.submit(worker.ask_all, [{"id": "a", "source": str(CHECKPOINT)}, {"id": "b", "source": "none"}])
+            answers = found.result(timeout=30)
+        self.assertEqual([answer["id"] for answer in answers], ["a", "b"])
+        self.assertNotEqual(worker.process_id, first)
+
+    def test_a_path_may_be_bytes(self):
+        found = weighbridge.inspect(os.fsencode(CHECKPOINT))
+        self.assertEqual(found, weighbridge.inspect(CHECKPOINT))
+        target = os.fsencode(self.folder / "é.pt")
+        self.assertTrue(weighbridge.convert(os.fsencode(CHECKPOINT), target).digest)
+        self.assertTrue(weighbridge.diff(target, CHECKPOINT).equal)
+        self.assertEqual(weighbridge.tasks.flags({"manifest": b"m.json"}), ["--manifest=m.json"])
+
+
 class Texts(Folder):
     def test_vectors_are_the_tool_s(self):
         directory = model(self.folder)
@@ -204,6 +233,68 @@ class Processes(Folder):
         other = int(os.read(reader, 20))
         self.assertNotEqual(other, child)
         self.assertTrue(weighbridge.inspect(CHECKPOINT))
+
+    def test_a_forked_process_holds_no_pipe_of_a_child_s(self):
+        weighbridge.inspect(CHECKPOINT)
+        worker = weighbridge.worker("inspect")
+        os.kill(worker.process_id, signal.SIGSTOP)
+        waiting = worker._send([{"source": str(CHECKPOINT)}] * 3)
+        forked = os.fork()
+        if forked == 0:
+            try:
+                # What was on its way is the other's.
+                with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+                    worker._received(waiting)
+                self.assertEqual(caught.exception.kind, "died")
+                time.sleep(60)
+            finally:
+                os._exit(1)
+        try:
+            os.kill(worker.process_id, signal.SIGCONT)
+            self.assertEqual(len(worker._received(waiting)), 3)
+            start = time.monotonic()
+            weighbridge.close()
+            self.assertLess(time.monotonic() - start, 4)
+            self.assertEqual(os.waitpid(forked, os.WNOHANG), (0, 0))
+        finally:
+            os.kill(forked, signal.SIGKILL)
+            os.waitpid(forked, 0)
+
+    def test_a_child_ends_with_what_refers_to_it(self):
+        code = f"""
+import os, time, weighbridge
+worker = weighbridge.Worker("inspect")
+worker.ask({{"source": {str(CHECKPOINT)!r}}})
+child = worker.process_id
+del worker
+for _ in range(500):
+    try:
+        os.kill(child, 0)
+    except ProcessLookupError:
+        break
+    time.sleep(0.02)
+else:
+    raise SystemExit("it is there still")
+left = weighbridge.Worker("inspect")
+left.ask({{"source": {str(CHECKPOINT)!r}}})
+print(left.process_id)
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        # An interpreter that ends with a worker open leaves no process behind.
+        for _ in range(500):
+            if not os.path.exists(f"/proc/{int(done.stdout)}"):
+                break
+            time.sleep(0.02)
+        else:
+            self.fail("the child is there still")
+
+    def test_a_loop_of_asyncio_goes_on_while_threads_wait(self):
+        async def all_of_them():
+            rows = [{"id": number, "source": str(CHECKPOINT)} for number in range(20)]
+            return await asyncio.gather(*(asyncio.to_thread(weighbridge.worker("inspect").ask, row) for row in rows))
+
+        self.assertEqual([answer["id"] for answer in asyncio.run(all_of_them())], list(range(20)))
 
     def test_nothing_but_the_standard_library_is_imported(self):
         code = "import sys, weighbridge; print(sorted({n.split('.')[0] for n in sys.modules} - set(sys.stdlib_module_names)))"

@@ -75,7 +75,7 @@ class Batches:
         members = ["text"] if model is not None else ["source", "destination"] if task in ("convert", "diff") else ["source"]
         self._members = {member: member for member in members} | dict(columns or {})
         self._task = task
-        arguments = [] if model is None else [os.fspath(model)]
+        arguments = [] if model is None else [os.fsdecode(model)]
         self._worker = Worker(task, *arguments, *flags(options or {}))
 
     def schema(self, batch: pyarrow.Schema) -> pyarrow.Schema:

@@ -15,7 +15,7 @@ from typing import Any, Iterable, Mapping, Sequence, Union
 from .errors import WeighbridgeError
 from .worker import Worker, executable
 
-Path = Union[str, "os.PathLike[str]"]
+Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Option = Union[Path, int, float, bool, None, Sequence[Union[Path, int, float]]]
 
 
@@ -65,7 +65,7 @@ def convert(source: Path, destination: Path, *, digest: str | None = None, **opt
     :param options: The command's, with underscores: ``convert(a, b, dtype="float16")``; True for a flag, a list to repeat one.
     :raises WeighbridgeError: What is wrong, with its place.
     """
-    row: dict[str, Any] = {"source": os.fspath(source), "destination": os.fspath(destination)}
+    row: dict[str, Any] = {"source": os.fsdecode(source), "destination": os.fsdecode(destination)}
     if digest is not None:
         row["digest"] = digest
     answer = _checkpoint("convert", row, options)
@@ -74,19 +74,19 @@ def convert(source: Path, destination: Path, *, digest: str | None = None, **opt
 
 def inspect(source: Path, **options: Option) -> dict[str, Any]:
     """``weighbridge inspect SOURCE``: what a checkpoint has in it. ``digests=True`` gives those of the tensors and of the model."""
-    result: dict[str, Any] = _checkpoint("inspect", {"source": os.fspath(source)}, options)["result"]
+    result: dict[str, Any] = _checkpoint("inspect", {"source": os.fsdecode(source)}, options)["result"]
     return result
 
 
 def diff(first: Path, second: Path, **options: Option) -> Difference:
     """``weighbridge diff FIRST SECOND``."""
-    answer = _checkpoint("diff", {"source": os.fspath(first), "destination": os.fspath(second)}, options)
+    answer = _checkpoint("diff", {"source": os.fsdecode(first), "destination": os.fsdecode(second)}, options)
     return Difference(answer["exit"] == 0, answer["result"])
 
 
 def scan(source: Path, **options: Option) -> Scan:
     """``weighbridge scan SOURCE``; what it finds is no exception."""
-    answer = _checkpoint("scan", {"source": os.fspath(source)}, options)
+    answer = _checkpoint("scan", {"source": os.fsdecode(source)}, options)
     return Scan(answer["exit"] == 0, answer["result"])
 
 
@@ -108,7 +108,7 @@ def classify(
 
 def run(model: Path, inputs: Path, output: Path, **options: Option) -> dict[str, Any]:
     """``weighbridge run MODEL --inputs INPUTS --output OUTPUT``: what a model computes, as a file of tensors."""
-    arguments = [os.fspath(model), "--inputs", os.fspath(inputs), "--output", os.fspath(output)]
+    arguments = [os.fsdecode(model), "--inputs", os.fsdecode(inputs), "--output", os.fsdecode(output)]
     result: dict[str, Any] = command("run", *arguments, *flags(options))
     return result
 
@@ -154,9 +154,17 @@ def close() -> None:
 #: How many children are kept: each may have a model in memory.
 kept_workers = 8
 
+def _forget() -> None:
+    # Another thread may have had the lock when this process was forked.
+    global _lock
+    _lock = threading.Lock()
+    _workers.clear()
+
+
 _lock = threading.Lock()
 _workers: collections.OrderedDict[tuple[str, ...], Worker] = collections.OrderedDict()
 atexit.register(close)
+os.register_at_fork(after_in_child=_forget)
 
 
 def _checkpoint(task: str, row: dict[str, Any], options: dict[str, Option]) -> dict[str, Any]:
@@ -176,7 +184,7 @@ def _answers(
     if isinstance(texts, (str, bytes)):
         # Each of its letters would be taken for a text.
         raise WeighbridgeError("usage", f"one text where a list of texts is expected: [{texts!r}]", field="texts")
-    child = worker(task, os.fspath(model), *flags(options))
+    child = worker(task, os.fsdecode(model), *flags(options))
     rows = ({"text": text} if isinstance(text, str) else {"text": text[0], "pair": text[1]} for text in texts)
     for place, answer in enumerate(child.answers(rows)):
         if "error" in answer:
@@ -200,7 +208,7 @@ def flags(options: Mapping[str, Option]) -> list[str]:
         flag = "--" + name.replace("_", "-")
         if value is True:
             found.append(flag)
-        elif isinstance(value, (str, int, float, os.PathLike)) and value is not False:
+        elif isinstance(value, (str, bytes, int, float, os.PathLike)) and value is not False:
             # An attached value may begin with a hyphen.
             found.append(f"{flag}={_text(value)}")
         elif value is not None and value is not False:
@@ -209,4 +217,4 @@ def flags(options: Mapping[str, Option]) -> list[str]:
 
 
 def _text(value: Path | int | float) -> str:
-    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+    return os.fsdecode(value) if isinstance(value, (bytes, os.PathLike)) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import copy
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sysconfig
 import tempfile
 import threading
+import weakref
 from typing import IO, Any, Iterable, Iterator, Mapping
 
 from .errors import WeighbridgeError
@@ -64,15 +66,24 @@ class _Child:
         # Whoever is first in the queue is first in the pipe.
         with self._writing:
             with self._lock:
-                if self.failure:
-                    raise self.failure
-                self._waiting.append(batch)
+                failure = self.failure
+            if failure:
+                # Each thread's own, as each adds to its traceback.
+                raise copy.copy(failure)
             try:
+                with self._lock:
+                    self._waiting.append(batch)
                 self._input.write(b"".join(rows))
                 self._input.flush()
             except (OSError, ValueError):
                 # It has ended; the reader says how to all who wait.
                 pass
+            except BaseException:
+                # An interrupt: nobody knows how much of the rows the child has, and whose the next answers would be.
+                with self._lock:
+                    self.failure = WeighbridgeError("died", "sending to the worker was interrupted")
+                self.process.kill()
+                raise
         return batch
 
     @property
@@ -100,6 +111,8 @@ class _Child:
                 with self._lock:
                     self._waiting.popleft()
                 batch.done.set()
+        self.process.stdout.close()
+        self.abandon()
         self._end(unexpected)
 
     def _end(self, line: bytes | None) -> None:
@@ -121,25 +134,42 @@ class _Child:
             batch.failure = failure
             batch.done.set()
 
-    def close(self, patience: float = 5) -> None:
+    def abandon(self) -> None:
+        """Lets the child end by itself, behind what it has to answer."""
         try:
             self._input.close()
         except OSError:
+            # What was to be sent when it ended.
             pass
+
+    def leave(self) -> None:
+        """In a process that was forked: the child is another's, whose pipes are not to be held open here."""
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream and not stream.closed:
+                os.dup2(null, stream.fileno())
+        os.close(null)
+        for batch in self._waiting:
+            batch.failure = WeighbridgeError("died", "the worker belongs to the process that this one was forked from")
+            # Its lock may be another thread's for ever.
+            batch.done = threading.Event()
+            batch.done.set()
+
+    def close(self, patience: float = 5) -> None:
+        self.abandon()
         try:
             self.process.wait(patience)
         except subprocess.TimeoutExpired:
             self.process.kill()
         self._reader.join(patience)
-        if self.process.stdout:
-            self.process.stdout.close()
 
 
 class Worker:
     """``weighbridge worker TASK ARGUMENT …``, started with the first row, and anew by the next row after it has died.
 
     Any number of threads may ask at the same time: rows go to the child in the order in which they are asked. A process that is
-    forked from this one has a child of its own.
+    forked from this one has a child of its own. The child ends with :meth:`close`, with a ``with`` statement, or when nothing refers to
+    the worker any more.
 
     :param task: ``embed``, ``classify``, … with a model's path in ``arguments``, or ``convert``, ``inspect``, ``diff``, ``verify``, ``scan``.
     :param arguments: What the task's command takes.
@@ -156,7 +186,7 @@ class Worker:
         self._environment = environment
         self._lock = threading.Lock()
         self._child: _Child | None = None
-        self._owner = os.getpid()
+        _workers.add(self)
 
     def ask(self, row: Row) -> Answer:
         """The answer to a row.
@@ -196,7 +226,7 @@ class Worker:
         """Ends the child; the next row would start another."""
         with self._lock:
             child, self._child = self._child, None
-        if child and self._owner == os.getpid():
+        if child:
             child.close()
 
     @property
@@ -209,13 +239,24 @@ class Worker:
     def is_idle(self) -> bool:
         """True if nobody waits for an answer."""
         with self._lock:
-            return self._child is None or self._owner != os.getpid() or not self._child.waits
+            return self._child is None or not self._child.waits
 
     def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        if self._child:
+            self._child.abandon()
+
+    def _leave(self) -> None:
+        # Another thread may have had the lock when this process was forked.
+        self._lock = threading.Lock()
+        child, self._child = self._child, None
+        if child:
+            child.leave()
 
     def _send(self, rows: list[Row]) -> _Batch:
         lines = [json.dumps(row, ensure_ascii=True).encode() + b"\n" for row in rows]
@@ -224,8 +265,7 @@ class Worker:
             empty.done.set()
             return empty
         with self._lock:
-            if self._child is None or self._child.failure or self._owner != os.getpid():
-                self._owner = os.getpid()
+            if self._child is None or self._child.failure:
                 # With --json, what keeps a child from beginning comes as JSON.
                 self._child = _Child(
                     [executable(), "worker", self.task, *self.arguments, *self._json], self._environment)
@@ -241,5 +281,16 @@ class Worker:
     def _received(batch: _Batch) -> list[Answer]:
         batch.done.wait()
         if batch.failure:
-            raise batch.failure
+            raise copy.copy(batch.failure)
         return [json.loads(line) for line in batch.lines]
+
+
+_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+def _leave_all() -> None:
+    for worker in list(_workers):
+        worker._leave()
+
+
+os.register_at_fork(after_in_child=_leave_all)
