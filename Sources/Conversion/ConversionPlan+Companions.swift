@@ -39,7 +39,7 @@ extension ConversionPlan {
       for: layout, of: architecture, attentionHeads: options.attentionHeads, dtype: dtype)
     try plan.apply(quantization, companions.limits)
     if let layout { try plan.losses.check(mayLose: options.allowLoss, layout: layout) }
-    try plan.leaveOutWhatIsThere(
+    plan.files = try plan.files.missing(
       in: destination.directory, replacesExisting: options.replacesExisting)
     return plan
   }
@@ -96,13 +96,15 @@ extension Recognition {
   }
 }
 
-extension CompanionPlan {
-  /// Leaves out files that stand at the destination with the same bytes; the source directory may be the destination.
-  mutating func leaveOutWhatIsThere(
+extension [CompanionFile] {
+  /// Those that do not stand in a directory with the same bytes; the source's directory may be the destination's.
+  ///
+  /// - Throws: `inconsistent` for one that exists with another content, unless existing files may be replaced.
+  func missing(
     in directory: String, replacesExisting: Bool
-  ) throws(CheckpointError) {
+  ) throws(CheckpointError) -> [CompanionFile] {
     var left: [CompanionFile] = []
-    for file in files {
+    for file in self {
       let path = directory + file.path
       switch try PathKind(path: path) {
       case .nothing: left.append(file)
@@ -118,7 +120,7 @@ extension CompanionPlan {
         throw CheckpointError(.inputOutput, file: path, "is not a regular file")
       }
     }
-    files = left
+    return left
   }
 }
 

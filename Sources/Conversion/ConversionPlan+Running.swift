@@ -11,11 +11,12 @@ extension ConversionPlan {
   /// the index last, while no other conversion puts files into the same directory.
   ///
   /// A conversion that goes on where another was ended (`ConversionOptions.resumes`) puts each shard in place as soon as it is
-  /// written and compared; a shard that is there already counts if each of its bytes is the one that would be written.
+  /// written and compared, unless there is a `check`; a shard that is there already counts if each of its bytes is the one that
+  /// would be written.
   /// - Parameters:
   ///   - progress: Is told how far it is.
-  ///   - check: Is given the weights as they were written, read from the temporary files; what it throws ends the
-  ///     conversion like any failure. Of a conversion that goes on, the shards are in place by then, and the index is not.
+  ///   - check: Is given the weights as they were written, read from the temporary files and from those that were there
+  ///     already; what it throws ends the conversion like any failure.
   /// - Throws: `inputOutput`, what reading the source throws, `mismatch` if the comparison fails, what `check` throws.
   public func run(
     progress: ProgressHandler? = nil,
@@ -28,7 +29,7 @@ extension ConversionPlan {
     do {
       receipt.files = []
       let written =
-        if resumes { try resume(&receipt, progress) } else {
+        if resumes { try resume(&receipt, progress, commits: check == nil) } else {
           try writeFiles(progress).map { WrittenFile.temporary($0) }
         }
       if verifies {
@@ -55,6 +56,16 @@ extension ConversionPlan {
     receipt.seconds =
       Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
     return receipt
+  }
+
+  /// True if each file that would be written is there: those beside the weights with the bytes that they would have, those of
+  /// weights whatever is in them.
+  ///
+  /// - Throws: `inputOutput` for a path that cannot be looked at.
+  package func isInPlace() throws(CheckpointError) -> Bool {
+    for path in files.superseded where try PathKind(path: path) != .nothing { return false }
+    for file in files.weights where try PathKind(path: file.path) != .file { return false }
+    return beside.isEmpty
   }
 
   /// A file of weights that is written.
@@ -102,9 +113,11 @@ extension ConversionPlan {
       meter: meter)
   }
 
-  /// Writes the files that are not there yet, each compared and put in place before the next one is begun.
+  /// Writes the files that are not there yet, each compared before the next one is begun.
+  ///
+  /// - Parameter commits: True if each is put in place by then as well.
   private func resume(
-    _ receipt: inout ConversionReceipt, _ progress: ProgressHandler?
+    _ receipt: inout ConversionReceipt, _ progress: ProgressHandler?, commits: Bool
   ) throws(CheckpointError) -> [WrittenFile] {
     let meter = ProgressMeter(.writing, total: receipt.byteCount, progress)
     var written: [WrittenFile] = []
@@ -129,14 +142,17 @@ extension ConversionPlan {
           casts[cast.name] = cast
         }
       }
-      if let output {
-        let place = try withExtendedLifetime(DirectoryLock(destination.directory)) {
-          () throws(CheckpointError) in try commit(output)
-        }
-        receipt.files.append(place)
-      } else {
+      if whole {
         receipt.notes.append("\(file.path) was there already, with the bytes that would be written")
       }
+      guard let output, commits else {
+        written.append(result)
+        continue
+      }
+      let place = try withExtendedLifetime(DirectoryLock(destination.directory)) {
+        () throws(CheckpointError) in try commit(output)
+      }
+      receipt.files.append(place)
       written.append(.inPlace(file.path))
     }
     receipt.casts = receipt.casts.map { casts[$0.name] ?? $0 }

@@ -82,7 +82,13 @@ public struct ConversionPlan: Sendable {
     self.destination = destination
     self.files = files
     self.images = images
-    beside = (files.index.map { [$0] } ?? []) + companions.files
+    var index = files.index.map { [$0] } ?? []
+    // Two conversions that replace one another's shards each bring their index.
+    if options.resumes {
+      index = try index.missing(
+        in: destination.directory, replacesExisting: options.replacesExisting)
+    }
+    beside = index + companions.files
     verifies = options.verifies
     replacesExisting = options.replacesExisting
     resumes = options.resumes

@@ -14,7 +14,8 @@ struct ResumeTests {
   init() throws { directory = try TemporaryDirectory() }
 
   private func run(
-    _ change: (inout ConversionOptions) -> Void = { _ in }
+    _ change: (inout ConversionOptions) -> Void = { _ in },
+    checking check: ((WeightGraph) throws(CheckpointError) -> Void)? = nil
   ) throws -> ConversionReceipt {
     var graph = WeightGraph()
     for index in 0..<4 {
@@ -28,7 +29,7 @@ struct ResumeTests {
     return try ConversionPlan(
       SampleGraphs.checkpoint(graph, format: .safetensors), named: "memory",
       to: directory.file("model/"), options: options
-    ).run()
+    ).run(checking: check)
   }
 
   private func shard(_ number: Int) -> String {
@@ -78,6 +79,41 @@ struct ResumeTests {
     }
     _ = try run { $0.replacesExisting = true }
     #expect(try bytes(shard(3)) == whole)
+  }
+
+  @Test("What has to pass a check is put in place behind it, and what is whole is checked and kept")
+  func checks() throws {
+    let refusal = CheckpointError(.mismatch, file: "memory", "outputs differ")
+    var seen: [Int] = []
+    #expect(throws: refusal) {
+      try run(checking: { (graph) throws(CheckpointError) in
+        seen.append(graph.weights.count)
+        throw refusal
+      })
+    }
+    #expect(try PathKind(path: directory.file("model")) == .nothing)
+    let check = { (graph: WeightGraph) throws(CheckpointError) in seen.append(graph.weights.count) }
+    #expect(try run(checking: check).files.count == 5)
+    try Directory.removeFile(shard(2))
+    #expect(throws: refusal) {
+      try run(checking: { (_) throws(CheckpointError) in throw refusal })
+    }
+    #expect(try PathKind(path: shard(2)) == .nothing)
+    #expect(try run(checking: check).files.map(\.path) == [shard(2)])
+    #expect(try run(checking: check).files.isEmpty)
+    #expect(seen == [4, 4, 4, 4])
+  }
+
+  @Test("An index that is another is told, and replaced only if asked")
+  func index() throws {
+    _ = try run()
+    let path = directory.file("model/model.safetensors.index.json")
+    let whole = try bytes(path)
+    try write(Array("{}".utf8), to: path)
+    let error = #expect(throws: CheckpointError.self) { try run() }
+    #expect(error?.kind == .inconsistent && error?.site.file == path)
+    #expect(try run({ $0.replacesExisting = true }).files.map(\.path) == [path])
+    #expect(try bytes(path) == whole)
   }
 
   @Test("Casts are measured, of shards that are kept too")

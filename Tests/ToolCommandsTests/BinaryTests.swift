@@ -167,6 +167,10 @@ struct BinaryTests {
 
   /// What the tool answers to its standard input.
   private func answers(_ input: String, _ arguments: String...) throws -> [String] {
+    try answers(input, arguments)
+  }
+
+  private func answers(_ input: String, _ arguments: [String]) throws -> [String] {
     let process = Process()
     process.executableURL = Self.tool
     process.arguments = arguments
@@ -274,6 +278,62 @@ struct BinaryTests {
     }
     let scans = try answers("{\"source\":\"\(source)\"}\n", "worker", "scan")
     #expect(scans[0].contains("\"verdict\":\"safe\""))
+  }
+
+  @Test(
+    "A directory that a killed worker left is finished, whatever of it is there",
+    arguments: [
+      [], ["--dtype", "BF16"], ["--max-shard-size", "2KB"], ["--format", "hdf5"],
+      ["--verify-forward"],
+    ])
+  func unfinishedDirectory(options: [String]) throws {
+    let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    let directory = try TemporaryDirectory()
+    func contents() throws -> [String: Data] {
+      var found: [String: Data] = [:]
+      for name in try FileManager.default.contentsOfDirectory(atPath: directory.file("out")) {
+        found[name] = try Data(contentsOf: URL(fileURLWithPath: directory.file("out/\(name)")))
+      }
+      return found
+    }
+    func answer(_ members: String = "") throws -> JSONValue {
+      let row =
+        "{\"source\":\"\(model.path)\",\"destination\":\"\(directory.file("out"))/\"\(members)}\n"
+      let found = try answers(row, ["worker", "convert"] + options)
+      return try JSONValue(parsing: Array(found[0].utf8), context: "answer")
+    }
+    let first = try answer()
+    let paths = try #require(first["result"]?["files"]?.elements).map {
+      try #require($0["path"]?.string)
+    }
+    let digest = try #require(first["digest"]?.string)
+    let whole = try contents()
+    #expect(paths.count == whole.count && whole["tokenizer.json"] != nil, "\(paths)")
+    #expect(try answer()["unchanged"] == .boolean(true))
+    // In the order in which they are put in place; and each one that somebody has removed.
+    let states =
+      paths.indices.map { Array(paths.prefix($0)) }
+      + paths.indices.map { index in paths.indices.filter { $0 != index }.map { paths[$0] } }
+    for state in states {
+      for expected in ["", ",\"digest\":\"\(digest)\""] {
+        for path in paths where !state.contains(path) { try Directory.removeFile(path) }
+        let finished = try answer(expected)
+        let written = finished["result"]?["files"]?.elements?.compactMap { $0["path"]?.string }
+        #expect(written == paths.filter { !state.contains($0) }, "\(state): \(finished)")
+        #expect(finished["digest"]?.string == digest)
+        #expect(try contents() == whole, "\(state)")
+        #expect(try answer(expected)["unchanged"] == .boolean(true))
+      }
+    }
+    // What is there and something else stays, and is told.
+    for path in paths {
+      let other = Data("{}".utf8)
+      try other.write(to: URL(fileURLWithPath: path))
+      let refused = try answer()["error"]
+      #expect(refused?["file"]?.string == path && refused?["kind"]?.string == "inconsistent")
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == other)
+      try #require(whole[splitPath(path).name]).write(to: URL(fileURLWithPath: path))
+    }
   }
 
   #if os(Linux)

@@ -152,9 +152,10 @@ struct ConvertCommand: TalkingCommand {
     }
   }
 
-  private func convert(
-    _ source: String, to destination: String, _ conversion: ConversionOptions, on console: Console
-  ) throws(CheckpointError) -> ReceiptReport {
+  /// What is to be done for one source, and with which options, its adapter among them.
+  func plan(
+    _ source: String, to destination: String, _ conversion: ConversionOptions
+  ) throws(CheckpointError) -> (plan: ConversionPlan, options: ConversionOptions) {
     var options = try pin.pinned(sourceOptions.openOptions)
     options.takesIncomplete = true
     let checkpoint = try Checkpoint.open(source, options: options)
@@ -164,6 +165,13 @@ struct ConvertCommand: TalkingCommand {
     }
     let plan = try ConversionPlan(
       checkpoint, named: source, to: destination, options: conversion)
+    return (plan, conversion)
+  }
+
+  private func convert(
+    _ source: String, to destination: String, _ conversion: ConversionOptions, on console: Console
+  ) throws(CheckpointError) -> ReceiptReport {
+    let (plan, conversion) = try plan(source, to: destination, conversion)
     if dryRun { return ReceiptReport(plan.receipt, isDryRun: true) }
     let bar = ProgressBar(console)
     defer { bar.clear() }

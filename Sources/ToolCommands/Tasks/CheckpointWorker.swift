@@ -41,17 +41,16 @@ struct CheckpointWorker {
         JSONValue.Member("exit", .integer(exit.rawValue)), JSONValue.Member("result", result),
       ]
     }
+    // What is there is compared with what would be written, and kept where it is that, whatever the options.
+    conversion.resume = true
     let isPlain = own.isEmpty && options.isEmpty
-    if let known = try known(row, source: source, destination: destination, isPlain) {
+    if let known = try known(row, conversion, source: source, destination: destination, isPlain) {
       return Self.unchanged(known)
     }
-    // What is there is compared with what would be written, and kept where it is that, whatever the options. A result that has to
-    // pass a run of the model is put in place as a whole.
-    if !conversion.verifyForward { conversion.resume = true }
     parsed = conversion
     let (exit, result) = try run(&parsed)
     let digest = try digest(of: destination)
-    if conversion.resume, result["files"]?.elements?.isEmpty == true {
+    if result["files"]?.elements?.isEmpty == true {
       return Self.unchanged(digest)
     }
     return [
@@ -68,19 +67,36 @@ struct CheckpointWorker {
     ]
   }
 
-  /// The digest of a destination that need not be written again; nil if it must be.
+  /// The digest of a destination that is whole and has the model that it should have; nil if it has to be looked at closely.
   ///
   /// - Parameter isPlain: True if no option asks for more than the source's own weights: a model has one digest in every layout and
   ///   type of file, so that it alone does not tell that the options were obeyed.
   private func known(
-    _ row: TaskRow, source: String, destination: String, _ isPlain: Bool
+    _ row: TaskRow, _ conversion: ConvertCommand, source: String, destination: String,
+    _ isPlain: Bool
   ) throws(CheckpointError) -> String? {
-    guard try PathKind(path: destination) != .nothing else { return nil }
+    let expected = try row.optionalText("digest")
+    guard isPlain || expected != nil, try PathKind(path: destination) != .nothing else {
+      return nil
+    }
+    // A run that was killed may have put the weights in place, and not all that belongs beside them.
+    guard try plan(conversion, source, destination).isInPlace() else { return nil }
     // What cannot be read is not what would be written.
     guard let found = try? digest(of: destination) else { return nil }
-    if let expected = try row.optionalText("digest") { return found == expected ? found : nil }
-    guard isPlain else { return nil }
-    return try digest(of: source) == found ? found : nil
+    let wanted = if let expected { expected } else { try digest(of: source) }
+    return wanted == found ? found : nil
+  }
+
+  private func plan(
+    _ conversion: ConvertCommand, _ source: String, _ destination: String
+  ) throws(CheckpointError) -> ConversionPlan {
+    do {
+      return try conversion.plan(source, to: destination, try conversion.options()).plan
+    } catch let error as CheckpointError {
+      throw error
+    } catch {
+      throw Self.misuse(error)
+    }
   }
 
   private func digest(of path: String) throws(CheckpointError) -> String {
