@@ -6,7 +6,7 @@ import Weighbridge
 @Suite("Arrow's streams")
 struct ArrowReaderTests {
   /// All rows of a stream or file.
-  private func rows(of bytes: [UInt8]) throws -> [Result<TaskRow, CheckpointError>] {
+  private func rows(of bytes: [UInt8]) throws -> [Result<TaskRow, UnreadableRow>] {
     let input = ByteInput(bytes, name: "stream")
     var beginning: [UInt8] = []
     while ArrowReader.recognizes(beginning) == nil {
@@ -16,7 +16,7 @@ struct ArrowReaderTests {
     }
     try #require(ArrowReader.recognizes(beginning) == true)
     var reader = ArrowReader(input, beginning: beginning)
-    var rows: [Result<TaskRow, CheckpointError>] = []
+    var rows: [Result<TaskRow, UnreadableRow>] = []
     while let next = try reader.next() {
       #expect(!next.isEmpty)
       rows += next
@@ -149,7 +149,7 @@ struct ArrowReaderTests {
     #expect(!found.contains { $0.members.contains { $0.value == .null } })
   }
 
-  @Test("A text that is not UTF-8 is its row's own error")
+  @Test("A text that is not UTF-8 is its row's own error, and the row keeps its id")
   func badText() throws {
     var bytes = try Fixture("arrow/large.arrows").bytes()
     let place = try #require(
@@ -158,7 +158,18 @@ struct ArrowReaderTests {
     let found = try rows(of: bytes)
     #expect(found.count == 3)
     #expect(try found[0].get()["text"] == .string("one"))
-    #expect(throws: CheckpointError.self) { try found[1].get() }
+    let unreadable = #expect(throws: UnreadableRow.self) { try found[1].get() }
+    #expect(unreadable?.error.kind == .malformed)
+    #expect(unreadable?.error.site.field == "column 'text'")
+    #expect(unreadable?.id == .string("b"))
+    // An id that cannot be read is none; the others are theirs.
+    let id = try #require(
+      bytes.indices.first { bytes[$0...].starts(with: Array("row éb".utf8)) })
+    bytes[id + 6] = 0xFF
+    let both = try rows(of: bytes)
+    let nobodys = #expect(throws: UnreadableRow.self) { try both[1].get() }
+    #expect(nobodys?.id == nil && nobodys?.error.kind == .malformed)
+    #expect(try both[0].get()["id"] == .string("row é"))
     #expect(try found[2].get()["text"] == .string("three"))
   }
 

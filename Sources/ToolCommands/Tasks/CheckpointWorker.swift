@@ -18,10 +18,10 @@ struct CheckpointWorker {
   func run(on console: Console) throws(CheckpointError) {
     let file = try RowFile("-", key: "source", format: .json, blockByteCount: 1 << 12)
     while let block = try file.next() {
-      for row in block.rows {
+      for (place, row) in block.rows.enumerated() {
         var writer = JSONWriter()
         let answer = row.tryMap { (row) throws(CheckpointError) in try members(of: row) }
-        writer.writeAnswer(to: row, answer)
+        writer.writeAnswer(answer, id: block.id(of: place))
         console.write(String(decoding: writer.bytes, as: UTF8.self))
         try Console.checkOutput()
       }

@@ -9,8 +9,15 @@ struct RowBlock: Sendable {
   var unit = "line"
   /// Each row, or why it cannot be read.
   var rows: [Result<TaskRow, CheckpointError>] = []
+  /// The `id` of rows that cannot be read, by their places, where that can.
+  var unreadableIDs: [Int: JSONValue] = [:]
   /// Lines of a file from 1, rows of a table and arguments from 0.
   var numbers: [Int] = []
+
+  /// The `id` of a row; null if it has none.
+  func id(of place: Int) -> JSONValue {
+    (try? rows[place].get())?["id"] ?? unreadableIDs[place] ?? .null
+  }
 }
 
 /// The rows of a file or of standard input: lines, or an Arrow stream or file, which its first bytes tell.
@@ -19,7 +26,7 @@ final class RowFile: Sendable {
   enum Part: Sendable {
     case lines(LineBlock, LineFormat)
     /// Rows of a table, and the number of the first of them.
-    case rows([Result<TaskRow, CheckpointError>], first: Int)
+    case rows([Result<TaskRow, UnreadableRow>], first: Int)
   }
 
   private enum Content {
@@ -93,8 +100,13 @@ final class RowFile: Sendable {
       }
       return rows
     case .rows(let rows, let first):
-      return RowBlock(
-        file: name, unit: "row", rows: rows, numbers: Array(first..<first + rows.count))
+      var block = RowBlock(
+        file: name, unit: "row", rows: rows.map { $0.mapError(\.error) },
+        numbers: Array(first..<first + rows.count))
+      for (place, row) in rows.enumerated() {
+        if case .failure(let unreadable) = row { block.unreadableIDs[place] = unreadable.id }
+      }
+      return block
     }
   }
 

@@ -73,8 +73,8 @@ extension TaskCommand {
     let task = try task(console)
     try forEachBlock(format: .json) { (block) throws(CheckpointError) in
       var writer = JSONWriter()
-      for (row, output) in zip(block.rows, task.answers(toRows: block.rows)) {
-        writer.writeAnswer(to: row, output.map { task.members(of: $0) })
+      for (place, output) in task.answers(toRows: block.rows).enumerated() {
+        writer.writeAnswer(output.map { task.members(of: $0) }, id: block.id(of: place))
       }
       return writer.bytes
     } write: { (bytes) throws(CheckpointError) in
@@ -87,9 +87,9 @@ extension TaskCommand {
 extension JSONWriter {
   /// Writes the line that answers a row.
   mutating func writeAnswer(
-    to row: Result<TaskRow, CheckpointError>, _ answer: Result<[JSONValue.Member], CheckpointError>
+    _ answer: Result<[JSONValue.Member], CheckpointError>, id: JSONValue
   ) {
-    let id = JSONValue.Member("id", (try? row.get())?["id"] ?? .null)
+    let id = JSONValue.Member("id", id)
     switch answer {
     case .success(let members): write(.object([id] + members))
     case .failure(let error): write(.object([id, JSONValue.Member("error", error.json)]))

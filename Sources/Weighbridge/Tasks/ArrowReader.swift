@@ -54,14 +54,14 @@ package struct ArrowReader: Sendable {
   ///
   /// A text that is not UTF-8 is its row's own error. What is wrong with the stream ends it.
   /// - Throws: `truncated`, `malformed`, `limitExceeded` or `unsupported` with the place in the stream, and what reading throws.
-  package mutating func next() throws(CheckpointError) -> [Result<TaskRow, CheckpointError>]? {
+  package mutating func next() throws(CheckpointError) -> [Result<TaskRow, UnreadableRow>]? {
     while row == rowCount {
       guard !isAtEnd, try readMessage() else {
         isAtEnd = true
         return nil
       }
     }
-    var rows: [Result<TaskRow, CheckpointError>] = []
+    var rows: [Result<TaskRow, UnreadableRow>] = []
     var byteCount = 0
     while row < rowCount, byteCount < Self.blockByteCount {
       rows.append(taskRow(row, &byteCount))
@@ -70,7 +70,7 @@ package struct ArrowReader: Sendable {
     return rows
   }
 
-  private func taskRow(_ row: Int, _ byteCount: inout Int) -> Result<TaskRow, CheckpointError> {
+  private func taskRow(_ row: Int, _ byteCount: inout Int) -> Result<TaskRow, UnreadableRow> {
     var members: [JSONValue.Member] = []
     for (name, values) in batch {
       do throws(ParseFailure) {
@@ -78,9 +78,11 @@ package struct ArrowReader: Sendable {
         byteCount += 16 + (value.string?.utf8.count ?? 16 * (value.elements?.count ?? 0))
         members.append(JSONValue.Member(name, value))
       } catch {
+        let field = "column \(quoted(name.string))"
         return .failure(
-          CheckpointError(
-            error.kind, file: input.name, field: "column \(quoted(name.string))", error.problem))
+          UnreadableRow(
+            id: try? batch.first { $0.name == "id" }?.values.value(row),
+            error: CheckpointError(error.kind, file: input.name, field: field, error.problem)))
       }
     }
     byteCount += 16

@@ -1,5 +1,13 @@
 public import CheckpointBytes
 
+/// A row that cannot be read, although it is known whose it is.
+package struct UnreadableRow: Error {
+  /// The row's `id`; nil if it has none, or that cannot be read either.
+  package let id: JSONValue?
+  /// What is wrong with it.
+  package let error: CheckpointError
+}
+
 /// What a task is asked about, as it comes from a file: the members of a JSON object, such as
 /// `{"id": 7, "text": "How heavy is it?"}`. Members that a task does not know are passed over.
 public struct TaskRow: Sendable, Hashable {

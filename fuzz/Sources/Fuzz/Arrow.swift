@@ -20,9 +20,9 @@ func fuzzArrow(_ bytes: [UInt8]) {
           expect(keys.count == row.members.count, "a row has a column once")
           expect(!row.members.contains { $0.value == .null }, "what is missing is left out")
           for member in row.members { valueByteCount += member.value.size }
-        case .failure(let error):
-          expectReadable(error)
-          expect(error.kind == .malformed, "a row's own error is a text's")
+        case .failure(let row):
+          expectReadable(row.error)
+          expect(row.error.kind == .malformed, "a row's own error is a text's")
         }
       }
       // A bit is the least that a value takes: no value is made of what another one is made of.

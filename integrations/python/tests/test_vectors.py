@@ -217,6 +217,23 @@ class Streams(unittest.TestCase):
         code, answers, _ = self.worker(whole[:-20], "classify", self.directory, "--json")
         self.assertEqual((code, answers[-1]["error"]["kind"]), (65, "truncated"))
 
+    def test_a_text_that_is_not_utf8_is_an_error_of_its_row_which_keeps_its_id(self):
+        import pyarrow
+
+        def texts(values):
+            # As another library may write them: pyarrow itself takes no such texts from Python.
+            return pyarrow.array(values, pyarrow.binary()).view(pyarrow.string())
+
+        ids = pyarrow.array([7, 8, 9], pyarrow.int64())
+        batch = pyarrow.record_batch([texts([b"the", b"\xff\xfe", b"scale"]), ids], names=["text", "id"])
+        code, answers, said = self.worker(self.stream([batch]), "classify", self.directory)
+        self.assertEqual((code, said, [answer["id"] for answer in answers]), (0, "", [7, 8, 9]))
+        self.assertEqual([answer.get("error", {}).get("kind") for answer in answers], [None, "malformed", None])
+        self.assertEqual(answers[1]["error"]["field"], "column 'text'")
+        batch = pyarrow.record_batch([texts([b"the", b"\xff", b"a"]), texts([b"x", b"y", b"\xff"])], names=["text", "id"])
+        _, answers, _ = self.worker(self.stream([batch]), "classify", self.directory)
+        self.assertEqual([(answer["id"], "error" in answer) for answer in answers], [("x", False), ("y", True), (None, True)])
+
     def test_checkpoints_are_rows_of_a_stream_as_well(self):
         import pyarrow
 
