@@ -37,6 +37,9 @@ def check(report, tool, folder):
     with report.group("rankings and similarities"):
         with report.check("the nearest texts"):
             check_similarity(tool, folder)
+        for name, (prompts, default, more) in SEARCHES.items():
+            with report.check(f"the nearest texts, {name}"):
+                check_search(tool, folder, name, prompts, default, more)
         for activation in (None, "torch.nn.modules.linear.Identity", "torch.nn.modules.activation.Sigmoid"):
             with report.check(f"a cross-encoder, {activation}"):
                 check_ranking(tool, folder, activation)
@@ -49,6 +52,19 @@ def check(report, tool, folder):
 ENCODERS = {
     "the sigmoid": {}, "the identity": {"activation_fn": torch.nn.Identity()}, "twelve tokens": {"max_length": 12},
     "a prompt": {"prompts": {"query": "the scale: ", "other": "x"}, "default_prompt_name": "query"},
+}
+
+
+# Prompts, the default one, and settings of the Transformer, of models that tell queries from documents.
+SEARCHES = {
+    "prompts": ({"query": "the scale: ", "document": "a model of "}, None, {}),
+    "a default prompt": ({"query": "the scale: ", "document": "a model of ", "other": "x "}, "other", {}),
+    "a prompt of queries alone": ({"query": "the scale: "}, "query", {}),
+    "passages": ({"query": "the scale: ", "passage": "a model of "}, None, {}),
+    "a default prompt alone": ({"other": "the scale: "}, "other", {}),
+    "nulls": ({"query": None, "document": "a model of ", "other": None}, None, {}),
+    "short queries": ({"query": "the scale: "}, None, {"query_length": 7}),
+    "lengths": ({}, None, {"query_length": 25, "document_length": 6}),
 }
 
 
@@ -174,6 +190,38 @@ def check_similarity(tool, folder):
         found = json.loads(line)["ranking"]
         require([(row["index"], row["text"]) for row in found], [(row["corpus_id"], documents[row["corpus_id"]]) for row in wanted], "order")
         require(max(abs(row["score"] - other["score"]) for row, other in zip(found, wanted)) < 1e-5, True, "scores")
+
+
+def check_search(tool, folder, name, prompts, default, more):
+    """Queries and documents each in their own way, as `encode_query` and `encode_document` make vectors of them."""
+    directory = saved(folder, "bert", "mean", name=f"search-{name.replace(' ', '-')}")
+    for file, changes in (
+        ("config_sentence_transformers.json", {"prompts": prompts, "default_prompt_name": default}), ("sentence_bert_config.json", more),
+    ):
+        path = directory / file
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    model = reference(directory)
+    rows = folder / "search.jsonl"
+    rows.write_text("".join(json.dumps({"query": text, "documents": TEXTS}) + "\n" for text in TEXTS), encoding="utf-8")
+    for choice, encode_query, encode_document in (
+        ((), model.encode_query, model.encode_document),
+        (("--prompt", "for all: "), *[lambda texts: model.encode(texts, prompt="for all: ")] * 2),
+    ):
+        if choice and more:
+            continue
+        outcome = tool.expect(0, "similarity", directory, "--input", rows, "--top-k", len(TEXTS), "--json", *choice)
+        expected = semantic_search(encode_query(TEXTS), encode_document(TEXTS), top_k=len(TEXTS))
+        for line, wanted in zip(outcome.output.splitlines(), expected, strict=True):
+            scores = {row["index"]: row["score"] for row in json.loads(line)["ranking"]}
+            require(len(scores), len(wanted), "documents")
+            for row in wanted:
+                if not abs(scores[row["corpus_id"]] - row["score"]) < 1e-5:
+                    raise Mismatch(f"{name} {choice}: document {row['corpus_id']}: {scores[row['corpus_id']]}, and {row['score']}")
+    if not more:
+        for prompt in model.prompts:
+            require_vectors(
+                vectors(tool, folder, directory, "--prompt-name", prompt), model.encode(TEXTS, prompt_name=prompt), f"{name}: {prompt}")
+    require_vectors(vectors(tool, folder, directory), model.encode(TEXTS), f"{name}: without a kind of text")
 
 
 def check_ranking(tool, folder, activation):

@@ -18,6 +18,14 @@ public struct EmbeddingSettings: Sendable, Hashable {
     case lastToken = "lasttoken"
   }
 
+  /// What a text is in a search.
+  public enum Role: String, Sendable, Hashable, CaseIterable {
+    /// What is looked for (`encode_query`).
+    case query
+    /// What is found (`encode_document`).
+    case document
+  }
+
   /// The ways to make a vector of the tokens; the vectors of several are put one after another.
   public var pooling: [Pooling] = [.mean]
   /// What the vector goes through, in this order.
@@ -26,6 +34,8 @@ public struct EmbeddingSettings: Sendable, Hashable {
   public var normalizes = false
   /// The most tokens of a text, whatever the tokenizer says; longer ones are cut. Nil for what tokenizer and model take.
   public var maximumLength: Int?
+  /// The most tokens of a text of a search, whatever `maximumLength` says (`query_length` and `document_length`).
+  public var roleLengths: [Role: Int] = [:]
   /// What is put before each text.
   public var prompt = ""
   /// What may be put before texts instead, by name (`prompts` of `config_sentence_transformers.json`).
@@ -67,6 +77,17 @@ extension EmbeddingSettings {
         remedy: names.isEmpty ? "the model has none" : "there are \(names)")
     }
     return prompt
+  }
+}
+
+extension EmbeddingSettings {
+  /// The settings of the texts of a search: their own prompt, if there is one, and their own length.
+  public func applied(to role: Role) -> EmbeddingSettings {
+    var settings = self
+    let names = role == .query ? ["query"] : ["document", "passage", "corpus"]
+    settings.prompt = names.lazy.compactMap { prompts[$0] }.first ?? prompt
+    settings.maximumLength = roleLengths[role] ?? maximumLength
+    return settings
   }
 }
 

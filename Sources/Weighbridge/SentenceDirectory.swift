@@ -133,6 +133,7 @@ package struct SentenceDirectory {
       }
     }
     settings.maximumLength = try maximumLength()
+    settings.roleLengths = try roleLengths()
     settings.prompts = try prompts()
     settings.prompt = try prompt(of: settings.prompts)
     return settings
@@ -182,9 +183,25 @@ package struct SentenceDirectory {
           "\(singleLine(JSONWriter.text(stated), limit: 60)) changes what is computed")
       }
     }
-    guard let length = file.document["max_seq_length"], length != .null else { return nil }
+    return try Self.length("max_seq_length", of: file)
+  }
+
+  /// The most tokens of the texts of a search, where they have another number than other texts.
+  private func roleLengths() throws(CheckpointError) -> [EmbeddingSettings.Role: Int] {
+    guard let file = try transformerSettings() else { return [:] }
+    var lengths: [EmbeddingSettings.Role: Int] = [:]
+    for role in EmbeddingSettings.Role.allCases {
+      lengths[role] = try Self.length("\(role.rawValue)_length", of: file)
+    }
+    return lengths
+  }
+
+  private static func length(
+    _ key: String, of file: SettingsFile
+  ) throws(CheckpointError) -> Int? {
+    guard let length = file.document[ExactName(key)], length != .null else { return nil }
     guard let number = length.integer, number > 0 else {
-      throw file.failure(.malformed, "max_seq_length", "expected a number above 0 or null")
+      throw file.failure(.malformed, key, "expected a number above 0 or null")
     }
     return number
   }
@@ -193,8 +210,7 @@ package struct SentenceDirectory {
   private static let plainSettings: [(String, JSONValue)] = [
     ("model_args", .null), ("model_kwargs", .null), ("tokenizer_args", .null),
     ("processor_kwargs", .null), ("config_args", .null), ("config_kwargs", .null),
-    ("processing_kwargs", .null), ("query_length", .null), ("document_length", .null),
-    ("query_expansion", .null),
+    ("processing_kwargs", .null), ("query_expansion", .null),
   ]
 
   /// What `Transformer.load_config` looks for, in its order.
@@ -223,8 +239,8 @@ package struct SentenceDirectory {
     guard let members = stated.members else {
       throw file.failure(.malformed, "prompts", "expected an object")
     }
-    for member in members where member.value != .null {
-      guard let prompt = member.value.string else {
+    for member in members {
+      guard let prompt = member.value == .null ? "" : member.value.string else {
         throw file.failure(.malformed, "prompts.\(member.key.string)", "expected a text")
       }
       prompts[member.key.string] = prompt

@@ -23,16 +23,16 @@ public struct SentenceEmbedder: Sendable {
   /// The tokenizer.
   public let tokenizer: Tokenizer
   /// How vectors are made.
-  public let settings: EmbeddingSettings
+  public private(set) var settings: EmbeddingSettings
   /// The most tokens of a text.
-  public let maximumLength: Int
+  public private(set) var maximumLength: Int
   /// About how many tokens are computed at once. More take more memory, fewer more time; vectors are the same.
   public var batchTokens = 2048
   /// The numbers of a vector.
   package let width: Int
   private let layers: [PackedSentenceLayer]
   /// The first token that counts for a vector, if the text has so many.
-  private let firstCounted: Int
+  private var firstCounted: Int
 
   /// Puts an embedder together.
   ///
@@ -51,16 +51,35 @@ public struct SentenceEmbedder: Sendable {
     self.model = model
     self.tokenizer = tokenizer
     self.settings = settings
-    let stated = settings.maximumLength ?? tokenizer.maximumLength
-    maximumLength = min(stated ?? model.longestInput, model.longestInput)
+    (maximumLength, firstCounted) = try Self.limits(settings, model, tokenizer)
     var width = model.width * settings.pooling.count
     layers = try settings.layers.map { (layer) throws(CheckpointError) in
       try PackedSentenceLayer(layer, width: &width, in: model.context)
     }
     self.width = min(width, settings.dimensions ?? width)
-    firstCounted =
-      settings.includesPrompt || settings.prompt.isEmpty
-      ? 0 : try tokenizer.promptLength(settings.prompt, atMost: maximumLength)
+  }
+
+  /// The most tokens of a text, and the first that counts.
+  private static func limits(
+    _ settings: EmbeddingSettings, _ model: any LanguageModel, _ tokenizer: Tokenizer
+  ) throws(CheckpointError) -> (maximumLength: Int, firstCounted: Int) {
+    let stated = settings.maximumLength ?? tokenizer.maximumLength
+    let length = min(stated ?? model.longestInput, model.longestInput)
+    guard !settings.includesPrompt, !settings.prompt.isEmpty else { return (length, 0) }
+    return (length, try tokenizer.promptLength(settings.prompt, atMost: length))
+  }
+
+  /// The same model for the texts of a search, as `encode_query` and `encode_document` of sentence-transformers (6.2) have it:
+  /// with the prompt and the length of such texts.
+  ///
+  /// - Throws: What encoding the prompt throws.
+  public func applied(
+    to role: EmbeddingSettings.Role
+  ) throws(CheckpointError) -> SentenceEmbedder {
+    var other = self
+    other.settings = settings.applied(to: role)
+    (other.maximumLength, other.firstCounted) = try Self.limits(other.settings, model, tokenizer)
+    return other
   }
 
   /// Loads model, tokenizer and settings of a directory; without sentence-transformers' files the mean over tokens is taken.

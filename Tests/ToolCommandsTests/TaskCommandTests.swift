@@ -334,6 +334,59 @@ struct TaskCommandTests {
     #expect(refused.code == 65 && refused.error.contains("num_labels: 3"))
   }
 
+  @Test("Queries and documents have their own prompts and lengths")
+  func searchSettings() throws {
+    let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    try model.writeSentenceTransformer(pooling: "mean", normalizes: false, length: 64)
+    func scores(_ query: String, _ documents: [String], _ options: String...) throws -> [Double?] {
+      let arguments = ["similarity", model.path, query] + documents.flatMap { ["--document", $0] }
+      let ranking = try lines(arguments + options + ["--json"])[0]["ranking"]?.elements ?? []
+      return documents.indices.map { place in
+        ranking.first { $0["index"]?.integer == place }?["score"]?.double
+      }
+    }
+    func write(_ prompts: String, _ transformer: String = "{}") throws {
+      try model.write(
+        #"{"prompts": \#(prompts), "default_prompt_name": "other"}"#,
+        as: "config_sentence_transformers.json")
+      try model.write(transformer, as: "sentence_bert_config.json")
+    }
+    func spelled(_ query: String, _ document: String) throws -> [Double?] {
+      try write(#"{"other": ""}"#)
+      return try scores(query + "a", [document + "the scale", document + "it weighs"])
+    }
+    let documents = ["the scale", "it weighs"]
+    let both = try spelled("the ", "a scale ")
+    let queries = try spelled("the ", "")
+    let same = try spelled("it ", "it ")
+    #expect(both != queries && queries != same && both != same)
+    try write(#"{"query": "the ", "document": "a scale ", "other": "it "}"#)
+    #expect(try scores("a", documents) == both)
+    #expect(try scores("a", documents, "--prompt", "it ") == same)
+    #expect(try scores("a", documents, "--prompt-name", "other") == same)
+    // As in sentence-transformers 6.2 the prompt of documents is empty where it is not stated.
+    for prompts in [
+      #"{"query": "the ", "passage": "a scale ", "other": "it "}"#,
+      #"{"query": "the ", "document": null, "other": "it "}"#,
+    ] {
+      try write(prompts)
+      #expect(try scores("a", documents) == queries)
+    }
+    try write(#"{"other": ""}"#)
+    let cut = try scores("the", ["a"])
+    try write(#"{"other": ""}"#, #"{"query_length": 3, "document_length": 3}"#)
+    #expect(try scores("the scale weighs", ["a scale"]) == cut)
+    #expect(ToolRun("embed", model.path, "the scale weighs").error == "")
+    try write(#"{"other": ""}"#, #"{"query_length": 0}"#)
+    let refused = ToolRun("similarity", model.path, "a", "--document", "b")
+    #expect(refused.code == 65 && refused.error.contains("query_length"), "\(refused.error)")
+    let router =
+      #"[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.base.modules.Router"}]"#
+    try model.write(router, as: "modules.json")
+    let routed = ToolRun("similarity", model.path, "a", "--document", "b")
+    #expect(routed.code == 65 && routed.error.contains("modules.Router"), "\(routed.error)")
+  }
+
   /// A cross-encoder: a classifier of which one label is left.
   private func crossEncoder() throws -> ModelFixture {
     let labels = JSONValue.object([JSONValue.Member("0", .string("fits"))])

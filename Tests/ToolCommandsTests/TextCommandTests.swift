@@ -256,7 +256,7 @@ struct TextCommandTests {
 
 extension ModelFixture {
   /// The files that sentence-transformers puts beside a model.
-  fileprivate func writeSentenceTransformer(
+  func writeSentenceTransformer(
     pooling: String, normalizes: Bool, length: Int
   ) throws {
     var modules = [

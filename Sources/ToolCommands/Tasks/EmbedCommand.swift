@@ -286,6 +286,8 @@ struct EmbeddingArguments: ParsableArguments {
     settings.normalizes = settings.normalizes || normalize
     if let prompt { settings.prompt = prompt }
     if let promptName { settings.prompt = try settings.prompt(named: promptName) }
+    // What is asked for counts for queries and documents alike.
+    if prompt != nil || promptName != nil { settings.prompts = [:] }
     settings.dimensions = truncateDim
     var embedder = try SentenceEmbedder(
       try model.load(

@@ -63,10 +63,11 @@ public struct SentenceEmbedding: TextTask {
   }
 }
 
-/// Finds the texts that are nearest to others by their vectors, as `semantic_search` of sentence-transformers does (6.2): by the
-/// cosine of the angle between them.
+/// Finds the texts that are nearest to others by their vectors, as `semantic_search` of sentence-transformers does (6.2) with
+/// `encode_query` and `encode_document`: by the cosine of the angle between them, each with the prompt of its kind.
 public struct TextSimilarity: TextTask {
-  private let embedding: SentenceEmbedding
+  private let queries: SentenceEmbedding
+  private let documents: SentenceEmbedding
   private let texts: [String]
   /// The texts' vectors, of length 1.
   private let vectors: [[Float]]
@@ -79,10 +80,11 @@ public struct TextSimilarity: TextTask {
   public init(
     _ embedder: SentenceEmbedder, texts: [String] = [], top: Int? = nil
   ) throws(CheckpointError) {
-    embedding = SentenceEmbedding(embedder)
+    queries = SentenceEmbedding(try embedder.applied(to: .query))
+    documents = SentenceEmbedding(try embedder.applied(to: .document))
     self.texts = texts
     self.top = top
-    vectors = try Self.unitVectors(embedding, texts)
+    vectors = try Self.unitVectors(documents, texts)
   }
 
   /// `query` or `text`, and `documents`.
@@ -94,13 +96,12 @@ public struct TextSimilarity: TextTask {
   ///
   /// - Returns: For a query without texts `notFound`.
   public func answers(to inputs: [RankingInput]) -> [Result<[RankedText], CheckpointError>] {
-    let queries = embedding.answers(to: inputs.map(\.query))
-    return zip(inputs, queries).map { input, query in
+    zip(inputs, queries.answers(to: inputs.map(\.query))).map { input, query in
       query.tryMap { (query) throws(CheckpointError) in
         guard input.documents != nil || !texts.isEmpty else { throw CheckpointError.noDocuments }
         let others =
           try input.documents.map { (texts) throws(CheckpointError) in
-            try Self.unitVectors(embedding, texts)
+            try Self.unitVectors(documents, texts)
           } ?? vectors
         let scores = others.map { Self.product($0, Self.unit(query.vector)) }
         return [RankedText](best: top, of: scores, input.documents ?? texts)
