@@ -39,6 +39,51 @@ CASES = {
         "GPT2LMHeadModel", dict(target_modules=["c_attn", "c_proj", "c_fc"], r=4, fan_in_fan_out=True)),
     "magnitudes with inputs in rows": (
         "GPT2LMHeadModel", dict(target_modules=["c_attn", "c_proj"], r=4, fan_in_fan_out=True, use_dora=True)),
+    "expressions for ranks and scales": (
+        "BertModel",
+        dict(target_modules=LINEAR, r=4, use_rslora=True, lora_bias=True,
+             rank_pattern={r"layer\.(0|2)\.attention\.self\.(query|key)": 2, r"layer\.[1-9]+\..*output\.dense": 7},
+             alpha_pattern={r".*self.*": 3, r"^encoder\.layer\.0\.output": 5, "dense$": 2.5})),
+    "expressions for names with their prefix": (
+        "BertForSequenceClassification",
+        dict(target_modules=["query", "value"], r=4, rank_pattern={"^bert.encoder.layer.0": 2, "^encoder.layer.1.*": 3},
+             alpha_pattern={"query": 1, "layer.1.attention.self.value": 9})),
+    "magnitudes, ranks and scales with inputs in rows": (
+        "GPT2LMHeadModel",
+        dict(target_modules=["c_attn", "c_proj"], r=4, fan_in_fan_out=True, use_dora=True, use_rslora=True, rank_pattern={"c_attn": 2},
+             alpha_pattern={"c_proj": 1})),
+    "inputs in rows, unsaid": ("GPT2LMHeadModel", dict(target_modules=["c_attn", "c_proj"], r=4)),
+    "tables of several ranks and scales": (
+        "RobertaForSequenceClassification",
+        dict(target_modules=["word_embeddings", "position_embeddings", "query"], r=4, lora_alpha=24, use_rslora=True,
+             rank_pattern={"position_embeddings": 2}, alpha_pattern={"word_embeddings": 3})),
+    "some layers": ("BertModel", dict(target_modules=["query", "dense"], r=3, layers_to_transform=[1])),
+    "a layer, by the name of the list": (
+        "GPT2LMHeadModel", dict(target_modules=["c_attn"], r=3, layers_to_transform=0, layers_pattern="h", fan_in_fan_out=True)),
+    "all but some": ("BertModel", dict(target_modules=LINEAR, r=3, exclude_modules=["key", "layer.0.output.dense"])),
+    "all linear layers": ("RobertaForSequenceClassification", dict(target_modules="all-linear", r=3, task_type="SEQ_CLS")),
+    "biases of adapted layers": ("BertForSequenceClassification", dict(target_modules=["query", "dense"], r=2, bias="lora_only")),
+    "all biases": ("GPT2LMHeadModel", dict(target_modules=["c_attn"], r=2, bias="all", fan_in_fan_out=True)),
+    "rows of the table of words": (
+        "GPT2LMHeadModel", dict(target_modules=["c_attn"], r=2, trainable_token_indices=[3, 9], fan_in_fan_out=True)),
+    "an output matrix of its own": (
+        "GPT2LMHeadModel", dict(target_modules=["c_attn"], r=2, modules_to_save=["lm_head"], fan_in_fan_out=True)),
+    "a table of its own": ("GPT2LMHeadModel", dict(target_modules=["c_attn"], r=2, modules_to_save=["wte"], fan_in_fan_out=True)),
+    "a table and an output matrix of their own": (
+        "GPT2LMHeadModel", dict(target_modules=["c_attn"], r=2, modules_to_save=["wte", "lm_head"], fan_in_fan_out=True)),
+    "a head of its own": ("BertForMaskedLM", dict(target_modules=["query"], r=2, modules_to_save=["cls"])),
+}
+# One weight is table and output matrix: merging changes both, and PEFT without merging the one that is adapted. True if the model that is
+# run with the adapter does as PEFT without merging.
+TIED = {
+    "rows of a table that is the output matrix": (
+        "BertForMaskedLM", dict(target_modules=["query"], r=2, trainable_token_indices=[3, 9]), False),
+    "a table that is the output matrix": ("BertForMaskedLM", dict(target_modules=["word_embeddings"], r=2, lora_alpha=5), False),
+    "an output matrix that is a table": ("BertForMaskedLM", dict(target_modules=["query", "decoder"], r=2, bias="lora_only"), True),
+    "an output matrix that is a table, and its bias": ("RobertaForMaskedLM", dict(target_modules=["lm_head.decoder"], r=2, lora_bias=True), True),
+    "the layer of the output matrix": ("GPT2LMHeadModel", dict(target_modules=["lm_head"], r=2), True),
+    "magnitudes of the output matrix": ("GPT2LMHeadModel", dict(target_modules=["lm_head"], r=2, use_dora=True), False),
+    "both": ("GPT2LMHeadModel", dict(target_modules=["lm_head", "wte"], r=2), False),
 }
 
 
@@ -46,9 +91,9 @@ def check(report, tool, folder):
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     with report.group("adapters of PEFT, merged and beside the weights"):
-        for number, (title, (name, settings)) in enumerate(CASES.items()):
+        for number, (title, (name, settings, *runs_apart)) in enumerate((CASES | TIED).items()):
             with report.check(title):
-                check_case(tool, folder / str(number), name, settings)
+                check_case(tool, folder / str(number), name, settings, *runs_apart)
     with report.group("adapters of 16 bits, merged"):
         for dtype in (torch.bfloat16, torch.float16):
             for of_adapter in (dtype, torch.float32):
@@ -88,12 +133,13 @@ def opened(folder, of_class, dtype=torch.float32):
     return peft.PeftModel.from_pretrained(base, folder / "adapter").eval()
 
 
-def check_case(tool, folder, name, settings):
+def check_case(tool, folder, name, settings, runs_apart=True):
     of_class = adapted(folder, name, settings)
     generator = torch.Generator().manual_seed(5)
     inputs = {"input_ids": torch.randint(3, VOCABULARY, (3, 12), generator=generator)}
     with torch.no_grad():
-        wanted = opened(folder, of_class)(**inputs)[0]
+        apart = opened(folder, of_class)(**inputs)[0]
+        wanted = opened(folder, of_class).merge_and_unload()(**inputs)[0]
         plain = of_class.from_pretrained(folder / "base").eval()(**inputs)[0]
     demand((wanted - plain).abs().max() > 100 * OUTPUTS, "the adapter changes too little to be seen")
     save_file(inputs, folder / "inputs.safetensors")
@@ -106,7 +152,8 @@ def check_case(tool, folder, name, settings):
         tool.expect(
             0, "run", folder / source, "--inputs", folder / "inputs.safetensors", "--output", output,
             "--architecture", name, *options)
-        distance = (load_file(output)[first] - wanted).abs().max().item()
+        expected = apart if source == "base" and runs_apart else wanted
+        distance = (load_file(output)[first] - expected).abs().max().item()
         demand(distance <= OUTPUTS, f"{source}: an output is {distance:.2g} off")
     again = of_class.from_pretrained(folder / "merged").eval()
     with torch.no_grad():

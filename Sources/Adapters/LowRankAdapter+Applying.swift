@@ -15,6 +15,8 @@ public struct AdaptedWeights: Sendable {
   public let replaced: [ExactName]
   /// The weights that the model did not have.
   public let added: [ExactName]
+  /// True if a weight that the model has under two names is now two weights.
+  package let isUntied: Bool
 }
 
 extension LowRankAdapter {
@@ -27,23 +29,24 @@ extension LowRankAdapter {
   public func applied(to weights: WeightGraph) throws(CheckpointError) -> AdaptedWeights {
     do throws(CheckpointError) {
       let graph = try weights.joiningScales()
-      if let place = place(in: graph) { return try applied(to: graph, place) }
+      let ties = graph.impliedTies
+      if let place = place(in: graph, ties) { return try applied(to: graph, place, ties) }
       if let model = try? Recognition(graph).model(), model.layout != .transformers {
         let bound = try BoundModel(weights, as: model)
-        if let place = place(in: bound.graph) {
-          return try applied(to: bound.graph, place)
+        if let place = place(in: bound.graph, [:]) {
+          return try applied(to: bound.graph, place, [:])
         }
       }
-      return try applied(to: graph, Place())
+      return try applied(to: graph, Place(), ties)
     } catch {
       throw error.site.file == nil ? error.inFile(path) : error
     }
   }
 
   private func applied(
-    to graph: WeightGraph, _ place: Place
+    to graph: WeightGraph, _ place: Place, _ ties: [ExactName: ExactName]
   ) throws(CheckpointError) -> AdaptedWeights {
-    var application = Application(self, graph, place)
+    var application = Application(self, graph, place, ties)
     return try application.run()
   }
 
@@ -57,11 +60,13 @@ extension LowRankAdapter {
     }
   }
 
-  private func place(in graph: WeightGraph) -> Place? {
+  private func place(in graph: WeightGraph, _ ties: [ExactName: ExactName]) -> Place? {
     let targets = modules.map(\.name) + tokens.map(\.module)
     let weights = targets.isEmpty ? replacements.map(\.name) : targets.map { $0.weight }
     guard let first = weights.first else { return Place() }
-    func fits(_ place: Place) -> Bool { weights.allSatisfy { graph[place($0)] != nil } }
+    func fits(_ place: Place) -> Bool {
+      weights.allSatisfy { graph[place($0)] != nil || ties[place($0)] != nil }
+    }
     if fits(Place()) { return Place() }
     // Models have one prefix or none, those of several parts some; each takes a look at all weights.
     var left = 64
@@ -87,6 +92,8 @@ extension LowRankAdapter {
     private var weights: OrderedDictionary<ExactName, Weight>
     /// For each name those that are the same weight.
     private let ties: [ExactName: [ExactName]]
+    /// Names that the graph leaves out since they are another weight.
+    private let impliedTies: [ExactName: ExactName]
     private let graph: WeightGraph
     /// Where the matrices of a known model have their outputs. Shapes tell it of all that are not square.
     private lazy var outputAxes: [ExactName: Int] = {
@@ -98,13 +105,18 @@ extension LowRankAdapter {
     private var adapted: [ExactName] = []
     private var replaced: [ExactName] = []
     private var added: [ExactName] = []
+    private var isUntied = false
     /// How often a weight with several names was set: what it was before is computed when it is read, and so on.
     private var depths: [ExactName: Int] = [:]
     /// A weight that two modules share, and are both adapted, is known; the stack has an end.
     private static let greatestDepth = 16
 
-    init(_ adapter: LowRankAdapter, _ graph: WeightGraph, _ place: Place) {
+    init(
+      _ adapter: LowRankAdapter, _ graph: WeightGraph, _ place: Place,
+      _ impliedTies: [ExactName: ExactName]
+    ) {
       self.adapter = adapter
+      self.impliedTies = impliedTies
       self.place = place
       self.graph = graph
       weights = graph.weights
@@ -123,14 +135,23 @@ extension LowRankAdapter {
       graph.facts = self.graph.facts
       if !added.isEmpty { graph.facts.tree = nil }
       for (name, weight) in weights { try graph.insert(weight, as: name) }
-      return AdaptedWeights(graph: graph, adapted: adapted, replaced: replaced, added: added)
+      return AdaptedWeights(
+        graph: graph, adapted: adapted, replaced: replaced, added: added, isUntied: isUntied)
+    }
+
+    /// The name that the graph has a weight under.
+    private func stored(_ name: ExactName) -> ExactName {
+      weights[name] == nil ? impliedTies[name] ?? name : name
     }
 
     private mutating func replace(
       _ name: ExactName, _ weight: Weight
     ) throws(CheckpointError) {
+      // What is stored below factors, or is a bias, belongs to the weight that the module shares with another.
+      let isWhole = adapter.configuration.saves(name)
+      let name = isWhole ? name : stored(name)
       guard let own = weights[name] else {
-        guard adapter.configuration.saves(name) else {
+        guard isWhole else {
           throw CheckpointError(
             .notFound, tensor: name.string,
             "the model has no such weight, and modules_to_save does not name it",
@@ -138,14 +159,30 @@ extension LowRankAdapter {
         }
         weights[name] = weight
         added.append(name)
+        if impliedTies[name] != nil { isUntied = true }
         return
       }
-      guard own.shape == weight.shape || adapter.configuration.saves(name) else {
+      guard own.shape == weight.shape || isWhole else {
         throw CheckpointError(
           .mismatch, tensor: name.string, "expected \(own.shape), found \(weight.shape)")
       }
       weights[name] = weight
       replaced.append(name)
+      if isWhole { keepTied(to: name, own) }
+    }
+
+    /// What was the same weight as a module that is stored whole stays what it was: the module is a copy.
+    ///
+    /// A head that the adapter brings takes the place of the one that shares the weight.
+    private mutating func keepTied(to name: ExactName, _ weight: Weight) {
+      let names = Set(adapter.replacements.map { place($0.name) })
+      guard names.allSatisfy({ graph[$0] != nil || impliedTies[$0] != nil }) else { return }
+      for other in impliedTies.keys.sorted()
+      where impliedTies[other] == name && !names.contains(other) {
+        weights[other] = weight
+        added.append(other)
+        isUntied = true
+      }
     }
 
     private mutating func replaceRows(_ tokens: TokenRows) throws(CheckpointError) {
@@ -187,7 +224,7 @@ extension LowRankAdapter {
       }
       adapted.append(name)
       guard let bias = module.bias else { return }
-      let biasName = place(ExactName(module.name.string + ".bias"))
+      let biasName = stored(place(ExactName(module.name.string + ".bias")))
       guard let own = weights[biasName], own.shape.rank == 1 else {
         throw CheckpointError(
           .notFound, tensor: biasName.string,
@@ -216,7 +253,7 @@ extension LowRankAdapter {
     private func weight(
       of module: ExactName
     ) throws(CheckpointError) -> (name: ExactName, weight: Weight) {
-      let name = place(module.weight)
+      let name = stored(place(module.weight))
       guard let weight = weights[name] else {
         throw CheckpointError(
           .notFound, tensor: name.string,
@@ -239,6 +276,20 @@ extension LowRankAdapter {
           "more than \(Self.greatestDepth) modules that are adapted share the weight")
       }
     }
+  }
+}
+
+extension WeightGraph {
+  /// Weights of a known model that the graph leaves out since they are others, which it has: `lm_head.weight`.
+  fileprivate var impliedTies: [ExactName: ExactName] {
+    guard let model = try? Recognition(self).model(), model.layout == .transformers else {
+      return [:]
+    }
+    var ties: [ExactName: ExactName] = [:]
+    for parameter in model.architecture.parameters where self[parameter.name] == nil {
+      if let target = parameter.tiedTo, self[target] != nil { ties[parameter.name] = target }
+    }
+    return ties
   }
 }
 

@@ -4,11 +4,13 @@ internal import Checkpoints
 internal import WeightGraph
 
 extension WeightGraph {
-  /// The weights with an adapter merged into them, computed when they are read.
+  /// The weights with an adapter merged into them, computed when they are read, and whether a weight with two names is two now.
   ///
   /// - Throws: what `LowRankAdapter/applied(to:)` throws.
-  func merging(_ adapter: LowRankAdapter?) throws(CheckpointError) -> ConversionStep {
-    guard let adapter else { return ConversionStep(graph: self) }
+  func merging(
+    _ adapter: LowRankAdapter?
+  ) throws(CheckpointError) -> (step: ConversionStep, isUntied: Bool) {
+    guard let adapter else { return (ConversionStep(graph: self), false) }
     let result = try adapter.applied(to: self)
     var remarks = Remarks()
     remarks.note(adapter.summary(of: result))
@@ -17,7 +19,10 @@ extension WeightGraph {
         "the adapter \(adapter.path) is the identity: every product of its factors is zero, and nothing changes"
       )
     }
-    return ConversionStep(graph: result.graph, changes: ConversionChanges(remarks: remarks))
+    return (
+      ConversionStep(graph: result.graph, changes: ConversionChanges(remarks: remarks)),
+      result.isUntied
+    )
   }
 }
 

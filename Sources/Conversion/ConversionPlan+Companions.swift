@@ -13,19 +13,20 @@ extension ConversionPlan {
     of source: Checkpoint, named path: String, given: DirectoryCompanions?,
     as weights: LaidOutWeights,
     _ recognition: @autoclosure () -> Result<Recognition, CheckpointError>, dtype: DType?,
-    _ quantization: QuantizationChange, for destination: ConversionDestination,
+    _ quantization: QuantizationChange, isUntied: Bool, for destination: ConversionDestination,
     _ options: ConversionOptions
   ) throws(CheckpointError) -> CompanionPlan {
     guard destination.isDirectory, given != nil || !source.files.isEmpty else {
       return CompanionPlan()
     }
     // `??` would lose the type of the error.
-    let companions =
+    var companions =
       if let given { given } else {
         try DirectoryCompanions(
           path, weights: source.files, destination: destination.directory
         ).taking(headOf: options.adapter)
       }
+    if isUntied { companions = try companions.untied() }
     var layout = weights.layout
     var architecture = try weights.model?.architecture(heads: options.attentionHeads)
     if layout == nil, options.layout == .automatic,

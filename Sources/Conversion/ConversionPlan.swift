@@ -46,7 +46,7 @@ public struct ConversionPlan: Sendable {
       path: path, isFromDirectory: isFromDirectory, format: options.format, layout: options.layout)
     let selected = try source.graph.selected(options, file: sourcePath)
     let renamed = try selected.graph.renamed(options.rename, file: sourcePath)
-    let merged = try renamed.graph.merging(options.adapter)
+    let (merged, isUntied) = try renamed.graph.merging(options.adapter)
     lazy var recognition = Recognition.result(of: merged.graph)
     let laidOut = try merged.graph.laidOut(
       recognition, options, from: source.format, for: destination, file: sourcePath,
@@ -76,7 +76,7 @@ public struct ConversionPlan: Sendable {
     }
     let companions = try Self.companions(
       of: source, named: sourcePath, given: given, as: laidOut, recognition, dtype: dtype,
-      quantized.change, for: destination, options)
+      quantized.change, isUntied: isUntied, for: destination, options)
 
     self.graph = graph
     self.destination = destination

@@ -24,4 +24,12 @@ extension DirectoryCompanions {
     let document = keys.reduce(own) { $0.setting($1, to: stated[$1] ?? $0[$1]) }
     return replacing(settings: document)
   }
+
+  /// The companions of a model whose output matrix is not that of its word embeddings any more; loaders would make them one again.
+  ///
+  /// - Throws: What reading `config.json` throws.
+  func untied() throws(CheckpointError) -> DirectoryCompanions {
+    guard let own = try settings() else { return self }
+    return replacing(settings: own.setting("tie_word_embeddings", to: .boolean(false)))
+  }
 }

@@ -8,9 +8,11 @@ import Weighbridge
 struct AdapterCommandTests {
   private let bert = Fixtures.path("adapters/bert")
 
-  private func distance(_ path: String, _ name: String, from other: String) throws -> Float {
+  private func distance(
+    _ path: String, _ name: String, from other: String, _ otherName: ExactName = "logits"
+  ) throws -> Float {
     let first = try #require(try Checkpoint.open(path).graph[name])
-    let second = try #require(try Checkpoint.open(other).graph["logits"])
+    let second = try #require(try Checkpoint.open(other).graph[otherName])
     #expect(first.shape == second.shape)
     return zip(try first.floats(), try second.floats()).map { abs($0 - $1) }.max() ?? 0
   }
@@ -19,7 +21,7 @@ struct AdapterCommandTests {
     "A model runs with an adapter beside its weights as PEFT runs it",
     arguments: [
       ("layers", "bert"), ("magnitudes", "bert"), ("token-rows", "bert"), ("patterns", "bert"),
-      ("convolution", "gpt2"),
+      ("convolution", "gpt2"), ("output", "gpt2"), ("table", "gpt2"),
     ])
   func unmerged(name: String, model: String) throws {
     let directory = try TemporaryDirectory()
@@ -52,6 +54,34 @@ struct AdapterCommandTests {
     #expect(
       try distance(output, "logits", from: Fixtures.path("adapters/expected/layers.safetensors"))
         < 2e-6)
+  }
+
+  @Test("A merged model says whether its output matrix is still the table of words")
+  func untied() throws {
+    let directory = try TemporaryDirectory()
+    for (name, isTied) in [("table", false), ("output", true)] {
+      let (out, output) = (directory.file(name), directory.file("out.safetensors"))
+      let arguments = [
+        "convert", Fixtures.path("adapters/gpt2"), out + "/", "--adapter",
+        Fixtures.path("adapters/\(name)"),
+      ]
+      // What merging changes beside the output matrix is told.
+      let checked = ToolRun(arguments: arguments + ["--verify-forward"])
+      #expect(checked.code == (isTied ? 65 : 0), "\(checked.error)")
+      #expect(checked.error.contains("outputs differ from the source's") == isTied)
+      let convert = ToolRun(arguments: arguments + ["--force"])
+      #expect(convert.code == 0, "\(convert.error)")
+      let bytes = try SourceFile(path: out + "/config.json")
+      let settings = try JSONValue(
+        parsing: try bytes.bytes(at: 0, count: bytes.size), context: "settings")
+      #expect(settings["tie_word_embeddings"] == .boolean(isTied))
+      let run = ToolRun(
+        "run", out, "--inputs", Fixtures.path("adapters/inputs.safetensors"), "--output", output)
+      #expect(run.code == 0, "\(run.error)")
+      let expected = Fixtures.path("adapters/expected/\(name).safetensors")
+      let key: ExactName = isTied ? "logits.merged" : "logits"
+      #expect(try distance(output, "logits", from: expected, key) < 2e-6, "\(name)")
+    }
   }
 
   @Test("A checkpoint in TensorFlow's layout takes an adapter by Transformers' names")
