@@ -4,6 +4,7 @@ The models have weights large enough that texts vary and the best tokens lie apa
 in generation_config.json.
 """
 
+import copy
 import json
 
 import numpy
@@ -60,6 +61,11 @@ def check(report, tool, folder):
         for settings in IDLE:
             with report.check(f"greedy with {json.dumps(settings)}"):
                 check_idle(tool, folder, directories[0], settings)
+        model = transformers.GPT2LMHeadModel.from_pretrained(directories[0]).eval()
+        for search in SEARCHES:
+            for key in sorted(transformers.GenerationConfig().to_dict()):
+                with report.check(f"{key}, {search}"):
+                    check_key(tool, directories[0], model, search, key)
         with report.check("a temperature of 0 is greedy search, whatever the file says"):
             check_cold(tool, directories[0])
         for name in ("BertLMHeadModel", "GPT2LMHeadModel"):
@@ -164,6 +170,71 @@ def check_idle(tool, folder, directory, settings):
         found = sequences(tool, directory, "--inputs", given)
         if found != expected:
             raise Mismatch(first_difference(found, expected))
+
+
+SEARCHES = {"greedy": {"num_beams": 1}, "beams": {"num_beams": 3}}
+MARK = {"greenlist_ratio": 0.25, "bias": 2.0, "hashing_key": 15485863, "seeding_scheme": "lefthash", "context_width": 1}
+GUESSES = {"prompt_lookup_num_tokens": 3}
+# Values of each setting of a GenerationConfig, the most telling that JSON can have; a list's members are put into the file together.
+VALUES = {
+    "max_length": [30, 12], "max_new_tokens": [9], "min_length": [0, 25], "min_new_tokens": [0, 20], "early_stopping": [False, True, "never"],
+    "max_time": [1e-9], "stop_strings": [], "do_sample": [False], "num_beams": [1, 2], "use_mtp": [False, True], "use_cache": [False, True],
+    "cache_implementation": ["dynamic", "static", "offloaded", "quantized"], "cache_config": [{}], "max_cache_len": [64],
+    "temperature": [0.5, 0, -1.0], "top_k": [1, 0, -3], "top_p": [0.3, 7.0], "min_p": [0.2, 9.0], "top_h": [0.4, 7.0], "typical_p": [0.3, -1.0],
+    "epsilon_cutoff": [0.1, 3.0], "eta_cutoff": [0.1, 3.0], "repetition_penalty": [1.0, 1.4], "encoder_repetition_penalty": [1.0, 1.4],
+    "length_penalty": [-2.0, 0.0, 3.0], "no_repeat_ngram_size": [0, 2, -1], "bad_words_ids": [[[5], [6, 7]]], "renormalize_logits": [True],
+    "forced_bos_token_id": [17], "forced_eos_token_id": [17], "remove_invalid_values": [True], "exponential_decay_length_penalty": [[5, 1.3]],
+    "suppress_tokens": [[], [5, 6, 7, 8]], "begin_suppress_tokens": [[], [5, 6, 7, 8]], "sequence_bias": [[[[5], 2.0]]],
+    "token_healing": [False, True], "guidance_scale": [1, 1.0, 1.5], "watermarking_config": [MARK, MARK | {"bias": 0.0}, MARK | {"greenlist_ratio": 0.0}],
+    "num_return_sequences": [1, 2], "output_attentions": [True], "output_hidden_states": [True], "output_scores": [True], "output_logits": [True],
+    "return_dict_in_generate": [True], "pad_token_id": [5], "bos_token_id": [5], "eos_token_id": [17, [17, 40]], "encoder_no_repeat_ngram_size": [0, 2],
+    "decoder_start_token_id": [5], "is_assistant": [True], "num_assistant_tokens": [3], "num_assistant_tokens_schedule": ["heuristic", "constant"],
+    "assistant_confidence_threshold": [0.1], "prompt_lookup_num_tokens": [3, 10], "max_matching_ngram_size": [3], "assistant_early_exit": [1],
+    "assistant_lookbehind": [4], "target_lookbehind": [4],
+    "assistant_ensemble_weight": [0.5, GUESSES | {"assistant_ensemble_weight": 0.5}, {"assistant_early_exit": 1, "assistant_ensemble_weight": 0.5}],
+    "speculation_type": ["dflash"], "compile_config": [], "disable_compile": [True], "continuous_batching_config": [], "low_memory": [False, True],
+    "penalty_alpha": [0.0, 0.6, {"penalty_alpha": 0.6, "top_k": 1}, -1.0], "dola_layers": ["low"], "diversity_penalty": [0.5],
+    "num_beam_groups": [1, 3, 0], "constraints": [[], [1]], "force_words_ids": [[], [[5]]], "prefill_chunk_size": [2],
+    # They are the file's own affair.
+    "_from_model_config": [True], "transformers_version": ["4.1.0"],
+}
+
+
+def check_key(tool, directory, model, search, key):
+    """What gives the reference the same tokens as without it is taken, and what gives others is followed, or refused by its name."""
+    base = {"max_new_tokens": 30, "eos_token_id": None, "pad_token_id": 0, "do_sample": False} | SEARCHES[search]
+    # One prompt: the reference guesses for no more.
+    ids = torch.from_numpy(prompts(0, batch=1)["input_ids"])
+    path = directory / "generation_config.json"
+
+    def reference(settings):
+        path.write_text(json.dumps(settings))
+        # An early exit leaves the configuration with fewer layers.
+        own = copy.deepcopy(model)
+        try:
+            own.generation_config = transformers.GenerationConfig.from_pretrained(directory)
+            with torch.no_grad():
+                found = own.generate(ids)
+        except Exception as problem:
+            return f"{type(problem).__name__}: {problem}"
+        return (found if isinstance(found, torch.Tensor) else found.sequences).tolist()
+
+    plain = reference(base)
+    require(isinstance(plain, list), True, f"texts of the reference: {plain}")
+    for value in VALUES[key]:
+        more = value if isinstance(value, dict) and key in value else {key: value}
+        expected = reference(base | more)
+        path.write_text(json.dumps(base | more))
+        outcome = tool.run("generate", directory, f"--input-ids={','.join(map(str, ids[0].tolist()))}", "--json")
+        if outcome.code == 0:
+            found = json.loads(outcome.output)["sequences"]
+            wanted = expected if isinstance(expected, list) else plain
+            if found != wanted:
+                raise Mismatch(f"{more}: {first_difference(found, wanted)}; the reference: {shortened(str(expected))}")
+        else:
+            require(key in outcome.error, True, f"{more} is named: {outcome.error}")
+            if expected == plain:
+                raise Mismatch(f"{more} changes nothing, and is refused: {outcome.error}")
 
 
 def check_cold(tool, directory):

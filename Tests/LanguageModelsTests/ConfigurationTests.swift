@@ -261,9 +261,10 @@ func document(_ text: String) throws -> JSONValue {
   @Test(
     "A setting that would change any text and is not implemented is refused, and named",
     arguments: [
-      #"{"max_time": 2.5}"#, #"{"token_healing": true}"#, #"{"prompt_lookup_num_tokens": 4}"#,
-      #"{"guidance_scale": 1.5}"#, #"{"constraints": [1]}"#,
-      #"{"dola_layers": "low"}"#, #"{"use_mtp": true}"#,
+      #"{"max_time": 2.5}"#, #"{"token_healing": true}"#, #"{"guidance_scale": 1.5}"#,
+      #"{"constraints": []}"#, #"{"force_words_ids": []}"#,
+      #"{"cache_implementation": "quantized"}"#, #"{"watermarking_config": {"bias": 2.0}}"#,
+      #"{"watermarking_config": {}}"#,
     ])
   func unsupported(_ text: String) throws {
     let settings = try document(text)
@@ -273,6 +274,36 @@ func document(_ text: String) throws -> JSONValue {
     #expect(error?.site.field == settings.members?.first?.key.string)
   }
 
+  @Test("What would change texts in one kind of search is refused there, and in no other")
+  func conditional() throws {
+    func refused(_ text: String, _ change: (inout GenerationSettings) -> Void) throws -> String? {
+      var settings = try GenerationSettings(document(text))
+      change(&settings)
+      return failure { () throws(CheckpointError) in try settings.check() }?.site.field
+    }
+    for (text, key, inGreedy, inDrawing, inBeams) in [
+      (#"{"dola_layers": "low"}"#, "dola_layers", true, true, false),
+      (#"{"use_mtp": true}"#, "use_mtp", true, true, false),
+      (#"{"penalty_alpha": 0.6}"#, "penalty_alpha", true, false, false),
+      (#"{"penalty_alpha": 0.6, "top_k": 1}"#, "penalty_alpha", false, false, false),
+      (#"{"penalty_alpha": -0.5}"#, "penalty_alpha", false, false, false),
+      (#"{"num_beam_groups": 2}"#, "num_beam_groups", false, false, true),
+      (#"{"prompt_lookup_num_tokens": 4}"#, "", false, false, false),
+      (#"{"assistant_early_exit": 1}"#, "", false, false, false),
+      (#"{"assistant_ensemble_weight": 0.5}"#, "", false, false, false),
+      (
+        #"{"assistant_ensemble_weight": 0.5, "prompt_lookup_num_tokens": 4}"#,
+        "assistant_ensemble_weight", true, true, false
+      ),
+    ] {
+      let found = [
+        try refused(text) { _ in }, try refused(text) { $0.samples = true },
+        try refused(text) { $0.beamCount = 2 },
+      ]
+      #expect(found == [inGreedy, inDrawing, inBeams].map { $0 ? key : nil }, "\(text)")
+    }
+  }
+
   @Test("Neutral values of what is not implemented are accepted")
   func neutral() throws {
     _ = try GenerationSettings(
@@ -280,7 +311,8 @@ func document(_ text: String) throws -> JSONValue {
         #"""
         {"typical_p": 1.0, "num_beam_groups": 1, "diversity_penalty": 0.5, "bad_words_ids": null,
          "encoder_no_repeat_ngram_size": 0, "remove_invalid_values": false, "guidance_scale": 1,
-         "suppress_tokens": []}
+         "suppress_tokens": [], "watermarking_config": {"bias": 0.0, "greenlist_ratio": 0.25},
+         "speculation_type": "dflash", "cache_implementation": "static", "low_memory": true}
         """#))
   }
 

@@ -1,4 +1,4 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 
 extension GenerationSettings {
   /// A kind of search that some settings matter in alone; the others pass them over, as the reference does.
@@ -7,8 +7,10 @@ extension GenerationSettings {
     case drawing
     /// There are several beams.
     case beams
-    /// The most likely token is taken.
-    case greedy
+    /// There is one, whether tokens are drawn or not.
+    case oneBeam
+    /// The most likely token is taken, of several that are looked at.
+    case contrastive
   }
 
   /// A value that is wrong, or not implemented, in one kind of search.
@@ -33,7 +35,7 @@ extension GenerationSettings {
 
   /// Refuses values that have no meaning in the search that is asked for, as the reference does
   /// (`generation/configuration_utils.py` and `generation/logits_process.py`).
-  func check() throws(CheckpointError) {
+  package func check() throws(CheckpointError) {
     try checkAlways()
     let draws = samples == true
     let hasBeams = beamCount ?? 1 > 1
@@ -41,7 +43,8 @@ extension GenerationSettings {
       switch fault.search {
       case .drawing: draws
       case .beams: hasBeams
-      case .greedy: !draws && !hasBeams
+      case .oneBeam: !hasBeams
+      case .contrastive: !draws && !hasBeams && topK ?? 50 > 1
       }
     }
     if let fault { throw fault.error }

@@ -112,17 +112,25 @@ extension SettingsReader {
   }
 
   /// Refuses what `generate` of Transformers 5.23 would act upon in any search and this does not implement, unless its value
-  /// changes nothing. Outputs beside the tokens, caches and compilation change no token.
+  /// changes nothing. Outputs beside the tokens, exact caches, compilation, and guesses that the model checks (`prompt_lookup_num_tokens`,
+  /// `assistant_early_exit`) change no token.
   fileprivate func refuseUnsupportedGeneration() throws(CheckpointError) {
-    for key: ExactName in [
-      "watermarking_config", "max_time", "constraints", "force_words_ids",
-      "prompt_lookup_num_tokens", "assistant_early_exit", "dola_layers", "speculation_type",
-      "assistant_ensemble_weight",
-    ] { try require(key, oneOf: [.null], supported: "no such setting") }
-    for key: ExactName in ["token_healing", "use_mtp"] {
-      try require(key, oneOf: [.null, .boolean(false)], supported: "false")
+    for key: ExactName in ["max_time", "constraints", "force_words_ids"] {
+      try require(key, oneOf: [.null], supported: "no such setting")
     }
+    try require("token_healing", oneOf: [.null, .boolean(false)], supported: "false")
     try require("guidance_scale", equals: 1)
+    if value("cache_implementation") == .string("quantized") {
+      throw unsupported("cache_implementation", supported: "\"dynamic\"")
+    }
+    // Green tokens that are none, or get nothing, are no watermark.
+    let mark = value("watermarking_config") ?? .null
+    let isIdle = (["bias", "greenlist_ratio"] as [ExactName]).contains { key in
+      if case .number(let number)? = mark[key] { number.double == 0 } else { false }
+    }
+    guard mark == .null || isIdle else {
+      throw unsupported("watermarking_config", supported: "no such setting")
+    }
   }
 
   /// Lists of tokens.
@@ -189,8 +197,19 @@ extension SettingsReader {
         GenerationSettings.Fault(
           key: key.string, search: search, error: unsupported(key, supported: supported)))
     }
-    look("num_beam_groups", in: .beams, neutral: { $0 == 1 }, supported: "1")
-    look("penalty_alpha", in: .greedy, neutral: { $0 == 0 }, supported: "0.0")
+    look("num_beam_groups", in: .beams, neutral: { $0 <= 1 }, supported: "1")
+    look("penalty_alpha", in: .contrastive, neutral: { $0 <= 0 }, supported: "0.0")
+    look("dola_layers", in: .oneBeam, neutral: { _ in false }, supported: "no such setting")
+    // Heads that guess, which no model here has.
+    look("use_mtp", in: .oneBeam, neutral: { $0 == 0 }, supported: "false")
+    // Guesses are checked by it, so that other tokens come out; there are none otherwise.
+    if ["prompt_lookup_num_tokens", "assistant_early_exit"].contains(where: {
+      value($0) ?? .null != .null
+    }) {
+      look(
+        "assistant_ensemble_weight", in: .oneBeam, neutral: { _ in false },
+        supported: "no such setting")
+    }
     return faults
   }
 }
