@@ -113,10 +113,20 @@ public struct LowRankAdapter: Sendable {
     guard let document = try document(configurationName, in: directory, options.limits) else {
       throw CheckpointError(
         .notFound, file: Directory.join(directory, configurationName),
-        "the settings of an adapter are not there",
-        remedy: "name the directory that PEFT saved it to")
+        "the settings of an adapter are not there", remedy: remedy(of: directory))
     }
     return document
+  }
+
+  /// What to name in place of a directory that holds no adapter: PEFT saves all but its first one in folders of their names.
+  private static func remedy(of directory: String) -> Wording {
+    let names = (try? Directory.names(in: directory)) ?? []
+    let adapters = names.lazy.filter {
+      (try? isAdapter(Directory.join(directory, $0))) == true
+    }.prefix(8)
+    return adapters.isEmpty
+      ? "name the directory that PEFT saved it to"
+      : "name one of the adapters in it: \(adapters.map { quoted($0) }.joined(separator: ", "))"
   }
 
   /// The settings of the model that lie beside the adapter; nil if there are none. See ``modelSettingsName``.

@@ -136,6 +136,23 @@ struct LowRankAdapterTests {
     #expect(error?.tensor == "classifier.bias")
   }
 
+  @Test("A directory of several adapters names them")
+  func several() throws {
+    let directory = try TemporaryDirectory()
+    for name in ["tone", "style"] {
+      try Directory.make(directory.file(name))
+      for file in ["adapter_config.json", "adapter_model.safetensors"] {
+        let bytes = try Fixture("adapters/layers/\(file)").bytes()
+        _ = try directory.write(bytes, as: "\(name)/\(file)")
+      }
+    }
+    let error = #expect(throws: CheckpointError.self) { try LowRankAdapter(directory.path) }
+    #expect(error?.kind == .notFound)
+    #expect(
+      error.map { "\($0)".contains("'style', 'tone'") } == true, "\(String(describing: error))")
+    _ = try LowRankAdapter(directory.file("tone"))
+  }
+
   /// An adapter in a directory of its own, with other settings.
   private func altered(
     _ name: String, _ changes: [(ExactName, JSONValue)]
