@@ -166,9 +166,13 @@ extension LowRankAdapter {
         throw CheckpointError(
           .mismatch, tensor: name.string, "expected \(own.shape), found \(weight.shape)")
       }
-      weights[name] = weight
       replaced.append(name)
-      if isWhole { keepTied(to: name, own) }
+      guard isWhole else {
+        for name in ties[name] ?? [name] { weights[name] = weight }
+        return
+      }
+      weights[name] = weight
+      keepTied(to: name, own)
     }
 
     /// What was the same weight as a module that is stored whole stays what it was: the module is a copy.
@@ -176,6 +180,7 @@ extension LowRankAdapter {
     /// A head that the adapter brings takes the place of the one that shares the weight.
     private mutating func keepTied(to name: ExactName, _ weight: Weight) {
       let names = Set(adapter.replacements.map { place($0.name) })
+      if let same = ties[name], !names.isSuperset(of: same) { isUntied = true }
       guard names.allSatisfy({ graph[$0] != nil || impliedTies[$0] != nil }) else { return }
       for other in impliedTies.keys.sorted()
       where impliedTies[other] == name && !names.contains(other) {

@@ -136,6 +136,24 @@ struct LowRankAdapterTests {
     #expect(error?.tensor == "classifier.bias")
   }
 
+  @Test("A weight that a file has under both its names is changed as one that it has under one")
+  func twoNames() throws {
+    let one = try Checkpoint.open(Fixtures.path("adapters/gpt2")).graph
+    var both = WeightGraph()
+    for (name, weight) in one.weights { try both.insert(weight, as: name) }
+    let table: ExactName = "transformer.wte.weight"
+    try both.insert(try #require(one[table]), as: "lm_head.weight")
+    for name in ["output", "table"] {
+      let adapter = try LowRankAdapter(Fixtures.path("adapters/\(name)"))
+      let (first, second) = (try adapter.applied(to: one), try adapter.applied(to: both))
+      #expect(first.isUntied == (name == "table") && second.isUntied == first.isUntied)
+      let wanted = try #require(first.graph["lm_head.weight"] ?? first.graph[table])
+      #expect(try distance(try #require(second.graph["lm_head.weight"]), wanted) == 0, "\(name)")
+      let words = try #require(second.graph[table])
+      #expect(try distance(words, try #require(first.graph[table])) == 0, "\(name)")
+    }
+  }
+
   @Test("A directory of several adapters names them")
   func several() throws {
     let directory = try TemporaryDirectory()
