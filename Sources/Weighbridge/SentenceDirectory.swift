@@ -102,8 +102,11 @@ package struct SentenceDirectory {
     }
   }
 
+  /// Read byte by byte, as systems do: a mark behind `/` makes one character of both.
   private static func isInside(_ path: String) -> Bool {
-    !path.hasPrefix("/") && !path.split(separator: "/").contains("..")
+    let slash = UInt8(ascii: "/")
+    return path.utf8.first != slash
+      && !path.utf8.split(separator: slash).contains { $0.elementsEqual("..".utf8) }
   }
 
   /// An error about `modules.json`.

@@ -122,6 +122,20 @@ struct TextCommandTests {
     }
   }
 
+  @Test("Modules lie in the directory, whatever their paths are made of")
+  func modulesElsewhere() throws {
+    let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    try model.writeSentenceTransformer(pooling: "mean", normalizes: false, length: 64)
+    let modules = try String(decoding: model.bytes("modules.json"), as: UTF8.self)
+    for path in ["..", "/1_Pooling", "a/../../1_Pooling", "../\u{301}", "/\u{301}"] {
+      try model.write(
+        modules.replacing("\"1_Pooling\"", with: "\"\(path)\""), as: "modules.json")
+      let refused = ToolRun("embed", model.path, "a")
+      #expect(refused.code == 65)
+      #expect(refused.error.contains("expected a path inside the directory"), "\(refused.error)")
+    }
+  }
+
   @Test("Settings of sentence-transformers beside modules.json count, or are refused")
   func sentenceTransformerSettings() throws {
     let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
