@@ -65,6 +65,15 @@ struct InspectOptionTests {
     #expect(text.contains("NaN 1, infinite 1"), "\(text)")
     #expect(text.contains("no values"), "\(text)")
   }
+    let odd = try directory.write(
+      SafetensorsBytes.of([("w", [3], [.infinity, 0, 0]), ("zero", [2], [0, 0])]),
+      as: "b.safetensors")
+    let lines = ToolRun("inspect", odd, "--stats").output.split(separator: "\n")
+    #expect(lines.contains { $0.hasSuffix("infinite 1, the others zero") }, "\(lines)")
+    #expect(lines.count { $0.hasSuffix("all zero") } == 1, "\(lines)")
+    // A tensor at the top of the tree has its statistics below it, too.
+    let tree = ToolRun("inspect", odd, "--stats", "--tree").output.split(separator: "\n")
+    #expect(tree.contains { $0.hasPrefix("  0.0 … 0.0, ") }, "\(tree)")
 
   @Test("A value that stands out is counted and named with its place")
   func outliers() throws {
@@ -115,6 +124,72 @@ struct InspectOptionTests {
 enum SafetensorsBytes {
   static func of(_ tensors: [(String, [Int], [Float])], padding: Int = 0) -> [UInt8] {
     var header: [String] = []
+  @Test("Names that look like folded layers, or are one in Unicode's eyes, are parts of their own")
+  func oddTree() throws {
+    let directory = try TemporaryDirectory()
+    let names = [
+      "l.0.a", "l.0.b", "l.1.a", "l.1.b", "l.{0…1}.a", "l.{0…1}.b", "x.\u{E9}", "x.e\u{301}",
+    ]
+    let path = try directory.write(
+      SafetensorsBytes.of(names.map { ($0, [1], [1]) }), as: "a.safetensors")
+    for order in [[], ["--sort", "size"], ["--sort", "name"]] {
+      let run = ToolRun(arguments: ["inspect", path, "--tree"] + order)
+      #expect(run.code == 0, "\(run.error)")
+      let lines = run.output.split(separator: "\n").map { line in
+        String(line.drop { " ├─└│".contains($0) }.prefix { $0 != " " })
+      }
+      #expect(lines.count { $0 == "{0…1}" } == 2, "\(run.output)")
+      #expect(lines.count { $0 == "\u{E9}" } == 2, "\(run.output)")
+    }
+  }
+
+  @Test(
+    "Names whose numbers are no layers', or the greatest there are, and names of any depth, are shown"
+  )
+  func oddNumbers() throws {
+    let directory = try TemporaryDirectory()
+    let (least, greatest) = ("-9223372036854775808", "9223372036854775807")
+    let deep = Array(repeating: "a", count: 30_000).joined(separator: ".")
+    for names in [
+      ["l.\(greatest).a", "l.0.a", "l.1.a"],
+      ["l.x.a", "l.x.b", "l.\(least).a", "l.\(least).b", "l.+0.a", "l.+0.b"],
+      ["l.00.a", "l.00.b", "l.01.a", "l.01.b"], ["a", deep],
+    ] {
+      let path = try directory.write(
+        SafetensorsBytes.of(names.map { ($0, [1], [1]) }), as: "\(names.count).safetensors")
+      for options in [[], ["--tree"], ["--tree", "--stats"]] {
+        let run = ToolRun(arguments: ["inspect", path] + options)
+        #expect(run.code == 0 && !run.output.contains("{"), "\(names.count): \(run.error)")
+      }
+      try FileManager.default.removeItem(atPath: path)
+    }
+  }
+
+  @Test("A tree is sorted by the size of each part as a whole, or by name")
+  func sortedTree() throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write(
+      SafetensorsBytes.of([
+        ("c", [6], [1, 2, 3, 4, 5, 6]), ("b.head", [5], [1, 2, 3, 4, 5]), ("b.layer.0.b", [1], [1]),
+        ("b.layer.0.w", [2], [1, 2]), ("b.layer.1.b", [1], [3]), ("b.layer.1.w", [2], [4, 5]),
+        ("a.x", [1], [1]),
+      ]), as: "a.safetensors")
+    func names(_ arguments: String...) -> [String] {
+      let lines = ToolRun(arguments: ["inspect", path, "--tree"] + arguments).output
+        .split(separator: "\n")
+      return lines.drop { !$0.hasPrefix("tensor") }.dropFirst().map { line in
+        String(line.drop { " ├─└│".contains($0) }.prefix { $0 != " " })
+      }
+    }
+    // Two layers of 12 bytes are larger than one head of 20, and with it larger than 24, though each is smaller.
+    #expect(
+      names("--sort", "size") == ["b", "layer", "{0…1}", "w", "b", "head", "c", "a.x"])
+    #expect(
+      names("--sort", "name") == ["a.x", "b", "head", "layer", "{0…1}", "b", "w", "c"])
+    #expect(names("--sort", "size", "--limit", "2") == ["c", "b.head", "…"])
+    #expect(ToolRun("inspect", path, "--tree", "--sort", "dtype").code == 64)
+  }
+
     var data: [UInt8] = []
     for (name, shape, values) in tensors {
       let start = data.count

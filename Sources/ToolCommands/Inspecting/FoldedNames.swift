@@ -92,7 +92,7 @@ struct FoldedNames {
         return singles[position].map { [Group($0)] } ?? []
       }
       let numbers = rows.map(\.number)
-      let isRun = zip(numbers, numbers.dropFirst()).allSatisfy { $0 + 1 == $1 }
+      let isRun = zip(numbers, numbers.dropFirst()).allSatisfy { $1 > 0 && $0 == $1 - 1 }
       guard rows.count > 1, isRun else { return rows.map { Group($0.row) } }
       let name = "\(key.prefix){\(numbers[0])…\(numbers[numbers.count - 1])}\(key.suffix)"
       return [Group(name, rows.map(\.row))]
@@ -116,7 +116,15 @@ struct FoldedNames {
       (start, isNumber) = (place + 1, true)
     }
     func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
-    guard let found, let number = Int(text(found)) else { return nil }
+    guard let found, let number = layerNumber(text(found)) else { return nil }
     return (text(0..<found.lowerBound), number, text(found.upperBound..<bytes.count))
+  }
+
+  /// The number of a layer, as it is written: not `01`, which is another name than `1`, and not `+1`; nil for what is none.
+  static func layerNumber(_ text: String) -> Int? {
+    guard let number = Int(text), number >= 0, String(number).utf8.elementsEqual(text.utf8) else {
+      return nil
+    }
+    return number
   }
 }

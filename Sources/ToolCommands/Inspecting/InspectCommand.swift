@@ -61,8 +61,11 @@ struct InspectCommand: TalkingCommand {
   mutating func validate() throws {
     try Self.refuseStandardStreams(source)
     if let limit, limit < 0 { throw ValidationError("--limit must not be negative") }
-    if tree, lineage || digests || sort != nil {
-      throw ValidationError("--tree has an order of its own, and no --digests or --lineage")
+    if tree, lineage || digests {
+      throw ValidationError("--tree shows no --digests and no --lineage")
+    }
+    if tree, let sort, sort != .name, sort != .size {
+      throw ValidationError("the parts of a --tree are sorted by name or size")
     }
   }
 

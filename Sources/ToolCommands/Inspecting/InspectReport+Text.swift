@@ -40,7 +40,7 @@ extension InspectReport: Report {
   }
 
   private func tree(_ style: TextStyle) -> [String] {
-    NameTree(rows).lines(style, showsStatistics: options.statistics)
+    NameTree(rows, sort: options.sort).lines(style, showsStatistics: options.statistics)
   }
 
   private func table(_ style: TextStyle) -> [String] {

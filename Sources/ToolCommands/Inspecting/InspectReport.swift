@@ -134,7 +134,12 @@ struct InspectReport {
     totals = InspectTotals(all, ties)
     let matching = try options.selected(all, file: source)
     matchingCount = matching.count
-    let shown = Array(matching.prefix(options.limit ?? .max))
+    var shown = Array(matching.prefix(options.limit ?? .max))
+    if options.tree, options.sort != nil {
+      // The tree sorts its parts itself; layers that are alike are found in the file's order.
+      let names = Set(shown.map(\.name))
+      shown = all.filter { names.contains($0.name) }
+    }
     rows = options.measures ? try InspectReport.measured(shown, progress) : shown
   }
 

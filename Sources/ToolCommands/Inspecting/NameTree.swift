@@ -7,7 +7,10 @@ struct NameTree {
   final class Node {
     var name: String
     var row: InspectReport.Row?
-    var children: OrderedDictionary<String, Node> = [:]
+    /// The parts by their names, which bytes tell apart, while the tree is made.
+    fileprivate var named: OrderedDictionary<ExactName, Node> = [:]
+    /// The parts as they are shown.
+    private(set) var children: [Node] = []
     /// How many parts it stands for.
     var times = 1
     private(set) var tensors = 0
@@ -17,9 +20,9 @@ struct NameTree {
 
     init(_ name: String) { self.name = name }
 
-    fileprivate func finish() {
-      let inner = Array(children.values)
-      for child in inner { child.finish() }
+    fileprivate func finish(_ order: InspectReport.Order?) {
+      let inner = Array(named.values)
+      for child in inner { child.finish(order) }
       tensors = inner.reduce(row == nil ? 0 : 1) { $0 + $1.tensors * $1.times }
       // A weight of several names is stored once.
       let own = row.map { $0.tiedTo == nil ? $0.weight.byteCount : 0 } ?? 0
@@ -28,31 +31,48 @@ struct NameTree {
         (row.map { "\($0.weight.dtype)\($0.weight.shape)\($0.tiedTo?.string ?? "")" } ?? "")
         + "(" + inner.map { $0.name + $0.form }.joined(separator: ",") + ")"
       fold()
+      sort(order)
       joinOnlyChild()
     }
 
     /// Numbered parts that are alike become one.
     private func fold() {
       var folded: [Node] = []
-      for child in children.values {
-        if let last = folded.last, let number = Int(child.name), last.form == child.form,
+      for child in named.values {
+        let number = FoldedNames.layerNumber(child.name)
+        if let last = folded.last, let number, number > 0,
+          last.form.utf8.elementsEqual(child.form.utf8),
           last.lastNumber == number - 1
         {
           last.times += 1
           last.lastNumber = number
           last.name = "{\(number - last.times + 1)…\(number)}"
         } else {
-          child.lastNumber = Int(child.name)
+          child.lastNumber = number
           folded.append(child)
         }
       }
-      children = OrderedDictionary(uniqueKeysWithValues: folded.map { ($0.name, $0) })
+      children = folded
     }
 
     fileprivate var lastNumber: Int?
 
+    /// Puts the parts in order; what is alike stays in the file's.
+    private func sort(_ order: InspectReport.Order?) {
+      children = children.enumerated().sorted { left, right in
+        let (first, second) = (left.element, right.element)
+        switch order {
+        case .size where first.bytes * first.times != second.bytes * second.times:
+          return first.bytes * first.times > second.bytes * second.times
+        case .name where ExactName(first.name) != ExactName(second.name):
+          return ExactName(first.name) < ExactName(second.name)
+        default: return left.offset < right.offset
+        }
+      }.map(\.element)
+    }
+
     private func joinOnlyChild() {
-      guard row == nil, children.count == 1, let only = children.values.first, only.times == 1,
+      guard row == nil, children.count == 1, let only = children.first, only.times == 1,
         !name.isEmpty
       else { return }
       name += separator + only.name
@@ -64,27 +84,32 @@ struct NameTree {
   }
 
   private let root = Node("")
+  /// What a name has beyond is the last part's: a tree is walked by calls within calls, and no model is so deep.
+  private static let greatestDepth = 64
 
-  init(_ rows: [InspectReport.Row]) {
+  /// - Parameter sort: By name, or by the size of each part as a whole, the largest first; else as they are in the file.
+  init(_ rows: [InspectReport.Row], sort: InspectReport.Order?) {
     let slash = UInt8(ascii: "/")
     let isHDF5 = rows.contains { $0.name.string.utf8.contains(slash) }
     let border = isHDF5 ? slash : UInt8(ascii: ".")
     for row in rows {
       var node = root
-      for part in row.name.string.utf8.split(separator: border, omittingEmptySubsequences: false) {
+      let parts = row.name.string.utf8.split(
+        separator: border, maxSplits: Self.greatestDepth, omittingEmptySubsequences: false)
+      for part in parts {
         let text = String(Substring(part))
-        if let next = node.children[text] {
+        if let next = node.named[ExactName(text)] {
           node = next
         } else {
           let next = Node(text)
           next.separator = isHDF5 ? "/" : "."
-          node.children[text] = next
+          node.named[ExactName(text)] = next
           node = next
         }
       }
       node.row = row
     }
-    root.finish()
+    root.finish(sort)
   }
 
   /// The tree as lines.
@@ -92,12 +117,14 @@ struct NameTree {
     var table = TextTable(.name("tensor"), .text("dtype"), .text("shape"), .number("bytes"))
     func add(_ node: Node, _ front: String, _ inner: String) {
       let times = node.times > 1 ? "\(node.times) × " : ""
+      // A tensor at the top has no branch that its statistics could stand beside.
+      let below = inner.isEmpty ? "  " : inner
       if let row = node.row {
         table.add(
           [
             front + singleLine(node.name), row.weight.dtype.rawValue, row.weight.shape.description,
             row.tiedTo == nil ? times + ByteSize.text(row.weight.byteCount) : "tied",
-          ], below: showsStatistics ? row.statistics.map { [inner + $0.line] } ?? [] : [])
+          ], below: showsStatistics ? row.statistics.map { [below + $0.line] } ?? [] : [])
       } else {
         table.add(
           [
@@ -105,12 +132,12 @@ struct NameTree {
             times + ByteSize.text(node.bytes),
           ], .heading)
       }
-      for (place, child) in node.children.values.enumerated() {
+      for (place, child) in node.children.enumerated() {
         let isLast = place == node.children.count - 1
         add(child, inner + (isLast ? "└─ " : "├─ "), inner + (isLast ? "   " : "│  "))
       }
     }
-    for node in root.children.values { add(node, "", "") }
+    for node in root.children { add(node, "", "") }
     return table.lines(style)
   }
 }

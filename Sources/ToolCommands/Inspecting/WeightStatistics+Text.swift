@@ -31,7 +31,7 @@ extension WeightStatistics {
     if zeroCount > 0, finiteCount > 0 {
       let share = Double(zeroCount) / Double(finiteCount) * 100
       if zeroCount == finiteCount {
-        parts.append("all zero")
+        parts.append(nanCount + infinityCount > 0 ? "the others zero" : "all zero")
       } else if share >= 1 {
         parts.append("\(NumberText.fixed(share, digits: 0)) % zero")
       }
