@@ -10,4 +10,23 @@ extension String {
       self.init(validating: bytes, as: UTF8.self)
     }
   }
+
+  /// The text with other words for some of its ASCII characters, wherever they are.
+  ///
+  /// `replacing(_:with:)` looks at whole characters, and one that a mark follows (`<` and U+0301) or a sign precedes (U+0D4E and `<`) is
+  /// another one to it, while a browser and a shell read scalar by scalar: what is made safe for them is made so here.
+  package func replacingASCII(_ words: [Unicode.Scalar: String]) -> String {
+    var text = String.UnicodeScalarView()
+    for scalar in unicodeScalars {
+      if let word = words[scalar] {
+        text.append(contentsOf: word.unicodeScalars)
+      } else {
+        text.append(scalar)
+      }
+    }
+    return String(text)
+  }
+
+  /// The text as it stands in an element of a page or a picture.
+  package var markup: String { replacingASCII(["&": "&amp;", "<": "&lt;", ">": "&gt;"]) }
 }

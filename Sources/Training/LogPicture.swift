@@ -40,7 +40,7 @@ package struct LogPicture {
     }
     func label(_ x: Double, _ y: Double, _ text: String, _ anchor: String = "start") -> String {
       "<text x=\"\(NumberText.fixed(x, digits: 1))\" y=\"\(NumberText.fixed(y, digits: 1))\" "
-        + "text-anchor=\"\(anchor)\">\(escaped(text))</text>"
+        + "text-anchor=\"\(anchor)\">\(singleLine(text).markup)</text>"
     }
     var parts = [
       "<rect x=\"\(Int(margin))\" y=\"\(Int(top))\" width=\"\(Int(width))\" "
@@ -67,10 +67,5 @@ package struct LogPicture {
   /// Where a value lies between two, from 0 to 1; in the middle if they are one. The difference of two numbers may be greater than any.
   private static func share(_ value: Double, of low: Double, _ high: Double) -> Double {
     high > low ? (value / 2 - low / 2) / (high / 2 - low / 2) : 0.5
-  }
-
-  private static func escaped(_ text: String) -> String {
-    singleLine(text).replacing("&", with: "&amp;").replacing("<", with: "&lt;")
-      .replacing(">", with: "&gt;")
   }
 }

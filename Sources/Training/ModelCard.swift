@@ -34,7 +34,7 @@ struct ModelCard {
     var lines = [
       "---", "library_name: \(library)", "pipeline_tag: \(pipeline)", "---", "", "# \(name)", "",
       "Trained for \(trainer.task.kind.rawValue)"
-        + (base.map { ", from `\(singleLine($0, limit: 200).replacing("`", with: "'"))`" } ?? "")
+        + (base.map { ", from `\(singleLine($0, limit: 200).replacingASCII(["`": "'"]))`" } ?? "")
         + ".", "",
     ]
     if trainer.task.labels.count > 0 {

@@ -89,6 +89,32 @@ struct InspectOptionTests {
   }
 
   @Test("--tree says what each part of the names holds, and folds layers that are alike")
+  @Test("No name in a checkpoint is taken for a part of the page")
+  func page() throws {
+    let directory = try TemporaryDirectory()
+    // A mark behind a sign, or a sign before it, makes one character of both; a browser reads scalars.
+    let names = ["</script><b>", "\u{D4E}</script>", "<\u{301}/script>", "<!--", "&lt;"]
+    let path = try directory.write(
+      SafetensorsBytes.of(names.map { ($0, [1], [1]) }), as: "\u{D4E}<b>.safetensors")
+    let page = directory.file("page.html")
+    #expect(ToolRun("inspect", path, "--report", page).code == 0)
+    let bytes = Array(try #require(FileManager.default.contents(atPath: page)))
+    let html = String(decoding: bytes, as: UTF8.self).unicodeScalars
+    // What is between two less-than signs begins with an element's name, up to the script's own.
+    let elements = html.split(separator: "<").prefix { !$0.starts(with: "script>".unicodeScalars) }
+    let expected = [
+      "!doctype", "html", "head", "meta", "meta", "meta", "link", "title", "/title", "style",
+      "/style", "/head", "body", "main", "noscript", "/noscript", "/main", "script", "/script",
+    ]
+    #expect(elements.map { String($0.prefix { !" >\n".unicodeScalars.contains($0) }) } == expected)
+    let data = try #require(elements.first { $0.starts(with: "script type".unicodeScalars) })
+    let start = try #require(data.firstIndex(of: ">"))
+    let json = try JSONValue(
+      parsing: Array(String(data[data.index(after: start)...]).utf8), context: page)
+    let rows = try #require(json["sections"]?.elements?.first?["rows"]?.elements)
+    #expect(Set(rows.compactMap { $0["c"]?.elements?.first?.string }) == Set(names))
+  }
+
   func tree() {
     let text = ToolRun("inspect", model, "--tree").output
     #expect(text.contains("├─ embeddings"), "\(text)")

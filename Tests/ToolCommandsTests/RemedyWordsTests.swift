@@ -12,7 +12,7 @@ struct RemedyWordsTests {
     "bert.pooler.dense.weight", "it's.weight", "a b.weight", "$HOME.`id`.\"x\"", "é.ü", "*", "",
     "callbacks.ModelCheckpoint{'monitor': 'val_loss', 'mode': 'min'}.best_model_score",
     "line\nbreak\u{1B}[31m", String(repeating: "long.", count: 60) + "weight", "back\\slash",
-    "!history",
+    "!history", "'\u{301}$(id)", "\u{D4E}'; echo it; '",
   ]
 
   /// The words that a shell makes of text.

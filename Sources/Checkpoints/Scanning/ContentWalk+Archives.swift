@@ -217,8 +217,10 @@ extension ContentWalk {
   private mutating func examineLink(
     _ target: String, of name: String, _ place: ScannedContent.Place, isHard: Bool = false
   ) {
-    guard leadsOut(isHard ? target : splitPath(name).directory + target) || target.hasPrefix("/")
-    else { return }
+    let isAbsolute = target.utf8.first == UInt8(ascii: "/")
+    guard isAbsolute || leadsOut(isHard ? target : splitPath(name).directory + target) else {
+      return
+    }
     report(
       code: "a link \(quoted(name)) to \(quoted(target))",
       (.dangerous, "leads outside of the directory once the archive is extracted"), at: place)
@@ -263,12 +265,19 @@ extension ContentWalk {
   }
 }
 
-/// True for a path that leads out of the directory in which it stands.
+/// True for a path that leads out of the directory in which it stands. It is read byte by byte, as systems do: a mark behind `/` makes
+/// one character of both, and the system separates there all the same.
 func leadsOut(_ path: String) -> Bool {
-  if path.hasPrefix("/") || path.hasPrefix("\\") || path.dropFirst().hasPrefix(":") { return true }
+  let bytes = path.utf8
+  func isSeparator(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: "/") || byte == UInt8(ascii: "\\")
+  }
+  if bytes.first.map(isSeparator) ?? false || bytes.dropFirst().first == UInt8(ascii: ":") {
+    return true
+  }
   var depth = 0
-  for part in path.split(whereSeparator: { $0 == "/" || $0 == "\\" }) {
-    depth += part == ".." ? -1 : part == "." ? 0 : 1
+  for part in bytes.split(whereSeparator: isSeparator) {
+    depth += part.elementsEqual("..".utf8) ? -1 : part.elementsEqual(".".utf8) ? 0 : 1
     if depth < 0 { return true }
   }
   return false

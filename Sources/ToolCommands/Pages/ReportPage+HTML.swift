@@ -5,7 +5,7 @@ extension ReportPage {
   /// The whole page: style, script and what is shown, in one file.
   var html: String {
     // Text inside a script element ends at the first "</script": no less-than sign, no surprise.
-    let data = JSONWriter.text(json).replacing("<", with: "\\u003c")
+    let data = JSONWriter.text(json).replacingASCII(["<": "\\u003c"])
     return """
       <!doctype html>
       <html lang="en">
@@ -14,7 +14,7 @@ extension ReportPage {
       <meta name="viewport" content="width=device-width, initial-scale=1">
       <meta name="generator" content="weighbridge \(WeighbridgeCommand.configuration.version)">
       <link rel="icon" href="data:,">
-      <title>\(Self.escaped("\(title) · weighbridge \(command)"))</title>
+      <title>\(singleLine("\(title) · weighbridge \(command)", limit: 400).markup)</title>
       <style>
       \(Self.style)
       </style>
@@ -29,10 +29,5 @@ extension ReportPage {
       </html>
 
       """
-  }
-
-  private static func escaped(_ text: String) -> String {
-    singleLine(text, limit: 400).replacing("&", with: "&amp;").replacing("<", with: "&lt;")
-      .replacing(">", with: "&gt;")
   }
 }

@@ -100,6 +100,5 @@ func shellWord(_ text: String) -> String {
     }
   }
   if plain, !text.isEmpty { return text }
-  return "'"
-    + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+  return "'" + text.replacingASCII(["'": "'\\''"]) + "'"
 }
