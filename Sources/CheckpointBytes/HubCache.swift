@@ -69,6 +69,8 @@ extension HubCache {
     }
   }
 
+  private typealias Snapshot = (commit: String, references: [String], directory: String)
+
   /// A model in the cache.
   public struct Model: Sendable {
     /// Its name on the Hub.
@@ -83,20 +85,23 @@ extension HubCache {
     var models: [Model] = []
     for folder in try Directory.names(in: directory) where folder.hasPrefix("models--") {
       let path = Directory.join(directory, folder)
-      let snapshots = Directory.join(path, "snapshots")
-      guard try PathKind(path: snapshots) == .directory else { continue }
-      let references = try Self.references(in: Directory.join(path, "refs"))
-      models.append(
-        Model(
-          name: Self.name(ofFolder: folder),
-          snapshots: try Directory.names(in: snapshots).map { commit in
-            (
-              commit, references.filter { $0.commit == commit }.map(\.name),
-              Directory.join(snapshots, commit)
-            )
-          }))
+      guard let snapshots = try Self.snapshots(inModel: path) else { continue }
+      models.append(Model(name: Self.name(ofFolder: folder), snapshots: snapshots))
     }
     return models
+  }
+
+  /// What the folder of a model holds; nil if it is none.
+  private static func snapshots(inModel path: String) throws(CheckpointError) -> [Snapshot]? {
+    let snapshots = Directory.join(path, "snapshots")
+    guard try PathKind(path: snapshots) == .directory else { return nil }
+    let references = try references(in: Directory.join(path, "refs"))
+    return try Directory.names(in: snapshots).map { commit in
+      (
+        commit, references.filter { $0.commit == commit }.map(\.name),
+        Directory.join(snapshots, commit)
+      )
+    }
   }
 
   /// `models--org--name` is `org/name`. Names on the Hub have no `--`.
@@ -106,22 +111,18 @@ extension HubCache {
     return bare[..<split.lowerBound] + "/" + bare[split.upperBound...]
   }
 
-  /// Branches and tags, those in folders (`pr/1`) too.
+  /// Branches and tags, those in folders (`refs/pr/1`, which is what the Hub calls a proposal) too.
   private static func references(
-    in directory: String
+    in directory: String, below prefix: String = "", depth: Int = 0
   ) throws(CheckpointError) -> [(name: String, commit: String)] {
     guard try PathKind(path: directory) == .directory else { return [] }
     var found: [(name: String, commit: String)] = []
     for name in try Directory.names(in: directory) {
       let path = Directory.join(directory, name)
-      if try PathKind(path: path) == .directory {
-        for inner in try Directory.names(in: path) {
-          if let commit = try commit(in: Directory.join(path, inner)) {
-            found.append((name + "/" + inner, commit))
-          }
-        }
-      } else if let commit = try commit(in: path) {
-        found.append((name, commit))
+      if let commit = try commit(in: path) {
+        found.append((prefix + name, commit))
+      } else if depth < 8 {
+        found += try references(in: path, below: prefix + name + "/", depth: depth + 1)
       }
     }
     return found
@@ -155,7 +156,7 @@ extension HubCache {
   /// Where the files of a model lie that somebody calls so: the path itself if there is something, the snapshot if it is
   /// the folder of a model in a cache (its only one, if none is called `main`), and otherwise a model of the standard cache.
   ///
-  /// - Throws: `notFound` if the text is the name of a model that the cache does not have.
+  /// - Throws: `notFound` if the text is the name of a model that the cache does not have, or not in that revision.
   public static func located(_ path: String) throws(CheckpointError) -> String {
     switch try PathKind(path: path) {
     case .directory:
@@ -171,6 +172,18 @@ extension HubCache {
     }
     guard let reference = Reference(path), let cache = standard else { return path }
     if let snapshot = try cache.snapshot(of: reference) { return snapshot }
+    let folder = Directory.join(cache.directory, reference.folder)
+    if let others = try snapshots(inModel: folder), !others.isEmpty {
+      let names = others.map { "\(reference.name)@\($0.references.first ?? $0.commit)" }
+      throw CheckpointError(
+        .notFound, file: path,
+        "the Hub's cache \(quoted(cache.directory)) does not have revision \(quoted(reference.revision)) of the model; there is "
+          + names.prefix(5).map { singleLine($0) }.joined(separator: ", ")
+          + (names.count > 5 ? " and \(names.count - 5) more" : ""),
+        remedy:
+          "nothing is downloaded here: hf download \(reference.name) --revision \(reference.revision) does"
+      )
+    }
     // A lone word, and what would lie in a directory that is there, is more often a slip in a file's name.
     guard let slash = reference.name.firstIndex(of: "/"),
       try PathKind(path: String(reference.name[..<slash])) == .nothing

@@ -34,7 +34,11 @@ package final class SourceFile: Sendable {
     do {
       descriptor = try SystemCalls.openForReading(location)
     } catch {
-      throw CheckpointError(.inputOutput, file: path, "cannot be opened: \(error.reason)")
+      // The Hub's cache is made of links, and what they lead to may have been cleared away.
+      throw CheckpointError(
+        .inputOutput, file: path,
+        error.isAbsence && SystemCalls.isLink(location)
+          ? "is a link, and what it leads to is not there" : "cannot be opened: \(error.reason)")
     }
     do {
       status = try SystemCalls.status(descriptor)
@@ -46,7 +50,8 @@ package final class SourceFile: Sendable {
       SystemCalls.close(descriptor)
       throw CheckpointError(
         .inputOutput, file: path,
-        status.isDirectory ? "is a directory, expected a file" : "is not a regular file")
+        status.isDirectory ? "is a directory, expected a file" : "is not a regular file",
+        remedy: status.isDirectory ? nil : "write what comes out of it to a file first")
     }
     self.path = path
     self.location = location

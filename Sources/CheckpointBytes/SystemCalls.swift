@@ -18,6 +18,9 @@ struct SystemFailure: Error {
   /// What calls come to that are made while the program is on its way out.
   static let ending = SystemFailure(code: EINTR, call: "create")
 
+  /// True if there is nothing of the name, or at the end of a link.
+  var isAbsence: Bool { code == ENOENT }
+
   /// The system's own words for the code.
   var reason: String {
     unsafe String(cString: strerror(code))
@@ -104,6 +107,13 @@ enum SystemCalls {
       throw SystemFailure(code: errno, call: "stat")
     }
     return FileStatus(record)
+  }
+
+  /// True if a path names a link, wherever that leads.
+  static func isLink(_ path: String) -> Bool {
+    var record = stat()
+    guard let path = try? whole(path), unsafe lstat(path, &record) == 0 else { return false }
+    return record.st_mode & S_IFMT == S_IFLNK
   }
 
   /// Reads up to `count` bytes at `offset`; returns how many, 0 at the end of the file.

@@ -57,6 +57,14 @@ import Testing
     #expect(failure(directory.file("a"))?.kind == .inputOutput)
   }
 
+  @Test("A link that leads nowhere is called one")
+  func danglingLink() throws {
+    let error = failure(try directory.link(to: "cleared", as: "model.safetensors"))
+    #expect(error?.kind == .inputOutput)
+    #expect(error?.description.contains("is a link, and what it leads to is not there") == true)
+    #expect(failure(directory.file("absent"))?.description.contains("is a link") == false)
+  }
+
   @Test("A link to a file is followed, as the Hugging Face cache needs it")
   func link() throws {
     let path = try directory.write([1, 2, 3], as: "blob")

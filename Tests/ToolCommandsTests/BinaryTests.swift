@@ -107,6 +107,12 @@ struct BinaryTests {
     let absent = try run("inspect", "acme/other", environment: environment)
     #expect(absent.code == 65)
     #expect(absent.error.contains("\(directory.path)/hub"))
+    #expect(absent.error.contains("hf download acme/other does"))
+    let other = try run("inspect", "acme/tiny@v2", environment: environment)
+    #expect(other.code == 65)
+    #expect(
+      other.error.contains("does not have revision 'v2' of the model; there is acme/tiny@main"))
+    #expect(other.error.contains("hf download acme/tiny --revision v2 does"))
   }
 
   @Test("Training that is interrupted, or killed, goes on to the bits of a run that was not")
