@@ -58,6 +58,8 @@ struct PinOptions: ParsableArguments {
       valueName: "file"))
   var manifest: String?
 
+  func validate() throws { try refuseStandardStreams([manifest]) }
+
   /// The options with what the source has to be.
   func pinned(_ options: OpenOptions) throws(CheckpointError) -> OpenOptions {
     guard let manifest else { return options }
@@ -70,9 +72,9 @@ struct PinOptions: ParsableArguments {
 /// What becomes of parameters that a source's layout has no place for.
 struct FillingOptions: ParsableArguments {
   @Option(
-    help: """
-      Make a parameter zeros where the source's layout does not hold it, if its name matches. Repeatable.
-      """)
+    help: ArgumentHelp(
+      "Make a parameter zeros where the source's layout does not hold it, if its name matches. Repeatable.",
+      valueName: "pattern"))
   var fillZeros: [String] = []
 
   var patterns: [NamePattern] { fillZeros.map { NamePattern($0) } }

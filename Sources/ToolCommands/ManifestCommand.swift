@@ -23,7 +23,9 @@ struct ManifestCommand: TalkingCommand {
 
   @Option(
     name: [.customShort("o"), .long, .customLong("out")],
-    help: ArgumentHelp("Write the manifest there; one that exists is replaced.", valueName: "file"))
+    help: ArgumentHelp(
+      "Write the manifest there; one that exists is replaced, another file is not.",
+      valueName: "file"))
   var output: String?
 
   @Option(help: ArgumentHelp("Check the checkpoint against this manifest.", valueName: "file"))
@@ -37,7 +39,7 @@ struct ManifestCommand: TalkingCommand {
   @OptionGroup var consoleOptions: ConsoleOptions
 
   mutating func validate() throws {
-    try Self.refuseStandardStreams([source, output, check].compactMap { $0 })
+    try refuseStandardStreams([source, output, check])
     if output != nil, check != nil {
       throw ValidationError("--output writes a manifest, --check reads one: say one of them")
     }
@@ -47,6 +49,14 @@ struct ManifestCommand: TalkingCommand {
     // What is checked against is read first: a slip in its name is found at once.
     let expected = try check.map { path throws(CheckpointError) in
       try CheckpointManifest(contentsOf: path)
+    }
+    if let output, try PathKind(path: output) == .file {
+      do throws(CheckpointError) {
+        _ = try CheckpointManifest(contentsOf: output)
+      } catch {
+        throw CheckpointError(
+          .inconsistent, file: output, "is there and is no manifest: it is not replaced")
+      }
     }
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.openOptions)
     let bar = ProgressBar(console)
@@ -65,7 +75,7 @@ struct ManifestCommand: TalkingCommand {
       return difference.isEqual ? .done : .different
     }
     guard let output else {
-      console.write(manifest.text)
+      console.write(json ? JSONWriter.text(manifest.json) + "\n" : manifest.text)
       return .done
     }
     try manifest.write(to: output)

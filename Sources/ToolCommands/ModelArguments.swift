@@ -11,6 +11,8 @@ struct ModelArguments: ParsableArguments {
 
   @OptionGroup var options: ModelOptions
 
+  func validate() throws { try refuseStandardStreams([path]) }
+
   /// Opens the model's files; what is worth knowing goes to standard error.
   ///
   /// - Parameter place: Where they lie, if it is another place than the one that was given.
@@ -59,6 +61,8 @@ struct ModelOptions: ParsableArguments {
 
   @Flag(help: "Refuse weights that are infinite or no number; the first is named.")
   var requireFinite = false
+
+  func validate() throws { try refuseStandardStreams([adapter]) }
 
   /// Opens a model's files; what is worth knowing goes to standard error.
   ///

@@ -18,10 +18,10 @@ struct RunCommand: ModelCommand {
 
   @OptionGroup var model: ModelArguments
 
-  @Option(help: "A file with the inputs.")
+  @Option(help: ArgumentHelp("A file with the inputs.", valueName: "file"))
   var inputs: String
 
-  @Option(help: "The file to write; one that exists is replaced.")
+  @Option(help: ArgumentHelp("The file to write; one that exists is replaced.", valueName: "file"))
   var output: String
 
   @Flag(help: "Write hidden_states.0 (the embeddings) to hidden_states.N too.")
@@ -39,6 +39,8 @@ struct RunCommand: ModelCommand {
   var precision: LoadPrecision = .float32
 
   @OptionGroup var reports: ReportOptions
+
+  func validate() throws { try refuseStandardStreams([inputs, output]) }
 
   mutating func run(on console: Console) throws -> ToolExit {
     let source = try model.open(console)

@@ -32,7 +32,9 @@ struct ScanCommand: TalkingCommand {
   @Flag(help: "Print everything as a SARIF 2.1.0 log, as code hosts and editors show it.")
   var sarif = false
 
-  @Option(help: "The least verdict that ends with exit code 1: unknown or dangerous.")
+  @Option(
+    help: ArgumentHelp(
+      "The least verdict that ends with exit code 1: unknown or dangerous.", valueName: "verdict"))
   var failOn = "unknown"
 
   @Option(
@@ -77,7 +79,7 @@ struct ScanCommand: TalkingCommand {
   }
 
   mutating func validate() throws {
-    try Self.refuseStandardStreams(source)
+    try refuseStandardStreams(source)
     guard ["unknown", "dangerous"].contains(failOn) else {
       throw ValidationError("--fail-on \(failOn): expected unknown or dangerous")
     }

@@ -50,12 +50,12 @@ extension ToolCommand {
     }
     return paths
   }
+}
 
-  /// Refuses `-` where a checkpoint is read or written: files are read at any place and put in place by renaming.
-  static func refuseStandardStreams(_ paths: [String]) throws {
-    guard paths.contains("-") else { return }
-    throw ValidationError(
-      "'-' is no file: a checkpoint is read at any place and written beside its destination, so that it cannot be piped; write it to a file first (a file of this name is ./-)"
-    )
-  }
+/// Refuses `-` where a checkpoint is read or written: files are read at any place and put in place by renaming.
+func refuseStandardStreams(_ paths: [String?]) throws {
+  guard paths.contains("-") else { return }
+  throw ValidationError(
+    "'-' is no file: a checkpoint is read at any place and written beside its destination, so that it cannot be piped; write it to a file first (a file of this name is ./-)"
+  )
 }

@@ -29,6 +29,7 @@ public enum Tool {
   /// Runs the tool with what it prints given to `console`, and returns the exit code.
   public static func run(_ arguments: [String], console: Console) -> Int32 {
     var wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
+    var running: (any ToolCommand.Type)?
     do {
       let arguments = try SettingsFile.expanded(arguments)
       wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
@@ -37,6 +38,7 @@ public enum Tool {
       }
       let command = try WeighbridgeCommand.parseAsRoot(arguments)
       if var command = command as? any ToolCommand {
+        running = type(of: command)
         let options = (command as? any TalkingCommand)?.consoleOptions
         return try command.run(on: options?.applied(to: console) ?? console).rawValue
       }
@@ -47,6 +49,9 @@ public enum Tool {
     } catch let error as CheckpointError {
       console.fail(error, asJSON: wantsJSON)
       return ToolExit(error.kind).rawValue
+    } catch let error as ValidationError {
+      console.fail(usage: Self.message(error, of: running), asJSON: wantsJSON)
+      return ToolExit.usage.rawValue
     } catch {
       let text = WeighbridgeCommand.fullMessage(for: error)
       guard WeighbridgeCommand.exitCode(for: error) == .success else {
@@ -56,6 +61,20 @@ public enum Tool {
       console.write(Self.withWholeExamples(text) + "\n")
       return ToolExit.done.rawValue
     }
+  }
+
+  /// What a command says once its arguments were taken apart, in the form of what the parser says before.
+  private static func message(_ error: ValidationError, of command: (any ToolCommand.Type)?)
+    -> String
+  {
+    guard let command else { return WeighbridgeCommand.fullMessage(for: error) }
+    let usage = WeighbridgeCommand.usageString(for: command).split(separator: "\n")
+      .joined(separator: "\n       ")
+    return """
+      Error: \(error.message)
+      Usage: \(usage)
+        See 'weighbridge \(command._commandName) --help' for more information.
+      """
   }
 
   /// A help text whose examples are lines, whatever the width: what is copied out of it is a command.

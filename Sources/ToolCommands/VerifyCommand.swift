@@ -86,6 +86,7 @@ struct VerifyCommand: TalkingCommand {
   var consoleOptions: ConsoleOptions { options.consoleOptions }
 
   mutating func validate() throws {
+    try refuseStandardStreams([model, golden, inputs, outputs, against])
     for value in [rtol, atol].compactMap({ $0 }) where !(value >= 0 && value.isFinite) {
       throw ValidationError("tolerances must be finite and not negative")
     }

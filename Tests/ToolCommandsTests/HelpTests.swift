@@ -62,7 +62,8 @@ struct HelpTests {
     #expect(Set(options).count == options.count, "\(options)")
     for option in [
       "--include", "--exclude", "--rename", "--allow-missing", "--rtol", "--report", "--golden",
-      "--max-shard-size",
+      "--max-shard-size", "--fill-zeros", "--inputs", "--output", "--top-k", "--max-new-tokens",
+      "--batch-tokens", "--prompt", "--pair", "--fail-on",
     ] {
       #expect(!help.contains("\(option) <\(option.dropFirst(2))>"), "\(help)")
     }
@@ -72,13 +73,15 @@ struct HelpTests {
     "A slip in a command's name is told the right one",
     arguments: [
       ("convrt", "convert"), ("inspct", "inspect"), ("ls", "inspect"), ("tokenise", "tokenize"),
-      ("compare", "diff"), ("sha256", "manifest"),
+      ("compare", "diff"), ("sha256", "manifest"), ("INSPECT", "inspect"),
     ])
   func commands(_ word: String, _ right: String) {
     let run = ToolRun(word, "x.pt")
     #expect(run.code == 64)
     #expect(
       run.error.hasPrefix("Error: '\(word)' is no command; did you mean '\(right)"), "\(run.error)")
+    let help = ToolRun("help", word)
+    #expect(help.code == 64 && help.error == run.error, "\(help.error)")
   }
 
   @Test("A file in the place of a command is told how to look into it, quoted for the shell")

@@ -40,6 +40,7 @@ struct InspectOptionTests {
     #expect(ToolRun("inspect", model, "--read-limit", "5").code == 64)
     let other = ToolRun("scan", model, "--limit", "tensor-count=5")
     #expect(other.code == 64 && other.error.contains("use --read-limit"), "\(other.error)")
+    #expect(other.error.contains("inspect has it for what is shown"), "\(other.error)")
   }
 
   @Test("--stats are the numbers that can be computed by hand")

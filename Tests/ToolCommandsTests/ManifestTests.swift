@@ -41,6 +41,19 @@ struct ManifestTests {
     #expect(digests.contains("model sha256 \(made.sha256)"))
   }
 
+  @Test("A manifest replaces another one, and nothing that is none")
+  func replaced() throws {
+    let directory = try TemporaryDirectory()
+    let path = manifest(in: directory)
+    #expect(ToolRun("manifest", model, "--output", path).code == 0)
+    let checkpoint = try changed(in: directory)
+    let run = ToolRun("manifest", model, "--output", checkpoint)
+    #expect(
+      run.error
+        == "weighbridge: \(checkpoint): is there and is no manifest: it is not replaced\n")
+    #expect(run.code == 65 && ToolRun("inspect", checkpoint).code == 0)
+  }
+
   @Test("A model that is what its manifest has is loaded, in any container")
   func pinned() throws {
     let directory = try TemporaryDirectory()

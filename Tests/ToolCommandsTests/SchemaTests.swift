@@ -92,6 +92,7 @@ struct SchemaTests {
     try check("scan", ["scan", hazard("namespace.pt"), hazard("legacy.bin")])
     let manifest = directory.file("m.json")
     try check("manifest", ["manifest", model, "--output", manifest])
+    try check("manifest", ["manifest", model])
     try check("manifest-check", ["manifest", model, "--check", manifest])
     try check(
       "manifest-check", ["manifest", hazard("squares.safetensors"), "--check", manifest], code: 1)

@@ -47,11 +47,54 @@ struct SeveralSourcesTests {
     "'-' is refused by name where a checkpoint is meant",
     arguments: [
       ["inspect", "-"], ["scan", "-"], ["diff", "-", "a"], ["convert", "-", "a.pt"],
-      ["convert", "a.pt", "-"],
+      ["convert", "a.pt", "-"], ["verify", "-", "--golden", "a"], ["verify", "a", "--golden", "-"],
+      ["verify", "--outputs", "-", "--golden", "a"],
+      ["verify", "a", "--golden", "a", "--against", "-"],
+      ["run", "-", "--inputs", "a", "--output", "b"],
+      ["run", "a", "--inputs", "-", "--output", "b"],
+      ["run", "a", "--inputs", "b", "--output", "-"], ["classify", "-", "a"],
+      ["embed", "a", "b", "--adapter", "-"], ["convert", "a.pt", "b.pt", "--manifest", "-"],
+      ["tokenize", "-", "a"],
     ])
   func standardStreams(_ arguments: [String]) {
     let run = ToolRun(arguments: arguments)
     #expect(run.code == 64)
     #expect(run.error.contains("'-' is no file"))
+  }
+
+  @Test("Answers go to standard output without an option, and to no file that is called so")
+  func standardOutput() {
+    let run = ToolRun("classify", "a", "b", "--output", "-")
+    #expect(run.code == 64 && run.error.contains("without it, answers go to standard output"))
+  }
+
+  @Test("A checkpoint behind --report is not taken for the page, which would replace it")
+  func pageOverCheckpoint() throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write([1, 2, 3], as: "b.pt")
+    let run = ToolRun("inspect", "--report", path, model)
+    #expect(run.code == 64 && run.error.contains("--report is followed by the page to write"))
+    #expect(try SourceFile(path: path).size == 3)
+  }
+
+  @Test("What is found out about a call when it runs is said with the usage of its command")
+  func usage() {
+    let run = ToolRun("inspect", model, model, "--report", "a.html")
+    #expect(
+      run.error == """
+        Error: --report is the page of one source
+        Usage: weighbridge inspect [<options>] <source> ...
+          See 'weighbridge inspect --help' for more information.
+
+        """)
+    let convert = ToolRun("convert", model)
+    #expect(
+      convert.error == """
+        Error: Missing expected argument '<destination>'
+        Usage: weighbridge convert SOURCE DESTINATION [OPTIONS]
+               weighbridge convert SOURCE ... --to FORMAT --out-dir DIRECTORY [OPTIONS]
+          See 'weighbridge convert --help' for more information.
+
+        """)
   }
 }

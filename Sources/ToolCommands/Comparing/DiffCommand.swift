@@ -47,7 +47,7 @@ struct DiffCommand: TalkingCommand {
   @OptionGroup var consoleOptions: ConsoleOptions
 
   mutating func validate() throws {
-    try Self.refuseStandardStreams([first, second])
+    try refuseStandardStreams([first, second])
     guard rtol >= 0, atol >= 0 else { throw ValidationError("tolerances must not be negative") }
     if structure, rtol > 0 || atol > 0 {
       throw ValidationError("--structure compares no values: leave out --rtol and --atol")

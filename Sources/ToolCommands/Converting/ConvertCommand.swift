@@ -86,7 +86,7 @@ struct ConvertCommand: TalkingCommand {
   @OptionGroup var consoleOptions: ConsoleOptions
 
   mutating func validate() throws {
-    try Self.refuseStandardStreams(paths + [output, outDir].compactMap { $0 })
+    try refuseStandardStreams(paths + [output, outDir])
     _ = try options()
     if architecture != nil, !verifyForward {
       throw ValidationError("--architecture is the class that --verify-forward runs: say both")
@@ -119,7 +119,7 @@ struct ConvertCommand: TalkingCommand {
     var options = try conversion.options()
     if let format {
       guard let value = CheckpointFormat(argumentText: format) else {
-        throw ValidationError("--format \(format): expected safetensors, pytorch or hdf5")
+        throw ValidationError("the format \(format): expected safetensors, pytorch or hdf5")
       }
       options.format = value
     }

@@ -40,7 +40,7 @@ struct ExtractCommand: TalkingCommand {
   @OptionGroup var consoleOptions: ConsoleOptions
 
   mutating func validate() throws {
-    try Self.refuseStandardStreams([base, tuned, output])
+    try refuseStandardStreams([base, tuned, output])
     guard (1...AdapterExtraction.greatestRank).contains(rank) else {
       throw ValidationError(
         "--rank \(rank): expected 1 to \(AdapterExtraction.greatestRank)")

@@ -59,7 +59,7 @@ struct InspectCommand: TalkingCommand {
   @OptionGroup var consoleOptions: ConsoleOptions
 
   mutating func validate() throws {
-    try Self.refuseStandardStreams(source)
+    try refuseStandardStreams(source)
     if let limit, limit < 0 { throw ValidationError("--limit must not be negative") }
     if tree, lineage || digests {
       throw ValidationError("--tree shows no --digests and no --lineage")

@@ -21,25 +21,33 @@ struct AnswerCommand: TaskCommand {
 
   @OptionGroup var rows: TextArguments
 
-  @Option(help: "The text that the answers stand in.")
+  @Option(help: ArgumentHelp("The text that the answers stand in.", valueName: "text"))
   var context: String?
 
   @Option(
     help: ArgumentHelp("A file that holds the text.", valueName: "file"))
   var contextFile: String?
 
-  @Option(name: .customLong("top-k"), help: "How many answers to a question at most.")
+  @Option(
+    name: .customLong("top-k"),
+    help: ArgumentHelp("How many answers to a question at most.", valueName: "count"))
   var top = 1
 
-  @Option(help: "How many tokens the parts of a long text have in common.")
+  @Option(
+    help: ArgumentHelp(
+      "How many tokens the parts of a long text have in common.", valueName: "count"))
   var docStride: Int?
 
   @Option(
     name: .customLong("max-seq-len"),
-    help: "The most tokens of question and part; by default what the model takes, at most 384.")
+    help: ArgumentHelp(
+      "The most tokens of question and part; by default what the model takes, at most 384.",
+      valueName: "count"))
   var maximumLength: Int?
 
-  @Option(name: .customLong("max-answer-len"), help: "The most tokens of an answer.")
+  @Option(
+    name: .customLong("max-answer-len"),
+    help: ArgumentHelp("The most tokens of an answer.", valueName: "count"))
   var longestAnswer = 15
 
   @Flag(

@@ -22,10 +22,12 @@ struct ClassifyCommand: TaskCommand {
 
   @OptionGroup var rows: TextArguments
 
-  @Option(help: "A second text, for each TEXT.")
+  @Option(help: ArgumentHelp("A second text, for each TEXT.", valueName: "text"))
   var pair: String?
 
-  @Option(name: .customLong("top-k"), help: "So many labels of each text; by default all.")
+  @Option(
+    name: .customLong("top-k"),
+    help: ArgumentHelp("So many labels of each text; by default all.", valueName: "count"))
   var top: Int?
 
   @Option(

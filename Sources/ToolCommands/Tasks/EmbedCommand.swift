@@ -38,7 +38,7 @@ struct EmbedCommand: TaskCommand {
   )
   var precision: Choice<EmbeddingPrecision>?
 
-  @Option(help: "Write numbered files with so many vectors each.")
+  @Option(help: ArgumentHelp("Write numbered files with so many vectors each.", valueName: "count"))
   var rowsPerFile: Int?
 
   @Option(
@@ -233,13 +233,17 @@ struct EmbeddingArguments: ParsableArguments {
   @Flag(help: "Give vectors the length 1.")
   var normalize = false
 
-  @Option(help: "What is put before each text, instead of the directory's own prompt.")
+  @Option(
+    help: ArgumentHelp(
+      "What is put before each text, instead of the directory's own prompt.", valueName: "text"))
   var prompt: String?
 
-  @Option(help: "The directory's prompt of this name.")
+  @Option(help: ArgumentHelp("The directory's prompt of this name.", valueName: "name"))
   var promptName: String?
 
-  @Option(help: "So many numbers of each vector, the first; before --normalize.")
+  @Option(
+    help: ArgumentHelp(
+      "So many numbers of each vector, the first; before --normalize.", valueName: "width"))
   var truncateDim: Int?
 
   /// Ways to make one vector of the tokens', by the names that sentence-transformers gives them.

@@ -29,7 +29,10 @@ struct EncodingArguments: ParsableArguments {
   @Flag(help: "Leave out the special tokens that the model wants around a text.")
   var noSpecialTokens = false
 
-  @Option(help: "The greatest number of tokens; without --padding and --truncation, cut to it.")
+  @Option(
+    help: ArgumentHelp(
+      "The greatest number of tokens; without --padding and --truncation, cut to it.",
+      valueName: "count"))
   var maxLength: Int?
 
   @Option(help: "Which text is cut.")
@@ -44,13 +47,16 @@ struct EncodingArguments: ParsableArguments {
   @Option(help: "The side where padding is put; by default the tokenizer's own.")
   var paddingSide: SideChoice?
 
-  @Option(help: "Fill up to a multiple of this.")
+  @Option(help: ArgumentHelp("Fill up to a multiple of this.", valueName: "number"))
   var padToMultipleOf: Int?
 
-  @Option(help: "The padding token's id; by default the tokenizer's own.")
+  @Option(
+    help: ArgumentHelp("The padding token's id; by default the tokenizer's own.", valueName: "id"))
   var padTokenID: Int?
 
-  @Option(help: "How many tokens parts that are cut off have in common.")
+  @Option(
+    help: ArgumentHelp("How many tokens parts that are cut off have in common.", valueName: "count")
+  )
   var stride: Int?
 
   func validate() throws {

@@ -21,7 +21,7 @@ struct ExplainCommand: TaskCommand {
 
   @OptionGroup var rows: TextArguments
 
-  @Option(help: "A second text, for each TEXT.")
+  @Option(help: ArgumentHelp("A second text, for each TEXT.", valueName: "text"))
   var pair: String?
 
   @Option(
@@ -30,7 +30,8 @@ struct ExplainCommand: TaskCommand {
       valueName: "name"))
   var target: String?
 
-  @Option(help: "The token whose scores are explained, counted from 0.")
+  @Option(
+    help: ArgumentHelp("The token whose scores are explained, counted from 0.", valueName: "token"))
   var position: Int?
 
   @Option(
@@ -39,7 +40,8 @@ struct ExplainCommand: TaskCommand {
       valueName: "baseline"))
   var baseline: Choice<TextExplanation.Baseline>?
 
-  @Option(help: "Places on the way from the baseline to the text.")
+  @Option(
+    help: ArgumentHelp("Places on the way from the baseline to the text.", valueName: "count"))
   var steps = 50
 
   @Flag(help: "Give the attention of each head of each layer, token by token (JSON).")
@@ -56,6 +58,7 @@ struct ExplainCommand: TaskCommand {
   @OptionGroup var computing: ComputingArguments
 
   func validate() throws {
+    try requirePage(report)
     try rows.requireTexts()
     if steps < 1 { throw ValidationError("--steps must be above 0.") }
     if report != nil, rows.file != nil || rows.texts.count > 1 {

@@ -19,7 +19,9 @@ struct FillMaskCommand: TaskCommand {
 
   @OptionGroup var rows: TextArguments
 
-  @Option(name: .customLong("top-k"), help: "How many tokens are proposed for each mask.")
+  @Option(
+    name: .customLong("top-k"),
+    help: ArgumentHelp("How many tokens are proposed for each mask.", valueName: "count"))
   var count = 5
 
   @Option(

@@ -30,10 +30,12 @@ struct GenerateCommand: TaskCommand {
 
   @Option(
     name: .customLong("input-ids"), parsing: .unconditional,
-    help: "The tokens to go on with: 1,2,3.")
+    help: ArgumentHelp("The tokens to go on with: 1,2,3.", valueName: "id,…"))
   var inputIDs: TokenList?
 
-  @Option(help: "A file with input_ids, padded on the left, and attention_mask.")
+  @Option(
+    help: ArgumentHelp(
+      "A file with input_ids, padded on the left, and attention_mask.", valueName: "file"))
   var inputs: String?
 
   @OptionGroup var settings: GenerationArguments

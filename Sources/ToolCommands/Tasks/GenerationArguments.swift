@@ -61,16 +61,21 @@ struct GenerationArguments: ParsableArguments {
   }
 
   @Option(
-    help: "The most tokens that a text gets beside the prompt; 20 unless the model says otherwise.")
+    help: ArgumentHelp(
+      "The most tokens that a text gets beside the prompt; 20 unless the model says otherwise.",
+      valueName: "count"))
   var maxNewTokens: Int?
 
-  @Option(help: "The most tokens of prompt and text.")
+  @Option(help: ArgumentHelp("The most tokens of prompt and text.", valueName: "count"))
   var maxLength: Int?
 
-  @Option(help: "No end before a text has so many tokens beside the prompt.")
+  @Option(
+    help: ArgumentHelp(
+      "No end before a text has so many tokens beside the prompt.", valueName: "count"))
   var minNewTokens: Int?
 
-  @Option(help: "No end before prompt and text have so many tokens.")
+  @Option(
+    help: ArgumentHelp("No end before prompt and text have so many tokens.", valueName: "count"))
   var minLength: Int?
 
   @Flag(help: "Draw tokens.")
@@ -78,55 +83,78 @@ struct GenerationArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: "Draw tokens, with scores divided by this; 0 takes the most likely one.")
+    help: ArgumentHelp(
+      "Draw tokens, with scores divided by this; 0 takes the most likely one.", valueName: "number")
+  )
   var temperature: Double?
 
-  @Option(help: "Draw from the best so many tokens only; 0 is all.")
+  @Option(
+    help: ArgumentHelp("Draw from the best so many tokens only; 0 is all.", valueName: "count"))
   var topK: Int?
 
-  @Option(help: "Draw from the fewest best tokens that have this probability together.")
+  @Option(
+    help: ArgumentHelp(
+      "Draw from the fewest best tokens that have this probability together.", valueName: "number"))
   var topP: Double?
 
-  @Option(help: "Draw from tokens only that have this part of the best one's probability.")
+  @Option(
+    help: ArgumentHelp(
+      "Draw from tokens only that have this part of the best one's probability.",
+      valueName: "number"))
   var minP: Double?
 
   @Option(
-    help: "Draw from the tokens nearest to the mean surprise that have this probability together.")
+    help: ArgumentHelp(
+      "Draw from the tokens nearest to the mean surprise that have this probability together.",
+      valueName: "number"))
   var typicalP: Double?
 
-  @Option(help: "Draw from the best tokens that have this part of the entropy together.")
+  @Option(
+    help: ArgumentHelp(
+      "Draw from the best tokens that have this part of the entropy together.", valueName: "number")
+  )
   var topH: Double?
 
-  @Option(help: "Draw from tokens only that have this probability.")
+  @Option(
+    help: ArgumentHelp("Draw from tokens only that have this probability.", valueName: "number"))
   var epsilonCutoff: Double?
 
-  @Option(help: "The same, and less where much is possible.")
+  @Option(help: ArgumentHelp("The same, and less where much is possible.", valueName: "number"))
   var etaCutoff: Double?
 
-  @Option(help: "Search with so many beams.")
+  @Option(help: ArgumentHelp("Search with so many beams.", valueName: "count"))
   var numBeams: Int?
 
   @Option(
     parsing: .unconditional,
-    help: "Beams are ranked by log-probability divided by length to this power.")
+    help: ArgumentHelp(
+      "Beams are ranked by log-probability divided by length to this power.", valueName: "number"))
   var lengthPenalty: Double?
 
   @Option(help: "When beam search stops: true is as soon as there are enough texts.")
   var earlyStopping: Stopping?
 
-  @Option(help: "So many texts for each prompt.")
+  @Option(help: ArgumentHelp("So many texts for each prompt.", valueName: "count"))
   var numReturnSequences: Int?
 
-  @Option(help: "Divide scores of tokens that are there already by this.")
+  @Option(
+    help: ArgumentHelp(
+      "Divide scores of tokens that are there already by this.", valueName: "number"))
   var repetitionPenalty: Double?
 
-  @Option(help: "No so many tokens come a second time in the same order; 0 is no rule.")
+  @Option(
+    help: ArgumentHelp(
+      "No so many tokens come a second time in the same order; 0 is no rule.", valueName: "count"))
   var noRepeatNgramSize: Int?
 
-  @Option(help: "Multiply scores of tokens of the prompt by this.")
+  @Option(
+    help: ArgumentHelp("Multiply scores of tokens of the prompt by this.", valueName: "number"))
   var encoderRepetitionPenalty: Double?
 
-  @Option(help: "No so many tokens of the prompt come again in the same order; 0 is no rule.")
+  @Option(
+    help: ArgumentHelp(
+      "No so many tokens of the prompt come again in the same order; 0 is no rule.",
+      valueName: "count"))
   var encoderNoRepeatNgramSize: Int?
 
   @Option(
@@ -162,7 +190,7 @@ struct GenerationArguments: ParsableArguments {
 
   @Option(
     name: .customLong("forced-bos-token-id"),
-    help: "The token that follows a prompt of a single one.")
+    help: ArgumentHelp("The token that follows a prompt of a single one.", valueName: "id"))
   var forcedFirst: Int?
 
   @Option(
@@ -192,13 +220,17 @@ struct GenerationArguments: ParsableArguments {
 
   @Option(
     name: .customLong("eos-token-id"),
-    help: "The token that ends a text, several by commas, or none.")
+    help: ArgumentHelp("The token that ends a text, several by commas, or none.", valueName: "id"))
   var endTokens: EndTokens?
 
-  @Option(name: .customLong("pad-token-id"), help: "The token that fills shorter texts up.")
+  @Option(
+    name: .customLong("pad-token-id"),
+    help: ArgumentHelp("The token that fills shorter texts up.", valueName: "id"))
   var padTokenID: Int?
 
-  @Option(help: "What draws begin from: the same seed gives the same text.")
+  @Option(
+    help: ArgumentHelp(
+      "What draws begin from: the same seed gives the same text.", valueName: "number"))
   var seed: UInt64 = 0
 
   /// The settings with what was given in place of what the files say. What is not given is not set: a file's value may be

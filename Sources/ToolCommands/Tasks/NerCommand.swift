@@ -23,11 +23,14 @@ struct NerCommand: TaskCommand {
   var aggregation = Choice(TokenClassification.Aggregation.none)
 
   @Option(
-    name: .customLong("ignore-label"), help: "Leave out a label, instead of O. Repeatable.")
+    name: .customLong("ignore-label"),
+    help: ArgumentHelp("Leave out a label, instead of O. Repeatable.", valueName: "label"))
   var ignoredLabels: [String] = []
 
   @Option(
-    help: "Label texts that are too long in parts, which have this number of tokens in common.")
+    help: ArgumentHelp(
+      "Label texts that are too long in parts, which have this number of tokens in common.",
+      valueName: "count"))
   var stride: Int?
 
   @OptionGroup var cutting: CuttingArguments

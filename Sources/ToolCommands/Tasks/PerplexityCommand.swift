@@ -19,7 +19,10 @@ struct PerplexityCommand: TaskCommand {
 
   @OptionGroup var rows: TextArguments
 
-  @Option(help: "Read long texts in parts, each of which goes on by this number of tokens.")
+  @Option(
+    help: ArgumentHelp(
+      "Read long texts in parts, each of which goes on by this number of tokens.",
+      valueName: "count"))
   var stride: Int?
 
   @OptionGroup var cutting: CuttingArguments

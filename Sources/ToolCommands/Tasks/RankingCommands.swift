@@ -23,7 +23,9 @@ struct RerankCommand: TaskCommand {
 
   @OptionGroup var documents: DocumentArguments
 
-  @Option(name: .customLong("top-k"), help: "So many texts; by default all.")
+  @Option(
+    name: .customLong("top-k"),
+    help: ArgumentHelp("So many texts; by default all.", valueName: "count"))
   var top: Int?
 
   @Option(
@@ -81,7 +83,7 @@ struct SimilarityCommand: TaskCommand {
 
   @OptionGroup var documents: DocumentArguments
 
-  @Option(name: .customLong("top-k"), help: "So many texts.")
+  @Option(name: .customLong("top-k"), help: ArgumentHelp("So many texts.", valueName: "count"))
   var top = 10
 
   @OptionGroup var embedding: EmbeddingArguments

@@ -21,6 +21,14 @@ struct TextArguments: ParsableArguments {
   @Flag(help: "Print the answers as JSON.")
   var json = false
 
+  func validate() throws {
+    guard output != "-" else {
+      throw ValidationError(
+        "--output is a file: without it, answers go to standard output (a file of this name is ./-)"
+      )
+    }
+  }
+
   /// Refuses to take texts from two places, or from none.
   func requireTexts() throws {
     guard (input == nil) != texts.isEmpty else {
@@ -54,10 +62,13 @@ where Value: RawRepresentable<String> & CaseIterable & Sendable {
 
 /// What a command computes with.
 struct ComputingArguments: ParsableArguments {
-  @Option(help: "How many threads compute; by default as many as processors are granted.")
+  @Option(
+    help: ArgumentHelp(
+      "How many threads compute; by default as many as processors are granted.", valueName: "count")
+  )
   var threads: Int?
 
-  @Option(help: "About how many tokens are computed at once.")
+  @Option(help: ArgumentHelp("About how many tokens are computed at once.", valueName: "count"))
   var batchTokens: Int?
 
   func validate() throws {
@@ -76,7 +87,9 @@ struct CuttingArguments: ParsableArguments {
 
   @Option(
     name: .customLong("max-length"),
-    help: "Cut texts to this number of tokens (default: what model and tokenizer take).")
+    help: ArgumentHelp(
+      "Cut texts to this number of tokens (default: what model and tokenizer take).",
+      valueName: "count"))
   var maximumLength: Int?
 
   func validate() throws {
@@ -97,7 +110,8 @@ struct CuttingArguments: ParsableArguments {
 /// Texts that a query is compared with.
 struct DocumentArguments: ParsableArguments {
   @Option(
-    name: .customLong("document"), help: "A text to compare with. Repeatable.")
+    name: .customLong("document"),
+    help: ArgumentHelp("A text to compare with. Repeatable.", valueName: "text"))
   var given: [String] = []
 
   @Option(

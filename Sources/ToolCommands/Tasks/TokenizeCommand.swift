@@ -59,6 +59,7 @@ struct TokenizeCommand: TaskCommand, TalkingCommand {
   @OptionGroup var consoleOptions: ConsoleOptions
 
   func validate() throws {
+    try refuseStandardStreams([model])
     try rows.requireTexts()
     guard pair == nil || rows.texts.count == 1 && from == .text else {
       throw ValidationError("--pair goes with a single TEXT.")

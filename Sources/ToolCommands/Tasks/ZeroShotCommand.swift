@@ -19,10 +19,12 @@ struct ZeroShotCommand: TaskCommand {
 
   @OptionGroup var rows: TextArguments
 
-  @Option(help: "The labels, with commas between them.")
+  @Option(help: ArgumentHelp("The labels, with commas between them.", valueName: "label,…"))
   var labels: String?
 
-  @Option(name: .customLong("hypothesis-template"), help: "The sentence; {} is the label's place.")
+  @Option(
+    name: .customLong("hypothesis-template"),
+    help: ArgumentHelp("The sentence; {} is the label's place.", valueName: "text"))
   var template = "This example is {}."
 
   @Flag(

@@ -22,6 +22,8 @@ struct ReportOptions: ParsableArguments {
       valueName: "file.html"))
   var report: String?
 
+  func validate() throws { try requirePage(report) }
+
   /// Prints a report, and writes its page where one is asked for.
   ///
   /// - Parameter isResult: False for what only says that something was done, which nobody hears who wants quiet.
@@ -44,5 +46,16 @@ struct ReportOptions: ParsableArguments {
   /// Refuses a page of several reports.
   func checkPage(ofSources count: Int) throws {
     if report != nil, count > 1 { throw ValidationError("--report is the page of one source") }
+  }
+}
+
+/// Refuses to write a page to what does not end as pages do: it is most likely a source, behind an option that was taken for a flag, and
+/// would be lost.
+func requirePage(_ path: String?) throws {
+  guard let path else { return }
+  let name = path.lowercased()
+  guard name.hasSuffix(".html") || name.hasSuffix(".htm") else {
+    throw ValidationError(
+      "--report is followed by the page to write, as report.html; \(quoted(path)) is none")
   }
 }

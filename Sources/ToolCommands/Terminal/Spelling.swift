@@ -5,15 +5,18 @@ internal import Weighbridge
 enum Spelling {
   /// The error for a first word that is no command; nil if it is one, or an option.
   static func unknownCommand(_ arguments: [String]) -> ValidationError? {
-    guard let word = arguments.first, !word.hasPrefix("-") else { return nil }
+    // `help` is about a command, too.
+    guard let word = arguments.first(where: { $0 != "help" }), !word.hasPrefix("-") else {
+      return nil
+    }
     let names = WeighbridgeCommand.configuration.subcommands.flatMap {
       [$0._commandName] + $0.configuration.aliases
     }
-    guard word != "help", !names.contains(word) else { return nil }
+    guard !names.contains(word) else { return nil }
     var line = "\(quoted(word)) is no command"
     if let kind = try? PathKind(path: word), kind == .file || kind == .directory {
       line += "; did you mean: weighbridge inspect \(shellWord(word))"
-    } else if let name = commands[word.lowercased()] ?? nearest(word, in: names) {
+    } else if let name = commands[word.lowercased()] ?? nearest(word.lowercased(), in: names) {
       line += "; did you mean '\(name)'?"
     }
     return ValidationError(line)
@@ -82,7 +85,10 @@ enum Spelling {
     ("--colour", "use --color"), ("--no-color", "use --color never, or set NO_COLOR"),
     ("--threads", "all processors are used; taskset limits them"),
     ("--device", "everything runs on the processor"),
-    ("--limit", "use --read-limit NAME=VALUE for what a file may ask for"),
+    (
+      "--limit",
+      "inspect has it for what is shown; use --read-limit NAME=VALUE for what a file may ask for"
+    ),
     ("--html", "use --report FILE.html"), ("--schema", "docs/json.md describes the JSON"),
   ]
 }
