@@ -36,8 +36,13 @@ extension ConversionPlan {
       layout = .transformers
       architecture = model
     }
-    var plan = try companions.plan(
-      for: layout, of: architecture, attentionHeads: options.attentionHeads, dtype: dtype)
+    var plan: CompanionPlan
+    do throws(CheckpointError) {
+      plan = try companions.plan(
+        for: layout, of: architecture, attentionHeads: options.attentionHeads, dtype: dtype)
+    } catch {
+      throw error.site.file == nil ? error.inFile(path) : error
+    }
     try plan.apply(quantization, companions.limits)
     if let layout { try plan.losses.check(mayLose: options.allowLoss, layout: layout) }
     plan.files = try plan.files.missing(

@@ -27,7 +27,9 @@ struct SuspectParameters {
       let text: String
       if entry.hasOtherShape {
         text = "shape \(entry.first.shape), \(entry.second.shape) there"
-      } else if let values = entry.values {
+      } else if let values = entry.values,
+        values.maximumAbsolute != 0 || entry.first.dtype == entry.second.dtype
+      {
         text = "max abs \(NumberText.significant(values.maximumAbsolute))"
       } else {
         text = "type \(entry.first.dtype), \(entry.second.dtype) there"
@@ -59,7 +61,10 @@ struct SuspectParameters {
     let shown = within.isEmpty ? suspects : within
     lines += shown.prefix(8).map { "  \(singleLine($0.name.string)): \($0.difference)" }
     if suspects.count > min(shown.count, 8) {
-      lines.append("  and \(suspects.count - min(shown.count, 8)) more")
+      let cut = shown.count - min(shown.count, 8)
+      if cut > 0 { lines.append("  and \(cut) more") }
+      let others = suspects.count - shown.count
+      if others > 0 { lines.append("and \(others) of other modules") }
     }
     if !missing.isEmpty {
       lines.append(

@@ -93,7 +93,8 @@ public struct VerificationSummary: Sendable {
       "max abs \(NumberText.significant(values.maximumAbsolute))",
       "max rel \(NumberText.significant(values.maximumRelative))",
     ]
-    if let ulps = values.maximumULPs, ulps != .max { sums.append("\(ulps) ULPs") }
+    // Across a change of sign the distance is no measure of anything.
+    if let ulps = values.maximumULPs, ulps <= 1 << 24 { sums.append("\(ulps) ULPs") }
     if let cosine = values.cosine { sums.append("cosine \(NumberText.fixed(cosine, digits: 9))") }
     for (kind, counts) in [("NaN", values.nanCounts), ("infinite", values.infinityCounts)]
     where counts != (0, 0) {

@@ -127,6 +127,17 @@ struct ConvertSeveralTests {
         "other.safetensors: 1 tensor in both: 0 identical, 1 different",
         "notes.txt: equal", "deep/new.txt: only in the second",
       ], "\(run.output)")
+    // One that holds a single checkpoint is compared as a directory, too, if the other holds several.
+    let one = directory.file("one")
+    try FileManager.default.createDirectory(atPath: one, withIntermediateDirectories: true)
+    try write(SafetensorsBytes.of([("w", [2], [1, 2])]), one + "/same.safetensors")
+    let uneven = ToolRun("diff", one, left)
+    #expect(uneven.code == 1, "\(uneven.error)")
+    #expect(
+      Set(uneven.output.split(separator: "\n")) == [
+        "same.safetensors: 1 tensor in both: 1 identical, 0 different",
+        "other.safetensors: only in the second", "notes.txt: only in the second",
+      ], "\(uneven.output)")
     #expect(ToolRun("diff", "--recursive", left, left).code == 0)
     #expect(ToolRun("diff", "--recursive", left, left + "/notes.txt").code == 65)
     let lines = try ToolRun("diff", left, right, "--json").output.split(separator: "\n").map {

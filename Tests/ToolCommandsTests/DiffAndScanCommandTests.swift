@@ -34,6 +34,9 @@ struct DiffCommandTests {
     #expect(tensors[2]["max_ulps"]?.integer == 1)
     #expect(tensors[3]["identical"] == .boolean(true))
     let text = ToolRun("diff", first, second).output
+    // From 2 to -6: how many numbers lie between says nothing.
+    let far = text.split(separator: "\n").first { $0.hasPrefix("far ") }
+    #expect(far?.split(separator: " ").dropLast().last == "–", "\(text)")
     #expect(text.contains("4 tensors in both: 1 identical, 3 different; 1 missing, 1 extra"))
   }
 

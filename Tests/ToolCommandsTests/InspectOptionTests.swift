@@ -65,7 +65,6 @@ struct InspectOptionTests {
     #expect(text.contains("-2.000 … 4.000, mean 1.333, std 1.972"), "\(text)")
     #expect(text.contains("NaN 1, infinite 1"), "\(text)")
     #expect(text.contains("no values"), "\(text)")
-  }
     let odd = try directory.write(
       SafetensorsBytes.of([("w", [3], [.infinity, 0, 0]), ("zero", [2], [0, 0])]),
       as: "b.safetensors")
@@ -75,6 +74,7 @@ struct InspectOptionTests {
     // A tensor at the top of the tree has its statistics below it, too.
     let tree = ToolRun("inspect", odd, "--stats", "--tree").output.split(separator: "\n")
     #expect(tree.contains { $0.hasPrefix("  0.0 … 0.0, ") }, "\(tree)")
+  }
 
   @Test("A value that stands out is counted and named with its place")
   func outliers() throws {
@@ -89,7 +89,6 @@ struct InspectOptionTests {
     #expect(found["furthest"]?.elements?.first?["value"]?.decimal == 1000)
   }
 
-  @Test("--tree says what each part of the names holds, and folds layers that are alike")
   @Test("No name in a checkpoint is taken for a part of the page")
   func page() throws {
     let directory = try TemporaryDirectory()
@@ -116,6 +115,7 @@ struct InspectOptionTests {
     #expect(Set(rows.compactMap { $0["c"]?.elements?.first?.string }) == Set(names))
   }
 
+  @Test("--tree says what each part of the names holds, and folds layers that are alike")
   func tree() {
     let text = ToolRun("inspect", model, "--tree").output
     #expect(text.contains("├─ embeddings"), "\(text)")
@@ -124,33 +124,6 @@ struct InspectOptionTests {
     #expect(text.contains("└─ cls.predictions") || text.contains("cls.predictions"), "\(text)")
   }
 
-  @Test("What does not begin at a multiple of its numbers' size is said")
-  func misaligned() throws {
-    let directory = try TemporaryDirectory()
-    // One byte more in the header, and everything behind it stands askew.
-    let path = try directory.write(
-      SafetensorsBytes.of([("w", [2], [1, 2])], padding: 1), as: "a.safetensors")
-    let text = ToolRun("inspect", path).output
-    #expect(text.contains("misaligned: 1 tensor does not begin at a multiple"), "\(text)")
-    #expect(try json(path)["totals"]?["misaligned"]?.integer == 1)
-    #expect(!ToolRun("inspect", model).output.contains("misaligned"))
-  }
-
-  @Test("What training leaves is one line, and told from the model in the head")
-  func training() throws {
-    let path = Fixtures.path("training/trained.pt")
-    let text = ToolRun("inspect", path).output
-    #expect(text.contains("of these the model: 8 tensors, 356 parameters, 1.42 KB"), "\(text)")
-    #expect(text.contains("optimizer.*"), "\(text)")
-    #expect(!text.contains("exp_avg"), "\(text)")
-    #expect(ToolRun("inspect", path, "--verbose").output.contains("exp_avg"))
-  }
-}
-
-/// Safetensors files of F32 tensors, byte by byte.
-enum SafetensorsBytes {
-  static func of(_ tensors: [(String, [Int], [Float])], padding: Int = 0) -> [UInt8] {
-    var header: [String] = []
   @Test("Names that look like folded layers, or are one in Unicode's eyes, are parts of their own")
   func oddTree() throws {
     let directory = try TemporaryDirectory()
@@ -217,6 +190,33 @@ enum SafetensorsBytes {
     #expect(ToolRun("inspect", path, "--tree", "--sort", "dtype").code == 64)
   }
 
+  @Test("What does not begin at a multiple of its numbers' size is said")
+  func misaligned() throws {
+    let directory = try TemporaryDirectory()
+    // One byte more in the header, and everything behind it stands askew.
+    let path = try directory.write(
+      SafetensorsBytes.of([("w", [2], [1, 2])], padding: 1), as: "a.safetensors")
+    let text = ToolRun("inspect", path).output
+    #expect(text.contains("misaligned: 1 tensor does not begin at a multiple"), "\(text)")
+    #expect(try json(path)["totals"]?["misaligned"]?.integer == 1)
+    #expect(!ToolRun("inspect", model).output.contains("misaligned"))
+  }
+
+  @Test("What training leaves is one line, and told from the model in the head")
+  func training() throws {
+    let path = Fixtures.path("training/trained.pt")
+    let text = ToolRun("inspect", path).output
+    #expect(text.contains("of these the model: 8 tensors, 356 parameters, 1.42 KB"), "\(text)")
+    #expect(text.contains("optimizer.*"), "\(text)")
+    #expect(!text.contains("exp_avg"), "\(text)")
+    #expect(ToolRun("inspect", path, "--verbose").output.contains("exp_avg"))
+  }
+}
+
+/// Safetensors files of F32 tensors, byte by byte.
+enum SafetensorsBytes {
+  static func of(_ tensors: [(String, [Int], [Float])], padding: Int = 0) -> [UInt8] {
+    var header: [String] = []
     var data: [UInt8] = []
     for (name, shape, values) in tensors {
       let start = data.count

@@ -121,6 +121,19 @@ struct RemedyWordsTests {
     }
   }
 
+  @Test("What a format has no type for is left out by what the message proposes")
+  func unknownType() throws {
+    let directory = try TemporaryDirectory()
+    let arguments = [
+      "convert", Fixtures.path("hazards/files/every-dtype.pt"), directory.file("a.safetensors"),
+    ]
+    let failed = ToolRun(arguments: arguments)
+    let start = try #require(failed.error.firstRange(of: "--exclude "), "\(failed.error)")
+    let again = ToolRun(
+      arguments: arguments + (try shellWords(String(failed.error[start.lowerBound...].dropLast()))))
+    #expect(!again.error.contains("tensor 'C32'"), "\(again.error)")
+  }
+
   /// The tensors of two safetensors files in one.
   private func joined(_ first: String, _ second: String, in directory: TemporaryDirectory) throws
     -> String

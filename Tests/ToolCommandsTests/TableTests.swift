@@ -58,6 +58,21 @@ struct TableTests {
     #expect(cutInTheMiddle("abc", to: 0) == "")
   }
 
+  @Test("Wide characters take two columns, marks none, and what is behind them stands in line")
+  func wide() {
+    // `unicodedata.east_asian_width` calls the first six W, the full stop Na, the last two F and Na.
+    #expect("日本語重み한.Ａé".shownWidth == 6 * 2 + 1 + 2 + 1)
+    #expect("e\u{301}".shownWidth == 1 && "🦙✔\u{FE0F}✔".shownWidth == 5)
+    var table = TextTable(.name("tensor"), .text("dtype"))
+    table.add(["日本語.重み", "F32"])
+    table.add(["weight", "F16"])
+    #expect(
+      table.lines() == ["tensor       dtype", "日本語.重み  F32", "weight       F16"])
+    #expect(cutInTheMiddle("日本語.重み", to: 8) == "日….重み")
+    #expect(cutInTheMiddle("日本語.重み", to: 7) == "日…重み")
+    for width in 0..<12 { #expect(cutInTheMiddle("日本語.重み", to: width).shownWidth <= width) }
+  }
+
   @Test("A report on a terminal of 80 columns has no line of a table that is longer")
   func reports() {
     let model = Fixtures.path("tiny-bert/model.safetensors")

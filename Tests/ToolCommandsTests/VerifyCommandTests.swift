@@ -137,13 +137,29 @@ struct VerifyCommandTests {
         """
           of encoder.layer.0 these differ from \(model):
             bert.encoder.layer.0.intermediate.dense.bias: max abs 0.5000
-            and 1 more
+          and 1 of other modules
         """), "\(run.output)")
     let json = ToolRun("verify", path, "--golden", golden, "--against", model, "--json").output
     let suspects = try JSONValue(parsing: Array(json.utf8), context: "output")["suspects"]
     #expect(
       suspects?["different"]?.elements?.map { $0["name"]?.string }
         == damaged.reversed().map(\.string))
+    // The same numbers in another type: what differs is the type.
+    let even: ExactName = "bert.encoder.layer.1.output.dense.bias"
+    func halves(_ type: DType) throws -> WeightGraph {
+      try good.mapWeights { (name, weight) throws(CheckpointError) in
+        guard name == even else { return weight }
+        let values = [Float](repeating: 0.5, count: weight.shape.elementCount)
+        return try Weight(values, shape: weight.shape.dimensions).cast(to: type)
+      }
+    }
+    var replacing = ConversionOptions()
+    replacing.replacesExisting = true
+    try halves(.bf16).write(to: path, options: replacing)
+    try halves(.f32).write(to: directory.file("even.safetensors"))
+    let typed = ToolRun(
+      "verify", path, "--golden", golden, "--against", directory.file("even.safetensors"))
+    #expect(typed.output.contains("\(even): type BF16, F32 there"), "\(typed.output)")
     let other = try TemporaryDirectory()
     let settings = try mutated("\"gelu\"", "\"relu\"", in: other)
     #expect(
@@ -166,6 +182,11 @@ struct VerifyCommandTests {
       #expect(run.code == 65 || run.code == 74, "\(arguments): \(run.code)")
       #expect(run.output == "" && run.error.split(separator: "\n").count == 1, "\(run.error)")
     }
+    let other = try mutated("\"bert\"", "\"llama\"", in: directory)
+    let run = ToolRun("verify", other, "--golden", golden)
+    #expect(
+      run.error.contains("found 'llama' (unsupported); with --outputs FILE instead of the model"),
+      "\(run.error)")
   }
 
   /// The path of a copy of the fixture with another configuration.

@@ -60,6 +60,11 @@ struct WeightsOnlyTests {
   func lightning() throws {
     let directory = try TemporaryDirectory()
     let checkpoint = try #require(Case.all.first)
+    let unknown = ToolRun("convert", checkpoint.path, directory.file("out/"))
+    #expect(unknown.code == 65)
+    #expect(
+      unknown.error.hasPrefix("weighbridge: \(checkpoint.path): attention heads: "),
+      "\(unknown.error)")
     let run = ToolRun("convert", checkpoint.path, directory.file("out/"), "--attention-heads", "2")
     #expect(run.code == 0, "\(run.error)")
     #expect(

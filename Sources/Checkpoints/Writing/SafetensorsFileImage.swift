@@ -26,7 +26,7 @@ struct SafetensorsFileImage: FileImage {
           .unsupported, file: path, tensor: kept.string,
           "safetensors has no dtype \(tie.weight.dtype)",
           remedy:
-            "cast it with \(remedy: .cast(to: "C64")), or leave it out with \(remedy: .leaveOut([]))"
+            "cast it with \(remedy: .cast(to: "C64")), or leave it out with \(remedy: .leaveOut([kept.string]))"
         )
       }
       tensors.append(

@@ -9,7 +9,7 @@ struct DiffCommand: TalkingCommand {
     discussion: """
       Without tolerances, weights are equal if their types, shapes and bytes are. With --rtol or --atol, values count as \
       equal where |a - b| <= atol + rtol · |b|, whatever their types. If names differ and both are models of one family, they are compared under Transformers' \
-      names. Two directories that are no checkpoints themselves are compared file by file, files of different formats by \
+      names. Two directories that are no checkpoints themselves, or of which one holds several, are compared file by file, files of different formats by \
       their base names. Of two adapters the settings that make other numbers are compared as well. Ends with exit code 1 if anything differs.
 
       Examples:
@@ -64,23 +64,30 @@ struct DiffCommand: TalkingCommand {
     return report.isEqual ? .done : .different
   }
 
-  /// Two directories that are no checkpoints.
+  /// Two directories that are no checkpoints, or of which one holds several.
   private func isOfFiles() throws(CheckpointError) -> Bool {
     for path in [first, second] where try PathKind(path: HubCache.located(path)) != .directory {
       guard recursive else { return false }
       throw CheckpointError(.inconsistent, file: path, "is no directory")
     }
     if recursive { return true }
-    return isNoCheckpoint(first) && isNoCheckpoint(second)
+    let holdings = [holding(of: first), holding(of: second)]
+    return holdings.contains(.several) || holdings.allSatisfy { $0 == .nothing }
   }
 
-  /// True for a directory that holds several checkpoints, or none.
-  private func isNoCheckpoint(_ path: String) -> Bool {
+  /// What a directory holds.
+  private enum Holding {
+    case checkpoint, several, nothing
+  }
+
+  private func holding(of path: String) -> Holding {
     do throws(CheckpointError) {
       _ = try Checkpoint.open(path, options: sourceOptions.openOptions)
-      return false
+      return .checkpoint
     } catch {
-      return error.site.file == path && (error.kind == .notFound || error.kind == .inconsistent)
+      guard error.site.file == path else { return .checkpoint }
+      return error.kind == .inconsistent
+        ? .several : error.kind == .notFound ? .nothing : .checkpoint
     }
   }
 

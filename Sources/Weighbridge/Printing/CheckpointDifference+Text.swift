@@ -93,7 +93,7 @@ extension CheckpointDifference {
     table.add(
       cells + [
         NumberText.significant(values.maximumAbsolute),
-        NumberText.significant(values.maximumRelative), values.maximumULPs.map(String.init) ?? "–",
+        NumberText.significant(values.maximumRelative), ulpsText(values.maximumULPs),
         values.cosine.map { NumberText.fixed($0, digits: 6) } ?? "–",
       ], below: worst(entry, values).map { "  " + $0 })
   }

@@ -66,15 +66,44 @@ extension TextStyle {
   }
 }
 
-/// Text of at most so many characters: what is left out is left out of the middle, since both ends of a name or a path tell more.
+/// Text of at most so many columns: what is left out is left out of the middle, since both ends of a name or a path tell more.
 package func cutInTheMiddle(_ text: String, to width: Int) -> String {
   guard text.shownWidth > width else { return text }
   guard width > 1 else { return width == 1 ? "…" : "" }
-  let front = (width - 1) / 2
-  return text.prefix(front) + "…" + text.suffix(width - 1 - front)
+  let front = beginning(of: text, (width - 1) / 2)
+  let room = width - 1 - String(front).shownWidth
+  return String(front) + "…" + String(beginning(of: text.reversed(), room).reversed())
+}
+
+/// As many characters as so many columns have room for.
+private func beginning(of text: some Sequence<Character>, _ width: Int) -> [Character] {
+  var room = width
+  return Array(
+    text.prefix { character in
+      room -= character.columns
+      return room >= 0
+    })
 }
 
 extension String {
-  /// How many characters are shown. Of ASCII, which names are made of, each is a byte: they are not looked for.
-  var shownWidth: Int { utf8.allSatisfy { 0x20..<0x7F ~= $0 } ? utf8.count : count }
+  /// How many columns of a terminal it takes. Of ASCII, which names are made of, each byte is one: characters are not looked for.
+  package var shownWidth: Int {
+    utf8.allSatisfy { 0x20..<0x7F ~= $0 } ? utf8.count : reduce(0) { $0 + $1.columns }
+  }
+}
+
+extension Character {
+  /// Two for what Unicode calls wide or fullwidth (UAX #11, `EastAsianWidth.txt` of Unicode 15), which emoji are, else one.
+  fileprivate var columns: Int {
+    guard let first = unicodeScalars.first else { return 0 }
+    if first.properties.isEmojiPresentation || unicodeScalars.contains("\u{FE0F}") { return 2 }
+    switch first.value {
+    case 0x1100...0x115F, 0x2329...0x232A, 0x2E80...0x303E, 0x3041...0x3247, 0x3250...0x4DBF,
+      0x4E00...0xA4CF,
+      0xA960...0xA97C, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE10...0xFE19, 0xFE30...0xFE6B,
+      0xFF01...0xFF60, 0xFFE0...0xFFE6, 0x16FE0...0x1B2FB, 0x1F200...0x1F265, 0x20000...0x3FFFD:
+      return 2
+    default: return 1
+    }
+  }
 }

@@ -39,15 +39,15 @@ extension VerificationReport {
     }
     return [
       mark, name, NumberText.significant(values.maximumAbsolute),
-      NumberText.significant(values.maximumRelative), values.maximumULPs.map(ulps) ?? "–",
+      NumberText.significant(values.maximumRelative), ulpsText(values.maximumULPs),
       values.cosine.map { NumberText.fixed($0, digits: 6) } ?? "–",
       "\(values.beyondTolerance) / \(entry.comparedCount)",
       values.tolerance.isExact ? "–" : NumberText.significant(values.worstExcess) + " ×",
     ]
   }
+}
 
-  /// Across a change of sign the distance is no measure of anything.
-  private func ulps(_ count: UInt64) -> String {
-    count == .max || count > 1 << 24 ? "–" : String(count)
-  }
+/// Units in the last place. Across a change of sign the distance is no measure of anything.
+func ulpsText(_ count: UInt64?) -> String {
+  count.flatMap { $0 > 1 << 24 ? nil : String($0) } ?? "–"
 }
