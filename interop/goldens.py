@@ -144,6 +144,9 @@ def check_modules(tool, folder, name, config):
     getattr(transformers, name)(config()).save_pretrained(directory)
     golden = record(directory, folder / f"{name}.safetensors", "--modules", "*")
     tool.expect(0, "verify", "--outputs", golden, "--golden", golden)
+    # Attentions are computed with masks, which modules are given.
+    attentive = record(directory, folder / f"{name}.attentions.safetensors", "--modules", "*", "--attentions")
+    tool.expect(0, "verify", "--outputs", attentive, "--golden", attentive)
     # What a port with a wrong module would give: everything from its result on is off.
     with safetensors.safe_open(golden, "pt") as file:
         origin = json.loads(file.metadata()["weighbridge.golden"])

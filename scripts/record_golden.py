@@ -216,6 +216,12 @@ def file_inputs(path, model):
     return inputs
 
 
+def in_range_of_float32(value):
+    """What float32 can hold: a mask is the lowest number of its type, and that of float64 would be no port's."""
+    bound = torch.finfo(torch.float32).max
+    return torch.where(value.isfinite(), value.clamp(-bound, bound), value) if value.dtype == torch.float64 else value
+
+
 class Record:
     """Tensors of real numbers by name, in the order in which they were computed."""
 
@@ -228,7 +234,7 @@ class Record:
         if isinstance(value, torch.Tensor):
             if value.is_floating_point():
                 # One memory each, which the format wants: the last hidden state is often last_hidden_state too.
-                self.tensors[name] = value.detach().clone().contiguous()
+                self.tensors[name] = in_range_of_float32(value.detach().clone().contiguous())
             else:
                 self.left_out.append(name)
         elif isinstance(value, (tuple, list)):
