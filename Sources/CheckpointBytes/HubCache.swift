@@ -11,13 +11,15 @@ public struct HubCache: Sendable {
     self.directory = directory
   }
 
-  /// The cache that the environment says: `HF_HUB_CACHE`, or else `hub` in `HF_HOME`, or else in `huggingface` in
+  /// The cache that the environment says: `HF_HUB_CACHE` or its old name `HUGGINGFACE_HUB_CACHE`, or else `hub` in `HF_HOME`, or else in `huggingface` in
   /// `XDG_CACHE_HOME`, or else in `~/.cache`. Nil where not even a home is known.
   public static var standard: HubCache? {
     func stated(_ name: String) -> String? {
       SystemCalls.environment(name).flatMap { $0.isEmpty ? nil : expanded($0) }
     }
-    if let cache = stated("HF_HUB_CACHE") { return HubCache(cache) }
+    if let cache = stated("HF_HUB_CACHE") ?? stated("HUGGINGFACE_HUB_CACHE") {
+      return HubCache(cache)
+    }
     if let home = stated("HF_HOME") { return HubCache(Directory.join(home, "hub")) }
     guard let caches = stated("XDG_CACHE_HOME") ?? expanded("~/.cache") else { return nil }
     return HubCache(Directory.join(caches, "huggingface/hub"))

@@ -60,7 +60,8 @@ public struct NamePattern: Sendable, Hashable {
 public struct RenameRule: Sendable, Hashable {
   /// The rule as it was written.
   public let text: String
-  private let from: NamePattern
+  /// Nil for a literal that is no rule.
+  private let from: NamePattern?
   private let to: [Unicode.Scalar]
 
   /// Reads a rule, or nil if there is no `=>`, or `TO` has more wildcards than `FROM`.
@@ -76,7 +77,7 @@ public struct RenameRule: Sendable, Hashable {
 
   /// The new name, or nil if the rule does not match.
   public func newName(for name: ExactName) -> ExactName? {
-    guard let captures = from.captures(in: name) else { return nil }
+    guard let captures = from?.captures(in: name) else { return nil }
     var next = 0
     var result = ""
     for scalar in to {
@@ -88,6 +89,17 @@ public struct RenameRule: Sendable, Hashable {
       }
     }
     return ExactName(result)
+  }
+}
+
+extension RenameRule: ExpressibleByStringLiteral {
+  /// Takes a literal as a rule. One that is none matches nothing, so that a conversion says that it does.
+  public init(stringLiteral value: String) {
+    if let rule = RenameRule(value) {
+      self = rule
+    } else {
+      (text, from, to) = (value, nil, [])
+    }
   }
 }
 

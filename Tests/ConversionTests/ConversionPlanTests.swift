@@ -99,7 +99,9 @@ struct ConversionPlanTests {
     for change: (inout ConversionOptions) throws -> Void in [
       { $0.include = [NamePattern("body.*"), NamePattern("nothing.*")] },
       { $0.exclude = [NamePattern("nothing.*")] },
-      { $0.rename = [try #require(RenameRule("nothing.*=>x.*"))] },
+      { $0.rename = ["nothing.*=>x.*"] },
+      // No rule at all: literals are not looked at before.
+      { $0.rename = ["body.*"] }, { $0.rename = ["body.*=>*.*"] },
     ] {
       #expect(try refusal(to: "a.safetensors", change)?.kind == .inconsistent)
     }
@@ -108,9 +110,7 @@ struct ConversionPlanTests {
   @Test("For each name the first rule that matches counts; two names that become one are refused")
   func renaming() throws {
     let plan = try plan(to: "a.safetensors") {
-      $0.rename = [
-        try #require(RenameRule("body.first.*=>one.*")), try #require(RenameRule("body.*=>two.*")),
-      ]
+      $0.rename = ["body.first.*=>one.*", "body.*=>two.*"]
     }
     #expect(
       plan.receipt.renamed.map { "\($0.from) \($0.to)" } == [
@@ -118,7 +118,7 @@ struct ConversionPlanTests {
         "body.embedding two.embedding",
       ])
     let error = try refusal(to: "a.safetensors") {
-      $0.rename = [try #require(RenameRule("body.first.*=>same"))]
+      $0.rename = ["body.first.*=>same"]
     }
     #expect(error?.kind == .inconsistent)
     #expect(error?.description.contains("'same'") == true, "\(error?.description ?? "")")

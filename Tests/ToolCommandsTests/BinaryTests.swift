@@ -102,8 +102,13 @@ struct BinaryTests {
       "convert", "acme/tiny", directory.path + "/out/", environment: environment)
     #expect(converted.code == 0)
     #expect(FileManager.default.fileExists(atPath: directory.path + "/out/config.json"))
-    let listed = try run("cache", environment: environment)
-    #expect(listed.output.contains("acme/tiny") && listed.output.contains("main"))
+    let old = [
+      "HF_HOME": "/absent", "HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": directory.path + "/hub",
+    ]
+    for environment in [environment, old] {
+      let listed = try run("cache", environment: environment)
+      #expect(listed.output.contains("acme/tiny") && listed.output.contains("main"))
+    }
     let absent = try run("inspect", "acme/other", environment: environment)
     #expect(absent.code == 65)
     #expect(absent.error.contains("\(directory.path)/hub"))
