@@ -62,6 +62,12 @@ CASES = {
         "GPT2LMHeadModel", dict(target_modules=["c_attn"], r=3, layers_to_transform=0, layers_pattern="h", fan_in_fan_out=True)),
     "all but some": ("BertModel", dict(target_modules=LINEAR, r=3, exclude_modules=["key", "layer.0.output.dense"])),
     "all linear layers": ("RobertaForSequenceClassification", dict(target_modules="all-linear", r=3, task_type="SEQ_CLS")),
+    "weights as they are stored": (
+        "BertModel",
+        dict(target_modules=["query"], target_parameters=["intermediate.dense.weight", "word_embeddings.weight"], r=2,
+             rank_pattern={"intermediate.dense.weight": 3}, alpha_pattern={"intermediate.dense": 5, "word_embeddings.weight": 7})),
+    "weights as they are stored, in rows and square": (
+        "GPT2LMHeadModel", dict(target_modules=[], target_parameters=["attn.c_proj.weight", "c_fc.weight"], r=2)),
     "biases of adapted layers": ("BertForSequenceClassification", dict(target_modules=["query", "dense"], r=2, bias="lora_only")),
     "all biases": ("GPT2LMHeadModel", dict(target_modules=["c_attn"], r=2, bias="all", fan_in_fan_out=True)),
     "rows of the table of words": (

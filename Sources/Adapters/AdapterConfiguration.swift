@@ -73,6 +73,7 @@ public struct AdapterConfiguration: Sendable {
     )
     baseModel = try settings.optionalString("base_model_name_or_path")
     taskType = try settings.optionalString("task_type")
+    try settings.checkTargetParameters()
     ranks = try settings.patterns("rank_pattern").map { (pattern, value) throws(CheckpointError) in
       guard let rank = value.integer, rank > 0 else {
         throw settings.failure(
@@ -112,12 +113,28 @@ public struct AdapterConfiguration: Sendable {
 
   /// The rank of a module.
   public func rank(of module: String) -> Int {
-    ranks.first { $0.pattern.matches(module) }?.rank ?? rank
+    let key = patternKey(of: module)
+    return ranks.first { $0.pattern.matches(key) }?.rank ?? rank
+  }
+
+  /// True if a module's weight is adapted as it is stored, whichever way it lies (`ParamWrapper` of PEFT).
+  func targetsWeight(of module: String) -> Bool {
+    let weight = ExactName(module + ".weight")
+    let targets = document["target_parameters"]?.elements ?? []
+    return targets.lazy.compactMap(\.string).contains {
+      weight == ExactName($0) || weight.hasSuffix("." + $0)
+    }
+  }
+
+  /// What patterns are matched with: the module's name, or that of its weight where this is what is adapted.
+  private func patternKey(of module: String) -> String {
+    targetsWeight(of: module) ? module + ".weight" : module
   }
 
   /// What the update of a module is multiplied by.
   public func scale(of module: String) -> Double {
-    let alpha = alphas.first { $0.pattern.matches(module) }?.alpha ?? alpha
+    let key = patternKey(of: module)
+    let alpha = alphas.first { $0.pattern.matches(key) }?.alpha ?? alpha
     let rank = Double(rank(of: module))
     return alpha / (usesRankStabilizedScale ? rank.squareRoot() : rank)
   }
@@ -166,8 +183,8 @@ extension SettingsReader {
       try refuse(key, unless: no)
     }
     for key in [
-      "arrow_config", "alora_invocation_tokens", "layer_replication", "target_parameters",
-      "monteclora_config", "kasa_config",
+      "arrow_config", "alora_invocation_tokens", "layer_replication", "monteclora_config",
+      "kasa_config",
     ] as [ExactName] {
       try refuse(key, unless: [.null, .object([]), .array([])])
     }
@@ -213,6 +230,16 @@ extension SettingsReader {
           "its patterns have more than \(AdapterConfiguration.greatestStepCount) steps")
       }
       return (pattern, member.value)
+    }
+  }
+
+  /// Refuses parameters that are no module's weight: those are of experts, in three dimensions.
+  fileprivate func checkTargetParameters() throws(CheckpointError) {
+    let key: ExactName = "target_parameters"
+    for name in try strings(key) where !ExactName("." + name).hasSuffix(".weight") {
+      throw failure(
+        .unsupported, key, "the parameter \(quoted(name)) is not implemented",
+        remedy: "supported are weights of layers and tables, such as 'dense.weight'")
     }
   }
 

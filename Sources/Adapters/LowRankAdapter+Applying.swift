@@ -247,6 +247,7 @@ extension LowRankAdapter {
     private mutating func isTransposed(_ weight: Weight, _ name: ExactName, _ module: Module)
       -> Bool
     {
+      if adapter.configuration.targetsWeight(of: module.name.string) { return false }
       let (down, up) = (module.down.shape.dimensions, module.up.shape.dimensions)
       guard weight.shape.rank == 2, down.count == 2, up.count == 2 else { return false }
       let upright = [up[0], down[1]]

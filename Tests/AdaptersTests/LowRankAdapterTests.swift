@@ -28,7 +28,7 @@ struct LowRankAdapterTests {
     arguments: [
       ("layers", "bert", 6), ("magnitudes", "bert", 29), ("token-rows", "bert", 5),
       ("patterns", "bert", 5), ("convolution", "gpt2", 6), ("output", "gpt2", 1),
-      ("table", "gpt2", 4),
+      ("table", "gpt2", 4), ("parameters", "bert", 4),
     ])
   func merged(name: String, model: String, count: Int) throws {
     let folder = "adapters/\(name)"
@@ -192,7 +192,8 @@ struct LowRankAdapterTests {
       ("peft_type", JSONValue.string("IA3")), ("use_qalora", .boolean(true)),
       ("alora_invocation_tokens", .array([.integer(1)])),
       ("init_lora_weights", .string("pissa_niter_4")),
-      ("target_parameters", .array([.string("x")])), ("layer_replication", .array([.array([])])),
+      ("target_parameters", .array([.string("experts.gate_up_proj")])),
+      ("layer_replication", .array([.array([])])),
       ("rank_pattern", .object([.init("(?=a)", .integer(2))])),
     ] as [(ExactName, JSONValue)])
   func refused(key: ExactName, value: JSONValue) throws {

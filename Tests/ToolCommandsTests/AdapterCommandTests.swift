@@ -21,7 +21,7 @@ struct AdapterCommandTests {
     "A model runs with an adapter beside its weights as PEFT runs it",
     arguments: [
       ("layers", "bert"), ("magnitudes", "bert"), ("token-rows", "bert"), ("patterns", "bert"),
-      ("convolution", "gpt2"), ("output", "gpt2"), ("table", "gpt2"),
+      ("convolution", "gpt2"), ("output", "gpt2"), ("table", "gpt2"), ("parameters", "bert"),
     ])
   func unmerged(name: String, model: String) throws {
     let directory = try TemporaryDirectory()
