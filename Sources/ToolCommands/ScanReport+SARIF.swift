@@ -64,13 +64,19 @@ extension ScanReport {
             Member(
               "artifacts",
               .array(
-                reports.flatMap(\.scan.files).map { file in
-                  .object([Member("location", .object([Member("uri", .string(uri(file)))]))])
+                artifacts(of: reports).map { uri in
+                  .object([Member("location", .object([Member("uri", .string(uri))]))])
                 })),
             Member("results", .array(reports.flatMap(\.results))),
           ])
         ])),
     ])
+  }
+
+  /// The files of all sources, each once, as the format demands.
+  private static func artifacts(of reports: [ScanReport]) -> [String] {
+    var seen: Set<String> = []
+    return reports.flatMap(\.scan.files).map(uri).filter { seen.insert($0).inserted }
   }
 
   private static var driver: JSONValue {

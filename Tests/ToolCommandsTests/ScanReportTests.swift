@@ -65,6 +65,24 @@ struct ScanReportTests {
     #expect(Set(prints).count == 3 && prints.allSatisfy { $0.utf8.count == 64 })
   }
 
+  @Test("SARIF has each file once among its artifacts, and a reference for any name")
+  func artifacts() throws {
+    let directory = try TemporaryDirectory()
+    let bad = try directory.write(dangerous, as: "a: 100% #1?é.pkl")
+    let log = try JSONValue(
+      parsing: Array(ToolRun("scan", bad, directory.path, bad, "--sarif").output.utf8),
+      context: "output")
+    let run = log["runs"]?.elements?.first
+    let uris = (run?["artifacts"]?.elements ?? []).map { $0["location"]?["uri"]?.string ?? "" }
+    // The schema of SARIF 2.1.0 says `uniqueItems`.
+    #expect(uris.count == 1 && uris[0].hasSuffix("/a:%20100%25%20%231%3F%C3%A9.pkl"), "\(uris)")
+    #expect(run?["results"]?.elements?.count == 6)
+    let empty = try TemporaryDirectory()
+    let none = try JSONValue(
+      parsing: Array(ToolRun("scan", empty.path, "--sarif").output.utf8), context: "output")
+    #expect(none["runs"]?.elements?.first?["results"]?.elements?.isEmpty == true)
+  }
+
   @Test("A baseline accepts what it lists, of the same bytes, and nothing else")
   func baseline() throws {
     let directory = try TemporaryDirectory()
