@@ -251,7 +251,7 @@ struct TemplateScanTests {
     ("{{ x|map('attr', k)|list }}", .unknown),
     ("{% set m='at'~'tr' %}{{ x|map(m, 'b')|list }}", .unknown),
     ("{{ x|map('at'~'tr', 'b')|list }}", .unknown),
-    ("{{ x|sort(attribute='a.gi_frame') }}", .unknown),
+    ("{{ x|sort(attribute='a.gi_frame') }}", .dangerous),
     (
       "{{ messages|selectattr('role', 'equalto', 'user')|map(attribute='content')|join(', ') }}",
       .safe
