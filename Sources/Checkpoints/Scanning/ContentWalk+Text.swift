@@ -8,12 +8,9 @@ internal import PickleFormat
 /// | `.py`, `.ipynb`, a first line `#!` | whatever imports or runs it |
 /// | `class_name`, `module` | Keras (`ContentWalk+Keras.swift`) |
 /// | `chat_template` and files of templates | Transformers and others, by Jinja (`JinjaTemplate`) |
-/// | `auto_map`, `custom_pipelines` | Transformers with `trust_remote_code` |
-/// | `_target_` | Hydra, NeMo |
 /// | `py/object`, `py/reduce`… | jsonpickle |
 /// | `__module__` with `__loader__` | skops |
-/// | `parent_library` of `auto_mapping` | PEFT, `AutoPeftModel` |
-/// | `type` in a list of modules | sentence-transformers |
+/// | keys that name a class, a module or a repository | many loaders (`ContentWalk+Names.swift`) |
 /// | `!!python/…` | PyYAML's `load` with an unsafe loader |
 /// | `<!ENTITY … SYSTEM`, layers of a library in XML | readers of PMML, OpenVINO |
 extension ContentWalk {
@@ -23,6 +20,7 @@ extension ContentWalk {
         code: "Python source or another program",
         (.unknown, "is run by whatever imports or starts it"), at: content.place)
     }
+    examineNamedText(bytes, content.place)
     if ContentWalk.isTemplate(content.name) {
       examineTemplate(String(decoding: bytes, as: UTF8.self), "a file", content.place)
     }
@@ -87,21 +85,22 @@ extension ContentWalk {
   ]
 
   private mutating func examineLines(_ bytes: [UInt8], _ place: ScannedContent.Place) {
-    examineLines(of: String(decoding: bytes, as: UTF8.self), place)
+    examineLines(of: bytes, place)
     guard let plain = YAMLText.plain(bytes) else { return }
     let known = Set(findings)
     let count = findings.count
-    examineLines(of: String(decoding: plain, as: UTF8.self), place)
+    examineLines(of: plain, place)
     let added = findings[count...].filter { !known.contains($0) }
     findings.removeLast(findings.count - count)
     findings += added
   }
 
-  private mutating func examineLines(of text: String, _ place: ScannedContent.Place) {
-    guard
-      text.contains("!!python/") || text.contains("tag:yaml.org,2002:python/")
-        || text.contains("%TAG") || text.contains("_target_") || text.contains("chat_template")
+  private mutating func examineLines(of bytes: [UInt8], _ place: ScannedContent.Place) {
+    let keys = ContentWalk.keys(in: bytes, place)
+    let marks = ["!!python/", "tag:yaml.org,2002:python/", "%TAG", "chat_template"]
+    guard !keys.isEmpty || marks.contains(where: { ContentWalk.contains(bytes, Array($0.utf8)) })
     else { return }
+    let text = String(decoding: bytes, as: UTF8.self)
     for line in text.split(whereSeparator: \.isNewline) {
       for start in ["!!python/", "tag:yaml.org,2002:python/"] {
         var rest = line
@@ -120,51 +119,41 @@ extension ContentWalk {
           code: "the YAML directive " + quoted(String(line)),
           (.unknown, "lets tags that import and call be spelled in other ways"), at: place)
       }
-      examineTargets(in: line, place)
+      examineKeys(keys, in: line, place)
     }
     if text.contains("chat_template") || text.contains("{{") {
       examineTemplate(text, "in a text", place)
     }
   }
 
-  /// `_target_` as a key of YAML. What it names may stand in another line, or under an anchor.
-  private mutating func examineTargets(in line: Substring, _ place: ScannedContent.Place) {
-    var rest = line
-    while let key = rest.firstRange(of: "_target_") {
-      var before = line[..<key.lowerBound]
-      while let last = before.last, " \t\"'".contains(last) { before.removeLast() }
-      let behind = rest[key.upperBound...].drop { " \t\"'".contains($0) }
-      rest = rest[key.upperBound...]
-      let isAnchor = before.split { " \t,{[:-?".contains($0) }.last?.hasPrefix("&") == true
-      let isComplex = before.hasSuffix("?")
-      guard behind.hasPrefix(":") || isAnchor || isComplex else { continue }
-      let value = String(
-        behind.drop { ": \t\"'".contains($0) }.prefix { !" \t,}#\"'".contains($0) })
-      if behind.hasPrefix(":"), value.contains("."), !value.hasPrefix("*") {
-        examineTarget(value, place)
-      } else {
-        report(
-          code: "a _target_ that is named elsewhere in the text",
-          (.unknown, "is imported and called by whoever builds the model"), at: place)
+  /// Keys of YAML whose values name what is imported. What they name may stand in another line, or under an anchor.
+  private mutating func examineKeys(
+    _ keys: [String], in line: Substring, _ place: ScannedContent.Place
+  ) {
+    for key in keys {
+      for value in YAMLText.values(of: key, in: line) {
+        if let value, key != "_target_" || value.contains(".") {
+          examineName(value, ofKey: key, place)
+        } else {
+          report(
+            code: "a \(key) that is named elsewhere in the text",
+            (.unknown, "is imported and called by whoever builds the model"), at: place)
+        }
       }
     }
-  }
-
-  /// `package.module.Class`, imported and called.
-  private mutating func examineTarget(_ path: String, _ place: ScannedContent.Place) {
-    guard let dot = path.lastIndex(of: ".") else { return }
-    report(
-      importOf: GlobalName(String(path[..<dot]), String(path[path.index(after: dot)...])),
-      ", as _target_", at: place)
   }
 
   // MARK: JSON
 
   /// What has to be in a text for it to be taken apart.
-  private static let needles = [
-    "class_name", "chat_template", "auto_map", "custom_pipelines", "_target_", "\"py/",
-    "__loader__", "parent_library", "\"idx\"", "\\u00",
-  ].map { Array($0.utf8) }
+  private static let needles =
+    [
+      "class_name", "chat_template", "auto_map", "custom_pipelines", "\"py/", "__loader__",
+      "parent_library",
+      "\"idx\"", "\\u00", "attn_implementation", "megatron_core",
+      "\"activation_f", "default_activation_function", "tokenizer_class",
+      "custom_imports",
+    ].map { Array($0.utf8) } + importingKeys.map { Array($0.utf8) }
 
   /// Looks through a JSON text for code; false if it is no JSON text.
   mutating func examineJSON(_ bytes: [UInt8], _ place: ScannedContent.Place) -> Bool {
@@ -181,7 +170,10 @@ extension ContentWalk {
           "has \(bytes.count) bytes, at most \(limits.jsonBytes) are taken apart"))
       return false
     }
-    guard ContentWalk.needles.contains(where: { ContentWalk.contains(bytes, $0) }) else {
+    guard
+      ContentWalk.needles.contains(where: { ContentWalk.contains(bytes, $0) })
+        || ContentWalk.mayName(bytes, place)
+    else {
       var reader = JSONReader(bytes, context: "JSON", maximumDepth: limits.jsonDepth)
       return (try? reader.skipValue()) != nil && (try? reader.readEnd()) != nil
     }
@@ -194,6 +186,7 @@ extension ContentWalk {
       add(error.located(file: place.file, member: place.member, base: place.base))
       return true
     }
+    examineModelIndex(document, place)
     var values = [document]
     while let value = values.popLast() {
       switch value {
@@ -228,28 +221,8 @@ extension ContentWalk {
       for (name, text) in ContentWalk.templates(member.value) {
         examineTemplate(text, name, place)
       }
-    case "auto_map", "custom_pipelines":
-      for path in ContentWalk.strings(in: member.value) where path.contains(".") {
-        report(
-          code: "\(quoted(path)) in \(member.key.string)",
-          (.unknown, "is Python code that trust_remote_code runs"), at: place)
-      }
-    case "_target_": if let path = member.value.string { examineTarget(path, place) }
-    case "parent_library":
-      guard let module = member.value.string,
-        !["transformers", "diffusers", "sentence_transformers"].contains(
-          module.prefix { $0 != "." })
-      else { break }
-      report(
-        importOf: GlobalName(module, object["base_model_class"]?.string ?? "?"),
-        ", as parent_library of PEFT", at: place)
-    case "type":
-      guard object["idx"] != nil, object["path"] != nil, let path = member.value.string,
-        !path.hasPrefix("sentence_transformers."), let dot = path.lastIndex(of: ".")
-      else { break }
-      report(
-        importOf: GlobalName(String(path[..<dot]), String(path[path.index(after: dot)...])),
-        ", as a module of sentence-transformers", at: place)
+    case _ where ContentWalk.namingKeys.contains(key):
+      examineNames(member, of: object, place)
     case "py/object", "py/function", "py/type", "py/class", "py/reduce", "py/newobj", "py/repr",
       "py/initargs",
       "py/newargs", "py/mod", "py/bytes", "py/property":

@@ -11,6 +11,9 @@ struct ScannedContent {
     /// The offset of the content's first byte in that member.
     var base = 0
 
+    /// The name of the innermost member, or of the file.
+    var name: String { splitPath(member ?? file).name }
+
     /// The place of a member of an archive at this place.
     func inside(_ name: String) -> Place {
       Place(file: file, member: member.map { "\($0): \(name)" } ?? name)

@@ -47,4 +47,28 @@ enum YAMLText {
     }
     return value
   }
+
+  /// What a key has for values in a line, as plain or quoted text; nil for a value that stands in another line, or under an
+  /// anchor.
+  static func values(of key: String, in line: Substring) -> [String?] {
+    var values: [String?] = []
+    var rest = line
+    while let range = rest.firstRange(of: key) {
+      var before = line[..<range.lowerBound]
+      // A short key is a part of many words.
+      let isWhole = key.count > 6 || before.last.map { " \t\"'{,-?[&!".contains($0) } ?? true
+      while let last = before.last, " \t\"'".contains(last) { before.removeLast() }
+      let behind = rest[range.upperBound...].drop { " \t\"'".contains($0) }
+      rest = rest[range.upperBound...]
+      let isAnchor = before.split { " \t,{[:-?".contains($0) }.last?.hasPrefix("&") == true
+      let isComplex = before.hasSuffix("?")
+      guard isWhole, behind.hasPrefix(":") || isAnchor || isComplex else { continue }
+      let value = String(
+        behind.drop { ": \t\"'".contains($0) }.prefix { !" \t,}#\"'".contains($0) })
+      let isElsewhere =
+        !behind.hasPrefix(":") || value.isEmpty || "*&!|>".contains(value.first ?? " ")
+      values.append(isElsewhere ? nil : value)
+    }
+    return values
+  }
 }

@@ -1,0 +1,161 @@
+import CheckpointBytes
+import Checkpoints
+import TestSupport
+import Testing
+
+/// Configurations that name what their loader imports, and those of well-known models, which name nothing.
+@Suite("A scan of configurations that name what is imported")
+struct ConfigurationNamesTests {
+  static let texts: [(name: String, text: String, verdict: CheckpointScan.Verdict)] = [
+    // MLflow 3.17 imports loader_module, puts `code` in front of the path, and runs model_code_path.
+    ("MLmodel", "flavors:\n  python_function:\n    loader_module: my_loader\n", .unknown),
+    ("MLmodel", "flavors: {python_function: {\"loader_\\x6dodule\": my_loader}}\n", .unknown),
+    ("MLmodel", "flavors:\n  python_function:\n    loader_module: &a\n      my_loader\n", .unknown),
+    ("MLmodel", "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n", .unknown),
+    (
+      "MLmodel",
+      "flavors:\n  python_function:\n    loader_module: mlflow.pyfunc.model\n    python_model: python_model.pkl\n",
+      .unknown
+    ),
+    (
+      "MLmodel",
+      "flavors:\n  python_function:\n    loader_module: mlflow.onnx\n    model_code_path: agent.py\n",
+      .unknown
+    ),
+    (
+      "MLmodel", "flavors:\n  python_function:\n    code: code\n    loader_module: mlflow.onnx\n",
+      .unknown
+    ),
+    ("MLmodel", #"{"flavors": {"python_function": {"loader_module": "my_loader"}}}"#, .unknown),
+    (
+      "MLmodel", #"{"flavors": {"onnx": {"code": "code"}, "python_function": {}}}"#, .unknown
+    ),
+    (
+      "MLmodel",
+      """
+      artifact_path: model
+      flavors:
+        onnx:
+          code: null
+          data: model.onnx
+          onnx_version: 1.16.0
+        python_function:
+          data: model.onnx
+          env: {conda: conda.yaml, virtualenv: python_env.yaml}
+          loader_module: mlflow.onnx
+          python_version: 3.10.12
+      mlflow_version: 2.14.1
+      model_uuid: 0123
+
+      """, .safe
+    ),
+    ("pickle_module_info.txt", "my_pickle", .unknown),
+    ("pickle_module_info.txt", "mlflow.pytorch.pickle_module", .safe),
+    ("keras_module.txt", "my_keras", .unknown),
+    ("keras_module.txt", "tensorflow.keras", .safe),
+    ("MLproject", "name: x\nentry_points: {main: {command: \"rm -r x\"}}\n", .unknown),
+    // Diffusers 0.42 imports libraries that are none of its pipelines, or runs files of their names.
+    (
+      "model_index.json",
+      #"{"_class_name": "StableDiffusionPipeline", "unet": ["my_unet", "MyUNet"]}"#, .unknown
+    ),
+    ("model_index.json", #"{"_class_name": "A", "unet": ["os", "system"]}"#, .dangerous),
+    ("model_index.json", #"{"_class_name": ["pipeline", "MyPipeline"]}"#, .unknown),
+    (
+      "model_index.json",
+      """
+      {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.6.0",
+       "feature_extractor": ["transformers", "CLIPImageProcessor"],
+       "image_encoder": [null, null], "requires_safety_checker": true,
+       "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
+       "scheduler": ["diffusers", "PNDMScheduler"], "text_encoder": ["transformers", "CLIPTextModel"],
+       "tokenizer": ["transformers", "CLIPTokenizer"], "unet": ["diffusers", "UNet2DConditionModel"],
+       "vae": ["diffusers", "AutoencoderKL"]}
+      """, .safe
+    ),
+    (
+      "config.json",
+      """
+      {"_class_name": "UNet2DConditionModel", "_diffusers_version": "0.6.0", "act_fn": "silu",
+       "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "sample_size": 64}
+      """, .safe
+    ),
+    // Transformers.
+    (
+      "tokenizer_config.json",
+      #"{"auto_map": {"AutoTokenizer": ["tokenization.MyTokenizer", null]}}"#, .unknown
+    ),
+    ("config.json", #"{"auto_map": {"AutoModel": "other/repo--modeling.MyModel"}}"#, .unknown),
+    ("config.json", #"{"model_type": "bert", "trust_remote_code": true}"#, .unknown),
+    ("config.json", #"{"model_type": "bert", "trust_remote_code": false}"#, .safe),
+    ("config.json", #"{"attn_implementation": "somebody/kernel@v1:flash"}"#, .unknown),
+    ("config.json", #"{"attn_implementation": {"text": "somebody/kernel"}}"#, .unknown),
+    ("config.json", #"{"attn_implementation": "flash_attention_2"}"#, .safe),
+    (
+      "config.json",
+      """
+      {"activation_function": "gelu_new", "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2",
+       "task_specific_params": {"text-generation": {"do_sample": true, "max_length": 50}},
+       "tokenizer_class": "GPT2Tokenizer", "vocab_size": 50257}
+      """, .safe
+    ),
+    (
+      "vocab.json", #"{"code": 1, "target": 2, "params": 3, "type": 4, "path": 5, "types": 6}"#,
+      .safe
+    ),
+    // sentence-transformers imports these; `idx` is read by nobody.
+    ("modules.json", #"[{"name": "0", "path": "", "type": "my_module.Transformer"}]"#, .unknown),
+    (
+      "modules.json",
+      #"[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}, {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#,
+      .safe
+    ),
+    ("config.json", #"{"activation_function": "os.abort", "in_features": 3}"#, .dangerous),
+    (
+      "config.json", #"{"activation_function": "torch.nn.modules.activation.Tanh", "bias": true}"#,
+      .safe
+    ),
+    ("config.json", #"{"sentence_transformers": {"activation_fn": "my_module.f"}}"#, .unknown),
+    (
+      "router_config.json",
+      #"{"types": {"a": "my_module.Transformer"}, "structure": {"query": ["a"]}}"#, .unknown
+    ),
+    // PEFT.
+    (
+      "adapter_config.json",
+      #"{"peft_type": "LORA", "megatron_config": {}, "megatron_core": "my_module"}"#, .unknown
+    ),
+    (
+      "adapter_config.json",
+      #"{"auto_mapping": null, "base_model_name_or_path": "a/b", "megatron_config": null, "megatron_core": "megatron.core", "peft_type": "LORA"}"#,
+      .safe
+    ),
+    // instantiate_from_config of Stable Diffusion; LightningCLI; MMEngine.
+    ("v1.yaml", "model:\n  target: my.Model\n  params:\n    a: 1\n", .unknown),
+    ("v1.yaml", "model:\n  target: os.system\n  params: {command: x}\n", .dangerous),
+    ("v1.json", #"{"target": "os.system", "params": {"command": "x"}}"#, .dangerous),
+    ("a.yaml", "target: train\nparams: 3\n", .safe),
+    ("a.yaml", "target_size: 3\nmax_target: 2\nparams: 1\n", .safe),
+    ("a.yaml", "model:\n  class_path: my.Model\n  init_args: {}\n", .unknown),
+    ("a.json", #"{"class_path": "my.Model", "init_args": {}}"#, .unknown),
+    ("a.json", #"{"custom_imports": {"imports": ["my_module"]}}"#, .unknown),
+    (
+      "README.md", "```yaml\ntrust_remote_code: true\n```\nThe target: a loss below 1.\n", .safe
+    ),
+    (
+      "conda.yaml",
+      "channels: [conda-forge]\ndependencies:\n- python=3.10\n- pip: [torch==2.3]\nname: env\n",
+      .safe
+    ),
+  ]
+
+  @Test("finds what its loader takes it for, and nothing else", arguments: texts.indices)
+  func verdict(_ index: Int) throws {
+    let (name, text, verdict) = ConfigurationNamesTests.texts[index]
+    let directory = try TemporaryDirectory()
+    let scan = try CheckpointScan(try directory.write(Array(text.utf8), as: name))
+    #expect(scan.verdict == verdict, "\(name) \(text) \(scan.findings) \(scan.problems)")
+    #expect(scan.problems.isEmpty && scan.findings.allSatisfy { !$0.reason.isEmpty })
+    #expect(scan.findings.isEmpty == (verdict == .safe))
+  }
+}
