@@ -17,7 +17,8 @@ public struct ReadLimits: Sendable {
   /// The largest pickle that is inflated. PyTorch stores pickles as they are; a deflated one can be a thousand times as
   /// large as its file.
   public var inflatedPickleBytes = 64 << 20
-  /// The most values of one pickle: at 8 bytes a value, 320 MB, whatever a compressed member unfolds to.
+  /// The most values of one pickle: at 8 bytes a value, 320 MB, whatever a compressed member unfolds to. Beyond 8 million
+  /// there is at most one for each four bytes.
   public var pickleValues = 40_000_000
   /// The most objects of one pickle, calls among them: a state dict has two or three for each of 10⁶ tensors.
   public var pickleObjects = 4_000_000
@@ -27,7 +28,7 @@ public struct ReadLimits: Sendable {
   /// The most elements of the tuples of one pickle together, arguments of calls among them: a state dict has about 25 for
   /// each of 10⁶ tensors.
   public var pickleTupleElements = 40_000_000
-  /// The most values on the stack of the pickle machine. Python's pickler puts batches of 1,000 there, TorchScript's a
+  /// The most values and open marks on the stack of the pickle machine. Python's pickler puts batches of 1,000 there, TorchScript's a
   /// whole list.
   public var pickleStack = 8_000_000
   /// The most values that flattening a pickle may visit: a shared child counts each time it is reached.

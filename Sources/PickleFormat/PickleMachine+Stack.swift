@@ -21,11 +21,18 @@ extension PickleMachine {
 
   /// Puts a value that exists on the stack.
   mutating func pushAgain(_ reference: PickleReference) throws(ParseFailure) {
-    guard stack.count < maximumStack else {
-      throw failure(
-        .limitExceeded, "more than \(maximumStack) values on the stack")
-    }
+    guard stack.count + marks.count < maximumStack else { throw deepStack }
     stack.append(reference)
+  }
+
+  /// An open mark takes as much as a value.
+  mutating func mark() throws(ParseFailure) {
+    guard stack.count + marks.count < maximumStack else { throw deepStack }
+    marks.append(stack.count)
+  }
+
+  private var deepStack: ParseFailure {
+    failure(.limitExceeded, "more than \(maximumStack) values on the stack")
   }
 
   /// The number of values above the innermost open mark.

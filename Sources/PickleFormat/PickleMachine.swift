@@ -8,6 +8,9 @@ struct PickleMachine {
   /// Places are numbers of 32 bits, and an element takes up to three of them: more there cannot be of anything, whatever
   /// the caller allows.
   private static let most = 1 << 29
+  /// The most values of a pickle that is small, and how many bytes of a larger one stand for one each: real ones spell values
+  /// by four bytes and more, and 16 bytes in memory for each of 45 MB of operations would be 700 MB.
+  private static let valueBound = (least: 8_000_000, byteCount: 4)
 
   let policy: GlobalPolicy
   /// The caller's limits.
@@ -31,7 +34,9 @@ struct PickleMachine {
 
   init(policy: GlobalPolicy, bytes: [UInt8], base: Int, limits: ReadLimits) {
     self.policy = policy
-    maximumValues = min(limits.pickleValues, PickleMachine.most)
+    maximumValues = min(
+      limits.pickleValues, PickleMachine.most,
+      max(PickleMachine.valueBound.least, bytes.count / PickleMachine.valueBound.byteCount))
     maximumObjects = min(limits.pickleObjects, PickleMachine.most)
     maximumElements = min(limits.pickleElements, PickleMachine.most)
     maximumTupleElements = min(limits.pickleTupleElements, PickleMachine.most)
@@ -99,7 +104,7 @@ struct PickleMachine {
     case .frozenSet: try pushFrozenSet()
     case .dict: try pushDictionary(popToMark())
     case .append, .appends, .addItems, .setItem, .setItems: try extend()
-    case .mark: marks.append(stack.count)
+    case .mark: try mark()
     case .pop: try popOrUnmark()
     case .popMark: _ = try popToMark()
     case .dup: try pushAgain(peek())

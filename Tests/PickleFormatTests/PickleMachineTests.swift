@@ -260,7 +260,7 @@ struct PickleRefusalTests {
     let tuple = P.integer(1) ++ P.integer(2) ++ P.tuple2
     let cases: [(WritableKeyPath<ReadLimits, Int>, [UInt8], Int)] = [
       (\.pickleValues, list, 3), (\.pickleObjects, call, 1), (\.pickleElements, list, 2),
-      (\.pickleStack, list, 3), (\.pickleTupleElements, tuple ++ P.tuple1, 2),
+      (\.pickleStack, list, 4), (\.pickleTupleElements, tuple ++ P.tuple1, 2),
     ]
     for (limit, pickle, needed) in cases {
       for (value, isEnough) in [(needed, true), (Int.max, true), (needed - 1, false), (-1, false)] {
@@ -276,6 +276,18 @@ struct PickleRefusalTests {
           #expect(!isEnough && failure.kind == .limitExceeded, "\(limit) \(value): \(failure)")
         }
       }
+    }
+  }
+
+  @Test("Operations of one byte make values and marks up to a bound, whatever there are of them")
+  func operations() {
+    let count = 8_000_001
+    // MARK, TUPLE1, EMPTY_LIST behind a None.
+    for opcode in [0x28, 0x85, 0x5D] as [UInt8] {
+      let failure = #expect(throws: ParseFailure.self) {
+        try read([UInt8(ascii: "N")] + [UInt8](repeating: opcode, count: count))
+      }
+      #expect(failure?.kind == .limitExceeded && failure?.offset == 8_000_000, "\(opcode)")
     }
   }
 
