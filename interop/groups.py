@@ -9,7 +9,8 @@ from tool import Tool
 # The longest first, so that no process is left with one of them at the end.
 NAMES = [
     "saving", "directories", "tokenizers", "layouts", "tasks", "settings", "torch", "generate", "accuracy", "train", "hdf5",
-    "forward", "models", "goldens", "casts", "adapters", "safetensors", "keras", "attributes", "identities", "shards", "failures", "quantized"]
+    "forward", "models", "goldens", "casts", "adapters", "random-hdf5", "safetensors", "keras", "templates", "attributes", "identities",
+    "shards", "failures", "quantized"]
 
 
 def checks():
@@ -31,11 +32,13 @@ def checks():
     import layouts
     import models
     import quantized
+    import random_hdf5
     import safetensors_cases
     import saving
     import settings
     import shards
     import tasks
+    import templates
     import tokenizers_cases
     import torch_cases
     import train
@@ -49,6 +52,7 @@ def checks():
         "casts": casts.check, "goldens": goldens.check, "directories": directories.check, "failures": failures.check,
         "layouts": layouts.check, "tokenizers": tokenizers_cases.check, "forward": forward.check, "settings": settings.check,
         "generate": generation.check, "tasks": tasks.check, "saving": saving.check, "quantized": quantized.check,
+        "random-hdf5": random_hdf5.check, "templates": templates.check,
         "adapters": adapters.check, "train": train.check, "accuracy": accuracy.check}
 
 

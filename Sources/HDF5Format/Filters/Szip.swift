@@ -51,13 +51,17 @@ struct Szip {
   ) throws(ParseFailure) -> [UInt8] {
     var cursor = ByteCursor(bytes)
     let byteCount = Int(try cursor.read(UInt32.self, .little, Self.field))
-    guard byteCount == expected ?? byteCount, byteCount <= room,
-      byteCount.isMultiple(of: max(sampleSize, planeCount))
-    else {
+    guard byteCount == expected ?? byteCount, byteCount <= room else {
       throw ParseFailure(
         .malformed, Self.field,
         "expected \(expected.map(String.init) ?? "at most \(room)") bytes, the chunk gives \(byteCount)"
       )
+    }
+    // A checksum behind the elements; libaec loses it, and libhdf5 cannot read the chunk, either.
+    let size = max(sampleSize, planeCount)
+    guard byteCount.isMultiple(of: size) else {
+      throw ParseFailure(
+        .malformed, Self.field, "\(byteCount) bytes are no whole elements of \(size)")
     }
     var reader = BitReader(try cursor.readBytes(cursor.remaining, Self.field))
     var output: [UInt8] = []
