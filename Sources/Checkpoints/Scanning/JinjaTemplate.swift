@@ -113,11 +113,23 @@ struct JinjaTemplate {
         }
       case .text(let text):
         // Whether such a name is used is decided elsewhere; nobody writes one of these for another reason.
-        if leading.contains(where: text.contains) { return (.dangerous, innerName) }
+        if hasDoubleUnderscore(text), leading.contains(where: text.contains) {
+          return (.dangerous, innerName)
+        }
       default: break
       }
     }
     return doubtful
+  }
+
+  /// True for text with `__` in it; most has none, and is passed over quickly.
+  private static func hasDoubleUnderscore(_ text: String) -> Bool {
+    var last: UInt8 = 0
+    for byte in text.utf8 {
+      if byte == 0x5F, last == 0x5F { return true }
+      last = byte
+    }
+    return false
   }
 
   /// True for `a.b` one of whose names is an inner one.
