@@ -34,7 +34,7 @@ struct JinjaReach {
   /// Real templates settle after three or four rounds.
   private static let maximumRounds = 24
   /// Real templates have some thousand expressions, which are looked at once a round.
-  private static let maximumSteps = 2_000_000
+  private static let maximumSteps = 500_000
   private var steps = 0
 
   init(_ program: JinjaProgram) {
