@@ -123,6 +123,8 @@ class Checkpoints(Folder):
         first = worker.process_id
         # It reads nothing, so that the pipe is full.
         os.kill(first, signal.SIGSTOP)
+        # What a shell runs in the background ignores interrupts.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
         timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
         with self.assertRaises(KeyboardInterrupt):
