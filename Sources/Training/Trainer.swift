@@ -88,7 +88,7 @@ public final class Trainer {
     self.settings.circumstances["teacher"] = "none"
   }
 
-  /// What does not learn, for messages: names, or how many others there are than those that learn.
+  /// The names of what does not learn, or "all but" those of what learns where these are fewer.
   private var frozen: String {
     let names = parameters.filter { !$0.requiresGradient }.map(\.name)
     guard names.count > learning.count else {

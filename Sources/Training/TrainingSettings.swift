@@ -57,7 +57,7 @@ public struct TrainingSettings: Sendable, Hashable {
   public var writesTorchState = false
 
   /// What else a run is begun with, by names for messages: what ``Trainer`` says of its task, parameters and teacher.
-  package var circumstances: [String: String] = [:]
+  var circumstances: [String: String] = [:]
 
   /// The most epochs, steps, examples of a batch and batches of a step: products of two of them are whole numbers still.
   static let greatestCount = 1 << 31

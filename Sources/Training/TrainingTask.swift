@@ -123,7 +123,7 @@ public struct TrainingTask: Sendable {
   }
 
   /// What a run that goes on has as it was begun with, by names for messages.
-  package var circumstances: [String: String] {
+  var circumstances: [String: String] {
     ["task": kind.rawValue, "problem": problem.rawValue, "whole words": "\(masksWholeWords)"]
   }
 
