@@ -164,14 +164,27 @@ static size_t block_rows(size_t depth) {
 static size_t block_size(size_t rows, size_t depth) { return rows * block_row_size(depth); }
 
 // Blocks of DEPTH terms, one after the other, each with all rows.
-static void pack_rows(
-    const float *source, size_t stride, size_t row, size_t count, size_t rows, size_t depth,
-    void *block) {
+INLINE void pack_block(
+    void (*pack)(const float *, size_t, size_t, size_t, float *), const float *source,
+    size_t stride, size_t step, size_t row, size_t count, size_t rows, size_t depth, void *block) {
   for (size_t start = 0; start < depth; start += DEPTH) {
     const size_t part = depth - start < DEPTH ? depth - start : DEPTH;
     float *to = (float *)block + (start / DEPTH * rows + row) * STRIDE;
-    weighbridge_pack_block(source + start, stride, count, part, to);
+    pack(source + start * step, stride, count, part, to);
   }
+}
+
+static void pack_rows(
+    const float *source, size_t stride, size_t row, size_t count, size_t rows, size_t depth,
+    void *block) {
+  pack_block(weighbridge_pack_block, source, stride, 1, row, count, rows, depth, block);
+}
+
+static void pack_columns(
+    const float *source, size_t stride, size_t row, size_t count, size_t rows, size_t depth,
+    void *block) {
+  pack_block(
+      weighbridge_pack_turned_block, source, stride, stride, row, count, rows, depth, block);
 }
 
 // Attention packs keys and values as weights.
@@ -264,7 +277,7 @@ static const weighbridge_weights weights[WEIGHBRIDGE_ELEMENT_COUNT] = {
 #define ELEMENT(CODE, NAME)                                                                   \
   [WEIGHBRIDGE_##CODE] = {                                                                    \
       &weighbridge_plain_packings[WEIGHBRIDGE_##CODE], block_rows, block_size, pack_rows,     \
-      multiply_##NAME, widen_##NAME},
+      multiply_##NAME, widen_##NAME, pack_columns},
     ELEMENT(FLOAT32, float32)
     ELEMENT(BFLOAT16, bfloat16)
     ELEMENT(FLOAT16, float16)

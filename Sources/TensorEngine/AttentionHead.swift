@@ -32,9 +32,8 @@ internal import CKernels
       weights = AttentionHead.mostQueries * stride
     }
 
-    /// Three sorts of panels of keys, one of queries, two matrices of weights and the transpose of one, a block with its sums, and two
-    /// numbers.
-    var total: Int { 3 * keys + queries + 3 * weights + block + sums + 16 }
+    /// Three sorts of panels of keys, one of queries, two matrices of weights, a block with its sums, and two numbers.
+    var total: Int { 3 * keys + queries + 2 * weights + block + sums + 16 }
   }
 
   /// Queries that are taken at a time, and rows of a packed block, at most: a multiple of 16.
@@ -54,7 +53,6 @@ internal import CKernels
   private let queryPanels: Memory
   private let weights: Memory
   private let slopes: Memory
-  private let turned: Memory
   private let block: Memory
   private let sums: Memory
   private let extremes: Memory
@@ -75,8 +73,7 @@ internal import CKernels
     unsafe queryPanels = unsafe features + sizes.keys
     unsafe weights = unsafe queryPanels + sizes.queries
     unsafe slopes = unsafe weights + sizes.weights
-    unsafe turned = unsafe slopes + sizes.weights
-    unsafe block = unsafe turned + sizes.weights
+    unsafe block = unsafe slopes + sizes.weights
     unsafe sums = unsafe block + sizes.block
     unsafe extremes = unsafe sums + sizes.sums
   }
@@ -140,10 +137,9 @@ internal import CKernels
   private func addTurned(
     _ matrix: Memory, _ queries: Range<Int>, _ width: Int, times other: Tensor, to sum: Tensor
   ) {
-    unsafe weighbridge_transpose(matrix, sizes.stride, queries.count, width, turned)
     unsafe packFeatures(other, queries, to: queryPanels)
     unsafe multiply(
-      turned, queries.count, rows: width, depth: queries.count, queryPanels,
+      columnsOf: matrix, sizes.stride, rows: width, depth: queries.count, queryPanels,
       panelStride: queries.count * KeyValueLayout.panelColumns, to: place(sum, rows.lowerBound),
       sum.stride, columns: size, accumulates: true)
   }
@@ -251,14 +247,43 @@ internal import CKernels
     _ left: Memory, _ leftStride: Int, rows: Int, depth: Int, _ panels: Memory, panelStride: Int,
     to destination: Memory, _ stride: Int, columns: Int, accumulates: Bool
   ) {
+    unsafe multiply(
+      rows: rows, depth: depth, panels, panelStride: panelStride, to: destination, stride,
+      columns: columns, accumulates: accumulates
+    ) { products, part in
+      unsafe products.pack_rows(
+        left + part.lowerBound * leftStride, leftStride, 0, part.count, part.count, depth, block)
+    }
+  }
+
+  /// The same with the transpose of left (depth × rows).
+  private func multiply(
+    columnsOf left: Memory, _ leftStride: Int, rows: Int, depth: Int, _ panels: Memory,
+    panelStride: Int, to destination: Memory, _ stride: Int, columns: Int, accumulates: Bool
+  ) {
+    unsafe multiply(
+      rows: rows, depth: depth, panels, panelStride: panelStride, to: destination, stride,
+      columns: columns, accumulates: accumulates
+    ) { products, part in
+      // Products of float32 that round nothing pack rows as they are.
+      unsafe products.pack_columns?(
+        left + part.lowerBound, leftStride, 0, part.count, part.count, depth, block)
+    }
+  }
+
+  /// - Parameter pack: Packs some rows to the block.
+  private func multiply(
+    rows: Int, depth: Int, _ panels: Memory, panelStride: Int, to destination: Memory,
+    _ stride: Int, columns: Int, accumulates: Bool,
+    packing pack: (weighbridge_weights, Range<Int>) -> Void
+  ) {
     let width = KeyValueLayout.panelColumns
     let products = unsafe kernels.plain_attention.pointee.products.pointee
     let blocks = Split(rows, atMost: Self.mostQueries, multiple: 1)
     for number in 0..<blocks.count {
       let part = blocks[number]
       let first = unsafe destination + part.lowerBound * stride
-      unsafe products.pack_rows(
-        left + part.lowerBound * leftStride, leftStride, 0, part.count, part.count, depth, block)
+      unsafe pack(products, part)
       for column in Swift.stride(from: 0, to: columns, by: width) {
         let place = unsafe first + column
         var target = unsafe weighbridge_target(

@@ -123,9 +123,8 @@ private struct LinearDerivative: RepeatableDerivative {
     _ sums: Tensor, in context: ExecutionContext
   ) throws(CheckpointError) -> [Tensor?] {
     guard let input = try input?.tensor() else { return weights.map { _ in nil } }
-    // What all weights share: x as the right side, or its transpose as the left one.
+    // What all weights share: x as the right side.
     let right = layout == .outputByInput ? try PackedMatrix(packing: input, in: context) : nil
-    let left = layout == .inputByOutput ? try transposed(input, in: context) : nil
     var start = 0
     var gradients: [Tensor?] = []
     for part in weights {
@@ -135,12 +134,13 @@ private struct LinearDerivative: RepeatableDerivative {
         gradients.append(nil)
         continue
       }
-      let rows = if let left { left } else { try transposed(columns, in: context) }
-      let matrix = if let right { right } else { try PackedMatrix(packing: columns, in: context) }
-      gradients.append(
-        try product(
-          rows, PackedWeights(matrix: matrix, bias: nil), activation: .identity, adding: nil,
-          in: context))
+      if let right {
+        gradients.append(try productOfColumns(columns, right, in: context))
+      } else {
+        gradients.append(
+          try productOfColumns(
+            input, try PackedMatrix(packing: columns, in: context), in: context))
+      }
     }
     return gradients
   }

@@ -54,14 +54,25 @@ func product(
     in: context)
 }
 
-private func product(
-  _ input: Tensor, _ matrix: ProductMatrix, bias: Tensor?, activation: Activation,
-  adding residual: Tensor?, in context: ExecutionContext
+/// The product of the columns of a tensor, in place of its rows, with a matrix of float32.
+func productOfColumns(
+  _ input: Tensor, _ matrix: PackedMatrix, in context: ExecutionContext
 ) throws(CheckpointError) -> Tensor {
-  let result = try context.tensor(input.rows, matrix.outputs, "linear")
+  let packsColumns = unsafe context.kernels.weights(matrix.element).pointee.pack_columns != nil
+  return try product(
+    packsColumns ? input : try transposed(input, in: context), ofColumns: packsColumns,
+    .packed(matrix), bias: nil, activation: .identity, adding: nil, in: context)
+}
+
+private func product(
+  _ input: Tensor, ofColumns: Bool = false, _ matrix: ProductMatrix, bias: Tensor?,
+  activation: Activation, adding residual: Tensor?, in context: ExecutionContext
+) throws(CheckpointError) -> Tensor {
+  let result = try context.tensor(
+    ofColumns ? input.columns : input.rows, matrix.outputs, "linear")
   let product = try Product(
-    input: input, matrix: matrix, bias: bias, activation: activation, residual: residual,
-    result: result, context: context)
+    input: input, isOfColumns: ofColumns, matrix: matrix, bias: bias, activation: activation,
+    residual: residual, result: result, context: context)
   try product.run()
   extendLifetime((input, matrix, bias, residual))
   return result
@@ -97,6 +108,8 @@ private enum ProductMatrix {
 /// One product, cut into tasks: a block of rows times a few panels each.
 private struct Product {
   let input: Tensor
+  /// Whether it is the input's columns that are multiplied, each as a row.
+  let isOfColumns: Bool
   let matrix: ProductMatrix
   let bias: Tensor?
   let activation: Activation
@@ -111,6 +124,8 @@ private struct Product {
 
   /// Rows of a block that are packed by one task, as many as loops may take together.
   private static let packedRows = 16
+  /// The same of columns: some lines of each row of the input are read then, which are far from each other.
+  private static let packedColumns = 64
   /// Panels of a task, at most.
   private static let mostPanels = Int(WEIGHBRIDGE_MOST_PANELS)
   /// The bytes of weights that a task reads and packs for itself, at most: they and what is read are in the cache then, when
@@ -118,10 +133,11 @@ private struct Product {
   private static let mostBytes = 1 << 19
 
   init(
-    input: Tensor, matrix: ProductMatrix, bias: Tensor?, activation: Activation,
-    residual: Tensor?, result: Tensor, context: ExecutionContext
+    input: Tensor, isOfColumns: Bool, matrix: ProductMatrix, bias: Tensor?,
+    activation: Activation, residual: Tensor?, result: Tensor, context: ExecutionContext
   ) throws(CheckpointError) {
     self.input = input
+    self.isOfColumns = isOfColumns
     self.matrix = matrix
     self.bias = bias
     self.activation = activation
@@ -131,7 +147,7 @@ private struct Product {
     packing = Packing(matrix.element, for: context.kernels)
     let loops = unsafe context.kernels.weights(matrix.element).pointee
     rowBlocks = unsafe Split(
-      input.rows, atMost: loops.block_rows(matrix.inputs), multiple: Self.packedRows)
+      result.rows, atMost: loops.block_rows(matrix.inputs), multiple: Self.packedRows)
     let rows = rowBlocks.largest
     let bytes = unsafe loops.block_size(rows, matrix.inputs)
     let rounded = (rows + Self.packedRows - 1) / Self.packedRows * Self.packedRows
@@ -184,16 +200,20 @@ private struct Product {
 
   /// Packs the rows, once for all panels.
   private func pack() {
-    let parts = (rowBlocks.largest + Self.packedRows - 1) / Self.packedRows
+    let loops = unsafe context.kernels.weights(matrix.element).pointee
+    let pack = unsafe isOfColumns ? loops.pack_columns ?? loops.pack_rows : loops.pack_rows
+    let step = isOfColumns ? Self.packedColumns : Self.packedRows
+    let parts = (rowBlocks.largest + step - 1) / step
     context.pool.run(rowBlocks.count * parts) { index, _ in
       let (block, part) = index.quotientAndRemainder(dividingBy: parts)
       let rows = rowBlocks[block]
-      let first = part * Self.packedRows
-      let count = min(Self.packedRows, rows.count - first)
+      let first = part * step
+      let count = min(step, rows.count - first)
       guard count > 0 else { return }
-      unsafe context.kernels.weights(matrix.element).pointee.pack_rows(
-        input.pointer(row: rows.lowerBound + first), input.stride, first, count, rows.count,
-        matrix.inputs, blocks.memory + block * sizes.block)
+      let row = rows.lowerBound + first
+      unsafe pack(
+        isOfColumns ? input.base + row : input.pointer(row: row), input.stride, first, count,
+        rows.count, matrix.inputs, blocks.memory + block * sizes.block)
     }
   }
 

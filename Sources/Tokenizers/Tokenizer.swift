@@ -152,6 +152,19 @@ extension Tokenizer {
   public var endTokenID: Int? { id(of: .end) }
 }
 
+extension Tokenizer: CustomStringConvertible {
+  /// The kind of the model and how many tokens there are: `WordPiece, 30522 tokens`.
+  public var description: String {
+    let kind =
+      switch parts.model {
+      case .wordPiece: "WordPiece"
+      case .bytePair: "BPE"
+      case .unigram: "Unigram"
+      }
+    return "\(kind), \(vocabularyCount) tokens"
+  }
+}
+
 /// The parts of a tokenizer, as `tokenizer.json` has them.
 struct TokenizerParts: Sendable {
   var normalizer: Normalizer?

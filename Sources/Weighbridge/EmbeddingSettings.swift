@@ -116,6 +116,15 @@ extension EmbeddingSettings.Pooling {
     }
   }
 
+  /// The token whose state is the vector, of those that count; nil where it is made of several.
+  func place(in counted: Range<Int>) -> Int? {
+    switch self {
+    case .cls: counted.lowerBound
+    case .lastToken: counted.upperBound - 1
+    case .max, .mean, .meanOverRoot, .weightedMean: nil
+    }
+  }
+
   /// One vector of the states of a text's tokens, `[token, hidden]`.
   ///
   /// - Parameter counted: The tokens that count: not empty, and within the states.

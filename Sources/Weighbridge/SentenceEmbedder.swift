@@ -163,11 +163,21 @@ public struct SentenceEmbedder: Sendable {
     if model.takesTokenTypes(given: tokenizer.givesTokenTypes) {
       inputs.tokenTypeIDs = try padded(encodings.map(\.typeIDs), with: 0)
     }
-    let outputs = try model(inputs, options: RunOptions(padding: .skipped))
+    var options = RunOptions(padding: .skipped)
+    let places = encodings.enumerated().flatMap { row, encoding in
+      settings.pooling.compactMap { pooling in
+        pooling.place(in: firstCounted..<encoding.count).map { row * longest + $0 }
+      }
+    }
+    // Where single tokens are all that is looked at, no others are computed.
+    let takesPlaces = places.count == encodings.count * settings.pooling.count
+    if takesPlaces { options.scoredTokens = .places(places) }
+    let outputs = try model(inputs, options: options)
     guard let states = outputs.lastHiddenState, let width = states.dimensions.last else {
       return []
     }
     let values = states.values
+    if takesPlaces { return try finished(values, rows: encodings.count) }
     let pooled = encodings.indices.flatMap { row in
       let start = row * longest * width
       let count = encodings[row].count

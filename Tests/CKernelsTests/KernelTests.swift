@@ -66,6 +66,37 @@ import Testing
     return (0..<rows).flatMap { values[$0 * (columns + 1)..<($0 + 1) * (columns + 1) - 1] }
   }
 
+  @Test("A block of a matrix' columns is that of its transpose's rows", arguments: Kernels.all)
+  private func columnBlocks(_ kernels: Kernels) {
+    var generator = SeededGenerator(seed: 9)
+    let loops = unsafe kernels.table.weights[Int(WEIGHBRIDGE_FLOAT32.rawValue)]
+    guard let packColumns = unsafe loops.pack_columns else {
+      Issue.record("no columns are packed")
+      return
+    }
+    for rows in Array(1...20) + [64, 141] {
+      for depth in [0, 1, 3, 4, 17, 64, 255, 256, 257, 700] {
+        let values = floats(rows * depth, &generator)
+        let source = ExactBuffer(values)
+        let transpose = ExactBuffer(
+          values.indices.map { values[$0 % rows * depth + $0 / rows] })
+        let size = unsafe loops.block_size(rows, depth) / 4
+        let block = ExactBuffer(Array(repeating: 7, count: size))
+        let other = ExactBuffer(Array(repeating: 7, count: size))
+        for row in stride(from: 0, to: rows, by: 16) {
+          unsafe loops.pack_rows(
+            source.base + row * depth, depth, row, min(16, rows - row), rows, depth, block.base)
+        }
+        for row in stride(from: 0, to: rows, by: 64) {
+          unsafe packColumns(
+            transpose.base + row, rows, row, min(64, rows - row), rows, depth, other.base)
+        }
+        extendLifetime((source, transpose))
+        #expect(block.values == other.values, "\(rows) × \(depth)")
+      }
+    }
+  }
+
   @Test("Products of blocks of rows, with bias and residual", arguments: Kernels.all)
   private func blocks(_ kernels: Kernels) {
     var generator = SeededGenerator(seed: 8)

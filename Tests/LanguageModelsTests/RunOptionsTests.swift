@@ -59,6 +59,32 @@ import WeightGraph
     }
   }
 
+  @Test(
+    "What is made of some tokens has the same bits whether the last layer goes on with others or not",
+    arguments: RecordedCase.all)
+  func lastRows(_ recorded: RecordedCase) throws {
+    let model = try model(recorded)
+    let inputs = try recorded.modelInputs()
+    var options = recorded.options
+    // States are of all tokens.
+    options.extras.insert(.hiddenStates)
+    let all = try model.run(inputs, options)
+    options.extras.remove(.hiddenStates)
+    for output in try model.run(inputs, options).all {
+      #expect(output.values == all[output.name]?.values, "\(output.name)")
+    }
+    let places = [inputs.inputIDs.elements.count - 1, 0]
+    options.scoredTokens = .places(places)
+    for output in try model.run(inputs, options).all {
+      guard let reference = all[output.name], let columns = output.dimensions.last,
+        reference.dimensions == inputs.inputIDs.dimensions + [columns]
+      else { continue }
+      let rows = reference.rows
+      #expect(output.dimensions == [places.count, columns])
+      #expect(output.rows == places.map { rows[$0] }, "\(output.name)")
+    }
+  }
+
   @Test("Attentions have a place for padding too")
   func attentionsWithoutPadding() throws {
     let recorded = try #require(RecordedCase.all.first { $0.name == "0-right*" })

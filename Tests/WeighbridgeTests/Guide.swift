@@ -237,7 +237,7 @@ struct GuideTests {
   func block15() async throws {
     let directory = try guide.directory("bert-masked", "bert-uncased"), destination = try guide.newPath("model.h5")
     let checkpoint = try Checkpoint.open(directory)                // structure only, no tensor data
-    for (name, weight) in checkpoint.graph.weights { print(name, weight.dtype, weight.shape) }
+    for (name, weight) in checkpoint.graph.weights { print(name, weight) }   // …LayerNorm.weight F32 [32], 128 B
     let norm = checkpoint.graph.weights["bert.embeddings.LayerNorm.weight"]
     let numbers = try norm?.floats()                               // [Float], row-major
 

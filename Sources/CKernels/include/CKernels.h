@@ -139,6 +139,12 @@ typedef struct {
 
   // The same numbers as float32. `from` may be the last bytes of `to`: a row can be widened where it is.
   void (*_Nonnull widen)(const void *_Nonnull from, float *_Nonnull to, size_t count);
+
+  // What `pack_rows` does with the transpose of a source: number i of row r is `source[i · stride + r]`. Null where rows are packed
+  // otherwise than as they are.
+  void (*_Nullable pack_columns)(
+      const float *_Nonnull source, size_t stride, size_t row, size_t count, size_t rows,
+      size_t depth, void *_Nonnull block);
 } weighbridge_weights;
 
 // Which numbers are dropped: a word for each is drawn of a seed, a stream (one operator), a step, a row and a column.
@@ -307,6 +313,10 @@ void weighbridge_transpose(
 
 // Copies `rows` rows of `depth` ≤ WEIGHBRIDGE_BLOCK_DEPTH floats into a block with rows WEIGHBRIDGE_BLOCK_STRIDE apart.
 void weighbridge_pack_block(
+    const float *_Nonnull source, size_t stride, size_t rows, size_t depth, float *_Nonnull block);
+
+// The same with the columns of a source of `depth` rows.
+void weighbridge_pack_turned_block(
     const float *_Nonnull source, size_t stride, size_t rows, size_t depth, float *_Nonnull block);
 
 // MARK: Memory

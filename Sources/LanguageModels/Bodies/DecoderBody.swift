@@ -64,8 +64,9 @@ struct DecoderBody<Family: DescribedFamily>: ModelBody {
     var hidden = try pass.drop(try embeddingSum(terms, in: context), embeddingDropout)
     pass.record(hidden)
     for (number, layer) in layers.enumerated() {
+      let rows = number == layers.count - 1 ? pass.lastRows : nil
       hidden = try pass.layer(hidden) { (hidden, pass) throws(CheckpointError) in
-        try layer(hidden, number: number, pass)
+        try layer(hidden, number: number, pass, rows: rows)
       }
       if number < layers.count - 1 { pass.record(hidden) }
     }

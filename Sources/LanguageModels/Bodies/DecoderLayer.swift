@@ -41,15 +41,19 @@ struct DecoderLayer: Sendable {
   }
 
   /// What the layer makes of its input, `[tokens, hidden]`.
+  ///
+  /// - Parameter rows: The tokens that it goes on with when all have looked at each other; nil for all of them.
   func callAsFunction(
-    _ hidden: Tensor, number: Int, _ pass: ForwardPass
+    _ hidden: Tensor, number: Int, _ pass: ForwardPass, rows: [Int]?
   ) throws(CheckpointError) -> Tensor {
     let context = pass.context
     let attending = try pass.linear(
       try layerNorm(hidden, attentionNorm, in: context), qkv)
     let seen = try pass.attend(
       attending, of: qkv, heads: heads, scale: scale, dropout: attentionDropout, layer: number)
-    let attended = try pass.linear(seen, attentionDense, dropout: outputDropout, adding: hidden)
+    let attended = try pass.linear(
+      try pass.rows(rows, of: seen), attentionDense, dropout: outputDropout,
+      adding: try pass.rows(rows, of: hidden))
     let normed = try layerNorm(attended, outputNorm, in: context)
     let inner = try pass.linear(normed, intermediate, activation: activation)
     return try pass.linear(inner, output, dropout: outputDropout, adding: attended)

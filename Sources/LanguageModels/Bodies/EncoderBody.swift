@@ -90,8 +90,9 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
     hidden = try pass.drop(try layerNorm(hidden, norm, in: context), embeddingDropout)
     pass.record(hidden)
     for (number, layer) in layers.enumerated() {
+      let rows = number == layers.count - 1 ? pass.lastRows : nil
       hidden = try pass.layer(hidden) { (hidden, pass) throws(CheckpointError) in
-        try layer(hidden, number: number, pass)
+        try layer(hidden, number: number, pass, rows: rows)
       }
       pass.record(hidden)
     }

@@ -42,15 +42,19 @@ struct EncoderLayer: Sendable {
   }
 
   /// What the layer makes of its input, `[tokens, hidden]`.
+  ///
+  /// - Parameter rows: The tokens that it goes on with when all have looked at each other; nil for all of them.
   func callAsFunction(
-    _ hidden: Tensor, number: Int, _ pass: ForwardPass
+    _ hidden: Tensor, number: Int, _ pass: ForwardPass, rows: [Int]?
   ) throws(CheckpointError) -> Tensor {
     let context = pass.context
     let seen = try pass.attend(
       try pass.linear(hidden, qkv), of: qkv, heads: heads, scale: scale,
       dropout: attentionDropout, layer: number)
     let attended = try layerNorm(
-      try pass.linear(seen, attentionDense, dropout: attentionOutputDropout, adding: hidden),
+      try pass.linear(
+        try pass.rows(rows, of: seen), attentionDense, dropout: attentionOutputDropout,
+        adding: try pass.rows(rows, of: hidden)),
       attentionNorm, in: context)
     let inner = try pass.linear(attended, intermediate, activation: activation)
     return try layerNorm(

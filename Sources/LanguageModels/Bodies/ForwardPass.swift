@@ -18,6 +18,8 @@ final class ForwardPass {
     let blindRows: [Int]
     /// For each place of the batch its row; nil if it is left out. No array if all places are rows.
     let rowOfPlace: [Int?]?
+    /// The rows that anything is made of behind the last layer, in rising order; nil if it is all of them.
+    let lastRows: [Int]?
   }
 
   private let plan: Plan
@@ -35,15 +37,20 @@ final class ForwardPass {
   /// The keys and values before the rows of this run, one cache for each layer; nil if there are none.
   private let caches: [KeyValueCache]?
   private var rowOfPlace: [Int?]? { plan.rowOfPlace }
+  /// The rows that the last layer goes on with when all have looked at each other; nil if it is all of them. They are those of what the
+  /// body gives, in this order.
+  var lastRows: [Int]? { plan.lastRows }
   /// The operators so far that left some numbers out.
   private var drops: UInt32
 
   /// A run over a whole batch.
   ///
-  /// - Parameter needed: The places whose rows the head takes, so that they are computed even where the mask hides them.
+  /// - Parameters:
+  ///   - needed: The places whose rows the head takes, so that they are computed even where the mask hides them.
+  ///   - isAll: False if nothing is made of any other row. States that are to be kept are of all rows.
   init(
     _ tokens: TokenBatch, _ configuration: some ModelConfig, options: RunOptions, needed: [Int],
-    in context: ExecutionContext
+    isAll: Bool, in context: ExecutionContext
   ) throws(CheckpointError) {
     caches = nil
     records = true
@@ -54,11 +61,14 @@ final class ForwardPass {
       ids: [Int], types: [Int]?, positions: [Int], isSeen: [Bool]?, _ batch: RaggedBatch,
       rowOfPlace: [Int?]?
     ) -> Plan {
-      Plan(
+      let lastRows =
+        isAll || options.extras.contains(.hiddenStates)
+        ? nil : Set(needed.map { rowOfPlace?[$0] ?? $0 }).sorted()
+      return Plan(
         context: context, ids: ids, types: types, positions: positions, options: options,
         batch: batch, mask: AttentionMask(isCausal ? .causal : .everywhere, keptKeys: isSeen),
         blindRows: zeroesBlind ? Self.blindRows(batch, isSeen, isCausal) : [],
-        rowOfPlace: rowOfPlace)
+        rowOfPlace: rowOfPlace, lastRows: lastRows)
     }
     guard options.padding == .skipped, let seen = tokens.isSeen else {
       self.plan = plan(
@@ -86,7 +96,8 @@ final class ForwardPass {
       try RaggedBatch(lengths: lengths), rowOfPlace: rows)
   }
 
-  /// A run over new tokens of sequences whose keys and values so far are in caches; `lengths` has the number for each.
+  /// A run over new tokens of sequences whose keys and values so far are in caches; `lengths` has the number for each. What is made of
+  /// it is made of the last token of each.
   init(
     ids: [Int], types: [Int]?, positions: [Int], lengths: [Int], caches: [KeyValueCache],
     in context: ExecutionContext
@@ -94,9 +105,11 @@ final class ForwardPass {
     self.caches = caches
     records = true
     drops = 0
+    let batch = try RaggedBatch(lengths: lengths)
     plan = Plan(
       context: context, ids: ids, types: types, positions: positions, options: RunOptions(),
-      batch: try RaggedBatch(lengths: lengths), mask: .causal, blindRows: [], rowOfPlace: nil)
+      batch: batch, mask: .causal, blindRows: [], rowOfPlace: nil,
+      lastRows: (0..<batch.count).filter { lengths[$0] > 0 }.map { batch.starts[$0 + 1] - 1 })
   }
 
   /// A part of a run over a whole batch once more, from where so many operators had left numbers out.
@@ -226,9 +239,18 @@ final class ForwardPass {
     if plan.options.extras.contains(.hiddenStates) { hiddenStates.append(hidden) }
   }
 
-  /// The rows of some places; all of them have one.
+  /// The rows of some places in what the body gave, or in what was made of it row by row; all of them have one.
   func rows(at places: [Int], of hidden: Tensor) throws(CheckpointError) -> Tensor {
-    try gatherRows(hidden, places.map { rowOfPlace?[$0] ?? $0 }, in: context)
+    let rows = places.map { rowOfPlace?[$0] ?? $0 }
+    guard let lastRows else { return try gatherRows(hidden, rows, in: context) }
+    let order = Dictionary(zip(lastRows, lastRows.indices)) { first, _ in first }
+    return try gatherRows(hidden, rows.compactMap { order[$0] }, in: context)
+  }
+
+  /// Some rows of what a layer has; all of them if it is nil.
+  func rows(_ rows: [Int]?, of hidden: Tensor) throws(CheckpointError) -> Tensor {
+    guard let rows, rows.count < hidden.rows else { return hidden }
+    return try gatherRows(hidden, rows, in: context)
   }
 
   /// A result with a row for every place, zeros where padding was left out.

@@ -16,7 +16,7 @@ protocol ModelBody: Sendable {
   /// The places whose rows count even where the mask hides them, whatever the head.
   func needed(_ tokens: TokenBatch) -> [Int]
 
-  /// The last hidden state of each row, `[rows, hidden]`.
+  /// The last hidden state of each row, or of those that the pass needs behind the last layer, `[rows, hidden]`.
   func callAsFunction(_ pass: ForwardPass) throws(CheckpointError) -> Tensor
 
   /// What the pooler makes of each sequence's first token, `[sequences, hidden]`; nil without a pooler.

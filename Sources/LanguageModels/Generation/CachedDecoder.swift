@@ -1,9 +1,8 @@
 internal import CheckpointBytes
 internal import TensorEngine
 
-/// The scores of the tokens after some rows of a run, `[rows, vocabulary]`.
-typealias ScoreFunction =
-  @Sendable (_ pass: ForwardPass, _ rows: [Int]) throws(CheckpointError) -> Tensor
+/// The scores of the tokens after the last one of each text that a run has new tokens of, `[texts, vocabulary]`.
+typealias ScoreFunction = @Sendable (_ pass: ForwardPass) throws(CheckpointError) -> Tensor
 
 /// The seen tokens of one prompt; padding is left out, as nobody sees it.
 struct Prompt {
@@ -91,13 +90,7 @@ struct CachedDecoder: TokenDecoder {
     let pass = try ForwardPass(
       ids: ids, types: types, positions: positions, lengths: lengths, caches: caches,
       in: model.context)
-    var rows: [Int] = []
-    var end = 0
-    for length in lengths where length > 0 {
-      end += length
-      rows.append(end - 1)
-    }
-    let scores = try model.scores(pass, rows).values
+    let scores = try model.scores(pass).values
     if !lengths.contains(0) { return scores }
     var spread: [Float] = []
     var row = 0

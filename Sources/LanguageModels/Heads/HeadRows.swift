@@ -10,8 +10,10 @@ struct HeadRows {
   /// The extents of the result without its columns; nil if it has a row for each token.
   let extents: [Int]?
 
-  /// The places whose rows are needed.
+  /// The places whose rows are needed; none where all are.
   var places: [Int] { Array(sets.joined()) }
+  /// Whether all rows are needed.
+  var isAll: Bool { source == .tokens }
 
   /// - Parameter chosen: The places that stand for sequences in a summary, where they are stated.
   init<Family>(

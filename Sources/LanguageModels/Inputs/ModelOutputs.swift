@@ -95,3 +95,13 @@ public struct ModelOutputs: Sendable {
     all[place] = Output(name: all[place].name, dimensions: dimensions, parts: all[place].parts)
   }
 }
+
+extension ModelOutputs: CustomStringConvertible {
+  /// A line for each result: `logits [1, 8, 30522]`.
+  public var description: String { all.map(\.description).joined(separator: "\n") }
+}
+
+extension ModelOutputs.Output: CustomStringConvertible {
+  /// Name and extents: `logits [1, 8, 30522]`.
+  public var description: String { "\(name) \(dimensions)" }
+}

@@ -62,6 +62,8 @@ public struct RunOptions: Sendable, Hashable {
     case all
     /// Those whose labels count, one after the other: `[tokens, columns]`.
     case labelled
+    /// Those at some places of the batch, where number i of a text is at `text · length + i`: `[places, columns]`, in this order.
+    case places([Int])
   }
 
   /// Looks at the vectors of words before anything is made of them, and puts others in their place (`inputs_embeds`).

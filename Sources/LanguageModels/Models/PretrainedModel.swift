@@ -61,9 +61,18 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
     let rows = try outputs.map { (output) throws(CheckpointError) in
       try HeadRows(output.described.source, in: tokens, configuration, chosen: chosen)
     }
+    let counted = outputs.indices.map { number -> [Int]? in
+      switch options.scoredTokens {
+      case .all: nil
+      case .labelled: losses.places(of: number)
+      case .places(let places): rows[number].isAll ? places : nil
+      }
+    }
     let pass = try ForwardPass(
       tokens, configuration, options: options,
-      needed: body.needed(tokens) + rows.flatMap(\.places) + losses.places, in: body.context)
+      needed: body.needed(tokens) + rows.flatMap(\.places) + losses.places
+        + counted.flatMap { $0 ?? [] },
+      isAll: zip(rows, counted).contains { $0.isAll && $1 == nil }, in: body.context)
     let hidden = try body(pass)
     let result = BodyResult(tokens: tokens, pass: pass, hidden: hidden)
     return try result.outputs { (found) throws(CheckpointError) in
@@ -74,7 +83,7 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
       var results: [Tensor] = []
       for (number, (output, rows)) in zip(outputs, rows).enumerated() {
         guard var states = try rows.states(result, body) else { continue }
-        let counted = options.scoredTokens == .labelled ? losses.places(of: number) : nil
+        let counted = counted[number]
         if let counted { states = try pass.rows(at: counted, of: states) }
         let columns = try output.steps(states, pass)
         results.append(columns)
@@ -105,10 +114,8 @@ extension PretrainedModel: CausalLanguageModel where Head: GeneratingHead {
   public var generator: TextGenerator {
     let (body, steps) = (body, outputs[0].steps)
     return TextGenerator(info, tables: body.tables, typesWithout: body.typesWithout) {
-      (pass, rows) throws(CheckpointError) in
-      try withoutGradients { () throws(CheckpointError) in
-        try steps(try gatherRows(try body(pass), rows, in: body.context), pass)
-      }
+      (pass) throws(CheckpointError) in
+      try withoutGradients { () throws(CheckpointError) in try steps(try body(pass), pass) }
     }
   }
 }
@@ -124,4 +131,9 @@ extension PretrainedConfig {
         .unsupported, key, "false: the choice would be no number", remedy: "supported is true")
     }
   }
+}
+
+extension PretrainedModel: CustomStringConvertible {
+  /// The class and how many numbers it has learned: `BertForMaskedLM, 109514298 parameters`.
+  public var description: String { "\(Self.className), \(parameters.elementCount) parameters" }
 }

@@ -77,18 +77,24 @@ public struct MaskFilling: TextTask {
         return encoding
       }
     }
-    return model.run(encodings) { (outputs, encodings) throws(CheckpointError) in
+    return model.run(encodings, scoring: masks) { (outputs, encodings) throws(CheckpointError) in
       guard let logits = outputs.logits else { return [] }
-      return encodings.enumerated().map { text, encoding in
-        let places = encoding.ids.indices.filter { encoding.ids[$0] == mask }
+      var row = 0
+      return encodings.map { encoding in
+        let places = masks(of: encoding)
         return places.map { place in
-          MaskedPlace(
+          defer { row += 1 }
+          return MaskedPlace(
             position: place,
             proposals: proposals(
-              logits.row(text, place) ?? [], at: place, of: encoding, isOnly: places.count == 1))
+              logits.row(row) ?? [], at: place, of: encoding, isOnly: places.count == 1))
         }
       }
     }
+  }
+
+  private func masks(of encoding: Encoding) -> [Int] {
+    encoding.ids.indices.filter { encoding.ids[$0] == mask }
   }
 
   /// `masks`: of each the `position`, and `proposals` with `score`, `token`, `token_str` and `sequence`.

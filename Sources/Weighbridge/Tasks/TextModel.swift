@@ -100,11 +100,13 @@ extension TextModel {
   ///
   /// - Parameters:
   ///   - rows: The encodings of each row, or why there are none.
+  ///   - places: The tokens of an encoding that a result for each token is needed of; nil for all of them.
   ///   - read: Makes the values of some encodings, in their order, of what the model computes for them: outputs
-  ///     `[batch, sequence, …]`, in which each text begins at place 0 and padding is zeros.
+  ///     `[batch, sequence, …]`, in which each text begins at place 0 and padding is zeros; of some places `[places, …]`, one encoding's
+  ///     after the other's.
   /// - Returns: For each row the values of its encodings, or what is wrong with the first that cannot be computed.
   func run<Value>(
-    _ rows: [Result<[Encoding], CheckpointError>],
+    _ rows: [Result<[Encoding], CheckpointError>], scoring places: ((Encoding) -> [Int])? = nil,
     _ read: (ModelOutputs, [Encoding]) throws(CheckpointError) -> [Value]
   ) -> [Result<[Value], CheckpointError>] {
     var values = rows.map { _ in [Value]() }
@@ -119,7 +121,8 @@ extension TextModel {
     func compute(_ part: ArraySlice<(row: Int, encoding: Encoding)>) {
       do throws(CheckpointError) {
         let encodings = part.map(\.encoding)
-        for (place, value) in zip(part, try read(try outputs(of: encodings), encodings)) {
+        let outputs = try outputs(of: encodings, scoring: places)
+        for (place, value) in zip(part, try read(outputs, encodings)) {
           values[place.row].append(value)
         }
       } catch {
@@ -141,10 +144,10 @@ extension TextModel {
 
   /// The same for rows of one encoding each.
   func run<Value>(
-    _ rows: [Result<Encoding, CheckpointError>],
+    _ rows: [Result<Encoding, CheckpointError>], scoring places: ((Encoding) -> [Int])? = nil,
     _ read: (ModelOutputs, [Encoding]) throws(CheckpointError) -> [Value]
   ) -> [Result<Value, CheckpointError>] {
-    run(rows.map { $0.map { [$0] } }, read).map { result in
+    run(rows.map { $0.map { [$0] } }, scoring: places, read).map { result in
       result.tryMap { (values) throws(CheckpointError) in
         guard let value = values.first else {
           throw CheckpointError(.inconsistent, "the model gives no result")
@@ -154,8 +157,11 @@ extension TextModel {
     }
   }
 
-  /// What the model computes for texts of any lengths; padding is left out of the computation.
-  func outputs(of encodings: [Encoding]) throws(CheckpointError) -> ModelOutputs {
+  /// What the model computes for texts of any lengths; padding is left out of the computation, and what gives a result for each token
+  /// gives those of `places` alone, if they are stated.
+  func outputs(
+    of encodings: [Encoding], scoring places: ((Encoding) -> [Int])? = nil
+  ) throws(CheckpointError) -> ModelOutputs {
     let longest = encodings.map(\.count).max() ?? 0
     func padded(_ row: (Encoding) -> [Int], _ filling: Int) throws(CheckpointError) -> TokenArray {
       try TokenArray(
@@ -170,7 +176,14 @@ extension TextModel {
     if model.takesTokenTypes(given: tokenizer.givesTokenTypes) {
       inputs.tokenTypeIDs = try padded(\.typeIDs, 0)
     }
-    return try model(inputs, options: RunOptions(padding: .skipped))
+    var options = RunOptions(padding: .skipped)
+    if let places {
+      options.scoredTokens = .places(
+        encodings.enumerated().flatMap { text, encoding in
+          places(encoding).map { text * longest + $0 }
+        })
+    }
+    return try model(inputs, options: options)
   }
 }
 

@@ -9,9 +9,8 @@ import Training
   import Darwin
 #endif
 
-private let scratch = "/dev/shm/weighbridge-fuzz-\(getpid())"
-private let paths = ["jsonl", "csv", "tsv", "txt"].map { "\(scratch).\($0)" }
-private let folder = "\(scratch).folder"
+private let files = [".jsonl", ".csv", ".tsv", ".txt"].map { ScratchFile(ending: $0) }
+private let folder = "/dev/shm/weighbridge-fuzz-\(getpid()).folder"
 
 /// Words of a few letters, and everything else in bytes; the same with what BERT puts around texts.
 private let tokenizers: [Tokenizer] = {
@@ -60,16 +59,18 @@ private func hexadecimal(_ byte: Int) -> String {
 func fuzzExamples(_ bytes: [UInt8]) {
   expect(tokenizers.count == 2, "the tokenizers can be read")
   guard let first = bytes.first.map(Int.init) else { return }
-  let form = first % (paths.count + 1)
+  let form = first % (files.count + 1)
   let tokenizer = tokenizers[first / 5 % tokenizers.count]
   let length = [16, 6, 3][first / 10 % 3]
   do throws(CheckpointError) {
-    let path = form < paths.count ? paths[form] : folder
-    if form < paths.count {
-      try write(Array(bytes.dropFirst()), to: path)
+    let content = Array(bytes.dropFirst())
+    var path = folder
+    if form < files.count {
+      guard let file = files[form].path(holding: content) else { return }
+      path = file
     } else {
       try removeFolder()
-      try writeFolder(Array(bytes.dropFirst()))
+      try writeFolder(content)
     }
     let data = try TrainingData(path: path)
     expect(!data.rows.isEmpty, "there is an example")

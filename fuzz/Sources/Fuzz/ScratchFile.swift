@@ -7,25 +7,36 @@ import CheckpointBytes
 #endif
 
 /// A file in memory, where there is one, that holds the input at the moment.
-enum ScratchFile {
-  private static let path = "/dev/shm/weighbridge-fuzz-\(getpid())"
-  private static let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+struct ScratchFile {
+  /// For what is known by its content.
+  private static let unnamed = ScratchFile(ending: "")
 
-  /// The bytes as a file; each call overwrites the file of the one before.
-  static func holding(_ bytes: [UInt8]) -> SourceFile? {
+  private let path: String
+  private let descriptor: CInt
+
+  /// - Parameter ending: What its name ends with.
+  init(ending: String) {
+    path = "/dev/shm/weighbridge-fuzz-\(getpid())\(ending)"
+    descriptor = unsafe open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+  }
+
+  /// Overwrites what the file held before; nil where there is no such file.
+  func path(holding bytes: [UInt8]) -> String? {
     guard descriptor >= 0, ftruncate(descriptor, 0) == 0 else { return nil }
-    guard !bytes.isEmpty else { return try? SourceFile(path: path) }
+    guard !bytes.isEmpty else { return path }
     let written = unsafe bytes.withUnsafeBytes { buffer in
       unsafe buffer.baseAddress.map { unsafe pwrite(descriptor, $0, buffer.count, 0) }
     }
-    guard written == bytes.count else { return nil }
-    return try? SourceFile(path: path)
+    return written == bytes.count ? path : nil
+  }
+
+  /// The bytes as a file; each call overwrites the file of the one before.
+  static func holding(_ bytes: [UInt8]) -> SourceFile? {
+    path(holding: bytes).flatMap { try? SourceFile(path: $0) }
   }
 
   /// The bytes as a path.
-  static func path(holding bytes: [UInt8]) -> String? {
-    holding(bytes)?.path
-  }
+  static func path(holding bytes: [UInt8]) -> String? { unnamed.path(holding: bytes) }
 }
 
 /// The safetensors file of a header: as many equal bytes as it claims, up to a megabyte.
