@@ -58,8 +58,15 @@ struct ScanCommand: TalkingCommand {
     try output.checkPage(ofSources: sources.count)
     var written = ScanBaseline()
     var reports: [ScanReport] = []
+    var failures: [(source: String, error: CheckpointError)] = []
     let exit = try Self.forEach(sources, on: console, asJSON: output.json) { path in
-      let scan = try CheckpointScan(path, limits: limitOptions.limits)
+      let scan: CheckpointScan
+      do throws(CheckpointError) {
+        scan = try CheckpointScan(path, limits: limitOptions.limits)
+      } catch {
+        failures.append((path, error))
+        throw error
+      }
       if writeBaseline != nil { try written.accept(scan) }
       let report = ScanReport(scan, source: path, accepted: try accepted?.accepted(of: scan))
       if sarif {
@@ -73,7 +80,10 @@ struct ScanCommand: TalkingCommand {
       let isFailure = failOn == "dangerous" ? report.verdict == .dangerous : report.verdict != .safe
       return isFailure ? .different : .done
     }
-    if sarif { console.write(JSONWriter.text(ScanReport.sarif(reports), style: .indented) + "\n") }
+    if sarif {
+      let log = ScanReport.sarif(reports, failures)
+      console.write(JSONWriter.text(log, style: .indented) + "\n")
+    }
     if let writeBaseline { try written.write(to: writeBaseline) }
     return exit
   }

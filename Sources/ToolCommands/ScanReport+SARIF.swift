@@ -51,7 +51,11 @@ extension ScanReport {
   }
 
   /// One log with one run, of all sources.
-  static func sarif(_ reports: [ScanReport]) -> JSONValue {
+  ///
+  /// - Parameter failures: The sources that could not be scanned, and why.
+  static func sarif(
+    _ reports: [ScanReport], _ failures: [(source: String, error: CheckpointError)]
+  ) -> JSONValue {
     .object([
       Member("$schema", .string("https://json.schemastore.org/sarif-2.1.0.json")),
       Member("version", .string("2.1.0")),
@@ -60,6 +64,7 @@ extension ScanReport {
         .array([
           .object([
             Member("tool", .object([Member("driver", driver)])),
+            Member("invocations", .array([invocation(failures)])),
             Member("columnKind", .string("unicodeCodePoints")),
             Member(
               "artifacts",
@@ -71,6 +76,32 @@ extension ScanReport {
           ])
         ])),
     ])
+  }
+
+  /// What a source that nobody has looked into leaves in the log: without it, no results would look like no findings.
+  private static func invocation(
+    _ failures: [(source: String, error: CheckpointError)]
+  ) -> JSONValue {
+    let notifications = failures.map { source, error in
+      JSONValue.object([
+        Member("level", .string("error")),
+        Member("message", text(singleLine(error.toolLine, limit: 2_000))),
+        Member("locations", .array([.object([physicalLocation(error.site.file ?? source)])])),
+      ])
+    }
+    return .object([
+      Member("executionSuccessful", .boolean(failures.isEmpty)),
+      Member("toolExecutionNotifications", .array(notifications)),
+    ])
+  }
+
+  /// Where something is in a file.
+  private static func physicalLocation(_ file: String, offset: Int? = nil) -> Member {
+    var place = [Member("artifactLocation", .object([Member("uri", .string(uri(file)))]))]
+    if let offset, offset >= 0 {
+      place.append(Member("region", .object([Member("byteOffset", .integer(offset))])))
+    }
+    return Member("physicalLocation", .object(place))
   }
 
   /// The files of all sources, each once, as the format demands.
@@ -118,12 +149,8 @@ extension ScanReport {
   private static func result(
     _ rule: Rule, _ words: String, file: String, member: String?, offset: Int?, isAccepted: Bool
   ) -> JSONValue {
-    var place = [Member("artifactLocation", .object([Member("uri", .string(uri(file)))]))]
     // An offset in a member is none in the file.
-    if member == nil, let offset, offset >= 0 {
-      place.append(Member("region", .object([Member("byteOffset", .integer(offset))])))
-    }
-    var location = [Member("physicalLocation", .object(place))]
+    var location = [physicalLocation(file, offset: member == nil ? offset : nil)]
     if let member {
       let name = offset.map { "\(member) @ \($0)" } ?? member
       location.append(

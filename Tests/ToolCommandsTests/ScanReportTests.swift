@@ -83,6 +83,28 @@ struct ScanReportTests {
     #expect(none["runs"]?.elements?.first?["results"]?.elements?.isEmpty == true)
   }
 
+  @Test("SARIF tells of a source that could not be scanned")
+  func unopened() throws {
+    let directory = try TemporaryDirectory()
+    let bad = try directory.write(dangerous, as: "bad.pkl")
+    let run = ToolRun("scan", bad, directory.file("none.pkl"), "--sarif")
+    #expect(run.code == 74)
+    func invocation(_ run: ToolRun) throws -> JSONValue? {
+      let log = try JSONValue(parsing: Array(run.output.utf8), context: "output")
+      return log["runs"]?.elements?.first?["invocations"]?.elements?.first
+    }
+    let found = try invocation(run)
+    #expect(found?["executionSuccessful"] == .boolean(false))
+    let notifications = found?["toolExecutionNotifications"]?.elements ?? []
+    #expect(notifications.count == 1 && notifications[0]["level"]?.string == "error")
+    #expect(notifications[0]["message"]?["text"]?.string?.contains("none.pkl") == true)
+    let place = notifications[0]["locations"]?.elements?.first?["physicalLocation"]
+    #expect(place?["artifactLocation"]?["uri"]?.string?.hasSuffix("/none.pkl") == true)
+    let sound = try invocation(ToolRun("scan", bad, "--sarif"))
+    #expect(sound?["executionSuccessful"] == .boolean(true))
+    #expect(sound?["toolExecutionNotifications"]?.elements?.isEmpty == true)
+  }
+
   @Test("A baseline accepts what it lists, of the same bytes, and nothing else")
   func baseline() throws {
     let directory = try TemporaryDirectory()
