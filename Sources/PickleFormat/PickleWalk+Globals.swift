@@ -14,25 +14,30 @@ extension PickleWalk {
 
   mutating func pushGlobal(_ global: GlobalName, _ instruction: PickleInstruction) {
     if isGuess, !PickleWalk.isDotted(global.module) || !PickleWalk.isDotted(global.name) {
-      refuse(instruction, "this is no name")
+      return refuse(instruction, "this is no name")
     }
     note(global, .named, instruction) { _ in singleLine(global.description) }
     push(values.global(global))
   }
 
+  /// The most bytes of a name in bytes that need not be a pickle: twice those of the longest path that a module can be read from. A
+  /// search meets one long line at each place before it.
+  private static let longestName = 1 << 13
+
   /// Python's identifiers, joined by dots.
   private static func isDotted(_ name: ExactName) -> Bool {
-    !name.string.isEmpty
-      && name.string.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        .allSatisfy { part in
-          guard let first = part.first, !(0x30...0x39).contains(first) else { return false }
-          return part.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F, 0x80...: true
-            default: false
-            }
-          }
-        }
+    let bytes = name.string.utf8
+    guard bytes.count <= longestName else { return false }
+    var isStart = true
+    for byte in bytes {
+      switch byte {
+      case 0x41...0x5A, 0x61...0x7A, 0x5F, 0x80...: isStart = false
+      case 0x30...0x39 where !isStart: break
+      case UInt8(ascii: ".") where !isStart: isStart = true
+      default: return false
+      }
+    }
+    return !isStart
   }
 
   mutating func pushExtension(_ code: UInt64, _ instruction: PickleInstruction) {

@@ -232,6 +232,22 @@ struct PickleFrameTests {
 
 @Suite("Opcodes")
 struct OpcodeTests {
+  @Test("What nobody says to be a pickle has names that can be imported, and no endless ones")
+  func guessedNames() {
+    func guess(_ module: String) -> PickleScan.Guess {
+      let bytes = Array("c\(module)\nname\n.".utf8)
+      var operations = 1_000
+      return PickleScan.guess(ByteCursor(bytes), operations: &operations)
+    }
+    for name in ["os", "a.b_1", "_", "é", String(repeating: "a", count: 8_000)] {
+      #expect(guess(name) == .whole(end: name.utf8.count + 8), "\(name.prefix(20))")
+    }
+    for name in ["", "1a", "a.", ".a", "a..b", "a.1", "a b", "a-b"] {
+      #expect(guess(name) == .broken, "\(name)")
+    }
+    #expect(guess(String(repeating: "a", count: 10_000)) == .broken)
+  }
+
   @Test("Codes and names are pickletools' (CPython 3.11), all 68")
   func names() {
     let known: [(Character, String)] = [
