@@ -251,8 +251,18 @@ extension PickleScan {
     guard var cursor = try? whole.slice(min(window, cursor.remaining), "pickle") else {
       return .broken
     }
+    // A search meets millions of places that end with their first operation: for these there is neither a walk nor an error.
+    guard operations > 0 else { return .unfinished }
+    if let fault = cursor.nextFault {
+      operations -= 1
+      return fault
+    }
     var walk = PickleWalk(cursor, isGuess: true)
     while operations > 0 {
+      if let fault = cursor.nextFault {
+        operations -= 1
+        return fault
+      }
       let before = cursor
       let instruction: PickleInstruction
       do throws(ParseFailure) {
@@ -276,6 +286,31 @@ extension PickleScan {
 }
 
 extension ByteCursor {
+  /// What ends a guess if it is seen without reading a line: no operation has this code, or the bytes end before its argument does.
+  fileprivate var nextFault: PickleScan.Guess? {
+    guard let byte = peekByte() else { return .cut }
+    guard let opcode = Opcode(rawValue: byte) else { return .broken }
+    let left = remaining - 1
+    switch opcode.layout {
+    case .nothing, .line, .twoLines: return nil
+    case .unsigned(let width): return left < width ? .cut : nil
+    case .signed4: return left < 4 ? .cut : nil
+    case .float8: return left < 8 ? .cut : nil
+    case .counted(let width):
+      guard left >= width else { return .cut }
+      return length(width) > UInt64(left - width) ? .cut : nil
+    case .signedCounted4:
+      guard left >= 4 else { return .cut }
+      let count = Int32(truncatingIfNeeded: length(4))
+      return count < 0 ? .broken : Int(count) > left - 4 ? .cut : nil
+    }
+  }
+
+  /// The little-endian length behind the operation's code.
+  private func length(_ width: Int) -> UInt64 {
+    bytes[position + 1...position + width].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
   /// How many bytes were looked at in vain for the end of a line.
   fileprivate var lineCost: Int {
     switch peekByte().flatMap(Opcode.init(rawValue:))?.layout {

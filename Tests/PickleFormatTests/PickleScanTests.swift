@@ -248,6 +248,23 @@ struct OpcodeTests {
     #expect(guess(String(repeating: "a", count: 10_000)) == .broken)
   }
 
+  @Test("A guess ends where the bytes do, or where no operation is")
+  func guessedEnds() {
+    func guess(_ bytes: [UInt8]) -> PickleScan.Guess {
+      var operations = 1_000
+      return PickleScan.guess(ByteCursor(bytes), operations: &operations)
+    }
+    let cut: [[UInt8]] = [
+      [], [0x80], [0x4A, 1, 2, 3], [0x47, 0], [0x8C], [0x8C, 2, 0x61], [0x58, 1, 0, 0],
+      [0x58, 2, 0, 0, 0, 0x61], [0x8D, 0, 0, 0, 0, 0, 0, 0, 0x80], [0x54, 1, 0, 0],
+      [0x54, 1, 0, 0, 0], [0x4E],
+    ]
+    for bytes in cut { #expect(guess(bytes) == .cut, "\(bytes)") }
+    #expect(guess([0x00]) == .broken && guess([0x4E, 0xFF]) == .broken)
+    #expect(guess([0x54, 0xFF, 0xFF, 0xFF, 0xFF]) == .broken)
+    #expect(guess([0x8C, 1, 0x61, 0x2E]) == .whole(end: 4))
+  }
+
   @Test("Codes and names are pickletools' (CPython 3.11), all 68")
   func names() {
     let known: [(Character, String)] = [
