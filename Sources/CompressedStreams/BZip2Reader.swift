@@ -28,8 +28,11 @@ enum BZip2Reader {
   static func read(
     _ cursor: inout ByteCursor, into output: inout DecodedBytes
   ) throws(ParseFailure) {
+    let place = cursor.offset
     let start = try cursor.readBytes(4, field)
-    let level = Int(start[start.startIndex + 3] - 0x30)
+    guard start.starts(with: "BZh".utf8), let digit = start.last, (0x31...0x39).contains(digit)
+    else { throw ParseFailure(.malformed, at: place, field, "no stream begins here") }
+    let level = Int(digit) - 0x30
     var bits = BigEndianBits(cursor)
     while true {
       let magic = try UInt64(bits.read(24)) << 24 | UInt64(bits.read(24))

@@ -69,6 +69,16 @@ struct DecompressionTests {
     }
   }
 
+  @Test("that only an archive calls bzip2 are refused, whatever they begin with")
+  func noBZip2() {
+    for digit in UInt8.min...UInt8.max {
+      let stream = Decompression(of: Array("BZh".utf8) + [digit], as: .bzip2, limit: 100)
+      #expect(stream.failure != nil && stream.bytes.isEmpty)
+    }
+    let other = Decompression(of: Array("PK\u{3}\u{4}".utf8), as: .bzip2, limit: 100)
+    #expect(other.failure?.kind == .malformed)
+  }
+
   @Test("with a filter that is not implemented are refused by its number")
   func filter() throws {
     let stream = Decompression(of: try fixture("delta.xz"), as: .xz, limit: 1 << 20)
