@@ -7,7 +7,7 @@
 
 #define TILE_ROWS 14
 #define TILE_VECTORS 2
-#define TERMS 1
+#define TERMS 2
 #define TABLE weighbridge_avx512_kernels
 #define TABLE_NAME "avx512"
 
