@@ -32,10 +32,15 @@ def machine(directory):
             f"{platform.system()} {platform.release()}, file system {file_system}; load before the start {load:.1f}")
 
 
+def has(feature):
+    """Whether the processor has instructions, by Linux' name."""
+    return feature in pathlib.Path("/proc/cpuinfo").read_text()
+
+
 def write(section, text, page=None):
     """Puts a text between the marks of a section of a page, or at its end: if none is given, of this processor's."""
     begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
-    page = page or PAGES["avx512f" in pathlib.Path("/proc/cpuinfo").read_text()]
+    page = page or PAGES[has("avx512f")]
     before, mark, rest = page.read_text().partition(begin)
     after = rest.partition(end)[2] if mark else "\n"
     before = before if mark else f"{before.rstrip()}\n\n## {section.capitalize()}\n\n"

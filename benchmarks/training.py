@@ -62,14 +62,18 @@ def table(options, data):
     torch.set_num_threads(options.threads)
     lines = []
     texts = lengths(4 if options.quick else 16)
+    # On a processor without the instructions `high` is float32.
+    precisions = ("full", "high") if report.has("amx_bf16") else ("full",)
     for label, words, sizes in (
             (f"BERT-base, a step of {BATCH} × {LENGTH}", ("train", BATCH, LENGTH), [LENGTH] * BATCH),
             (f"BERT-base, a step of {len(texts)} texts of 20 to 512 tokens, {sum(texts)} together",
              ("train-ragged", ",".join(map(str, texts))), texts)):
-        directory, bert = classifier(options, data)
-        ours, peer = Ours(options.program, directory, options.threads), Peer(bert)
-        sides = [("PyTorch", lambda: timed(lambda: peer.step(sizes)))]
-        times = interleaved(label, lambda: ours.ask(*words), sides, options.rounds, TOLERANCE)
-        ours.end()
-        lines += rows(label, sides, times, "ms")
+        for precision in precisions:
+            directory, bert = classifier(options, data)
+            ours, peer = Ours(options.program, directory, options.threads, precision), Peer(bert)
+            sides = [("PyTorch", lambda: timed(lambda: peer.step(sizes)))]
+            name = label if precision == "full" else f"{label}, `high`"
+            times = interleaved(name, lambda: ours.ask(*words), sides, options.rounds, TOLERANCE)
+            ours.end()
+            lines += rows(name, sides, times, "ms")
     return report.table(["float32", *HEADING], lines)

@@ -42,7 +42,7 @@ struct DistillationArguments: ParsableArguments {
   /// The teacher, if there is one.
   func teacher(
     for pupil: any LanguageModel, _ tokenizer: Tokenizer, _ arguments: ModelArguments,
-    _ console: Console
+    _ precision: LoadPrecision, _ console: Console
   ) throws(CheckpointError) -> Teacher? {
     guard let path else { return nil }
     let source = try arguments.options.open(path, console, adapter: nil)
@@ -58,7 +58,8 @@ struct DistillationArguments: ParsableArguments {
     }
     let head = type(of: pupil).head
     return try Teacher(
-      try arguments.options.load(try source.modelClass(of: head), of: source, console),
+      try arguments.options.load(
+        try source.modelClass(of: head), of: source, console, precision: precision),
       temperature: temperature, mix: mix, states: matchStates, statesWeight: statesWeight,
       name: path)
   }

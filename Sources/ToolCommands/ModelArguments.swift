@@ -89,18 +89,44 @@ struct ModelOptions: ParsableArguments {
     _ modelClass: ModelClass, of source: ModelSource, _ console: Console,
     precision: LoadPrecision = .float32, threads: Int? = nil, once: Bool = false
   ) throws(CheckpointError) -> any LanguageModel {
-    var options = LoadOptions()
-    if let threads { options = try LoadOptions(threads: threads) }
+    var options = try LoadOptions(threads: threads, precision: precision)
     options.nonFinite = requireFinite ? .refused : .kept
-    options.precision = precision
     options.staysInFile = once
-    if !precision.isAvailable {
-      console.writeNote(
-        "this processor has no instructions for \(precision.rawValue); computed in float32")
-    }
+    precision.noteIfMissing(on: console)
     let model = try source.load(modelClass.type, options: options)
     for remark in model.remarks { console.writeNote(remark) }
     return model
+  }
+}
+
+/// What a command's products may round, where `--precision` may be something else.
+struct PrecisionArguments: ParsableArguments {
+  @Option(help: LoadPrecision.help)
+  var computePrecision: LoadPrecision = .float32
+}
+
+extension LoadPrecision: ExpressibleByArgument {
+  /// What an option of this type does.
+  static let help = ArgumentHelp(
+    "What products may round: nothing but float32's sums; high, 2e-5 of the largest value; bfloat16, rows that meet such weights; int8, layers' weights and rows to 127 steps.",
+    discussion:
+      "high and bfloat16 mean float32 on a processor without the instructions (AMX, AVX512-BF16). Weights that are stored as int8 are taken as such by all."
+  )
+
+  /// Reads a precision by its name, or by another that people have for it.
+  public init?(argument: String) {
+    switch argument.lowercased() {
+    case "fp32", "f32", "float", "full": self = .float32
+    case "bf16": self = .bfloat16
+    case "i8": self = .int8
+    case let name: self.init(rawValue: name)
+    }
+  }
+
+  /// Says so if the processor computes in float32 all the same.
+  func noteIfMissing(on console: Console) {
+    guard !isAvailable else { return }
+    console.writeNote("this processor has no instructions for \(rawValue); computed in float32")
   }
 }
 

@@ -31,11 +31,7 @@ struct RunCommand: ModelCommand {
   var attentions = false
 
   @Option(
-    help: ArgumentHelp(
-      "What products may round: nothing but float32's sums; high, 2e-5 of the largest value; bfloat16, rows that meet such weights; int8, layers' weights and rows to 127 steps.",
-      discussion:
-        "high and bfloat16 mean float32 on a processor without the instructions (AMX, AVX512-BF16). Weights that are stored as int8 are taken as such by all."
-    ))
+    name: [.customLong("precision"), .customLong("compute-precision")], help: LoadPrecision.help)
   var precision: LoadPrecision = .float32
 
   @OptionGroup var reports: ReportOptions
@@ -57,17 +53,5 @@ struct RunCommand: ModelCommand {
     if reports.report != nil { try report.look(given, tokenizer: try? source.tokenizer()) }
     try reports.give(report, on: console)
     return .done
-  }
-}
-
-extension LoadPrecision: ExpressibleByArgument {
-  /// Reads a precision by its name, or by another that people have for it.
-  public init?(argument: String) {
-    switch argument.lowercased() {
-    case "fp32", "f32", "float", "full": self = .float32
-    case "bf16": self = .bfloat16
-    case "i8": self = .int8
-    case let name: self.init(rawValue: name)
-    }
   }
 }

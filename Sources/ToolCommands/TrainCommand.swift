@@ -132,6 +132,8 @@ struct TrainCommand: ToolCommand {
   @Option(help: "Threads to compute with; otherwise one for each processor. Results are the same.")
   var threads: Int?
 
+  @OptionGroup var precision: PrecisionArguments
+
   @Flag(
     help:
       "Compute layers again on the way back, and keep their inputs alone: less memory, more time, the same bits."
@@ -180,6 +182,11 @@ struct TrainCommand: ToolCommand {
   }
 
   func validate() throws {
+    guard precision.computePrecision.learns else {
+      throw ValidationError(
+        "--compute-precision \(precision.computePrecision.rawValue) is not for training, whose weights are float32: float32 or high"
+      )
+    }
     guard eval == nil,
       let option = earlyStop.map({ _ in "early-stop" }) ?? evalEvery.map({ _ in "eval-every" })
     else { return }
@@ -211,15 +218,18 @@ struct TrainCommand: ToolCommand {
     task.masksWholeWords = wholeWords
     // Before a model is made of other settings.
     if let checkpoint { try TrainingOutput.check(settings, task, against: checkpoint) }
-    var options = LoadOptions()
-    if let threads { options = try LoadOptions(threads: threads) }
+    let precision = precision.computePrecision
+    precision.noteIfMissing(on: console)
+    let options = try LoadOptions(threads: threads, precision: precision)
     let trainable = try source.trainable(
       for: task, seed: seed, options: options,
       lowRank: checkpoint == nil ? lowRank.settings : nil)
     for pattern in freeze { try trainable.model.parameters.freeze(NamePattern(pattern)) }
     let trainer = try Trainer(
       trainable.model, tokenizer: tokenizer, task: task, settings: settings)
-    if let teacher = try distillation.teacher(for: trainable.model, tokenizer, model, console) {
+    if let teacher = try distillation.teacher(
+      for: trainable.model, tokenizer, model, precision, console)
+    {
       try trainer.learn(from: teacher)
     }
     let training = try trainer.prepared(data)

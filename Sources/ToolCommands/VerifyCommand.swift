@@ -79,6 +79,8 @@ struct VerifyCommand: TalkingCommand {
       valueName: "source"))
   var against: String?
 
+  @OptionGroup var precision: PrecisionArguments
+
   @OptionGroup var output: ReportOptions
 
   @OptionGroup var options: ModelOptions
@@ -116,7 +118,8 @@ struct VerifyCommand: TalkingCommand {
       let source = try open(model ?? "", as: record.origin.modelClass, console)
       _ = try record.modelInputs()
       let loaded = try options.load(
-        try source.modelClass(), of: source, console, once: true)
+        try source.modelClass(), of: source, console, precision: precision.computePrecision,
+        once: true)
       className = type(of: loaded).className
       tokenizer = try? source.tokenizer()
       computed = try VerificationReport.Output.all(of: loaded, on: record)

@@ -86,6 +86,7 @@ public final class Trainer {
     self.settings.circumstances = task.circumstances
     self.settings.circumstances["frozen"] = frozen
     self.settings.circumstances["teacher"] = "none"
+    self.settings.circumstances["precision"] = "\(model.context.kernels.precision)"
   }
 
   /// The names of what does not learn, or "all but" those of what learns where these are fewer.

@@ -97,6 +97,7 @@ struct HelpTests {
     arguments: [
       ("--quantize", "use --dtype int8"), ("--output-dir", "use --out-dir"),
       ("--trust-remote-code", "nothing in a file is ever run"), ("--no-color", "NO_COLOR"),
+      ("--precision", "--dtype where weights are stored"),
     ])
   func options(_ option: String, _ words: String) {
     let run = ToolRun("convert", "a.pt", "b.pt", option)
@@ -117,7 +118,9 @@ struct HelpTests {
       #expect(try Tool.conversionOptions(["a.pt", "b.pt", "--dtype", name]).dtype == .f16)
     }
     for name in ["fp32", "float32", "bf16", "bfloat16", "high"] {
-      try Tool.parse(["run", "m", "--inputs", "i", "--output", "o", "--precision", name])
+      for option in ["--precision", "--compute-precision"] {
+        try Tool.parse(["run", "m", "--inputs", "i", "--output", "o", option, name])
+      }
     }
   }
 

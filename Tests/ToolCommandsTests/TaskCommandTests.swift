@@ -278,6 +278,43 @@ struct TaskCommandTests {
     #expect(ToolRun("embed", model.path, "a", "--precision", "int8").code == 64)
   }
 
+  @Test(
+    "Products may round in every task as in run, and the note says where the processor cannot",
+    arguments: ["classify", "fill-mask", "features", "embed"])
+  func computePrecision(_ task: String) throws {
+    let name = task == "classify" ? "bert-classifier" : "bert-masked"
+    let model = try ModelFixture(task: name, tokenizer: "bert-uncased")
+    let stored = model.file("int8")
+    #expect(ToolRun("convert", model.path, stored, "--dtype", "int8").code == 0)
+    let text = task == "fill-mask" ? "the [MASK] scale" : "the weights of the model"
+    func answer(_ path: String, _ options: String...) throws -> (text: String, note: String) {
+      let run = ToolRun(arguments: [task, path, text, "--json"] + options)
+      #expect(run.code == 0, "\(run.error)")
+      return (run.output, run.error)
+    }
+    let full = try answer(model.path)
+    for threads in [[], ["--threads", "2"]] {
+      let rounded = ToolRun(
+        arguments: [task, model.path, text, "--json", "--compute-precision", "int8"] + threads)
+      #expect(rounded.output == (try answer(stored)).text, "\(rounded.error)")
+      #expect(rounded.output != full.text)
+      let high = ToolRun(
+        arguments: [task, model.path, text, "--json", "--compute-precision", "high"] + threads)
+      let hasNote = high.error.contains("no instructions for high")
+      #expect(high.code == 0 && (high.output == full.text) == hasNote, "\(high.error)")
+    }
+    #expect(ToolRun(task, model.path, text, "--compute-precision", "float7").code == 64)
+  }
+
+  @Test("What products may round is asked of verify, and refused where there would be no gradient")
+  func precisionElsewhere() throws {
+    let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    let run = ToolRun("explain", model.path, "a", "--compute-precision", "int8")
+    #expect(run.code == 64 && run.error.contains("has no gradients"), "\(run.error)")
+    let high = ToolRun("explain", model.path, "a", "--compute-precision", "high")
+    #expect(high.code == 0, "\(high.error)")
+  }
+
   @Test("Prompts, fewer numbers and several poolings")
   func embeddingOptions() throws {
     let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")

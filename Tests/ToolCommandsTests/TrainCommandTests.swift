@@ -175,6 +175,36 @@ struct TrainCommandTests {
     #expect(run(begun + ["--resume"]).code == 0)
   }
 
+  @Test("Products may round to high and no further, and a run goes on with what it was begun with")
+  func precision() throws {
+    let options = ["--steps", "4", "--batch-size", "4", "--json"]
+    func run(_ output: String, _ more: [String]) -> ToolRun {
+      ToolRun(
+        arguments: [
+          "train", model.path, "--task", "classification", "--train", model.file("train.jsonl"),
+          "--output", model.file(output),
+        ] + options + more)
+    }
+    func loss(_ run: ToolRun) throws -> Double {
+      try #require(try results(run)["train_loss"]?.double)
+    }
+    let full = run("full", [])
+    let high = run("high", ["--compute-precision", "high"])
+    #expect((try loss(full) - (try loss(high))).magnitude < 1e-4)
+    let losses = [full, high].map { $0.output }
+    let hasNote = high.error.contains("no instructions for high")
+    #expect(hasNote || losses[0] != losses[1])
+    for name in ["int8", "bfloat16"] {
+      let refused = run("none", ["--compute-precision", name])
+      #expect(refused.code == 64 && refused.error.contains("not for training"), "\(refused.error)")
+    }
+    let other = run("high", ["--resume"])
+    let words = "precision: the run was begun with high and cannot go on with full"
+    #expect(
+      other.code == (hasNote ? 0 : 65) && (hasNote || other.error.contains(words)), "\(other.error)"
+    )
+  }
+
   @Test("Results are written under the names of Trainer, by themselves and together")
   func results() throws {
     let run = train(

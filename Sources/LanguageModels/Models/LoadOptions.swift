@@ -14,7 +14,7 @@ public struct LoadOptions: Sendable {
 
   /// The threads and the memory that the model is to compute with; nil for those that all models share.
   public var context: ExecutionContext?
-  /// What products may round, with the threads that all models share.
+  /// What products may round, where no context says it.
   package var precision = LoadPrecision.float32
   /// True if the parameters are to learn: all of them are kept in float32, and none is frozen.
   public var learns = false
@@ -103,6 +103,16 @@ extension LoadOptions {
     self.init(context: try ExecutionContext(threads: threads))
   }
 
+  /// The defaults, with products that may round.
+  ///
+  /// - Parameter threads: The number of threads of the model's own; nil for those that all models share.
+  /// - Throws: `limitExceeded` if there is no memory for so many.
+  package init(threads: Int?, precision: LoadPrecision) throws(CheckpointError) {
+    self.init()
+    self.precision = precision
+    if let threads { context = try ExecutionContext(threads: threads, kernels: precision.kernels) }
+  }
+
   /// The threads of all models that were given none of their own: one for each processor.
   private static let shared: Result<ThreadPool, CheckpointError> = {
     do throws(CheckpointError) {
@@ -145,6 +155,9 @@ package enum LoadPrecision: String, Sendable, Hashable, CaseIterable {
     case .bfloat16: .best(at: .bfloat16)
     }
   }
+
+  /// Whether weights of float32 can learn with it.
+  package var learns: Bool { self == .float32 || self == .high }
 
   /// Whether the processor has instructions for it. Otherwise it means float32.
   package var isAvailable: Bool {

@@ -295,8 +295,7 @@ struct EmbeddingArguments: ParsableArguments {
     settings.dimensions = truncateDim
     var embedder = try SentenceEmbedder(
       try model.load(
-        try source.modelClass(of: .base), of: source, console, threads: computing.threads,
-        once: once),
+        try source.modelClass(of: .base), of: source, console, computing, once: once),
       tokenizer: try source.tokenizer(), settings: settings)
     if let tokens = computing.batchTokens { embedder.batchTokens = tokens }
     return embedder

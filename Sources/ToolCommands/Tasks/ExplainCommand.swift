@@ -60,6 +60,9 @@ struct ExplainCommand: TaskCommand {
   func validate() throws {
     try requirePage(report)
     try rows.requireTexts()
+    if computing.precision.computePrecision == .int8 {
+      throw ValidationError("--compute-precision int8 has no gradients to explain by.")
+    }
     if steps < 1 { throw ValidationError("--steps must be above 0.") }
     if report != nil, rows.file != nil || rows.texts.count > 1 {
       throw ValidationError("--report is the page of one text.")
@@ -71,7 +74,7 @@ struct ExplainCommand: TaskCommand {
   func task(_ console: Console) throws -> TextExplanation {
     let source = try model.open(console)
     let loaded = try model.load(
-      try source.modelClass(), of: source, console, threads: computing.threads)
+      try source.modelClass(), of: source, console, computing)
     var texts = TextModel(loaded, tokenizer: try source.tokenizer())
     if let tokens = computing.batchTokens { texts.batchTokens = tokens }
     texts.cutsTexts = cutting.cuts || cutting.maximumLength != nil

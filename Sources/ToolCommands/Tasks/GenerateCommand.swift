@@ -94,7 +94,7 @@ struct GenerateCommand: TaskCommand {
   private func goOn(with prompt: String?, _ console: Console) throws(CheckpointError) {
     let source = try model.open(console)
     let loaded = try model.load(
-      try source.modelClass(of: .causalLM), of: source, console, threads: computing.threads)
+      try source.modelClass(of: .causalLM), of: source, console, computing)
     guard let causal = loaded as? any CausalLanguageModel else {
       throw model.unsuitable(loaded, source, "does not go on with texts")
     }

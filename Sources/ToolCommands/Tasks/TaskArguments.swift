@@ -71,6 +71,8 @@ struct ComputingArguments: ParsableArguments {
   @Option(help: ArgumentHelp("About how many tokens are computed at once.", valueName: "count"))
   var batchTokens: Int?
 
+  @OptionGroup var precision: PrecisionArguments
+
   func validate() throws {
     for (name, value) in [("threads", threads), ("batch-tokens", batchTokens)] {
       if let value, value < 1 { throw ValidationError("--\(name) must be above 0.") }
@@ -139,6 +141,18 @@ struct DocumentArguments: ParsableArguments {
 }
 
 extension ModelArguments {
+  /// Loads a model from opened files, to compute as is asked for.
+  ///
+  /// - Parameter once: True if it is asked once.
+  func load(
+    _ modelClass: ModelClass, of source: ModelSource, _ console: Console,
+    _ computing: ComputingArguments, once: Bool = false
+  ) throws(CheckpointError) -> any LanguageModel {
+    try options.load(
+      modelClass, of: source, console, precision: computing.precision.computePrecision,
+      threads: computing.threads, once: once)
+  }
+
   /// The family's model with a head, whatever class the files name, and its tokenizer.
   ///
   /// - Parameter once: True if it is asked once.
@@ -158,7 +172,7 @@ extension ModelArguments {
   ) throws(CheckpointError) -> TextModel {
     let source = try open(console, at: place)
     let loaded = try load(
-      try source.modelClass(of: head), of: source, console, threads: computing.threads, once: once)
+      try source.modelClass(of: head), of: source, console, computing, once: once)
     var model = TextModel(loaded, tokenizer: try source.tokenizer())
     if let tokens = computing.batchTokens { model.batchTokens = tokens }
     return model

@@ -71,6 +71,8 @@ enum Spelling {
     ("--fp16", "use --dtype float16"), ("--half", "use --dtype float16"),
     ("--bf16", "use --dtype bfloat16"), ("--fp32", "use --dtype float32"),
     ("--int8", "use --dtype int8"), ("--quantize", "use --dtype int8"),
+    ("--precision", "use --compute-precision where a model runs, --dtype where weights are stored"),
+    ("--compute-type", "use --compute-precision"), ("--compute_type", "use --compute-precision"),
     ("--shard-size", "use --max-shard-size"), ("--max-size", "use --max-shard-size"),
     ("--only", "use --include"), ("--filter", "use --include"), ("--match", "use --include"),
     ("--skip", "use --exclude"), ("--ignore", "use --exclude"), ("--map", "use --rename"),

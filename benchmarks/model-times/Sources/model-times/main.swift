@@ -94,7 +94,7 @@ struct Subject {
   /// One step as `Trainer` makes it.
   mutating func train(_ lengths: [Int], again: Bool = false) throws -> String {
     if learner == nil {
-      let context = try ExecutionContext()
+      let context = try ExecutionContext(kernels: .best(at: precision))
       var options = LoadOptions(context: context)
       options.learns = true
       let model = try loadLanguageModel(from: directory, options: options)
