@@ -162,6 +162,28 @@ INLINE void multiply_tiles(
   } while (slice < slices);
 }
 
+// As weighbridge_piece_packing, with the vectors of this file where a row's columns follow each other: what is learned from is packed so
+// at every step, transposed weights and inputs.
+static void pack_weights_pieces(
+    const void *source, size_t row_stride, size_t column_stride, void *panel, size_t row,
+    size_t rows, size_t column, size_t columns) {
+  if (column_stride == 1 && columns % LANES == 0)
+    pack_terms_halves(source, row_stride, (char *)panel + column * 4, row, rows, columns, 2);
+  else
+    weighbridge_piece_packing.pack(
+        source, row_stride, column_stride, panel, row, rows, column, columns);
+}
+
+static size_t size_pieces(size_t depth) { return weighbridge_piece_packing.panel_size(depth); }
+
+static void unpack_pieces(
+    const void *panel, size_t row, size_t rows, size_t column, void *destination) {
+  weighbridge_piece_packing.unpack(panel, row, rows, column, destination);
+}
+
+static const weighbridge_packing piece_packing = {
+    4, PANEL, 0, size_pieces, pack_weights_pieces, unpack_pieces};
+
 #define NUMBERS(NAME, CODE, WIDTH, PIECE_COUNT, PACKING)                                      \
   static void multiply_##NAME(                                                                \
       const void *block, size_t rows, size_t depth, const void *weights, size_t panels,       \
@@ -188,7 +210,7 @@ INLINE void multiply_tiles(
       widen_##NAME##_rows};
 NUMBERS(int8, INT8, 1, 1, weighbridge_int8_packing)
 NUMBERS(bfloat16, BFLOAT16, 2, 1, weighbridge_pair_packing)
-NUMBERS(pieces, PIECES, 2, 2, weighbridge_piece_packing)
+NUMBERS(pieces, PIECES, 2, 2, piece_packing)
 #undef NUMBERS
 
 #define ATTENTION_OF(NAME, PIECE_COUNT)                                                       \

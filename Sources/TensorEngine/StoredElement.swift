@@ -29,7 +29,7 @@ public enum StoredElement: Sendable, Hashable, CaseIterable {
 
 /// How the weights of a packed matrix lie: what a kernel set brings for each type of element.
 @safe struct Packing: Equatable, @unchecked Sendable {
-  /// Constant for the life of the process; one address for all sets that read the same.
+  /// Constant for the life of the process; one address for all sets that pack and read alike.
   let table: UnsafePointer<weighbridge_packing>
 
   /// The packing that a kernel set reads.

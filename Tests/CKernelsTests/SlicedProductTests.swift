@@ -232,6 +232,39 @@ import Testing
     }
   }
 
+  @Test("Sets that pack sums of two bfloat16 by themselves write the same bytes")
+  private func packingInPieces() throws {
+    var generator = SeededGenerator(seed: 15)
+    let (depth, width) = (100, Self.width)
+    let special: [Float] = [
+      .nan, .infinity, -.infinity, .greatestFiniteMagnitude, .leastNonzeroMagnitude, -0.0,
+    ]
+    let numbers = (0..<depth * width).map { place in
+      place % 7 == 0
+        ? special[place / 7 % special.count] : Float.random(in: -1...1, using: &generator)
+    }
+    let packings = unsafe [
+      weighbridge_kernels_with(WEIGHBRIDGE_HIGH), weighbridge_emulated_tiles(),
+    ].compactMap { unsafe $0?.pointee.weights[Int(WEIGHBRIDGE_FLOAT32.rawValue)].packing.pointee }
+    for packing in packings {
+      for (row, rows) in [(0, 100), (32, 40), (3, 29), (99, 1)] {
+        for (column, columns) in [(0, width), (16, 16), (4, 8), (5, 3)] {
+          let panels = [packing, weighbridge_piece_packing].map { (packing: weighbridge_packing) in
+            let panel = ExactBuffer(
+              Array(repeating: Float(bitPattern: 0x4321_8765), count: packing.panel_size(depth) / 4)
+            )
+            unsafe numbers.withUnsafeBytes { source in
+              guard let base = source.baseAddress else { return }
+              unsafe packing.pack(base, width, 1, panel.base, row, rows, column, columns)
+            }
+            return panel.values.map(\.bitPattern)
+          }
+          #expect(panels[0] == panels[1], "\(row), \(rows), \(column), \(columns)")
+        }
+      }
+    }
+  }
+
   @Test("Weights come out of a panel as they went in")
   private func unpacking() {
     var generator = SeededGenerator(seed: 14)
