@@ -30,10 +30,9 @@ struct ModelArguments: ParsableArguments {
   /// Loads a model from opened files.
   func load(
     _ modelClass: ModelClass, of source: ModelSource, _ console: Console,
-    precision: LoadPrecision = .float32, threads: Int? = nil, once: Bool = false
+    precision: LoadPrecision, once: Bool
   ) throws(CheckpointError) -> any LanguageModel {
-    try options.load(
-      modelClass, of: source, console, precision: precision, threads: threads, once: once)
+    try options.load(modelClass, of: source, console, precision: precision, once: once)
   }
 }
 

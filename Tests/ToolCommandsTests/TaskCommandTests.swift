@@ -313,6 +313,14 @@ struct TaskCommandTests {
     #expect(run.code == 64 && run.error.contains("has no gradients"), "\(run.error)")
     let high = ToolRun("explain", model.path, "a", "--compute-precision", "high")
     #expect(high.code == 0, "\(high.error)")
+    func verified(_ precision: String) -> ToolRun {
+      ToolRun(
+        "verify", Fixtures.path("tiny-bert"), "--golden",
+        Fixtures.path("golden/tiny-bert.safetensors"), "--compute-precision", precision)
+    }
+    #expect(verified("high").code == 0)
+    let rounded = verified("int8")
+    #expect(rounded.code == 0 && rounded.output.contains("the least cosine"), "\(rounded.output)")
   }
 
   @Test("Prompts, fewer numbers and several poolings")
