@@ -102,11 +102,21 @@ package struct ByteCursor: Sendable {
 
   /// Reads up to the next `\n` and moves past it; the line is returned without it.
   package mutating func readLine(_ field: String) throws(ParseFailure) -> ArraySlice<UInt8> {
-    guard let newline = bytes[position..<end].firstIndex(of: 0x0A) else {
+    guard let newline = newline(before: end) else {
       throw ParseFailure(.truncated, at: offset, field, "expected a line, found no newline")
     }
     defer { position = newline + 1 }
     return bytes[position..<newline]
+  }
+
+  /// The index of the next `\n` that lies before an index, which may be ``end`` at most; nil if there is none.
+  package func newline(before bound: Int) -> Int? {
+    guard position < min(bound, end) else { return nil }
+    // A search for pickles asks at each byte that could begin one.
+    return unsafe bytes.withUnsafeBytes { bytes in
+      unsafe UnsafeRawBufferPointer(rebasing: bytes[position..<min(bound, end)])
+        .firstIndex(ofByte: 0x0A)
+    }.map { position + $0 }
   }
 
   /// Moves past `count` bytes.

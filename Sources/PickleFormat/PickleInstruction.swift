@@ -87,9 +87,7 @@ extension ByteCursor {
   }
 
   fileprivate mutating func line(_ place: Place) throws(ParseFailure) -> ArraySlice<UInt8> {
-    if let end = place.end, offset < end,
-      !bytes[position..<min(end - base, self.end)].contains(0x0A)
-    {
+    if let end = place.end, offset < end, newline(before: end - base) == nil {
       try seek(to: end - base, place.name)
     }
     return try readLine(place.name)

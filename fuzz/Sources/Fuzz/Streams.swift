@@ -3,7 +3,7 @@ import CompressedStreams
 
 func fuzzStreams(_ bytes: [UInt8]) {
   guard let kind = Decompression.Kind(bytes) else { return }
-  let limit = 1 << 22
+  let limit = 1 << 18
   let stream = Decompression(of: bytes, as: kind, limit: limit)
   expect(stream.bytes.count <= limit, "no more comes out than is allowed")
   expect(stream.inputByteCount <= bytes.count, "no more goes in than there is")
