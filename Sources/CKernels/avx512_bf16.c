@@ -20,8 +20,8 @@ extern const weighbridge_kernels weighbridge_avx512_kernels;
 #include "sliced.h"
 
 const weighbridge_weights weighbridge_avx512_bfloat16 = {
-    &weighbridge_pair_packing, sliced_rows, sliced_size, pack_sliced_rows, multiply_sliced,
-    widen_bfloat16_rows};
+    &weighbridge_pair_packing, WEIGHBRIDGE_MOST_PANELS, sliced_rows, sliced_size,
+    pack_sliced_rows, multiply_sliced, widen_bfloat16_rows};
 
 #pragma clang attribute pop
 #endif

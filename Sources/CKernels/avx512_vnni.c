@@ -20,8 +20,8 @@ extern const weighbridge_kernels weighbridge_avx512_kernels;
 #include "sliced.h"
 
 const weighbridge_weights weighbridge_vnni_int8 = {
-    &weighbridge_int8_packing, sliced_rows, sliced_size, pack_sliced_rows, multiply_sliced,
-    widen_int8_rows};
+    &weighbridge_int8_packing, WEIGHBRIDGE_MOST_PANELS, sliced_rows, sliced_size,
+    pack_sliced_rows, multiply_sliced, widen_int8_rows};
 
 #pragma clang attribute pop
 #endif

@@ -276,15 +276,15 @@ ELEMENT(float16, 2)
 static const weighbridge_weights weights[WEIGHBRIDGE_ELEMENT_COUNT] = {
 #define ELEMENT(CODE, NAME)                                                                   \
   [WEIGHBRIDGE_##CODE] = {                                                                    \
-      &weighbridge_plain_packings[WEIGHBRIDGE_##CODE], block_rows, block_size, pack_rows,     \
-      multiply_##NAME, widen_##NAME, pack_columns},
+      &weighbridge_plain_packings[WEIGHBRIDGE_##CODE], WEIGHBRIDGE_MOST_PANELS, block_rows,   \
+      block_size, pack_rows, multiply_##NAME, widen_##NAME, pack_columns},
     ELEMENT(FLOAT32, float32)
     ELEMENT(BFLOAT16, bfloat16)
     ELEMENT(FLOAT16, float16)
 #undef ELEMENT
     [WEIGHBRIDGE_INT8] = {
-        &weighbridge_int8_packing, pairs_block_rows, pairs_block_size, pack_pairs,
-        multiply_pairs_int8, widen_int8_rows},
+        &weighbridge_int8_packing, WEIGHBRIDGE_MOST_PANELS, pairs_block_rows, pairs_block_size,
+        pack_pairs, multiply_pairs_int8, widen_int8_rows},
 };
 
 static const weighbridge_attention plain_attention = {&weights[WEIGHBRIDGE_FLOAT32], pack_plain, 1};

@@ -112,6 +112,14 @@ INLINE integers rounded_half(integers bits, int is_piece) {
 
 // Numbers as one bfloat16 each, or as the sum of two, in the low halves of the lanes.
 INLINE void split(vector terms, size_t pieces, integers *halves) {
+#ifdef HAS_HALVES
+  // From here on numbers round to infinity.
+  if (pieces == 1 || all_below(magnitude(terms), 0x1.FFp127f)) {
+    halves[0] = nearest_halves(terms);
+    if (pieces > 1) halves[1] = nearest_halves(terms - (vector)(halves[0] << 16));
+    return;
+  }
+#endif
   halves[0] = rounded_half((integers)terms, pieces > 1);
   if (pieces == 1) return;
   // Of an infinite number nothing is left, and not no number.

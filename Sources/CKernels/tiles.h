@@ -27,9 +27,11 @@ enum tile_numbers { INT8, BFLOAT16, PIECES };
   TILE_LOAD(6, weights + PIECE * WEIGHT_SLICE, 2 * SLICE);                                    \
   TILE_LOAD(7, weights + PIECE * WEIGHT_SLICE + SLICE, 2 * SLICE);
 
-// Slices that all rows and panels meet before the next: so many of a block of rows stay in the second-level cache, with the sums. There
-// is nothing to be gained by fewer, whose weights would stay in the first-level cache: the sums go there and back more often.
-#define SLICES_AT_ONCE(PIECE_COUNT) (24 / (PIECE_COUNT))
+// All slices of rows that have no more are met at once, so that their sums stay in registers. Of more the sums go to the second-level cache and
+// back: all rows and panels meet so many slices, or half as many of two pieces, before the next, which stay in that cache with the sums.
+#define SLICES_AT_ONCE 24
+// Panels that a block of rows meets before the next block: its way from memory is of less account then.
+#define PANELS_AT_ONCE 24
 
 // What is needed next, asked for between products of tiles, so that memory always has something to do, and never much at once: lines
 // of the weights and of the two groups of rows that follow, which go to the second-level cache, and lines of the results, which a
@@ -50,15 +52,37 @@ INLINE void ask_ahead(tiles_ahead *ahead) {
   }
   for (size_t row = 0; row < ahead->rows_at_once && ahead->rows > 0; row++, ahead->rows--) {
     for (size_t column = 0; column < ahead->columns; column += 16)
-      __builtin_prefetch(ahead->row + column, 1, 3);
+      __builtin_prefetch(ahead->row + column, 1, 2);
     ahead->row += ahead->stride;
   }
+}
+
+// Sums that are finished while the next ones are made, a row or two with each slice: the units that finish them have nothing else to do.
+typedef struct {
+  float *sums;
+  size_t rows, rows_at_once;
+  // For int8, those of the rows and of the columns.
+  const float *scales, *column_scales;
+  weighbridge_target target;
+} finished_tiles;
+
+INLINE void finish_some(enum tile_numbers numbers, finished_tiles *done, size_t most) {
+  const size_t rows = done->rows < most ? done->rows : most;
+  if (rows == 0) return;
+  if (numbers == INT8) {
+    dequantise(done->sums, rows, done->scales, done->column_scales);
+    done->scales += rows;
+  }
+  FINISH(done->sums, PANEL, rows, &done->target);
+  done->sums += rows * PANEL;
+  done->rows -= rows;
+  target_from(&done->target, rows, &done->target);
 }
 
 // Some slices of one group, or of two that are `distance` bytes apart. `numbers` and `both` are constants where this is inlined.
 INLINE void sum_tiles(
     enum tile_numbers numbers, int both, const char *rows, size_t distance, const char *weights,
-    size_t slices, float *sums, int accumulates, tiles_ahead *ahead) {
+    size_t slices, float *sums, int accumulates, tiles_ahead *ahead, finished_tiles *done) {
   const size_t pieces = numbers == PIECES ? 2 : 1;
   const char *second = rows + distance;
   if (accumulates) {
@@ -79,16 +103,18 @@ INLINE void sum_tiles(
   for (; slices > 0; slices--) {
     ask_ahead(ahead);
     LOAD_ROWS(0)
+    if (numbers == PIECES) {
+      // (a + b)(c + d) without b d, which is less than the rounding of the others; in this order each is loaded once.
+      LOAD_WEIGHTS(1)
+      DOTS()
+    }
     LOAD_WEIGHTS(0)
     DOTS()
     if (numbers == PIECES) {
-      // (a + b)(c + d) without b d, which is less than the rounding of the others.
-      LOAD_WEIGHTS(1)
-      DOTS()
       LOAD_ROWS(1)
-      LOAD_WEIGHTS(0)
       DOTS()
     }
+    finish_some(numbers, done, done->rows_at_once);
     rows += TILE * pieces;
     second += TILE * pieces;
     weights += WEIGHT_SLICE * pieces;
@@ -112,11 +138,14 @@ INLINE void multiply_tiles(
   const size_t width = numbers == INT8 ? 1 : 2, pieces = numbers == PIECES ? 2 : 1;
   const size_t groups = groups_of(rows), pairs = (groups + 1) / 2;
   const size_t slices = slices_of(depth, width);
-  const size_t step = groups < 2 ? slices : SLICES_AT_ONCE(pieces);
+  const size_t step = groups < 2 || slices <= SLICES_AT_ONCE ? slices : SLICES_AT_ONCE / pieces;
   const float *scales = block;
   const char *left = (const char *)block + (numbers == INT8 ? groups * GROUP * sizeof(float) : 0);
   const size_t distance = slices * TILE * pieces;
-  size_t slice = 0;
+  // Sums that are done with these slices need no place of their own, but for those that are being finished.
+  const size_t place = (groups < 2 ? 1 : 2) * GROUP * PANEL;
+  finished_tiles done = {.rows = 0};
+  size_t slice = 0, pair = 0;
   do {
     const size_t count = slices - slice < step ? slices - slice : step;
     const int is_last = slice + count >= slices;
@@ -125,10 +154,9 @@ INLINE void multiply_tiles(
       const char *next = panel + 1 < panel_count
                              ? weights + panel_size
                              : panels + (slice + count) * WEIGHT_SLICE * pieces;
-      weighbridge_target part, moved;
+      weighbridge_target part;
       panel_target(target, panel, &part);
-      // Sums that are done with these slices need no place of their own.
-      float *panel_sums = sums + (slices > step ? panel * groups * GROUP * PANEL : 0);
+      float *panel_sums = sums + panel * groups * GROUP * PANEL;
       tiles_ahead ahead = {
           .weights = groups < 2 ? weights + 8 * WEIGHT_SLICE * pieces : next,
           .weight_lines = share_of(WEIGHT_SLICE * pieces / 64, pairs),
@@ -141,25 +169,30 @@ INLINE void multiply_tiles(
         const size_t row = group * GROUP, rest = rows - row;
         const size_t finished = rest < 2 * GROUP ? rest : 2 * GROUP;
         const char *from = left + group * distance + slice * TILE * pieces;
-        float *to = panel_sums + row * PANEL;
+        float *to = slices > step ? panel_sums + row * PANEL : sums + pair++ % 2 * place;
         const int both = group + 1 < groups;
         ahead.left = from + count * (TILE * pieces + panel * ahead.left_lines * 64);
         if (!both) ahead.distance = 0;
         ahead.row = part.destination + row * part.stride;
         ahead.rows = finished;
         ahead.rows_at_once = count ? share_of(finished, count) : 0;
-        if (both) sum_tiles(numbers, 1, from, distance, weights, count, to, slice > 0, &ahead);
-        else sum_tiles(numbers, 0, from, distance, weights, count, to, slice > 0, &ahead);
+        done.rows_at_once = count ? share_of(done.rows, count) : 0;
+        if (both)
+          sum_tiles(numbers, 1, from, distance, weights, count, to, slice > 0, &ahead, &done);
+        else sum_tiles(numbers, 0, from, distance, weights, count, to, slice > 0, &ahead, &done);
+        finish_some(numbers, &done, done.rows);
         if (!is_last) continue;
-        if (numbers == INT8)
-          dequantise(
-              to, finished, scales + row,
-              (const float *)(panels + panel * panel_size + slices * WEIGHT_SLICE));
-        FINISH(to, PANEL, finished, target_from(&part, row, &moved));
+        done.sums = to;
+        done.rows = finished;
+        done.scales = scales + row;
+        done.column_scales =
+            (const float *)(panels + panel * panel_size + slices * WEIGHT_SLICE);
+        target_from(&part, row, &done.target);
       }
     }
     slice += count;
   } while (slice < slices);
+  finish_some(numbers, &done, done.rows);
 }
 
 // As weighbridge_piece_packing, with the vectors of this file where a row's columns follow each other: what is learned from is packed so
@@ -194,7 +227,7 @@ static const weighbridge_packing piece_packing = {
     TILES_END();                                                                              \
   }                                                                                           \
   static size_t block_rows_##NAME(size_t depth) {                                             \
-    return sliced_block_rows(depth, WIDTH, PIECE_COUNT, SLICES_AT_ONCE(PIECE_COUNT));         \
+    return sliced_block_rows(depth, WIDTH, PIECE_COUNT, SLICES_AT_ONCE);                      \
   }                                                                                           \
   static size_t block_size_##NAME(size_t rows, size_t depth) {                                \
     return sliced_block_size(rows, depth, WIDTH, PIECE_COUNT);                                \
@@ -206,8 +239,8 @@ static const weighbridge_packing piece_packing = {
     else pack_rows_halves(source, stride, row, count, depth, block, PIECE_COUNT);             \
   }                                                                                           \
   const weighbridge_weights WEIGHTS(NAME) = {                                                 \
-      &PACKING, block_rows_##NAME, block_size_##NAME, pack_##NAME, multiply_##NAME,           \
-      widen_##NAME##_rows};
+      &PACKING, PANELS_AT_ONCE, block_rows_##NAME, block_size_##NAME, pack_##NAME,            \
+      multiply_##NAME, widen_##NAME##_rows};
 NUMBERS(int8, INT8, 1, 1, weighbridge_int8_packing)
 NUMBERS(bfloat16, BFLOAT16, 2, 1, weighbridge_pair_packing)
 NUMBERS(pieces, PIECES, 2, 2, piece_packing)

@@ -118,6 +118,8 @@ private struct Product {
   let context: ExecutionContext
   private let packing: Packing
   private let rowBlocks: Split
+  /// Panels of a task, at most.
+  private let mostPanels: Int
   private let sizes: (block: Int, sums: Int)
   private let blocks: TensorStorage
   private let sums: TensorStorage
@@ -126,8 +128,6 @@ private struct Product {
   private static let packedRows = 16
   /// The same of columns: some lines of each row of the input are read then, which are far from each other.
   private static let packedColumns = 64
-  /// Panels of a task, at most.
-  private static let mostPanels = Int(WEIGHBRIDGE_MOST_PANELS)
   /// The bytes of weights that a task reads and packs for itself, at most: they and what is read are in the cache then, when
   /// they are multiplied.
   private static let mostBytes = 1 << 19
@@ -146,12 +146,13 @@ private struct Product {
     self.context = context
     packing = Packing(matrix.element, for: context.kernels)
     let loops = unsafe context.kernels.weights(matrix.element).pointee
+    mostPanels = unsafe loops.most_panels
     rowBlocks = unsafe Split(
       result.rows, atMost: loops.block_rows(matrix.inputs), multiple: Self.packedRows)
     let rows = rowBlocks.largest
     let bytes = unsafe loops.block_size(rows, matrix.inputs)
     let rounded = (rows + Self.packedRows - 1) / Self.packedRows * Self.packedRows
-    sizes = (bytes / MemoryLayout<Float>.size, rounded * packing.panelColumns * Self.mostPanels)
+    sizes = (bytes / MemoryLayout<Float>.size, rounded * packing.panelColumns * mostPanels)
     blocks = try context.workspace.take(
       TensorStorage.count(rowBlocks.count, sizes.block, "linear"), "linear")
     sums = try context.workspace.take(context.pool.threads * sizes.sums, "linear")
@@ -170,7 +171,7 @@ private struct Product {
   private func multiply(_ matrix: PackedMatrix, _ panels: Int) {
     // Enough tasks that no thread waits long for another, and not so many that a block of rows is fetched again for each.
     let fewest = rowBlocks.count * panels / (context.pool.threads * 4)
-    let groups = Split(panels, each: min(Self.mostPanels, fewest))
+    let groups = Split(panels, each: min(mostPanels, fewest))
     context.pool.run(rowBlocks.count * groups.count) { index, thread in
       let group = groups[index / rowBlocks.count]
       multiply(
@@ -183,7 +184,7 @@ private struct Product {
   private func multiply(_ weights: DistantWeights, _ panels: Int) throws(CheckpointError) {
     let fitting = Self.mostBytes / max(1, packing.panelSize(matrix.inputs))
     let fewest = panels / (context.pool.threads * 4)
-    let groups = Split(panels, each: min(Self.mostPanels, fewest, fitting))
+    let groups = Split(panels, each: min(mostPanels, fewest, fitting))
     guard rowBlocks.count > 0 else { return }
     try context.pool.run(groups.count) { (group, thread) throws(CheckpointError) in
       let first = groups[group].lowerBound * packing.panelColumns

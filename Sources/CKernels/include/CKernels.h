@@ -8,7 +8,7 @@
 
 // Columns of a plain panel, as all present instruction sets read it.
 #define WEIGHBRIDGE_PANEL_COLUMNS 32
-// Panels that a product takes at once, at most.
+// Panels that each product may be given at once.
 #define WEIGHBRIDGE_MOST_PANELS 8
 // Terms of a block of packed rows, and the most that a product takes at once.
 #define WEIGHBRIDGE_BLOCK_DEPTH 256
@@ -120,6 +120,10 @@ typedef struct {
 typedef struct {
   const weighbridge_packing *_Nonnull packing;
 
+  // The most panels that a product is given at once: WEIGHBRIDGE_MOST_PANELS, or more where it is so fast that the block's way from memory
+  // counts.
+  size_t most_panels;
+
   // The most rows of a block, so that it stays in the second-level cache while it meets the panels.
   size_t (*_Nonnull block_rows)(size_t depth);
 
@@ -131,8 +135,7 @@ typedef struct {
       const float *_Nonnull source, size_t stride, size_t row, size_t count, size_t rows,
       size_t depth, void *_Nonnull block);
 
-  // The product of a block of rows with some panels, at most WEIGHBRIDGE_MOST_PANELS, goes to `target`, whose first row and column are
-  // theirs. `sums` is memory for the rows, rounded up to a multiple of 16, of the panels' columns.
+  // The product of a block of rows with some panels, at most `most_panels`, goes to `target`, whose first row and column are theirs. `sums` is memory for the rows, rounded up to a multiple of 16, of the panels' columns.
   void (*_Nonnull multiply)(
       const void *_Nonnull block, size_t rows, size_t depth, const void *_Nonnull weights,
       size_t panels, float *_Nonnull sums, const weighbridge_target *_Nonnull target);
