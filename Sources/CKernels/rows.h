@@ -155,27 +155,56 @@ INLINE void pack_rows_halves(
   }
 }
 
+// The terms of one slice of a number of weights that follow each other, `count` of which are there: for each piece 64 bytes.
+INLINE void slice_of_halves(
+    const float *source, size_t count, size_t pieces, words terms_of[2][SLICE / 2 / LANES]) {
+  for (size_t part = 0; part < SLICE / 2 / LANES; part++) {
+    const size_t term = part * LANES;
+    integers halves[2];
+    split(term < count ? load_terms(source + term, count - term) : splat(0), pieces, halves);
+    for (size_t piece = 0; piece < pieces; piece++)
+      terms_of[piece][part] = __builtin_convertvector(halves[piece], words);
+  }
+}
+
 // Numbers as weights: `columns` of them, each `depth` terms that follow each other, from a column of a panel on.
 INLINE void pack_columns_halves(
     const float *source, size_t stride, size_t depth, char *panel, size_t columns, size_t pieces) {
-  for (size_t slice = 0; slice < slices_of(depth, 2); slice++)
-    for (size_t column = 0; column < columns; column++) {
-      char terms_of[2][SLICE];
-      for (size_t k = 0; k < SLICE / 2; k += LANES) {
-        const size_t term = slice * SLICE / 2 + k;
-        integers halves[2];
-        split(
-            term < depth ? load_terms(source + column * stride + term, depth - term) : splat(0),
-            pieces, halves);
+  for (size_t slice = 0; slice < slices_of(depth, 2); slice++) {
+    const float *from = source + slice * SLICE / 2;
+    const size_t rest = depth - slice * SLICE / 2;
+    char *to = panel + slice * pieces * WEIGHT_SLICE;
+#ifdef HAS_TRANSPOSE
+    for (size_t column = 0; column < columns; column += 16) {
+      const size_t count = columns - column < 16 ? columns - column : 16;
+      __m512i lines[2][16];
+      for (size_t i = 0; i < 16; i++) {
+        words terms_of[2][SLICE / 2 / LANES] = {};
+        if (i < count) slice_of_halves(from + (column + i) * stride, rest, pieces, terms_of);
         for (size_t piece = 0; piece < pieces; piece++)
-          store_halves(terms_of[piece] + 2 * k, halves[piece]);
+          lines[piece][i] = _mm512_inserti64x4(
+              _mm512_castsi256_si512((__m256i)terms_of[piece][0]), (__m256i)terms_of[piece][1], 1);
       }
       for (size_t piece = 0; piece < pieces; piece++) {
-        char *to = panel + (slice * pieces + piece) * WEIGHT_SLICE + column * 4;
-        for (size_t pair = 0; pair < SLICE / 4; pair++)
-          memcpy(to + pair * 2 * SLICE, terms_of[piece] + 4 * pair, 4);
+        transpose_lanes(lines[piece]);
+        for (size_t pair = 0; pair < 16; pair++)
+          _mm512_mask_storeu_epi32(
+              to + piece * WEIGHT_SLICE + pair * 2 * SLICE + column * 4,
+              (__mmask16)((1u << count) - 1), lines[piece][pair]);
       }
     }
+#else
+    for (size_t column = 0; column < columns; column++) {
+      words terms_of[2][SLICE / 2 / LANES];
+      slice_of_halves(from + column * stride, rest, pieces, terms_of);
+      for (size_t piece = 0; piece < pieces; piece++)
+        for (size_t pair = 0; pair < SLICE / 4; pair++)
+          memcpy(
+              to + piece * WEIGHT_SLICE + column * 4 + pair * 2 * SLICE,
+              (const char *)terms_of[piece] + 4 * pair, 4);
+    }
+#endif
+  }
 }
 
 // Numbers as weights: terms `row` to `row + rows` of some columns, those of a term following each other.

@@ -195,13 +195,16 @@ INLINE void multiply_tiles(
   finish_some(numbers, &done, done.rows);
 }
 
-// As weighbridge_piece_packing, with the vectors of this file where a row's columns follow each other: what is learned from is packed so
-// at every step, transposed weights and inputs.
+// As weighbridge_piece_packing, with the vectors of this file where a row's columns, or a column's rows, follow each other: what is learned from
+// is packed so at every step, weights and inputs, transposed or not.
 static void pack_weights_pieces(
     const void *source, size_t row_stride, size_t column_stride, void *panel, size_t row,
     size_t rows, size_t column, size_t columns) {
   if (column_stride == 1 && columns % LANES == 0)
     pack_terms_halves(source, row_stride, (char *)panel + column * 4, row, rows, columns, 2);
+  else if (row_stride == 1 && row % (SLICE / 2) == 0 && rows % (SLICE / 2) == 0)
+    pack_columns_halves(
+        source, column_stride, rows, (char *)panel + row * 4 * PANEL + column * 4, columns, 2);
   else
     weighbridge_piece_packing.pack(
         source, row_stride, column_stride, panel, row, rows, column, columns);
