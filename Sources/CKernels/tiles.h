@@ -180,6 +180,7 @@ INLINE void multiply_tiles(
         if (both)
           sum_tiles(numbers, 1, from, distance, weights, count, to, slice > 0, &ahead, &done);
         else sum_tiles(numbers, 0, from, distance, weights, count, to, slice > 0, &ahead, &done);
+        // Of a product without terms there was no slice to do it beside.
         finish_some(numbers, &done, done.rows);
         if (!is_last) continue;
         done.sums = to;

@@ -135,7 +135,8 @@ typedef struct {
       const float *_Nonnull source, size_t stride, size_t row, size_t count, size_t rows,
       size_t depth, void *_Nonnull block);
 
-  // The product of a block of rows with some panels, at most `most_panels`, goes to `target`, whose first row and column are theirs. `sums` is memory for the rows, rounded up to a multiple of 16, of the panels' columns.
+  // The product of a block of rows with some panels, at most `most_panels`, goes to `target`, whose first row and column are
+  // theirs. `sums` is memory for the rows, rounded up to a multiple of 16, of the panels' columns.
   void (*_Nonnull multiply)(
       const void *_Nonnull block, size_t rows, size_t depth, const void *_Nonnull weights,
       size_t panels, float *_Nonnull sums, const weighbridge_target *_Nonnull target);

@@ -11,8 +11,8 @@ void __tsan_acquire(void *address);
 void __tsan_release(void *address);
 
 // The function of a name that Swift's library has.
-#define THEIRS(TYPE, NAME)             \
-  static __typeof__(TYPE) theirs;                 \
+#define THEIRS(TYPE, NAME)        \
+  static __typeof__(TYPE) theirs; \
   if (!theirs) theirs = (TYPE)dlsym(RTLD_NEXT, NAME)
 
 #define SWIFT __attribute__((swiftcall))
