@@ -8,6 +8,8 @@ package struct JSONReader: Sendable {
   private let maximumDepth: Int
   private var depth = 0
   private let context: String
+  /// What a string with escapes is put together in, one after the other.
+  private var unescaped: [UInt8] = []
 
   /// A reader over UTF-8 text. `context` names the document in failures.
   package init(_ bytes: [UInt8], context: String, base: Int = 0, maximumDepth: Int = 128) {
@@ -210,18 +212,18 @@ package struct JSONReader: Sendable {
   }
 
   private mutating func readEscapedString() throws(ParseFailure) -> String {
-    var text: [UInt8] = []
+    unescaped.removeAll(keepingCapacity: true)
     let place = cursor.offset
     while true {
       guard let byte = cursor.peekByte() else { throw unexpected("the end of a string") }
       switch byte {
       case UInt8(ascii: "\""):
-        guard let string = String(utf8: text[...]) else {
+        guard let string = String(utf8: unescaped[...]) else {
           throw ParseFailure(.malformed, at: place, context, "the string is not valid UTF-8")
         }
         try cursor.skip(1, context)
         return string
-      case UInt8(ascii: "\\"): try readEscape(into: &text)
+      case UInt8(ascii: "\\"): try readEscape()
       case 0..<0x20:
         throw malformed("a control character in a string must be escaped")
       default:
@@ -232,24 +234,24 @@ package struct JSONReader: Sendable {
         {
           end += 1
         }
-        text += cursor.bytes[cursor.position..<end]
+        unescaped += cursor.bytes[cursor.position..<end]
         try cursor.seek(to: end, context)
       }
     }
   }
 
-  private mutating func readEscape(into text: inout [UInt8]) throws(ParseFailure) {
+  private mutating func readEscape() throws(ParseFailure) {
     let place = cursor.offset
     try cursor.skip(1, context)
     switch try cursor.readByte(context) {
-    case UInt8(ascii: "\""): text.append(UInt8(ascii: "\""))
-    case UInt8(ascii: "\\"): text.append(UInt8(ascii: "\\"))
-    case UInt8(ascii: "/"): text.append(UInt8(ascii: "/"))
-    case UInt8(ascii: "b"): text.append(0x08)
-    case UInt8(ascii: "f"): text.append(0x0C)
-    case UInt8(ascii: "n"): text.append(0x0A)
-    case UInt8(ascii: "r"): text.append(0x0D)
-    case UInt8(ascii: "t"): text.append(0x09)
+    case UInt8(ascii: "\""): unescaped.append(UInt8(ascii: "\""))
+    case UInt8(ascii: "\\"): unescaped.append(UInt8(ascii: "\\"))
+    case UInt8(ascii: "/"): unescaped.append(UInt8(ascii: "/"))
+    case UInt8(ascii: "b"): unescaped.append(0x08)
+    case UInt8(ascii: "f"): unescaped.append(0x0C)
+    case UInt8(ascii: "n"): unescaped.append(0x0A)
+    case UInt8(ascii: "r"): unescaped.append(0x0D)
+    case UInt8(ascii: "t"): unescaped.append(0x09)
     case UInt8(ascii: "u"):
       var value = UInt32(try readHexadecimal())
       if (0xD800..<0xDC00).contains(value) {
@@ -259,7 +261,7 @@ package struct JSONReader: Sendable {
       guard let scalar = Unicode.Scalar(value) else {
         throw ParseFailure(.malformed, at: place, context, "lone surrogate")
       }
-      text.append(contentsOf: String(Character(scalar)).utf8)
+      unescaped += UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter
     default:
       throw ParseFailure(.malformed, at: place, context, "unknown escape in a string")
     }
@@ -279,8 +281,9 @@ package struct JSONReader: Sendable {
   private mutating func readHexadecimal() throws(ParseFailure) -> UInt16 {
     var value: UInt16 = 0
     for _ in 0..<4 {
-      guard let digit = cursor.peekByte().flatMap({ Character(Unicode.Scalar($0)).hexDigitValue })
-      else { throw unexpected("four hexadecimal digits after \\u") }
+      guard let digit = cursor.peekByte().flatMap(Hexadecimal.digit) else {
+        throw unexpected("four hexadecimal digits after \\u")
+      }
       value = value << 4 | UInt16(digit)
       try cursor.skip(1, context)
     }

@@ -35,13 +35,15 @@ public enum JSONValue: Sendable, Hashable {
     switch try reader.peekKind() {
     case .object:
       var members: [Member] = []
-      var keys: Set<ExactName> = []
+      var places: [Int] = []
       try reader.readObject { (key, reader) throws(ParseFailure) in
-        guard keys.insert(key).inserted else {
-          throw ParseFailure(
-            .malformed, at: reader.offset, context, "the key \(quoted(key.string)) occurs twice")
-        }
+        places.append(reader.offset)
         members.append(Member(key, try JSONValue(&reader, context: context)))
+      }
+      if let again = JSONValue.firstRepeated(members) {
+        throw ParseFailure(
+          .malformed, at: places[again], context,
+          "the key \(quoted(members[again].key.string)) occurs twice")
       }
       self = .object(members)
     case .array:
@@ -57,6 +59,20 @@ public enum JSONValue: Sendable, Hashable {
       try reader.readNull()
       self = .null
     }
+  }
+}
+
+extension JSONValue {
+  /// The place of the first member whose key another one has before it.
+  private static func firstRepeated(_ members: [Member]) -> Int? {
+    // Most objects have few members, and a set of their keys costs more than looking.
+    guard members.count > 8 else {
+      return members.indices.first { place in
+        members[..<place].contains { $0.key == members[place].key }
+      }
+    }
+    var keys = Set<ExactName>(minimumCapacity: members.count)
+    return members.firstIndex { !keys.insert($0.key).inserted }
   }
 }
 

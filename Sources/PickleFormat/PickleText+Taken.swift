@@ -1,3 +1,5 @@
+internal import CheckpointBytes
+
 /// What Python's unpicklers take for a number, a text or a place of the memo: more than its picklers write. A scan goes by
 /// this, because what is taken goes on to the next operation (`Modules/_pickle.c` and `Lib/pickle.py`, CPython 3.11; dill
 /// uses the second).
@@ -111,11 +113,7 @@ extension PickleText {
   /// Digits, with a `_` here and there between two of them.
   private static func areDigits(_ text: ArraySlice<UInt8>, base: Int) -> Bool {
     text.split(separator: UInt8(ascii: "_"), omittingEmptySubsequences: false).allSatisfy { part in
-      !part.isEmpty
-        && part.allSatisfy { digit in
-          digit < 0x80
-            && (Character(Unicode.Scalar(digit)).hexDigitValue.map { $0 < base } ?? false)
-        }
+      !part.isEmpty && part.allSatisfy { Hexadecimal.digit($0).map { $0 < base } ?? false }
     }
   }
 }

@@ -1,3 +1,5 @@
+internal import CheckpointBytes
+
 /// How protocols 0 and 1 spell values as lines of text (`pickletools`: `stringnl`, `unicodestringnl`, `decimalnl_short`,
 /// `decimalnl_long`, `floatnl`). All functions return nil for what Python's `pickle` would not write.
 enum PickleText {
@@ -116,15 +118,7 @@ enum PickleText {
   }
 
   static func hexadecimal(_ digits: ArraySlice<UInt8>, count: Int) -> UInt32? {
-    guard digits.count == count else { return nil }
-    var value: UInt32 = 0
-    for digit in digits {
-      guard let number = Character(Unicode.Scalar(digit)).hexDigitValue, digit < 0x80 else {
-        return nil
-      }
-      value = value << 4 | UInt32(truncatingIfNeeded: number)
-    }
-    return value
+    digits.count == count ? Hexadecimal.number(digits) : nil
   }
 
   /// Text in Python's raw-unicode-escape: Latin-1, with `\uXXXX` and `\UXXXXXXXX`. Surrogates are no text.

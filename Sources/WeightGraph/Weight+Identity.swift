@@ -38,6 +38,16 @@ extension StridedLayout {
 }
 
 extension Weight {
+  /// The storage of the elements that it is made of, of several the first; weights that are one have it in common.
+  var firstStorage: ObjectIdentifier? {
+    switch expression {
+    case .stored(let stored): ObjectIdentifier(stored.source)
+    case .concatenated(let parts, _): parts.first?.firstStorage
+    case .cast(let inner): inner.firstStorage
+    case .scaled(let steps, _): steps.firstStorage
+    }
+  }
+
   /// The part of a storage that the weight takes, if it is stored as it is: for finding weights that overlap.
   var extent: (storage: ObjectIdentifier, bytes: Range<Int>)? {
     guard case .stored(let stored) = expression, shape.elementCount > 0,

@@ -19,9 +19,15 @@ extension WeightGraph {
     var groups: [Tie] = []
     groups.reserveCapacity(weights.count)
     var places: [WeightIdentity: Int] = [:]
-    places.reserveCapacity(weights.count)
+    // Most weights have a storage of their own: what would make them one with others need not be put together.
+    var users: [ObjectIdentifier: Int] = [:]
+    users.reserveCapacity(weights.count)
+    for weight in weights.values {
+      if let storage = weight.firstStorage { users[storage, default: 0] += 1 }
+    }
     for (name, weight) in weights {
-      guard weight.shape.elementCount > 0 else {
+      let isAlone = weight.firstStorage.map { users[$0] == 1 } ?? false
+      guard weight.shape.elementCount > 0, !isAlone else {
         groups.append(Tie(names: [name], weight: weight))
         continue
       }

@@ -17,6 +17,14 @@ private func parsed(_ text: String) throws -> JSONValue {
     #expect(throws: ParseFailure(.malformed, at: offset, "test", "")) { try parsed(text) }
   }
 
+  @Test("In an object of many members too, and of two such keys the first that comes again counts")
+  func duplicatesAmongMany() {
+    let members = (0..<40).map { "\"\($0)\":\($0)" }
+    let text = "{" + (members + [#""31":0"#, #""7":0"#]).joined(separator: ",") + "}"
+    let offset = ("{" + (members + [#""31":"#]).joined(separator: ",")).utf8.count
+    #expect(throws: ParseFailure(.malformed, at: offset, "test", "")) { try parsed(text) }
+  }
+
   @Test("Keys that look the same and differ in bytes are two keys")
   func exactKeys() throws {
     let value = try parsed(#"{"caf\u00e9":1,"cafe\u0301":2}"#)

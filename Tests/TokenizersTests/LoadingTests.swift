@@ -308,4 +308,29 @@ import Tokenizers
     #expect(site(["merges.txt": "#version: 0.2\nh e\nt\n"], "gpt2-files")?.field == "line 3")
     #expect(site(["merges.txt": "t 東\n"], "gpt2-files")?.field == "line 1")
   }
+
+  @Test(
+    "A line of a vocabulary file that is not UTF-8 is named, with its place",
+    arguments: [
+      ("merges.txt", "gpt2-files", [UInt8](text: "h e\r\n")),
+      ("vocab.txt", "bert-uncased-files", []),
+    ])
+  func brokenLines(_ file: String, _ name: String, _ before: [UInt8]) throws {
+    let folder = try TemporaryDirectory()
+    for other in try Directory.names(in: directory(name)) where other != "expected.json" {
+      _ = try folder.write(Fixture("tokenizers/\(name)/\(other)").bytes(), as: other)
+    }
+    // A continuation byte that nothing goes on, and a surrogate.
+    for broken in [[0x61, 0x80], [0xED, 0xA0, 0x80, 0x20]] as [[UInt8]] {
+      _ = try folder.write(before + broken + [0x0A, 0xFF], as: file)
+      #expect {
+        try Tokenizer.load(from: folder.path)
+      } throws: { error in
+        let site = (error as? CheckpointError)?.site
+        return site?.field == "line \(before.isEmpty ? 1 : 2)"
+          && site?.offset == before.count
+          && site?.file == folder.path + "/" + file
+      }
+    }
+  }
 }

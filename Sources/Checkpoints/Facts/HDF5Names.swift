@@ -59,6 +59,7 @@ package struct HDF5Names {
     exceptions: OrderedDictionary<ExactName, ExactName>
   ) -> ExactName {
     if let name = exceptions[path] { return name }
+    guard separator != slash else { return path }
     // Bytes, not characters: a mark that combines with a slash must not hide it.
     let bytes = path.string.utf8.map { $0 == slash ? separator : $0 }
     return ExactName(String(decoding: bytes, as: UTF8.self))

@@ -179,28 +179,3 @@ extension InertValue {
     }
   }
 }
-
-/// Bytes as text, two digits each.
-package enum Hexadecimal {
-  private static let digits = Array("0123456789abcdef".utf8)
-
-  package static func text(_ bytes: some Sequence<UInt8>) -> String {
-    var text: [UInt8] = []
-    for byte in bytes {
-      text.append(digits[Int(byte >> 4)])
-      text.append(digits[Int(byte & 15)])
-    }
-    return String(decoding: text, as: UTF8.self)
-  }
-
-  package static func bytes(_ text: String) -> [UInt8]? {
-    let values = text.unicodeScalars.map { Character($0).hexDigitValue }
-    guard values.count.isMultiple(of: 2) else { return nil }
-    var bytes: [UInt8] = []
-    for index in stride(from: 0, to: values.count, by: 2) {
-      guard let high = values[index], let low = values[index + 1] else { return nil }
-      bytes.append(UInt8(high << 4 | low))
-    }
-    return bytes
-  }
-}

@@ -1,3 +1,5 @@
+internal import CheckpointBytes
+
 /// A text as YAML reads it, as far as it hides the names that a scan looks for: escapes in double quotes (`"_t\x61rget_"`),
 /// lines joined by a backslash, and percent signs in tags (`!!pyth%6Fn/…`; YAML 1.1, 5.6 and 7.7.1).
 enum YAMLText {
@@ -21,7 +23,7 @@ enum YAMLText {
         }
       let start = index + (byte == UInt8(ascii: "%") ? 1 : 2)
       if let digitCount, start + digitCount <= bytes.count,
-        let value = hexadecimal(bytes[start..<(start + digitCount)]),
+        let value = Hexadecimal.number(bytes[start..<(start + digitCount)]),
         let scalar = Unicode.Scalar(value)
       {
         plain += Array(String(Character(scalar)).utf8)
@@ -35,17 +37,6 @@ enum YAMLText {
       }
     }
     return plain == bytes ? nil : plain
-  }
-
-  private static func hexadecimal(_ digits: ArraySlice<UInt8>) -> UInt32? {
-    var value: UInt32 = 0
-    for digit in digits {
-      guard digit < 0x80, let number = Character(Unicode.Scalar(digit)).hexDigitValue else {
-        return nil
-      }
-      value = value << 4 | UInt32(truncatingIfNeeded: number)
-    }
-    return value
   }
 
   /// What a key has for values in a line, as plain or quoted text; nil for a value that stands in another line, or under an

@@ -212,19 +212,21 @@ struct MergeTable {
 
   /// The two tokens that an element of `merges` names: as a line, or as a list.
   private static func pair(in element: JSONValue) -> (String, String)? {
-    if let line = element.string { return pair(in: line) }
+    if let line = element.string { return pair(in: line.utf8) }
     guard let tokens = element.elements?.compactMap(\.string), tokens.count == 2 else {
       return nil
     }
     return (tokens[0], tokens[1])
   }
 
-  /// The two tokens that a line names, with a space between; nil if there are not two.
-  static func pair(in line: String) -> (String, String)? {
-    guard let space = line.utf8.firstIndex(of: 0x20) else { return nil }
-    let second = line.utf8.index(after: space)
-    guard !line.utf8[second...].contains(0x20) else { return nil }
-    return (String(line[..<space]), String(line[second...]))
+  /// The two tokens that a line of UTF-8 names, with a space between; nil if there are not two.
+  static func pair(in line: some Collection<UInt8>) -> (String, String)? {
+    guard let space = line.firstIndex(of: 0x20) else { return nil }
+    let second = line[line.index(after: space)...]
+    guard !second.contains(0x20) else { return nil }
+    return (
+      String(decoding: line[..<space], as: UTF8.self), String(decoding: second, as: UTF8.self)
+    )
   }
 
   /// Adds the next merge. Of a pair that comes twice the last one counts, as in the reference.

@@ -206,7 +206,7 @@ extension VocabularySource {
     var tokens: [ExactName] = []
     var lastLine: [ExactName: Int] = [:]
     for (line, text) in try lines(of: Self.linesName).enumerated() {
-      let scalars = text.unicodeScalars
+      let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
       let end = scalars.lastIndex { !ScalarClasses.of($0.value).contains(.whitespace) }
       let token = ExactName(end.map { String(scalars[...$0]) } ?? "")
       tokens.append(token)
@@ -243,12 +243,12 @@ extension VocabularySource {
     let lines = try lines(of: Self.mergesName)
     var table = MergeTable(
       vocabulary: vocabulary, continuingPrefix: "", expecting: lines.count)
-    for (line, text) in lines.enumerated()
-    where !text.utf8.starts(with: "#version".utf8) {
+    for (line, text) in lines.enumerated() where !text.starts(with: "#version".utf8) {
       guard let (first, second) = MergeTable.pair(in: text) else {
         throw CheckpointError(
           .malformed, file: mergesPath, field: "line \(line + 1)",
-          "expected two tokens and a space between, found \(quoted(text))")
+          "expected two tokens and a space between, found "
+            + quoted(String(decoding: text, as: UTF8.self)))
       }
       do throws(MergeTable.UnknownToken) {
         try table.add(first, second)
@@ -261,23 +261,24 @@ extension VocabularySource {
     return table.table
   }
 
-  /// The lines of a text file, without what ends them.
-  private func lines(of name: String) throws(CheckpointError) -> [String] {
-    let path = files.file(name)
+  /// The lines of a text file, without what ends them, as UTF-8.
+  private func lines(of name: String) throws(CheckpointError) -> [ArraySlice<UInt8>] {
     let bytes = try files.bytes(name)
-    var lines: [String] = []
+    var lines: [ArraySlice<UInt8>] = []
     var rest = bytes[...]
     while !rest.isEmpty {
       let end = rest.firstIndex(of: 0x0A) ?? rest.endIndex
-      var line = rest[..<end]
-      if end < rest.endIndex, line.last == 0x0D { line = line.dropLast() }
-      guard let text = String(utf8: line) else {
-        throw CheckpointError(
-          .malformed, file: path, offset: rest.startIndex, field: "line \(lines.count + 1)",
-          "is not UTF-8")
-      }
-      lines.append(text)
+      let hasReturn = end < rest.endIndex && rest[..<end].last == 0x0D
+      lines.append(rest[..<end].dropLast(hasReturn ? 1 : 0))
       rest = end < rest.endIndex ? rest[(end + 1)...] : []
+    }
+    // One look at the whole of it: text that ends with its line is UTF-8 if its lines are.
+    if String(utf8: bytes[...]) == nil,
+      let line = lines.firstIndex(where: { String(utf8: $0) == nil })
+    {
+      throw CheckpointError(
+        .malformed, file: files.file(name), offset: lines[line].startIndex,
+        field: "line \(line + 1)", "is not UTF-8")
     }
     return lines
   }
