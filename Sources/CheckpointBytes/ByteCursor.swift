@@ -111,10 +111,11 @@ package struct ByteCursor: Sendable {
 
   /// The index of the next `\n` that lies before an index, which may be ``end`` at most; nil if there is none.
   package func newline(before bound: Int) -> Int? {
-    guard position < min(bound, end) else { return nil }
+    let bound = min(bound, end)
+    guard position < bound else { return nil }
     // A search for pickles asks at each byte that could begin one.
     return unsafe bytes.withUnsafeBytes { bytes in
-      unsafe UnsafeRawBufferPointer(rebasing: bytes[position..<min(bound, end)])
+      unsafe UnsafeRawBufferPointer(rebasing: bytes[position..<bound])
         .firstIndex(ofByte: 0x0A)
     }.map { position + $0 }
   }

@@ -40,10 +40,13 @@ package struct JSONReader: Sendable {
   }
 
   private mutating func skipWhitespace() throws(ParseFailure) {
-    while let byte = cursor.peekByte(), byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
-    {
-      try cursor.skip(1, context)
+    var place = cursor.position
+    while place < cursor.end {
+      let byte = cursor.bytes[place]
+      guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { break }
+      place += 1
     }
+    if place > cursor.position { try cursor.seek(to: place, context) }
   }
 
   private mutating func expect(_ character: Unicode.Scalar) throws(ParseFailure) {

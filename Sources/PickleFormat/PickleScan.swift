@@ -252,12 +252,8 @@ extension PickleScan {
       return .broken
     }
     // A search meets millions of places that end with their first operation: for these there is neither a walk nor an error.
-    guard operations > 0 else { return .unfinished }
-    if let fault = cursor.nextFault {
-      operations -= 1
-      return fault
-    }
-    var walk = PickleWalk(cursor, isGuess: true)
+    let start = cursor
+    lazy var walk = PickleWalk(start, isGuess: true)
     while operations > 0 {
       if let fault = cursor.nextFault {
         operations -= 1

@@ -146,6 +146,12 @@ import Tokenizers
     expect(
       .inconsistent, at: "model.merges[1]",
       of: #""model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b","a x"]}"#)
+    // The reference reads two strings, in a line or a list, and nothing else.
+    for merge in [#""a""#, #""a b a""#, #"["a"]"#, #"["a","b","a"]"#, #"["a",1,"b"]"#, "1"] {
+      expect(
+        .malformed, at: "model.merges[0]",
+        of: #""model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":[\#(merge)]}"#)
+    }
     expect(
       .inconsistent, at: "model.merges[0]",
       of: #""model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[["a","b"]]}"#)

@@ -213,10 +213,10 @@ struct MergeTable {
   /// The two tokens that an element of `merges` names: as a line, or as a list.
   private static func pair(in element: JSONValue) -> (String, String)? {
     if let line = element.string { return pair(in: line.utf8) }
-    guard let tokens = element.elements?.compactMap(\.string), tokens.count == 2 else {
-      return nil
-    }
-    return (tokens[0], tokens[1])
+    guard let tokens = element.elements, tokens.count == 2, let first = tokens[0].string,
+      let second = tokens[1].string
+    else { return nil }
+    return (first, second)
   }
 
   /// The two tokens that a line of UTF-8 names, with a space between; nil if there are not two.
