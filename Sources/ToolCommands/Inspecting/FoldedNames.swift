@@ -47,7 +47,7 @@ struct FoldedNames {
     let folded = training.filter { $0.rows.count > 1 }
     let names = Set(folded.flatMap { $0.rows.map(\.name) })
     groups =
-      FoldedNames.layers(rows.filter { !names.contains($0.name) })
+      FoldedNames.layers(names.isEmpty ? rows : rows.filter { !names.contains($0.name) })
       + folded.map { Group(training: $0.name, $0.rows) }
   }
 
