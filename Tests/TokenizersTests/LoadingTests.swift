@@ -9,12 +9,18 @@ import Tokenizers
   private func load(
     _ name: String, _ files: [String: String], as owner: TokenizerClass? = nil
   ) throws -> Tokenizer {
+    let folder = try copy(of: name, files.mapValues { Array($0.utf8) })
+    return try Tokenizer.load(from: folder.path, as: owner)
+  }
+
+  /// The files of a fixture, some of them with another content.
+  private func copy(of name: String, _ files: [String: [UInt8]]) throws -> TemporaryDirectory {
     let folder = try TemporaryDirectory()
     for file in try Directory.names(in: directory(name)) where file != "expected.json" {
       _ = try folder.write(Fixture("tokenizers/\(name)/\(file)").bytes(), as: file)
     }
-    for (file, text) in files { _ = try folder.write(Array(text.utf8), as: file) }
-    return try Tokenizer.load(from: folder.path, as: owner)
+    for (file, bytes) in files { _ = try folder.write(bytes, as: file) }
+    return folder
   }
 
   @Test func `a directory without a tokenizer is refused`() throws {
@@ -316,13 +322,9 @@ import Tokenizers
       ("vocab.txt", "bert-uncased-files", []),
     ])
   func brokenLines(_ file: String, _ name: String, _ before: [UInt8]) throws {
-    let folder = try TemporaryDirectory()
-    for other in try Directory.names(in: directory(name)) where other != "expected.json" {
-      _ = try folder.write(Fixture("tokenizers/\(name)/\(other)").bytes(), as: other)
-    }
     // A continuation byte that nothing goes on, and a surrogate.
     for broken in [[0x61, 0x80], [0xED, 0xA0, 0x80, 0x20]] as [[UInt8]] {
-      _ = try folder.write(before + broken + [0x0A, 0xFF], as: file)
+      let folder = try copy(of: name, [file: before + broken + [0x0A, 0xFF]])
       #expect {
         try Tokenizer.load(from: folder.path)
       } throws: { error in
