@@ -1,7 +1,8 @@
-/// Bytes as text, two digits each.
+/// Bytes and numbers in base 16.
 package enum Hexadecimal {
   private static let digits = Array("0123456789abcdef".utf8)
 
+  /// Two digits a byte, in lower case.
   package static func text(_ bytes: some Sequence<UInt8>) -> String {
     var text: [UInt8] = []
     for byte in bytes {
@@ -11,6 +12,7 @@ package enum Hexadecimal {
     return String(decoding: text, as: UTF8.self)
   }
 
+  /// The bytes that pairs of digits stand for; nil if something else stands there, or a digit alone.
   package static func bytes(_ text: String) -> [UInt8]? {
     let values = text.utf8.map(digit)
     guard values.count.isMultiple(of: 2) else { return nil }
@@ -24,7 +26,7 @@ package enum Hexadecimal {
 
   /// What an ASCII digit stands for; nil for anything else.
   ///
-  /// `Character.hexDigitValue` takes the wide forms of East Asian text too, and a thousand instructions.
+  /// `Character.hexDigitValue` takes the wide forms of East Asian text too, and hundreds of instructions.
   package static func digit(_ byte: UInt8) -> UInt8? {
     switch byte {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
