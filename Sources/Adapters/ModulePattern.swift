@@ -94,13 +94,15 @@ package struct ModulePattern: Sendable {
 
   /// Adds a place, and all that are reached from it without a letter.
   private func follow(_ place: Int, at position: Int, of count: Int, into set: inout PlaceSet) {
-    var waiting = [place]
-    while let place = waiting.popLast() {
+    set.waiting.append(place)
+    while let place = set.waiting.popLast() {
       guard set.insert(place) else { continue }
       switch steps[place] {
-      case .either(let first, let second): waiting += [second, first]
-      case .start where position == 0: waiting.append(place + 1)
-      case .end where position == count: waiting.append(place + 1)
+      case .either(let first, let second):
+        set.waiting.append(second)
+        set.waiting.append(first)
+      case .start where position == 0: set.waiting.append(place + 1)
+      case .end where position == count: set.waiting.append(place + 1)
       default: break
       }
     }
@@ -111,6 +113,8 @@ package struct ModulePattern: Sendable {
 private struct PlaceSet {
   private(set) var places: [Int] = []
   private(set) var isMember: [Bool]
+  /// Places that are yet to be looked at.
+  var waiting: [Int] = []
 
   init(count: Int) { isMember = Array(repeating: false, count: count) }
 

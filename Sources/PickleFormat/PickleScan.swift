@@ -252,8 +252,7 @@ extension PickleScan {
       return .broken
     }
     // A search meets millions of places that end with their first operation: for these there is neither a walk nor an error.
-    let start = cursor
-    lazy var walk = PickleWalk(start, isGuess: true)
+    var begun: PickleWalk?
     while operations > 0 {
       if let fault = cursor.nextFault {
         operations -= 1
@@ -268,8 +267,9 @@ extension PickleScan {
         return error.kind == .truncated ? .cut : .broken
       }
       operations -= 1 + (cursor.position - before.position) / 256
-      guard let goesOn = try? walk.step(instruction), walk.fault == nil else { return .broken }
-      if let last = walk.findings.last {
+      if begun == nil { begun = PickleWalk(before, isGuess: true) }
+      guard let goesOn = try? begun?.step(instruction), begun?.fault == nil else { return .broken }
+      if let last = begun?.findings.last {
         // Only what has a name can be called, and extension codes name nothing in most programs. Anything can be given
         // a state of nothing.
         if last.global == nil, last.use != .givenState { return .broken }
