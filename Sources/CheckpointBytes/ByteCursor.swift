@@ -54,15 +54,22 @@ package struct ByteCursor: Sendable {
     _ byteCount: Int, _ order: ByteOrder, _ field: String
   ) throws(ParseFailure) -> UInt64 {
     let range = try take(byteCount, field).prefix(8)
+    let unused = UInt64(64 - 8 * range.count)
     var value: UInt64 = 0
     // Offsets in files are not aligned, so that bytes are copied; `take` has checked that they are there.
     unsafe bytes.withUnsafeBytes { bytes in
+      if bytes.count - range.lowerBound >= 8 {
+        // One load of eight, of which those behind the number are taken off again.
+        let eight = unsafe bytes.loadUnaligned(fromByteOffset: range.lowerBound, as: UInt64.self)
+        value = (UInt64(littleEndian: eight) << unused) >> unused
+        return
+      }
       unsafe withUnsafeMutableBytes(of: &value) {
         unsafe $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[range]))
       }
+      value = UInt64(littleEndian: value)
     }
-    value = UInt64(littleEndian: value)
-    return order == .little ? value : value.byteSwapped >> UInt64(64 - 8 * range.count)
+    return order == .little ? value : value.byteSwapped >> unused
   }
 
   /// Reads one byte.

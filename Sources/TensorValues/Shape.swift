@@ -41,7 +41,12 @@ public struct Shape: Sendable, Hashable {
 extension Shape: CustomStringConvertible {
   /// As Python writes it: `[2, 3]`.
   public var description: String {
-    "[" + dimensions.map(String.init).joined(separator: ", ") + "]"
+    var text = "["
+    for (axis, extent) in dimensions.enumerated() {
+      if axis > 0 { text += ", " }
+      text += String(extent)
+    }
+    return text + "]"
   }
 }
 

@@ -47,7 +47,7 @@ public struct StridedLayout: Sendable, Hashable {
   public static func packedStrides(of shape: Shape) -> [Int] {
     var strides = [Int](repeating: 1, count: shape.rank)
     var step = 1
-    for axis in stride(from: shape.rank - 1, through: 0, by: -1) {
+    for axis in shape.dimensions.indices.reversed() {
       strides[axis] = step
       // Overflows only where another extent is 0, and then no element is ever addressed.
       step = step.multipliedReportingOverflow(by: max(shape.dimensions[axis], 1)).partialValue

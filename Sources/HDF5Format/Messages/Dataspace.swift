@@ -32,21 +32,28 @@ struct Dataspace {
       }
     }
     var extents: [Int] = []
-    // What is beyond 2^63 stays so, and fits no shape unless another extent is 0.
+    var largest: [Int?] = []
     extents.reserveCapacity(rank)
-    for _ in 0..<rank { extents.append(Int(clamping: try body.readLength(form, "dataspace"))) }
+    largest.reserveCapacity(rank)
+    for _ in 0..<rank {
+      // What is beyond 2^63 stays so, and fits no shape unless another extent is 0.
+      let extent = Int(clamping: try body.readLength(form, "dataspace"))
+      extents.append(extent)
+      largest.append(extent)
+    }
     guard let shape = Shape(extents) else {
       throw ParseFailure(
         .malformed, at: start, "dataspace", "the extents \(extents) do not fit 64 bits")
     }
     self.shape = shape
-    var largest: [Int?] = extents
-    if flags & 1 != 0 {
-      for axis in 0..<rank {
-        // All bits set means unlimited, as with addresses.
-        largest[axis] = try body.readUnlessAllOnes(form.lengthByteCount, "dataspace")
-          .map { Int(clamping: $0) }
-      }
+    guard flags & 1 != 0 else {
+      self.largest = largest
+      return
+    }
+    for axis in 0..<rank {
+      // All bits set means unlimited, as with addresses.
+      largest[axis] = try body.readUnlessAllOnes(form.lengthByteCount, "dataspace")
+        .map { Int(clamping: $0) }
     }
     guard zip(extents, largest).allSatisfy({ $0 <= $1 ?? Int.max }) else {
       throw ParseFailure(

@@ -42,7 +42,12 @@ package struct NameTemplate: Hashable, Sendable {
 
   /// True if there is one name for each layer.
   var isPerLayer: Bool {
-    parts.contains { $0 == .placeholder("layer") || $0 == .placeholder("_layer") }
+    var rest = Substring(text).utf8
+    while let open = rest.firstIndex(of: UInt8(ascii: "{")) {
+      rest = rest[rest.index(after: open)...]
+      if rest.starts(with: "layer}".utf8) || rest.starts(with: "_layer}".utf8) { return true }
+    }
+    return false
   }
 
   /// The names that the template gives, the one to write first.

@@ -55,6 +55,7 @@ indirect enum PostProcessor: Sendable {
   /// Several encodings as one.
   static func joined(_ encodings: [Encoding]) -> Encoding {
     guard var result = encodings.first else { return Encoding() }
+    result.reserveCapacity(encodings.reduce(0) { $0 + $1.count })
     for encoding in encodings.dropFirst() { result.append(encoding) }
     return result
   }

@@ -94,9 +94,21 @@ extension Encoding {
     overflowing = overflow
   }
 
+  /// Makes room for so many tokens.
+  mutating func reserveCapacity(_ count: Int) {
+    ids.reserveCapacity(count)
+    typeIDs.reserveCapacity(count)
+    tokens.reserveCapacity(count)
+    offsets.reserveCapacity(count)
+    attentionMask.reserveCapacity(count)
+    specialTokensMask.reserveCapacity(count)
+    wordIDs.reserveCapacity(count)
+  }
+
   private func joined(to other: Encoding) -> Encoding {
     var joined = self
     joined.overflowing = []
+    joined.reserveCapacity(count + other.count)
     joined.appendTokens(of: other)
     return joined
   }

@@ -40,6 +40,12 @@ struct FoldedNames {
     let shape: Shape
   }
 
+  /// What stands at one place: a row, or all that share a key.
+  private enum Entry {
+    case row(InspectReport.Row)
+    case rows(Key)
+  }
+
   let groups: [Group]
 
   init(_ rows: [InspectReport.Row]) {
@@ -72,52 +78,63 @@ struct FoldedNames {
   }
 
   private static func layers(_ rows: [InspectReport.Row]) -> [Group] {
-    var order: [Key?] = []
+    var order: [Entry] = []
     var members: [Key: [(number: Int, row: InspectReport.Row)]] = [:]
-    var singles: [Int: InspectReport.Row] = [:]
     for row in rows {
       if let (prefix, number, suffix) = FoldedNames.split(row.name.string), row.tiedTo == nil {
         let key = Key(
           prefix: ExactName(prefix), suffix: ExactName(suffix), dtype: row.weight.dtype,
           shape: row.weight.shape)
-        if members[key] == nil { order.append(key) }
+        if members[key] == nil { order.append(.rows(key)) }
         members[key, default: []].append((number, row))
       } else {
-        singles[order.count] = row
-        order.append(nil)
+        order.append(.row(row))
       }
     }
-    return order.indices.flatMap { position -> [Group] in
-      guard let key = order[position], let rows = members[key] else {
-        return singles[position].map { [Group($0)] } ?? []
+    var groups: [Group] = []
+    groups.reserveCapacity(order.count)
+    for entry in order {
+      switch entry {
+      case .row(let row): groups.append(Group(row))
+      case .rows(let key): groups += FoldedNames.groups(key, members[key] ?? [])
       }
-      let numbers = rows.map(\.number)
-      let isRun = zip(numbers, numbers.dropFirst()).allSatisfy { $1 > 0 && $0 == $1 - 1 }
-      guard rows.count > 1, isRun else { return rows.map { Group($0.row) } }
-      let name = "\(key.prefix){\(numbers[0])…\(numbers[numbers.count - 1])}\(key.suffix)"
-      return [Group(name, rows.map(\.row))]
     }
+    return groups
+  }
+
+  /// One group of rows whose numbers follow one another; otherwise one for each.
+  private static func groups(
+    _ key: Key, _ rows: [(number: Int, row: InspectReport.Row)]
+  ) -> [Group] {
+    let numbers = rows.map(\.number)
+    let isRun = zip(numbers, numbers.dropFirst()).allSatisfy { $1 > 0 && $0 == $1 - 1 }
+    guard rows.count > 1, isRun else { return rows.map { Group($0.row) } }
+    let name = "\(key.prefix){\(numbers[0])…\(numbers[numbers.count - 1])}\(key.suffix)"
+    return [Group(name, rows.map(\.row))]
   }
 
   /// A name with exactly one numeric component, cut around it.
   private static func split(_ name: String) -> (String, Int, String)? {
-    let bytes = Array(name.utf8)
-    var found: Range<Int>?
-    var (start, isNumber) = (0, true)
-    for place in 0...bytes.count {
-      guard place == bytes.count || bytes[place] == UInt8(ascii: ".") else {
+    let bytes = name.utf8
+    var found: Range<String.Index>?
+    var (start, isNumber) = (bytes.startIndex, true)
+    var place = start
+    while true {
+      if place < bytes.endIndex, bytes[place] != UInt8(ascii: ".") {
         isNumber = isNumber && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[place])
+        place = bytes.index(after: place)
         continue
       }
       if isNumber, start < place {
         guard found == nil else { return nil }
         found = start..<place
       }
-      (start, isNumber) = (place + 1, true)
+      guard place < bytes.endIndex else { break }
+      place = bytes.index(after: place)
+      (start, isNumber) = (place, true)
     }
-    func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
-    guard let found, let number = layerNumber(text(found)) else { return nil }
-    return (text(0..<found.lowerBound), number, text(found.upperBound..<bytes.count))
+    guard let found, let number = layerNumber(String(name[found])) else { return nil }
+    return (String(name[..<found.lowerBound]), number, String(name[found.upperBound...]))
   }
 
   /// The number of a layer, as it is written: not `01`, which is another name than `1`, and not `+1`; nil for what is none.

@@ -26,9 +26,10 @@ struct InspectTotals {
   private(set) var misaligned = 0
 
   init(_ rows: [InspectReport.Row], _ ties: [Tie]) {
-    let shown = Set(rows.map(\.name))
+    let isWhole = rows.count == ties.reduce(0) { $0 + $1.names.count }
+    let shown = isWhole ? [] : Set(rows.map(\.name))
     for tie in ties {
-      let names = tie.names.count(where: shown.contains)
+      let names = isWhole ? tie.names.count : tie.names.count(where: shown.contains)
       let reason = TrainingState.reason(for: tie.names[0])
       all.add(tie.weight, names: names)
       dtypes[tie.weight.dtype, default: Count()].add(tie.weight, names: names)

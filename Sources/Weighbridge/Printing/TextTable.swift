@@ -86,6 +86,7 @@ package struct TextTable {
   private func line(_ cells: [String], _ used: [Int], _ widths: [Int]) -> String {
     // Put together as bytes: text is looked at with each part that is appended.
     var line: [UInt8] = []
+    line.reserveCapacity(widths.reduce(0) { $0 + $1 + Self.gap.utf8.count })
     for (place, column) in used.enumerated() where column < cells.count {
       if place > 0 { line += Self.gap.utf8 }
       if spans(column, cells) {
