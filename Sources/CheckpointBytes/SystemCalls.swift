@@ -347,3 +347,21 @@ extension UnsafeRawBufferPointer {
     return unsafe UnsafeRawPointer(found) - start
   }
 }
+
+extension [UInt8] {
+  /// Where some bytes are first, from a place on; nil for none, and for no bytes.
+  package func index(of word: [UInt8], from start: Int = 0) -> Int? {
+    guard let first = word.first else { return nil }
+    return unsafe withUnsafeBytes { all in
+      var place = start
+      while place <= all.count - word.count {
+        let rest = unsafe UnsafeRawBufferPointer(rebasing: all[place...])
+        guard let found = unsafe rest.firstIndex(ofByte: first) else { return nil }
+        place += found
+        if unsafe rest[found...].starts(with: word) { return place }
+        place += 1
+      }
+      return nil
+    }
+  }
+}

@@ -434,6 +434,20 @@ struct GraphScanTests {
     ("a.xml", "<net><layers><layer type='Convolution'/></layers></net>", .safe),
   ]
 
+  @Test(
+    "tells lines apart by every newline",
+    arguments: ["\n", "\r", "\r\n", "\u{0B}", "\u{0C}", "\u{85}", "\u{2028}", "\u{2029}"])
+  func lines(newline: String) throws {
+    // Two lines hold what is looked for, one of them twice; the last has no end.
+    let lines = ["é: 1", "%TAG !a! tag:a,2000: # %TAG", "b: 2", "", "%TAG !b! tag:b,2000:"]
+    let scan = try scanned(Array(lines.joined(separator: newline).utf8), as: "a.yaml")
+    #expect(
+      scan.findings.map(\.rendering) == [
+        "the YAML directive '%TAG !a! tag:a,2000: # %TAG'",
+        "the YAML directive '%TAG !b! tag:b,2000:'",
+      ])
+  }
+
   @Test("reads texts that name what to import", arguments: texts.indices)
   func text(_ index: Int) throws {
     let (name, text, verdict) = GraphScanTests.texts[index]

@@ -143,7 +143,7 @@ extension ContentWalk {
   ) throws(CheckpointError) {
     let bytes = try archive.bytes(of: member, limit: limits.pickleBytes)
     for name in TorchScriptSource.qualifiedFileOperators
-    where ContentWalk.contains(bytes, Array(name.utf8)) {
+    where bytes.index(of: Array(name.utf8)) != nil {
       report(
         code: "bytecode of TorchScript that calls \(name)",
         (.dangerous, "reads or writes files when the model runs"),

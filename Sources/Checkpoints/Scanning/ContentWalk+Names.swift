@@ -24,8 +24,8 @@ extension ContentWalk {
 
   /// The keys to look for in a text of YAML.
   static func keys(in bytes: [UInt8], _ place: ScannedContent.Place) -> [String] {
-    let keys = importingKeys.filter { contains(bytes, Array($0.utf8)) }
-    let hasTargets = contains(bytes, Array("params".utf8)) && contains(bytes, Array("target".utf8))
+    let keys = importingKeys.filter { bytes.index(of: Array($0.utf8)) != nil }
+    let hasTargets = ["params", "target"].allSatisfy { bytes.index(of: Array($0.utf8)) != nil }
     return keys + (hasTargets ? ["target"] : []) + (isMLmodel(place) ? ["code"] : [])
   }
 

@@ -97,12 +97,14 @@ extension ContentWalk {
 
   private mutating func examineLines(of bytes: [UInt8], _ place: ScannedContent.Place) {
     let keys = ContentWalk.keys(in: bytes, place)
-    let marks = ["!!python/", "tag:yaml.org,2002:python/", "%TAG", "chat_template"]
-    guard !keys.isEmpty || marks.contains(where: { ContentWalk.contains(bytes, Array($0.utf8)) })
-    else { return }
-    let text = String(decoding: bytes, as: UTF8.self)
-    for line in text.split(whereSeparator: \.isNewline) {
-      for start in ["!!python/", "tag:yaml.org,2002:python/"] {
+    let tags = ["!!python/", "tag:yaml.org,2002:python/"]
+    // Few lines of a text hold any of these; the others are never made text.
+    let words = (tags + ["%TAG", "chat_template"] + keys).map { Array($0.utf8) }
+    let lines = YAMLText.lines(of: bytes, holding: words)
+    guard !keys.isEmpty || !lines.isEmpty else { return }
+    for range in lines {
+      let line = Substring(decoding: bytes[range], as: UTF8.self)
+      for start in tags {
         var rest = line
         while let range = rest.firstRange(of: start) {
           rest = rest[range.upperBound...]
@@ -121,8 +123,8 @@ extension ContentWalk {
       }
       examineKeys(keys, in: line, place)
     }
-    if text.contains("chat_template") || text.contains("{{") {
-      examineTemplate(text, "in a text", place)
+    if ["chat_template", "{{"].contains(where: { bytes.index(of: Array($0.utf8)) != nil }) {
+      examineTemplate(String(decoding: bytes, as: UTF8.self), "in a text", place)
     }
   }
 
@@ -171,7 +173,7 @@ extension ContentWalk {
       return false
     }
     guard
-      ContentWalk.needles.contains(where: { ContentWalk.contains(bytes, $0) })
+      ContentWalk.needles.contains(where: { bytes.index(of: $0) != nil })
         || ContentWalk.mayName(bytes, place)
     else {
       var reader = JSONReader(bytes, context: "JSON", maximumDepth: limits.jsonDepth)
@@ -199,16 +201,6 @@ extension ContentWalk {
       }
     }
     return true
-  }
-
-  static func contains(_ bytes: [UInt8], _ needle: [UInt8]) -> Bool {
-    guard let first = needle.first else { return false }
-    var position = 0
-    while let start = bytes[position...].firstIndex(of: first) {
-      if bytes[start...].starts(with: needle) { return true }
-      position = start + 1
-    }
-    return false
   }
 
   private mutating func examineMember(

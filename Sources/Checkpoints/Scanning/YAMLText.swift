@@ -39,6 +39,43 @@ enum YAMLText {
     return plain == bytes ? nil : plain
   }
 
+  /// The lines that hold one of some words, in order. A line ends where Swift's `isNewline` says so, of which Python's readers know fewer.
+  static func lines(of bytes: [UInt8], holding words: [[UInt8]]) -> [Range<Int>] {
+    var ends: [Int: Int] = [:]
+    for word in words {
+      var position = 0
+      while let found = bytes.index(of: word, from: position) {
+        // No line that was looked at before is looked at again.
+        var start = found
+        while start > position, newline(in: bytes, before: start) == 0 { start -= 1 }
+        var end = found + word.count
+        while end < bytes.count, newline(in: bytes, at: end) == 0 { end += 1 }
+        ends[start] = end
+        position = end
+      }
+    }
+    return ends.sorted { $0.key < $1.key }.map { $0.key..<$0.value }
+  }
+
+  /// How many bytes the newline has that begins at a place; none if there is no newline.
+  private static func newline(in bytes: [UInt8], at place: Int) -> Int {
+    switch bytes[place] {
+    case 0x0A...0x0D: 1
+    case 0xC2: place + 1 < bytes.count && bytes[place + 1] == 0x85 ? 2 : 0
+    case 0xE2:
+      place + 2 < bytes.count && bytes[place + 1] == 0x80 && bytes[place + 2] | 1 == 0xA9 ? 3 : 0
+    default: 0
+    }
+  }
+
+  /// The same of the newline that ends in front of a place.
+  private static func newline(in bytes: [UInt8], before place: Int) -> Int {
+    for count in 1...min(3, place) where newline(in: bytes, at: place - count) == count {
+      return count
+    }
+    return 0
+  }
+
   /// What a key has for values in a line, as plain or quoted text; nil for a value that stands in another line, or under an
   /// anchor.
   static func values(of key: String, in line: Substring) -> [String?] {
