@@ -62,6 +62,8 @@ void weighbridge_sha256_accelerated(uint32_t state[8], const uint8_t *bytes, siz
   for (; blocks > 0; bytes += 64, blocks -= 1) {
     __m128i before[2] = {abef, cdgh};
     __m128i words[4];
+    // Not unrolled, the words would go through memory, as which of them is meant is not known before.
+#pragma clang loop unroll(full)
     for (int part = 0; part < 16; part += 1) {
       __m128i current;
       if (part < 4) {
