@@ -448,6 +448,17 @@ struct GraphScanTests {
       ])
   }
 
+  @Test(
+    "looks through a line of many names once, and lists as many as anybody reads",
+    arguments: ["_target_: b.c, ", "&_target_ ", "!!python/object:b.c ", "!!python/object:b.c"])
+  func longLine(_ name: String) throws {
+    let line = "a: {" + String(repeating: name, count: 20_000) + "}\n"
+    let scan = try scanned(Array(line.utf8), as: "a.yaml")
+    #expect(scan.findings.count == 10_000 && scan.verdict != .safe)
+    #expect(scan.problems.map(\.kind) == [.limitExceeded])
+    #expect(scan.findings.allSatisfy { $0.rendering.utf8.count < 1_000 })
+  }
+
   @Test("reads texts that name what to import", arguments: texts.indices)
   func text(_ index: Int) throws {
     let (name, text, verdict) = GraphScanTests.texts[index]

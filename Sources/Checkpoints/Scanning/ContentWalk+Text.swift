@@ -84,6 +84,9 @@ extension ContentWalk {
     "dict",
   ]
 
+  /// The most tags and names of one text that are listed.
+  private static let mostNames = 10_000
+
   private mutating func examineLines(_ bytes: [UInt8], _ place: ScannedContent.Place) {
     examineLines(of: bytes, place)
     guard let plain = YAMLText.plain(bytes) else { return }
@@ -102,26 +105,32 @@ extension ContentWalk {
     let words = (tags + ["%TAG", "chat_template"] + keys).map { Array($0.utf8) }
     let lines = YAMLText.lines(of: bytes, holding: words)
     guard !keys.isEmpty || !lines.isEmpty else { return }
+    let most = findings.count + ContentWalk.mostNames
     for range in lines {
-      let line = Substring(decoding: bytes[range], as: UTF8.self)
+      let line = Array(bytes[range])
       for start in tags {
-        var rest = line
-        while let range = rest.firstRange(of: start) {
-          rest = rest[range.upperBound...]
-          let tag = rest.prefix { !" \t,}]>\"'".contains($0) }
+        YAMLText.forEachTag(behind: start, in: line) { tag in
           let kind = String(tag.prefix { $0 != ":" && $0 != "/" })
-          guard !ContentWalk.plainTags.contains(kind) else { continue }
+          guard !ContentWalk.plainTags.contains(kind) else { return true }
           report(
             code: "the YAML tag " + quoted("!!python/" + tag),
             (.dangerous, "imports and calls what it names under an unsafe loader"), at: place)
+          return findings.count < most
         }
       }
-      if line.contains("%TAG"), line.contains("tag:") {
+      if ["%TAG", "tag:"].allSatisfy({ line.index(of: Array($0.utf8)) != nil }) {
         report(
-          code: "the YAML directive " + quoted(String(line)),
+          code: "the YAML directive " + quoted(String(decoding: line, as: UTF8.self)),
           (.unknown, "lets tags that import and call be spelled in other ways"), at: place)
       }
-      examineKeys(keys, in: line, place)
+      examineKeys(keys, in: line, place, most: most)
+      guard findings.count < most else {
+        add(
+          place.problem(
+            .limitExceeded, field: "content",
+            "names more than \(ContentWalk.mostNames) things to import; the rest is not listed"))
+        break
+      }
     }
     if ["chat_template", "{{"].contains(where: { bytes.index(of: Array($0.utf8)) != nil }) {
       examineTemplate(String(decoding: bytes, as: UTF8.self), "in a text", place)
@@ -130,10 +139,10 @@ extension ContentWalk {
 
   /// Keys of YAML whose values name what is imported. What they name may stand in another line, or under an anchor.
   private mutating func examineKeys(
-    _ keys: [String], in line: Substring, _ place: ScannedContent.Place
+    _ keys: [String], in line: [UInt8], _ place: ScannedContent.Place, most: Int
   ) {
     for key in keys {
-      for value in YAMLText.values(of: key, in: line) {
+      YAMLText.forEachValue(of: key, in: line) { value in
         if let value, key != "_target_" || value.contains(".") {
           examineName(value, ofKey: key, place)
         } else {
@@ -141,6 +150,7 @@ extension ContentWalk {
             code: "a \(key) that is named elsewhere in the text",
             (.unknown, "is imported and called by whoever builds the model"), at: place)
         }
+        return findings.count < most
       }
     }
   }

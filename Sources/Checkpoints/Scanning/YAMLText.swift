@@ -76,27 +76,71 @@ enum YAMLText {
     return 0
   }
 
-  /// What a key has for values in a line, as plain or quoted text; nil for a value that stands in another line, or under an
-  /// anchor.
-  static func values(of key: String, in line: Substring) -> [String?] {
-    var values: [String?] = []
-    var rest = line
-    while let range = rest.firstRange(of: key) {
-      var before = line[..<range.lowerBound]
-      // A short key is a part of many words.
-      let isWhole = key.count > 6 || before.last.map { " \t\"'{,-?[&!".contains($0) } ?? true
-      while let last = before.last, " \t\"'".contains(last) { before.removeLast() }
-      let behind = rest[range.upperBound...].drop { " \t\"'".contains($0) }
-      rest = rest[range.upperBound...]
-      let isAnchor = before.split { " \t,{[:-?".contains($0) }.last?.hasPrefix("&") == true
-      let isComplex = before.hasSuffix("?")
-      guard isWhole, behind.hasPrefix(":") || isAnchor || isComplex else { continue }
-      let value = String(
-        behind.drop { ": \t\"'".contains($0) }.prefix { !" \t,}#\"'".contains($0) })
-      let isElsewhere =
-        !behind.hasPrefix(":") || value.isEmpty || "*&!|>".contains(value.first ?? " ")
-      values.append(isElsewhere ? nil : value)
+  /// The longest name or tag that is looked at: more than any that is imported has.
+  private static let nameLength = 1_000
+  private static let blanks = Array(" \t\"'".utf8)
+
+  private static func name(_ bytes: ArraySlice<UInt8>, endingBefore ends: String) -> String {
+    let ends = Array(ends.utf8)
+    let name = bytes.prefix(nameLength).prefix { !ends.contains($0) }
+    return String(decoding: name, as: UTF8.self)
+  }
+
+  /// Goes through the tags of a line that begin with some bytes, without these, until somebody has seen enough.
+  static func forEachTag(
+    behind start: String, in line: [UInt8], _ goesOn: (String) -> Bool
+  ) {
+    let start = Array(start.utf8)
+    var position = 0
+    while let found = line.index(of: start, from: position) {
+      position = found + start.count
+      guard goesOn(name(line[position...], endingBefore: " \t,}]>\"'")) else { return }
     }
-    return values
+  }
+
+  /// Goes through what a key has for values in a line, as plain or quoted text, until somebody has seen enough; nil is a value that
+  /// stands in another line, or under an anchor. The time grows with the line, however often the key is in it.
+  static func forEachValue(of key: String, in line: [UInt8], _ goesOn: (String?) -> Bool) {
+    let key = Array(key.utf8)
+    let (open, gaps) = (Array(" \t\"'{,-?[&!".utf8), Array(": \t\"'".utf8))
+    var (position, words) = (0, LastWord(line))
+    while let found = line.index(of: key, from: position) {
+      position = found + key.count
+      var end = found
+      while end > 0, blanks.contains(line[end - 1]) { end -= 1 }
+      let word = words.start(before: end)
+      // A short key is a part of many words.
+      guard key.count > 6 || found == 0 || open.contains(line[found - 1]) else { continue }
+      let behind = line[position...].drop { blanks.contains($0) }
+      let hasValue = behind.first == UInt8(ascii: ":")
+      let isAnchor = word.map { line[$0] == UInt8(ascii: "&") } ?? false
+      let isComplex = end > 0 && line[end - 1] == UInt8(ascii: "?")
+      guard hasValue || isAnchor || isComplex else { continue }
+      let value = name(behind.drop { gaps.contains($0) }, endingBefore: " \t,}#\"'")
+      let isElsewhere =
+        !hasValue || value.isEmpty || "*&!|>".utf8.contains(value.utf8.first ?? 0)
+      guard goesOn(isElsewhere ? nil : value) else { return }
+    }
+  }
+}
+
+/// Where the last word before a place begins, for places that only move on.
+private struct LastWord {
+  private let line: [UInt8]
+  private let separators = Array(" \t,{[:-?".utf8)
+  private var place = 0
+  private var start: Int?
+  private var isInWord = false
+
+  init(_ line: [UInt8]) { self.line = line }
+
+  mutating func start(before end: Int) -> Int? {
+    while place < end {
+      let separates = separators.contains(line[place])
+      if !separates, !isInWord { start = place }
+      isInWord = !separates
+      place += 1
+    }
+    return start
   }
 }
