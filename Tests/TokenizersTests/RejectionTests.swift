@@ -192,6 +192,44 @@ import Tokenizers
     ) { try tokenizer.encode("b") }
   }
 
+  @Test func `a text that becomes many times longer is refused, on the way too`() throws {
+    func replace(_ text: String, _ other: String) -> String {
+      #"{"type":"Replace","pattern":{"String":"\#(text)"},"content":"\#(other)"}"#
+    }
+    func sequence(_ parts: [String], _ name: String) -> String {
+      #"{"type":"Sequence","\#(name)":[\#(parts.joined(separator: ","))]}"#
+    }
+    let doubling = Array(repeating: replace("a", "aa"), count: 40)
+    let long = String(repeating: "a", count: 1 << 20)
+    let normalizers = [
+      sequence(doubling, "normalizers"),
+      // What is cut off where it became too long must not pass for the whole.
+      sequence(doubling + [replace("aa", "b")], "normalizers"),
+      sequence([sequence(doubling, "normalizers"), replace("a", "b")], "normalizers"),
+      sequence([replace("a", long), replace(long, "a")], "normalizers"),
+    ]
+    let error = CheckpointError(.limitExceeded, file: "tokenizer.json", field: "normalizer", "")
+    for normalizer in normalizers {
+      let tokenizer = try tokenizer(#""normalizer":\#(normalizer),"# + Self.wordPiece)
+      #expect(throws: error) { try tokenizer.encode("aaaa") }
+    }
+    let bytes =
+      #"{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}"#
+    let cutter = sequence(Array(repeating: bytes, count: 40), "pretokenizers")
+    let cutting = try tokenizer(#""pre_tokenizer":\#(cutter),"# + Self.bytePair)
+    #expect(throws: error) { try cutting.encode("é") }
+    let few = try tokenizer(
+      #""normalizer":\#(sequence(Array(doubling[..<3]), "normalizers")),"# + Self.wordPiece)
+    #expect(try few.encode("a").tokens == tokenizer(Self.wordPiece).encode("aaaaaaaa").tokens)
+    expect(
+      .limitExceeded, at: "decoder.type",
+      of: #""decoder":\#(sequence(doubling, "decoders")),"# + Self.wordPiece)
+    expect(
+      .inconsistent, at: "added_tokens",
+      of: #""normalizer":\#(normalizers[0]),"#
+        + added((2, "aa")) + Self.wordPiece)
+  }
+
   @Test func `padding without a padding token, or to a huge length, is refused`() throws {
     let tokenizer = try tokenizer(Self.wordPiece)
     #expect(throws: CheckpointError(.notFound, file: "tokenizer.json", field: "pad_token", "")) {

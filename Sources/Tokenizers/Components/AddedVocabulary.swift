@@ -88,6 +88,7 @@ struct AddedVocabulary: Sendable {
   mutating func prepare(normalizer: Normalizer?) throws(Conflict) {
     plainTrie = ScalarTrie()
     normalizedTrie = ScalarTrie()
+    var (length, formLength) = (0, 0)
     for (place, entry) in entries.enumerated() {
       let content = entry.token.content
       guard placeOfID[entry.id] == place else {
@@ -97,7 +98,15 @@ struct AddedVocabulary: Sendable {
       let inserted: Bool
       var form = content
       if entry.wasNormalized {
-        form = normalizer?.normalized(Array(content)).text ?? content
+        let scalars: [AlignedScalar] = Array(content)
+        let rewritten = normalizer?.normalized(scalars) ?? scalars
+        (length, formLength) = (length + scalars.count, formLength + rewritten.count)
+        guard rewritten.count <= Normalizer.room(for: scalars.count),
+          formLength <= Normalizer.room(for: length)
+        else {
+          throw Conflict(content: content, problem: "becomes too long when it is normalized")
+        }
+        form = rewritten.text
         entries[place].decoded = form
       }
       if entry.token.isNormalized {

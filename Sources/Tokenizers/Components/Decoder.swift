@@ -16,6 +16,18 @@ indirect enum Decoder: Sendable {
   case byteFallback
   case sequence([Decoder])
 
+  /// How many times longer a token becomes at most by what is put in place of other text.
+  var growth: Double {
+    switch self {
+    case .replace(let pattern, let content): max(1, Double(content.count) / Double(pattern.count))
+    case .sequence(let decoders): decoders.reduce(1) { $0 * $1.growth }
+    default: 1
+    }
+  }
+
+  /// The most of it: ten replacements that make three of one.
+  static let mostGrowth = 65_536.0
+
   /// The tokens rewritten; joined they are the text.
   func apply(to tokens: [[UInt8]]) -> [[UInt8]] {
     switch self {

@@ -52,6 +52,8 @@ enum ModelFailure: Error {
   case unknownTokenMissing(String)
   /// A word needs the token for unknown words, and the model names none.
   case unknownTokenNotStated
+  /// Normalizer and pre-tokenizer make more of a text than ``Normalizer/room(for:)``.
+  case rewrittenTooLong
 }
 
 extension WordTokenizing {

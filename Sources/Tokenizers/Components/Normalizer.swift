@@ -19,8 +19,11 @@ package indirect enum Normalizer: Sendable {
   case nmt
   case sequence([Normalizer])
 
-  /// Appends the normalized form of `source` to `result`.
-  func append(_ source: ArraySlice<AlignedScalar>, to result: inout [AlignedScalar]) {
+  /// Appends the normalized form of `source` to `result`; or, if that or anything on the way to it has more than `most` scalars, more than
+  /// `most` that are no normalized form, and no more work is done.
+  func append(
+    _ source: ArraySlice<AlignedScalar>, to result: inout [AlignedScalar], most: Int
+  ) {
     switch self {
     case .bert(let rules): rules.append(source, to: &result)
     case .unicode(let form): form.append(source, to: &result)
@@ -29,9 +32,9 @@ package indirect enum Normalizer: Sendable {
       result += source.lazy.filter { !ScalarClasses.of($0.value).contains(.mark) }
     case .strip(let left, let right):
       result += Self.stripped(source, left: left, right: right)
-    case .precompiled(let map): map.append(source, to: &result)
+    case .precompiled(let map): map.append(source, to: &result, most: most)
     case .replace(let pattern, let content):
-      Self.appendReplaced(source, pattern, content, to: &result)
+      Self.appendReplaced(source, pattern, content, to: &result, most: most)
     case .prepend(let content): Self.appendPrepended(source, content, to: &result)
     case .byteLevel:
       for scalar in source { ByteAlphabet.append(scalar, to: &result) }
@@ -41,27 +44,37 @@ package indirect enum Normalizer: Sendable {
         result += source
         return
       }
-      guard normalizers.count > 1 else { return first.append(source, to: &result) }
+      guard let last = normalizers.dropFirst().last else {
+        return first.append(source, to: &result, most: most)
+      }
       var text: [AlignedScalar] = []
-      first.append(source, to: &text)
-      for normalizer in normalizers.dropFirst().dropLast() {
+      first.append(source, to: &text, most: most)
+      for normalizer in normalizers.dropFirst().dropLast() where text.count <= most {
         var next: [AlignedScalar] = []
-        normalizer.append(text[...], to: &next)
+        normalizer.append(text[...], to: &next, most: most)
         text = next
       }
-      normalizers.last?.append(text[...], to: &result)
+      guard text.count <= most else {
+        result += text
+        return
+      }
+      last.append(text[...], to: &result, most: most)
     }
   }
 
-  /// The normalized form of a text.
+  /// The most scalars that so many may become. Unicode makes 18 of one at most, but a file can state that each becomes some, and each of
+  /// these some again.
+  static func room(for count: Int) -> Int { 64 * count + (1 << 20) }
+
+  /// The normalized form of a text, or as much as tells that it is longer than ``room(for:)``.
   package func normalized(_ text: String) -> String {
     normalized(Array(text)).text
   }
 
-  /// The normalized form of a text.
+  /// The same of its scalars.
   func normalized(_ text: [AlignedScalar]) -> [AlignedScalar] {
     var result: [AlignedScalar] = []
-    append(text[...], to: &result)
+    append(text[...], to: &result, most: Self.room(for: text.count))
     return result
   }
 
@@ -88,9 +101,11 @@ package indirect enum Normalizer: Sendable {
   /// What replaces a match stands for its last scalar.
   private static func appendReplaced(
     _ source: ArraySlice<AlignedScalar>, _ pattern: TextPattern, _ content: [UInt32],
-    to result: inout [AlignedScalar]
+    to result: inout [AlignedScalar], most: Int
   ) {
+    let before = result.count
     pattern.forEachPart(of: source) { part, isMatch in
+      guard result.count - before <= most else { return }
       if isMatch, let last = source[part].last {
         result += content.lazy.map { last.replaced(by: $0) }
       } else {

@@ -23,8 +23,8 @@ package indirect enum PreTokenizer: Sendable {
     return pieces.pieces.map { pieces.scalars[$0.range].text }
   }
 
-  /// Cuts the text.
-  func apply(to text: inout PieceText) {
+  /// Cuts the text. A sequence that makes more than `most` scalars of it goes no further.
+  func apply(to text: inout PieceText, most: Int = .max) {
     switch self {
     case .bert: Self.splitAsBERT(&text)
     case .byteLevel(let addsPrefixSpace, let usesPattern):
@@ -46,7 +46,9 @@ package indirect enum PreTokenizer: Sendable {
     case .delimiter(let delimiter):
       Self.split(&text, .removed) { $0 == delimiter }
     case .sequence(let preTokenizers):
-      for preTokenizer in preTokenizers { preTokenizer.apply(to: &text) }
+      for preTokenizer in preTokenizers where text.scalars.count <= most {
+        preTokenizer.apply(to: &text, most: most)
+      }
     }
   }
 

@@ -99,16 +99,28 @@ extension Tokenizer {
     }
   }
 
+  /// Rewrites what is no added token, to so many scalars at most.
+  private func normalize(_ pieces: inout PieceText, most: Int) throws(ModelFailure) {
+    guard let normalizer = parts.normalizer else { return }
+    pieces.rewrite { source, result in
+      if result.scalars.count <= most {
+        normalizer.append(source, to: &result.scalars, most: most)
+      }
+    }
+    guard pieces.scalars.count <= most else { throw .rewrittenTooLong }
+  }
+
   /// Puts the tokens of a chunk into `workspace.chunk`, places and words counted from its beginning.
   private func tokenize(
     _ range: Range<Int>, isPrefixed: Bool, _ model: some WordTokenizing,
     _ workspace: inout Workspace
   ) throws(ModelFailure) {
     workspace.pieces.replace(by: range, of: workspace.text)
-    if let normalizer = parts.normalizer {
-      workspace.pieces.rewrite { normalizer.append($0, to: &$1.scalars) }
-    }
-    (isPrefixed ? parts.preTokenizer : cutter?.preTokenizer)?.apply(to: &workspace.pieces)
+    let most = Normalizer.room(for: workspace.pieces.scalars.count)
+    try normalize(&workspace.pieces, most: most)
+    (isPrefixed ? parts.preTokenizer : cutter?.preTokenizer)?
+      .apply(to: &workspace.pieces, most: most)
+    guard workspace.pieces.scalars.count <= most else { throw .rewrittenTooLong }
     workspace.chunk.removeAll(keepingCapacity: true)
     let pieces = workspace.pieces
     for (word, piece) in pieces.pieces.enumerated() {
@@ -133,11 +145,11 @@ extension Tokenizer {
   ) throws(ModelFailure) {
     let vocabulary = model.vocabulary
     var pieces = PieceText(workspace.text, workspace.textParts)
-    if let normalizer = parts.normalizer {
-      pieces.rewrite { normalizer.append($0, to: &$1.scalars) }
-    }
+    let most = Normalizer.room(for: pieces.scalars.count)
+    try normalize(&pieces, most: most)
     added.extractNormalized(from: &pieces, splitsSpecial: splitsSpecial)
-    parts.preTokenizer?.apply(to: &pieces)
+    parts.preTokenizer?.apply(to: &pieces, most: most)
+    guard pieces.scalars.count <= most else { throw .rewrittenTooLong }
     for piece in pieces.pieces {
       let scalars = pieces.scalars[piece.range]
       if let id = piece.addedToken {
@@ -213,6 +225,10 @@ extension ModelFailure {
       CheckpointError(
         .notFound, file: file, field: "model.unk_id",
         "a word is not in the vocabulary, and no token stands for what is unknown")
+    case .rewrittenTooLong:
+      CheckpointError(
+        .limitExceeded, file: file, field: "normalizer",
+        "makes more than 64 times as much of a text, with the pre-tokenizer")
     }
   }
 }

@@ -99,7 +99,15 @@ struct TokenizerFile {
       parts.preTokenizer = try PreTokenizer(object)
     }
     parts.postProcessor = try postProcessor()
-    if let object = try settings.optionalObject("decoder") { parts.decoder = try Decoder(object) }
+    if let object = try settings.optionalObject("decoder") {
+      let decoder = try Decoder(object)
+      guard decoder.growth <= Decoder.mostGrowth else {
+        throw object.error(
+          .limitExceeded, "type",
+          "what it replaces makes tokens more than \(Int(Decoder.mostGrowth)) times longer")
+      }
+      parts.decoder = decoder
+    }
     parts.truncation = try truncation()
     parts.padding = try padding()
     parts.addedTokens = try addedTokens()

@@ -101,11 +101,14 @@ package struct CharacterMap: Sendable {
 
   /// Appends what a text becomes (normalizers/precompiled.rs). Each grapheme cluster is looked up as a whole if it is short,
   /// and then scalar by scalar.
-  func append(_ source: ArraySlice<AlignedScalar>, to result: inout [AlignedScalar]) {
+  func append(
+    _ source: ArraySlice<AlignedScalar>, to result: inout [AlignedScalar], most: Int
+  ) {
+    let before = result.count
     result.reserveCapacity(result.count + source.count)
     var writer = Writer(source)
     var position = source.startIndex
-    while position < source.endIndex {
+    while position < source.endIndex, result.count - before <= most {
       let end = GraphemeClusters.end(of: source, from: position)
       if end - position > 1 {
         let cluster = source[position..<end]
