@@ -16,6 +16,15 @@ struct PickleInstruction {
   let argument: Argument
   /// The offset of the opcode's byte.
   let offset: Int
+
+  /// What a text, bytes or a line take.
+  var argumentByteCount: Int {
+    switch argument {
+    case .bytes(let bytes), .line(let bytes): bytes.count
+    case .twoLines(let first, let second): first.count + second.count
+    case .nothing, .integer, .unsigned, .float: 0
+    }
+  }
 }
 
 extension PickleInstruction {

@@ -6,7 +6,10 @@ struct Spelling: Sendable {
   static let limit = 160
 
   let rendering: String
-  /// The whole text.
+  /// The most bytes of a text that can name something: twice those of the longest path that a module can be read from.
+  private static let longestName = 1 << 13
+
+  /// The whole text, unless it is longer than any name.
   var text: String?
   /// True if Python cannot hash the value.
   var isUnhashable = false
@@ -21,7 +24,8 @@ struct Spelling: Sendable {
   }
 
   private init(text bytes: some Collection<UInt8>) {
-    self.init(text: String(decoding: bytes, as: UTF8.self))
+    self.init(text: String(decoding: bytes.prefix(Spelling.longestName), as: UTF8.self))
+    if bytes.count > Spelling.longestName { text = nil }
   }
 
   /// What an operation spells that makes a number, text or constant.
@@ -64,6 +68,10 @@ struct Spelling: Sendable {
   }
 
   private init(line: ArraySlice<UInt8>, of opcode: Opcode) {
+    guard line.count <= Spelling.longestName else {
+      self.init(text: line)
+      return
+    }
     let text = String(decoding: line, as: UTF8.self)
     switch opcode {
     case .string:

@@ -52,6 +52,8 @@ struct WalkedValues: Sendable {
   private static let nothing = Slot.limit - 1
   /// The most parts of a list, dictionary or set that are kept: a spelling shows no more.
   private static let mostKept = 64
+  /// The most bytes of an argument that are spelled each time somebody asks: a long text can be given to everything that is called.
+  private static let longestAtom = 1_000
   /// The value that nothing is known of.
   static let unknown = PickleReference(-1)
 
@@ -106,8 +108,9 @@ struct WalkedValues: Sendable {
     default: break
     }
     if let constant, let known = constants[constant] { return known }
+    let isShort = instruction.argumentByteCount <= Self.longestAtom
     let value =
-      position < Slot.limit ? append(.atom, at: position) : spell(Spelling(instruction))
+      isShort && position < Slot.limit ? append(.atom, at: position) : spell(Spelling(instruction))
     if let constant { constants[constant] = value }
     return value
   }

@@ -12,6 +12,23 @@ private func scan(_ bytes: [UInt8]) -> PickleScan {
 
 @Suite("A scan tells what a pickle would have called")
 struct PickleScanTests {
+  @Test(
+    "a long value is spelled once, however many calls are given it",
+    arguments: ["V", "I", "X", "B"])
+  func longValue(_ code: String) {
+    let count = 1_000_000
+    let digits = Array(repeating: UInt8(ascii: "1"), count: count)
+    let length = (0..<4).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }
+    let isLine = code == "V" || code == "I"
+    let value = Array(code.utf8) + (isLine ? digits + [0x0A] : length + digits)
+    var bytes = value + Array("q\u{0}0".utf8)
+    for number in 0..<5_000 { bytes += Array("cm\(number)\nf\n(h\u{0}tR0".utf8) }
+    let found = scan(bytes + Array("N.".utf8))
+    #expect(found.failure == nil && found.findings.count == 10_000)
+    #expect(found.findings.allSatisfy { $0.rendering.unicodeScalars.count < 400 })
+    #expect(found.findings.last?.rendering.contains("1111") == true)
+  }
+
   static let calls: [(bytes: [UInt8], use: PickleScan.Use, rendering: String)] = [
     (
       P.global("os", "system") ++ P.text("echo hi") ++ P.tuple1 ++ P.reduce, PickleScan.Use.called,
