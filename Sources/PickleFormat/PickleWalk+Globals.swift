@@ -20,14 +20,11 @@ extension PickleWalk {
     push(values.global(global))
   }
 
-  /// The most bytes of a name in bytes that need not be a pickle: twice those of the longest path that a module can be read from. A
-  /// search meets one long line at each place before it.
-  private static let longestName = 1 << 13
-
-  /// Python's identifiers, joined by dots.
+  /// Python's identifiers, joined by dots. A search meets one long line at each place before it, so that no name is looked at that is
+  /// longer than any.
   private static func isDotted(_ name: ExactName) -> Bool {
     let bytes = name.string.utf8
-    guard bytes.count <= longestName else { return false }
+    guard bytes.count <= Spelling.longestName else { return false }
     var isStart = true
     for byte in bytes {
       switch byte {

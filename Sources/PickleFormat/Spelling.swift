@@ -7,7 +7,7 @@ struct Spelling: Sendable {
 
   let rendering: String
   /// The most bytes of a text that can name something: twice those of the longest path that a module can be read from.
-  private static let longestName = 1 << 13
+  static let longestName = 1 << 13
 
   /// The whole text, unless it is longer than any name.
   var text: String?

@@ -43,10 +43,9 @@ extension ContentWalk {
   private static func has(_ key: String, before start: UInt8, in bytes: [UInt8]) -> Bool {
     let key = Array(key.utf8)
     var position = 0
-    while let found = bytes[position...].firstIndex(of: key[0]) {
-      position = found + 1
-      guard bytes[found...].starts(with: key) else { continue }
-      let value = bytes[(found + key.count)...].drop { " \t\r\n:".utf8.contains($0) }
+    while let found = bytes.index(of: key, from: position) {
+      position = found + key.count
+      let value = bytes[position...].drop { " \t\r\n:".utf8.contains($0) }
       if value.first == start { return true }
     }
     return false
