@@ -14,16 +14,14 @@ package final class OutputFile: Sendable {
 
   /// Creates the temporary file.
   ///
+  /// - Parameter clearing: Whether to remove what ended runs left beside this destination.
   /// - Throws: `inputOutput` if the directory cannot be written, the disk is full, or `path` is a directory.
-  package init(path: String, reserving size: Int = 0) throws(CheckpointError) {
+  package init(
+    path: String, reserving size: Int = 0, clearing: Bool = true
+  ) throws(CheckpointError) {
     self.path = path
     // The destination itself is replaced, not what a link leads to.
-    let (directory, name) = splitPath(path)
-    // A name may take 255 bytes; a character cut in the middle does no harm here.
-    let front = "." + String(decoding: name.utf8.prefix(200), as: UTF8.self) + "."
-    temporaryPath =
-      directory + front
-      + "\(SystemCalls.processIdentifier())-\(UInt32.random(in: 0...UInt32.max)).part"
+    temporaryPath = TemporaryFiles.path(beside: path)
     let kind = try PathKind(path: path)
     guard kind == .file || kind == .nothing else {
       throw CheckpointError(.inputOutput, file: path, "is not a regular file and is not replaced")
@@ -38,7 +36,7 @@ package final class OutputFile: Sendable {
     }
     // Held for as long as it is written, so that another run sees that it is not abandoned.
     _ = SystemCalls.lock(descriptor)
-    TemporaryFiles.removeAbandoned(in: directory, beginningWith: front)
+    if clearing { TemporaryFiles.removeAbandoned(of: [path]) }
     try reserve(size)
   }
 

@@ -41,29 +41,52 @@ package final class TemporaryFiles: Sendable {
 }
 
 extension TemporaryFiles {
-  /// Removes temporary files that runs left which were ended before they could (`kill -9`, a power cut): those of one
-  /// destination whose process is gone, and that no process holds, in whatever container it runs.
-  ///
-  /// - Parameters:
-  ///   - directory: The directory with its slash; empty for the working directory.
-  ///   - front: What stands in such a name before the number of the process.
-  static func removeAbandoned(in directory: String, beginningWith front: String) {
-    let names = try? SystemCalls.names(inDirectory: directory.isEmpty ? "." : directory)
-    let end = ".part"
-    for name in names ?? []
-    where name.utf8.starts(with: front.utf8)
-      && name.utf8.reversed().starts(with: end.utf8.reversed())
-    {
-      let middle = String(
-        decoding: name.utf8.dropFirst(front.utf8.count).dropLast(end.utf8.count), as: UTF8.self)
-      let numbers = middle.split(separator: "-", omittingEmptySubsequences: false)
-      guard numbers.count == 2, let process = CInt(numbers[0]), process > 0,
-        UInt32(numbers[1]) != nil, !SystemCalls.isRunning(process),
-        let descriptor = try? SystemCalls.openForReading(directory + name)
-      else { continue }
-      if SystemCalls.lock(descriptor) { SystemCalls.remove(directory + name) }
-      SystemCalls.close(descriptor)
+  /// Removes temporary files that runs left which were ended before they could (`kill -9`, a power cut): those of some
+  /// destinations whose process is gone, and that no process holds, in whatever container it runs. Each directory is listed once.
+  package static func removeAbandoned(of destinations: [String]) {
+    var fronts: [String: Set<String>] = [:]
+    for destination in destinations {
+      let (directory, name) = splitPath(destination)
+      fronts[directory, default: []].insert(front(ofName: name))
     }
+    for (directory, fronts) in fronts {
+      let names = try? SystemCalls.names(inDirectory: directory.isEmpty ? "." : directory)
+      for name in names ?? [] where name.utf8.first == UInt8(ascii: ".") {
+        guard let (front, process) = parts(ofName: name), fronts.contains(front),
+          !SystemCalls.isRunning(process),
+          let descriptor = try? SystemCalls.openForReading(directory + name)
+        else { continue }
+        if SystemCalls.lock(descriptor) { SystemCalls.remove(directory + name) }
+        SystemCalls.close(descriptor)
+      }
+    }
+  }
+
+  /// What stands in the name of a temporary file before the number of the process.
+  private static func front(ofName name: String) -> String {
+    // A name may take 255 bytes; a character cut in the middle does no harm here.
+    "." + String(decoding: name.utf8.prefix(200), as: UTF8.self) + "."
+  }
+
+  /// A name for a temporary file beside a destination.
+  static func path(beside destination: String) -> String {
+    let (directory, name) = splitPath(destination)
+    return directory + front(ofName: name)
+      + "\(SystemCalls.processIdentifier())-\(UInt32.random(in: 0...UInt32.max)).part"
+  }
+
+  /// What such a name was made of; nil for another.
+  private static func parts(ofName name: String) -> (front: String, process: CInt)? {
+    let end = ".part"
+    guard name.utf8.reversed().starts(with: end.utf8.reversed()) else { return nil }
+    let start = name.utf8.dropLast(end.utf8.count)
+    guard let point = start.lastIndex(of: UInt8(ascii: ".")) else { return nil }
+    let numbers = start[start.index(after: point)...].split(
+      separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+    guard numbers.count == 2, let process = CInt(Substring(numbers[0])), process > 0,
+      UInt32(Substring(numbers[1])) != nil
+    else { return nil }
+    return (String(name[...point]), process)
   }
 }
 

@@ -28,6 +28,7 @@ extension ConversionPlan {
     if destination.makesDirectory { try Directory.makeUnlessThere(destination.directory) }
     do {
       receipt.files = []
+      TemporaryFiles.removeAbandoned(of: files.weights.map(\.path))
       let written =
         if resumes { try resume(&receipt, progress, commits: check == nil) } else {
           try writeFiles(progress).map { WrittenFile.temporary($0) }
@@ -100,7 +101,7 @@ extension ConversionPlan {
 
   private func write(_ index: Int, _ meter: ProgressMeter) throws(CheckpointError) -> OutputFile {
     let output = try OutputFile(
-      path: files.weights[index].path, reserving: images[index].byteCount)
+      path: files.weights[index].path, reserving: images[index].byteCount, clearing: false)
     try pass(index, to: output, meter)
     return output
   }
