@@ -69,7 +69,8 @@ package func shellPattern(_ name: String) -> String {
 package func singleLine(_ text: String, limit: Int = 200) -> String {
   if text.utf8.count <= limit, text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
   let scalars = text.unicodeScalars
-  guard scalars.count > limit else { return escaped(scalars[...]) }
+  // A scalar has at most four bytes: what is far too long is not counted.
+  guard text.utf8.count > 4 * limit || scalars.count > limit else { return escaped(scalars[...]) }
   return escaped(scalars.prefix(limit / 2)) + "…" + escaped(scalars.suffix(limit - limit / 2))
 }
 
@@ -86,7 +87,8 @@ private func escaped(_ scalars: Substring.UnicodeScalarView) -> String {
 }
 
 private func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
-  switch scalar.properties.generalCategory {
+  if (" "..."~").contains(scalar) { return false }
+  return switch scalar.properties.generalCategory {
   case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: true
   default: false
   }

@@ -18,14 +18,18 @@ struct Spelling: Sendable {
 
   private init(text: String) {
     // As Python's `repr` chooses its quotes.
-    let quote = text.contains("'") && !text.contains("\"") ? "\"" : "'"
+    func holds(_ mark: Unicode.Scalar) -> Bool { text.utf8.contains(UInt8(ascii: mark)) }
+    let quote = holds("'") && !holds("\"") ? "\"" : "'"
     self.init(quote + singleLine(text, limit: Spelling.limit) + quote)
     self.text = text
   }
 
   private init(text bytes: some Collection<UInt8>) {
-    self.init(text: String(decoding: bytes.prefix(Spelling.longestName), as: UTF8.self))
-    if bytes.count > Spelling.longestName { text = nil }
+    // Of what is no name only the beginning is shown.
+    let isLong = bytes.count > Spelling.longestName
+    self.init(
+      text: String(decoding: bytes.prefix(isLong ? Spelling.limit : bytes.count), as: UTF8.self))
+    if isLong { text = nil }
   }
 
   /// What an operation spells that makes a number, text or constant.
