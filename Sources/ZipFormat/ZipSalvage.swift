@@ -17,6 +17,8 @@ package struct ZipSalvage: Sendable {
   /// The most members that are listed.
   private static let memberLimit = 100_000
   private static let headerSize = 30
+  /// How many times the bytes may be looked at that members say are theirs behind the next record.
+  private static let overlapRatio = 4
 
   /// Looks for local headers in bytes.
   package init(_ bytes: [UInt8]) {
@@ -47,15 +49,17 @@ package struct ZipSalvage: Sendable {
       }
     }
     var next = 0
+    // Headers that all say that they go on to the end would make the square of the bytes to look at.
+    var beyond = Self.overlapRatio * bytes.count
     for header in headers {
       while next < ends.count, ends[next] < header.data { next += 1 }
       // The data goes on to the next record, and beyond it if the header says so: it may itself be an archive.
       let end = next < ends.count ? ends[next] : bytes.count
-      let stated = header.data + header.size
+      var stated = max(header.data + header.size, end)
+      if stated > bytes.count || stated - end > beyond { stated = end }
+      beyond -= stated - end
       members.append(
-        Member(
-          name: header.name, method: header.method,
-          range: header.data..<(stated <= bytes.count ? max(stated, end) : end)))
+        Member(name: header.name, method: header.method, range: header.data..<stated))
     }
   }
 }

@@ -108,6 +108,20 @@ struct HiddenCallTests {
     #expect(scan.problems.count == 1, "\(scan.problems)")
   }
 
+  @Test("What lies behind too many archives is said not to be looked into", .timeLimit(.minutes(1)))
+  func archives() throws {
+    let inner = storedArchive([("x", Array("text".utf8))])
+    func members(_ count: Int) -> [(name: String, bytes: [UInt8])] {
+      [("first.pkl", call(2))] + (0..<count).map { ("\($0).zip", inner) } + [("last.pkl", call(2))]
+    }
+    let few = try scan(storedArchive(members(100)))
+    #expect(few.problems.isEmpty)
+    #expect(few.pickleCount == 2)
+    let many = try scan(storedArchive(members(12_000)))
+    #expect(many.problems.map(\.kind) == [.limitExceeded])
+    #expect(many.pickleCount == 1)
+  }
+
   @Test("What comes before a break is found, and the break is told")
   func broken() throws {
     let cut = try scan(Array(call(2).dropLast()))

@@ -49,6 +49,7 @@ extension ContentWalk {
   }
 
   private mutating func examineArchive(_ content: ScannedContent) throws(CheckpointError) {
+    countInnerArchive()
     let archive: ZipArchive
     do {
       archive = try ZipArchive(content.file(), limits: limits)
@@ -91,7 +92,6 @@ extension ContentWalk {
   ) throws(CheckpointError) {
     guard member.byteCount > 0 else { return }
     let name = member.name.string
-    let place = content.place.inside(name)
     if member.isStored {
       let source = try archive.source(of: member)
       // The checksum does not matter: programs that do not compare it see the same bytes.
@@ -103,22 +103,40 @@ extension ContentWalk {
         content.member(name, try FileBytes(range.file, at: range.offset, count: range.count)))
       return
     }
-    guard let room = room(for: member.byteCount, at: place) else { return }
     let start = try archive.dataOffset(of: member)
     let packed = try FileBytes(archive.file, at: start, count: member.compressedByteCount)
-    // One byte more than announced shows a member that goes on.
-    let inflation = try Inflation(of: packed, at: 0, wrapper: .bare, limit: room + 1)
-    inflated += inflation.bytes.count
-    if !inflation.isWhole || inflation.bytes.count != member.byteCount
-      || inflation.inputByteCount != member.compressedByteCount
-    {
-      add(
-        place.problem(
-          .malformed, field: "deflate stream",
-          "expected \(member.byteCount) bytes, found \(inflation.bytes.count) before it ends or breaks"
-        ))
+    pending.append(content.member(name, packed, packing: .deflated(byteCount: member.byteCount)))
+  }
+
+  /// A content as it is looked at: inflated, if it is a packed member; nil, and a problem, where there is no room for it.
+  mutating func unpacked(_ content: ScannedContent) throws(CheckpointError) -> ScannedContent? {
+    let bytes: [UInt8]
+    switch content.packing {
+    case nil: return content
+    case .deflated(let count):
+      guard let room = room(for: count, at: content.place) else { return nil }
+      // One byte more than announced shows a member that goes on.
+      let inflation = try Inflation(of: content.source, at: 0, wrapper: .bare, limit: room + 1)
+      bytes = inflation.bytes
+      if !inflation.isWhole || bytes.count != count
+        || inflation.inputByteCount != content.byteCount
+      {
+        add(
+          content.place.problem(
+            .malformed, field: "deflate stream",
+            "expected \(count) bytes, found \(bytes.count) before it ends or breaks"))
+      }
+    case .brokenDeflated(let start):
+      bytes = try Inflation(
+        of: content.source, at: start, wrapper: .bare, limit: roomToInflate
+      ).bytes
+    case .brokenBZip2:
+      bytes = Decompression(of: try content.allBytes(), as: .bzip2, limit: roomToInflate).bytes
+    case .brokenLZMA:
+      bytes = Decompression(ofZipLZMA: try content.allBytes(), limit: roomToInflate).bytes
     }
-    pending.append(content.member(name, MemoryBytes(inflation.bytes, origin: place.file)))
+    inflated += bytes.count
+    return content.unpacked(bytes)
   }
 
   /// Source of TorchScript.
@@ -153,12 +171,11 @@ extension ContentWalk {
 
   /// How many bytes may be inflated; nil, and a problem, if they are less than needed.
   private mutating func room(for count: Int, at place: ScannedContent.Place) -> Int? {
-    let room = min(ContentWalk.contentBytes, ContentWalk.inflatedBytes - inflated)
-    guard count <= room else {
+    guard count <= roomToInflate else {
       add(
         place.problem(
-          .limitExceeded, "inflates to \(count) bytes, at most \(max(0, room)) more are looked into"
-        ))
+          .limitExceeded,
+          "inflates to \(count) bytes, at most \(roomToInflate) more are looked into"))
       return nil
     }
     return count
@@ -171,27 +188,19 @@ extension ContentWalk {
       let bytes = try content.source.bytes(at: 0, count: count)
       for member in ZipSalvage(bytes).members {
         let range = member.range
-        if member.method == 8 {
-          let room = min(ContentWalk.contentBytes, max(0, ContentWalk.inflatedBytes - inflated))
-          let inflation = try Inflation(
-            of: content.source, at: range.lowerBound, wrapper: .bare, limit: room)
-          inflated += inflation.bytes.count
+        switch member.method {
+        // The stream may go on behind the next record.
+        case 8:
           pending.append(
             content.member(
-              member.name, MemoryBytes(inflation.bytes, origin: content.place.file),
-              isFragment: true))
-        }
-        if [12, 14].contains(member.method) {
-          let bytes = try content.source.bytes(at: range.lowerBound, count: range.count)
-          let room = min(ContentWalk.contentBytes, max(0, ContentWalk.inflatedBytes - inflated))
-          let stream =
-            member.method == 12
-            ? Decompression(of: bytes, as: .bzip2, limit: room)
-            : Decompression(ofZipLZMA: bytes, limit: room)
-          inflated += stream.bytes.count
+              member.name, content.source, isFragment: true,
+              packing: .brokenDeflated(at: range.lowerBound)))
+        case 12, 14:
           pending.append(
             content.member(
-              member.name, MemoryBytes(stream.bytes, origin: content.place.file), isFragment: true))
+              member.name, try content.part(range).source, isFragment: true,
+              packing: member.method == 12 ? .brokenBZip2 : .brokenLZMA))
+        default: break
         }
         // As it is, too: a method can be stated in one place and denied in another.
         let stored = try content.part(range)

@@ -24,7 +24,8 @@ extension ContentWalk {
     return false
   }
 
-  private var roomToInflate: Int {
+  /// How many bytes may still come out of a stream.
+  var roomToInflate: Int {
     min(ContentWalk.contentBytes, max(0, ContentWalk.inflatedBytes - inflated))
   }
 

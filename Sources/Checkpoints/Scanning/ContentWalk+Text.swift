@@ -61,15 +61,15 @@ extension ContentWalk {
     else {
       return
     }
-    let text = String(decoding: bytes, as: UTF8.self)
-    if text.contains("<!ENTITY"), text.contains("SYSTEM") || text.contains("PUBLIC") {
+    func holds(_ word: String) -> Bool { bytes.index(of: Array(word.utf8)) != nil }
+    if holds("<!ENTITY"), holds("SYSTEM") || holds("PUBLIC") {
       report(
         code: "an external entity of XML",
         (.dangerous, "makes readers of XML open a file or an address"), at: place)
     }
-    guard text.contains("<net") || text.contains("<layer") else { return }
+    guard holds("<net") || holds("<layer") else { return }
     for quote in ["\"", "'"]
-    where text.contains(" library=" + quote) || text.contains(" type=\(quote)Python\(quote)") {
+    where holds(" library=" + quote) || holds(" type=\(quote)Python\(quote)") {
       report(
         code: "a layer of a library of its own", (.unknown, "is code that has to be loaded"),
         at: place)

@@ -19,8 +19,11 @@ internal import ZipFormat
 struct ContentWalk {
   /// The deepest nesting of containers; real files have three (a `.keras` in a ZIP in a tar).
   static let maximumDepth = 8
-  /// The most contents of one file: as many as the most members of an archive (`ReadLimits.tensorCount`), twice.
-  static let maximumContents = 2_000_000
+  /// The most contents of one file: so many, and one for each so many bytes of it. A member of an archive takes 76 bytes
+  /// and more, so that only archives in compressed archives hold more than that.
+  static let mostContents = (least: 100_000, bytesForOne: 64)
+  /// How many contents an archive in another counts for, which is copied before it is read.
+  private static let innerArchiveCount = 10
   /// The most bytes of one content that are brought into memory, other than of a pickle by name or signature.
   static let contentBytes = 256 << 20
   /// The most bytes that all inflated members and streams of a file come to.
@@ -50,24 +53,40 @@ struct ContentWalk {
     operations =
       ContentWalk.guessOperations.least
       + content.byteCount / ContentWalk.guessOperations.bytesForOne
+    let most =
+      ContentWalk.mostContents.least + content.byteCount / ContentWalk.mostContents.bytesForOne
     while let next = pending.popLast() {
       contentCount += 1
-      guard contentCount <= ContentWalk.maximumContents, next.depth <= ContentWalk.maximumDepth
-      else {
-        add(next.place.problem(.limitExceeded, "lies too deep or behind too many others"))
+      guard contentCount <= most else {
+        add(
+          next.place.problem(
+            .limitExceeded,
+            "lies behind \(most) contents of the file; neither it nor what follows was looked into")
+        )
+        return
+      }
+      guard next.depth <= ContentWalk.maximumDepth else {
+        add(
+          next.place.problem(
+            .limitExceeded,
+            "lies in more than \(ContentWalk.maximumDepth) containers and was not looked into"))
         continue
       }
-      // What is found inside is looked at before what comes behind.
-      let others = pending
-      pending = []
+      let others = pending.count
       depth = next.depth
       do throws(CheckpointError) {
-        try examine(next)
+        if let content = try unpacked(next) { try examine(content) }
       } catch {
         add(next.place.problem(error))
       }
-      pending = others + pending.reversed()
+      // What was found inside is looked at before what comes behind, in its order.
+      pending[others...].reverse()
     }
+  }
+
+  /// Counts an archive in another for what reading it takes.
+  mutating func countInnerArchive() {
+    if depth > 0 { contentCount += ContentWalk.innerArchiveCount }
   }
 
   /// Notes a problem, once.
@@ -143,7 +162,9 @@ struct ContentWalk {
   private mutating func examineNote(
     _ text: String, _ key: String, _ place: ScannedContent.Place
   ) {
-    guard let word = ContentWalk.codeWords.first(where: text.contains) else { return }
+    let bytes = Array(text.utf8)
+    guard let word = ContentWalk.codeWords.first(where: { bytes.index(of: Array($0.utf8)) != nil })
+    else { return }
     report(
       code: "\(quoted(word)) in the metadata \(quoted(key))",
       (.unknown, "looks like code where there should be a note"), at: place)

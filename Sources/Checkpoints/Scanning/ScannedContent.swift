@@ -1,5 +1,14 @@
 internal import CheckpointBytes
 
+/// How a member of an archive is packed. It is inflated when its turn comes, so that one of them is in memory at a time.
+enum Packing {
+  /// Deflated, with the number of bytes that come out of it.
+  case deflated(byteCount: Int)
+  /// As a header of a broken archive announces it; the stream begins at an offset of the source.
+  case brokenDeflated(at: Int)
+  case brokenBZip2, brokenLZMA
+}
+
 /// Bytes that a scan looks at: a file, a member of an archive, or what lies behind either; with the place to report.
 struct ScannedContent {
   /// Where the bytes lie, for reports.
@@ -47,6 +56,8 @@ struct ScannedContent {
   let depth: Int
   /// True if that this is of no known kind is not worth a word: the container's trouble has been told.
   var isFragment = false
+  /// How the bytes have to be unpacked before they are looked at.
+  private(set) var packing: Packing?
 
   /// A whole file.
   init(_ file: SourceFile) throws(CheckpointError) {
@@ -85,10 +96,19 @@ struct ScannedContent {
 
   /// A member of this content.
   func member(
-    _ name: String, _ source: any ByteSource, isFragment: Bool = false
+    _ name: String, _ source: any ByteSource, isFragment: Bool = false, packing: Packing? = nil
   ) -> ScannedContent {
-    ScannedContent(
+    var member = ScannedContent(
       source, at: place.inside(name), name: splitPath(name).name, depth: depth + 1,
+      isFragment: isFragment)
+    member.packing = packing
+    return member
+  }
+
+  /// The content of what came out.
+  func unpacked(_ bytes: [UInt8]) -> ScannedContent {
+    ScannedContent(
+      MemoryBytes(bytes, origin: place.file), at: place, name: name, depth: depth,
       isFragment: isFragment)
   }
 
@@ -118,6 +138,9 @@ struct ScannedContent {
   ) throws(CheckpointError) -> Result {
     try ScratchFile.copy(of: source, shownAs: place.file, body)
   }
+
+  /// All bytes.
+  func allBytes() throws(CheckpointError) -> [UInt8] { try prefix(byteCount) }
 
   /// The first bytes, at most so many.
   func prefix(_ count: Int) throws(CheckpointError) -> [UInt8] {
