@@ -18,7 +18,7 @@ func fuzzTokenizer(_ bytes: [UInt8]) {
     let options = [
       EncodingOptions(),
       EncodingOptions(
-        truncation: Truncation(maximumLength: 7, side: .left, stride: 1),
+        truncation: Truncation(maximumLength: 7 + text.utf8.count / 64, side: .left, stride: 1),
         padding: Padding(.fixed(9), id: 0)),
     ]
     for option in options {
