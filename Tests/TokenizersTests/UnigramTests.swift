@@ -129,12 +129,12 @@ import Tokenizers
   /// A map with one entry: the byte `a` becomes what `text` holds from `start` on.
   private func map(
     count: UInt32? = nil, child: UInt32 = 0, start: UInt32 = 0, text: [UInt8] = [0x78, 0],
-    units: Int = 256
+    root: UInt32 = 128 << 10, units: Int = 256
   ) -> [UInt8] {
     // The root's children stand at 128 ^ byte, and the value of `a` at 128.
     var array = Array(repeating: UInt32(0), count: units)
     if units >= 256 {
-      array[0] = 128 << 10
+      array[0] = root
       array[128 ^ 0x61] = (0x61 + child) << 10 | 1 << 8 | 0x61
       array[128] = 1 << 31 | start
     }
@@ -178,6 +178,7 @@ import Tokenizers
     expect(.malformed, map(start: 1, text: [0xC3, 0xA9, 0]))
     expect(.malformed, map(text: [0xFF, 0]))
     expect(.malformed, map(child: 1 << 20))
+    expect(.malformed, map(root: 1 << 31 | 128 << 10))
     expect(.malformed, map(count: 1022))
     expect(.malformed, map(count: 0))
     expect(.malformed, map(count: .max))

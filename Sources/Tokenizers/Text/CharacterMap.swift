@@ -39,6 +39,9 @@ package struct CharacterMap: Sendable {
     guard String(validating: replacements, as: UTF8.self) != nil else {
       throw ParseFailure(.malformed, at: start, "the replacements", "are not UTF-8")
     }
+    guard !Unit.isValue(units[0]) else {
+      throw ParseFailure(.malformed, at: 4, "the trie", "begins with a unit that has no children")
+    }
     for (place, unit) in units.enumerated() where !Unit.isValue(unit) {
       let base = place ^ Unit.offset(unit)
       guard base | 0xFF < units.count else {
