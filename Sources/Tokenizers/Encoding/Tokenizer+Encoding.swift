@@ -260,7 +260,8 @@ extension TruncationFailure {
         "the text to be cut is too short to make the others fit \(truncation.maximumLength)"
     case .tooMuchOverflow:
       kind = .limitExceeded
-      problem = "the parts cut off have more than \(Tokenizer.greatestOverflow) tokens"
+      problem =
+        "the parts cut off have more than \(Tokenizer.greatestOverflow) tokens, a part counting for 64 at least"
     }
     return CheckpointError(kind, file: file, field: "truncation", problem)
   }

@@ -109,17 +109,24 @@ extension Truncation {
   private func checkParts(_ count: Int, of length: Int) throws(TruncationFailure) {
     guard stride < length else { throw .strideTooLong(room: length) }
     let partCount = (count - length) / (length - stride) + 2
-    guard partCount <= Tokenizer.greatestOverflow / length else { throw .tooMuchOverflow }
+    try checkCount(partCount, ofParts: length)
   }
 
   /// Fails if the parts of two texts, each with each, would be too many.
   private func checkPairs(_ first: Encoding, _ second: Encoding?) throws(TruncationFailure) {
     let pairs = (first.overflowing.count + 1).multipliedReportingOverflow(
       by: (second?.overflowing.count ?? 0) + 1)
-    guard !pairs.overflow, pairs.partialValue <= Tokenizer.greatestOverflow / maximumLength else {
+    try checkCount(pairs.overflow ? .max : pairs.partialValue, ofParts: maximumLength)
+  }
+
+  private func checkCount(_ count: Int, ofParts length: Int) throws(TruncationFailure) {
+    guard count <= Tokenizer.greatestOverflow / max(length, Self.leastPart) else {
       throw .tooMuchOverflow
     }
   }
+
+  /// How many tokens a short part counts for.
+  private static let leastPart = 64
 
   /// The room that each of two texts gets: the shorter one all it needs if the longer can give way, otherwise half.
   private static func share(_ room: Int, _ first: Int, _ second: Int) -> (Int, Int) {
