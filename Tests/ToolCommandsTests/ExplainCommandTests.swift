@@ -107,6 +107,10 @@ struct ExplainCommandTests {
   @Test("What cannot be explained says why")
   func refusals() throws {
     let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    for steps in [10_001, Int.max] {
+      let many = ToolRun("explain", model.path, "a", "--steps", "\(steps)")
+      #expect(many.code == 65 && many.error.contains("expected 1 to 10000"))
+    }
     let unknown = ToolRun("explain", model.path, "a", "--target", "dark")
     #expect(unknown.code == 65 && unknown.error.contains("'dark' is none of 'heavy'"))
     let tagger = try ModelFixture(task: "bert-tagger", tokenizer: "bert-uncased")

@@ -38,6 +38,29 @@ struct HelpTests {
     #expect(Array(printed) == Array(discussion[(written + 1)...]))
   }
 
+  @Test("Any number is taken or refused by every option", arguments: names)
+  func numbers(_ name: String) throws {
+    let discussion = try #require(Tool.discussion(of: name)).split(separator: "\n")
+    let example = discussion.map { $0.drop { $0 == " " } }.first {
+      $0.hasPrefix("weighbridge \(name) ") && !$0.contains("|") && !$0.contains("&&")
+    }
+    let words = try Self.words(example ?? "weighbridge \(name)").dropFirst()
+    let heads = ToolRun("help", name).output.split(separator: "\n").filter {
+      $0.hasPrefix("  -") && $0.contains("<")
+    }
+    let options = heads.compactMap { line in
+      line.prefix { $0 != "<" }.split { ", /".contains($0) }.last { $0.hasPrefix("--") }
+    }
+    for option in options {
+      for number in [
+        "\(Int.min)", "-1", "0", "\(Int.max)", "18446744073709551616", "nan", "-inf", "1e308", "",
+      ] {
+        // What it says does not matter: a trap would end the process.
+        _ = try? Tool.parse(words + ["\(option)=\(number)"])
+      }
+    }
+  }
+
   /// The words of a line as a shell cuts it, single quotes and nothing else.
   private static func words(_ line: Substring) throws -> [String] {
     let parts = line.split(separator: "'", omittingEmptySubsequences: false)

@@ -70,10 +70,10 @@ struct AnswerCommand: TaskCommand {
     }
     for (name, value) in [
       ("top-k", top), ("max-answer-len", longestAnswer), ("max-seq-len", maximumLength ?? 1),
-      ("doc-stride", (docStride ?? 0) + 1),
     ] where value < 1 {
       throw ValidationError("--\(name) is too small.")
     }
+    if let docStride, docStride < 0 { throw ValidationError("--doc-stride is too small.") }
   }
 
   var defaults: [JSONValue.Member] {

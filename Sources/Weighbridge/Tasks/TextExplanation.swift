@@ -58,13 +58,16 @@ public struct TextExplanation: TextTask {
   let model: TextModel
   private let head: ModelHead
 
+  /// The most places of the way: each is a forward and a backward pass, and finding them takes the square of their number.
+  private static let mostSteps = 10_000
+
   /// Takes a model whose scores can be explained: a classifier of texts or of tokens, or a language model.
   ///
   /// - Parameters:
   ///   - model: The model with its tokenizer.
   ///   - baseline: Nil for the padding token, or zeros where the tokenizer has none.
-  ///   - steps: How many places of the way are taken.
-  /// - Throws: `unsupported` for a model with another head, `inconsistent` for no steps, `notFound` for a baseline that the
+  ///   - steps: How many places of the way are taken, at most 10,000.
+  /// - Throws: `unsupported` for a model with another head, `inconsistent` for no or too many steps, `notFound` for a baseline that the
   ///   tokenizer has no token for.
   public init(
     _ model: TextModel, baseline: Baseline? = nil, steps: Int = 50
@@ -77,8 +80,9 @@ public struct TextExplanation: TextTask {
         "\(type(of: model.model).className) has no scores of classes or tokens to explain",
         remedy: "name a class that has")
     }
-    guard steps > 0 else {
-      throw CheckpointError(.inconsistent, field: "steps", "\(steps), expected a number above 0")
+    guard (1...Self.mostSteps).contains(steps) else {
+      throw CheckpointError(
+        .inconsistent, field: "steps", "\(steps), expected 1 to \(Self.mostSteps)")
     }
     self.model = model
     self.steps = steps
