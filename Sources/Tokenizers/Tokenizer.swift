@@ -11,7 +11,7 @@ public struct Tokenizer: Sendable {
   /// The greatest number of UTF-8 bytes that one text may have.
   public static let greatestTextByteCount = 1 << 28
   /// The greatest number of tokens in all parts that are cut off one input: with a long stride, or from both texts of a
-  /// pair, they can be many times the input. A part counts for 64 tokens at least; so many take 1.5 GB.
+  /// pair, they can be many times the input. A part counts for 64 tokens at least; so many take up to 1 GB.
   public static let greatestOverflow = 1 << 24
   /// The greatest length that encodings are padded to.
   public static let greatestPaddedLength = 1 << 24
