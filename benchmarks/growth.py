@@ -3,8 +3,8 @@ than they do: the time of reading is to grow with a file, whoever wrote it.
 
     python growth.py WEIGHBRIDGE [NAME…]         those kinds alone whose names begin so
 
-Times are processor time. Ends with 1 if the larger takes more than eight times the smaller and two seconds, a minute, or more than
-500 MB, or ends by a signal. See benchmarks/run.
+Times are processor time; of memory, what this process takes itself is the least that is told. Ends with 1 if the larger takes more
+than eight times the smaller and two seconds, a minute, or more than 500 MB, or ends by a signal. See benchmarks/run.
 """
 
 import bz2
@@ -13,12 +13,14 @@ import io
 import json
 import lzma
 import os
-import pickle
+import signal
 import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
+import traceback
 import warnings
 import zipfile
 
@@ -315,10 +317,10 @@ def run(tool, command, path, directory):
         "shards": ["convert", path, os.path.join(directory, "shards"), "--to", "safetensors", "--max-shard-size", "64", "--force"],
     }.get(command, [*command.split(), path])
     process = subprocess.Popen([tool, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    timer = subprocess.Popen(["sh", "-c", f"sleep 60; kill -9 {process.pid}"], stderr=subprocess.DEVNULL)
+    timer = threading.Timer(60, os.kill, (process.pid, signal.SIGKILL))
+    timer.start()
     _, status, usage = os.wait4(process.pid, 0)
-    timer.kill()
-    timer.wait()
+    timer.cancel()
     code = os.waitstatus_to_exitcode(status)
     fault = None if code in EXIT_CODES else "a minute" if code == -9 else f"exit code {code}"
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6, fault
@@ -328,8 +330,12 @@ def made(write, path, count):
     """Writes a file in a process of its own: what this one has in memory would be counted as the tool's."""
     child = os.fork()
     if child == 0:
-        write(path, count)
-        os._exit(0)
+        try:
+            write(path, count)
+            os._exit(0)
+        finally:
+            traceback.print_exc()
+            os._exit(1)
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
         raise SystemExit(f"{path} cannot be made")
 

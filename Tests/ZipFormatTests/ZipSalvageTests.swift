@@ -35,6 +35,25 @@ struct ZipLocationTests {
     #expect(bytes[members[0].range].starts(with: [1, 2, 3]))
     #expect(bytes[members[1].range].starts(with: [4, 5]))
   }
+
+  @Test("are cut at the next record where all claim to go on to the end")
+  func overlaps() {
+    func number(_ value: Int, _ width: Int) -> [UInt8] {
+      (0..<width).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+    // Each header takes 31 bytes with its name, and 19 bytes of data follow it.
+    let count = 200
+    let bytes = (1...count).reversed().flatMap { left in
+      let size = left * 50 - 31
+      return [0x50, 0x4B, 3, 4] + number(0, 14) + number(size, 4) + number(size, 4) + number(1, 2)
+        + number(0, 2) + [0x61] + [UInt8](repeating: 7, count: 19)
+    }
+    let members = ZipSalvage(bytes).members
+    #expect(members.count == count)
+    #expect(members.first?.range == 31..<bytes.count)
+    #expect(members.last?.range == (bytes.count - 19)..<bytes.count)
+    #expect(members.reduce(0) { $0 + $1.range.count } <= 5 * bytes.count)
+  }
 }
 
 @Suite("A stream of unknown size")
