@@ -163,7 +163,7 @@ def zip_of_one_name(path, count):
     archive(path, (("member", b"") for _ in range(count)))
 
 
-@kind(1_600)
+@kind(6_400)
 def zip_of_zeros(path, count):
     archive(path, ((str(index), bytes(100_000)) for index in range(count)), zipfile.ZIP_DEFLATED)
 
