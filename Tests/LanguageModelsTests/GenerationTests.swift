@@ -151,6 +151,23 @@ func rows(_ value: JSONValue?) -> [[Int]] {
     #expect(texts.allSatisfy { $0.last == 0 })
   }
 
+  @Test("No token is made of scores that are no numbers", arguments: [1, 2])
+  func noNumbers(beams: Int) throws {
+    let recorded = try #require(RecordedText.searches.first)
+    let model = try recorded.model()
+    var settings = try recorded.settings(model)
+    settings.beamCount = beams
+    settings.sequenceBias = [GenerationSettings.SequenceBias([1], .nan)]
+    let error = failure { _ = try model.generate(try recorded.inputs(), settings) }
+    #expect(
+      error?.description
+        == "generate: the scores of new token 1 are no numbers; other weights, or remove_invalid_values"
+    )
+    settings.removesInvalidValues = true
+    #expect(
+      try model.generate(try recorded.inputs(), settings).count == recorded.sequences.count)
+  }
+
   @Test("Drawn texts depend on the seed alone")
   func sampling() throws {
     let recorded = try #require(RecordedText.searches.first)

@@ -33,7 +33,7 @@ import Testing
       let expected = scores(value["processed"])
       for (row, before) in scores(value["scores"]).enumerated() {
         var after = before
-        processor.apply(to: &after, tokens: ids[row][...], padding: 0)
+        try processor.apply(to: &after, tokens: ids[row][...], padding: 0)
         #expect(after == expected[row], "\(JSONWriter.text(settings)), row \(row)")
         #expect(after != before || settings["top_k"] == .integer(50))
       }
@@ -41,28 +41,28 @@ import Testing
   }
 
   @Test("No end before the least length")
-  func leastLength() {
+  func leastLength() throws {
     var processor = ScoreProcessor()
     processor.eosTokenIDs = [1, 3]
     processor.minLength = 4
     processor.promptLength = 2
     var scores: [Float] = [1, 2, 3, 4]
-    processor.apply(to: &scores, tokens: [0, 0, 0], padding: 0)
+    try processor.apply(to: &scores, tokens: [0, 0, 0], padding: 0)
     #expect(scores == [1, -.infinity, 3, -.infinity])
     scores = [1, 2, 3, 4]
-    processor.apply(to: &scores, tokens: [0, 0, 0, 0], padding: 0)
+    try processor.apply(to: &scores, tokens: [0, 0, 0, 0], padding: 0)
     #expect(scores == [1, 2, 3, 4])
     processor.minNewTokens = 3
-    processor.apply(to: &scores, tokens: [0, 0, 0, 0], padding: 0)
+    try processor.apply(to: &scores, tokens: [0, 0, 0, 0], padding: 0)
     #expect(scores == [1, -.infinity, 3, -.infinity])
   }
 
   @Test("Repetition does not count padding")
-  func padding() {
+  func padding() throws {
     var processor = ScoreProcessor()
     processor.repetitionPenalty = 2
     var scores: [Float] = [4, 4, -4, 4]
-    processor.apply(to: &scores, tokens: [0, 1, 2], padding: 1)
+    try processor.apply(to: &scores, tokens: [0, 1, 2], padding: 1)
     #expect(scores == [4, 2, -8, 4])
   }
 }

@@ -101,7 +101,7 @@ struct BeamSearch {
     for (place, beam) in running[prompt].enumerated() {
       let row = scores.startIndex + (prompt * plan.beamCount + place) * width
       var logarithms = ScoreProcessor.logProbabilities(of: scores[row..<(row + width)])
-      plan.processor.apply(to: &logarithms, tokens: beam.tokens[...], padding: padding[prompt])
+      try plan.processor.apply(to: &logarithms, tokens: beam.tokens[...], padding: padding[prompt])
       steps += logarithms
       sums += logarithms.map { $0 + beam.score }
     }

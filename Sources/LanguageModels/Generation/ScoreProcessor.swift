@@ -3,6 +3,7 @@
 #elseif canImport(Darwin)
   internal import Darwin
 #endif
+package import CheckpointBytes
 
 /// What is done to the scores of the next token before one is chosen (`generation/logits_process.py`, Transformers 5.23,
 /// in the order of `_get_logits_processor`). Arithmetic is in float32 as there, so that equal scores stay equal.
@@ -60,7 +61,11 @@ package struct ScoreProcessor {
   /// - Parameters:
   ///   - tokens: The text so far, prompt and padding included.
   ///   - padding: The number of tokens at the start that are no text, which repetition does not count.
-  package func apply(to scores: inout [Float], tokens: ArraySlice<Int>, padding: Int) {
+  /// - Throws: `inconsistent` if a score is no number in the end: whatever were chosen by it would be made up. (There, the first
+  ///   token follows, or with beams the number of one.)
+  package func apply(
+    to scores: inout [Float], tokens: ArraySlice<Int>, padding: Int
+  ) throws(CheckpointError) {
     biases.apply(to: &scores, after: tokens)
     if promptRepetitionPenalty != 1 {
       Self.penalize(tokens.prefix(promptLength), by: promptRepetitionPenalty, &scores)
@@ -88,6 +93,12 @@ package struct ScoreProcessor {
     if tokens.count == begin { Self.ruleOut(suppressedFirst, &scores) }
     sampling?.apply(to: &scores)
     if renormalizes { scores = Self.logProbabilities(of: scores[...]) }
+    if scores.contains(where: \.isNaN) {
+      throw inputFailure(
+        .inconsistent, "generate",
+        "the scores of new token \(tokens.count - promptLength + 1) are no numbers",
+        remedy: "other weights, or remove_invalid_values")
+    }
   }
 
   private static func ruleOut(_ tokens: [Int], _ scores: inout [Float]) {

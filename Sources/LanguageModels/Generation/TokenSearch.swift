@@ -71,7 +71,7 @@ struct TokenSearch {
       if isWanted(text) {
         let start = scores.startIndex + text * width
         var row = Array(scores[start..<(start + width)])
-        plan.processor.apply(to: &row, tokens: texts[text][...], padding: padding[text])
+        try plan.processor.apply(to: &row, tokens: texts[text][...], padding: padding[text])
         token = plan.samples ? try sampler.draw(from: row) : largestPlaces(1, of: row).first ?? 0
         if measures, !isFinished[text] {
           logProbabilities[text].append(
