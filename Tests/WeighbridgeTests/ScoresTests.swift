@@ -86,6 +86,29 @@ struct ScoresTests {
     }
   }
 
+  @Test("Scores that are no numbers answer no question")
+  func noAnswers() throws {
+    let directory = try models.directory("bert-answerer", "bert-uncased")
+    let checkpoint = try Checkpoint.open(directory)
+    let nothing = try Weight([Float](repeating: .nan, count: 2), shape: [2])
+    let graph = try checkpoint.graph.mapWeights { name, weight in
+      name == "qa_outputs.bias" ? nothing : weight
+    }
+    let configuration = try JSONValue(
+      parsing: Fixture("tasks/bert-answerer.json").bytes(), context: "configuration")
+    let model = try ModelClass(configuration: configuration).load(
+      weights: graph, configuration: configuration)
+    let task = try QuestionAnswering(
+      TextModel(model, tokenizer: try Tokenizer.load(from: directory)))
+    #expect(
+      throws: CheckpointError(
+        .inconsistent, field: "context", "the scores of its tokens are no numbers",
+        remedy: "other weights")
+    ) {
+      try task.answer(to: Question("What?", context: "The scale shows forty tonnes."))
+    }
+  }
+
   @Test("A row is asked for by all indices but the last, and is nil elsewhere")
   func rowPlaces() throws {
     let directory = try models.directory("bert-masked", "bert-uncased")

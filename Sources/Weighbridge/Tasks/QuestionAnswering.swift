@@ -56,7 +56,7 @@ public struct QuestionAnswering: TextTask {
     Question(try row.text("question", "text"), context: try row.text("context"))
   }
 
-  /// The answers to questions.
+  /// The answers to questions; `inconsistent` where the scores of a text are no numbers, which tell no place from another.
   public func answers(to inputs: [Question]) -> [Result<[Answer], CheckpointError>] {
     let spans = model.run(inputs.map(parts)) { (outputs, encodings) throws(CheckpointError) in
       let starts = try outputs.rows("start_logits")
@@ -72,7 +72,15 @@ public struct QuestionAnswering: TextTask {
       }
     }
     return zip(inputs, spans).map { input, parts in
-      parts.map { best(of: $0, in: Array(input.context.unicodeScalars)) }
+      parts.flatMap { parts in
+        guard !parts.contains(where: { _, scores in scores.areNoNumbers }) else {
+          return .failure(
+            CheckpointError(
+              .inconsistent, field: "context", "the scores of its tokens are no numbers",
+              remedy: "other weights"))
+        }
+        return .success(best(of: parts, in: Array(input.context.unicodeScalars)))
+      }
     }
   }
 
@@ -184,6 +192,9 @@ struct SpanScores {
   private let allowed: [Bool]
   /// The probability of no answer.
   let none: Float
+
+  /// True if no place is more probable than another, as a score is no number.
+  var areNoNumbers: Bool { none.isNaN }
 
   init(starts: ArraySlice<Float>, ends: ArraySlice<Float>, allowed: [Bool]) {
     func probabilities(_ scores: ArraySlice<Float>) -> [Float] {
