@@ -43,8 +43,8 @@ public struct AdapterExtraction: Sendable {
   ///   - tuned: What comes out of it.
   ///   - rank: The rank of each module's factors.
   ///   - baseName: What the settings call the base.
-  /// - Throws: `mismatch` for weights of different shapes that no module stored whole can have; `inconsistent` if nothing changed;
-  ///   `unsupported` for numbers that are not real; what reading throws.
+  /// - Throws: `mismatch` for weights of different shapes that no module stored whole can have; `inconsistent` if nothing changed, or a
+  ///   matrix by what is infinite or no number; `unsupported` for numbers that are not real, and changes beyond float32; what reading throws.
   public init(
     from base: WeightGraph, to tuned: WeightGraph, rank: Int, baseName: String? = nil
   ) throws(CheckpointError) {
@@ -168,15 +168,24 @@ extension LowRankFactors {
     let order = isTransposed ? [1, 0] : [0, 1]
     let (own, other) = (try base.transposed(order), try tuned.transposed(order))
     let (before, after) = (try own.float64Values(), try other.float64Values())
-    self.init(
-      of: zip(after, before).map { $0 - $1 }, rows: own.shape.dimensions[0],
-      columns: own.shape.dimensions[1], rank: rank)
+    let change = zip(after, before).map { $0 - $1 }
+    let columns = own.shape.dimensions[1]
+    if let place = change.firstIndex(where: { !$0.isFinite }) {
+      let indices = [place / columns, place % columns]
+      throw CheckpointError(
+        .inconsistent,
+        "element \(order.map { indices[$0] }) becomes \(after[place]) from \(before[place]), which no factors do")
+    }
+    self.init(of: change, rows: own.shape.dimensions[0], columns: columns, rank: rank)
   }
 }
 
 extension Weight {
   fileprivate init(floats values: [Double], _ dimensions: [Int]) throws(CheckpointError) {
     let numbers = values.map { Float($0) }
+    guard numbers.allSatisfy(\.isFinite) else {
+      throw CheckpointError(.unsupported, "the change is beyond what float32 holds")
+    }
     guard let shape = Shape(dimensions) else {
       throw CheckpointError(.unsupported, "the extents \(dimensions) are too large")
     }

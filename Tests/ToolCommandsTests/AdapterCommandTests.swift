@@ -216,4 +216,21 @@ struct AdapterCommandTests {
     #expect(same.code != 0)
     #expect(same.error.contains("hold the same numbers"), "\(same.error)")
   }
+
+  @Test("No factors are made of a change that is no number", arguments: [Float.nan, .infinity])
+  func extractedFromNothing(value: Float) throws {
+    func graph(_ values: [Float]) throws -> WeightGraph {
+      var graph = WeightGraph()
+      try graph.insert(try Weight(values, shape: [3, 4]), as: "a.weight")
+      return graph
+    }
+    var values = [Float](repeating: 0.5, count: 12)
+    let base = try graph(values)
+    values[6] = value
+    #expect(
+      throws: CheckpointError(
+        .inconsistent, tensor: "a.weight",
+        "element [1, 2] becomes \(value) from 0.5, which no factors do")
+    ) { try AdapterExtraction(from: base, to: graph(values), rank: 1) }
+  }
 }
