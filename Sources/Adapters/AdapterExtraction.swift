@@ -174,7 +174,8 @@ extension LowRankFactors {
       let indices = [place / columns, place % columns]
       throw CheckpointError(
         .inconsistent,
-        "element \(order.map { indices[$0] }) becomes \(after[place]) from \(before[place]), which no factors do")
+        "element \(order.map { indices[$0] }) becomes \(after[place]) from \(before[place]), which no factors do"
+      )
     }
     self.init(of: change, rows: own.shape.dimensions[0], columns: columns, rank: rank)
   }
