@@ -110,7 +110,8 @@ let libraries: [Target] = [
 
 // On Linux the tool has Swift's libraries in it, so that it starts faster and runs where no Swift is installed. These are settings of its
 // link alone, and not `--static-swift-stdlib`, which is one of every compilation as well: tests and tool are made of the same objects.
-// No client links the tool, so that its flags are nobody else's.
+// No client links the tool, so that its flags are nobody else's; SwiftPM takes a package with such flags by its version too, since tools
+// version 6.2.
 let tools: [Target] = [
   .executableTarget(
     name: "weighbridge-cli", dependencies: ["ToolCommands"],

@@ -44,7 +44,7 @@ public struct AdapterExtraction: Sendable {
   ///   - rank: The rank of each module's factors.
   ///   - baseName: What the settings call the base.
   /// - Throws: `mismatch` for weights of different shapes that no module stored whole can have; `inconsistent` if nothing changed, or a
-  ///   matrix by what is infinite or no number; `unsupported` for numbers that are not real, and changes beyond float32; what reading throws.
+  ///   matrix by what is infinite in float32 or no number; `unsupported` for numbers that are not real; what reading throws.
   public init(
     from base: WeightGraph, to tuned: WeightGraph, rank: Int, baseName: String? = nil
   ) throws(CheckpointError) {
@@ -170,7 +170,8 @@ extension LowRankFactors {
     let (before, after) = (try own.float64Values(), try other.float64Values())
     let change = zip(after, before).map { $0 - $1 }
     let columns = own.shape.dimensions[1]
-    if let place = change.firstIndex(where: { !$0.isFinite }) {
+    // Factors and what they add up to are of float32.
+    if let place = change.firstIndex(where: { !Float($0).isFinite }) {
       let indices = [place / columns, place % columns]
       throw CheckpointError(
         .inconsistent,
@@ -184,9 +185,6 @@ extension LowRankFactors {
 extension Weight {
   fileprivate init(floats values: [Double], _ dimensions: [Int]) throws(CheckpointError) {
     let numbers = values.map { Float($0) }
-    guard numbers.allSatisfy(\.isFinite) else {
-      throw CheckpointError(.unsupported, "the change is beyond what float32 holds")
-    }
     guard let shape = Shape(dimensions) else {
       throw CheckpointError(.unsupported, "the extents \(dimensions) are too large")
     }

@@ -5,7 +5,7 @@ package enum NumberText {
     var scale = 1.0
     for _ in 0..<digits { scale *= 10 }
     guard let scaled = Int64(exactly: (value.magnitude * scale).rounded()) else {
-      return unsigned(value)
+      return asWritten(value)
     }
     let sign = value < 0 && scaled > 0 ? "-" : ""
     if digits == 0 { return sign + String(scaled) }
@@ -15,13 +15,13 @@ package enum NumberText {
   }
 
   /// A number as Swift writes it, but for what is none: its sign says nothing.
-  private static func unsigned(_ value: Double) -> String {
+  private static func asWritten(_ value: Double) -> String {
     value.isNaN ? "nan" : "\(value)"
   }
 
   /// A number of any size: four significant digits.
   package static func significant(_ value: Double) -> String {
-    if value == 0 || !value.isFinite { return unsigned(value) }
+    if value == 0 || !value.isFinite { return asWritten(value) }
     let magnitude = value.magnitude
     let sign = value < 0 ? "-" : ""
     if magnitude >= 1e-3, magnitude < 1e6 {

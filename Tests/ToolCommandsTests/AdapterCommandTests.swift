@@ -217,20 +217,22 @@ struct AdapterCommandTests {
     #expect(same.error.contains("hold the same numbers"), "\(same.error)")
   }
 
-  @Test("No factors are made of a change that is no number", arguments: [Float.nan, .infinity])
-  func extractedFromNothing(value: Float) throws {
+  @Test(
+    "No factors are made of a change that is no number, or beyond float32",
+    arguments: [(0.5, .nan), (0.5, .infinity), (-3e38, 3e38)] as [(Float, Float)])
+  func extractedFromNothing(old: Float, new: Float) throws {
     func graph(_ values: [Float]) throws -> WeightGraph {
       var graph = WeightGraph()
       try graph.insert(try Weight(values, shape: [3, 4]), as: "a.weight")
       return graph
     }
-    var values = [Float](repeating: 0.5, count: 12)
+    var values = [Float](repeating: old, count: 12)
     let base = try graph(values)
-    values[6] = value
+    values[6] = new
     #expect(
       throws: CheckpointError(
         .inconsistent, tensor: "a.weight",
-        "element [1, 2] becomes \(value) from 0.5, which no factors do")
+        "element [1, 2] becomes \(Double(new)) from \(Double(old)), which no factors do")
     ) { try AdapterExtraction(from: base, to: graph(values), rank: 1) }
   }
 }
