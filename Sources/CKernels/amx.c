@@ -7,16 +7,7 @@
 
 #include "avx512_lanes.h"
 #include "vector_math.h"
-
-#define HAS_HALVES
-// Rounded to the nearest bfloat16, in the low halves of the lanes; numbers below the normal ones, which are zeros to tiles, become zeros.
-INLINE integers nearest_halves(vector values) {
-  return (integers)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)values));
-}
-INLINE int all_below(vector values, float most) {
-  return _mm512_cmp_ps_mask((__m512)values, _mm512_set1_ps(most), _CMP_LT_OQ) == 0xFFFF;
-}
-
+#include "bfloat16_lanes.h"
 #include "rows.h"
 
 static const struct {

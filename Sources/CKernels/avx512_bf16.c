@@ -7,6 +7,7 @@
 
 #include "avx512_lanes.h"
 #include "vector_math.h"
+#include "bfloat16_lanes.h"
 #include "rows.h"
 
 #define ROWS_FLIP 0
@@ -22,6 +23,14 @@ extern const weighbridge_kernels weighbridge_avx512_kernels;
 const weighbridge_weights weighbridge_avx512_bfloat16 = {
     &weighbridge_pair_packing, WEIGHBRIDGE_MOST_PANELS, sliced_rows, sliced_size,
     pack_sliced_rows, multiply_sliced, widen_bfloat16_rows};
+
+static void pack_attention(
+    const float *source, size_t row_stride, size_t column_stride, void *panel, size_t row,
+    size_t rows, size_t column, size_t columns) {
+  pack_weights_halves(source, row_stride, column_stride, panel, row, rows, column, columns, 1);
+}
+const weighbridge_attention weighbridge_avx512_bfloat16_attention = {
+    &weighbridge_avx512_bfloat16, pack_attention, 0};
 
 #pragma clang attribute pop
 #endif

@@ -17,6 +17,7 @@ extern const weighbridge_attention weighbridge_tiles_bfloat16_attention,
 extern const weighbridge_kernels weighbridge_avx2_kernels;
 extern const weighbridge_kernels weighbridge_avx512_kernels;
 extern const weighbridge_weights weighbridge_vnni_int8, weighbridge_avx512_bfloat16;
+extern const weighbridge_attention weighbridge_avx512_bfloat16_attention;
 extern const weighbridge_weights weighbridge_amx_int8, weighbridge_amx_bfloat16,
     weighbridge_amx_pieces;
 extern const weighbridge_attention weighbridge_amx_bfloat16_attention,
@@ -57,23 +58,26 @@ static size_t find_x86(void) {
   size_t count = 0;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
-    const int tiles = has_tiles();
+    const int tiles = has_tiles(), halves = __builtin_cpu_supports("avx512bf16");
     make(&best, &weighbridge_avx512_kernels, weighbridge_avx512_kernels.name);
     if (__builtin_cpu_supports("avx512vnni"))
       best.weights[WEIGHBRIDGE_INT8] = weighbridge_vnni_int8;
+    if (halves) best.table.rounded_attention = &weighbridge_avx512_bfloat16_attention;
     if (tiles) {
       best.weights[WEIGHBRIDGE_INT8] = weighbridge_amx_int8;
       best.table.rounded_attention = &weighbridge_amx_bfloat16_attention;
     }
     available[count++] = &best.table;
     make(&narrow, &best.table, tiles ? "amx, bfloat16" : "avx512, bfloat16");
-    if (__builtin_cpu_supports("avx512bf16"))
+    if (halves) {
       narrow.weights[WEIGHBRIDGE_BFLOAT16] = weighbridge_avx512_bfloat16;
+      narrow.table.attention = &weighbridge_avx512_bfloat16_attention;
+    }
     if (tiles) {
       narrow.weights[WEIGHBRIDGE_BFLOAT16] = weighbridge_amx_bfloat16;
       narrow.table.attention = &weighbridge_amx_bfloat16_attention;
     }
-    if (tiles || __builtin_cpu_supports("avx512bf16")) with_narrow = &narrow.table;
+    if (halves) with_narrow = &narrow.table;
     if (tiles) {
       make(&high, &best.table, "amx, high");
       high.weights[WEIGHBRIDGE_FLOAT32] = weighbridge_amx_pieces;

@@ -180,10 +180,10 @@ import Testing
   private func attentionPacking() {
     var generator = SeededGenerator(seed: 15)
     for (set, element) in Loops.rounding {
+      let isOther =
+        element == WEIGHBRIDGE_BFLOAT16 && set.testDescription == Loops.emulated.testDescription
       let loops =
-        unsafe element == WEIGHBRIDGE_FLOAT32
-        ? set.table.attention.pointee
-        : weighbridge_emulated_tiles().pointee.rounded_attention.pointee
+        unsafe (isOther ? set.table.rounded_attention : set.table.attention).pointee
       let packing = unsafe loops.products.pointee.packing.pointee
       for depth in [1, 2, 31, 32, 33, 64, 75] {
         for columns in [1, 2, 15, 17, 31, 32] {
