@@ -68,6 +68,8 @@ static void multiply_panel(
     const size_t count = slices - slice < step ? slices - slice : step;
     for (size_t row = 0; row < rows; row += SLICED_ROWS) {
       const char *from = left + (row / GROUP * slices + slice) * TILE + row % GROUP * SLICE;
+      const size_t finished = rows - row < SLICED_ROWS ? rows - row : SLICED_ROWS;
+      if (slice + count == slices) prefetch_target(target, row, finished);
       // Rows beyond the last are zeros, up to the end of their group.
       for (size_t column = 0; column < WEIGHBRIDGE_PANEL_COLUMNS; column += 2 * LANES) {
         const char *right = (const char *)panel + slice * WEIGHT_SLICE + column * 4;
@@ -82,7 +84,6 @@ static void multiply_panel(
         }
       }
       if (slice + count < slices) continue;
-      const size_t finished = rows - row < SLICED_ROWS ? rows - row : SLICED_ROWS;
       float *done = sums + row * WEIGHBRIDGE_PANEL_COLUMNS;
       if (TERM_WIDTH == 1)
         dequantise(
