@@ -1,5 +1,5 @@
-"""Tables of measurements, and their place in docs/performance.md or, without AVX-512, docs/performance-avx2.md. Standard library only:
-see conversion.py."""
+"""Tables of measurements, and their place in docs/performance.md or, without AMX, docs/performance-avx512.md, or, without AVX-512,
+docs/performance-avx2.md. Standard library only: see conversion.py."""
 
 import os
 import pathlib
@@ -8,8 +8,9 @@ import subprocess
 from statistics import median
 
 DOCUMENTS = pathlib.Path(__file__).resolve().parent.parent / "docs"
-# What the widest vectors decide: processors without AVX-512 have a page of their own.
-PAGES = {True: DOCUMENTS / "performance.md", False: DOCUMENTS / "performance-avx2.md"}
+# By Linux' name of the best instructions that a processor has, best first.
+PAGES = {"amx_tile": DOCUMENTS / "performance.md", "avx512f": DOCUMENTS / "performance-avx512.md",
+         "": DOCUMENTS / "performance-avx2.md"}
 
 
 def of(ratios):
@@ -40,7 +41,7 @@ def has(feature):
 def write(section, text, page=None):
     """Puts a text between the marks of a section of a page, or at its end: if none is given, of this processor's."""
     begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
-    page = page or PAGES[has("avx512f")]
+    page = page or next(PAGES[feature] for feature in PAGES if has(feature))
     before, mark, rest = page.read_text().partition(begin)
     after = rest.partition(end)[2] if mark else "\n"
     before = before if mark else f"{before.rstrip()}\n\n## {section.capitalize()}\n\n"
