@@ -235,4 +235,22 @@ struct AdapterCommandTests {
         "element [1, 2] becomes \(Double(new)) from \(Double(old)), which no factors do")
     ) { try AdapterExtraction(from: base, to: graph(values), rank: 1) }
   }
+
+  @Test("The place in a matrix of inputs × outputs is told as the checkpoint has it")
+  func extractedFromNothingTransposed() throws {
+    let base = try Checkpoint.open(Fixtures.path("adapters/gpt2")).graph
+    let name: ExactName = "transformer.h.1.attn.c_attn.weight"
+    let weight = try #require(base[name])
+    var values = try weight.float64Values().map { Float($0) }
+    values[2 * 24 + 5] = .nan
+    var tuned = WeightGraph()
+    for (other, kept) in base.weights {
+      try tuned.insert(other == name ? Weight(values, shape: [8, 24]) : kept, as: other)
+    }
+    let error = #expect(throws: CheckpointError.self) {
+      try AdapterExtraction(from: base, to: tuned, rank: 1)
+    }
+    #expect(error?.tensor == name.string)
+    #expect("\(error.map(String.init(describing:)) ?? "")".contains("element [2, 5] becomes nan"))
+  }
 }
