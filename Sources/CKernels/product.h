@@ -195,6 +195,26 @@ static void pack_plain(
   weighbridge_pack_panel(source, row_stride, column_stride, rows, columns, to);
 }
 
+// Rows of one tile: each panel's weights are read from the first to the last, and so are all panels', for that is what takes time.
+INLINE void multiply_tile(
+    vector (*read)(const void *), size_t width, const float *block, size_t rows, size_t depth,
+    const char *weights, size_t panels, float *sums, const weighbridge_target *target) {
+  for (size_t panel = 0; panel < panels; panel++) {
+    const char *right = weights + panel * depth * PANEL * width;
+    size_t start = 0;
+    do {
+      const size_t terms = depth - start < DEPTH ? depth - start : DEPTH;
+      product_rows(
+          read, width, block + start / DEPTH * rows * STRIDE, right + start * PANEL * width, terms,
+          sums, PANEL, rows, start > 0, 1, 0, NULL);
+      start += terms;
+    } while (start < depth);
+    weighbridge_target part;
+    panel_target(target, panel, &part);
+    finish(sums, PANEL, rows, &part);
+  }
+}
+
 // Some terms of all rows with one panel after the other: its weights are in the first-level cache meanwhile, and the rows in the second
 // while they meet all panels. Sums are kept beside each other, and each tile goes to the matrix once, when its last terms are added.
 // Weights of two bytes that meet several tiles are widened before: that takes the arithmetic's own ports in every tile, and a fraction
@@ -203,8 +223,12 @@ INLINE void multiply_with(
     vector (*read)(const void *), size_t width, const float *block, size_t rows, size_t depth,
     const char *weights, size_t panels, float *sums, const weighbridge_target *target) {
   const size_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, step = terms_at_once();
+  if (tiles <= 1) {
+    multiply_tile(read, width, block, rows, depth, weights, panels, sums, target);
+    return;
+  }
   const size_t distance = depth * PANEL * width;
-  const int widens = width < sizeof(float) && tiles > 1;
+  const int widens = width < sizeof(float);
   vector widened[DEPTH * PANEL_VECTORS];
   size_t start = 0;
   do {
@@ -240,10 +264,7 @@ INLINE void multiply_with(
           if (place < rows * STRIDE * sizeof(float)) ahead = next_rows + place;
         }
         const char *weights_here = widens ? (const char *)widened : right;
-        if (tiles == 1)
-          product_rows(
-              read, width, left, right, terms, to, PANEL, count, start > 0, 1, 0, NULL);
-        else if (ahead)
+        if (ahead)
           product_rows(
               read_float32, sizeof(float), left + row * STRIDE, weights_here, terms, to, PANEL, count,
               start > 0, 0, 1, ahead);

@@ -14,11 +14,12 @@ INLINE integers load_integers(const void *from) {
   return result;
 }
 
-// Some slices of some rows of a group. `rows` is a constant wherever this is inlined.
+// Some slices of some rows of a group. `rows` and `lowers` are constants wherever this is inlined; the latter says whether what the bytes
+// of the rows have been raised by is to be taken off.
 INLINE void sliced_tile(
     const char *left, const char *right, size_t slices, float *sums, size_t rows,
-    const integers *start, int accumulates) {
-  integers totals[SLICED_ROWS][2];
+    const integers *start, int accumulates, int lowers) {
+  integers totals[SLICED_ROWS][2], raised_by[2] = {0};
   UNROLLED for (size_t row = 0; row < rows; row++)
     UNROLLED for (size_t part = 0; part < 2; part++)
       totals[row][part] =
@@ -32,6 +33,9 @@ INLINE void sliced_tile(
       integers weights[2];
       UNROLLED for (size_t part = 0; part < 2; part++)
         weights[part] = load_integers(at + part * LANES * 4);
+      if (lowers)
+        UNROLLED for (size_t part = 0; part < 2; part++)
+          raised_by[part] = dot(raised_by[part], (integers)(int32_t)0x80808080, weights[part]);
       UNROLLED for (size_t row = 0; row < rows; row++) {
         int32_t four;
         memcpy(&four, left + slice * TILE + row * SLICE + quad * 4, sizeof four);
@@ -41,8 +45,10 @@ INLINE void sliced_tile(
       }
     }
   UNROLLED for (size_t row = 0; row < rows; row++)
-    UNROLLED for (size_t part = 0; part < 2; part++)
-      store(sums + row * WEIGHBRIDGE_PANEL_COLUMNS + part * LANES, (vector)totals[row][part]);
+    UNROLLED for (size_t part = 0; part < 2; part++) {
+      const integers total = lowers ? totals[row][part] - raised_by[part] : totals[row][part];
+      store(sums + row * WEIGHBRIDGE_PANEL_COLUMNS + part * LANES, (vector)total);
+    }
 }
 
 static void multiply_panel(
@@ -51,18 +57,19 @@ static void multiply_panel(
   const size_t slices = slices_of(depth, TERM_WIDTH), step = slices_at_once();
   const char *left =
       (const char *)block + (TERM_WIDTH == 1 ? groups_of(rows) * GROUP * sizeof(float) : 0);
-  // What the bytes of the rows have been raised by is taken off at the start: 128 times the sum of each column.
+  // What the bytes of the rows have been raised by, 128 times the sum of each column, is taken off at the start, once for all rows; of a
+  // few rows on the way, as their weights come from memory and are not to be read twice.
   integers starts[WEIGHBRIDGE_PANEL_COLUMNS / LANES] = {0};
-#if ROWS_FLIP
-  const integers raised = (integers)(int32_t)0x80808080;
-  for (size_t i = 0; i < slices * 16; i++)
+  const int lowers = ROWS_FLIP && rows <= SLICED_ROWS;
+  if (ROWS_FLIP && !lowers) {
+    for (size_t i = 0; i < slices * 16; i++)
+      for (size_t part = 0; part < WEIGHBRIDGE_PANEL_COLUMNS / LANES; part++)
+        starts[part] = dot(
+            starts[part], (integers)(int32_t)0x80808080,
+            load_integers((const char *)panel + i * 128 + part * LANES * 4));
     for (size_t part = 0; part < WEIGHBRIDGE_PANEL_COLUMNS / LANES; part++)
-      starts[part] = dot(
-          starts[part], raised,
-          load_integers((const char *)panel + i * 128 + part * LANES * 4));
-  for (size_t part = 0; part < WEIGHBRIDGE_PANEL_COLUMNS / LANES; part++)
-    starts[part] = -starts[part];
-#endif
+      starts[part] = -starts[part];
+  }
   size_t slice = 0;
   do {
     const size_t count = slices - slice < step ? slices - slice : step;
@@ -76,11 +83,16 @@ static void multiply_panel(
         float *to = sums + row * WEIGHBRIDGE_PANEL_COLUMNS + column;
         const integers *start = starts + column / LANES;
         switch (rows - row) {
-          case 1: sliced_tile(from, right, count, to, 1, start, slice > 0); break;
-          case 2: sliced_tile(from, right, count, to, 2, start, slice > 0); break;
+#define ROWS(N)                                                                               \
+  if (lowers) sliced_tile(from, right, count, to, N, start, slice > 0, 1);                    \
+  else sliced_tile(from, right, count, to, N, start, slice > 0, 0);                           \
+  break;
+          case 1: ROWS(1)
+          case 2: ROWS(2)
           case 3:
-          case 4: sliced_tile(from, right, count, to, 4, start, slice > 0); break;
-          default: sliced_tile(from, right, count, to, SLICED_ROWS, start, slice > 0); break;
+          case 4: ROWS(4)
+          default: ROWS(SLICED_ROWS)
+#undef ROWS
         }
       }
       if (slice + count < slices) continue;
