@@ -195,18 +195,24 @@ static void pack_plain(
   weighbridge_pack_panel(source, row_stride, column_stride, rows, columns, to);
 }
 
-// Rows of one tile: each panel's weights are read from the first to the last, and so are all panels', for that is what takes time.
-INLINE void multiply_tile(
+// Rows of a tile or two: each panel's weights are read from the first to the last, and so are all panels', for that is what takes time.
+INLINE void multiply_few(
     vector (*read)(const void *), size_t width, const float *block, size_t rows, size_t depth,
     const char *weights, size_t panels, float *sums, const weighbridge_target *target) {
+  const size_t first = rows <= TILE_ROWS ? rows : rows - rows / 2;
   for (size_t panel = 0; panel < panels; panel++) {
     const char *right = weights + panel * depth * PANEL * width;
     size_t start = 0;
     do {
       const size_t terms = depth - start < DEPTH ? depth - start : DEPTH;
+      const float *left = block + start / DEPTH * rows * STRIDE;
       product_rows(
-          read, width, block + start / DEPTH * rows * STRIDE, right + start * PANEL * width, terms,
-          sums, PANEL, rows, start > 0, 1, 0, NULL);
+          read, width, left, right, terms, sums, PANEL, first, start > 0, 1, 0, NULL);
+      // From the first-level cache.
+      product_rows(
+          read, width, left + first * STRIDE, right, terms, sums + first * PANEL, PANEL,
+          rows - first, start > 0, 0, 0, NULL);
+      right += terms * PANEL * width;
       start += terms;
     } while (start < depth);
     weighbridge_target part;
@@ -223,8 +229,9 @@ INLINE void multiply_with(
     vector (*read)(const void *), size_t width, const float *block, size_t rows, size_t depth,
     const char *weights, size_t panels, float *sums, const weighbridge_target *target) {
   const size_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, step = terms_at_once();
-  if (tiles <= 1) {
-    multiply_tile(read, width, block, rows, depth, weights, panels, sums, target);
+  // Weights of two bytes are to be widened once for two tiles.
+  if (tiles <= (width < sizeof(float) ? 1 : 2)) {
+    multiply_few(read, width, block, rows, depth, weights, panels, sums, target);
     return;
   }
   const size_t distance = depth * PANEL * width;
