@@ -208,10 +208,11 @@ INLINE void multiply_few(
       const float *left = block + start / DEPTH * rows * STRIDE;
       product_rows(
           read, width, left, right, terms, sums, PANEL, first, start > 0, 1, 0, NULL);
-      // From the first-level cache.
-      product_rows(
-          read, width, left + first * STRIDE, right, terms, sums + first * PANEL, PANEL,
-          rows - first, start > 0, 0, 0, NULL);
+      // From the first-level cache; of two-byte weights there is one tile.
+      if (width == sizeof(float))
+        product_rows(
+            read, width, left + first * STRIDE, right, terms, sums + first * PANEL, PANEL,
+            rows - first, start > 0, 0, 0, NULL);
       right += terms * PANEL * width;
       start += terms;
     } while (start < depth);
