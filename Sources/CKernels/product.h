@@ -79,8 +79,8 @@ INLINE void add_term(
 // so for a line each time from `ahead` on. An address beyond the matrix does no harm.
 INLINE void product_tile(
     vector (*read)(const void *), size_t width, const float *left, const char *panel,
-    size_t depth, float *destination, size_t stride, size_t rows, size_t vectors, int accumulates,
-    int is_alone, int asks, const char *ahead) {
+    size_t depth, float *destination, size_t rows, size_t vectors, int accumulates, int is_alone,
+    int asks, const char *ahead) {
   size_t chain = accumulates ? WEIGHBRIDGE_CHAIN : WEIGHBRIDGE_SHORT_CHAIN;
   size_t done = 0;
   do {
@@ -106,7 +106,7 @@ INLINE void product_tile(
       add_term(read, width, left, panel, sums, rows, vectors);
     UNROLLED for (size_t row = 0; row < rows; row++)
       UNROLLED for (size_t part = 0; part < vectors; part++) {
-        float *to = destination + row * stride + part * LANES;
+        float *to = destination + row * PANEL + part * LANES;
         store(to, accumulates ? load(to) + sums[row][part] : sums[row][part]);
       }
     accumulates = 1;
@@ -119,8 +119,8 @@ INLINE void product_tile(
 // after the other, which each ask for lines of their own.
 INLINE void product_rows(
     vector (*read)(const void *), size_t width, const float *left, const char *panel,
-    size_t depth, float *destination, size_t stride, size_t rows, int accumulates, int is_alone,
-    int asks, const char *ahead) {
+    size_t depth, float *destination, size_t rows, int accumulates, int is_alone, int asks,
+    const char *ahead) {
   switch (rows) {
 #define ROWS(N)                                                                               \
   case N: {                                                                                   \
@@ -128,8 +128,8 @@ INLINE void product_rows(
         N * PANEL_VECTORS <= TILE_ROWS * TILE_VECTORS ? PANEL_VECTORS : TILE_VECTORS;         \
     for (size_t column = 0; column < PANEL; column += vectors * LANES) {                      \
       product_tile(                                                                           \
-          read, width, left, panel + column * width, depth, destination + column, stride, N,  \
-          vectors, accumulates, is_alone, asks, ahead);                                       \
+          read, width, left, panel + column * width, depth, destination + column, N, vectors, \
+          accumulates, is_alone, asks, ahead);                                                \
       if (asks) ahead += depth / TERMS * 64;                                                  \
     }                                                                                         \
     break;                                                                                    \
@@ -138,6 +138,20 @@ INLINE void product_rows(
 #undef ROWS
     default: break;
   }
+}
+
+// Tiles of float32 numbers that are not alone, whatever type the weights came in: once in the object for all of them. `ahead` is what they
+// ask for, or NULL.
+static __attribute__((noinline)) void product_in_cache(
+    const float *left, const char *panel, size_t depth, float *destination, size_t rows,
+    int accumulates, const char *ahead) {
+  const size_t width = sizeof(float);
+  if (ahead)
+    product_rows(
+        read_float32, width, left, panel, depth, destination, rows, accumulates, 0, 1, ahead);
+  else
+    product_rows(
+        read_float32, width, left, panel, depth, destination, rows, accumulates, 0, 0, NULL);
 }
 
 // MARK: Blocks of rows
@@ -207,12 +221,12 @@ INLINE void multiply_few(
       const size_t terms = depth - start < DEPTH ? depth - start : DEPTH;
       const float *left = block + start / DEPTH * rows * STRIDE;
       product_rows(
-          read, width, left, right, terms, sums, PANEL, first, start > 0, 1, 0, NULL);
+          read, width, left, right, terms, sums, first, start > 0, 1, 0, NULL);
       // From the first-level cache; of two-byte weights there is one tile.
       if (width == sizeof(float))
-        product_rows(
-            read, width, left + first * STRIDE, right, terms, sums + first * PANEL, PANEL,
-            rows - first, start > 0, 0, 0, NULL);
+        product_in_cache(
+            left + first * STRIDE, right, terms, sums + first * PANEL, rows - first, start > 0,
+            NULL);
       right += terms * PANEL * width;
       start += terms;
     } while (start < depth);
@@ -271,15 +285,9 @@ INLINE void multiply_with(
           const size_t place = (panel * (tiles - weight_tiles) + tile - weight_tiles) * asked;
           if (place < rows * STRIDE * sizeof(float)) ahead = next_rows + place;
         }
-        const char *weights_here = widens ? (const char *)widened : right;
-        if (ahead)
-          product_rows(
-              read_float32, sizeof(float), left + row * STRIDE, weights_here, terms, to, PANEL, count,
-              start > 0, 0, 1, ahead);
-        else
-          product_rows(
-              read_float32, sizeof(float), left + row * STRIDE, weights_here, terms, to, PANEL, count,
-              start > 0, 0, 0, NULL);
+        product_in_cache(
+            left + row * STRIDE, widens ? (const char *)widened : right, terms, to, count,
+            start > 0, ahead);
         if (is_last) finish(to, PANEL, count, target_from(&part, row, &moved));
         row += count;
       }

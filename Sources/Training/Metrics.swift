@@ -163,13 +163,12 @@ public enum Metrics {
       ("", scores), ("HasAns_", zip(scores, answers).filter { !$1.isEmpty }.map(\.0)),
       ("NoAns_", zip(scores, answers).filter { $1.isEmpty }.map(\.0)),
     ]
-    return parts.flatMap { prefix, scores in
-      mean(of: scores).map {
-        [
-          (prefix + "exact", $0.exact), (prefix + "f1", $0.overlap),
-          (prefix + "total", Double(scores.count)),
-        ]
-      } ?? []
+    return parts.flatMap { prefix, scores -> [(name: String, value: Double)] in
+      guard let mean = mean(of: scores) else { return [] }
+      return [
+        (prefix + "exact", mean.exact), (prefix + "f1", mean.overlap),
+        (prefix + "total", Double(scores.count)),
+      ]
     }
   }
 

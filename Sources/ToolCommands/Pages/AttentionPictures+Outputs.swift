@@ -41,7 +41,7 @@ extension AttentionPictures {
         layers: attentions.map { output in
           Layer(
             name: "layer " + output.name.dropFirst("attentions.".count),
-            heads: (0..<heads).map { head in
+            heads: (0..<heads).map { head -> [Float] in
               let start = (sequence * heads + head) * length * length
               return (0..<shown).flatMap { row in
                 output.values[start + row * length..<start + row * length + shown]

@@ -144,9 +144,11 @@ package final class EmbeddingFile: Sendable {
     let byteCount = state.width * 4
     for row in 0..<state.count {
       let bytes = try source.bytes(at: row * byteCount, count: byteCount)
-      let vector = stride(from: 0, to: bytes.count, by: 4).map { place in
-        Float(
-          bitPattern: (0..<4).reduce(0) { $0 | UInt32(bytes[place + $1]) << UInt32(8 * $1) })
+      let vector = stride(from: 0, to: bytes.count, by: 4).map { place -> Float in
+        let bits = (0..<4).reduce(0 as UInt32) { bits, byte in
+          bits | UInt32(bytes[place + byte]) << UInt32(8 * byte)
+        }
+        return Float(bitPattern: bits)
       }
       try write(vector, id: .integer(row), &state)
     }

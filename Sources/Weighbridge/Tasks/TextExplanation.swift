@@ -207,8 +207,10 @@ extension TextExplanation {
     var mean = [Double](repeating: 0, count: start.count)
     for first in stride(from: 0, to: places.count, by: most) {
       let part = places[first..<min(places.count, first + most)]
-      let between = part.flatMap { node in
-        zip(start, end).map { Float(Double($0) + node.place * (Double($1) - Double($0))) }
+      let between = part.flatMap { node -> [Float] in
+        zip(start, end).map { (from: Float, to: Float) -> Float in
+          Float(Double(from) + node.place * (Double(to) - Double(from)))
+        }
       }
       let given = try Tensor(rows: part.count * count, columns: width, between)
         .requiringGradient(in: context)
