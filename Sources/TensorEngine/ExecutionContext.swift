@@ -1,5 +1,6 @@
 internal import CKernels
 public import CheckpointBytes
+internal import Synchronization
 
 /// What operators run on: threads, inner loops, and memory that goes round.
 ///
@@ -11,6 +12,7 @@ public final class ExecutionContext: Sendable {
   /// The inner loops.
   public let kernels: KernelSet
   let workspace = Workspace()
+  private let passes = Mutex<Void>(())
 
   /// A context with threads of its own (nil: one for each processor) and the best inner loops unless others are asked for.
   public convenience init(threads: Int? = nil, kernels: KernelSet = .best) throws(CheckpointError) {
@@ -21,6 +23,16 @@ public final class ExecutionContext: Sendable {
   public init(pool: ThreadPool, kernels: KernelSet = .best) {
     self.pool = pool
     self.kernels = kernels
+  }
+
+  /// Has the operators of one caller follow each other, where several threads have each a pass of a model to make: its numbers are in
+  /// the caches from one operator to the next, and what the other threads do between their passes goes on beside it.
+  ///
+  /// - Parameter body: Must not ask for this itself.
+  package func alone<Value>(
+    _ body: () throws(CheckpointError) -> Value
+  ) throws(CheckpointError) -> Value {
+    try passes.withLock { (_) throws(CheckpointError) in try body() }
   }
 
   /// Gives memory that no tensor uses any more back to the system. It is otherwise kept for the next operator.

@@ -172,7 +172,9 @@ public struct SentenceEmbedder: Sendable {
     // Where single tokens are all that is looked at, no others are computed.
     let takesPlaces = places.count == encodings.count * settings.pooling.count
     if takesPlaces { options.scoredTokens = .places(places) }
-    let outputs = try model(inputs, options: options)
+    let outputs = try model.context.alone { () throws(CheckpointError) in
+      try model(inputs, options: options)
+    }
     guard let states = outputs.lastHiddenState, let width = states.dimensions.last else {
       return []
     }

@@ -183,7 +183,9 @@ extension TextModel {
           places(encoding).map { text * longest + $0 }
         })
     }
-    return try model(inputs, options: options)
+    return try model.context.alone { () throws(CheckpointError) in
+      try model(inputs, options: options)
+    }
   }
 }
 
