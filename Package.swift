@@ -247,6 +247,19 @@ for target in package.targets where target.type != .system {
   ]
 }
 
+// SwiftPM compiles a target again where the module of a target that it names is another one, and such a module stays as it is when only
+// the layout of a type changes in one that it imports or exports itself. So each target names all those that it reaches: without that a
+// build after such a change made a program of old and new objects, which crashed. What stands in the lists above is what it may import.
+var reached: [String: Set<String>] = [:]
+for target in package.targets {
+  let named = target.dependencies.compactMap { dependency in
+    if case .byNameItem(let name, _) = dependency { name } else { nil }
+  }
+  let all = named.reduce(into: Set(named)) { $0.formUnion(reached[$1] ?? []) }
+  reached[target.name] = all
+  target.dependencies += all.subtracting(named).sorted().map { .target(name: $0) }
+}
+
 // Tests that call much and compute little take longer to be optimized than they would save.
 for target in package.targets
 where ["LanguageModelsTests", "ToolCommandsTests", "WeighbridgeTests"].contains(target.name) {
