@@ -2,9 +2,10 @@
 
     python worker.py WEIGHBRIDGE MODEL_TIMES MODEL [--rows N] [--rounds N] [--threads N] [--write]
 
-MODEL is a directory of a sentence-transformers model, and is in the page cache. The three take turns with the same texts of 32 tokens; each has been
-started, and has answered once. bfloat16 is the model converted to it and computed in it, int8 what `--compute-precision int8` makes of it; sentence-transformers computes in float32 always. Each vector is
-compared with sentence-transformers': the least cosine is told, and less than 0.99 ends the run. See benchmarks/run.
+MODEL is a directory of a sentence-transformers model, and is in the page cache. The three take turns with the same texts of 32 tokens; each has
+been started, and has answered once. bfloat16 is the model converted to it and computed in it, int8 what `--compute-precision int8` makes of it;
+sentence-transformers computes in float32 always. Each vector is compared with sentence-transformers': the least cosine is told, and less than
+0.99 ends the run. See benchmarks/run.
 """
 
 import argparse
@@ -14,11 +15,10 @@ import os
 import pathlib
 import subprocess
 import threading
-import time
 
 import report
 from fleets import text_of
-from peers import Ours
+from peers import Ours, interleaved, timed
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Texts that the engine, and sentence-transformers, take at once.
@@ -49,13 +49,6 @@ class Worker:
     def end(self):
         self.process.stdin.close()
         self.process.wait()
-
-
-def timed(compute):
-    time.sleep(0.1)  # threads that wait for work spin for a while
-    start = time.perf_counter()
-    result = compute()
-    return time.perf_counter() - start, result
 
 
 def cosine(one, other):
@@ -120,9 +113,13 @@ def main():
         def computed():
             for first in range(0, options.rows, TOGETHER):
                 engine.ask("ragged", ",".join(map(str, lengths[first:first + TOGETHER])))
+            return options.rows
 
-        sides = [lambda: worker.answers(lines), computed, lambda: transformer.encode(texts, batch_size=TOGETHER)]
-        times = [[timed(side)[0] for side in sides] for _ in range(options.rounds + 1)][1:]  # the first round warms up
+        times = interleaved(
+            name, lambda: timed(lambda: len(worker.answers(lines))), [
+                ("the engine", lambda: timed(computed)),
+                ("sentence-transformers", lambda: timed(lambda: len(transformer.encode(texts, batch_size=TOGETHER))))],
+            options.rounds)
         worker.end()
         engine.end()
         rows.append(

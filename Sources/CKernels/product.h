@@ -220,8 +220,7 @@ INLINE void multiply_few(
     do {
       const size_t terms = depth - start < DEPTH ? depth - start : DEPTH;
       const float *left = block + start / DEPTH * rows * STRIDE;
-      product_rows(
-          read, width, left, right, terms, sums, first, start > 0, 1, 0, NULL);
+      product_rows(read, width, left, right, terms, sums, first, start > 0, 1, 0, NULL);
       // From the first-level cache; of two-byte weights there is one tile.
       if (width == sizeof(float))
         product_in_cache(
