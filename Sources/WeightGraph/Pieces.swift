@@ -7,6 +7,9 @@ package struct Piece: Sendable {
   /// bounds the memory of a conversion.
   package static let size = 4 << 20
 
+  /// The same where elements are gathered from all over a weight: each of its pieces may read all of its bytes.
+  private static let gatheredSize = max(size, (20 << 20) / WorkQueue.width)
+
   /// How many pieces beyond those that are being read are asked for.
   package static let ahead = 4
 
@@ -25,7 +28,8 @@ package struct Piece: Sendable {
   package static func cut(_ weights: [Weight]) -> [Piece] {
     var pieces: [Piece] = []
     for (index, weight) in weights.enumerated() {
-      let size = max(1, Piece.size / weight.pieceAlignment) * weight.pieceAlignment
+      let most = weight.isReadInOrder ? Piece.size : gatheredSize
+      let size = max(1, most / weight.pieceAlignment) * weight.pieceAlignment
       var start = 0
       while start < weight.byteCount {
         let end = min(weight.byteCount, start + size)

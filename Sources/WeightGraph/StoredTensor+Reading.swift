@@ -117,7 +117,7 @@ extension StoredTensor {
           let place = first * lines.step + start * fast.step
           try unsafe window.withBytes(
             at: (from + first * lines.stride + start * fast.stride) * width, count: span * width,
-            readingAhead: !isSparse
+            followedEvery: isSparse ? nil : max(1, grouped * lines.stride * width)
           ) { bytes in
             unsafe copyRuns(
               bytes, runs: runs, apart: lines.stride * width, step: fast.stride * width,
@@ -197,12 +197,7 @@ private func copyRuns(
   into target: UnsafeMutableRawBufferPointer, at offset: Int, step targetStep: Int, count: Int,
   width: Int
 ) {
-  func copy<Number: FixedWidthInteger>(_ type: Number.Type) {
-    if runs > 1, sourceStep == width {
-      return unsafe transpose(
-        type, source, runs: runs, apart: apart, into: target, at: offset, step: targetStep,
-        count: count)
-    }
+  func copy<Number: FixedWidthInteger>(_: Number.Type) {
     for run in 0..<runs {
       for index in 0..<count {
         let value = unsafe source.loadUnaligned(
@@ -212,48 +207,90 @@ private func copyRuns(
       }
     }
   }
+  func turn<Number: FixedWidthInteger & SIMDScalar>(_ type: Number.Type) {
+    guard runs > 1, sourceStep == width else { return copy(type) }
+    unsafe transpose(
+      type, source, runs: runs, apart: apart, into: target, at: offset, step: targetStep,
+      count: count)
+  }
   if runs == 1, sourceStep == width, targetStep == width {
     let bytes = unsafe UnsafeRawBufferPointer(rebasing: source[..<(count * width)])
     unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(from: bytes)
     return
   }
   switch width {
-  case 1: copy(UInt8.self)
-  case 2: copy(UInt16.self)
-  case 4: copy(UInt32.self)
-  case 8: copy(UInt64.self)
+  case 1: turn(UInt8.self)
+  case 2: turn(UInt16.self)
+  case 4: turn(UInt32.self)
+  case 8: turn(UInt64.self)
   default: copy(UInt128.self)
   }
 }
 
 /// Makes columns of rows, in squares whose sides are a line of the cache. Rows are often a multiple of the cache's sets apart, so
-/// that lines which are read a number at a time would push each other out; each is copied once, whole, to where it stays.
-private func transpose<Number: FixedWidthInteger>(
+/// that lines which are read a number at a time would push each other out; each is copied once, whole, to where it stays. From there
+/// four numbers of four rows at a time become columns in registers, and each line of the target is written before the next.
+private func transpose<Number: FixedWidthInteger & SIMDScalar>(
   _: Number.Type, _ source: UnsafeRawBufferPointer, runs: Int, apart: Int,
   into target: UnsafeMutableRawBufferPointer, at offset: Int, step: Int, count: Int
 ) {
   let width = MemoryLayout<Number>.size
   let side = 64 / width
   guard let from = source.baseAddress, let to = target.baseAddress else { return }
-  unsafe withUnsafeTemporaryAllocation(of: Number.self, capacity: side * side) { square in
+  unsafe withUnsafeTemporaryAllocation(byteCount: side * 64, alignment: 64) { square in
     guard let square = square.baseAddress else { return }
     var first = 0
     while first < count {
       let length = min(side, count - first)
       for run in 0..<runs {
-        unsafe UnsafeMutableRawPointer(square + run * side).copyMemory(
-          from: from + run * apart + first * width, byteCount: length * width)
+        let row = unsafe from + run * apart + first * width
+        if length == side {
+          unsafe (square + run * 64).storeBytes(
+            of: row.loadUnaligned(as: SIMD16<UInt32>.self), as: SIMD16<UInt32>.self)
+        } else {
+          unsafe (square + run * 64).copyMemory(from: row, byteCount: length * width)
+        }
       }
+      let (wholeRuns, wholeLength) = (runs & ~3, length & ~3)
+      for index in stride(from: 0, to: wholeLength, by: 4) {
+        let column = unsafe to + offset + (first + index) * step
+        for run in stride(from: 0, to: wholeRuns, by: 4) {
+          unsafe transposeFour(
+            Number.self, square + run * 64 + index * width, into: column + run * width, step: step)
+        }
+      }
+      // What is left beside and below.
       for index in 0..<length {
-        let row = unsafe to + offset + (first + index) * step
-        for run in 0..<runs {
-          unsafe row.storeBytes(
-            of: square[run * side + index], toByteOffset: run * width, as: Number.self)
+        let column = unsafe to + offset + (first + index) * step
+        for run in (index < wholeLength ? wholeRuns : 0)..<runs {
+          unsafe (column + run * width).storeBytes(
+            of: (square + run * 64 + index * width).load(as: Number.self), as: Number.self)
         }
       }
       first += length
     }
   }
+}
+
+/// Makes columns of four numbers of four rows, which are a line of the cache apart.
+@inline(__always)
+private func transposeFour<Number: SIMDScalar>(
+  _: Number.Type, _ rows: UnsafeRawPointer, into columns: UnsafeMutableRawPointer, step: Int
+) {
+  typealias Four = SIMD4<Number>
+  func two(_ row: Int) -> SIMD8<Number> {
+    unsafe SIMD8(
+      lowHalf: (rows + row * 64).loadUnaligned(as: Four.self),
+      highHalf: (rows + (row + 1) * 64).loadUnaligned(as: Four.self))
+  }
+  let (upper, lower) = (two(0), two(2))
+  // Numbers 0 and 2 of all rows, and 1 and 3.
+  let even = SIMD8(lowHalf: upper.evenHalf, highHalf: lower.evenHalf)
+  let odd = SIMD8(lowHalf: upper.oddHalf, highHalf: lower.oddHalf)
+  unsafe columns.storeBytes(of: even.evenHalf, as: Four.self)
+  unsafe (columns + step).storeBytes(of: odd.evenHalf, as: Four.self)
+  unsafe (columns + 2 * step).storeBytes(of: even.oddHalf, as: Four.self)
+  unsafe (columns + 3 * step).storeBytes(of: odd.oddHalf, as: Four.self)
 }
 
 /// A window of a storage in memory. Runs that lie near each other are served by one read.
@@ -270,11 +307,13 @@ private struct SourceWindow {
     self.source = source
   }
 
+  /// - Parameter step: How far on the next bytes are likely to be wanted from, so that no window ends within them; nil if they are not.
   mutating func withBytes(
-    at offset: Int, count wanted: Int, readingAhead: Bool, _ body: (UnsafeRawBufferPointer) -> Void
+    at offset: Int, count wanted: Int, followedEvery step: Int?,
+    _ body: (UnsafeRawBufferPointer) -> Void
   ) throws(CheckpointError) {
     if offset < start || offset + wanted > start + count {
-      let most = readingAhead ? max(wanted, SourceWindow.size) : wanted
+      let most = step.map { wanted + max(0, SourceWindow.size - wanted) / $0 * $0 } ?? wanted
       try fill(at: offset, max(min(most, source.byteCount - offset), wanted))
     }
     unsafe bytes.withUnsafeBytes { buffer in

@@ -166,6 +166,10 @@ private final class WatchedZeros: ByteSource {
     let turned = try matrix.transposed([1, 0])
     let column = try turned.bytes(at: 699 * rows * 4, count: rows * 4)
     #expect(column == [UInt8](littleEndian: (0..<rows).map { UInt32($0 * columns + 699) }))
+    let whole = (0..<columns).flatMap { column in
+      (0..<rows).map { UInt32($0 * columns + column) }
+    }
+    #expect(try turned.bytes() == [UInt8](littleEndian: whole))
   }
 
   @Test(
