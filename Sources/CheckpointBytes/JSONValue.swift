@@ -71,8 +71,14 @@ extension JSONValue {
         members[..<place].contains { $0.key == members[place].key }
       }
     }
-    var keys = Set<ExactName>(minimumCapacity: members.count)
-    return members.firstIndex { !keys.insert($0.key).inserted }
+    var keys = TextTable(expecting: members.count)
+    for (place, member) in members.enumerated() {
+      let before = keys.insert(
+        member.key.string.utf8Span.span, UInt32(truncatingIfNeeded: place)
+      ) { members[Int($0)].key.string }
+      if before != nil { return place }
+    }
+    return nil
   }
 }
 

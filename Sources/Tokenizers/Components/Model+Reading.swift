@@ -180,6 +180,8 @@ struct MergeTable {
   private var rank: UInt32 = 0
   private let vocabulary: Vocabulary
   private let prefixByteCount: Int
+  /// What a merge makes, one after the other.
+  private var joined: [UInt8] = []
 
   /// A table without merges, of which about so many are to come.
   init(vocabulary: Vocabulary, continuingPrefix: String, expecting count: Int = 0) {
@@ -198,51 +200,64 @@ struct MergeTable {
       vocabulary: vocabulary, continuingPrefix: continuingPrefix, expecting: elements.count)
     for (index, element) in elements.enumerated() {
       if let line = element.string, line.utf8.starts(with: "#version".utf8) { continue }
-      guard let (first, second) = MergeTable.pair(in: element) else {
-        throw settings.error(.malformed, "merges[\(index)]", "expected two tokens")
-      }
+      let isMerge: Bool
       do throws(MergeTable.UnknownToken) {
-        try add(first, second)
+        isMerge = try add(element)
       } catch {
         throw settings.error(
           .inconsistent, "merges[\(index)]", "\(quoted(error.text)) is not in the vocabulary")
       }
+      guard isMerge else {
+        throw settings.error(.malformed, "merges[\(index)]", "expected two tokens")
+      }
     }
   }
 
-  /// The two tokens that an element of `merges` names: as a line, or as a list.
-  private static func pair(in element: JSONValue) -> (String, String)? {
-    if let line = element.string { return pair(in: line.utf8) }
+  /// Adds the merge that an element of `merges` names, as a line or as a list; false if it names none.
+  private mutating func add(_ element: JSONValue) throws(UnknownToken) -> Bool {
+    if let line = element.string { return try add(line: line.utf8Span.span) }
     guard let tokens = element.elements, tokens.count == 2, let first = tokens[0].string,
       let second = tokens[1].string
-    else { return nil }
-    return (first, second)
+    else { return false }
+    try add(first.utf8Span.span, second.utf8Span.span)
+    return true
   }
 
-  /// The two tokens that a line of UTF-8 names, with a space between; nil if there are not two.
-  static func pair(in line: some Collection<UInt8>) -> (String, String)? {
-    guard let space = line.firstIndex(of: 0x20) else { return nil }
-    let second = line[line.index(after: space)...]
-    guard !second.contains(0x20) else { return nil }
-    return (
-      String(decoding: line[..<space], as: UTF8.self), String(decoding: second, as: UTF8.self)
-    )
+  /// Adds the merge of a line of UTF-8, two tokens with a space between; false if there are not two.
+  mutating func add(line: Span<UInt8>) throws(UnknownToken) -> Bool {
+    var space: Int?
+    for place in line.indices where line[place] == 0x20 {
+      guard space == nil else { return false }
+      space = place
+    }
+    guard let space else { return false }
+    try add(line.extracting(..<space), line.extracting((space + 1)...))
+    return true
   }
 
-  /// Adds the next merge. Of a pair that comes twice the last one counts, as in the reference.
-  mutating func add(_ first: String, _ second: String) throws(UnknownToken) {
-    guard let node = vocabulary.node(after: first.unicodeScalars.lazy.map(\.value)),
-      let firstIndex = vocabulary.index(at: node)
-    else { throw UnknownToken(text: first) }
-    guard let secondIndex = vocabulary.index(of: second) else { throw UnknownToken(text: second) }
+  /// Adds the next merge, of two tokens in UTF-8. Of a pair that comes twice the last one counts, as in the reference.
+  private mutating func add(
+    _ first: Span<UInt8>, _ second: Span<UInt8>
+  ) throws(UnknownToken) {
+    guard let firstIndex = vocabulary.index(ofUTF8: first) else {
+      throw UnknownToken(text: Self.text(first))
+    }
+    guard let secondIndex = vocabulary.index(ofUTF8: second) else {
+      throw UnknownToken(text: Self.text(second))
+    }
     // The second token goes on without the prefix that says so. The reference takes as many bytes away, whichever they are.
-    guard second.utf8.count >= prefixByteCount,
-      let end = String(second.utf8.dropFirst(prefixByteCount))
-    else { throw UnknownToken(text: first + second) }
-    guard let result = vocabulary.index(of: end, after: node) else {
-      throw UnknownToken(text: first + end)
+    joined.removeAll(keepingCapacity: true)
+    for place in first.indices { joined.append(first[place]) }
+    for place in second.indices where place >= prefixByteCount { joined.append(second[place]) }
+    guard second.count >= prefixByteCount, let result = vocabulary.index(ofUTF8: joined.span) else {
+      let made = second.count >= prefixByteCount ? String(utf8: joined[...]) : nil
+      throw UnknownToken(text: made ?? Self.text(first) + Self.text(second))
     }
     table.set(firstIndex, secondIndex, BytePairModel.Merge(rank: rank, result: result))
     rank += 1
+  }
+
+  private static func text(_ utf8: Span<UInt8>) -> String {
+    String(decoding: utf8.indices.map { utf8[$0] }, as: UTF8.self)
   }
 }

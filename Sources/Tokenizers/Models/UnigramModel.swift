@@ -5,6 +5,7 @@ final class UnigramModel: WordTokenizing {
   /// The index of the token for what no token covers; without one, such a word is an error.
   let unknownIndex: UInt32?
 
+  private let trie: ScalarTrie
   private let scores: [Double]
   /// What a scalar that is no token costs.
   private let unknownScore: Double
@@ -37,6 +38,7 @@ final class UnigramModel: WordTokenizing {
     vocabulary: Vocabulary, scores: [Double], unknownIndex: UInt32?, fallsBackToBytes: Bool
   ) {
     self.vocabulary = vocabulary
+    trie = ScalarTrie(vocabulary)
     self.scores = scores
     self.unknownIndex = unknownIndex
     unknownScore = (scores.min() ?? .infinity) - Self.unknownPenalty
@@ -86,11 +88,11 @@ final class UnigramModel: WordTokenizing {
       var node = ScalarTrie.root
       var end = place
       while end < word.count,
-        let next = vocabulary.node(after: node, word[word.startIndex + end].value)
+        let next = trie.node(after: node, word[word.startIndex + end].value)
       {
         node = next
         end += 1
-        guard let index = vocabulary.index(at: node) else { continue }
+        guard let index = trie.index(at: node) else { continue }
         if end == place + 1 { isToken = true }
         let sum = score + scores[Int(index)]
         if path[end].isWorse(than: sum) {

@@ -1,3 +1,5 @@
+internal import CheckpointBytes
+
 /// The tokens of a model: text to id and back.
 ///
 /// Inside, a token is known by its index, which is dense; ids are what the file says, up to 2³² − 1 and with any gaps. Text
@@ -13,11 +15,11 @@ struct Vocabulary: Sendable {
 
   /// Empty as long as ids are indices.
   private var indexOfID: [UInt32: UInt32] = [:]
-  private var trie: ScalarTrie
+  private var table: TextTable
 
   /// A vocabulary without tokens, of which about so many are to come.
   init(expecting count: Int = 0) {
-    trie = ScalarTrie(expecting: count)
+    table = TextTable(expecting: count)
     texts.reserveCapacity(count)
     ids.reserveCapacity(count)
   }
@@ -40,7 +42,8 @@ struct Vocabulary: Sendable {
     guard texts.count < Int(Int32.max) else { throw .tooMany }
     let index = UInt32(texts.count)
     if let other = self.index(ofID: id) { throw .repeatedID(by: texts[Int(other)]) }
-    guard trie.insert(text.unicodeScalars.lazy.map(\.value), index) else { throw .repeatedText }
+    let other = table.insert(text.utf8Span.span, index) { texts[Int($0)] }
+    guard other == nil else { throw .repeatedText }
     if idsAreIndices, id != index {
       idsAreIndices = false
       for known in 0..<index { indexOfID[known] = known }
@@ -55,25 +58,29 @@ struct Vocabulary: Sendable {
   mutating func append(_ text: String) throws(Conflict) {
     guard texts.count < Int(Int32.max) else { throw .tooMany }
     let index = UInt32(texts.count)
-    trie.set(text.unicodeScalars.lazy.map(\.value), index)
+    _ = table.insert(text.utf8Span.span, index, replacing: true) { texts[Int($0)] }
     texts.append(text)
     ids.append(index)
   }
 
   /// The index of the token with this text.
   func index(of text: String) -> UInt32? {
-    trie.index(of: text.unicodeScalars.lazy.map(\.value))
+    index(ofUTF8: text.utf8Span.span)
   }
 
-  /// The index of the token that begins as the texts at a node do, and goes on with this text.
-  func index(of text: String, after node: UInt32) -> UInt32? {
-    trie.node(after: text.unicodeScalars.lazy.map(\.value), from: node)
-      .flatMap { trie.index(at: $0) }
+  /// The index of the token whose text is this UTF-8.
+  func index(ofUTF8 text: Span<UInt8>) -> UInt32? {
+    table.number(of: text) { texts[Int($0)] }
   }
 
   /// The index of the token with these scalars.
   func index(of scalars: some Sequence<UInt32>) -> UInt32? {
-    trie.index(of: scalars)
+    var text: [UInt8] = []
+    for value in scalars {
+      guard let utf8 = Unicode.Scalar(value).flatMap(UTF8.encode) else { return nil }
+      text += utf8
+    }
+    return index(ofUTF8: text.span)
   }
 
   /// The index of the token with this id.
@@ -87,31 +94,6 @@ struct Vocabulary: Sendable {
       let digits = String(byte, radix: 16, uppercase: true)
       return index(of: "<0x" + (byte < 16 ? "0" : "") + digits + ">")
     }
-  }
-
-  /// Where texts that begin with `prefix` stand in the trie; nil if there are none.
-  func node(after prefix: some Sequence<UInt32>) -> UInt32? {
-    trie.node(after: prefix)
-  }
-
-  /// The longest token among texts that begin at `node` and go on as `text` does: its index, and where it ends.
-  @inline(__always)
-  func longestMatch(
-    in text: ArraySlice<AlignedScalar>, from start: Int, at node: UInt32
-  ) -> (index: UInt32, end: Int)? {
-    trie.longestMatch(in: text, from: start, to: text.endIndex, at: node)
-  }
-
-  /// Where texts stand that go on with a scalar from `node`.
-  @inline(__always)
-  func node(after node: UInt32, _ scalar: UInt32) -> UInt32? {
-    trie.node(after: node, scalar)
-  }
-
-  /// The index of the token that ends at `node`.
-  @inline(__always)
-  func index(at node: UInt32) -> UInt32? {
-    trie.index(at: node)
   }
 }
 
@@ -135,6 +117,14 @@ struct ScalarTrie: Sendable {
   init(expecting count: Int = 0) {
     // What vocabularies have for each token, or else the table grows.
     edges = PairTable(filler: 0, minimumCapacity: 2 * count)
+  }
+
+  /// The tokens of a vocabulary, by their indices.
+  init(_ vocabulary: Vocabulary) {
+    self.init(expecting: vocabulary.count)
+    for (index, text) in vocabulary.texts.enumerated() {
+      set(text.unicodeScalars.lazy.map(\.value), UInt32(index))
+    }
   }
 
   /// True if a text may begin with this scalar: tells most of ASCII without a look into the table.

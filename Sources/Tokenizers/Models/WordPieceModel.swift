@@ -11,6 +11,7 @@ final class WordPieceModel: WordTokenizing {
   var isWorthRemembering: Bool { false }
 
   private let unknownIndex: UInt32?
+  private let trie: ScalarTrie
   /// Where the tokens that continue a word stand.
   private let continuingNode: UInt32?
 
@@ -22,7 +23,8 @@ final class WordPieceModel: WordTokenizing {
     self.continuingPrefix = continuingPrefix
     self.longestWord = longestWord
     unknownIndex = vocabulary.index(of: unknownToken)
-    continuingNode = vocabulary.node(after: continuingPrefix.scalarValues)
+    trie = ScalarTrie(vocabulary)
+    continuingNode = trie.node(after: continuingPrefix.scalarValues)
   }
 
   func tokenize(
@@ -43,7 +45,7 @@ final class WordPieceModel: WordTokenizing {
     var node: UInt32? = ScalarTrie.root
     while start < word.endIndex {
       guard let place = node,
-        let match = vocabulary.longestMatch(in: word, from: start, at: place)
+        let match = trie.longestMatch(in: word, from: start, to: word.endIndex, at: place)
       else { return false }
       found.append(FoundToken(index: match.index, range: start..<match.end))
       start = match.end

@@ -203,23 +203,26 @@ extension VocabularySource {
   /// A token on each line, its id the number of the line. White space at the end of a line does not belong to the token. Of
   /// equal lines the last one counts; the ids of the others have no token (`WordPiece::read_file`).
   private func lineVocabulary() throws(CheckpointError) -> Vocabulary {
-    var tokens: [ExactName] = []
-    var lastLine: [ExactName: Int] = [:]
-    for (line, text) in try lines(of: Self.linesName).enumerated() {
-      let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
+    let (bytes, lines) = try lines(of: Self.linesName)
+    let tokens = lines.map { line in
+      let scalars = String(decoding: bytes[line], as: UTF8.self).unicodeScalars
       let end = scalars.lastIndex { !ScalarClasses.of($0.value).contains(.whitespace) }
-      let token = ExactName(end.map { String(scalars[...$0]) } ?? "")
-      tokens.append(token)
-      lastLine[token] = line
+      return end.map { String(scalars[...$0]) } ?? ""
+    }
+    var isLast = [Bool](repeating: false, count: tokens.count)
+    var found = TextTable(expecting: tokens.count)
+    for (line, token) in tokens.enumerated().reversed() {
+      let number = UInt32(truncatingIfNeeded: line)
+      isLast[line] = found.insert(token.utf8Span.span, number) { tokens[Int($0)] } == nil
     }
     var vocabulary = Vocabulary(expecting: tokens.count)
-    for (line, token) in tokens.enumerated() where lastLine[token] == line {
+    for (line, token) in tokens.enumerated() where isLast[line] {
+      let id = UInt32(truncatingIfNeeded: line)
       do throws(Vocabulary.Conflict) {
-        try vocabulary.add(token.string, id: UInt32(truncatingIfNeeded: line))
+        try vocabulary.add(token, id: id)
       } catch {
         throw CheckpointError(
-          .inconsistent, file: path, field: "line \(line + 1)",
-          error.problem(with: token.string, id: UInt32(truncatingIfNeeded: line)))
+          .inconsistent, file: path, field: "line \(line + 1)", error.problem(with: token, id: id))
       }
     }
     return vocabulary
@@ -240,46 +243,49 @@ extension VocabularySource {
     of vocabulary: Vocabulary
   ) throws(CheckpointError) -> PairTable<BytePairModel.Merge> {
     let mergesPath = files.file(Self.mergesName)
-    let lines = try lines(of: Self.mergesName)
+    let (bytes, lines) = try lines(of: Self.mergesName)
     var table = MergeTable(
       vocabulary: vocabulary, continuingPrefix: "", expecting: lines.count)
-    for (line, text) in lines.enumerated() where !text.starts(with: "#version".utf8) {
-      guard let (first, second) = MergeTable.pair(in: text) else {
-        throw CheckpointError(
-          .malformed, file: mergesPath, field: "line \(line + 1)",
-          "expected two tokens and a space between, found "
-            + quoted(String(decoding: text, as: UTF8.self)))
-      }
+    for (line, range) in lines.enumerated() where !bytes[range].starts(with: "#version".utf8) {
+      let isMerge: Bool
       do throws(MergeTable.UnknownToken) {
-        try table.add(first, second)
+        isMerge = try table.add(line: bytes.span.extracting(range))
       } catch {
         throw CheckpointError(
           .inconsistent, file: mergesPath, field: "line \(line + 1)",
           "\(quoted(error.text)) is not in the vocabulary")
       }
+      guard isMerge else {
+        throw CheckpointError(
+          .malformed, file: mergesPath, field: "line \(line + 1)",
+          "expected two tokens and a space between, found "
+            + quoted(String(decoding: bytes[range], as: UTF8.self)))
+      }
     }
     return table.table
   }
 
-  /// The lines of a text file, without what ends them, as UTF-8.
-  private func lines(of name: String) throws(CheckpointError) -> [ArraySlice<UInt8>] {
+  /// The bytes of a text file, which are UTF-8, and where its lines are in them, without what ends them.
+  private func lines(
+    of name: String
+  ) throws(CheckpointError) -> (bytes: [UInt8], lines: [Range<Int>]) {
     let bytes = try files.bytes(name)
-    var lines: [ArraySlice<UInt8>] = []
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let end = rest.firstIndex(of: 0x0A) ?? rest.endIndex
-      let hasReturn = end < rest.endIndex && rest[..<end].last == 0x0D
-      lines.append(rest[..<end].dropLast(hasReturn ? 1 : 0))
-      rest = end < rest.endIndex ? rest[(end + 1)...] : []
+    var lines: [Range<Int>] = []
+    var start = 0
+    for place in bytes.indices where bytes[place] == 0x0A {
+      let hasReturn = place > start && bytes[place - 1] == 0x0D
+      lines.append(start..<(hasReturn ? place - 1 : place))
+      start = place + 1
     }
+    if start < bytes.count { lines.append(start..<bytes.count) }
     // One look at the whole of it: text that ends with its line is UTF-8 if its lines are.
     if String(utf8: bytes[...]) == nil,
-      let line = lines.firstIndex(where: { String(utf8: $0) == nil })
+      let line = lines.firstIndex(where: { String(utf8: bytes[$0]) == nil })
     {
       throw CheckpointError(
-        .malformed, file: files.file(name), offset: lines[line].startIndex,
+        .malformed, file: files.file(name), offset: lines[line].lowerBound,
         field: "line \(line + 1)", "is not UTF-8")
     }
-    return lines
+    return (bytes, lines)
   }
 }
