@@ -272,10 +272,8 @@ void weighbridge_pack_panel(
   pack_4(source, row_stride, column_stride, panel, 0, depth, 0, columns);
 }
 
-// `to` is the distance between rows of the destination.
-INLINE void transpose(
-    const float *source, size_t stride, size_t rows, size_t columns, float *destination,
-    size_t to) {
+void weighbridge_transpose(
+    const float *source, size_t stride, size_t rows, size_t columns, float *destination) {
   // In squares, so that a line of either side is used up while it is in the cache.
   for (size_t top = 0; top < rows; top += 16)
     for (size_t left = 0; left < columns; left += 16) {
@@ -288,27 +286,17 @@ INLINE void transpose(
         for (size_t column = left; column < whole_right; column += 4)
           transpose_4x4(
               (const char *)(source + row * stride + column), stride * sizeof(float),
-              (char *)(destination + column * to + row), to * sizeof(float));
+              (char *)(destination + column * rows + row), rows * sizeof(float));
       for (size_t column = left; column < right; column++)
         for (size_t row = column < whole_right ? whole_bottom : top; row < bottom; row++)
-          destination[column * to + row] = source[row * stride + column];
+          destination[column * rows + row] = source[row * stride + column];
     }
-}
-
-void weighbridge_transpose(
-    const float *source, size_t stride, size_t rows, size_t columns, float *destination) {
-  transpose(source, stride, rows, columns, destination, rows);
 }
 
 void weighbridge_pack_block(
     const float *source, size_t stride, size_t rows, size_t depth, float *block) {
   for (size_t row = 0; row < rows; row++)
     memcpy(block + row * WEIGHBRIDGE_BLOCK_STRIDE, source + row * stride, depth * sizeof(float));
-}
-
-void weighbridge_pack_turned_block(
-    const float *source, size_t stride, size_t rows, size_t depth, float *block) {
-  transpose(source, stride, depth, rows, block, WEIGHBRIDGE_BLOCK_STRIDE);
 }
 
 float weighbridge_quantize(const float *row, size_t count, int8_t *steps) {

@@ -177,6 +177,50 @@ static size_t block_rows(size_t depth) {
 
 static size_t block_size(size_t rows, size_t depth) { return rows * block_row_size(depth); }
 
+#if LANES == 16
+#define LOW_HALVES 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH_HALVES 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif LANES == 8
+#define LOW_HALVES 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH_HALVES 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define LOW_HALVES 0, 4, 1, 5
+#define HIGH_HALVES 2, 6, 3, 7
+#endif
+
+// A square of as many rows as a vector has numbers, transposed in registers: rows half of them apart become one row of twice the
+// length, again and again. `stride` and `to` are the distances between rows.
+INLINE void turn_square(const float *source, size_t stride, float *destination, size_t to) {
+  vector rows[LANES], turned[LANES];
+  UNROLLED for (size_t i = 0; i < LANES; i++) rows[i] = load(source + i * stride);
+  UNROLLED for (size_t step = 1; step < LANES; step *= 2) {
+    UNROLLED for (size_t i = 0; i < LANES / 2; i++) {
+      turned[2 * i] = __builtin_shufflevector(rows[i], rows[i + LANES / 2], LOW_HALVES);
+      turned[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + LANES / 2], HIGH_HALVES);
+    }
+    UNROLLED for (size_t i = 0; i < LANES; i++) rows[i] = turned[i];
+  }
+  UNROLLED for (size_t i = 0; i < LANES; i++) store(destination + i * to, rows[i]);
+}
+
+// What stands in `columns` columns of `depth` rows becomes rows of a block. The rows of the source may be far apart, so that the
+// processor does not see which ones come next: they are asked for.
+static void turn(
+    const float *source, size_t stride, size_t columns, size_t depth, float *block) {
+  const size_t whole = depth / LANES * LANES, squares = columns / LANES * LANES;
+  for (size_t row = 0; row < whole; row += LANES) {
+    const float *from = source + row * stride;
+    for (size_t column = 0; column < squares; column += LANES) {
+      for (size_t i = 0; i < LANES; i++)
+        __builtin_prefetch(from + (LANES + i) * stride + column, 0, 2);
+      turn_square(from + column, stride, block + column * STRIDE + row, STRIDE);
+    }
+  }
+  for (size_t column = 0; column < columns; column++)
+    for (size_t row = column < squares ? whole : 0; row < depth; row++)
+      block[column * STRIDE + row] = source[row * stride + column];
+}
+
 // Blocks of DEPTH terms, one after the other, each with all rows.
 INLINE void pack_block(
     void (*pack)(const float *, size_t, size_t, size_t, float *), const float *source,
@@ -197,8 +241,7 @@ static void pack_rows(
 static void pack_columns(
     const float *source, size_t stride, size_t row, size_t count, size_t rows, size_t depth,
     void *block) {
-  pack_block(
-      weighbridge_pack_turned_block, source, stride, stride, row, count, rows, depth, block);
+  pack_block(turn, source, stride, stride, row, count, rows, depth, block);
 }
 
 // Attention packs keys and values as weights.

@@ -319,10 +319,6 @@ void weighbridge_transpose(
 void weighbridge_pack_block(
     const float *_Nonnull source, size_t stride, size_t rows, size_t depth, float *_Nonnull block);
 
-// The same with the columns of a source of `depth` rows.
-void weighbridge_pack_turned_block(
-    const float *_Nonnull source, size_t stride, size_t rows, size_t depth, float *_Nonnull block);
-
 // MARK: Memory
 
 // Bytes of the data cache of a level, 1 or 2, that a processor has for itself; what is common where the system does not say.
