@@ -37,24 +37,23 @@ package func selfAttention(
       "attention", [GradientInput(joined)],
       AttentionDerivative(
         query: parts[0], key: parts[1], value: parts[2], heads: heads, scale: scale, batch: batch,
-        mask: mask, dropout: dropout, isJoined: true), in: context),
+        queries: batch, mask: mask, dropout: dropout, isJoined: true), in: context),
     probabilities: result.probabilities)
 }
 
 /// Attention that remembers how it was computed, or leaves out some of its weights. The shapes fit.
 func recordedAttention(
   _ query: Tensor, _ key: Tensor, _ value: Tensor, heads: Int, scale: Float, _ batch: RaggedBatch,
-  mask: AttentionMask, probabilities: AttentionProbabilities, dropout: Dropout?,
-  in context: ExecutionContext
+  queries: RaggedBatch, mask: AttentionMask, probabilities: AttentionProbabilities,
+  dropout: Dropout?, in context: ExecutionContext
 ) throws(CheckpointError) -> AttentionResult {
   let inputs = [query, key, value].map { $0.isLearning ? GradientInput($0) : nil }
   let derivative = AttentionDerivative(
     query: query.detached, key: key.detached, value: value.detached, heads: heads, scale: scale,
-    batch: batch, mask: mask, dropout: dropout, isJoined: false)
+    batch: batch, queries: queries, mask: mask, dropout: dropout, isJoined: false)
   var output: Tensor?
   if dropout != nil {
-    try expect(query.rows, equals: batch.tokenCount, "attention", "query", "rows")
-    try mask.check(batch, batch, heads: heads)
+    try mask.check(queries, batch, heads: heads)
     output = try derivative.output(in: context)
   }
   var returned: [Tensor] = []
@@ -62,7 +61,8 @@ func recordedAttention(
   if output == nil || probabilities == .returned {
     let result = try attention(
       query: derivative.query, key: derivative.key, value: derivative.value, heads: heads,
-      scale: scale, batch, mask: mask, probabilities: probabilities, in: context)
+      scale: scale, batch, queries: queries, mask: mask, probabilities: probabilities,
+      rounding: inputs.contains { $0 != nil } ? .none : .asPrecision, in: context)
     if output == nil { output = result.output }
     returned = result.probabilities
   }
@@ -90,7 +90,9 @@ struct AttentionDerivative: Derivative {
   let value: Tensor
   let heads: Int
   let scale: Float
+  /// Of keys and values.
   let batch: RaggedBatch
+  let queries: RaggedBatch
   let mask: AttentionMask
   let dropout: Dropout?
   /// Whether all three are columns of one tensor, which gets one gradient.
@@ -99,18 +101,18 @@ struct AttentionDerivative: Derivative {
   func gradients(
     _ gradient: Tensor, in context: ExecutionContext
   ) throws(CheckpointError) -> [Tensor?] {
-    let (rows, width) = (query.rows, query.columns)
+    let width = query.columns
     var parts: [Tensor] = []
     var whole: Tensor?
     if isJoined {
-      let joined = try context.tensor(rows, 3 * width, "attention")
+      let joined = try context.tensor(query.rows, 3 * width, "attention")
       parts = try (0..<3).map { (part) throws(CheckpointError) in
         try joined.columns(part * width..<(part + 1) * width)
       }
       whole = joined
     } else {
-      parts = try (0..<3).map { (_) throws(CheckpointError) in
-        try context.tensor(rows, width, "attention")
+      parts = try [query, key, value].map { (input) throws(CheckpointError) in
+        try context.tensor(input.rows, width, "attention")
       }
     }
     try forEachHead(in: context) { head in

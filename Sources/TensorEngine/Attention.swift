@@ -48,11 +48,15 @@ public func attention(
 }
 
 /// The same with products that may round more; causal attention does not.
+///
+/// - Parameter queries: How many rows `query` has for each sequence, no more than the sequence has; nil for as many. Where a query may not
+///   look everywhere, they are the last ones of their sequence.
 package func attention(
   query: Tensor, key: Tensor, value: Tensor, heads: Int, scale: Float, _ batch: RaggedBatch,
-  mask: AttentionMask, probabilities: AttentionProbabilities, dropout: Dropout? = nil,
-  rounding: AttentionRounding, in context: ExecutionContext
+  queries: RaggedBatch? = nil, mask: AttentionMask, probabilities: AttentionProbabilities,
+  dropout: Dropout? = nil, rounding: AttentionRounding, in context: ExecutionContext
 ) throws(CheckpointError) -> AttentionResult {
+  let queries = queries ?? batch
   guard heads > 0, heads <= KeyValueLayout.mostHeads, query.columns % heads == 0 else {
     throw CheckpointError(
       .mismatch, "attention", "heads", "\(query.columns) columns make no \(heads) heads")
@@ -61,9 +65,19 @@ package func attention(
   try expect(value.columns, equals: query.columns, "attention", "value", "columns")
   try expect(key.rows, equals: batch.tokenCount, "attention", "key", "rows")
   try expect(value.rows, equals: batch.tokenCount, "attention", "value", "rows")
+  try expect(query.rows, equals: queries.tokenCount, "attention", "query", "rows")
+  try expect(queries.count, equals: batch.count, "attention", "queries", "sequences")
+  if let sequence = batch.lengths.indices.first(where: {
+    queries.lengths[$0] > batch.lengths[$0]
+  }) {
+    throw CheckpointError(
+      .mismatch, "attention", "queries",
+      "\(queries.lengths[sequence]) of sequence \(sequence), which has \(batch.lengths[sequence]) rows"
+    )
+  }
   if dropout != nil || query.isLearning || key.isLearning || value.isLearning {
     return try recordedAttention(
-      query, key, value, heads: heads, scale: scale, batch, mask: mask,
+      query, key, value, heads: heads, scale: scale, batch, queries: queries, mask: mask,
       probabilities: probabilities, dropout: dropout, in: context)
   }
   let layout = KeyValueLayout(
@@ -91,7 +105,7 @@ package func attention(
       at: 0)
   }
   let pass = try AttentionPass(
-    query: query, queries: batch, keys: batch, layout: layout, regions: regions, scale: scale,
+    query: query, queries: queries, keys: batch, layout: layout, regions: regions, scale: scale,
     mask: mask, probabilities: probabilities, context: context)
   pass.run()
   extendLifetime((query, key, value, keys, values, mask))

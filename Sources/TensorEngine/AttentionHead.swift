@@ -43,8 +43,10 @@ internal import CKernels
   private let context: ExecutionContext
   private let head: Int
   private let sizes: Sizes
-  /// The sequence's rows.
+  /// The sequence's rows of keys and values.
   private let rows: Range<Int>
+  /// Those of queries.
+  private let queryRows: Range<Int>
   private let sequence: Int
   /// Keys and values with positions as columns, keys with features as columns.
   private let keyColumns: Memory
@@ -67,6 +69,8 @@ internal import CKernels
     self.sizes = sizes
     self.sequence = sequence
     rows = attention.batch.starts[sequence]..<attention.batch.starts[sequence + 1]
+    let starts = attention.queries.starts
+    queryRows = starts[sequence]..<starts[sequence + 1]
     unsafe keyColumns = unsafe scratch
     unsafe valueColumns = unsafe keyColumns + sizes.keys
     unsafe features = unsafe valueColumns + sizes.keys
@@ -147,11 +151,12 @@ internal import CKernels
   /// Computes the weights of some queries after the other, and has a closure go on with them: rows of the tensor, and how many keys
   /// they look at, at most.
   private func forEachBlock(_ body: (Range<Int>, Int) -> Void) {
-    let blocks = Split(rows.count, atMost: Self.mostQueries, multiple: 1)
+    let blocks = Split(queryRows.count, atMost: Self.mostQueries, multiple: 1)
     for number in 0..<blocks.count {
       let part = blocks[number]
       let last = reach(part.upperBound - 1)
-      let queries = rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound
+      let first = queryRows.lowerBound
+      let queries = first + part.lowerBound..<first + part.upperBound
       unsafe multiply(
         place(attention.query, queries.lowerBound), attention.query.stride, rows: part.count,
         depth: size, keyColumns, panelStride: size * KeyValueLayout.panelColumns, to: weights,
@@ -188,7 +193,7 @@ internal import CKernels
   }
 
   private func reach(_ query: Int) -> Int {
-    attention.mask.reach == .causal ? query + 1 : rows.count
+    attention.mask.reach == .causal ? rows.count - queryRows.count + query + 1 : rows.count
   }
 
   private func withKeyTerms(_ body: (UnsafePointer<Float>?) -> Void) {
@@ -200,7 +205,7 @@ internal import CKernels
 
   private func rowTerm(_ query: Int) -> UnsafePointer<Float>? {
     guard let term = attention.mask.added?[sequence] else { return nil }
-    let first = term.rows == rows.count ? 0 : head * rows.count
+    let first = term.rows == queryRows.count ? 0 : head * queryRows.count
     return unsafe UnsafePointer(term.pointer(row: first + query))
   }
 
@@ -211,7 +216,7 @@ internal import CKernels
       for (row, query) in queries.enumerated() {
         let values = unsafe matrix + row * sizes.stride
         unsafe kernels.training.pointee.drop(
-          values, values, width, UInt64(head * attention.batch.tokenCount + query), code)
+          values, values, width, UInt64(head * attention.queries.tokenCount + query), code)
       }
     }
   }

@@ -39,6 +39,21 @@ public struct RaggedBatch: Sendable, Hashable {
     try self.init(lengths: Array(repeating: length, count: count))
   }
 
+  /// What is left of the sequences if there are some rows only, in rising order.
+  package func restricted(to rows: [Int]) throws(CheckpointError) -> RaggedBatch {
+    var lengths = [Int](repeating: 0, count: count)
+    var sequence = 0
+    for row in rows {
+      while sequence < count, row >= starts[sequence + 1] { sequence += 1 }
+      guard sequence < count, row >= starts[sequence] else {
+        throw CheckpointError(
+          .inconsistent, "RaggedBatch", "rows", "\(row) is none of \(tokenCount) in rising order")
+      }
+      lengths[sequence] += 1
+    }
+    return try RaggedBatch(lengths: lengths)
+  }
+
   /// The number of sequences.
   public var count: Int { lengths.count }
   /// The number of tokens of all sequences.

@@ -335,6 +335,25 @@ import Testing
         exact($0, lengths, counts: counts, added: added)
       }
     }
+    // Queries of some rows; where not all keys may be looked at, the last ones of their sequences.
+    for (name, lengths, rows, mask, counts) in [
+      ("few", [7], [1, 3, 4], AttentionMask(keptKeys: kept), { kept[$1] }),
+      ("few, ragged", [3, 0, 4], [4, 5, 6], .none, { _, _ in true }),
+      ("few, causal", [3, 0, 4], [2, 5, 6], .causal, { $1 <= $0 }),
+    ] as [(String, [Int], [Int], AttentionMask, (Int, Int) -> Bool)] {
+      try check(name, shapes, context) {
+        let x = try tensors($0, context)
+        let batch = try RaggedBatch(lengths: lengths)
+        return try attention(
+          query: gatherRows(x[0], rows, in: context), key: x[1], value: x[2], heads: heads,
+          scale: scale, batch, queries: batch.restricted(to: rows), mask: mask,
+          probabilities: .discarded, rounding: .none, in: context
+        ).output
+      } exact: {
+        let all = exact($0, lengths, counts: counts)
+        return Matrix(rows.count, width) { all[rows[$0], $1] }
+      }
+    }
     try check("joined", [(7, 3 * width)], context) {
       try selfAttention(
         $0[0].tensor(in: context), heads: heads, scale: scale, RaggedBatch(lengths: [7]),

@@ -75,24 +75,25 @@ import Testing
 
   @Test(
     "Attention that leaves out weights has the gradients of what it computes",
-    arguments: Contexts.all)
-  func attentionGradient(_ context: ExecutionContext) throws {
+    arguments: Contexts.all, [7, 3])
+  func attentionGradient(_ context: ExecutionContext, queries: Int) throws {
     // Linear in the values: with the output's gradient on one number, the gradients of the values are the weights.
     var generator = SeededGenerator(seed: 5)
     let (tokens, size) = (7, 4)
-    let parts = try (0..<3).map { _ in try generator.tensor(tokens, size) }
+    let parts = try [queries, tokens, tokens].map { try generator.tensor($0, size) }
     let values = parts[2].requiringGradient(in: context)
     let choice = try Dropout(rate: 0.5, seed: 11)
     let batch = try RaggedBatch(lengths: [tokens])
     func output(_ query: Tensor, _ key: Tensor, _ value: Tensor) throws -> Tensor {
       try attention(
-        query: query, key: key, value: value, heads: 1, scale: 0.5, batch, dropout: choice,
-        in: context
+        query: query, key: key, value: value, heads: 1, scale: 0.5, batch,
+        queries: RaggedBatch(lengths: [queries]), mask: .none, probabilities: .discarded,
+        dropout: choice, rounding: .none, in: context
       ).output
     }
     let result = try output(parts[0], parts[1], values)
     let slope = try Tensor(
-      rows: tokens, columns: size, (0..<tokens * size).map { $0 == 2 * size ? 1 : 0 })
+      rows: queries, columns: size, (0..<queries * size).map { $0 == 2 * size ? 1 : 0 })
     let weights = try #require(try gradients(of: result, from: slope, for: [values])[0])
     let sum = (0..<tokens).reduce(Float(0)) {
       $0 + (weights[$1, 0] ?? 0) * (parts[2][$1, 0] ?? 0)
@@ -100,7 +101,7 @@ import Testing
     #expect(abs(sum - (result[2, 0] ?? 0)) < 1e-5)
     #expect((0..<tokens).contains { weights[$0, 0] == 0 })
     // Of queries and keys by differences.
-    let upstream = try generator.tensor(tokens, size)
+    let upstream = try generator.tensor(queries, size)
     let inputs = parts[0..<2].map { $0.requiringGradient(in: context) }
     let found = try gradients(
       of: output(inputs[0], inputs[1], parts[2]), from: upstream, for: Array(inputs))
@@ -114,7 +115,7 @@ import Testing
         var both = parts
         var numbers = parts[input].values
         numbers[place] += change
-        both[input] = try Tensor(rows: tokens, columns: size, numbers)
+        both[input] = try Tensor(rows: parts[input].rows, columns: size, numbers)
         return try loss(both[0], both[1])
       }
       let slope = (moved[0] - moved[1]) / (2 * Double(step))

@@ -39,7 +39,8 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
     embeddingDropout = try configuration.rate(of: names.embeddingDropout)
     norm = try body[names.norm].norm(epsilon: configuration.layerNormEpsilon)
     layers = try (0..<sizes.layers).map { (number) throws(CheckpointError) in
-      try EncoderLayer(body[names.layers][number], names, configuration)
+      try EncoderLayer(
+        body[names.layers][number], names, configuration, isLast: number == sizes.layers - 1)
     }
     pooler =
       parameters.architecture.hasPooler

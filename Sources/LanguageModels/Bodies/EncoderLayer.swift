@@ -5,8 +5,15 @@ internal import TensorEngine
 /// One layer of an encoder: `BertLayer` with its `BertAttention`, `BertIntermediate` and `BertOutput` (`modeling_bert.py`,
 /// Transformers 5.23).
 struct EncoderLayer: Sendable {
-  /// Query, key and value as one product.
-  private let qkv: LinearWeights
+  /// What makes queries, keys and values.
+  private enum Projections {
+    /// All as one product.
+    case joined(LinearWeights)
+    /// Keys and values as one, and queries of some rows.
+    case apart(query: LinearWeights, keyValue: LinearWeights)
+  }
+
+  private let projections: Projections
   private let attentionDense: LinearWeights
   private let attentionNorm: LayerNormWeights
   private let intermediate: LinearWeights
@@ -19,12 +26,18 @@ struct EncoderLayer: Sendable {
   private let attentionOutputDropout: Float
   private let outputDropout: Float
 
+  /// - Parameter isLast: Whether what it makes of some rows may be all that is wanted.
   init<Family>(
     _ layer: ParameterScope, _ names: EncoderDescription,
-    _ configuration: PretrainedConfig<Family>
+    _ configuration: PretrainedConfig<Family>, isLast: Bool
   ) throws(CheckpointError) {
     let epsilon = configuration.layerNormEpsilon
-    qkv = try layer.linear(joining: [names.query, names.key, names.value])
+    projections =
+      isLast
+      ? .apart(
+        query: try layer[names.query].linear(),
+        keyValue: try layer.linear(joining: [names.key, names.value]))
+      : .joined(try layer.linear(joining: [names.query, names.key, names.value]))
     attentionDense = try layer[names.attentionDense].linear()
     attentionNorm = try layer[names.attentionNorm].norm(epsilon: epsilon)
     intermediate = try layer[names.intermediate].linear()
@@ -48,17 +61,35 @@ struct EncoderLayer: Sendable {
     _ hidden: Tensor, number: Int, _ pass: ForwardPass, rows: [Int]?
   ) throws(CheckpointError) -> Tensor {
     let context = pass.context
-    let seen = try pass.attend(
-      try pass.linear(hidden, qkv), of: qkv, heads: heads, scale: scale,
-      dropout: attentionDropout, layer: number)
     let attended = try layerNorm(
       try pass.linear(
-        try pass.rows(rows, of: seen), attentionDense, dropout: attentionOutputDropout,
+        try seen(hidden, number: number, pass, rows: rows), attentionDense,
+        dropout: attentionOutputDropout,
         adding: try pass.rows(rows, of: hidden)),
       attentionNorm, in: context)
     let inner = try pass.linear(attended, intermediate, activation: activation)
     return try layerNorm(
       try pass.linear(inner, output, dropout: outputDropout, adding: attended), outputNorm,
       in: context)
+  }
+
+  /// What some tokens see of all others; nil for all of them.
+  private func seen(
+    _ hidden: Tensor, number: Int, _ pass: ForwardPass, rows: [Int]?
+  ) throws(CheckpointError) -> Tensor {
+    switch projections {
+    case .joined(let weights):
+      let all = try pass.attend(
+        try pass.linear(hidden, weights), of: weights, heads: heads, scale: scale,
+        dropout: attentionDropout, layer: number)
+      return try pass.rows(rows, of: all)
+    case .apart(let query, let keyValue):
+      let queries = rows == nil ? nil : pass.lastQueries
+      let seen = try pass.attend(
+        query: try pass.linear(try pass.rows(queries, of: hidden), query), of: queries,
+        keyValue: try pass.linear(hidden, keyValue), from: query, heads: heads, scale: scale,
+        dropout: attentionDropout, layer: number)
+      return queries == nil ? try pass.rows(rows, of: seen) : seen
+    }
   }
 }

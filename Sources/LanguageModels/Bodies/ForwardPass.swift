@@ -40,6 +40,11 @@ final class ForwardPass {
   /// The rows that the last layer goes on with when all have looked at each other; nil if it is all of them. They are those of what the
   /// body gives, in this order.
   var lastRows: [Int]? { plan.lastRows }
+  /// Those of them whose queries alone are looked up; nil if it is all, as for attentions that are kept, and where it matters at which
+  /// place of its sequence a query stands.
+  var lastQueries: [Int]? {
+    plan.mask.reach == .causal || plan.options.extras.contains(.attentions) ? nil : plan.lastRows
+  }
   /// The operators so far that left some numbers out.
   private var drops: UInt32
 
@@ -156,13 +161,11 @@ final class ForwardPass {
     _ qkv: Tensor, of weights: LinearWeights, heads: Int, scale: Float, dropout rate: Float,
     layer: Int
   ) throws(CheckpointError) -> Tensor {
-    if let cache = caches?[layer] {
+    if caches != nil {
       let width = qkv.columns / 3
-      let query = try qkv.columns(0..<width)
-      let key = try qkv.columns(width..<(2 * width))
-      let value = try qkv.columns((2 * width)..<(3 * width))
-      try cache.append(key: key, value: value, sequences, in: context)
-      return try attention(query: query, cache, scale: scale, sequences, in: context).output
+      return try attend(
+        query: try qkv.columns(0..<width), of: nil, keyValue: try qkv.columns(width..<3 * width),
+        from: weights, heads: heads, scale: scale, dropout: rate, layer: layer)
     }
     let wantsAttentions = plan.options.extras.contains(.attentions)
     let result = try selfAttention(
@@ -172,6 +175,35 @@ final class ForwardPass {
     if wantsAttentions, records { attentions.append(result.probabilities) }
     return plan.blindRows.isEmpty
       ? result.output : try zeroingRows(result.output, plan.blindRows, in: context)
+  }
+
+  /// The same with keys and values beside each other, and queries of some rows; nil for all.
+  func attend(
+    query: Tensor, of rows: [Int]?, keyValue: Tensor, from weights: LinearWeights, heads: Int,
+    scale: Float, dropout rate: Float, layer: Int
+  ) throws(CheckpointError) -> Tensor {
+    let width = query.columns
+    let key = try keyValue.columns(0..<width)
+    let value = try keyValue.columns(width..<2 * width)
+    if let cache = caches?[layer] {
+      try cache.append(key: key, value: value, sequences, in: context)
+      return try attention(query: query, cache, scale: scale, sequences, in: context).output
+    }
+    let wantsAttentions = plan.options.extras.contains(.attentions)
+    let result = try attention(
+      query: query, key: key, value: value, heads: heads, scale: scale, sequences,
+      queries: try rows.map { (rows) throws(CheckpointError) in try sequences.restricted(to: rows)
+      },
+      mask: plan.mask, probabilities: wantsAttentions ? .returned : .discarded,
+      dropout: try nextDropout(rate),
+      rounding: weights.element == .int8 ? .asInt8 : .asPrecision, in: context)
+    if wantsAttentions, records { attentions.append(result.probabilities) }
+    guard !plan.blindRows.isEmpty else { return result.output }
+    let blind = Set(plan.blindRows)
+    return try zeroingRows(
+      result.output,
+      rows.map { rows in rows.indices.filter { blind.contains(rows[$0]) } } ?? plan.blindRows,
+      in: context)
   }
 
   /// What a layer makes of its input; on the way back it does so again, where layers are not to keep what they compute.
