@@ -167,14 +167,10 @@ final class ForwardPass {
         query: try qkv.columns(0..<width), of: nil, keyValue: try qkv.columns(width..<3 * width),
         from: weights, heads: heads, scale: scale, dropout: rate, layer: layer)
     }
-    let wantsAttentions = plan.options.extras.contains(.attentions)
-    let result = try selfAttention(
-      qkv, heads: heads, scale: scale, sequences, mask: plan.mask,
-      probabilities: wantsAttentions ? .returned : .discarded, dropout: try nextDropout(rate),
-      rounding: weights.element == .int8 ? .asInt8 : .asPrecision, in: context)
-    if wantsAttentions, records { attentions.append(result.probabilities) }
-    return plan.blindRows.isEmpty
-      ? result.output : try zeroingRows(result.output, plan.blindRows, in: context)
+    return try taken(
+      try selfAttention(
+        qkv, heads: heads, scale: scale, sequences, mask: plan.mask, probabilities: probabilities,
+        dropout: try nextDropout(rate), rounding: Self.rounding(after: weights), in: context))
   }
 
   /// The same with keys and values beside each other, and queries of some rows; nil for all.
@@ -189,21 +185,34 @@ final class ForwardPass {
       try cache.append(key: key, value: value, sequences, in: context)
       return try attention(query: query, cache, scale: scale, sequences, in: context).output
     }
-    let wantsAttentions = plan.options.extras.contains(.attentions)
-    let result = try attention(
-      query: query, key: key, value: value, heads: heads, scale: scale, sequences,
-      queries: try rows.map { (rows) throws(CheckpointError) in try sequences.restricted(to: rows)
-      },
-      mask: plan.mask, probabilities: wantsAttentions ? .returned : .discarded,
-      dropout: try nextDropout(rate),
-      rounding: weights.element == .int8 ? .asInt8 : .asPrecision, in: context)
-    if wantsAttentions, records { attentions.append(result.probabilities) }
+    let queries = try rows.map { (rows) throws(CheckpointError) in
+      try sequences.restricted(to: rows)
+    }
+    return try taken(
+      try attention(
+        query: query, key: key, value: value, heads: heads, scale: scale, sequences,
+        queries: queries, mask: plan.mask, probabilities: probabilities,
+        dropout: try nextDropout(rate), rounding: Self.rounding(after: weights), in: context),
+      of: rows)
+  }
+
+  private var probabilities: AttentionProbabilities {
+    plan.options.extras.contains(.attentions) ? .returned : .discarded
+  }
+
+  private static func rounding(after weights: LinearWeights) -> AttentionRounding {
+    weights.element == .int8 ? .asInt8 : .asPrecision
+  }
+
+  /// What attention gives for some rows, zeros for those that see nothing; nil for all rows. Attentions are kept, if they are asked for.
+  private func taken(
+    _ result: AttentionResult, of rows: [Int]? = nil
+  ) throws(CheckpointError) -> Tensor {
+    if probabilities == .returned, records { attentions.append(result.probabilities) }
     guard !plan.blindRows.isEmpty else { return result.output }
     let blind = Set(plan.blindRows)
-    return try zeroingRows(
-      result.output,
-      rows.map { rows in rows.indices.filter { blind.contains(rows[$0]) } } ?? plan.blindRows,
-      in: context)
+    let places = rows.map { rows in rows.indices.filter { blind.contains(rows[$0]) } }
+    return try zeroingRows(result.output, places ?? plan.blindRows, in: context)
   }
 
   /// What a layer makes of its input; on the way back it does so again, where layers are not to keep what they compute.
