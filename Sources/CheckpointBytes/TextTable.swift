@@ -1,7 +1,7 @@
 /// A hash table from texts, by their UTF-8, to numbers; the texts themselves are somebody else's.
 ///
-/// Open addressing with linear probing. What is hashed is mixed with a number that differs from table to table, so that no file can be
-/// written to collide.
+/// Open addressing with linear probing, by the standard library's hash, which differs from process to process: no file can be written to
+/// collide.
 package struct TextTable: Sendable {
   private struct Slot: Sendable {
     var hash: UInt32
@@ -10,7 +10,6 @@ package struct TextTable: Sendable {
 
   private var slots: [Slot]
   private var count = 0
-  private let seed = UInt64.random(in: .min ... .max)
 
   /// No text has this number.
   private static var nothing: UInt32 { .max }
@@ -68,21 +67,10 @@ package struct TextTable: Sendable {
   }
 
   private func hash(of utf8: Span<UInt8>) -> UInt32 {
-    var (mixed, word) = (seed, UInt64(0))
-    for place in utf8.indices {
-      word = word << 8 | UInt64(utf8[place])
-      if place & 7 == 7 {
-        mixed = Self.mix(mixed ^ word)
-        word = 0
-      }
-    }
-    mixed = Self.mix(mixed ^ word) ^ UInt64(truncatingIfNeeded: utf8.count)
-    return UInt32(truncatingIfNeeded: (mixed &* 0xD6E8_FEB8_6659_FD93) >> 32)
-  }
-
-  private static func mix(_ value: UInt64) -> UInt64 {
-    let product = value &* 0x9E37_79B9_7F4A_7C15
-    return product ^ product >> 32
+    var hasher = Hasher()
+    // Only read while the span lives.
+    unsafe utf8.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+    return UInt32(truncatingIfNeeded: hasher.finalize())
   }
 
   private mutating func grow() {

@@ -7,7 +7,8 @@ package struct Piece: Sendable {
   /// bounds the memory of a conversion.
   package static let size = 4 << 20
 
-  /// The same where elements are gathered from all over a weight: each of its pieces may read all of its bytes.
+  /// The same where elements are gathered from all over a weight, each of whose pieces may read all of its bytes: the bound is one for all
+  /// threads together.
   private static let gatheredSize = max(size, (20 << 20) / WorkQueue.width)
 
   /// How many pieces beyond those that are being read are asked for.
