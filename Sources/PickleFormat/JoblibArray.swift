@@ -7,21 +7,20 @@ internal import CheckpointBytes
 /// … BUILD │ (length of the padding 1, padding) │ elements │ operations …       numbers
 /// … BUILD │ pickle │ operations …                                              objects
 /// ```
-final class JoblibArray: Sendable {
+struct JoblibArray: Sendable {
   /// The first argument of the type: `f8`.
   private let type: String?
   private let extents: [Int]?
   /// True if a byte says how many follow that align the elements.
   let isAligned: Bool
 
-  /// What a dictionary says that has been given further keys and values; nil for one that says nothing of an array.
-  init?(_ old: JoblibArray?, adding values: [PickleReference], in walked: WalkedValues) {
-    // The state of such an object has six entries.
-    guard values.count <= 16 else { return nil }
-    var (type, extents, isAligned) = (old?.type, old?.extents, old?.isAligned ?? false)
-    var isArray = old != nil
-    var index = 0
-    while index + 1 < values.count {
+  /// What a dictionary says; nil for one that says nothing of an array, or more than the six things that are said of one.
+  init?(_ dictionary: PickleReference, in walked: WalkedValues) {
+    guard let values = walked.entries(of: dictionary) else { return nil }
+    var (type, extents, isAligned, isArray): (String?, [Int]?, Bool, Bool) = (
+      nil, nil, false, false
+    )
+    for index in stride(from: 0, to: values.count - 1, by: 2) {
       var rendering: String { walked.rendering(of: values[index + 1]) }
       switch walked.text(of: values[index]) {
       case "dtype": (type, isArray) = (JoblibArray.type(rendering), true)
@@ -29,7 +28,6 @@ final class JoblibArray: Sendable {
       case "numpy_array_alignment_bytes": isAligned = rendering != "None"
       default: break
       }
-      index += 2
     }
     guard isArray else { return nil }
     self.type = type

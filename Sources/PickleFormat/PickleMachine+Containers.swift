@@ -53,11 +53,12 @@ extension PickleMachine {
   ) throws(ParseFailure) {
     guard !elements.isEmpty else { return }
     let (count, limit) = (document.lists.elementCount, maximumElements)
-    guard elements.count <= limit - count else {
+    guard elements.count <= limit - count,
+      document.lists.wordCount + ReferenceLists.headCount + elements.count < PickleSlot.limit - 1
+    else {
       throw failure(.limitExceeded, "containers of more than \(limit) elements in all")
     }
-    if list < 0 { list = document.lists.make() }
-    document.lists.append(elements, to: list)
+    document.lists.append(elements, to: &list)
   }
 
   private mutating func append(

@@ -12,6 +12,9 @@ struct PickleMemo: Sendable {
   /// The number of places that are taken.
   private(set) var count = 0
 
+  /// The number of places that memory is taken for.
+  var placeCount: Int { dense.count }
+
   subscript(place: UInt64) -> PickleReference? {
     if place < UInt64(dense.count), case let index = dense[Int(truncatingIfNeeded: place)],
       index >= 0

@@ -51,9 +51,9 @@ package struct PickleScan: Sendable {
   /// How many of the ways out of a frame are followed.
   fileprivate static let detourLimit = 16
   /// The most values that one may unfold to along all paths: as many as the reader visits (`ReadLimits.pickleVisits`)…
-  fileprivate static let expansionLimit: UInt64 = 4_000_000
+  fileprivate static let expansionLimit = 4_000_000.0
   /// … and so many times the operations of the pickle: a table that 100,000 entries share is no attack.
-  fileprivate static let expansionRatio: UInt64 = 1_000
+  fileprivate static let expansionRatio = 1_000.0
 
   /// Walks one pickle; the cursor ends behind `STOP`, or where the walk had to end.
   ///
@@ -212,12 +212,12 @@ private struct PickleRoute {
   var expansion: ParseFailure? {
     let count = walk.largestCount
     guard count > PickleScan.expansionLimit,
-      count / UInt64(max(1, walk.operationCount)) > PickleScan.expansionRatio
+      count / Double(max(1, walk.operationCount)) > PickleScan.expansionRatio
     else { return nil }
     return ParseFailure(
       .limitExceeded, at: cursor.offset, "STOP",
       "billion laughs: \(walk.operationCount) operations unfold to "
-        + (count == .max ? "more than 10^19" : "\(count)") + " values")
+        + (count > 1e15 ? "more than 10^15" : "about \(Int(count))") + " values")
   }
 }
 

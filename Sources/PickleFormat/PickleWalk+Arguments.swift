@@ -8,7 +8,7 @@ extension PickleWalk {
     case .binInt1, .binInt2: pushAtom(instruction)
     case .binGet, .longBinGet: recall(value, instruction)
     case .binPut, .longBinPut: try remember(value, instruction)
-    case .ext1, .ext2: pushExtension(value, instruction)
+    case .ext1, .ext2: pushExtension(instruction)
     case .proto: if value > 5 { refuse(instruction, "protocol \(value), at most 5 is known") }
     default: break
     }

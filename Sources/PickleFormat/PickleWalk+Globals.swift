@@ -37,10 +37,9 @@ extension PickleWalk {
     return !isStart
   }
 
-  mutating func pushExtension(_ code: UInt64, _ instruction: PickleInstruction) {
-    let rendering = "extension code \(code)"
-    note(nil, .named, instruction) { _ in rendering }
-    push(values.spell(Spelling(rendering)))
+  mutating func pushExtension(_ instruction: PickleInstruction) {
+    note(nil, .named, instruction) { _ in Spelling(instruction).rendering }
+    pushAtom(instruction)
   }
 
   // MARK: Calls
@@ -123,7 +122,8 @@ extension PickleWalk {
     }
     extend(by: [state], instruction)
     guard values.global(of: target) == PickleWalk.arrayOfJoblib else { return }
-    guard let array = values.array(of: state), array.byteCount != nil || array.holdsObjects else {
+    guard let array = JoblibArray(state, in: values), array.byteCount != nil || array.holdsObjects
+    else {
       throw ParseFailure(
         .unsupported, at: instruction.offset, instruction.opcode.name,
         "joblib has the bytes of an array of unknown size here; what follows was searched only")

@@ -50,8 +50,8 @@ extension PickleWalk {
   }
 
   mutating func popLast(_ count: Int, _ instruction: PickleInstruction) -> [PickleReference] {
-    var taken: [PickleReference] = []
-    for _ in 0..<count { taken.append(pop(instruction)) }
-    return taken.reversed()
+    guard available >= count else { return (0..<count).map { _ in pop(instruction) }.reversed() }
+    defer { stack.removeLast(count) }
+    return Array(stack.suffix(count))
   }
 }

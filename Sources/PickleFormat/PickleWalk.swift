@@ -13,8 +13,6 @@ struct PickleWalk {
   static let embeddedLimit = 1_000
   /// The most values on the stack and open marks: picklers write containers in batches of 1,000.
   static let stackLimit = 4_000_000
-  /// The most places of the memo: ten for each of the most tensors of a checkpoint, twice.
-  static let memoLimit = 20_000_000
 
   /// True if a guess is walked that these bytes are a pickle: then text has to be text, and names have to be names.
   var isGuess: Bool
@@ -30,7 +28,7 @@ struct PickleWalk {
   /// The number of operations so far.
   private(set) var operationCount = 0
   /// The most values that one value unfolds to.
-  var largestCount: UInt64 = 1
+  var largestCount = 1.0
 
   var values: WalkedValues
   var stack: [PickleReference] = []
@@ -62,17 +60,18 @@ struct PickleWalk {
   ) throws(ParseFailure) -> Bool {
     operationCount += 1
     self.isCut = isCut
-    guard stack.count < PickleWalk.stackLimit, marks.count < PickleWalk.stackLimit,
-      memo.count < PickleWalk.memoLimit
-    else {
+    guard stack.count < PickleWalk.stackLimit, marks.count < PickleWalk.stackLimit else {
       throw ParseFailure(
         .limitExceeded, at: instruction.offset, instruction.opcode.name,
-        "\(stack.count) values on the stack, \(marks.count) marks and \(memo.count) in the memo")
+        "\(stack.count) values on the stack and \(marks.count) marks")
     }
-    guard values.compoundCount < values.compoundLimit else {
+    // A value on the stack is one word, and a mark two.
+    let wordCount = values.wordCount + memo.placeCount + stack.count + 2 * marks.count
+    guard wordCount < values.wordLimit else {
       throw ParseFailure(
         .limitExceeded, at: instruction.offset, instruction.opcode.name,
-        "more than \(values.compoundLimit) tuples, lists, dictionaries and objects")
+        "the values before it take \(4 * wordCount) bytes of memory, more than four for each of the pickle's"
+      )
     }
     guard findings.count < PickleWalk.findingLimit else {
       throw ParseFailure(
@@ -85,9 +84,8 @@ struct PickleWalk {
     }
     switch instruction.argument {
     case .nothing: try takeBare(instruction)
-    case .integer(let value):
-      instruction.opcode == .ext4
-        ? pushExtension(UInt64(truncatingIfNeeded: value), instruction) : pushAtom(instruction)
+    case .integer:
+      instruction.opcode == .ext4 ? pushExtension(instruction) : pushAtom(instruction)
     case .unsigned(let value): try take(number: value, instruction)
     case .float: pushAtom(instruction)
     case .bytes(let bytes): take(bytes: bytes, instruction)
@@ -157,7 +155,7 @@ struct PickleWalk {
 extension PickleWalk {
   private mutating func takeBare(_ instruction: PickleInstruction) throws(ParseFailure) {
     switch instruction.opcode {
-    case .none, .newTrue, .newFalse, .emptyTuple: pushAtom(instruction)
+    case .none, .newTrue, .newFalse, .emptyTuple, .nextBuffer: pushAtom(instruction)
     case .emptyList: push(values.container(.list))
     case .emptyDict: push(values.container(.dictionary))
     case .emptySet: push(values.container(.set))
@@ -196,7 +194,6 @@ extension PickleWalk {
     case .memoize: try remember(UInt64(memo.count), instruction)
     case .binPersID:
       push(values.compound(.persistent, [pop(instruction)]))
-    case .nextBuffer: push(values.spell(Spelling("an out-of-band buffer")))
     case .stackGlobal: takeStackGlobal(instruction)
     case .build: try takeState(instruction)
     case .reduce, .newObj, .newObjEx, .obj: takeCall(instruction)

@@ -1,63 +1,53 @@
 /// Lists of references that grow, all in one pool. A list that grows while others do is in several parts:
 ///
 /// ```
-/// next part, or -1 │ number of elements │ elements …
+/// last part │ next part, or -1 │ number of elements │ elements …     a list, with its first part
+///             next part, or -1 │ number of elements │ elements …     a part behind it
 /// ```
 struct ReferenceLists {
-  private struct List {
-    var first: Int32 = -1
-    var last: Int32 = -1
-    var count: Int32 = 0
-  }
+  /// How many words lie before the elements of a new list.
+  static let headCount = 3
 
-  private var lists = PagedArray<List>()
   private var pool = PagedArray<Int32>()
 
-  /// A new list, which is empty.
-  mutating func make() -> Int32 {
-    lists.append(List())
-    return Int32(truncatingIfNeeded: lists.count - 1)
-  }
-
+  /// The number of words that the lists take.
+  var wordCount: Int { pool.count }
   /// The number of elements of all lists.
   private(set) var elementCount = 0
 
-  mutating func append(_ added: some Collection<PickleReference>, to index: Int32) {
+  /// Puts elements behind those of a list; -1 becomes a new one.
+  mutating func append(_ added: [PickleReference], to list: inout Int32) {
     guard !added.isEmpty else { return }
     let count = Int32(truncatingIfNeeded: added.count)
-    var list = lists[Int(index)]
-    let end = list.last < 0 ? -1 : Int(list.last) + 2 + Int(pool[Int(list.last) + 1])
-    if end == pool.count {
-      pool[Int(list.last) + 1] += count
+    let isNew = list < 0
+    if isNew {
+      list = Int32(truncatingIfNeeded: pool.count)
+      pool.append(list + 1)
+    }
+    let last = Int(pool[Int(list)])
+    if !isNew, last + 2 + Int(pool[last + 1]) == pool.count {
+      pool[last + 1] += count
     } else {
       let part = Int32(truncatingIfNeeded: pool.count)
-      if list.last >= 0 { pool[Int(list.last)] = part } else { list.first = part }
-      list.last = part
+      if !isNew { pool[last] = part }
+      pool[Int(list)] = part
       pool.append(-1)
       pool.append(count)
     }
     for reference in added { pool.append(reference.index) }
-    list.count += count
-    lists[Int(index)] = list
     elementCount += added.count
   }
 
-  /// The number of elements of a list.
-  func count(of index: Int32) -> Int { Int(lists[Int(index)].count) }
-
-  /// The elements of a list, in order; none if the index is -1.
-  func elements(of index: Int32) -> [PickleReference] {
-    guard index >= 0 else { return [] }
-    let list = lists[Int(index)]
+  /// The elements of a list, in order; none if it is -1.
+  func elements(of list: Int32) -> [PickleReference] {
+    guard list >= 0 else { return [] }
     var elements: [PickleReference] = []
-    elements.reserveCapacity(Int(list.count))
-    var part = list.first
+    var part = list + 1
     while part >= 0 {
       let start = Int(part) + 2
-      for position in start..<(start + Int(pool[Int(part) + 1])) {
-        elements.append(PickleReference(Int(pool[position])))
-      }
-      part = pool[Int(part)]
+      let count = Int(pool[start - 1])
+      for place in start..<start + count { elements.append(PickleReference(Int(pool[place]))) }
+      part = pool[start - 2]
     }
     return elements
   }

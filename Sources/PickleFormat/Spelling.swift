@@ -36,8 +36,8 @@ struct Spelling: Sendable {
   init(_ instruction: PickleInstruction) {
     switch instruction.argument {
     case .nothing: self.init(Spelling.constant(instruction.opcode))
-    case .integer(let value): self.init(String(value))
-    case .unsigned(let value): self.init(String(value))
+    case .integer(let value): self.init(Spelling.words(before: instruction.opcode) + String(value))
+    case .unsigned(let value): self.init(Spelling.words(before: instruction.opcode) + String(value))
     case .float(let value): self.init("\(value)")
     case .bytes(let bytes): self.init(bytes, of: instruction.opcode)
     case .line(let line): self.init(line: line, of: instruction.opcode)
@@ -51,7 +51,15 @@ struct Spelling: Sendable {
     case .newTrue: "True"
     case .newFalse: "False"
     case .emptyTuple: "()"
+    case .nextBuffer: "an out-of-band buffer"
     default: "?"
+    }
+  }
+
+  private static func words(before opcode: Opcode) -> String {
+    switch opcode {
+    case .ext1, .ext2, .ext4: "extension code "
+    default: ""
     }
   }
 

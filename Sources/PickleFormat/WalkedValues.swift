@@ -2,8 +2,16 @@ internal import CheckpointBytes
 
 /// The values of a tolerant walk, as far as it knows them: what was spelled where, and what consists of what.
 ///
-/// A value takes 8 bytes, and one with parts 24 more and 4 for each part: its spelling is put together when somebody asks for
-/// it, from the bytes of the pickle.
+/// Numbers, texts and constants are places in the bytes of the pickle, where their operation is read again when somebody asks
+/// for their spelling. All others are places in one pool of words, each with the parts that a spelling shows:
+///
+/// ```
+/// head │ number                                                     global, spelling of its own
+/// head │ what it unfolds to │ parts …                               tuple, frozen set
+/// head │ what it unfolds to │ global, or -1 │ parts …               call, instance, persistent id
+/// head │ what it unfolds to │ next part, or -1 │ elements …         list, dictionary, set
+///                             next part, or -1 │ number │ elements …
+/// ```
 struct WalkedValues: Sendable {
   enum Kind: UInt8 {
     /// What its opcode and argument spell.
@@ -20,37 +28,42 @@ struct WalkedValues: Sendable {
     case instance
     /// An id.
     case persistent
+
+    /// How many words lie before its parts.
+    fileprivate var headCount: Int {
+      switch self {
+      case .call, .instance, .persistent, .list, .dictionary, .set: 3
+      default: 2
+      }
+    }
   }
 
-  /// A kind (4 bits), the position of an opcode (30) and where the rest is (30).
-  private struct Slot {
-    private let bits: UInt64
-    static let limit = 1 << 30
+  /// The first word of a value: its kind, how many of its parts follow, and how many there are in all.
+  private struct Head {
+    let kind: Kind
+    var following: Int
+    var kept: Int
 
-    init(_ kind: Kind, at position: Int, _ content: Int) {
-      let mask = Slot.limit - 1
-      bits =
-        UInt64(kind.rawValue) << 60 | UInt64(truncatingIfNeeded: position & mask) << 30
-        | UInt64(truncatingIfNeeded: content & mask)
+    init(_ kind: Kind, _ count: Int = 0) {
+      self.kind = kind
+      (following, kept) = (count, count)
     }
 
-    var kind: Kind { Kind(rawValue: UInt8(truncatingIfNeeded: bits >> 60)) ?? .spelled }
-    var position: Int { Int(truncatingIfNeeded: bits >> 30) & (Slot.limit - 1) }
-    var content: Int { Int(truncatingIfNeeded: bits) & (Slot.limit - 1) }
+    init(_ word: Int32) {
+      kind = Kind(rawValue: UInt8(truncatingIfNeeded: word)) ?? .spelled
+      following = Int(UInt8(truncatingIfNeeded: word >> 8))
+      kept = Int(UInt8(truncatingIfNeeded: word >> 16))
+    }
+
+    var word: Int32 {
+      Int32(kind.rawValue) | Int32(truncatingIfNeeded: following) << 8
+        | Int32(truncatingIfNeeded: kept) << 16
+    }
   }
 
-  private struct Compound {
-    /// The start of its parts in `parts`, or of what grows its list.
-    var parts: Int32 = -1
-    /// The global that is called, or the first one of a tuple.
-    var global: Int32 = -1
-    /// How many values it unfolds to, itself included.
-    var count: UInt64 = 1
-  }
-
-  /// The content of a container that is empty yet.
-  private static let nothing = Slot.limit - 1
-  /// The most parts of a list, dictionary or set that are kept: a spelling shows no more.
+  /// What is set in the place of what lies in the bytes, and the first place that cannot be.
+  private static let inBytes = 1 << 30
+  /// The most parts of a value that are kept: a spelling shows no more.
   private static let mostKept = 64
   /// The most bytes of an argument that are spelled each time somebody asks: a long text can be given to everything that is called.
   private static let longestAtom = 1_000
@@ -58,87 +71,58 @@ struct WalkedValues: Sendable {
   static let unknown = PickleReference(-1)
 
   private let bytes: [UInt8]
-  private var slots = PagedArray<Slot>()
-  private var compounds = PagedArray<Compound>()
-  /// What tuples, frozen sets and calls consist of: a number, and as many references.
-  private var parts = PagedArray<Int32>()
-  private var lists = ReferenceLists()
+  private var pool = PagedArray<Int32>()
   private var spellings: [Spelling] = []
   private var globals: [GlobalName] = []
-  private var places: [GlobalName: Int] = [:]
-  /// What dictionaries say of arrays of joblib's.
-  private var arrays: [PickleReference: JoblibArray] = [:]
-  /// `None`, `True`, `False`, `()` and small numbers, which exist once, by their opcode and number.
-  private var constants: [UInt16: PickleReference] = [:]
+  private var globalPlaces: [GlobalName: PickleReference] = [:]
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  private func slot(_ value: PickleReference) -> Slot {
-    value == WalkedValues.unknown
-      ? Slot(.spelled, at: 0, WalkedValues.nothing) : slots[value.position]
-  }
-
-  /// The number of values with parts.
-  var compoundCount: Int { compounds.count }
-  /// The most of them: Python's pickler takes five bytes for a list of one number.
-  var compoundLimit: Int { (1 << 20) + bytes.count / 5 }
-
-  private mutating func append(_ kind: Kind, at position: Int = 0, content: Int = 0)
-    -> PickleReference
-  {
-    slots.append(Slot(kind, at: position, content))
-    return PickleReference(slots.count - 1)
-  }
+  /// The number of words that the values take.
+  var wordCount: Int { pool.count }
+  /// The most of them: four million, and one for each byte. Python's pickler takes four bytes for a tuple of one number and five for
+  /// a list of one, which are four words and five with their places in the memo.
+  var wordLimit: Int { min((4 << 20) + bytes.count, WalkedValues.inBytes - (1 << 10)) }
 
   // MARK: Making values
+
+  private mutating func append(_ head: Head, _ word: Int32) -> PickleReference {
+    pool.append(head.word)
+    pool.append(word)
+    return PickleReference(pool.count - 2)
+  }
 
   /// A value with a spelling of its own.
   mutating func spell(_ spelling: Spelling) -> PickleReference {
     spellings.append(spelling)
-    return append(.spelled, content: spellings.count - 1)
+    return append(Head(.spelled), Int32(truncatingIfNeeded: spellings.count - 1))
   }
 
   /// A number, text or constant that an operation at a position of the bytes spells.
   mutating func atom(_ instruction: PickleInstruction, at position: Int) -> PickleReference {
-    var constant: UInt16?
-    switch instruction.argument {
-    case .nothing: constant = UInt16(instruction.opcode.rawValue) << 8
-    case .unsigned(let number) where instruction.opcode == .binInt1:
-      constant = UInt16(instruction.opcode.rawValue) << 8 | UInt16(truncatingIfNeeded: number)
-    default: break
-    }
-    if let constant, let known = constants[constant] { return known }
-    let isShort = instruction.argumentByteCount <= Self.longestAtom
-    let value =
-      isShort && position < Slot.limit ? append(.atom, at: position) : spell(Spelling(instruction))
-    if let constant { constants[constant] = value }
-    return value
+    instruction.argumentByteCount <= Self.longestAtom && position < Self.inBytes
+      ? PickleReference(position | Self.inBytes) : spell(Spelling(instruction))
   }
 
   mutating func global(_ name: GlobalName) -> PickleReference {
-    let place = places[name] ?? globals.count
-    if place == globals.count {
-      places[name] = place
-      globals.append(name)
-    }
-    return append(.global, content: place)
+    if let known = globalPlaces[name] { return known }
+    globals.append(name)
+    let value = append(Head(.global), Int32(truncatingIfNeeded: globals.count - 1))
+    globalPlaces[name] = value
+    return value
   }
 
   /// A tuple, a frozen set, an id, or what is called or made.
   mutating func compound(_ kind: Kind, _ elements: [PickleReference]) -> PickleReference {
-    var compound = Compound(parts: Int32(truncatingIfNeeded: parts.count), count: count(elements))
+    let kept = elements.prefix(WalkedValues.mostKept)
+    let value = append(Head(kind, kept.count), WalkedValues.word(count(elements)))
     switch kind {
-    case .call, .instance: compound.global = elements.first.flatMap { globalPlace($0) } ?? -1
-    case .persistent: compound.global = elements.first.flatMap { memberPlace($0) } ?? -1
-    default:
-      if let first = elements.first(where: { globalPlace($0) != nil }) {
-        compound.global = globalPlace(first) ?? -1
-      }
+    case .call, .instance: pool.append(elements.first.flatMap { globalPlace($0) } ?? -1)
+    case .persistent: pool.append(elements.first.flatMap { memberPlace($0) } ?? -1)
+    default: break
     }
-    parts.append(Int32(truncatingIfNeeded: elements.count))
-    for element in elements { parts.append(element.index) }
-    compounds.append(compound)
-    return append(kind, content: compounds.count - 1)
+    for element in kept { pool.append(element.index) }
+    return value
   }
 
   mutating func tuple(_ elements: [PickleReference]) -> PickleReference {
@@ -147,93 +131,106 @@ struct WalkedValues: Sendable {
 
   /// A list, dictionary or set.
   mutating func container(_ kind: Kind, _ elements: [PickleReference] = []) -> PickleReference {
-    let value = append(kind, content: WalkedValues.nothing)
+    let value = append(Head(kind), WalkedValues.word(1))
+    pool.append(-1)
     if !elements.isEmpty { extend(value, by: elements) }
     return value
   }
 
   /// Elements that join a list, dictionary or set, or what an object is given. Of others nothing is known then.
   mutating func extend(_ value: PickleReference, by elements: [PickleReference]) {
-    let slot = slot(value)
-    let added = count(elements) - 1
-    switch slot.kind {
+    let head = head(of: value)
+    switch head.kind {
     case .list, .dictionary, .set:
-      var place = slot.content
-      if place == WalkedValues.nothing {
-        place = compounds.count
-        compounds.append(Compound(parts: lists.make()))
-        slots[value.position] = Slot(slot.kind, at: 0, place)
-      }
-      let kept = lists.count(of: compounds[place].parts)
-      lists.append(
-        elements.prefix(max(0, WalkedValues.mostKept - kept)), to: compounds[place].parts)
-      compounds[place].count = WalkedValues.sum(compounds[place].count, added)
-      if slot.kind == .dictionary,
-        let array = JoblibArray(arrays[value], adding: elements, in: self)
-      {
-        arrays[value] = array
-      }
-    case .call, .instance:
-      compounds[slot.content].count = WalkedValues.sum(compounds[slot.content].count, added)
-    default: break
+      keep(elements.prefix(WalkedValues.mostKept - head.kept), at: value.position, head)
+    case .call, .instance: break
+    default: return
     }
+    pool[value.position + 1] = WalkedValues.word(count(of: value) + count(elements) - 1)
+  }
+
+  /// Puts elements behind those of a list: where they end, if nothing lies there yet, or else into a part of their own.
+  private mutating func keep(
+    _ elements: ArraySlice<PickleReference>, at place: Int, _ head: Head
+  ) {
+    guard !elements.isEmpty else { return }
+    var (head, link, counted) = (head, place + 2, head.following)
+    while pool[link] >= 0 {
+      link = Int(pool[link])
+      counted = Int(pool[link + 1])
+    }
+    let isFirst = link == place + 2
+    head.kept += elements.count
+    if link + (isFirst ? 1 : 2) + counted == pool.count {
+      counted += elements.count
+      if isFirst { head.following = counted } else { pool[link + 1] = Int32(counted) }
+    } else {
+      pool[link] = Int32(truncatingIfNeeded: pool.count)
+      pool.append(-1)
+      pool.append(Int32(elements.count))
+    }
+    pool[place] = head.word
+    for element in elements { pool.append(element.index) }
   }
 
   // MARK: Asking
 
-  private func compoundPlace(_ value: PickleReference) -> Int? {
-    let slot = slot(value)
-    switch slot.kind {
-    case .atom, .spelled, .global: return nil
-    default: return slot.content == WalkedValues.nothing ? nil : slot.content
+  private func isInBytes(_ value: PickleReference) -> Bool {
+    value.position >= WalkedValues.inBytes
+  }
+
+  private func head(of value: PickleReference) -> Head {
+    if value == WalkedValues.unknown { return Head(.spelled) }
+    return isInBytes(value) ? Head(.atom) : Head(pool[value.position])
+  }
+
+  private func kind(of value: PickleReference) -> Kind { head(of: value).kind }
+
+  /// The operation that spells a value.
+  private func opcode(of value: PickleReference) -> UInt8 {
+    bytes[value.position - WalkedValues.inBytes]
+  }
+
+  /// How many values something unfolds to, itself included: as a fraction, which knows no overflow.
+  func count(of value: PickleReference) -> Double {
+    switch kind(of: value) {
+    case .atom, .spelled, .global: 1
+    default: Double(Float(bitPattern: UInt32(bitPattern: pool[value.position + 1])))
     }
   }
 
-  /// How many values something unfolds to, itself included.
-  func count(of value: PickleReference) -> UInt64 {
-    compoundPlace(value).map { compounds[$0].count } ?? 1
-  }
-
   /// How many values something made of parts unfolds to, itself included.
-  func count(_ elements: [PickleReference]) -> UInt64 {
-    elements.reduce(1) { WalkedValues.sum($0, count(of: $1)) }
+  func count(_ elements: [PickleReference]) -> Double {
+    elements.reduce(1) { $0 + count(of: $1) }
   }
 
-  /// A sum that stays at the largest number.
-  private static func sum(_ left: UInt64, _ right: UInt64) -> UInt64 {
-    let (sum, overflow) = left.addingReportingOverflow(right)
-    return overflow ? .max : sum
+  private static func word(_ count: Double) -> Int32 {
+    Int32(bitPattern: Float(count).bitPattern)
   }
 
   /// True if Python cannot hash it.
   func isUnhashable(_ value: PickleReference) -> Bool {
-    let slot = slot(value)
-    switch slot.kind {
-    case .list, .dictionary, .set, .unhashableTuple: return true
-    case .atom: return bytes[slot.position] == Opcode.byteArray8.rawValue
-    case .spelled:
-      return slot.content != WalkedValues.nothing && spellings[slot.content].isUnhashable
-    default: return false
+    switch kind(of: value) {
+    case .list, .dictionary, .set, .unhashableTuple: true
+    case .atom: opcode(of: value) == Opcode.byteArray8.rawValue
+    case .spelled: ownSpelling(of: value)?.isUnhashable ?? false
+    default: false
     }
   }
 
   private func globalPlace(_ value: PickleReference) -> Int32? {
-    let slot = slot(value)
-    switch slot.kind {
-    case .global: return Int32(truncatingIfNeeded: slot.content)
-    case .call, .instance, .persistent:
-      let place = compounds[slot.content].global
-      return place < 0 ? nil : place
+    let place: Int32
+    switch kind(of: value) {
+    case .global: place = pool[value.position + 1]
+    case .call, .instance, .persistent: place = pool[value.position + 2]
     default: return nil
     }
+    return place < 0 ? nil : place
   }
 
   /// The first global of a tuple: as a persistent id it stands for that class (whole modules in legacy files).
   private func memberPlace(_ value: PickleReference) -> Int32? {
-    let slot = slot(value)
-    guard slot.kind == .tuple || slot.kind == .unhashableTuple else { return nil }
-    let place = compounds[slot.content].global
-    return place < 0 ? nil : place
+    members(of: value).lazy.compactMap { globalPlace($0) }.first
   }
 
   /// The global, or the one whose result this is.
@@ -243,34 +240,39 @@ struct WalkedValues: Sendable {
 
   /// The global, if it is one and not the result of one.
   func name(of value: PickleReference) -> GlobalName? {
-    let slot = slot(value)
-    return slot.kind == .global ? globals[slot.content] : nil
+    kind(of: value) == .global ? global(of: value) : nil
   }
 
   /// The members of a tuple, as many as are kept.
   func members(of value: PickleReference) -> [PickleReference] {
-    switch slot(value).kind {
+    switch kind(of: value) {
     case .tuple, .unhashableTuple: elements(of: value)
     default: []
     }
   }
 
+  /// Keys and values of a dictionary in turn, if all of them are kept.
+  func entries(of value: PickleReference) -> [PickleReference]? {
+    let head = head(of: value)
+    return head.kind == .dictionary && head.kept < WalkedValues.mostKept ? elements(of: value) : nil
+  }
+
   /// True for a number, text or constant.
   func isAtom(_ value: PickleReference) -> Bool { spelling(of: value) != nil }
-
-  /// What a dictionary says of an array of joblib's, which has the array's bytes behind it.
-  func array(of value: PickleReference) -> JoblibArray? { arrays[value] }
 
   /// The text, if it is text: `STACK_GLOBAL` takes its names from values.
   func text(of value: PickleReference) -> String? { spelling(of: value)?.text }
 
+  private func ownSpelling(of value: PickleReference) -> Spelling? {
+    value == WalkedValues.unknown ? nil : spellings[Int(pool[value.position + 1])]
+  }
+
   private func spelling(of value: PickleReference) -> Spelling? {
-    let slot = slot(value)
-    switch slot.kind {
-    case .spelled: return slot.content == WalkedValues.nothing ? nil : spellings[slot.content]
+    switch kind(of: value) {
+    case .spelled: return ownSpelling(of: value)
     case .atom:
       var cursor = ByteCursor(bytes)
-      guard (try? cursor.seek(to: slot.position, "value")) != nil,
+      guard (try? cursor.seek(to: value.position - WalkedValues.inBytes, "value")) != nil,
         let instruction = try? PickleInstruction(&cursor)
       else { return nil }
       return Spelling(instruction)
@@ -279,15 +281,19 @@ struct WalkedValues: Sendable {
   }
 
   private func elements(of value: PickleReference) -> [PickleReference] {
-    let slot = slot(value)
-    guard let place = compoundPlace(value) else { return [] }
-    let start = compounds[place].parts
-    switch slot.kind {
-    case .list, .dictionary, .set: return lists.elements(of: start)
-    default:
-      let first = Int(start) + 1
-      let count = min(Int(parts[Int(start)]), WalkedValues.mostKept)
-      return (first..<first + count).map { PickleReference(Int(parts[$0])) }
+    let head = head(of: value)
+    guard head.kept > 0 else { return [] }
+    var elements: [PickleReference] = []
+    elements.reserveCapacity(head.kept)
+    var start = value.position + head.kind.headCount
+    var (next, count): (Int32, Int) = (
+      head.kept > head.following ? pool[start - 1] : -1, head.following
+    )
+    while true {
+      for place in start..<start + count { elements.append(PickleReference(Int(pool[place]))) }
+      guard next >= 0 else { return elements }
+      (start, count) = (Int(next) + 2, Int(pool[Int(next) + 1]))
+      next = pool[Int(next)]
     }
   }
 
@@ -303,9 +309,8 @@ struct WalkedValues: Sendable {
   /// Writes no more than a rendering has, and looks no deeper: every bracket takes a character, and what is called is counted.
   private func write(_ value: PickleReference, to text: inout String, depth: Int) {
     guard depth < Spelling.limit, text.utf8.count <= Spelling.limit else { return text += "…" }
-    let slot = slot(value)
     let elements = elements(of: value)
-    switch slot.kind {
+    switch kind(of: value) {
     case .atom, .spelled: text += spelling(of: value)?.rendering ?? "?"
     case .tuple, .unhashableTuple:
       text += "("
@@ -315,7 +320,7 @@ struct WalkedValues: Sendable {
     case .dictionary: write(elements, in: ("{", "}"), to: &text, depth: depth)
     case .set: write(elements, in: ("set(", ")"), to: &text, depth: depth)
     case .frozenSet: write(elements, in: ("frozenset([", "])"), to: &text, depth: depth)
-    case .global: text += singleLine(globals[slot.content].description)
+    case .global: text += singleLine(name(of: value)?.description ?? "?")
     case .persistent:
       text += "persistent id "
       if let id = elements.first { write(id, to: &text, depth: depth + 1) }
@@ -333,7 +338,7 @@ struct WalkedValues: Sendable {
     _ arguments: PickleReference, _ keywords: PickleReference?, to text: inout String, depth: Int
   ) {
     text += "("
-    switch slot(arguments).kind {
+    switch kind(of: arguments) {
     case .tuple, .unhashableTuple: write(elements(of: arguments), to: &text, depth: depth)
     case .atom where isEmptyTuple(arguments): break
     default:
@@ -348,7 +353,7 @@ struct WalkedValues: Sendable {
   }
 
   private func isEmptyTuple(_ value: PickleReference) -> Bool {
-    bytes[slot(value).position] == Opcode.emptyTuple.rawValue
+    opcode(of: value) == Opcode.emptyTuple.rawValue
   }
 
   private func write(

@@ -187,13 +187,33 @@ struct PickleFaultTests {
     }
   }
 
-  @Test("More tuples than a pickler makes of so many bytes are not kept")
-  func tooManyTuples() {
-    let bytes = P.emptyTuple ++ [UInt8](repeating: 0x85, count: 2_000_000)
-    #expect(scan(bytes ++ P.stop).failure?.kind == .limitExceeded)
-    // A list of one number takes five bytes at least.
-    let lists = (0..<400_000).flatMap { _ in P.emptyList ++ P.integer(1) ++ P.append ++ P.pop }
-    #expect(scan(lists ++ P.emptyList ++ P.stop).failure == nil)
+  @Test("More values than a pickler makes of so many bytes are not kept")
+  func tooManyValues() {
+    let tuples = P.emptyTuple ++ [UInt8](repeating: 0x85, count: 3_000_000)
+    #expect(scan(tuples ++ P.stop).failure?.kind == .limitExceeded)
+    // As dense as Python's pickler writes: tuples and lists of one number, in four bytes and five.
+    let one =
+      P.mark ++ (0..<1_000).flatMap { _ in P.integer(1) ++ P.tuple1 ++ P.memoize } ++ P.appends
+    #expect(scan(P.emptyList ++ (0..<2_000).flatMap { _ in one } ++ P.stop).failure == nil)
+    let list =
+      P.mark ++ (0..<1_000).flatMap { _ in P.emptyList ++ P.memoize ++ P.integer(1) ++ P.append }
+      ++ P.appends
+    #expect(scan(P.emptyList ++ (0..<2_000).flatMap { _ in list } ++ P.stop).failure == nil)
+  }
+
+  @Test(
+    "What spells itself takes no place: buffers, extension codes and numbers, and names that come again"
+  )
+  func placeless() {
+    // Each more than the four million words that a small pickle may take.
+    let count = 2_500_000
+    for value in [[0x97], [0x82, 1], P.integer(1)] {
+      let bytes = P.none ++ (0..<count).flatMap { _ in value ++ P.pop } ++ P.stop
+      let found = scan(bytes)
+      #expect(found.failure == nil && found.faults.isEmpty)
+    }
+    let names = P.none ++ (0..<count).flatMap { _ in P.global("a", "b") ++ P.pop } ++ P.stop
+    #expect(scan(names).failure == nil)
   }
 }
 
