@@ -148,7 +148,7 @@ public struct LowRankAdapter: Sendable {
     }
     let bytes = try file.bytes(at: 0, count: file.size)
     return try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
     }
   }
 

@@ -6,15 +6,20 @@
 package struct JSONReader: Sendable {
   private var cursor: ByteCursor
   private let maximumDepth: Int
+  private let maximumValues: Int
   private var depth = 0
+  /// How many values were made of what was read.
+  private var valueCount = 0
   private let context: String
   /// What a string with escapes is put together in, one after the other.
   private var unescaped: [UInt8] = []
 
   /// A reader over UTF-8 text. `context` names the document in failures.
-  package init(_ bytes: [UInt8], context: String, base: Int = 0, maximumDepth: Int = 128) {
+  package init(_ bytes: [UInt8], context: String, base: Int = 0, limits: ReadLimits = ReadLimits())
+  {
     cursor = ByteCursor(bytes, base: base)
-    self.maximumDepth = maximumDepth
+    maximumDepth = limits.jsonDepth
+    maximumValues = limits.jsonValues
     self.context = context
   }
 
@@ -60,6 +65,15 @@ package struct JSONReader: Sendable {
     guard depth <= maximumDepth else {
       throw ParseFailure(
         .limitExceeded, at: cursor.offset, context, "nested deeper than \(maximumDepth) levels")
+    }
+  }
+
+  /// Counts a value that is kept in memory.
+  package mutating func countValue() throws(ParseFailure) {
+    valueCount += 1
+    guard valueCount <= maximumValues else {
+      throw ParseFailure(
+        .limitExceeded, at: cursor.offset, context, "more than \(maximumValues) values")
     }
   }
 

@@ -23,15 +23,16 @@ public enum JSONValue: Sendable, Hashable {
 
   /// Reads a document; duplicate keys are malformed.
   package init(
-    parsing bytes: [UInt8], context: String, base: Int = 0, maximumDepth: Int = 128
+    parsing bytes: [UInt8], context: String, base: Int = 0, limits: ReadLimits = ReadLimits()
   ) throws(ParseFailure) {
-    var reader = JSONReader(bytes, context: context, base: base, maximumDepth: maximumDepth)
+    var reader = JSONReader(bytes, context: context, base: base, limits: limits)
     self = try JSONValue(&reader, context: context)
     try reader.readEnd()
   }
 
   /// Reads one value from a reader.
   package init(_ reader: inout JSONReader, context: String) throws(ParseFailure) {
+    try reader.countValue()
     switch try reader.peekKind() {
     case .object:
       var members: [Member] = []

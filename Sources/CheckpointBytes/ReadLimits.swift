@@ -6,8 +6,13 @@ public struct ReadLimits: Sendable {
   public var jsonDepth = 128
   /// The largest JSON document other than a safetensors header (an index of 10⁶ tensors takes about 100 MB).
   public var jsonBytes = 200_000_000
-  /// The most tensors a checkpoint may list.
+  /// The most values of one JSON document that are in memory at once: they take 24 to 60 bytes each, and may be spelled in two. An index of
+  /// 10⁶ tensors has as many, the largest tokenizers two million.
+  public var jsonValues = 5_000_000
+  /// The most tensors a checkpoint may list, and the most entries of its metadata.
   public var tensorCount = 1_000_000
+  /// The most dimensions of a tensor: NumPy has 64, PyTorch and safetensors no limit.
+  public var rank = 1_000
   /// The longest name of a tensor, member or group, in UTF-8 bytes.
   public var nameBytes = 65_536
   /// The deepest nesting of containers in a pickle.

@@ -19,7 +19,7 @@ extension CompanionPlan {
     let path = "config.json"
     guard let bytes = try bytes(of: path, limits) else { return }
     let document = try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
     }
     let known = document[QuantizationSettings.key]
     let isKnown = known != nil && known != .null

@@ -177,7 +177,7 @@ struct ModelDirectory: Sendable {
   func json(_ path: String, _ limits: ReadLimits) throws(CheckpointError) -> JSONValue? {
     guard let bytes = try bytes(path, limits) else { return nil }
     return try locating(file: Directory.join(self.path, path)) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
     }
   }
 

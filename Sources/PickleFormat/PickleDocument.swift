@@ -29,6 +29,9 @@ package struct PickleDocument: Sendable {
   /// The number of values.
   package var count: Int { slots.count }
 
+  /// The number of bytes among which the pickle lies.
+  package var byteCount: Int { bytes.count }
+
   /// The number of values, and of the places in containers, calls and objects where they stand: how much the pickle spells
   /// out. Small numbers are one value wherever they stand.
   package var size: Int { slots.count + lists.elementCount + tuples.count }

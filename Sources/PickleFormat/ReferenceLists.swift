@@ -38,6 +38,16 @@ struct ReferenceLists {
     elementCount += added.count
   }
 
+  /// The number of elements of a list; 0 if it is -1.
+  func count(of list: Int32) -> Int {
+    var (count, part) = (0, list < 0 ? -1 : list + 1)
+    while part >= 0 {
+      count += Int(pool[Int(part) + 1])
+      part = pool[Int(part)]
+    }
+    return count
+  }
+
   /// The elements of a list, in order; none if it is -1.
   func elements(of list: Int32) -> [PickleReference] {
     guard list >= 0 else { return [] }

@@ -15,7 +15,7 @@ struct SafetensorsHeaderParser {
 
   mutating func parse(_ text: [UInt8], base: Int) throws(ParseFailure) {
     var reader = JSONReader(
-      text, context: "header", base: base, maximumDepth: limits.jsonDepth)
+      text, context: "header", base: base, limits: limits)
     guard try reader.peekKind() == .object else {
       throw ParseFailure(.malformed, at: reader.offset, "header", "expected a JSON object")
     }
@@ -49,6 +49,11 @@ struct SafetensorsHeaderParser {
         throw ParseFailure(
           .malformed, at: reader.offset, "__metadata__",
           "the value of \(quoted(key.string)) is no string")
+      }
+      guard entries.count < limits.tensorCount else {
+        throw ParseFailure(
+          .limitExceeded, at: reader.offset, "__metadata__",
+          "more than \(limits.tensorCount) entries")
       }
       guard keys.insert(key).inserted else {
         throw ParseFailure(
@@ -87,10 +92,10 @@ struct SafetensorsHeaderParser {
         entry.dtype = try reader.readString()
       case "shape":
         isNew = entry.shape == nil
-        entry.shape = try SafetensorsHeaderParser.readIntegers(&reader, fail)
+        entry.shape = try SafetensorsHeaderParser.readIntegers(&reader, atMost: limits.rank, fail)
       case "data_offsets":
         isNew = entry.offsets == nil
-        entry.offsets = try SafetensorsHeaderParser.readIntegers(&reader, fail)
+        entry.offsets = try SafetensorsHeaderParser.readIntegers(&reader, atMost: limits.rank, fail)
       default:
         throw fail(.malformed, "unknown field \(quoted(key.string))")
       }
@@ -100,7 +105,7 @@ struct SafetensorsHeaderParser {
   }
 
   private static func readIntegers(
-    _ reader: inout JSONReader, _ fail: (FailureKind, String) -> ParseFailure
+    _ reader: inout JSONReader, atMost limit: Int, _ fail: (FailureKind, String) -> ParseFailure
   ) throws(ParseFailure) -> [Int] {
     guard try reader.peekKind() == .array else {
       throw fail(.malformed, "expected a list of integers")
@@ -111,6 +116,9 @@ struct SafetensorsHeaderParser {
     try reader.readArray { (reader) throws(ParseFailure) in
       guard try reader.peekKind() == .number else {
         throw fail(.malformed, "expected a list of integers")
+      }
+      guard integers.count < limit else {
+        throw fail(.limitExceeded, "a list of more than \(limit) integers")
       }
       let number = try reader.readNumber()
       // The reference reads -0 as a float, and refuses it.

@@ -14,7 +14,8 @@ struct LimitOptions: ParsableArguments {
   private static let names:
     [(name: String, path: any WritableKeyPath<ReadLimits, Int> & Sendable)] = [
       ("safetensors-header-bytes", \.safetensorsHeaderBytes), ("json-depth", \.jsonDepth),
-      ("json-bytes", \.jsonBytes), ("tensor-count", \.tensorCount), ("name-bytes", \.nameBytes),
+      ("json-bytes", \.jsonBytes), ("json-values", \.jsonValues),
+      ("tensor-count", \.tensorCount), ("rank", \.rank), ("name-bytes", \.nameBytes),
       ("pickle-depth", \.pickleDepth), ("pickle-bytes", \.pickleBytes),
       ("inflated-pickle-bytes", \.inflatedPickleBytes), ("pickle-values", \.pickleValues),
       ("pickle-objects", \.pickleObjects), ("pickle-elements", \.pickleElements),

@@ -50,7 +50,7 @@ struct LegacyStream {
     }
     let resolver = try ObjectResolver(
       object, site: CheckpointError.Site(file: file.path), isInert: isInert, isScript: false,
-      persistent: storages)
+      limits: limits, persistent: storages)
     return TorchContent(container: .legacyStream, resolver: resolver, pickles: [""])
   }
 

@@ -100,6 +100,11 @@ struct ObjectResolver {
   let isInert: Bool
   /// True in a TorchScript archive, whose own classes need no list.
   let isScript: Bool
+  private let maximumRank: Int
+
+  /// How many values calls may be given, counted each time, for each value of the pickle, beyond a number that any may: real ones
+  /// share classes and empty dictionaries among tensors, not shapes or content.
+  private static let givenValues = (free: 1_000_000, each: 2)
 
   private(set) var resolved: [PickleReference: Resolved] = [:]
   /// The names of classes in words: one text for all objects of a class.
@@ -107,12 +112,21 @@ struct ObjectResolver {
 
   init(
     _ document: PickleDocument, site: CheckpointError.Site, isInert: Bool, isScript: Bool,
-    persistent: any PersistentObjects
+    limits: ReadLimits, persistent: any PersistentObjects
   ) throws(CheckpointError) {
     self.document = document
     self.site = site
     self.isInert = isInert
     self.isScript = isScript
+    maximumRank = limits.rank
+    if let call = document.firstCall(
+      givenMoreThan: Self.givenValues.free
+        + Self.givenValues.each * (document.size + document.byteCount / 8))
+    {
+      throw failure(
+        .limitExceeded, at: call, "object",
+        "what calls are given, counted each time, is out of all proportion to the pickle")
+    }
     for reference in document.references {
       if let id = document.persistentID(reference) {
         resolved[reference] = try persistent.resolve(id, for: self)
@@ -309,6 +323,10 @@ extension ObjectResolver {
       else { throw wrongArgument(call, name, "a tuple of integers", reference) }
       elements = references
     default: throw wrongArgument(call, name, "a tuple of integers", reference)
+    }
+    guard elements.count <= maximumRank else {
+      throw failure(
+        .limitExceeded, at: call.reference, call.type, "\(name): more than \(maximumRank) integers")
     }
     var extents: [Int] = []
     extents.reserveCapacity(elements.count)

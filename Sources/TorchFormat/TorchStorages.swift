@@ -52,7 +52,7 @@ package struct TorchStorages: Sendable {
     let bytes = try archive.bytes(of: member, limit: limits.jsonBytes)
     let document = try locating(file: archive.file.path, member: name) {
       () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
     }
     guard case .object(let entries)? = document["config"] else { return }
     for entry in entries {

@@ -49,11 +49,24 @@ struct TreeChild {
   var isState = false
 }
 
+/// How much was visited: values, and the bytes of the texts and byte strings among them.
+struct TreeVisits {
+  var (values, bytes) = (0, 0)
+
+  static func + (left: TreeVisits, right: TreeVisits) -> TreeVisits {
+    TreeVisits(values: left.values + right.values, bytes: left.bytes + right.bytes)
+  }
+
+  static func - (left: TreeVisits, right: TreeVisits) -> TreeVisits {
+    TreeVisits(values: left.values - right.values, bytes: left.bytes - right.bytes)
+  }
+}
+
 /// A container without tensors, as it was found the first time.
 struct FinishedValue {
   let value: InertValue
-  /// How many values lie in it, along all paths.
-  let visits: Int
+  /// What lies in it, along all paths.
+  let visits: TreeVisits
   /// How deep it is.
   let height: Int
 }
@@ -104,8 +117,8 @@ struct TreeFrame {
   let reference: PickleReference
   let form: Form
   let path: TreePath
-  /// The number of visits when the frame was opened.
-  let visitsBefore: Int
+  /// What was visited when the frame was opened.
+  let visitsBefore: TreeVisits
   /// True if a tensor or a reference to an enclosing value lies below: the value depends on the path.
   var mustBeRevisited = false
   var height = 1
@@ -121,7 +134,8 @@ struct TreeFrame {
   private var entries: [[InertValue.Entry]] = []
 
   init(
-    reference: PickleReference, form: Form, parts: [TreePart], path: TreePath, visitsBefore: Int
+    reference: PickleReference, form: Form, parts: [TreePart], path: TreePath,
+    visitsBefore: TreeVisits
   ) {
     self.reference = reference
     self.form = form
@@ -262,8 +276,30 @@ struct TreeLayout {
     return TreePart(content: .made(children, areEntries: false), scope: scope)
   }
 
+  /// The members of the set that names a module's temporary buffers, however the protocol writes it.
+  func temporaryBuffers(_ entries: [PickleValue.Entry]) -> [PickleReference] {
+    let name = "_non_persistent_buffers_set"
+    guard let entry = entries.last(where: { text(of: $0.key, upTo: name.utf8.count) == name })
+    else { return [] }
+    if case .set(let elements) = document[entry.value] { return elements }
+    if case .object(let object)? = resolver[entry.value], case .set = object.form {
+      return object.arguments
+    }
+    return []
+  }
+
+  /// A short text; what is longer is not read.
+  private func text(of reference: PickleReference, upTo byteCount: Int) -> String? {
+    guard document.byteCount(of: reference) <= byteCount,
+      case .string(let text) = document[reference]
+    else { return nil }
+    return text
+  }
+
   /// The children of a module's state, or nil if this dictionary is not one.
-  func module(_ entries: [PickleValue.Entry], _ scope: TreeScope) -> TreePart? {
+  func module(
+    _ entries: [PickleValue.Entry], temporary members: [PickleReference], _ scope: TreeScope
+  ) -> TreePart? {
     var parts: [String: PickleReference] = [:]
     for entry in entries {
       guard case .string(let key) = document[entry.key] else { return nil }
@@ -273,7 +309,11 @@ struct TreeLayout {
       let children = parts["_modules"],
       [parameters, buffers, children].allSatisfy(isDictionary)
     else { return nil }
-    let temporary = parts["_non_persistent_buffers_set"].map(texts) ?? []
+    let temporary = Set(
+      members.compactMap {
+        guard case .string(let text) = document[$0] else { return nil as ExactName? }
+        return ExactName(text)
+      })
     let made = entries.flatMap { entry -> [TreeChild] in
       let key = TreeChild(
         reference: entry.key, step: .stay, scope: scope)
@@ -300,19 +340,5 @@ struct TreeLayout {
       case .mapping? = AllowedGlobals.role(of: name)
     else { return false }
     return true
-  }
-
-  /// The texts of a set, however the protocol writes it.
-  private func texts(_ reference: PickleReference) -> Set<ExactName> {
-    var members: [PickleReference] = []
-    if case .set(let elements) = document[reference] { members = elements }
-    if case .object(let object)? = resolver[reference], case .set = object.form {
-      members = object.arguments
-    }
-    return Set(
-      members.compactMap {
-        guard case .string(let text) = document[$0] else { return nil }
-        return ExactName(text)
-      })
   }
 }

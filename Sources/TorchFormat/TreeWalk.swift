@@ -12,6 +12,9 @@ struct TreeWalk {
   /// can spell long paths by sharing keys and containers.
   static let nameBytesInAll = 64 << 20
 
+  /// The most bytes of texts and byte strings along all paths, beyond twice those of the pickle.
+  static let textBytesInAll = 64 << 20
+
   /// How many bytes all tensors may have together: views may repeat elements, and tie and expand tensors, but a short
   /// file that unfolds to more than this is made to exhaust whoever reads it.
   static let viewedBytes = 1 << 30
@@ -28,7 +31,7 @@ struct TreeWalk {
 
   let resolver: ObjectResolver
   let limits: ReadLimits
-  private let maximumVisits: Int
+  private let maximumVisits: TreeVisits
   private let maximumTensors: Int
 
   private(set) var tensors: [TorchTensor] = []
@@ -41,7 +44,7 @@ struct TreeWalk {
   private var viewedBytes = 0
   private var storedBytes = 0
   private var seenStorages: Set<ObjectIdentifier> = []
-  private var visits = 0
+  private var visits = TreeVisits()
   private var frames: [TreeFrame] = []
   /// The containers on the way from the root to here.
   private var open: Set<PickleReference> = []
@@ -57,8 +60,10 @@ struct TreeWalk {
     self.limits = limits
     // At most some 130 million: the pickle machine's limits.
     let values = resolver.document.size
-    maximumVisits = min(
-      limits.pickleVisits, TreeWalk.visitsOfAValue.free + TreeWalk.visitsOfAValue.each * values)
+    maximumVisits = TreeVisits(
+      values: min(
+        limits.pickleVisits, TreeWalk.visitsOfAValue.free + TreeWalk.visitsOfAValue.each * values),
+      bytes: TreeWalk.textBytesInAll + 2 * resolver.document.byteCount)
     maximumTensors = min(
       limits.tensorCount, TreeWalk.tensorsOfAValue.free + TreeWalk.tensorsOfAValue.each * values)
   }
@@ -103,9 +108,9 @@ struct TreeWalk {
       }
     }
     // What is small is as soon made again.
-    if !frame.mustBeRevisited, visits - frame.visitsBefore >= TreeWalk.rememberedVisits {
-      finished[frame.reference] = FinishedValue(
-        value: value, visits: visits - frame.visitsBefore, height: frame.height)
+    let below = visits - frame.visitsBefore
+    if !frame.mustBeRevisited, below.values >= TreeWalk.rememberedVisits {
+      finished[frame.reference] = FinishedValue(value: value, visits: below, height: frame.height)
     }
     if let parent = frames.indices.last {
       frames[parent].mustBeRevisited = frames[parent].mustBeRevisited || frame.mustBeRevisited
@@ -114,14 +119,18 @@ struct TreeWalk {
     return value
   }
 
-  private mutating func count(_ added: Int, at reference: PickleReference) throws(CheckpointError) {
-    let (sum, overflow) = visits.addingReportingOverflow(added)
-    guard !overflow, sum <= maximumVisits else {
-      throw resolver.failure(
-        .limitExceeded, at: reference, "structure",
-        "more than \(maximumVisits) values along all paths")
-    }
-    visits = sum
+  private mutating func count(
+    _ added: TreeVisits, at reference: PickleReference
+  ) throws(CheckpointError) {
+    // No more than twice the limits, which are far from the largest number.
+    visits = visits + added
+    let isTooMany = visits.values > maximumVisits.values
+    guard isTooMany || visits.bytes > maximumVisits.bytes else { return }
+    throw resolver.failure(
+      .limitExceeded, at: reference, "structure",
+      "more than "
+        + (isTooMany ? "\(maximumVisits.values) values" : "\(maximumVisits.bytes) bytes of texts")
+        + " along all paths")
   }
 
   // MARK: Entering a value
@@ -133,7 +142,7 @@ struct TreeWalk {
     var child = child
     while case .same(let other)? = resolver[child.reference] { child.reference = other }
     let reference = child.reference
-    try count(1, at: reference)
+    try count(TreeVisits(values: 1, bytes: document.byteCount(of: reference)), at: reference)
     if let leaf = leaf(reference) { return leaf }
     if let done = finished[reference] {
       try count(done.visits, at: reference)
@@ -158,7 +167,9 @@ struct TreeWalk {
       return try enter(special, child, path)
     case .storage(let view)?:
       return try enter(view, child, path)
-    case .value(let value)?: return value
+    case .value(let value)?:
+      try count(TreeVisits(values: 0, bytes: value.textByteCount), at: reference)
+      return value
     case .classReference(let name)?: return .global(name.description)
     case .object(let object)?: return try open(object, child, path)
     case .same?, nil: return try openContainer(child, path)
@@ -235,7 +246,7 @@ struct TreeWalk {
     case .frozenSet(let elements):
       return try open(reference, .frozenSet, [layout.indexed(elements, child.scope)], path)
     case .dictionary(let entries):
-      let module = child.isState ? layout.module(entries, child.scope) : nil
+      let module = child.isState ? try self.module(entries, child) : nil
       return try open(
         reference, .dictionary, [module ?? layout.entries(entries, child.scope)], path)
     default:
@@ -244,6 +255,20 @@ struct TreeWalk {
         "a value has no meaning: \(document.kind(of: reference))"
       )
     }
+  }
+
+  /// The children of a module's state; nil if these entries are none. What is read of them is counted before.
+  private mutating func module(
+    _ entries: [PickleValue.Entry], _ child: TreeChild
+  ) throws(CheckpointError) -> TreePart? {
+    let layout = TreeLayout(resolver)
+    let temporary = layout.temporaryBuffers(entries)
+    for key in entries.lazy.map(\.key) + temporary {
+      try count(
+        TreeVisits(values: 0, bytes: document.byteCount(of: key)), at: child.reference)
+    }
+    try count(TreeVisits(values: temporary.count, bytes: 0), at: child.reference)
+    return layout.module(entries, temporary: temporary, child.scope)
   }
 
   private mutating func open(
@@ -390,6 +415,20 @@ struct TreeWalk {
 }
 
 extension InertValue {
+  /// The bytes of its text or byte string. A size has eight for each dimension.
+  fileprivate var textByteCount: Int {
+    switch self {
+    case .string(let text): text.utf8.count
+    case .bytes(let bytes), .byteArray(let bytes), .bigInteger(let bytes): bytes.count
+    case .array(_, _, let bytes): bytes.count
+    case .object(let object):
+      object.arguments.reduce(0) {
+        if case .tuple(let extents) = $1 { $0 + 8 * extents.count } else { $0 + $1.textByteCount }
+      }
+    default: 0
+    }
+  }
+
   /// The attributes in an object's state, a dictionary or two (attributes and slots), without the tensors among them.
   fileprivate var plainAttributes: [(name: String, value: InertValue)] {
     switch self {

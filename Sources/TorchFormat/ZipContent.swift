@@ -39,7 +39,8 @@ struct ZipContent {
       let site = CheckpointError.Site(file: file.path, member: name)
       let storages = ZipStorages(archive, folder: root + folder, byteOrder: order)
       return try ObjectResolver(
-        document, site: site, isInert: isInert, isScript: isScript, persistent: storages)
+        document, site: site, isInert: isInert, isScript: isScript, limits: limits,
+        persistent: storages)
     }
     let resolver = try objects(name, storagesIn: "data/")
     guard isScript else {

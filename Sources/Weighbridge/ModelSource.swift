@@ -167,7 +167,7 @@ extension ModelSource {
     let file = Directory.join(directory, name)
     guard let bytes = try Self.bytes(file, limits) else { return nil }
     return try locating(file: file) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
     }
   }
 }
@@ -210,7 +210,7 @@ extension CompanionPlan {
   ) throws(CheckpointError) -> JSONValue? {
     guard let bytes = try bytes(path, limits) else { return nil }
     return try locating(file: Directory.join(directory, path)) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
     }
   }
 

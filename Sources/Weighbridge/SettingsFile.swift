@@ -13,7 +13,7 @@ struct SettingsFile {
     path = Directory.join(directory, name)
     guard let bytes = try ModelSource.bytes(path, limits) else { return nil }
     document = try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
     }
   }
 

@@ -90,8 +90,10 @@ private func rewritten(_ text: String) throws -> String {
     #expect(throws: ParseFailure(.limitExceeded, at: 129, "test", "")) {
       try JSONValue(parsing: nested(129), context: "test")
     }
+    var limits = ReadLimits()
+    limits.jsonDepth = 3
     #expect(throws: ParseFailure(.limitExceeded, at: 4, "test", "")) {
-      try JSONValue(parsing: nested(4), context: "test", maximumDepth: 3)
+      try JSONValue(parsing: nested(4), context: "test", limits: limits)
     }
     // Deep enough to end any recursion that counted on the file's mercy.
     let deep = [UInt8](repeating: UInt8(ascii: "["), count: 1_000_000)
@@ -100,6 +102,20 @@ private func rewritten(_ text: String) throws -> String {
     }
     var reader = JSONReader(deep, context: "test")
     #expect(throws: ParseFailure(.limitExceeded, at: 129, "test", "")) { try reader.skipValue() }
+  }
+
+  @Test("A document has so many values, objects and arrays among them")
+  func values() throws {
+    var limits = ReadLimits()
+    limits.jsonValues = 4
+    let documents = [("[1, 2, 3]", "[1, 2, 3, 4]"), (#"{"a": [{}, 1]}"#, #"{"a": [{}, 1, null]}"#)]
+    for (most, more) in documents {
+      _ = try JSONValue(parsing: Array(most.utf8), context: "test", limits: limits)
+      let failure = #expect(throws: ParseFailure.self) {
+        try JSONValue(parsing: Array(more.utf8), context: "test", limits: limits)
+      }
+      #expect(failure?.kind == .limitExceeded)
+    }
   }
 
   @Test("Depth counts levels, not values: many neighbours are no nesting")

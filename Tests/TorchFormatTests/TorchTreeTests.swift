@@ -187,6 +187,41 @@ struct TorchTreeTests {
     }
   }
 
+  @Test(
+    "What calls are given is counted each time: a shape, content and members that thousands share")
+  func shared() throws {
+    let count = 3_000
+    let numbers = P.mark ++ (0..<20_000).flatMap { _ in P.integer(1) }
+    func each(_ object: [UInt8]) -> [UInt8] {
+      P.mark ++ (0..<count).flatMap { _ in object } ++ [UInt8(ascii: "l")]
+    }
+    let hooks = P.global("collections", "OrderedDict") ++ P.emptyTuple ++ P.reduce
+    func view(_ shape: [UInt8], _ hooks: [UInt8]) -> [UInt8] {
+      P.global("torch._utils", "_rebuild_tensor_v2") ++ P.mark ++ LegacyFile.storage()
+        ++ P.integer(0) ++ shape ++ shape ++ P.no ++ hooks ++ P.tuple ++ P.reduce
+    }
+    let text = P.text(String(repeating: "x", count: 200_000)) ++ P.put(9) ++ P.pop
+    let encoded =
+      P.global("_codecs", "encode") ++ P.get(9) ++ P.text("latin1") ++ P.tuple2 ++ P.reduce
+    let entries = numbers ++ [UInt8(ascii: "d")] ++ P.put(9) ++ P.pop
+    let list = numbers ++ [UInt8(ascii: "l")] ++ P.put(9) ++ P.pop
+    let set = P.global("builtins", "set") ++ P.get(9) ++ P.tuple1 ++ P.reduce
+    let short = P.mark ++ P.integer(1) ++ P.tuple
+    let shape = P.mark ++ (0..<1_001).flatMap { _ in P.integer(1) } ++ P.tuple
+    let fine = P.mark ++ (0..<1_000).flatMap { _ in P.integer(1) } ++ P.tuple
+    let cases = [
+      text ++ each(encoded), entries ++ each(view(short, P.get(9))), list ++ each(set),
+      fine ++ P.put(9) ++ P.pop ++ each(view(P.get(9), hooks)), view(shape, hooks),
+    ]
+    for (index, object) in cases.enumerated() {
+      let bytes = LegacyFile(tensor ++ P.pop ++ object).bytes
+      let error = #expect(throws: CheckpointError.self, "case \(index)") { try open(bytes) }
+      #expect(error?.kind == .limitExceeded, "case \(index): \(String(describing: error))")
+    }
+    let one = LegacyFile(tensor ++ P.pop ++ P.mark ++ view(fine, hooks) ++ [UInt8(ascii: "l")])
+    #expect(try open(one.bytes).tensors.first?.shape.rank == 1_000)
+  }
+
   @Test("Without tensors a file is no checkpoint, unless its container is empty")
   func noTensors() throws {
     func empty(_ object: [UInt8]) -> LegacyFile {

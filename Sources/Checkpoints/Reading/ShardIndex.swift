@@ -18,7 +18,7 @@ package struct ShardIndex {
     }
     let bytes = try file.bytes(at: 0, count: file.size)
     let document = try locating(file: file.path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "index", maximumDepth: limits.jsonDepth)
+      try JSONValue(parsing: bytes, context: "index", limits: limits)
     }
     guard let map = document["weight_map"] else {
       let isNamedSo = splitPath(file.path).name.hasSuffix(".json")

@@ -186,12 +186,12 @@ extension ContentWalk {
       ContentWalk.needles.contains(where: { bytes.index(of: $0) != nil })
         || ContentWalk.mayName(bytes, place)
     else {
-      var reader = JSONReader(bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+      var reader = JSONReader(bytes, context: "JSON", limits: limits)
       return (try? reader.skipValue()) != nil && (try? reader.readEnd()) != nil
     }
     let document: JSONValue
     do {
-      document = try JSONValue(parsing: bytes, context: "JSON", maximumDepth: limits.jsonDepth)
+      document = try JSONValue(parsing: bytes, context: "JSON", limits: limits)
     } catch {
       // `{{`, `{%` and `{#` begin templates.
       if bytes.count > 1, "{%#".utf8.contains(bytes[1]) { return false }

@@ -206,7 +206,7 @@ enum JSONFile {
   /// Reads the content of a file.
   static func parse(_ bytes: [UInt8], file: String) throws(CheckpointError) -> JSONValue {
     try locating(file: file) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", maximumDepth: ReadLimits().jsonDepth)
+      try JSONValue(parsing: bytes, context: "JSON")
     }
   }
 
