@@ -127,6 +127,18 @@ import Testing
     #expect(refusals.first?.reason.tensor == "x")
   }
 
+  @Test
+  func `Data sets that share a place are read as far as the file would hold them side by side`()
+    throws
+  {
+    let file = try Described("overlapping.h5")
+    let held = Array("abcdefgh".prefix(file.description.datasets.count)).map(String.init)
+    #expect((1..<8).contains(held.count))
+    #expect(file.description.datasets.map(\.path.string) == held)
+    #expect(file.description.refusals.count == 8 - held.count)
+    #expect(file.description.refusals.allSatisfy { $0.reason.kind == .limitExceeded })
+  }
+
   /// What `fixtures/hdf5/make.py` puts into one file, beside data that h5py reads.
   @Test func `Whatever is refused, each for its reason, the rest is described`() throws {
     let file = try Described("refusals.h5")

@@ -145,11 +145,11 @@ extension [HDF5Attribute] {
 // MARK: Plausibility
 
 extension HDF5Description {
-  /// Elements that are not stored as they are (chunks left out, compressed) may be more than the bytes behind them, but
-  /// not without bound: a file of a kilobyte can announce exabytes of fill values. The data sets with which the bound is
-  /// passed are refused.
+  /// Elements that are stored as they are come to no more than the file, unless data sets share a place. Those that are not (chunks left
+  /// out, compressed) may be more than the bytes behind them, but not without bound: a file of a kilobyte can announce
+  /// exabytes of fill values. The data sets with which a bound is passed are refused.
   private mutating func refuseExpansion(_ file: SourceFile, _ limits: ReadLimits) {
-    var stored = 0
+    var (plain, stored) = (0, 0)
     for case .chunked(let chunks) in datasets.lazy.map(\.storage) {
       // Each lies in the file; no more than the whole of it counts.
       for chunk in chunks.chunks { stored = min(file.size, stored + chunk.byteCount) }
@@ -159,10 +159,11 @@ extension HDF5Description {
       isBeyond || ratio > Int.max - Self.expansionSlack ? Int.max : ratio + Self.expansionSlack
     var announced = 0
     datasets.removeAll { dataset in
-      guard dataset.isExpanded else { return false }
-      let (sum, overflow) = announced.addingReportingOverflow(dataset.byteCount)
-      if !overflow, sum <= most {
-        announced = sum
+      let isExpanded = dataset.isExpanded
+      let (sum, overflow) = (isExpanded ? announced : plain)
+        .addingReportingOverflow(dataset.byteCount)
+      if !overflow, sum <= (isExpanded ? most : file.size) {
+        if isExpanded { announced = sum } else { plain = sum }
         return false
       }
       var refusal = HDF5Refusal(
@@ -170,7 +171,8 @@ extension HDF5Description {
         reason: CheckpointError(
           .limitExceeded, file: file.path, member: dataset.path.string,
           tensor: dataset.path.string,
-          "the data sets announce \(overflow ? Int.max : sum) bytes out of \(stored) stored"))
+          "the data sets announce \(overflow ? Int.max : sum) bytes out of \(isExpanded ? stored : file.size) stored"
+        ))
       refusal.otherPaths = dataset.otherPaths
       refusals.append(refusal)
       return true

@@ -16,20 +16,24 @@ struct NameTree {
     private(set) var tensors = 0
     private(set) var bytes = 0
     /// The same for parts that are alike in everything but their names.
-    private(set) var form = ""
+    private var form = 0
 
     init(_ name: String) { self.name = name }
 
-    fileprivate func finish(_ order: InspectReport.Order?) {
+    /// - Parameter forms: What parts look like, each with the number of its form.
+    fileprivate func finish(_ order: InspectReport.Order?, _ forms: inout [ExactName: Int]) {
       let inner = Array(named.values)
-      for child in inner { child.finish(order) }
+      for child in inner { child.finish(order, &forms) }
       tensors = inner.reduce(row == nil ? 0 : 1) { $0 + $1.tensors * $1.times }
       // A weight of several names is stored once.
-      let own = row.map { $0.tiedTo == nil ? $0.weight.byteCount : 0 } ?? 0
-      bytes = inner.reduce(own) { $0 + $1.bytes * $1.times }
-      form =
-        (row.map { "\($0.weight.dtype)\($0.weight.shape)\($0.tiedTo?.string ?? "")" } ?? "")
-        + "(" + inner.map { $0.name + $0.form }.joined(separator: ",") + ")"
+      let stored = row.map { $0.tiedTo == nil ? $0.weight.byteCount : 0 } ?? 0
+      bytes = inner.reduce(stored) { $0 + $1.bytes * $1.times }
+      let own =
+        row.map { "\($0.weight.dtype)\($0.weight.shape)\($0.tiedTo?.string ?? "")" } ?? ""
+      let look = ExactName(
+        own + "(" + inner.map { "\($0.name)\0\($0.form)" }.joined(separator: ",") + ")")
+      form = forms[look] ?? forms.count
+      forms[look] = form
       fold()
       sort(order)
       joinOnlyChild()
@@ -41,7 +45,7 @@ struct NameTree {
       for child in named.values {
         let number = FoldedNames.layerNumber(child.name)
         if let last = folded.last, let number, number > 0,
-          last.form.utf8.elementsEqual(child.form.utf8),
+          last.form == child.form,
           last.lastNumber == number - 1
         {
           last.times += 1
@@ -109,7 +113,8 @@ struct NameTree {
       }
       node.row = row
     }
-    root.finish(sort)
+    var forms: [ExactName: Int] = [:]
+    root.finish(sort, &forms)
   }
 
   /// The tree as lines.
