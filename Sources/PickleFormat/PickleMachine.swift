@@ -174,5 +174,10 @@ extension PickleDocument {
       policy: policy, bytes: cursor.bytes, base: cursor.base, limits: limits)
     try machine.run(&cursor)
     self = machine.document
+    if let call = firstCallBeyondProportion {
+      throw ParseFailure(
+        .limitExceeded, at: offset(of: call), "call",
+        "what calls are given, counted each time, is out of all proportion to the pickle")
+    }
   }
 }

@@ -102,10 +102,6 @@ struct ObjectResolver {
   let isScript: Bool
   private let maximumRank: Int
 
-  /// How many values calls may be given, counted each time, for each value of the pickle, beyond a number that any may: real ones
-  /// share classes and empty dictionaries among tensors, not shapes or content.
-  private static let givenValues = (free: 1_000_000, each: 2)
-
   private(set) var resolved: [PickleReference: Resolved] = [:]
   /// The names of classes in words: one text for all objects of a class.
   private var descriptions: [GlobalName: String] = [:]
@@ -119,14 +115,6 @@ struct ObjectResolver {
     self.isInert = isInert
     self.isScript = isScript
     maximumRank = limits.rank
-    if let call = document.firstCall(
-      givenMoreThan: Self.givenValues.free
-        + Self.givenValues.each * (document.size + document.byteCount / 8))
-    {
-      throw failure(
-        .limitExceeded, at: call, "object",
-        "what calls are given, counted each time, is out of all proportion to the pickle")
-    }
     for reference in document.references {
       if let id = document.persistentID(reference) {
         resolved[reference] = try persistent.resolve(id, for: self)

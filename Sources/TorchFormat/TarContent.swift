@@ -88,6 +88,8 @@ final class TarObjects: PersistentObjects {
 
   /// PyTorch's tensors have at most 64 dimensions.
   private static let maximumRank = 64
+  /// The most bytes of a key: those of the longest number, with room.
+  private static let keyLength = 32
 
   init(limits: ReadLimits) {
     self.limits = limits
@@ -95,7 +97,9 @@ final class TarObjects: PersistentObjects {
 
   /// A key: an address, as a number or as text.
   private func key(_ reference: PickleReference, in document: PickleDocument) -> ExactName? {
-    switch document[reference] {
+    // Views may share a text, which is not to be read as often as it is long.
+    guard document.byteCount(of: reference) <= TarObjects.keyLength else { return nil }
+    return switch document[reference] {
     case .integer(let number): ExactName(String(number))
     case .string(let text): Int64(text).map { ExactName(String($0)) }
     default: nil

@@ -4,13 +4,18 @@ extension PickleDocument {
   /// How deep what a call is given is looked into to count it: state, shape, size of a `torch.Size`, its numbers.
   private static let argumentDepth = 4
 
-  /// The first call or persistent id at which what all of them are given comes to more than a number of values, each counted every
-  /// time that it is given; nil if there is none. Eight bytes of a text count as a value.
+  /// How many values calls may be given for each value of the pickle and each eight bytes of it, beyond a number that any may: real ones
+  /// share classes and empty dictionaries among tensors, not shapes or content.
+  private static let givenValues = (free: 1_000_000, each: 2)
+
+  /// The first call or persistent id at which what all of them are given is out of all proportion to the pickle, each value and eight
+  /// bytes of a text counted every time that they are given; nil if there is none.
   ///
   /// A reader takes in a shape as often as tensors have it, and bytes as often as arrays are made of them. The memo gives a
   /// thousand values to a million calls in a few bytes each.
-  package func firstCall(givenMoreThan limit: Int) -> PickleReference? {
-    var left = limit
+  var firstCallBeyondProportion: PickleReference? {
+    var left =
+      PickleDocument.givenValues.free + PickleDocument.givenValues.each * (size + bytes.count / 8)
     for reference in references {
       switch slots[reference.position].kind {
       case .object, .persistent:
