@@ -269,6 +269,69 @@ def values_beside_weights(path, count):
     torch.save({"state_dict": {"a": torch.zeros(2)}, "others": others}, path)
 
 
+# One thing in many places: a short file that is long where it is unfolded
+
+
+def checkpoint(path, body):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + body + b".")
+        archive.writestr("archive/data/0", bytes(4))
+        archive.writestr("archive/version", "3\n")
+
+
+def recall(place):
+    return b"j" + struct.pack("<I", place)
+
+
+def kept(value, place):
+    return value + b"r" + struct.pack("<I", place) + b"0"
+
+
+def word(text):
+    return b"X" + struct.pack("<I", len(text)) + text
+
+
+STORAGE = b"(" + word(b"storage") + b"ctorch\nFloatStorage\n" + word(b"0") + word(b"cpu") + b"K\x01tQ"
+REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
+HOOKS = b"ccollections\nOrderedDict\n)R"
+TENSOR = REBUILD + b"(" + STORAGE + b"K\x00K\x01\x85K\x01\x85\x89" + HOOKS + b"tR"
+
+
+@kind(16_000, ("inspect", "scan", "convert"))
+def tensors_of_one_shape(path, count):
+    shape = kept(b"(" + b"K\x01" * count + b"t", 0) + kept(STORAGE, 1)
+    one = REBUILD + b"(" + recall(1) + b"K\x00" + 2 * recall(0) + b"\x89" + HOOKS + b"tR"
+    checkpoint(path, shape + b"}(" + b"".join(word(b"w%d" % index) + one for index in range(count)) + b"u")
+
+
+@kind(1_000_000, ("inspect", "inspect --inert --json", "scan", "convert"))
+def places_of_one_text(path, count):
+    text = kept(word(b"y" * count), 0)
+    checkpoint(path, text + b"}(" + word(b"w") + TENSOR + word(b"e") + b"](" + recall(0) * (count // 50) + b"eu")
+
+
+@kind(4_000_000)
+def ids_of_one_storage(path, count):
+    checkpoint(path, kept(b"(" + b"N" * count + b"t", 0) + b"(" + (recall(0) + b"Q") * (count // 1_000) + b"l")
+
+
+@kind(4_000_000)
+def operations_without_values(path, count):
+    open(path, "wb").write(b"\x80\x05N" + b"\x970\x82\x010" * (count // 5) + b".")
+
+
+@hdf5(16_000, libver="earliest")
+def data_sets_of_one_place(file, count):
+    for index in range(count):
+        file.create_dataset(f"d{index}", (1_000_000,), "<f4")
+    path = file.filename
+    file.close()
+    data = open(path, "rb").read()
+    nowhere, size, place = b"\xff" * 8, struct.pack("<Q", 4_000_000), struct.pack("<Q", len(data))
+    data = data.replace(nowhere + size, place + size).replace(place, struct.pack("<Q", len(data) + 4_000_000), 1)
+    open(path, "wb").write(data + bytes(4_000_000))
+
+
 # Safetensors and text
 
 
@@ -281,6 +344,12 @@ def safetensors(path, header, data=b""):
 def weights(path, count):
     entries = {f"layers.{i}.weight": {"dtype": "F32", "shape": [1], "data_offsets": [4 * i, 4 * i + 4]} for i in range(count)}
     safetensors(path, entries, b"\1\2\3\4" * count)
+
+
+@kind(300, ("inspect", "inspect --tree", "diff"))
+def deep_names(path, count):
+    entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    safetensors(path, {"a." * 30_000 + str(index): entry for index in range(count)})
 
 
 @kind(4 << 20)

@@ -207,6 +207,8 @@ import Tokenizers
       sequence(doubling + [replace("aa", "b")], "normalizers"),
       sequence([sequence(doubling, "normalizers"), replace("a", "b")], "normalizers"),
       sequence([replace("a", long), replace(long, "a")], "normalizers"),
+      // A file of short lines has many of them.
+      replace("a", String(repeating: "a", count: 600)),
     ]
     let error = CheckpointError(.limitExceeded, file: "tokenizer.json", field: "normalizer", "")
     for normalizer in normalizers {
@@ -225,9 +227,28 @@ import Tokenizers
       .limitExceeded, at: "decoder.type",
       of: #""decoder":\#(sequence(doubling, "decoders")),"# + Self.wordPiece)
     expect(
+      .limitExceeded, at: "decoder.type",
+      of: #""decoder":\#(replace("a", String(repeating: "a", count: 65))),"# + Self.wordPiece)
+    expect(
       .inconsistent, at: "added_tokens",
       of: #""normalizer":\#(normalizers[0]),"#
         + added((2, "aa")) + Self.wordPiece)
+  }
+
+  @Test func `a template puts no thousands of tokens around each text`() throws {
+    func template(_ ids: Int, times: Int) -> String {
+      let special = #"{"SpecialToken":{"id":"x","type_id":0}}"#
+      let pieces = Array(repeating: special, count: times).joined(separator: ",")
+      let list = Array(repeating: "1", count: ids).joined(separator: ",")
+      let tokens = Array(repeating: #""a""#, count: ids).joined(separator: ",")
+      return #""post_processor":{"type":"TemplateProcessing","#
+        + #""single":[\#(pieces),{"Sequence":{"id":"A","type_id":0}}],"pair":[],"#
+        + #""special_tokens":{"x":{"id":"x","ids":[\#(list)],"tokens":[\#(tokens)]}}},"#
+    }
+    let most = try tokenizer(template(100, times: 10) + Self.wordPiece)
+    #expect(try most.encode("a").ids.count == 1_001)
+    expect(
+      .limitExceeded, at: "post_processor.single", of: template(91, times: 11) + Self.wordPiece)
   }
 
   @Test func `padding without a padding token, or to a huge length, is refused`() throws {

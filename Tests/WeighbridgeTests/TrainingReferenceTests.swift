@@ -29,7 +29,8 @@ struct TrainingReferenceTests {
       }
       func step(_ model: any LanguageModel) throws {
         let outputs = try model(inputs)
-        var loss = try #require(outputs.loss)
+        let found = outputs.loss
+        var loss = try #require(found)
         if let choice = outputs.choiceLoss { loss = try add(loss, choice, in: model.context) }
         losses += loss.values
         try loss.backward()

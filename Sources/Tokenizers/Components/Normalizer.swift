@@ -63,8 +63,8 @@ package indirect enum Normalizer: Sendable {
   }
 
   /// The most scalars that so many may become. Unicode makes 18 of one at most, but a file can state that each becomes some, and each of
-  /// these some again.
-  static func room(for count: Int) -> Int { 64 * count + (1 << 20) }
+  /// these some again, and every line of a file may be short.
+  static func room(for count: Int) -> Int { 64 * count + (1 << 8) }
 
   /// The normalized form of a text, or as much as tells that it is longer than ``room(for:)``.
   package func normalized(_ text: String) -> String {

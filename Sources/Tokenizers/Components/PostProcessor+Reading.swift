@@ -64,6 +64,9 @@ extension PostProcessor.SpecialPair {
 }
 
 extension Template {
+  /// The most special tokens around a text or a pair: each of them may stand for a list, and each text has them all.
+  private static let mostAdded = 1_000
+
   /// Reads the object that describes a template.
   init(_ settings: Settings) throws(CheckpointError) {
     try settings.allowOnly(["type", "single", "pair", "special_tokens"])
@@ -78,6 +81,10 @@ extension Template {
     }
     single = try Self.pieces(settings, "single", specials, textCount: 1)
     pair = try Self.pieces(settings, "pair", specials, textCount: 2)
+    guard max(addedCount(isPair: false), addedCount(isPair: true)) <= Self.mostAdded else {
+      throw settings.error(
+        .limitExceeded, "single", "puts more than \(Self.mostAdded) special tokens around a text")
+    }
   }
 
   private static func specials(
