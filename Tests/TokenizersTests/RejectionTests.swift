@@ -200,7 +200,7 @@ import Tokenizers
       #"{"type":"Sequence","\#(name)":[\#(parts.joined(separator: ","))]}"#
     }
     let doubling = Array(repeating: replace("a", "aa"), count: 40)
-    let long = String(repeating: "a", count: 1 << 20)
+    let long = String(repeating: "a", count: 600)
     let normalizers = [
       sequence(doubling, "normalizers"),
       // What is cut off where it became too long must not pass for the whole.
@@ -208,7 +208,7 @@ import Tokenizers
       sequence([sequence(doubling, "normalizers"), replace("a", "b")], "normalizers"),
       sequence([replace("a", long), replace(long, "a")], "normalizers"),
       // A file of short lines has many of them.
-      replace("a", String(repeating: "a", count: 600)),
+      replace("a", long),
     ]
     let error = CheckpointError(.limitExceeded, file: "tokenizer.json", field: "normalizer", "")
     for normalizer in normalizers {
@@ -233,6 +233,26 @@ import Tokenizers
       .inconsistent, at: "added_tokens",
       of: #""normalizer":\#(normalizers[0]),"#
         + added((2, "aa")) + Self.wordPiece)
+  }
+
+  @Test
+  func
+    `no token and no pattern is longer than 4,000 bytes, which a text is compared with everywhere`()
+    throws
+  {
+    let (most, more) = (String(repeating: "a", count: 4_000), String(repeating: "a", count: 4_001))
+    func unigram(_ token: String) -> String {
+      #""model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["\#(token)",-1]]}"#
+    }
+    #expect(try tokenizer(unigram(most)).encode(most).ids == [1])
+    expect(.limitExceeded, at: "model.vocab", of: unigram(more))
+    func replace(_ text: String) -> String {
+      #""normalizer":{"type":"Replace","pattern":{"String":"\#(text)"},"content":""},"#
+    }
+    #expect(try tokenizer(replace(most) + unigram("b")).encode(most + "b").ids == [1])
+    expect(.limitExceeded, at: "normalizer.pattern.String", of: replace(more) + unigram("b"))
+    #expect(try tokenizer(added((2, most)) + unigram("b")).encode(most).ids == [2])
+    expect(.inconsistent, at: "added_tokens", of: added((2, more)) + unigram("b"))
   }
 
   @Test func `a template puts no thousands of tokens around each text`() throws {

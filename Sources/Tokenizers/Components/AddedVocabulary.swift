@@ -95,6 +95,10 @@ struct AddedVocabulary: Sendable {
         throw Conflict(
           content: content, problem: "has the id \(entry.id), and so has another added token")
       }
+      guard content.utf8.count <= Vocabulary.longestToken else {
+        throw Conflict(
+          content: content, problem: "has more than \(Vocabulary.longestToken) bytes")
+      }
       let inserted: Bool
       var form = content
       if entry.wasNormalized {

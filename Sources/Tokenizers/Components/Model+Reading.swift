@@ -137,6 +137,8 @@ extension Vocabulary.Conflict {
     case .repeatedID(let other):
       "the tokens \(quoted(other)) and \(quoted(token)) have the id \(id)"
     case .tooMany: "more than \(Int32.max) tokens"
+    case .tooLong:
+      "the token \(quoted(token)) has \(token.utf8.count) bytes, at most \(Vocabulary.longestToken) are allowed"
     }
   }
 }

@@ -90,6 +90,10 @@ extension TextPattern {
       guard !text.isEmpty else {
         throw pattern.error(.unsupported, "String", "the pattern is empty")
       }
+      guard text.utf8.count <= Vocabulary.longestToken else {
+        throw pattern.error(
+          .limitExceeded, "String", "the pattern has more than \(Vocabulary.longestToken) bytes")
+      }
       self = .literal(text.scalarValues)
       return
     }

@@ -35,11 +35,13 @@ struct Vocabulary: Sendable {
     case repeatedID(by: String)
     /// More tokens than indices are kept for.
     case tooMany
+    /// The token is longer than any may be.
+    case tooLong
   }
 
   /// Adds a token.
   mutating func add(_ text: String, id: UInt32) throws(Conflict) {
-    guard texts.count < Int(Int32.max) else { throw .tooMany }
+    try requireRoom(for: text)
     let index = UInt32(texts.count)
     if let other = self.index(ofID: id) { throw .repeatedID(by: texts[Int(other)]) }
     let other = table.insert(text.utf8Span.span, index) { texts[Int($0)] }
@@ -56,11 +58,19 @@ struct Vocabulary: Sendable {
   /// Adds a token whose id is its index. Of tokens with one text the last one is found by it, and the others only by their
   /// ids (`Unigram::from`, models/unigram/model.rs).
   mutating func append(_ text: String) throws(Conflict) {
-    guard texts.count < Int(Int32.max) else { throw .tooMany }
+    try requireRoom(for: text)
     let index = UInt32(texts.count)
     _ = table.insert(text.utf8Span.span, index, replacing: true) { texts[Int($0)] }
     texts.append(text)
     ids.append(index)
+  }
+
+  /// The most bytes of a token: what a text is compared with from each of its letters on may be as long.
+  static let longestToken = 4_000
+
+  private func requireRoom(for text: String) throws(Conflict) {
+    guard texts.count < Int(Int32.max) else { throw .tooMany }
+    guard text.utf8.count <= Vocabulary.longestToken else { throw .tooLong }
   }
 
   /// The index of the token with this text.
