@@ -5,8 +5,8 @@ extension PickleDocument {
   private static let argumentDepth = 4
 
   /// How many values calls may be given for each value of the pickle and each eight bytes of it, beyond a number that any may: real ones
-  /// share classes and empty dictionaries among tensors, not shapes or content.
-  private static let givenValues = (free: 1_000_000, each: 2)
+  /// share classes, types of numbers (NumPy's scalars, nearly two for each) and empty dictionaries, not shapes or content.
+  private static let givenValues = (free: 1_000_000, each: 3)
 
   /// The first call or persistent id at which what all of them are given is out of all proportion to the pickle, each value and eight
   /// bytes of a text counted every time that they are given; nil if there is none.
@@ -58,8 +58,20 @@ extension PickleDocument {
   /// The bytes of a text, or of a line that spells a value; 0 for what is no atom.
   package func byteCount(of reference: PickleReference) -> Int {
     let slot = slots[reference.position]
+    guard slot.kind == .atom, let opcode = Opcode(rawValue: bytes[slot.position]) else { return 0 }
+    // Most atoms are numbers, or texts with their length: there is nothing to read then. It lies in the pickle, as it was parsed.
+    switch opcode.layout {
+    case .nothing, .unsigned, .signed4, .float8: return 0
+    case .counted(let width) where width <= 4:
+      var count = 0
+      for place in stride(from: slot.position + width, to: slot.position, by: -1) {
+        count = count << 8 | Int(bytes[place])
+      }
+      return count
+    case .counted, .signedCounted4, .line, .twoLines: break
+    }
     var cursor = ByteCursor(bytes)
-    guard slot.kind == .atom, (try? cursor.seek(to: slot.position, "value")) != nil,
+    guard (try? cursor.seek(to: slot.position, "value")) != nil,
       let instruction = try? PickleInstruction(&cursor)
     else { return 0 }
     return instruction.argumentByteCount
