@@ -102,7 +102,10 @@ struct LegacyStream {
         "expected a dictionary, found \(document.kind(of: document.root))")
     }
     for entry in entries {
-      guard case .string("little_endian") = document[entry.key] else { continue }
+      // A long text that all keys share is not read each time.
+      guard document.byteCount(of: entry.key) <= 32,
+        case .string("little_endian") = document[entry.key]
+      else { continue }
       guard case .boolean = document[entry.value] else {
         throw place.failure(.malformed, "sys_info", "little_endian is no Boolean")
       }
