@@ -84,9 +84,8 @@ private struct HDF5GraphReader {
           source: try description.source(of: dataset, in: file), dtype: dtype,
           layout: StridedLayout(packed: dataset.shape), byteOrder: order))
       weight = try HDF5PackedType.restored(weight, dataset.attributes, file: file.path)
-      for path in [dataset.path] + dataset.otherPaths {
-        try graph.insert(weight, as: names.name(of: path))
-      }
+      try graph.insert(weight, as: name)
+      for path in dataset.otherPaths { try graph.insert(weight, as: names.name(of: path)) }
     } catch {
       throw error.about(name)
     }
@@ -94,14 +93,7 @@ private struct HDF5GraphReader {
 
   /// Attributes other than those that say how this package wrote the file; groups that hold nothing count too.
   private mutating func addAttributes(to graph: inout WeightGraph) {
-    var occupied: Set<ExactName> = []
-    let paths =
-      description.datasets.flatMap { [$0.path] + $0.otherPaths }
-      + description.groups.flatMap { [$0.path] + $0.otherPaths }
-    for path in paths {
-      var parent = path
-      while let next = parent.parent, occupied.insert(next).inserted { parent = next }
-    }
+    let occupied = occupiedGroups()
     for group in description.groups {
       let isRoot = group.path.string.isEmpty
       let kept = isRoot ? group.attributes.filter { !names.consumes($0) } : group.attributes
@@ -122,6 +114,24 @@ private struct HDF5GraphReader {
       }
       addTypes(of: kept, at: dataset.path, to: &graph)
     }
+  }
+
+  /// The groups in which something lies.
+  private func occupiedGroups() -> Set<ExactName> {
+    var occupied = Set<ExactName>(minimumCapacity: description.groups.count)
+    func note(_ path: ExactName) {
+      var path = path
+      while let next = path.parent, occupied.insert(next).inserted { path = next }
+    }
+    for dataset in description.datasets {
+      note(dataset.path)
+      for path in dataset.otherPaths { note(path) }
+    }
+    for group in description.groups {
+      note(group.path)
+      for path in group.otherPaths { note(path) }
+    }
+    return occupied
   }
 
   private func addTypes(
