@@ -28,8 +28,12 @@ package enum FactNames {
   static let inMetadata: Set<ExactName> = [tree, attributes, attributeTypes]
 
   static func decodeTree(_ text: String, file: String) throws(CheckpointError) -> InertValue {
-    try locating(file: file, member: tree.string) { () throws(ParseFailure) in
-      try InertValue(json: JSONValue(parsing: Array(text.utf8), context: tree.string))
+    // What a walk of a pickle may visit was written, and must be read again: an object takes several values.
+    var limits = ReadLimits()
+    limits.jsonValues = 8 * limits.pickleVisits
+    return try locating(file: file, member: tree.string) { () throws(ParseFailure) in
+      try InertValue(
+        json: JSONValue(parsing: Array(text.utf8), context: tree.string, limits: limits))
     }
   }
 
