@@ -63,11 +63,7 @@ extension PickleDocument {
     switch opcode.layout {
     case .nothing, .unsigned, .signed4, .float8: return 0
     case .counted(let width) where width <= 4:
-      var count = 0
-      for place in stride(from: slot.position + width, to: slot.position, by: -1) {
-        count = count << 8 | Int(bytes[place])
-      }
-      return count
+      return Int(Opcode.length(in: bytes, behind: slot.position, width: width))
     case .counted, .signedCounted4, .line, .twoLines: break
     }
     var cursor = ByteCursor(bytes)

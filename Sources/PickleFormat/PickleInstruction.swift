@@ -27,6 +27,17 @@ struct PickleInstruction {
   }
 }
 
+extension Opcode {
+  /// The little-endian length behind an operation's code; the bytes hold it.
+  static func length(in bytes: [UInt8], behind position: Int, width: Int) -> UInt64 {
+    var length: UInt64 = 0
+    for place in stride(from: position + width, to: position, by: -1) {
+      length = length << 8 | UInt64(bytes[place])
+    }
+    return length
+  }
+}
+
 extension PickleInstruction {
   /// Reads the next operation. Every length is compared with what is left before anything is done with it.
   ///

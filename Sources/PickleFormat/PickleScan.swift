@@ -302,9 +302,9 @@ extension ByteCursor {
     }
   }
 
-  /// The little-endian length behind the operation's code.
+  /// The length behind the operation's code.
   private func length(_ width: Int) -> UInt64 {
-    bytes[position + 1...position + width].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    Opcode.length(in: bytes, behind: position, width: width)
   }
 
   /// How many bytes were looked at in vain for the end of a line.

@@ -95,7 +95,8 @@ struct SafetensorsHeaderParser {
         entry.shape = try SafetensorsHeaderParser.readIntegers(&reader, atMost: limits.rank, fail)
       case "data_offsets":
         isNew = entry.offsets == nil
-        entry.offsets = try SafetensorsHeaderParser.readIntegers(&reader, atMost: limits.rank, fail)
+        entry.offsets = try SafetensorsHeaderParser.readIntegers(
+          &reader, atMost: max(2, limits.rank), fail)
       default:
         throw fail(.malformed, "unknown field \(quoted(key.string))")
       }

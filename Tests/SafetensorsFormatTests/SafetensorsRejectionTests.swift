@@ -245,12 +245,13 @@ struct Rejection: Sendable, CustomTestStringConvertible {
     #expect(try failure(entries("éa"), limits: limits) == nil)
     #expect(try failure(entries("éé"), limits: limits)?.kind == .limitExceeded)
     #expect(try failure(entries("éé"), limits: limits)?.tensor == "éé")
-    limits.rank = 3
+    // Of the shape alone: offsets are two whatever it is.
+    limits.rank = 1
     func shape(_ text: String) -> [UInt8] {
       safetensors(#"{"a":{"dtype":"U8","shape":[\#(text)],"data_offsets":[0,0]}}"#)
     }
-    #expect(try failure(shape("0,0,0"), limits: limits) == nil)
-    #expect(try failure(shape("0,0,0,0"), limits: limits)?.kind == .limitExceeded)
+    #expect(try failure(shape("0"), limits: limits) == nil)
+    #expect(try failure(shape("0,0"), limits: limits)?.kind == .limitExceeded)
     func notes(_ text: String) -> [UInt8] { safetensors(#"{"__metadata__":{\#(text)}}"#) }
     #expect(try failure(notes(#""a":"","b":"""#), limits: limits) == nil)
     #expect(
