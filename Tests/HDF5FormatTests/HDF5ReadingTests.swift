@@ -121,6 +121,22 @@ import Testing
     #expect(refusals.first?.reason.site.file == fixture(name))
   }
 
+  @Test func `A filter that is not known refuses the data sets with a chunk that went through it`()
+    throws
+  {
+    let file = try Described("unknown-filter.h5")
+    let refusals = file.description.refusals
+    #expect(refusals.map(\.path) == ["gone through"])
+    #expect(refusals.first?.reason.kind == .unsupported)
+    #expect(refusals.first?.reason.problem == "filter 40001 is not implemented")
+    #expect(file.description.datasets.map(\.path) == ["beside it", "left out", "without chunks"])
+    let floats = (0..<8).map { Float($0).bitPattern }
+    #expect(
+      try file.bytes("left out")
+        == floats.flatMap { bits in (0..<4).map { UInt8(truncatingIfNeeded: bits >> ($0 * 8)) } })
+    #expect(try file.bytes("without chunks") == [UInt8](repeating: 0, count: 32))
+  }
+
   @Test func `Data sets that announce far more than the file stores are refused`() throws {
     let refusals = try Described("bomb.h5").description.refusals
     #expect(refusals.map(\.reason.kind) == [.limitExceeded])

@@ -1,4 +1,5 @@
 public import CheckpointBytes
+internal import TensorValues
 
 /// What an HDF5 file holds: plain values, no handle into any library.
 ///
@@ -34,6 +35,7 @@ public struct HDF5Description: Sendable, Hashable {
   /// What is done to a description once all objects are in it.
   package mutating func finish(_ file: SourceFile, _ limits: ReadLimits) {
     nameOpaqueTypes()
+    refuse { $0.unknownFilter(in: file) }
     refuseExpansion(file, limits)
   }
 
@@ -158,25 +160,33 @@ extension HDF5Description {
     let most =
       isBeyond || ratio > Int.max - Self.expansionSlack ? Int.max : ratio + Self.expansionSlack
     var announced = 0
-    datasets.removeAll { dataset in
+    refuse { dataset in
       let isExpanded = dataset.isExpanded
       let (sum, overflow) = (isExpanded ? announced : plain)
         .addingReportingOverflow(dataset.byteCount)
       if !overflow, sum <= (isExpanded ? most : file.size) {
         if isExpanded { announced = sum } else { plain = sum }
-        return false
+        return nil
       }
-      var refusal = HDF5Refusal(
-        path: dataset.path,
-        reason: CheckpointError(
-          .limitExceeded, file: file.path, member: dataset.path.string,
-          tensor: dataset.path.string,
-          "the data sets announce \(overflow ? Int.max : sum) bytes out of \(isExpanded ? stored : file.size) stored"
-        ))
+      return CheckpointError(
+        .limitExceeded, file: file.path, member: dataset.path.string,
+        tensor: dataset.path.string,
+        "the data sets announce \(overflow ? Int.max : sum) bytes out of \(isExpanded ? stored : file.size) stored"
+      )
+    }
+  }
+
+  /// Refuses the data sets that there is a reason for.
+  private mutating func refuse(_ reason: (HDF5Dataset) -> CheckpointError?) {
+    var refusals = refusals
+    datasets.removeAll { dataset in
+      guard let reason = reason(dataset) else { return false }
+      var refusal = HDF5Refusal(path: dataset.path, reason: reason)
       refusal.otherPaths = dataset.otherPaths
       refusals.append(refusal)
       return true
     }
+    self.refusals = refusals
   }
 
   /// Small models made of fill values are legal; they fit this.
@@ -190,5 +200,29 @@ extension HDF5Dataset {
     case .contiguous, .compact: false
     case .unallocated, .chunked: true
     }
+  }
+
+  /// The reason why the elements cannot be read: a chunk went through a filter that is not known. A filter that was left out of every
+  /// chunk, because it was optional and not there when they were written, is no reason.
+  fileprivate func unknownFilter(in file: SourceFile) -> CheckpointError? {
+    guard case .chunked(let chunks) = storage else { return nil }
+    for (index, filter) in chunks.filters.enumerated() where !ChunkPipeline.knows(filter) {
+      let isApplied = chunks.chunks.contains { chunk in
+        chunk.filterMask >> UInt32(index) & 1 == 0
+          && !(chunks.leavesEdgesUnfiltered && chunks.isCut(chunk, by: shape))
+      }
+      if isApplied {
+        return ChunkPipeline.unknown(filter).located(
+          file: file.path, member: path.string, tensor: path.string)
+      }
+    }
+    return nil
+  }
+}
+
+extension HDF5Chunks {
+  /// True if a chunk reaches beyond the data set.
+  fileprivate func isCut(_ chunk: HDF5Chunk, by extents: Shape) -> Bool {
+    chunk.origin.indices.contains { chunk.origin[$0] > extents.dimensions[$0] - shape[$0] }
   }
 }

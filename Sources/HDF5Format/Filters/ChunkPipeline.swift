@@ -75,11 +75,20 @@ struct ChunkPipeline: Sendable {
     case Self.nBit:
       if NBit.leavesAlone(filter.parameters) { return bytes }
       return try NBit(filter.parameters).decode(bytes, byteCount: expected ?? chunkByteCount)
-    default:
-      let name = filter.name.isEmpty ? "" : " (\(singleLine(filter.name, limit: 60)))"
-      throw ParseFailure(
-        .unsupported, "filter pipeline", "filter \(filter.identifier)\(name) is not implemented")
+    default: throw Self.unknown(filter)
     }
+  }
+
+  /// Whether a filter is one that is undone here; all others need a plug-in of libhdf5.
+  static func knows(_ filter: HDF5Filter) -> Bool {
+    [deflate, shuffle, fletcher32, szip, nBit, scaleOffset, lzf].contains(filter.identifier)
+  }
+
+  /// The error about a filter that is not known.
+  static func unknown(_ filter: HDF5Filter) -> ParseFailure {
+    let name = filter.name.isEmpty ? "" : " (\(singleLine(filter.name, limit: 60)))"
+    return ParseFailure(
+      .unsupported, "filter pipeline", "filter \(filter.identifier)\(name) is not implemented")
   }
 
   // MARK: Deflate
