@@ -55,6 +55,19 @@ import Testing
     "integers.h5", "ordered-links.h5", "scale-offset.h5", "shared-messages.h5", "szip.h5",
   ]
 
+  @Test func `A chunk of differences of no bits holds the fill value, if there is one`() throws {
+    // libhdf5 takes the differences, all 0, for all bits set; h5py 3.16 gives zeros, too, not the minimum of −8.
+    let directory = try TemporaryDirectory()
+    let path = directory.path + "/no-bits.h5"
+    var bytes = try Array(Data(contentsOf: URL(filePath: fixture("chunks-v110.h5"))))
+    bytes[11_312] = 0
+    try Data(bytes).write(to: URL(filePath: path))
+    let elements = try Described(path: path).bytes("i/scaled")
+    // Chunks of two by three elements of four bytes, in rows of seven.
+    #expect(elements[0..<12].allSatisfy { $0 == 0 } && elements[28..<40].allSatisfy { $0 == 0 })
+    #expect(elements[12..<28] == [0, 0, 0, 0, 12, 0, 0, 0, 251, 255, 255, 255, 3, 0, 0, 0])
+  }
+
   @Test func `What HDF5 2 wrote newly is read`() throws {
     let newest = try Described("structures/newest.h5").description
     #expect(newest.dataset("complex")?.elementType == .number(.c64, .little))

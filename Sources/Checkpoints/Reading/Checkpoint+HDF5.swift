@@ -119,9 +119,14 @@ private struct HDF5GraphReader {
   /// The groups in which something lies.
   private func occupiedGroups() -> Set<ExactName> {
     var occupied = Set<ExactName>(minimumCapacity: description.groups.count)
+    // What lies side by side follows one another, on this level and on the one above it.
+    var (last, above): (ExactName?, ExactName?)
     func note(_ path: ExactName) {
-      var path = path
-      while let next = path.parent, occupied.insert(next).inserted { path = next }
+      guard let group = path.parent, group != last else { return }
+      last = group
+      guard occupied.insert(group).inserted, var next = group.parent, next != above else { return }
+      above = next
+      while occupied.insert(next).inserted, let further = next.parent { next = further }
     }
     for dataset in description.datasets {
       note(dataset.path)

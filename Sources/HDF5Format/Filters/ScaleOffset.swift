@@ -12,7 +12,7 @@ struct ScaleOffset {
   private let isBigEndian: Bool
   /// The decimal places that floating-point numbers keep; nil for integers.
   private let decimalPlaces: Int?
-  /// The element that all bits set stand for, if the data set has a fill value.
+  /// The element that all bits set stand for, if the data set has a fill value; so does a difference of no bits.
   private let fillValue: UInt64?
 
   /// True if all bits of integers were asked for, and the bytes are as they were.
@@ -90,7 +90,7 @@ struct ScaleOffset {
     var reader = BitReader(packed)
     for _ in 0..<elementCount {
       let difference = reader.next(bitCount)
-      let isFill = fillValue != nil && bitCount > 0 && difference == mask
+      let isFill = fillValue != nil && difference == mask
       append(isFill ? fillValue ?? 0 : value(difference, minimum), to: &output)
     }
     return output

@@ -136,6 +136,7 @@ final class HDF5FileReader {
     let header = try ObjectHeader(at: address, in: bytes)
     if header[.symbolTable] != nil || header[.linkInfo] != nil {
       let links = try links(of: header)
+      if links.count > places.count { places.reserveCapacity(places.count + links.count) }
       places[address] = .group(description.groups.count)
       description.groups.append(HDF5Group(path: path, attributes: attributes(of: header)))
       return Frame(path: path, links: links[...])

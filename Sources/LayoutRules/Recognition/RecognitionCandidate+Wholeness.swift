@@ -129,6 +129,8 @@ extension RecognitionCandidate {
     if let name = parts.first(endingIn: families.anchorEnds), let explained = parts[name] {
       return parametrized(name, explained)
     }
+    // Most families call the weights of a layer alike: each end is looked for once.
+    var named: [[UInt8]: [ExactName]] = [:]
     for (family, table) in families.tables {
       guard let template = table.rules.lazy.flatMap(\.foreign).first(where: \.isPerLayer) else {
         continue
@@ -136,8 +138,10 @@ extension RecognitionCandidate {
       var values = TemplateValues()
       values.body = table.bodies.bare
       guard let place = template.around("layer", values, behindScope: true) else { continue }
-      let ends = place.after.map { Array($0.utf8) }
-      for name in shapes.keys where ends.contains(where: { name.hasEnd($0) }) {
+      for end in place.after.map({ Array($0.utf8) }) where named[end] == nil {
+        named[end] = shapes.keys.filter { $0.hasEnd(end) }
+      }
+      for name in place.after.lazy.flatMap({ named[Array($0.utf8)] ?? [] }) {
         guard let front = place.front(of: name) else { continue }
         let anchor = table.rules[0].foreign[0].names(behindScope: values)[0]
         return CheckpointError(

@@ -79,6 +79,7 @@ struct FoldedNames {
 
   private static func layers(_ rows: [InspectReport.Row]) -> [Group] {
     var order: [Entry] = []
+    order.reserveCapacity(rows.count)
     var members: [Key: [(number: Int, row: InspectReport.Row)]] = [:]
     for row in rows {
       if let (prefix, number, suffix) = FoldedNames.split(row.name.string), row.tiedTo == nil {

@@ -125,11 +125,14 @@ struct InspectReport {
       let found = tie.names.filter(checkpoint.links.contains)
       if !found.isEmpty { links[tie.names[0]] = found }
     }
-    let all = checkpoint.graph.weights.compactMap { name, weight -> Row? in
-      if checkpoint.links.contains(name), aliases[name] != nil { return nil }
-      return Row(
-        name: name, weight: weight, tiedTo: aliases[name], digest: digestOfName[name],
-        links: links[name] ?? [], training: TrainingState.reason(for: name))
+    var all: [Row] = []
+    all.reserveCapacity(checkpoint.graph.weights.count)
+    for (name, weight) in checkpoint.graph.weights
+    where !checkpoint.links.contains(name) || aliases[name] == nil {
+      all.append(
+        Row(
+          name: name, weight: weight, tiedTo: aliases[name], digest: digestOfName[name],
+          links: links[name] ?? [], training: TrainingState.reason(for: name)))
     }
     totals = InspectTotals(all, ties)
     let matching = try options.selected(all, file: source)
