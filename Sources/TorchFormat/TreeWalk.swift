@@ -8,31 +8,11 @@ internal import TensorValues
 /// dictionaries share has two names. What holds no tensor is turned into a value once and shared. The walk keeps its own
 /// stack, so depth is bounded by a limit and not by the machine's.
 struct TreeWalk {
-  /// The most bytes that the names of all tensors may take together, beyond what the pickle itself has: a short pickle
-  /// can spell long paths by sharing keys and containers.
-  static let nameBytesInAll = 64 << 20
-
-  /// The most bytes of texts and byte strings along all paths, beyond twice those of the pickle.
-  static let textBytesInAll = 64 << 20
-
-  /// How many bytes all tensors may have together: views may repeat elements, and tie and expand tensors, but a short
-  /// file that unfolds to more than this is made to exhaust whoever reads it.
-  static let viewedBytes = 1 << 30
-  /// The same for each byte that is stored.
-  static let viewsOfAByte = 256
-
-  /// How many values and tensors may be reached for each value of the pickle, beyond a number that any pickle may
-  /// reach: a module's parts are shared a few dozen times, a file made to exhaust memory shares its own in powers of 2.
-  private static let visitsOfAValue = (free: 100_000, each: 64)
-  private static let tensorsOfAValue = (free: 10_000, each: 16)
-
   /// How many values a container has to hold to be remembered.
   private static let rememberedVisits = 4
 
   let resolver: ObjectResolver
   let limits: ReadLimits
-  private let maximumVisits: TreeVisits
-  private let maximumTensors: Int
 
   private(set) var tensors: [TorchTensor] = []
   private(set) var specialTensors: [TorchSpecialTensor] = []
@@ -40,11 +20,7 @@ struct TreeWalk {
   /// Tensors outside any state dict: reported unless they are also inside one (`_flat_weights` of an LSTM).
   private var attributes: [(reference: PickleReference, name: ExactName, description: String)] = []
   private var names: [ExactName: PickleReference] = [:]
-  private var nameBytes = 0
-  private var viewedBytes = 0
-  private var storedBytes = 0
-  private var seenStorages: Set<ObjectIdentifier> = []
-  private var visits = TreeVisits()
+  private var bounds: TreeBounds
   private var frames: [TreeFrame] = []
   /// The containers on the way from the root to here.
   private var open: Set<PickleReference> = []
@@ -58,14 +34,7 @@ struct TreeWalk {
     self.resolver = resolver
     self.root = root
     self.limits = limits
-    // At most some 130 million: the pickle machine's limits.
-    let values = resolver.document.size
-    maximumVisits = TreeVisits(
-      values: min(
-        limits.pickleVisits, TreeWalk.visitsOfAValue.free + TreeWalk.visitsOfAValue.each * values),
-      bytes: TreeWalk.textBytesInAll + 2 * resolver.document.byteCount)
-    maximumTensors = min(
-      limits.tensorCount, TreeWalk.tensorsOfAValue.free + TreeWalk.tensorsOfAValue.each * values)
+    bounds = TreeBounds(resolver, limits)
   }
 
   private var document: PickleDocument { resolver.document }
@@ -108,7 +77,7 @@ struct TreeWalk {
       }
     }
     // What is small is as soon made again.
-    let below = visits - frame.visitsBefore
+    let below = bounds.visits - frame.visitsBefore
     if !frame.mustBeRevisited, below.values >= TreeWalk.rememberedVisits {
       finished[frame.reference] = FinishedValue(value: value, visits: below, height: frame.height)
     }
@@ -117,20 +86,6 @@ struct TreeWalk {
       frames[parent].height = max(frames[parent].height, frame.height + 1)
     }
     return value
-  }
-
-  private mutating func count(
-    _ added: TreeVisits, at reference: PickleReference
-  ) throws(CheckpointError) {
-    // No more than twice the limits, which are far from the largest number.
-    visits = visits + added
-    let isTooMany = visits.values > maximumVisits.values
-    guard isTooMany || visits.bytes > maximumVisits.bytes else { return }
-    throw resolver.failure(
-      .limitExceeded, at: reference, "structure",
-      "more than "
-        + (isTooMany ? "\(maximumVisits.values) values" : "\(maximumVisits.bytes) bytes of texts")
-        + " along all paths")
   }
 
   // MARK: Entering a value
@@ -142,10 +97,10 @@ struct TreeWalk {
     var child = child
     while case .same(let other)? = resolver[child.reference] { child.reference = other }
     let reference = child.reference
-    try count(TreeVisits(values: 1, bytes: document.byteCount(of: reference)), at: reference)
+    try bounds.count(TreeVisits(values: 1, bytes: document.byteCount(of: reference)), at: reference)
     if let leaf = leaf(reference) { return leaf }
     if let done = finished[reference] {
-      try count(done.visits, at: reference)
+      try bounds.count(done.visits, at: reference)
       try requireDepth(frames.count + done.height, at: reference)
       if let last = frames.indices.last {
         frames[last].height = max(frames[last].height, done.height + 1)
@@ -168,7 +123,7 @@ struct TreeWalk {
     case .storage(let view)?:
       return try enter(view, child, path)
     case .value(let value)?:
-      try count(TreeVisits(values: 0, bytes: value.textByteCount), at: reference)
+      try bounds.count(TreeVisits(values: 0, bytes: value.textByteCount), at: reference)
       return value
     case .classReference(let name)?: return .global(name.description)
     case .object(let object)?: return try open(object, child, path)
@@ -225,7 +180,8 @@ struct TreeWalk {
     open.insert(reference)
     frames.append(
       TreeFrame(
-        reference: reference, form: form, parts: parts, path: path, visitsBefore: visits))
+        reference: reference, form: form, parts: parts, path: path,
+        visitsBefore: bounds.visits))
     return nil
   }
 
@@ -264,10 +220,10 @@ struct TreeWalk {
     let layout = TreeLayout(resolver)
     let temporary = layout.temporaryBuffers(entries)
     for key in entries.lazy.map(\.key) + temporary {
-      try count(
+      try bounds.count(
         TreeVisits(values: 0, bytes: document.byteCount(of: key)), at: child.reference)
     }
-    try count(TreeVisits(values: temporary.count, bytes: 0), at: child.reference)
+    try bounds.count(TreeVisits(values: temporary.count, bytes: 0), at: child.reference)
     return layout.module(entries, temporary: temporary, child.scope)
   }
 
@@ -305,7 +261,7 @@ struct TreeWalk {
     markRevisit()
     let name = ExactName(path.description)
     if case .outside(let why) = child.scope {
-      try countName(name, at: child.reference)
+      try bounds.countName(name, at: child.reference)
       let description = "\(tensor.dtype) \(tensor.shape), \(why)"
       attributes.append((child.reference, name, description))
       let value = InertValue.object(
@@ -319,8 +275,8 @@ struct TreeWalk {
         failure.tensor = name.string
         throw failure
       }
-      try countName(name, at: child.reference)
-      try countBytes(tensor, name, at: child.reference)
+      try bounds.countName(name, at: child.reference)
+      try bounds.countBytes(tensor, name, at: child.reference)
       tensors.append(
         TorchTensor(
           name: name, dtype: tensor.dtype, shape: tensor.shape, storage: tensor.storage,
@@ -336,7 +292,7 @@ struct TreeWalk {
   ) throws(CheckpointError) -> InertValue? {
     markRevisit()
     let name = ExactName(path.description)
-    try countName(name, at: child.reference)
+    try bounds.countName(name, at: child.reference)
     if case .outside(let why) = child.scope {
       attributes.append((child.reference, name, special.description + ", " + why))
     } else {
@@ -373,44 +329,6 @@ struct TreeWalk {
     _ = try open(child.reference, .tensor(value), [part], path)
     markRevisit()
     return nil
-  }
-
-  private mutating func countName(
-    _ name: ExactName, at reference: PickleReference
-  ) throws(CheckpointError) {
-    nameBytes += name.byteCount
-    guard tensors.count + specialTensors.count + attributes.count < maximumTensors,
-      nameBytes <= TreeWalk.nameBytesInAll
-    else {
-      throw resolver.failure(
-        .limitExceeded, at: reference, "structure",
-        "more than \(maximumTensors) tensors, or names of more than "
-          + "\(TreeWalk.nameBytesInAll) bytes in all")
-    }
-  }
-
-  private mutating func countBytes(
-    _ tensor: TensorValue, _ name: ExactName, at reference: PickleReference
-  ) throws(CheckpointError) {
-    if seenStorages.insert(ObjectIdentifier(tensor.storage)).inserted {
-      storedBytes =
-        storedBytes.addingReportingOverflow(tensor.storage.source.byteCount).partialValue
-    }
-    let permitted = storedBytes.multipliedReportingOverflow(by: TreeWalk.viewsOfAByte)
-    let viewed = viewedBytes.addingReportingOverflow(
-      tensor.dtype.byteCount(elementCount: tensor.shape.elementCount) ?? Int.max)
-    guard !viewed.overflow,
-      permitted.overflow || viewed.partialValue <= TreeWalk.viewedBytes
-        || viewed.partialValue - TreeWalk.viewedBytes <= permitted.partialValue
-    else {
-      var failure = resolver.failure(
-        .limitExceeded, at: reference, "structure",
-        "the tensors up to here repeat \(storedBytes) stored bytes more than "
-          + "\(TreeWalk.viewsOfAByte) times")
-      failure.tensor = name.string
-      throw failure
-    }
-    viewedBytes = viewed.partialValue
   }
 }
 
