@@ -1,5 +1,6 @@
 package import CheckpointBytes
 internal import PickleFormat
+package import ZipFormat
 
 /// A checkpoint of PyTorch, opened: its tensors by name, and everything else as inert values.
 ///
@@ -24,16 +25,18 @@ package struct TorchCheckpoint: Sendable {
   /// With `inert`, globals that are not known are kept as names with their arguments instead of being refused; they are
   /// still not run. A whole pickled module has the names of its `state_dict()`.
   ///
+  /// - Parameter archive: The file's ZIP archive, if it is one whose directory has been read already.
   /// - Throws: `forbidden` for a global that is not known; `malformed`, `truncated`, `inconsistent`, `limitExceeded` or
   ///   `unsupported` with member and offset; `notFound` if the file is no checkpoint because it holds no tensor.
   package init(
-    reading file: SourceFile, limits: ReadLimits = ReadLimits(), inert: Bool = false
+    reading file: SourceFile, in archive: ZipArchive? = nil, limits: ReadLimits = ReadLimits(),
+    inert: Bool = false
   ) throws(CheckpointError) {
     let prefix = try file.bytes(at: 0, count: min(file.size, TorchContainer.prefixLength))
     let content: TorchContent
     switch TorchContainer.announced(by: prefix) {
     case .zip, .torchScript:
-      content = try ZipContent(file, limits: limits, isInert: inert).read()
+      content = try ZipContent(file, archive, limits: limits, isInert: inert).read()
     case .legacyStream:
       content = try LegacyStream(file, limits: limits, isInert: inert).read()
     case .tar: content = try TarContent(file, limits: limits, isInert: inert).read()

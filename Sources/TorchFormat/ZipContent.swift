@@ -19,11 +19,17 @@ struct ZipContent {
   let limits: ReadLimits
   let isInert: Bool
 
-  init(_ file: SourceFile, limits: ReadLimits, isInert: Bool) throws(CheckpointError) {
+  init(
+    _ file: SourceFile, _ archive: ZipArchive?, limits: ReadLimits, isInert: Bool
+  ) throws(CheckpointError) {
     self.file = file
     self.limits = limits
     self.isInert = isInert
-    archive = try ZipArchive(file, limits: limits)
+    if let archive {
+      self.archive = archive
+    } else {
+      self.archive = try ZipArchive(file, limits: limits)
+    }
   }
 
   func read() throws(CheckpointError) -> TorchContent {

@@ -12,7 +12,7 @@ extension Checkpoint {
       return try openKerasArchive(archive, file, options: options)
     }
     if let foreign = ForeignContent(archive: archive) { throw foreign.failure(file.path) }
-    return try openTorch(file, options: options)
+    return try openTorch(file, archive, options: options)
   }
 
   /// Opens a `.keras` archive: the weights lie in one of its members, an HDF5 file (`keras/src/saving/saving_lib.py`,

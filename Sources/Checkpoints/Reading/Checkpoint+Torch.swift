@@ -3,14 +3,15 @@ internal import OrderedCollections
 internal import TensorValues
 internal import TorchFormat
 internal import WeightGraph
+internal import ZipFormat
 
 extension Checkpoint {
   /// Opens one PyTorch file: any of its containers.
   static func openTorch(
-    _ file: SourceFile, options: OpenOptions
+    _ file: SourceFile, _ archive: ZipArchive? = nil, options: OpenOptions
   ) throws(CheckpointError) -> Checkpoint {
     let torch = try TorchCheckpoint(
-      reading: file, limits: options.limits, inert: options.keepsUnknownObjects)
+      reading: file, in: archive, limits: options.limits, inert: options.keepsUnknownObjects)
     var graph = WeightGraph()
     let (facts, dtypes) = try TorchFacts.extract(from: torch.tree, file: file.path)
     graph.facts = facts

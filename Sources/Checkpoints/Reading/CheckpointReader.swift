@@ -56,7 +56,9 @@ struct CheckpointReader: Sendable {
   static let torch = CheckpointReader(
     "a PyTorch file", suffixes: CheckpointFormat.pytorch.suffixes,
     recognises: { TorchContainer.announced(by: $0.prefix) != nil },
-    open: Checkpoint.openTorch)
+    open: { (file, options) throws(CheckpointError) in
+      try Checkpoint.openTorch(file, options: options)
+    })
 
   /// An index of shards.
   static let index = CheckpointReader(

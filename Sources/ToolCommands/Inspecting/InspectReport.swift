@@ -79,9 +79,13 @@ struct InspectReport {
       let recognition = Recognition.result(of: checkpoint.graph)
       var configuration: ModelConfiguration?
       do throws(CheckpointError) {
-        configuration = try ModelConfiguration(
-          inDirectory: source,
-          family: (try? recognition.get().model())?.architecture.family)
+        let isDirectory = try PathKind(path: HubCache.located(source)) == .directory
+        // Of files only Keras's archives have one.
+        if isDirectory || checkpoint.format == .hdf5 {
+          configuration = try ModelConfiguration(
+            inDirectory: source,
+            family: (try? recognition.get().model())?.architecture.family)
+        }
       } catch {
         // Another kind of model is none that names could tell better; a faulty file leaves the names.
         guard error.kind != .unsupported else { throw error }
