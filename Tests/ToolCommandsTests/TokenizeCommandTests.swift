@@ -123,6 +123,22 @@ struct TokenizeCommandTests {
     ).output.split(separator: "\n")
     #expect(padded.count == lines.count)
     #expect(padded.allSatisfy { $0.split(separator: ",").count == 41 })
+    // So it does with fields that are told row by row, and of words.
+    for field in ["tokens", "special_tokens_mask"] {
+      let rows = ToolRun(
+        "tokenize", model, "--input", input, "--fields", field, "--padding", "longest"
+      ).output.split(separator: "\n")
+      #expect(rows.count == lines.count)
+      #expect(
+        try rows.allSatisfy {
+          try JSONValue(parsing: Array($0.utf8), context: "line")[ExactName(field)]?.elements?.count
+            == 41
+        })
+    }
+    let words = ToolRun(
+      "tokenize", model, "the", "the the the", "--from", "words", "--json", "--fields", "ids",
+      "--padding", "longest", "--pad-to-multiple-of", "4")
+    #expect(words.output.split(separator: "\n").allSatisfy { $0.split(separator: ",").count == 8 })
   }
 
   @Test("A greatest length cuts, and padding fills up, as Transformers' arguments do")

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Synchronization
 internal import Weighbridge
 
 /// `weighbridge tokenize`: texts to token ids, and back.
@@ -89,8 +90,11 @@ struct TokenizeCommand: TaskCommand, TalkingCommand {
 
   func task(_ console: Console) throws -> Tokenization {
     let tokenizer = try tokenizer()
-    let options = encoding.options(for: tokenizer)
-    return fields.map { Tokenization(tokenizer, options: options, fields: $0.fields) }
+    return task(tokenizer, encoding.options(for: tokenizer))
+  }
+
+  private func task(_ tokenizer: Tokenizer, _ options: EncodingOptions) -> Tokenization {
+    fields.map { Tokenization(tokenizer, options: options, fields: $0.fields) }
       ?? Tokenization(tokenizer, options: options)
   }
 
@@ -121,7 +125,10 @@ struct TokenizeCommand: TaskCommand, TalkingCommand {
         console.write(text(of: encoding, tokenizer))
       }
     } else {
-      try answerRows(task(console), tokenizer, on: console)
+      let options = try settled(options) { (options) throws(CheckpointError) in
+        try longestRow(task(tokenizer, options))
+      }
+      try answerRows(task(tokenizer, options), tokenizer, on: console)
     }
     return .done
   }
@@ -134,10 +141,8 @@ struct TokenizeCommand: TaskCommand, TalkingCommand {
     let answers = try LineAnswers(path: rows.output, console)
     let command = self
     try forEachBlock { (block) throws(CheckpointError) in
-      var block = block
-      if block.file == nil { block.rows = block.rows.map { $0.map(command.argumentRow) } }
       var writer = JSONWriter()
-      for (_, output) in try block.answered(by: task) {
+      for (_, output) in try command.asGiven(block).answered(by: task) {
         if isJSON {
           writer.write(.object(task.members(of: output)))
           writer.writeRaw("\n")
@@ -150,6 +155,26 @@ struct TokenizeCommand: TaskCommand, TalkingCommand {
       try answers.write(bytes)
     }
     try answers.commit()
+  }
+
+  /// The greatest number of tokens in a row.
+  private func longestRow(_ task: Tokenization) throws(CheckpointError) -> Int {
+    let longest = Mutex(0)
+    let command = self
+    try forEachBlock { (block) throws(CheckpointError) in
+      try command.asGiven(block).answered(by: task).map(\.output.count).max() ?? 0
+    } write: { count in
+      longest.withLock { $0 = max($0, count) }
+    }
+    return longest.withLock { $0 }
+  }
+
+  /// A block whose rows are of the form that is given.
+  private func asGiven(_ block: RowBlock) -> RowBlock {
+    guard block.file == nil else { return block }
+    var block = block
+    block.rows = block.rows.map { $0.map(argumentRow) }
+    return block
   }
 
   /// What an argument is as a row.
@@ -171,17 +196,8 @@ struct TokenizeCommand: TaskCommand, TalkingCommand {
     of path: String, _ tokenizer: Tokenizer, _ options: EncodingOptions,
     _ fields: [TokenLines.Field], on console: Console
   ) throws(CheckpointError) {
-    var options = options
-    if options.padding?.length == .longest {
-      guard path != "-" else {
-        throw CheckpointError(
-          .unsupported, file: "standard input", field: "padding",
-          "the longest is not known before the end",
-          remedy: "fill up to a length, or read a file")
-      }
-      // Nobody knows the longest before the end: the file is read twice, so that it need not lie in memory.
-      let length = try longest(of: path, tokenizer, options)
-      options.padding?.length = .fixed(length)
+    let options = try settled(options) { (options) throws(CheckpointError) in
+      try longest(of: path, tokenizer, options)
     }
     let lines = TokenLines(tokenizer, options: options, fields: fields)
     let answers = try LineAnswers(path: rows.output, console)
@@ -197,12 +213,29 @@ struct TokenizeCommand: TaskCommand, TalkingCommand {
     try answers.commit()
   }
 
+  /// The options with the length that filling up to the longest comes to. Nobody knows it before the end: all rows are read twice, so that
+  /// they need not lie in memory.
+  private func settled(
+    _ options: EncodingOptions, _ longest: (EncodingOptions) throws(CheckpointError) -> Int
+  ) throws(CheckpointError) -> EncodingOptions {
+    guard options.padding?.length == .longest else { return options }
+    guard rows.file != "-" else {
+      throw CheckpointError(
+        .unsupported, file: "standard input", field: "padding",
+        "the longest is not known before the end",
+        remedy: "fill up to a length, or read a file")
+    }
+    var unfilled = options
+    unfilled.padding = nil
+    var options = options
+    options.padding?.length = .fixed(try longest(unfilled))
+    return options
+  }
+
   /// The greatest number of tokens in a row of a file.
   private func longest(
     of path: String, _ tokenizer: Tokenizer, _ options: EncodingOptions
   ) throws(CheckpointError) -> Int {
-    var options = options
-    options.padding = nil
     let file = try RowFile(path)
     var longest = 0
     while let part = try file.nextPart() {

@@ -42,7 +42,8 @@ public struct Tokenization: TextTask {
   /// What is said of a text, in this order.
   public let fields: [Field]
 
-  /// Takes a tokenizer; without options its usual ones count.
+  /// Takes a tokenizer; without options its usual ones count. Each text is a batch of its own: ``Padding/Length-swift.enum/longest`` is its
+  /// own length, and ``Tokenizer/encodeBatch(_:options:)-1xqhw`` is what fills up several to the longest of them.
   public init(
     _ tokenizer: Tokenizer, options: EncodingOptions? = nil,
     fields: [Field] = [.ids, .offsets, .typeIDs, .attentionMask, .decoded, .decodedSkip]
