@@ -102,13 +102,43 @@ private struct WeightComparison {
           unsafe right.dtype.doubles(
             UnsafeRawBufferPointer(rebasing: b[right.bytes(from: block, count: size)]),
             into: &after)
-          difference.add(before, after, at: start + block)
+          let distances = unsafe Self.distances(
+            (left.dtype, a[left.bytes(from: block, count: size)], before),
+            (right.dtype, b[right.bytes(from: block, count: size)], after))
+          difference.add(before, after, distances: distances, at: start + block)
         }
       }
       meter.add(range.upperBound - min(range.upperBound, max(range.lowerBound, compared)))
       start += count
     }
     return difference
+  }
+
+  private typealias Side = (dtype: DType, bytes: Slice<UnsafeRawBufferPointer>, values: [Double])
+
+  /// How far integers are apart of which doubles do not have every bit; nil where doubles tell.
+  private static func distances(_ left: Side, _ right: Side) -> [Double]? {
+    guard [left.dtype, right.dtype].contains(where: { $0 == .i64 || $0 == .u64 }) else {
+      return nil
+    }
+    func integers(_ side: Side) -> [Int128] {
+      let bytes = unsafe UnsafeRawBufferPointer(rebasing: side.bytes)
+      return switch side.dtype {
+      case .i64:
+        side.values.indices.map {
+          Int128(
+            Int64(littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self)))
+        }
+      case .u64:
+        side.values.indices.map {
+          Int128(
+            UInt64(
+              littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self)))
+        }
+      default: side.values.map { Int128($0) }
+      }
+    }
+    return zip(integers(left), integers(right)).map { Double(($0 - $1).magnitude) }
   }
 
   /// Elements that are looked at together: as doubles they stay in the processor's cache. Of types whose elements share bytes

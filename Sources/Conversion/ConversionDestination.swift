@@ -19,6 +19,10 @@ struct ConversionDestination: Sendable {
   init(
     path: String, isFromDirectory: Bool, format: CheckpointFormat?, layout: LayoutChoice
   ) throws(CheckpointError) {
+    // A variable that is not set, mostly: it is no name of the root directory.
+    guard !path.isEmpty else {
+      throw CheckpointError(.inconsistent, "the destination's path is empty")
+    }
     let kind = try PathKind(path: path)
     let (parent, name) = splitPath(path)
     let named = CheckpointFormat(fileName: name)

@@ -26,8 +26,12 @@ struct DestinationFiles {
   ///
   /// - Parameter inPart: True if the files of weights may be there already.
   func checkNothingExists(inPart: Bool = false) throws(CheckpointError) {
-    for path in (inPart ? [] : weights.map(\.path)) + superseded
-    where try PathKind(path: path) != .nothing {
+    for path in (inPart ? [] : weights.map(\.path)) + superseded {
+      let kind = try PathKind(path: path)
+      if kind == .nothing { continue }
+      guard kind != .other else {
+        throw CheckpointError(.inputOutput, file: path, "is not a regular file and is not replaced")
+      }
       throw CheckpointError(
         .inconsistent, file: path, "exists already",
         remedy: "use \(remedy: .replaceExisting) to replace it")

@@ -58,13 +58,23 @@ public struct ValueDifference: Sendable {
 
   /// Adds values of both sides; `start` is the row-major index of the first of them. Of rows of different lengths the
   /// longer one's rest is left out.
-  public mutating func add(_ first: [Double], _ second: [Double], at start: Int) {
+  ///
+  /// - Parameter distances: How far the values are apart, where doubles do not have all their bits.
+  public mutating func add(
+    _ first: [Double], _ second: [Double], distances: [Double]? = nil, at start: Int
+  ) {
     for index in 0..<min(first.count, second.count) {
       let (a, b) = (first[index], second[index])
-      if a == b || (a.isNaN && b.isNaN) {
+      if let distances {
+        if distances[index] == 0 {
+          addEqual(a, b)
+        } else {
+          addDifferent(a, b, distances[index], at: start + index)
+        }
+      } else if a == b || (a.isNaN && b.isNaN) {
         addEqual(a, b)
       } else {
-        addDifferent(a, b, at: start + index)
+        addDifferent(a, b, (a - b).magnitude, at: start + index)
       }
     }
   }
@@ -78,12 +88,14 @@ public struct ValueDifference: Sendable {
     }
   }
 
-  private mutating func addDifferent(_ a: Double, _ b: Double, at index: Int) {
+  private mutating func addDifferent(
+    _ a: Double, _ b: Double, _ distance: Double, at index: Int
+  ) {
     count(a, b)
     differing += 1
     let isFinite = a.isFinite && b.isFinite
     if isFinite { addToAngle(a, b) }
-    let absolute = isFinite ? (a - b).magnitude : .infinity
+    let absolute = isFinite ? distance : .infinity
     maximumAbsolute = max(maximumAbsolute, absolute)
     let relative = absolute.isFinite ? absolute / max(a.magnitude, b.magnitude) : .infinity
     maximumRelative = max(maximumRelative, relative)

@@ -29,6 +29,34 @@ struct ConvertSeveralTests {
     #expect(objects[1]["exit"]?.integer == 65)
   }
 
+  @Test("An empty destination is none, and no name of the root directory")
+  func emptyDestination() {
+    for arguments in [[""], ["--output", "", "--format", "pytorch"]] {
+      let run = ToolRun(arguments: ["convert", model] + arguments)
+      #expect(run.code == 65 && run.error.contains("the destination's path is empty"), "\(run)")
+    }
+  }
+
+  @Test("Directories whose links lead round are compared once, and what is no file is told")
+  func links() throws {
+    let directory = try TemporaryDirectory()
+    for side in ["first", "second"] {
+      let sub = directory.file(side + "/sub")
+      try FileManager.default.createDirectory(atPath: sub, withIntermediateDirectories: true)
+      _ = try directory.write([1], as: side + "/sub/file")
+      for number in 0..<8 {
+        try FileManager.default.createSymbolicLink(
+          atPath: sub + "/\(number)", withDestinationPath: "../sub")
+      }
+    }
+    let round = ToolRun("diff", "-r", directory.file("first"), directory.file("second"))
+    #expect(round.code == 0 && round.output == "sub/file: equal\n", "\(round)")
+    try FileManager.default.createSymbolicLink(
+      atPath: directory.file("second/link"), withDestinationPath: "nowhere")
+    let told = ToolRun("diff", "-r", directory.file("first"), directory.file("second"))
+    #expect(told.code == 1 && told.output.contains("link: not compared"), "\(told)")
+  }
+
   @Test("A model directory stays one, and a pattern that no shell expanded is expanded")
   func directoriesAndPatterns() throws {
     let directory = try TemporaryDirectory()

@@ -52,6 +52,31 @@ struct DiffCommandTests {
     #expect(ToolRun("diff", first, second, "--rtol", "-1").code == 64)
   }
 
+  @Test("Integers are compared with all their bits")
+  func integers() throws {
+    let directory = try TemporaryDirectory()
+    func file(_ name: String, _ dtype: String, _ values: [UInt64]) throws -> String {
+      let end = 8 * values.count
+      let header =
+        #"{"a":{"dtype":"\#(dtype)","shape":[\#(values.count)],"data_offsets":[0,\#(end)]}}"#
+      func bytes(_ number: UInt64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+      }
+      return try directory.write(
+        bytes(UInt64(header.utf8.count)) + header.utf8 + values.flatMap(bytes), as: name)
+    }
+    let first = try file("first.safetensors", "I64", [1 << 62, 5])
+    let second = try file("second.safetensors", "I64", [(1 << 62) + 200, 5])
+    #expect(ToolRun("diff", first, second, "--atol", "199").code == 1)
+    let within = ToolRun("diff", first, second, "--atol", "200", "--json")
+    #expect(within.code == 0)
+    #expect(within.output.contains(#""max_abs":200.0"#))
+    let third = try file("third.safetensors", "U64", [.max])
+    let fourth = try file("fourth.safetensors", "U64", [.max - 1])
+    #expect(ToolRun("diff", third, fourth, "--atol", "0.5").code == 1)
+    #expect(ToolRun("diff", third, fourth, "--atol", "1").code == 0)
+  }
+
   @Test("NaNs on one side are a difference at any tolerance")
   func nan() throws {
     let directory = try TemporaryDirectory()

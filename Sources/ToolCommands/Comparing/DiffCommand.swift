@@ -8,7 +8,7 @@ struct DiffCommand: TalkingCommand {
     abstract: "Compares two checkpoints, across formats and layouts; the worst comes first.",
     discussion: """
       Without tolerances, weights are equal if their types, shapes and bytes are. With --rtol or --atol, values count as \
-      equal where |a - b| <= atol + rtol · |b|, whatever their types. If names differ and both are models of one family, they are compared under Transformers' \
+      equal where |a - b| <= atol + rtol · |b|, also of types of another width: integers, floating-point numbers. If names differ and both are models of one family, they are compared under Transformers' \
       names. Two directories that are no checkpoints themselves, or of which one holds several, are compared file by file, files of different formats by \
       their base names. Of two adapters the settings that make other numbers are compared as well. Ends with exit code 1 if anything differs.
 
@@ -48,7 +48,9 @@ struct DiffCommand: TalkingCommand {
 
   mutating func validate() throws {
     try refuseStandardStreams([first, second])
-    guard rtol >= 0, atol >= 0 else { throw ValidationError("tolerances must not be negative") }
+    guard rtol >= 0, atol >= 0, rtol.isFinite, atol.isFinite else {
+      throw ValidationError("tolerances are finite numbers of at least 0")
+    }
     if structure, rtol > 0 || atol > 0 {
       throw ValidationError("--structure compares no values: leave out --rtol and --atol")
     }
@@ -66,8 +68,12 @@ struct DiffCommand: TalkingCommand {
 
   /// Two directories that are no checkpoints, or of which one holds several.
   private func isOfFiles() throws(CheckpointError) -> Bool {
-    for path in [first, second] where try PathKind(path: HubCache.located(path)) != .directory {
+    for path in [first, second] {
+      let kind = try PathKind(path: HubCache.located(path))
+      if kind == .directory { continue }
       guard recursive else { return false }
+      // Says that there is nothing.
+      if kind == .nothing { _ = try SourceFile(path: path) }
       throw CheckpointError(.inconsistent, file: path, "is no directory")
     }
     if recursive { return true }

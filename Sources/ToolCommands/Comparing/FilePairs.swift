@@ -10,6 +10,7 @@ struct FilePairs {
       case different
       case onlyFirst = "only in the first"
       case onlySecond = "only in the second"
+      case irregular = "not compared: no regular file with a name in UTF-8"
     }
     let name: String
     let outcome: Outcome
@@ -23,11 +24,13 @@ struct FilePairs {
   /// - Throws: `notFound` if neither directory holds anything, `inputOutput` for what cannot be listed or read.
   init(_ first: String, _ second: String) throws(CheckpointError) {
     let roots = (try HubCache.located(first), try HubCache.located(second))
-    var left = try Self.files(in: roots.0)
-    var right = try Self.files(in: roots.1)
-    guard !left.isEmpty || !right.isEmpty else {
+    let listings = (try Listing(roots.0), try Listing(roots.1))
+    var (left, right) = (listings.0.files, listings.1.files)
+    let irregular = Set((listings.0.irregular + listings.1.irregular).map { ExactName($0) })
+    guard !left.isEmpty || !right.isEmpty || !irregular.isEmpty else {
       throw CheckpointError(.notFound, file: first, "there are no files in either directory")
     }
+    others = irregular.sorted().map { Other(name: $0.string, outcome: .irregular) }
     let same = Set(left.map { ExactName($0) }).intersection(right.map { ExactName($0) })
     for name in left where same.contains(ExactName(name)) {
       let paths = (Directory.join(roots.0, name), Directory.join(roots.1, name))
@@ -59,24 +62,6 @@ struct FilePairs {
     others += right.map { Other(name: $0, outcome: .onlySecond) }
   }
 
-  /// The regular files below a directory, by their paths in it. What begins with a dot is not the user's.
-  private static func files(
-    in directory: String, below prefix: String = "", depth: Int = 0
-  ) throws(CheckpointError) -> [String] {
-    var found: [String] = []
-    let place = prefix.isEmpty ? directory : Directory.join(directory, prefix)
-    for name in try Directory.names(in: place) where !name.hasPrefix(".") {
-      let path = prefix.isEmpty ? name : prefix + "/" + name
-      switch try PathKind(path: Directory.join(directory, path)) {
-      case .file: found.append(path)
-      case .directory where depth < 16:
-        found += try files(in: directory, below: path, depth: depth + 1)
-      default: break
-      }
-    }
-    return found
-  }
-
   /// The path of a checkpoint before its extension; nil for what is none by its name.
   private static func withoutExtension(_ path: String) -> ExactName? {
     guard CheckpointFormat(fileName: path) != nil, let dot = path.lastIndex(of: ".") else {
@@ -96,5 +81,36 @@ struct FilePairs {
       }
     }
     return true
+  }
+}
+
+/// What lies below a directory, by its paths there. What begins with a dot is not the user's. Links are followed; each directory is
+/// looked into once.
+private struct Listing {
+  private(set) var files: [String] = []
+  /// What is neither a file nor a directory: links that lead nowhere, pipes, names that are no UTF-8.
+  private(set) var irregular: [String] = []
+  private let root: String
+  private var seen: Set<FileIdentity> = []
+
+  init(_ root: String) throws(CheckpointError) {
+    self.root = root
+    try add("")
+  }
+
+  private mutating func add(_ prefix: String) throws(CheckpointError) {
+    let directory = prefix.isEmpty ? root : Directory.join(root, prefix)
+    guard let identity = Directory.identity(of: directory), seen.insert(identity).inserted else {
+      return
+    }
+    func path(_ name: String) -> String { prefix.isEmpty ? name : prefix + "/" + name }
+    irregular += try Directory.unreadableNames(in: directory).map(path)
+    for name in try Directory.names(in: directory) where !name.hasPrefix(".") {
+      switch try PathKind(path: Directory.join(directory, name)) {
+      case .file: files.append(path(name))
+      case .directory: try add(path(name))
+      case .other, .nothing: irregular.append(path(name))
+      }
+    }
   }
 }
