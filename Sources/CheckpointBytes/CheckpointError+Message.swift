@@ -54,10 +54,10 @@ package func shellPattern(_ name: String) -> String {
     for scalar in end {
       if scalar == "'" {
         pattern += "'\\''"
-      } else if !isUnprintable(scalar) {
+      } else if scalar != "*", !isUnprintable(scalar) {
         pattern.unicodeScalars.append(scalar)
-      } else if pattern.last != "*" {
-        pattern += "*"
+      } else {
+        pattern += "?"
       }
     }
   }

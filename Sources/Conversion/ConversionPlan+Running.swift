@@ -51,7 +51,7 @@ extension ConversionPlan {
       }
     } catch {
       removeMadeDirectories()
-      throw error
+      throw error.site.file == nil ? error.inFile(receipt.source) : error
     }
     let elapsed = clock.now - start
     receipt.seconds =

@@ -56,6 +56,9 @@ struct ModelDirectory: Sendable {
   private mutating func list(
     _ prefix: String, root: String, allowed: [String], excluded: FileIdentity?, depth: Int
   ) throws(CheckpointError) {
+    for name in try Directory.unreadableNames(in: Directory.join(path, prefix)) {
+      omit(prefix + name, "its name is no UTF-8")
+    }
     for name in try Directory.names(in: Directory.join(path, prefix)) {
       let relative = prefix + name
       if let names, !names.contains(ExactName(relative)) { continue }

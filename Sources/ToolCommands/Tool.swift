@@ -14,6 +14,16 @@ public enum Tool {
   ///
   /// - Parameter arguments: the program's name, then its arguments.
   public static func runAndExit(_ arguments: [String]) -> Never {
+    // Text stands for names of files: of other bytes it would be another name.
+    if let place = (1..<max(1, Int(CommandLine.argc))).first(where: { place in
+      unsafe CommandLine.unsafeArgv[place].map { unsafe String(validatingCString: $0) == nil }
+        ?? false
+    }) {
+      Console.process.fail(
+        usage: "Error: argument \(place), \(quoted(arguments[place])), is no UTF-8",
+        asJSON: arguments.contains("--json"))
+      exit(ToolExit.usage.rawValue)
+    }
     let sources = removeTemporaryFilesOnSignals()
     var code = run(Array(arguments.dropFirst()), console: .process)
     do throws(CheckpointError) {
@@ -92,9 +102,10 @@ public enum Tool {
     return lines.joined(separator: "\n")
   }
 
-  /// Told to stop, the tool leaves no temporary files behind.
+  /// Told to stop, the tool leaves no temporary files behind. A file that may not grow is an error of writing, and not the end.
   private static func removeTemporaryFilesOnSignals() -> [any DispatchSourceSignal] {
-    [SIGINT, SIGTERM, SIGHUP].map { number in
+    _ = signal(SIGXFSZ, SIG_IGN)
+    return [SIGINT, SIGTERM, SIGHUP].map { number in
       _ = signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler {

@@ -55,6 +55,31 @@ struct BinaryTests {
     #expect(try run("inspect", model, "--json", in: directory.path).code == 0)
   }
 
+  @Test("A file that may not grow is an error, and an argument that is no UTF-8 is told as one")
+  func limits() throws {
+    let directory = try TemporaryDirectory()
+    func shell(_ script: String) throws -> (code: Int32, error: String) {
+      let process = Process()
+      process.executableURL = URL(filePath: "/bin/sh")
+      process.arguments = [
+        "-c", script, "sh", Self.tool.path, Fixtures.path("tiny-bert/model.safetensors"),
+      ]
+      process.currentDirectoryURL = URL(filePath: directory.path)
+      let printed = Pipe()
+      process.standardOutput = FileHandle.nullDevice
+      process.standardError = printed
+      try process.run()
+      let text = String(decoding: printed.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      process.waitUntilExit()
+      return (process.terminationStatus, text)
+    }
+    let full = try shell(#"ulimit -f 16; "$1" convert "$2" large.pt"#)
+    #expect(full.code == 74 && full.error.contains("large.pt: cannot be written"), "\(full)")
+    let named = try shell(#""$1" convert "$2" "$(printf 'q\377.pt')""#)
+    #expect(named.code == 64 && named.error.contains("argument 3, 'q"), "\(named)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).isEmpty)
+  }
+
   @Test("Results go to standard output, errors to standard error, and the exit code says which")
   func streams() throws {
     let model = Fixtures.path("tiny-bert/model.safetensors")

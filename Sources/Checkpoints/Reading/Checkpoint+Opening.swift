@@ -68,6 +68,12 @@ extension Checkpoint {
     let candidates = indices.isEmpty ? files : indices
     guard let name = candidates.first else {
       if let foreign = ForeignContent(directory: names) { throw foreign.failure(path) }
+      if let name = try Directory.unreadableNames(in: path).first {
+        throw CheckpointError(
+          .unsupported, file: path,
+          "of \(quoted(name)) the name is no UTF-8, and nothing else in the directory is a checkpoint"
+        )
+      }
       throw CheckpointError(
         .notFound, file: path, "the directory holds no checkpoint",
         remedy: "expected model.safetensors, pytorch_model.bin, tf_model.h5 or an index of shards")
