@@ -24,6 +24,9 @@ RULES = [
     dict(encoder_repetition_penalty=1.5), dict(encoder_no_repeat_ngram_size=2), dict(encoder_repetition_penalty=0.6, repetition_penalty=1.1),
     dict(remove_invalid_values=True, suppress_tokens=[20, 21]), dict(renormalize_logits=True, repetition_penalty=1.2),
     dict(num_beams=3, renormalize_logits=True, suppress_tokens=[9, 10]), dict(num_beams=4, bad_words_ids=[[5], [30, 31]], num_return_sequences=2),
+    # Fewer texts end than are wanted, or than there are beams.
+    dict(num_beams=4, num_return_sequences=2, forced_eos_token_id=17, max_new_tokens=1),
+    dict(num_beams=4, num_return_sequences=3, suppress_tokens=list(range(2, generation.VOCABULARY)), max_new_tokens=4, eos_token_id=None),
     dict(num_beams=2, forced_eos_token_id=17, max_new_tokens=12), dict(num_beams=3, sequence_bias=[[[5], -10.0], [[61, 62], 4.0]]),
 ]
 DRAWN = [

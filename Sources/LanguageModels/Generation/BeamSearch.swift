@@ -8,7 +8,8 @@ internal import CheckpointBytes
 /// Beam search (`_beam_search` of `generation/utils.py`, Transformers 5.23), step for step, in float32 as there.
 ///
 /// Each prompt has `beamCount` running beams, and as many places for finished ones. A score that cannot win is 1e9 lower: that
-/// is the reference's way to rule a beam out, and ties between such scores decide nothing.
+/// is the reference's way to rule a beam out. Ties between such scores decide only which of the texts that did not end is told where
+/// fewer ended than are wanted.
 struct BeamSearch {
   /// A text and its score: the sum of log-probabilities, divided by a power of its length once it is finished.
   private struct Beam {
@@ -134,7 +135,9 @@ struct BeamSearch {
       if !beam.isFinished { beam.score += Self.ruledOut }
       return beam
     }
-    let all = finished[prompt] + new
+    // Where nothing has won yet, what is longest stands for it: of equal scores the first is taken.
+    let all =
+      finished[prompt].filter(\.isFinished) + new + finished[prompt].filter { !$0.isFinished }
     finished[prompt] = largestPlaces(plan.beamCount, of: all.map(\.score)).map { all[$0] }
   }
 

@@ -35,6 +35,11 @@ struct CheckpointWorker {
     let own = try row.texts("options") ?? []
     let paths = [source] + (destination.map { [$0] } ?? [])
     var parsed = try parsed([command] + options + own + ["--json", "--"] + paths)
+    if (parsed as? ConvertCommand)?.outDir != nil, destination != nil {
+      throw CheckpointError(
+        .inconsistent, field: "options",
+        "--out-dir and the row's destination contradict each other")
+    }
     guard var conversion = parsed as? ConvertCommand, let destination, !conversion.dryRun else {
       let (exit, result) = try run(&parsed)
       return [
@@ -120,7 +125,7 @@ struct CheckpointWorker {
     }
   }
 
-  /// Runs a command, and reads the document that it prints.
+  /// Runs a command, and reads the document that it prints; of several, one a line, it is a list.
   private func run(_ command: inout any ToolCommand) throws(CheckpointError) -> (
     ToolExit, JSONValue
   ) {
@@ -135,10 +140,12 @@ struct CheckpointWorker {
       throw Self.misuse(error)
     }
     let text = printed.withLock { $0 }
-    let document = try locating(file: self.command) { () throws(ParseFailure) in
-      try JSONValue(parsing: Array(text.utf8), context: "JSON")
+    let documents = try locating(file: self.command) { () throws(ParseFailure) in
+      try text.utf8.split(separator: UInt8(ascii: "\n")).map { (line) throws(ParseFailure) in
+        try JSONValue(parsing: Array(line), context: "JSON")
+      }
     }
-    return (exit, document)
+    return (exit, documents.count == 1 ? documents[0] : .array(documents))
   }
 
   /// What the parser of commands says to options.

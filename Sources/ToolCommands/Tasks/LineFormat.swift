@@ -24,7 +24,7 @@ enum LineFormat: Sendable {
       let row = Result { () throws(CheckpointError) -> TaskRow in
         switch self {
         case .text: TaskRow(key, try Self.text(line, number, block.offset + range.lowerBound, name))
-        case .json: try Self.row(line, number, block.offset + range.lowerBound, name)
+        case .json: try Self.row(line, key, number, block.offset + range.lowerBound, name)
         }
       }
       body(row, number)
@@ -32,7 +32,7 @@ enum LineFormat: Sendable {
   }
 
   private static func row(
-    _ line: [UInt8], _ number: Int, _ offset: Int, _ name: String
+    _ line: [UInt8], _ key: ExactName, _ number: Int, _ offset: Int, _ name: String
   ) throws(CheckpointError) -> TaskRow {
     do throws(CheckpointError) {
       let value = try locating(file: name) { () throws(ParseFailure) in
@@ -45,7 +45,7 @@ enum LineFormat: Sendable {
       return TaskRow(members)
     } catch {
       var explained = error
-      explained.remedy = "each line is a JSON object, {\"text\": …}"
+      explained.remedy = "each line is a JSON object, {\"\(key)\": …}"
       throw explained
     }
   }

@@ -35,6 +35,9 @@ struct WorkerCommand: ToolCommand {
 
   mutating func run(on console: Console) throws -> ToolExit {
     if CheckpointWorker.commands.contains(task) {
+      if let help = ["--help", "-h"].first(where: arguments.contains) {
+        _ = try WeighbridgeCommand.parseAsRoot([task, help])
+      }
       try CheckpointWorker(command: task, options: arguments).run(on: console)
       return .done
     }

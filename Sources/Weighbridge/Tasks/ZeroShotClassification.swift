@@ -112,12 +112,13 @@ public struct ZeroShotClassification: TextTask {
   /// without conversions.
   private static func pieces(of template: String) throws(CheckpointError) -> [String] {
     var pieces = [""]
+    var forms: [String] = []
     var rest = Substring(template).unicodeScalars[...]
     while let scalar = rest.first {
-      let places = ["{}", "{0}"].map(\.unicodeScalars)
-      if let place = places.first(where: { rest.starts(with: $0) }) {
+      if let form = ["{}", "{0}"].first(where: { rest.starts(with: $0.unicodeScalars) }) {
         pieces.append("")
-        rest = rest.dropFirst(place.count)
+        forms.append(form)
+        rest = rest.dropFirst(form.unicodeScalars.count)
       } else {
         let isBrace = scalar == "{" || scalar == "}"
         guard !isBrace || rest.dropFirst().first == scalar else {
@@ -133,6 +134,12 @@ public struct ZeroShotClassification: TextTask {
       throw CheckpointError(
         .malformed, field: "template", "\(quoted(template)) has no place for a label",
         remedy: "write {} where the label is to stand")
+    }
+    guard forms == ["{}"] || !forms.contains("{}") else {
+      throw CheckpointError(
+        .malformed, field: "template",
+        "\(quoted(template)) has places for more than one text, and a label is one",
+        remedy: "write {0} wherever the label is to stand")
     }
     return pieces
   }
