@@ -127,6 +127,30 @@ def check_options(tool, folder):
                         options += ["--pad-token-id", padding_id] if padding_id is not None else []
                         pairs = [line | {"pair": line.get("pair", "x")} for line in inputs]
                         require_same(answers(tool, folder, directory, pairs, *options), expected, pairs)
+                        if padding and length is None and truncation is None:
+                            check_every_field(tool, folder, directory, tokenizer, pairs[::3], options, padding)
+
+
+def check_every_field(tool, folder, directory, tokenizer, pairs, options, padding):
+    """What is told row by row is filled up as the rest is, of texts and of words that are split already."""
+    fields = ["ids", "tokens", "type_ids", "attention_mask", "special_tokens_mask", "word_ids"]
+
+    def rows(found):
+        return [
+            dict(zip(fields, (one.ids, one.tokens, one.type_ids, one.attention_mask, one.special_tokens_mask, one.word_ids)))
+            for one in found.encodings]
+
+    texts = [line["text"] for line in pairs], [line["pair"] for line in pairs]
+    # Neither side is a list of no words.
+    words = [[text.split() or ["x"] for text in side] for side in texts]
+    split = [{"words": first, "pair_words": second} for first, second in zip(*words)]
+    for given, form, found in (
+            (pairs, "text", tokenizer(*texts, padding=padding)), (split, "words", tokenizer(*words, padding=padding, is_split_into_words=True))):
+        lines = answers(tool, folder, directory, given, *options, "--from", form, "--fields", ",".join(fields))
+        for line, expected, row in zip(lines, rows(found), given, strict=True):
+            for field in fields:
+                if line[field] != expected[field]:
+                    raise Mismatch(f"{field} of {row}: expected {shortened(expected[field])}, found {shortened(line[field])}")
 
 
 def trained(corpus):
