@@ -80,11 +80,25 @@ struct ChunkIndex {
   /// ```
   private mutating func collect(treeAt root: UInt64) throws(ParseFailure) {
     let tree = BTreeV1(kind: .chunks, keyByteCount: 8 + 8 * layout.extents.count)
-    try tree.forEachLeaf(from: root, in: bytes) { (key, address) throws(ParseFailure) in
+    let layout = layout
+    func place(_ key: ByteCursor) throws(ParseFailure) -> BTreeV1.Rank {
+      var key = key
+      try key.skip(8, "chunk key")
+      // In chunks, as the library compares them; the last one is among the bytes of an element.
+      return try layout.extents.map { (extent) throws(ParseFailure) in
+        try key.readUnsigned(8, "chunk offset") / UInt64(max(1, extent))
+      }
+    }
+    try tree.forEachLeaf(from: root, in: bytes, rank: place) {
+      (key, address) throws(ParseFailure) in
       let byteCount = UInt64(try key.read(UInt32.self, .little, "chunk size"))
       let mask = try key.read(UInt32.self, .little, "chunk filter mask")
       var origin: [Int] = []
       for _ in extents { origin.append(try key.readCount(8, "chunk offset")) }
+      guard try key.readUnsigned(8, "chunk offset") == 0 else {
+        throw ParseFailure(
+          .malformed, at: key.offset, "chunk offset", "a chunk begins within an element")
+      }
       try add(Entry(address: address, filtered: (byteCount, mask)), at: origin)
     }
   }
