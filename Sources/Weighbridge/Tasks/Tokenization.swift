@@ -42,8 +42,8 @@ public struct Tokenization: TextTask {
   /// What is said of a text, in this order.
   public let fields: [Field]
 
-  /// Takes a tokenizer; without options its usual ones count. Each text is a batch of its own: ``Padding/Length-swift.enum/longest`` is its
-  /// own length, and ``Tokenizer/encodeBatch(_:options:)-1xqhw`` is what fills up several to the longest of them.
+  /// Takes a tokenizer; without options its usual ones count. Each text is a batch of its own, so that filling up to the longest fills up
+  /// nothing: `Tokenizer.encodeBatch` does that for several.
   public init(
     _ tokenizer: Tokenizer, options: EncodingOptions? = nil,
     fields: [Field] = [.ids, .offsets, .typeIDs, .attentionMask, .decoded, .decodedSkip]
