@@ -57,9 +57,7 @@ public struct ValueDifference: Sendable {
   }
 
   /// Adds values of both sides; `start` is the row-major index of the first of them. Of rows of different lengths the
-  /// longer one's rest is left out.
-  ///
-  /// - Parameter distances: How far the values are apart, where doubles do not have all their bits.
+  /// longer one's rest is left out. Where doubles do not have all bits of the values, `distances` say how far they are apart.
   public mutating func add(
     _ first: [Double], _ second: [Double], distances: [Double]? = nil, at start: Int
   ) {
