@@ -61,7 +61,7 @@ public struct ValueDifference: Sendable {
   public mutating func add(
     _ first: [Double], _ second: [Double], distances: [Double]? = nil, at start: Int
   ) {
-    for index in 0..<min(first.count, second.count) {
+    for index in 0..<min(first.count, second.count, distances?.count ?? .max) {
       let (a, b) = (first[index], second[index])
       if let distances {
         if distances[index] == 0 {
