@@ -102,9 +102,20 @@ private struct WeightComparison {
           unsafe right.dtype.doubles(
             UnsafeRawBufferPointer(rebasing: b[right.bytes(from: block, count: size)]),
             into: &after)
-          let distances = unsafe Self.distances(
-            (left.dtype, a[left.bytes(from: block, count: size)], before),
-            (right.dtype, b[right.bytes(from: block, count: size)], after))
+          var distances: [Double]?
+          if isWide {
+            let integers = (
+              unsafe Self.integers(
+                left.dtype,
+                UnsafeRawBufferPointer(rebasing: a[left.bytes(from: block, count: size)]),
+                before),
+              unsafe Self.integers(
+                right.dtype,
+                UnsafeRawBufferPointer(rebasing: b[right.bytes(from: block, count: size)]),
+                after)
+            )
+            distances = zip(integers.0, integers.1).map { Double(($0 - $1).magnitude) }
+          }
           difference.add(before, after, distances: distances, at: start + block)
         }
       }
@@ -114,31 +125,29 @@ private struct WeightComparison {
     return difference
   }
 
-  private typealias Side = (dtype: DType, bytes: Slice<UnsafeRawBufferPointer>, values: [Double])
+  /// True for integers of which doubles do not have every bit.
+  private var isWide: Bool {
+    [left.dtype, right.dtype].contains { $0 == .i64 || $0 == .u64 }
+  }
 
-  /// How far integers are apart of which doubles do not have every bit; nil where doubles tell.
-  private static func distances(_ left: Side, _ right: Side) -> [Double]? {
-    guard [left.dtype, right.dtype].contains(where: { $0 == .i64 || $0 == .u64 }) else {
-      return nil
-    }
-    func integers(_ side: Side) -> [Int128] {
-      let bytes = unsafe UnsafeRawBufferPointer(rebasing: side.bytes)
-      return switch side.dtype {
+  /// Integers of a type; of narrower ones their values as doubles are exact.
+  private static func integers(
+    _ dtype: DType, _ bytes: UnsafeRawBufferPointer, _ values: [Double]
+  ) -> [Int128] {
+    var integers: [Int128] = []
+    integers.reserveCapacity(values.count)
+    for (place, value) in values.enumerated() {
+      switch dtype {
       case .i64:
-        side.values.indices.map {
-          Int128(
-            Int64(littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self)))
-        }
+        let bits = unsafe bytes.loadUnaligned(fromByteOffset: 8 * place, as: Int64.self)
+        integers.append(Int128(Int64(littleEndian: bits)))
       case .u64:
-        side.values.indices.map {
-          Int128(
-            UInt64(
-              littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self)))
-        }
-      default: side.values.map { Int128($0) }
+        let bits = unsafe bytes.loadUnaligned(fromByteOffset: 8 * place, as: UInt64.self)
+        integers.append(Int128(UInt64(littleEndian: bits)))
+      default: integers.append(Int128(value))
       }
     }
-    return zip(integers(left), integers(right)).map { Double(($0 - $1).magnitude) }
+    return integers
   }
 
   /// Elements that are looked at together: as doubles they stay in the processor's cache. Of types whose elements share bytes

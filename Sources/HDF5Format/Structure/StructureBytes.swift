@@ -5,13 +5,10 @@ internal import CheckpointBytes
 /// Every block is compared with the file's size before it is read, and everything that is read counts: a file whose blocks
 /// lie over one another, so that few bytes look like many, is refused when that has cost ``workRatio`` times its size.
 /// That bounds time and memory, whatever the blocks say.
-///
-/// Some fields are asked for with every number that is read: no access to them goes on while something else runs, so that none need be
-/// looked for.
 final class StructureBytes {
   let file: SourceFile
   /// How addresses are written; known once the superblock is read.
-  @exclusivity(unchecked) var form = AddressForm()
+  var form = AddressForm()
 
   /// What is newer than the file's own bytes, if there is such a thing.
   var image: CacheImage? {
@@ -19,9 +16,9 @@ final class StructureBytes {
   }
 
   /// Pages of the file, each at the place that its number leaves over.
-  @exclusivity(unchecked) private var pages = [ByteCursor](
+  private var pages = [ByteCursor](
     repeating: ByteCursor([]), count: pageCount)
-  @exclusivity(unchecked) private var work: Int
+  private var work: Int
 
   /// A structure is read once, here and there twice; each link and chunk counts for about what it takes in memory.
   private static let workRatio = 8

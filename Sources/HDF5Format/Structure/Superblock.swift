@@ -21,17 +21,19 @@ struct Superblock {
     let start = try Self.find(in: bytes)
     var cursor = try bytes.block(at: UInt64(start), atMost: 512, "superblock")
     try cursor.skip(Self.signature.count, "superblock")
-    bytes.form.base = start
+    // Changed here and told once: of what `bytes` is asked for with every number nothing may be under way.
+    var form = AddressForm(base: start)
     let version = try cursor.readVersion(0...3, "superblock")
     let base: UInt64
     let end: UInt64?
     if version < 2 {
-      try Self.readRanks(&cursor, version, &bytes.form)
-      base = try cursor.readDefinedAddress(bytes.form, "base address")
-      try cursor.skip(bytes.form.addressByteCount, "free space information")
-      end = try cursor.readAddress(bytes.form, "end of file address")
-      let driver = try cursor.readAddress(bytes.form, "driver information address")
-      let entry = try SymbolTableEntry(&cursor, bytes.form)
+      try Self.readRanks(&cursor, version, &form)
+      bytes.form = form
+      base = try cursor.readDefinedAddress(form, "base address")
+      try cursor.skip(form.addressByteCount, "free space information")
+      end = try cursor.readAddress(form, "end of file address")
+      let driver = try cursor.readAddress(form, "driver information address")
+      let entry = try SymbolTableEntry(&cursor, form)
       guard let root = entry.headerAddress else {
         throw ParseFailure(.malformed, at: start, "superblock", "the root group has no address")
       }
@@ -45,17 +47,18 @@ struct Superblock {
       }
     } else {
       let checked = cursor.position - 9
-      try Self.readSizes(&cursor, &bytes.form)
+      try Self.readSizes(&cursor, &form)
+      bytes.form = form
       let flags = try cursor.readByte("file consistency flags")
       guard version < 3 || flags & 0b101 == 0 else {
         throw ParseFailure(
           .inconsistent, at: start, "file consistency flags",
           "a writer has this file open, or did not close it")
       }
-      base = try cursor.readDefinedAddress(bytes.form, "base address")
-      extensionAddress = try cursor.readAddress(bytes.form, "superblock extension address")
-      end = try cursor.readAddress(bytes.form, "end of file address")
-      let root = try cursor.readAddress(bytes.form, "root group object header address")
+      base = try cursor.readDefinedAddress(form, "base address")
+      extensionAddress = try cursor.readAddress(form, "superblock extension address")
+      end = try cursor.readAddress(form, "end of file address")
+      let root = try cursor.readAddress(form, "root group object header address")
       try cursor.checkSum(from: checked, "superblock")
       guard let root else {
         throw ParseFailure(.malformed, at: start, "superblock", "the root group has no address")
