@@ -42,7 +42,7 @@ extension FailureKind {
 package func quoted(_ text: String) -> String { "'" + singleLine(text) + "'" }
 
 /// A ``NamePattern`` for a name from a file, as an argument that can be pasted into a shell: within single quotes, a quote
-/// of its own as `'\''`. Runs of what no line can hold, and the middle of a long name, become `*`.
+/// of its own as `'\''`. What no line can hold, and a star, become `?` each; the middle of a long name becomes `*`.
 package func shellPattern(_ name: String) -> String {
   let limit = 160
   let scalars = name.unicodeScalars

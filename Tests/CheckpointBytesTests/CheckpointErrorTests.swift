@@ -94,7 +94,8 @@ import Testing
     #expect(
       shellPattern("callbacks.Model{'monitor': 'val'}.best")
         == #"'callbacks.Model{'\''monitor'\'': '\''val'\''}.best'"#)
-    #expect(shellPattern("a\n\tb") == "'a*b'")
+    #expect(shellPattern("a\n\tb") == "'a??b'")
+    #expect(shellPattern("a*") == "'a?'")
     let long = "start." + String(repeating: "x", count: 300) + ".end"
     let pattern = shellPattern(long)
     #expect(pattern.utf8.count < 200)
