@@ -20,7 +20,7 @@ public enum Tool {
         ?? false
     }) {
       Console.process.fail(
-        usage: "Error: argument \(place), \(quoted(arguments[place])), is no UTF-8",
+        usage: "Error: argument \(place), \(quoted(CommandLine.arguments[place])), is no UTF-8",
         asJSON: arguments.contains("--json"))
       exit(ToolExit.usage.rawValue)
     }
