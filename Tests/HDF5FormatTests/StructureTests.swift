@@ -71,6 +71,19 @@ import Testing
     #expect(refusals.first?.reason.problem.contains("out of order") == true)
   }
 
+  @Test func `A fill value that is never written stands nowhere`() throws {
+    // Of five rows of seven numbers the second is stored. The fixture fills the others with 3; h5py 3.16 gives zeros where it is
+    // said never to be written.
+    let place = 12_978
+    let filled = try changed("chunks.h5", place, 2) { try $0.bytes("f/part") }
+    #expect(Array(filled[0..<4]) == [0, 0, 64, 64])
+    let elements = try changed("chunks.h5", place, 1) { try $0.bytes("f/part") }
+    #expect(elements[56...].allSatisfy { $0 == 0 })
+    #expect(elements[28..<56] == filled[28..<56])
+    let refusals = try changed("chunks.h5", place, 3) { $0.description.refusals }
+    #expect(refusals.map(\.path) == ["f/part"] && refusals.first?.reason.kind == .malformed)
+  }
+
   /// What a fixture gives with another value for one of its bytes.
   private func changed<Found>(
     _ name: String, _ place: Int, _ value: UInt8, _ body: (Described) throws -> Found
