@@ -206,10 +206,12 @@ extension HDF5Dataset {
   /// chunk, because it was optional and not there when they were written, is no reason.
   fileprivate func unknownFilter(in file: SourceFile) -> CheckpointError? {
     guard case .chunked(let chunks) = storage else { return nil }
+    let grid = ChunkGrid(
+      dimensions: shape.dimensions, chunkDimensions: chunks.shape, elementSize: elementByteCount)
     for (index, filter) in chunks.filters.enumerated() where !ChunkPipeline.knows(filter) {
       let isApplied = chunks.chunks.contains { chunk in
         chunk.filterMask >> UInt32(index) & 1 == 0
-          && !(chunks.leavesEdgesUnfiltered && chunks.isCut(chunk, by: shape))
+          && !(chunks.leavesEdgesUnfiltered && grid?.isCut(chunk.origin) ?? false)
       }
       if isApplied {
         return ChunkPipeline.unknown(filter).located(
@@ -217,12 +219,5 @@ extension HDF5Dataset {
       }
     }
     return nil
-  }
-}
-
-extension HDF5Chunks {
-  /// True if a chunk reaches beyond the data set.
-  fileprivate func isCut(_ chunk: HDF5Chunk, by extents: Shape) -> Bool {
-    chunk.origin.indices.contains { chunk.origin[$0] > extents.dimensions[$0] - shape[$0] }
   }
 }

@@ -16,8 +16,7 @@ final class StructureBytes {
   }
 
   /// Pages of the file, each at the place that its number leaves over.
-  private var pages = [ByteCursor](
-    repeating: ByteCursor([]), count: pageCount)
+  private var pages = [ByteCursor](repeating: ByteCursor([]), count: pageCount)
   private var work: Int
 
   /// A structure is read once, here and there twice; each link and chunk counts for about what it takes in memory.
