@@ -135,6 +135,9 @@ struct TokenizeCommandTests {
             == 41
         })
     }
+    #expect(
+      ToolRun("tokenize", model, "2,3", "--from", "ids", "--padding", "longest", "--json").output
+        .contains(#""ids":[2,3]"#))
     let words = ToolRun(
       "tokenize", model, "the", "the the the", "--from", "words", "--json", "--fields", "ids",
       "--padding", "longest", "--pad-to-multiple-of", "4")

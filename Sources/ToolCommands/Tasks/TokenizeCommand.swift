@@ -125,9 +125,13 @@ struct TokenizeCommand: TaskCommand, TalkingCommand {
         console.write(text(of: encoding, tokenizer))
       }
     } else {
-      let options = try settled(options) { (options) throws(CheckpointError) in
-        try longestRow(task(tokenizer, options))
-      }
+      // Of ids nothing is filled up.
+      let options =
+        from == .ids
+        ? options
+        : try settled(options) { (options) throws(CheckpointError) in
+          try longestRow(task(tokenizer, options))
+        }
       try answerRows(task(tokenizer, options), tokenizer, on: console)
     }
     return .done
