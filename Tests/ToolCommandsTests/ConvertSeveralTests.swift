@@ -37,7 +37,8 @@ struct ConvertSeveralTests {
     }
   }
 
-  @Test("Directories whose links lead round are compared once, and what is no file is told")
+  @Test(
+    "Links that lead round are not followed, and told like what is no file; others are compared")
   func links() throws {
     let directory = try TemporaryDirectory()
     for side in ["first", "second"] {
@@ -50,7 +51,22 @@ struct ConvertSeveralTests {
       }
     }
     let round = ToolRun("diff", "-r", directory.file("first"), directory.file("second"))
-    #expect(round.code == 0 && round.output == "sub/file: equal\n", "\(round)")
+    #expect(round.code == 1, "\(round)")
+    #expect(
+      round.output.contains("sub/file: equal\n") && round.output.contains("sub/7: not compared"))
+    #expect(round.output.split(separator: "\n").count == 9)
+    // One side's link leads where the other's does not: what lies there is looked at again.
+    for (side, target) in [("third", "a"), ("fourth", "b")] {
+      for (folder, content) in [("a", 1), ("b", 2)] as [(String, UInt8)] {
+        let path = directory.file("\(side)/\(folder)")
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        _ = try directory.write([content], as: "\(side)/\(folder)/file")
+      }
+      try FileManager.default.createSymbolicLink(
+        atPath: directory.file(side + "/z"), withDestinationPath: target)
+    }
+    let other = ToolRun("diff", "-r", directory.file("third"), directory.file("fourth"))
+    #expect(other.code == 1 && other.output.contains("z/file: different"), "\(other)")
     try FileManager.default.createSymbolicLink(
       atPath: directory.file("second/link"), withDestinationPath: "nowhere")
     let told = ToolRun("diff", "-r", directory.file("first"), directory.file("second"))

@@ -10,7 +10,7 @@ struct FilePairs {
       case different
       case onlyFirst = "only in the first"
       case onlySecond = "only in the second"
-      case irregular = "not compared: no regular file with a name in UTF-8"
+      case irregular = "not compared: no file with a name in UTF-8, or a link that leads round"
     }
     let name: String
     let outcome: Outcome
@@ -84,14 +84,17 @@ struct FilePairs {
   }
 }
 
-/// What lies below a directory, by its paths there. What begins with a dot is not the user's. Links are followed; each directory is
-/// looked into once.
+/// What lies below a directory, by its paths there. What begins with a dot is not the user's. Links are followed, but to no directory
+/// that they lie in.
 private struct Listing {
   private(set) var files: [String] = []
-  /// What is neither a file nor a directory: links that lead nowhere, pipes, names that are no UTF-8.
+  /// What is neither a file nor a directory to look into: links that lead nowhere or round, pipes, names that are no UTF-8.
   private(set) var irregular: [String] = []
   private let root: String
-  private var seen: Set<FileIdentity> = []
+  /// The directories on the way here.
+  private var open: Set<FileIdentity> = []
+  /// Directories that share others may have more paths than anybody compares.
+  private static let mostFiles = 1_000_000
 
   init(_ root: String) throws(CheckpointError) {
     self.root = root
@@ -100,8 +103,15 @@ private struct Listing {
 
   private mutating func add(_ prefix: String) throws(CheckpointError) {
     let directory = prefix.isEmpty ? root : Directory.join(root, prefix)
-    guard let identity = Directory.identity(of: directory), seen.insert(identity).inserted else {
+    let identity = Directory.identity(of: directory)
+    guard let identity, open.insert(identity).inserted else {
+      irregular.append(prefix)
       return
+    }
+    defer { open.remove(identity) }
+    guard files.count + irregular.count <= Self.mostFiles else {
+      throw CheckpointError(
+        .limitExceeded, file: root, "more than \(Self.mostFiles) files lie below it")
     }
     func path(_ name: String) -> String { prefix.isEmpty ? name : prefix + "/" + name }
     irregular += try Directory.unreadableNames(in: directory).map(path)
