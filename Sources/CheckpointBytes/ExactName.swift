@@ -42,24 +42,38 @@ extension ExactName: Hashable, Comparable {
   ///
   /// Asked of every name of a checkpoint, and almost always false: nothing is copied to find that out.
   package func hasComponent(among names: [ExactName]) -> Bool {
-    unsafe withBytes { bytes in
-      var start = 0
-      while true {
-        let end = unsafe bytes[start...].firstIndex(of: UInt8(ascii: ".")) ?? bytes.count
-        let component = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-        let isFound = names.contains { name in
-          guard name.byteCount == end - start else { return false }
-          return unsafe name.withBytes { unsafe $0.isEqual(to: component) }
-        }
-        if isFound || end == bytes.count { return isFound }
-        start = end + 1
+    let bytes = string.utf8Span.span
+    var start = 0
+    for end in 0...bytes.count where end == bytes.count || bytes[end] == UInt8(ascii: ".") {
+      let component = bytes.extracting(start..<end)
+      for name in names where name.byteCount == component.count {
+        if component.hasEnd(name.string.utf8Span.span) { return true }
       }
+      start = end + 1
     }
+    return false
   }
 
+  /// True if the name's last bytes are these. Asked of every name, too.
+  package func hasEnd(_ end: [UInt8]) -> Bool { string.utf8Span.span.hasEnd(end.span) }
+
+  @inline(__always)
   private func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-    var text = string
-    return text.withUTF8 { unsafe body(UnsafeRawBufferPointer($0)) }
+    unsafe string.utf8Span.span.withUnsafeBytes { unsafe body($0) }
+  }
+}
+
+extension Span<UInt8> {
+  /// True if the last bytes are these. They are compared from behind, where names differ first.
+  @inline(__always)
+  fileprivate func hasEnd(_ end: Span<UInt8>) -> Bool {
+    var place = count
+    guard place >= end.count else { return false }
+    for index in end.indices.reversed() {
+      place -= 1
+      if self[place] != end[index] { return false }
+    }
+    return true
   }
 }
 

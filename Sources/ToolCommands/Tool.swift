@@ -24,6 +24,7 @@ public enum Tool {
         asJSON: arguments.contains("--json"))
       exit(ToolExit.usage.rawValue)
     }
+    keepHeap()
     let sources = removeTemporaryFilesOnSignals()
     var code = run(Array(arguments.dropFirst()), console: .process)
     do throws(CheckpointError) {

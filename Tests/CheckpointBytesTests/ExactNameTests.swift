@@ -50,4 +50,23 @@ import Testing
     #expect(ExactName("a") != ExactName("a\u{0}"))
     #expect(ExactName("a") < ExactName("a\u{0}"))
   }
+
+  @Test("A component and an end are found where they are whole, and nowhere else")
+  func parts() {
+    let name: ExactName = "encoder.module.0.weight"
+    for part in ["encoder", "module", "0", "weight"] {
+      #expect(name.hasComponent(among: ["other", ExactName(part)]))
+    }
+    for part in ["", "modul", "odule", "encoder.module", "weights"] {
+      #expect(!name.hasComponent(among: [ExactName(part)]))
+    }
+    #expect(ExactName("a..b").hasComponent(among: [""]))
+    #expect(!ExactName("a").hasComponent(among: []))
+    for end in ["", "t", ".weight", "0.weight", name.string] {
+      #expect(name.hasEnd(Array(end.utf8)))
+    }
+    for end in ["Weight", "weight.", "x" + name.string] {
+      #expect(!name.hasEnd(Array(end.utf8)))
+    }
+  }
 }

@@ -93,11 +93,10 @@ private struct HDF5GraphReader {
 
   /// Attributes other than those that say how this package wrote the file; groups that hold nothing count too.
   private mutating func addAttributes(to graph: inout WeightGraph) {
-    let occupied = occupiedGroups()
     for group in description.groups {
       let isRoot = group.path.string.isEmpty
       let kept = isRoot ? group.attributes.filter { !names.consumes($0) } : group.attributes
-      if !kept.isEmpty || (!occupied.contains(group.path) && !isRoot) {
+      if !kept.isEmpty || (group.isEmpty && !isRoot) {
         graph.facts.attributes[group.path] = .firstOfEach(kept.map { ($0.name, $0.value) })
       }
       addTypes(of: group.attributes, at: group.path, to: &graph)
@@ -114,29 +113,6 @@ private struct HDF5GraphReader {
       }
       addTypes(of: kept, at: dataset.path, to: &graph)
     }
-  }
-
-  /// The groups in which something lies.
-  private func occupiedGroups() -> Set<ExactName> {
-    var occupied = Set<ExactName>(minimumCapacity: description.groups.count)
-    // What lies side by side follows one another, on this level and on the one above it.
-    var (last, above): (ExactName?, ExactName?)
-    func note(_ path: ExactName) {
-      guard let group = path.parent, group != last else { return }
-      last = group
-      guard occupied.insert(group).inserted, var next = group.parent, next != above else { return }
-      above = next
-      while occupied.insert(next).inserted, let further = next.parent { next = further }
-    }
-    for dataset in description.datasets {
-      note(dataset.path)
-      for path in dataset.otherPaths { note(path) }
-    }
-    for group in description.groups {
-      note(group.path)
-      for path in group.otherPaths { note(path) }
-    }
-    return occupied
   }
 
   private func addTypes(

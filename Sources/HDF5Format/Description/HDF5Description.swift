@@ -58,10 +58,13 @@ public struct HDF5Group: Sendable, Hashable {
   public package(set) var otherPaths: [ExactName] = []
   /// The attributes, in the order of the file.
   public let attributes: [HDF5Attribute]
+  /// True if it has no link to anything.
+  public let isEmpty: Bool
 
-  package init(path: ExactName, attributes: [HDF5Attribute]) {
+  package init(path: ExactName, attributes: [HDF5Attribute], isEmpty: Bool) {
     self.path = path
     self.attributes = attributes
+    self.isEmpty = isEmpty
   }
 }
 

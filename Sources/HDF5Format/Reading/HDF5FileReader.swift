@@ -51,7 +51,8 @@ final class HDF5FileReader {
 
   /// A group whose links are being followed.
   private struct Frame {
-    let path: ExactName
+    /// What stands before the names of its links: its path and a slash, of the root nothing.
+    let prefix: String
     var links: ArraySlice<NamedLink>
   }
 
@@ -79,8 +80,7 @@ final class HDF5FileReader {
         frames.removeLast()
         continue
       }
-      let parent = frames[last].path.string
-      let path = parent.isEmpty ? link.name : ExactName("\(parent)/\(link.name)")
+      let path = ExactName(frames[last].prefix + link.name.string)
       do {
         try count(path)
       } catch {
@@ -138,8 +138,10 @@ final class HDF5FileReader {
       let links = try links(of: header)
       if links.count > places.count { places.reserveCapacity(places.count + links.count) }
       places[address] = .group(description.groups.count)
-      description.groups.append(HDF5Group(path: path, attributes: attributes(of: header)))
-      return Frame(path: path, links: links[...])
+      description.groups.append(
+        HDF5Group(path: path, attributes: attributes(of: header), isEmpty: links.isEmpty))
+      return Frame(
+        prefix: path.string.isEmpty ? "" : path.string + "/", links: links[...])
     }
     if let type = header[.datatype], header[.dataspace] != nil {
       let dataset = try dataset(header, type, as: path)

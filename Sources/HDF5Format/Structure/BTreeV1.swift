@@ -32,7 +32,7 @@ struct BTreeV1 {
     rank: ((ByteCursor) throws(ParseFailure) -> Rank)? = nil,
     _ body: (inout ByteCursor, UInt64) throws(ParseFailure) -> Void
   ) throws(ParseFailure) {
-    var known: Set<UInt64> = [root]
+    var known: Set<UInt64> = []
     var open = [Branch(address: root)]
     while let branch = open.popLast() {
       let (address, expected) = (branch.address, branch.level)
@@ -63,7 +63,7 @@ struct BTreeV1 {
         if level == 0 {
           try body(&key, child)
         } else {
-          guard known.insert(child).inserted else {
+          guard child != root, known.insert(child).inserted else {
             throw ParseFailure(
               .malformed, at: Int(clamping: address), "TREE", "a node is reached twice")
           }

@@ -74,7 +74,7 @@ public struct FamilyList: Sendable {
   /// The tables of all families but those that are variants of another.
   package let tables: [(family: ModelFamily, table: LayoutTable)]
   /// The shortest ends of the names of word embeddings: what does not end so need not be looked at.
-  let anchorEnds: [[UInt8]]
+  let anchorEnds: NameEnds
 
   /// Makes a list.
   package init(_ families: [ModelFamily]) {
@@ -92,16 +92,14 @@ public struct FamilyList: Sendable {
   /// Their names, for messages.
   var names: String { families.map(\.name).joined(separator: ", ") }
 
-  private static func anchorEnds(_ tables: [LayoutTable]) -> [[UInt8]] {
-    var ends: Set<[UInt8]> = []
+  private static func anchorEnds(_ tables: [LayoutTable]) -> NameEnds {
+    var ends: [[UInt8]] = []
     for table in tables {
       var values = TemplateValues()
       values.body = table.bodies.bare
-      for name in table.rules[0].foreign[0].names(behindScope: values) {
-        ends.insert(Array(name.utf8))
-      }
+      ends += table.rules[0].foreign[0].names(behindScope: values).map { Array($0.utf8) }
     }
-    return ends.sorted { $0.lexicographicallyPrecedes($1) }
+    return NameEnds(ends)
   }
 }
 

@@ -33,13 +33,12 @@ struct ParametrizedName {
         return
       }
     }
-    let bytes = name.string.utf8
-    for (end, kind) in Self.ends where bytes.count > end.count && name.hasEnd(end) {
-      parameter = ExactName(String(Substring(bytes.dropLast(end.count))))
-      self.kind = kind
-      return
-    }
-    return nil
+    guard let number = Self.nameEnds.numbers(of: name).first else { return nil }
+    let (end, kind) = Self.ends[number]
+    let front = name.string.utf8.dropLast(end.count)
+    if front.isEmpty { return nil }
+    parameter = ExactName(String(Substring(front)))
+    self.kind = kind
   }
 
   private static let module: ExactName = "parametrizations"
@@ -48,6 +47,7 @@ struct ParametrizedName {
     (Array("_u".utf8), .original), (Array("_g".utf8), .direction),
     (Array("_v".utf8), .direction),
   ]
+  private static let nameEnds = NameEnds(ends.map(\.0))
 }
 
 /// The parameters of which a checkpoint holds parts instead.
@@ -86,7 +86,7 @@ struct ParametrizedNames {
   }
 
   /// The first parameter whose name ends so, of those that there are parts of.
-  func first(endingIn ends: [[UInt8]]) -> ExactName? {
-    parts.keys.filter { name in ends.contains { name.hasEnd($0) } }.min()
+  func first(endingIn ends: NameEnds) -> ExactName? {
+    parts.keys.filter { !ends.numbers(of: $0).isEmpty }.min()
   }
 }

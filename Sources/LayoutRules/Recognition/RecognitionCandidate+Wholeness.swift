@@ -129,8 +129,10 @@ extension RecognitionCandidate {
     if let name = parts.first(endingIn: families.anchorEnds), let explained = parts[name] {
       return parametrized(name, explained)
     }
-    // Most families call the weights of a layer alike: each end is looked for once.
-    var named: [[UInt8]: [ExactName]] = [:]
+    // The ends of one weight of a layer in each table; most families call it alike.
+    var places: [(family: ModelFamily, table: LayoutTable, values: TemplateValues, Surroundings)] =
+      []
+    var ends: OrderedSet<[UInt8]> = []
     for (family, table) in families.tables {
       guard let template = table.rules.lazy.flatMap(\.foreign).first(where: \.isPerLayer) else {
         continue
@@ -138,10 +140,13 @@ extension RecognitionCandidate {
       var values = TemplateValues()
       values.body = table.bodies.bare
       guard let place = template.around("layer", values, behindScope: true) else { continue }
-      for end in place.after.map({ Array($0.utf8) }) where named[end] == nil {
-        named[end] = shapes.keys.filter { $0.hasEnd(end) }
-      }
-      for name in place.after.lazy.flatMap({ named[Array($0.utf8)] ?? [] }) {
+      places.append((family, table, values, place))
+      ends.append(contentsOf: place.after.map { Array($0.utf8) })
+    }
+    let nameEnds = NameEnds(Array(ends))
+    let names = shapes.keys.filter { !nameEnds.numbers(of: $0).isEmpty }
+    for (family, table, values, place) in places {
+      for name in names {
         guard let front = place.front(of: name) else { continue }
         let anchor = table.rules[0].foreign[0].names(behindScope: values)[0]
         return CheckpointError(

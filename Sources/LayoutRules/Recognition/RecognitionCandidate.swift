@@ -20,7 +20,7 @@ struct RecognitionCandidate {
   ) throws(CheckpointError) -> [RecognitionCandidate] {
     var found: [RecognitionCandidate] = []
     var anchors: Set<ExactName> = []
-    for name in shapes.keys where families.anchorEnds.contains(where: { name.hasEnd($0) }) {
+    for name in shapes.keys where !families.anchorEnds.numbers(of: name).isEmpty {
       // An optimizer's states have the names of what they are of.
       if TrainingState.reason(for: name) != nil { continue }
       let fitting = families.tables.flatMap { family, table in
@@ -129,13 +129,6 @@ struct RecognitionCandidate {
 }
 
 extension ExactName {
-  /// True if the name's last bytes are these.
-  func hasEnd(_ end: [UInt8]) -> Bool {
-    let bytes = string.utf8
-    return bytes.count >= end.count && bytes.last == end.last
-      && bytes.suffix(end.count).elementsEqual(end)
-  }
-
   /// What stands before a name's end; nil if it does not end so, or not at the border of a component.
   func wrapper(before end: ExactName, endingIn border: UInt8) -> String? {
     guard hasEnd(Array(end.string.utf8)) else { return nil }

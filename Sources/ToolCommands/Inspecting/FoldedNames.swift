@@ -40,9 +40,9 @@ struct FoldedNames {
     let shape: Shape
   }
 
-  /// What stands at one place: a row, or all that share a key.
+  /// What stands at one place: a row by its own, or all that share a key.
   private enum Entry {
-    case row(InspectReport.Row)
+    case row(Int)
     case rows(Key)
   }
 
@@ -81,7 +81,7 @@ struct FoldedNames {
     var order: [Entry] = []
     order.reserveCapacity(rows.count)
     var members: [Key: [(number: Int, row: InspectReport.Row)]] = [:]
-    for row in rows {
+    for (place, row) in rows.enumerated() {
       if let (prefix, number, suffix) = FoldedNames.split(row.name.string), row.tiedTo == nil {
         let key = Key(
           prefix: ExactName(prefix), suffix: ExactName(suffix), dtype: row.weight.dtype,
@@ -89,14 +89,14 @@ struct FoldedNames {
         if members[key] == nil { order.append(.rows(key)) }
         members[key, default: []].append((number, row))
       } else {
-        order.append(.row(row))
+        order.append(.row(place))
       }
     }
     var groups: [Group] = []
     groups.reserveCapacity(order.count)
     for entry in order {
       switch entry {
-      case .row(let row): groups.append(Group(row))
+      case .row(let place): groups.append(Group(rows[place]))
       case .rows(let key): groups += FoldedNames.groups(key, members[key] ?? [])
       }
     }

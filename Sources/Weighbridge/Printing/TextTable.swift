@@ -98,10 +98,13 @@ package struct TextTable {
         cell = cutInTheMiddle(cell, to: widths[place])
         width = cell.shownWidth
       }
-      let padding = repeatElement(UInt8(ascii: " "), count: max(0, widths[place] - width))
-      if columns[column].isRight { line += padding }
+      if columns[column].isRight { pad() }
       line += cell.utf8
-      if !columns[column].isRight { line += padding }
+      if !columns[column].isRight { pad() }
+
+      func pad() {
+        for _ in 0..<max(0, widths[place] - width) { line.append(UInt8(ascii: " ")) }
+      }
     }
     while line.last == UInt8(ascii: " ") { line.removeLast() }
     return String(decoding: line, as: UTF8.self)

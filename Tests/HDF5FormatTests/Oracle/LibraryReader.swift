@@ -171,7 +171,8 @@ final class LibraryReader {
       let links = try links(of: object, at: path)
       places[address] = .group(description.groups.count)
       description.groups.append(
-        HDF5Group(path: path, attributes: attributes(of: object, count, at: path)))
+        HDF5Group(
+          path: path, attributes: attributes(of: object, count, at: path), isEmpty: links.isEmpty))
       return Frame(group: object, path: path, links: links[...])
     case H5O_TYPE_DATASET:
       let dataset = try dataset(object, attributes: count, at: path)
