@@ -12,6 +12,7 @@ extension CheckpointDifference {
     progress: ProgressHandler? = nil
   ) throws(CheckpointError) {
     self.tolerance = tolerance
+    notCompared = Self.notCompared(first, second, ofStructure: false)
     missing = first.weights.keys.filter { second.weights[$0] == nil }
     extra = second.weights.keys.filter { first.weights[$0] == nil }
     let common = first.weights.keys.filter { second.weights[$0] != nil }

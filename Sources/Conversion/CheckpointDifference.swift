@@ -32,6 +32,9 @@ public struct CheckpointDifference: Sendable {
   public var extra: [ExactName] = []
   /// Names that both have, worst first.
   public var entries: [Entry] = []
+  /// What is no tensor that can be read, of either: sparse, quantised, nested ones, texts. Nobody has compared it, so that two
+  /// checkpoints with it are not called equal. Of a comparison of structure, what the other has not, by name and description.
+  public var notCompared: [ExactName] = []
   /// What counts as equal; if it is exact, types must agree too.
   public var tolerance = Tolerance()
   /// True if only names, types and shapes were compared.
@@ -40,6 +43,7 @@ public struct CheckpointDifference: Sendable {
   /// Compares names, types and shapes, in the order of the first graph. Reads no data.
   public init(structureOf first: WeightGraph, _ second: WeightGraph) {
     isOfStructure = true
+    notCompared = Self.notCompared(first, second, ofStructure: true)
     missing = first.weights.keys.filter { second.weights[$0] == nil }
     extra = second.weights.keys.filter { first.weights[$0] == nil }
     for (name, left) in first.weights {
@@ -60,8 +64,24 @@ public struct CheckpointDifference: Sendable {
     return values.beyondTolerance > 0
   }
 
-  /// True if both checkpoints hold the same names with the same weights, within the tolerance.
+  /// True if both checkpoints hold the same names with the same weights, within the tolerance, and nothing else.
   public var isEqual: Bool {
-    missing.isEmpty && extra.isEmpty && !entries.contains(where: isDifferent)
+    missing.isEmpty && extra.isEmpty && notCompared.isEmpty && !entries.contains(where: isDifferent)
+  }
+
+  /// What two checkpoints hold that is no tensor, and is in the state of a model all the same.
+  ///
+  /// - Parameter ofStructure: True for what only one of them has, by name and description.
+  package static func notCompared(
+    _ first: WeightGraph, _ second: WeightGraph, ofStructure: Bool
+  ) -> [ExactName] {
+    func others(_ graph: WeightGraph) -> [OtherObject] {
+      graph.facts.others.filter { !$0.isOutsideState }
+    }
+    let (left, right) = (others(first), others(second))
+    let both = ofStructure ? Set(left).intersection(right) : []
+    let found: OrderedSet<ExactName> = OrderedSet(
+      (left + right).filter { !both.contains($0) }.map(\.name))
+    return Array(found)
   }
 }

@@ -13,12 +13,17 @@ extension CheckpointManifest {
   ///   - checkpoint: The checkpoint.
   ///   - path: Where it was read: a `config.json` there says of a model what weights leave open.
   ///   - progress: Is told how far it is.
-  /// - Throws: what reading throws; what kept a tensor from being read when it was opened.
+  /// - Throws: what reading throws; what kept a tensor from being read when it was opened; `unsupported` for
+  ///   what is no dense tensor and in the state all the same.
   public init(
     of checkpoint: Checkpoint, at path: String, progress: ProgressHandler? = nil
   ) throws(CheckpointError) {
-    if let refusal = checkpoint.graph.facts.others.lazy.compactMap(\.refusal).first {
-      throw refusal
+    for other in checkpoint.graph.facts.others where !other.isOutsideState {
+      if let refusal = other.refusal { throw refusal }
+      // What has no digest could be another one, and nobody would tell.
+      throw CheckpointError(
+        .unsupported, file: path, tensor: other.name.string,
+        "is \(other.description), of which there is no digest")
     }
     let ties = checkpoint.graph.ties
     let digests = try WeightDigest.sha256(

@@ -26,24 +26,49 @@ package struct WeightStatistics: Sendable {
   package private(set) var histogram = [Int](repeating: 0, count: binCount)
   /// How many values stand out.
   package private(set) var outlierCount = 0
-  /// Those that are furthest from the mean, with their row-major index.
+  /// Those that are furthest from the mean, with the row-major index of their element.
   package private(set) var outliers: [(index: Int, value: Double)] = []
 
-  /// Sums of what is left of the values without the first of them, which keeps digits where all are large and alike.
+  /// Sums of what is left of the values without the first of them, which keeps digits where all are large and alike; in units of
+  /// what keeps their squares within doubles.
   private var shift = 0.0
+  private var unit = 1.0
   private var sum = 0.0
   private var squares = 0.0
 
   init() {}
 
   /// The mean of the finite values.
-  package var mean: Double { finiteCount > 0 ? shift + sum / Double(finiteCount) : 0 }
+  package var mean: Double {
+    // Halves: the distance of two doubles may be no double.
+    finiteCount > 0 ? (shift / 2 + sum / Double(finiteCount) * unit) * 2 : 0
+  }
 
   /// The standard deviation of the finite values, of all of them and not of a sample.
   package var standardDeviation: Double {
     guard finiteCount > 0 else { return 0 }
     let mean = sum / Double(finiteCount)
-    return max(0, squares / Double(finiteCount) - mean * mean).squareRoot()
+    return max(0, squares / Double(finiteCount) - mean * mean).squareRoot() * unit * 2
+  }
+
+  /// True if the squares of the values are beyond what doubles hold, so that they have to be added again, in larger or smaller units.
+  var needsUnit: Bool { maximum > minimum && !squares.isNormal }
+
+  /// Begins the sums again, in units of half the distance between the extremes.
+  mutating func takeUnit() {
+    unit = maximum / 2 - minimum / 2
+    (sum, squares) = (0, 0)
+  }
+
+  /// Adds values that were measured before to the sums.
+  mutating func addAgain(_ values: [Double]) {
+    for value in values where value.isFinite { add(value) }
+  }
+
+  private mutating func add(_ value: Double) {
+    let rest = (value / 2 - shift / 2) / unit
+    sum += rest
+    squares += rest * rest
   }
 
   /// True if a value is no number or infinite.
@@ -65,14 +90,17 @@ package struct WeightStatistics: Sendable {
       if value == 0 { zeroCount += 1 }
       if value < minimum { minimum = value }
       if value > maximum { maximum = value }
-      let rest = value - shift
-      sum += rest
-      squares += rest * rest
+      add(value)
     }
   }
 
   /// Adds values that were measured before to the histogram, and remembers those that stand out.
-  mutating func distribute(_ values: [Double], at start: Int) {
+  ///
+  /// - Parameters:
+  ///   - values: The values.
+  ///   - start: The place of the first of them among all.
+  ///   - parts: How many are of one element.
+  mutating func distribute(_ values: [Double], at start: Int, parts: Int) {
     // Halves: the distance of two doubles may be no double.
     let width = maximum / 2 - minimum / 2
     let scale = width > 0 ? Double(Self.binCount) / width : 0
@@ -80,7 +108,9 @@ package struct WeightStatistics: Sendable {
     for (place, value) in values.enumerated() where value.isFinite {
       let bin = scale > 0 ? Int((value / 2 - minimum / 2) * scale) : Self.binCount / 2
       histogram[min(max(bin, 0), Self.binCount - 1)] += 1
-      if (value - mean).magnitude > limit, limit > 0 { note(value, at: start + place, mean) }
+      if (value / 2 - mean / 2).magnitude * 2 > limit, limit > 0 {
+        note(value, at: (start + place) / parts, mean)
+      }
     }
   }
 
@@ -96,7 +126,7 @@ package struct WeightStatistics: Sendable {
 }
 
 extension WeightStatistics {
-  /// The statistics of weights, in the order given. Each is read twice, in pieces. Complex numbers count as two.
+  /// The statistics of weights, in the order given. Each is read twice or three times, in pieces. Complex numbers count as two.
   ///
   /// - Throws: what reading throws, with the tensor's name.
   package static func of(
@@ -110,8 +140,12 @@ extension WeightStatistics {
       var statistics = WeightStatistics()
       do throws(CheckpointError) {
         try weight.forEachBlock(buffers, meter) { values, _ in statistics.measure(values) }
+        if statistics.needsUnit {
+          statistics.takeUnit()
+          try weight.forEachBlock(buffers, nil) { values, _ in statistics.addAgain(values) }
+        }
         try weight.forEachBlock(buffers, meter) { values, start in
-          statistics.distribute(values, at: start)
+          statistics.distribute(values, at: start, parts: weight.dtype.partCount)
         }
       } catch {
         throw error.about(name)
@@ -126,7 +160,7 @@ extension WeightStatistics {
 extension Weight {
   /// The values as doubles in blocks that stay in the processor's cache, each with the index of its first value.
   fileprivate func forEachBlock(
-    _ buffers: WeightBuffers, _ meter: ProgressMeter, _ body: ([Double], Int) -> Void
+    _ buffers: WeightBuffers, _ meter: ProgressMeter?, _ body: ([Double], Int) -> Void
   ) throws(CheckpointError) {
     var values: [Double] = []
     var start = 0
@@ -143,7 +177,7 @@ extension Weight {
             start += values.count
           }
         }
-        meter.add(chunk.count)
+        meter?.add(chunk.count)
       }
     }
   }

@@ -83,6 +83,9 @@ extension DType {
     category == .complex ? bitWidth / 16 : byteWidth
   }
 
+  /// How many numbers an element is made of: 2 of complex types, 1 of all others.
+  package var partCount: Int { category == .complex ? 2 : 1 }
+
   /// What kind of number an element is.
   public var category: Category {
     switch self {

@@ -52,6 +52,67 @@ struct DiffCommandTests {
     #expect(ToolRun("diff", first, second, "--rtol", "-1").code == 64)
   }
 
+  @Test("What is no dense tensor is not compared, and never called equal but of the same bytes")
+  func notCompared() throws {
+    let directory = try TemporaryDirectory()
+    let special = Fixtures.path("torch-checkpoints/special.pt")
+    let names = ["quantized", "channels", "coo", "csr", "meta", "bits", "nested"]
+    let plain = directory.file("plain.safetensors")
+    #expect(
+      ToolRun(
+        arguments: ["convert", special, plain, "--weights-only"]
+          + names.flatMap { ["--exclude", $0] }
+      ).code == 0)
+    for options in [[], ["--atol", "1"], ["--structure"]] {
+      let run = ToolRun(arguments: ["diff", special, plain, "--json"] + options)
+      #expect(run.code == 1)
+      let printed = try JSONValue(parsing: Array(run.output.utf8), context: "output")
+      #expect(printed["equal"] == .boolean(false))
+      #expect(printed["not_compared"] == .array(names.map { .string($0) }))
+      #expect(ToolRun(arguments: ["diff", special, special] + options).code == 0)
+      let text = ToolRun(arguments: ["diff", special, plain] + options).output
+      #expect(text.contains("; 7 not compared") && text.contains("  coo\n"), "\(text)")
+    }
+    let copy = try directory.write(Fixture("torch-checkpoints/special.pt").bytes(), as: "copy.pt")
+    #expect(ToolRun("diff", special, copy).code == 0)
+    let several = ToolRun("inspect", special, plain).output
+    #expect(several.contains("; 7 not read as tensors\n"), "\(several)")
+    let manifest = ToolRun("manifest", special)
+    #expect(manifest.code == 65)
+    #expect(manifest.error.contains("'quantized'") && manifest.error.contains("there is no digest"))
+  }
+
+  @Test("Of complex numbers both parts are compared, and the place is the element's")
+  func complexNumbers() throws {
+    let directory = try TemporaryDirectory()
+    func file(_ name: String, _ values: [Float]) throws -> String {
+      let bytes = SafetensorsBytes.of([("a", [2, 2], values)], dtype: "C64")
+      return try directory.write(bytes, as: name)
+    }
+    let first = try file("a.safetensors", [1, 2, 3, 4, 5, 6, 7, 8])
+    let second = try file("b.safetensors", [1, 2, 3, 4, 5, 9, 7, 8])
+    let run = ToolRun("diff", first, second)
+    #expect(
+      run.output.contains("worst at [1, 0]: 6.000 / 9.000; 1 of 8 parts differ"), "\(run.output)")
+    let json = ToolRun("diff", first, second, "--json").output
+    #expect(json.contains(#""worst_index":2,"worst_place":[1,0]"#), "\(json)")
+    let within = ToolRun("diff", first, second, "--atol", "2").output
+    #expect(within.contains("1 of 8 parts differ, 1 beyond the tolerance"), "\(within)")
+  }
+
+  @Test("A link that leads to itself is not compared, and the others are")
+  func linksToThemselves() throws {
+    let directory = try TemporaryDirectory()
+    for name in ["l", "r"] {
+      try Directory.make(directory.file(name))
+      _ = try directory.write(Array("a".utf8), as: name + "/a")
+      _ = try directory.link(to: "loop", as: name + "/loop")
+    }
+    let run = ToolRun("diff", "-r", directory.file("l"), directory.file("r"))
+    #expect(run.code == 1)
+    #expect(run.output.contains("loop: not compared") && run.output.contains("a: equal"))
+  }
+
   @Test("Integers are compared with all their bits")
   func integers() throws {
     let directory = try TemporaryDirectory()

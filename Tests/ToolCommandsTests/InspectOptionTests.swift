@@ -76,6 +76,54 @@ struct InspectOptionTests {
     #expect(tree.contains { $0.hasPrefix("  0.0 … 0.0, ") }, "\(tree)")
   }
 
+  @Test("Of no finite value there are no extremes, and great ones have a spread")
+  func oddStatistics() throws {
+    let directory = try TemporaryDirectory()
+    let none = try directory.write(
+      SafetensorsBytes.of([("w", [2], [.nan, .infinity])]), as: "none.safetensors")
+    let empty = try #require(try json(none, "--stats")["tensors"]?.elements?[0]["statistics"])
+    for key: ExactName in ["min", "max", "mean", "std"] { #expect(empty[key] == .null) }
+    // Two numbers of F32 are one of F64: 1, 2 and 3 times the power of two.
+    for (name, power) in [("great", 1000.0), ("small", -1000.0)] {
+      let unit = Double(sign: .plus, exponent: Int(power), significand: 1)
+      let words = [unit, 2 * unit, 3 * unit].flatMap { number -> [Float] in
+        let bits = number.bitPattern
+        return [
+          Float(bitPattern: UInt32(truncatingIfNeeded: bits)),
+          Float(bitPattern: UInt32(truncatingIfNeeded: bits >> 32)),
+        ]
+      }
+      let bytes = SafetensorsBytes.of([("w", [3], words)], dtype: "F64")
+      let path = try directory.write(bytes, as: name + ".safetensors")
+      let found = try #require(try json(path, "--stats")["tensors"]?.elements?[0]["statistics"])
+      #expect(found["mean"] == .double(2 * unit))
+      let spread = (2.0 / 3).squareRoot()
+      #expect(abs((found["std"]?.decimal ?? 0) / unit - spread) < 1e-12, "\(found)")
+    }
+  }
+
+  @Test("Layers whose values are shown are not folded, nor with --verbose")
+  func unfoldedTree() throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write(
+      SafetensorsBytes.of([
+        ("h.0.w", [1], [1]), ("h.0.b", [1], [1]), ("h.1.w", [1], [.nan]), ("h.1.b", [1], [1]),
+      ]), as: "a.safetensors")
+    let shown = ToolRun("inspect", path, "--tree", "--stats").output
+    #expect(shown.contains("NaN 1") && !shown.contains("{0…1}"), "\(shown)")
+    #expect(!ToolRun("inspect", path, "--tree", "--verbose").output.contains("{0…1}"))
+    #expect(ToolRun("inspect", path, "--tree").output.contains("{0…1}"))
+  }
+
+  @Test("What orders the tensors of one source is no option of several")
+  func severalSources() {
+    for options in [["--sort", "size"], ["--limit", "1"]] {
+      let run = ToolRun(arguments: ["inspect", model, model] + options)
+      #expect(run.code == 64 && run.error.contains("of one source"), "\(run.error)")
+      #expect(ToolRun(arguments: ["inspect", model, model, "--tree"] + options).code == 0)
+    }
+  }
+
   @Test("A value that stands out is counted and named with its place")
   func outliers() throws {
     let directory = try TemporaryDirectory()
@@ -215,14 +263,17 @@ struct InspectOptionTests {
 
 /// Safetensors files of F32 tensors, byte by byte.
 enum SafetensorsBytes {
-  static func of(_ tensors: [(String, [Int], [Float])], padding: Int = 0) -> [UInt8] {
+  /// - Parameter dtype: What the bits of the values are called, of types of several words too.
+  static func of(
+    _ tensors: [(String, [Int], [Float])], dtype: String = "F32", padding: Int = 0
+  ) -> [UInt8] {
     var header: [String] = []
     var data: [UInt8] = []
     for (name, shape, values) in tensors {
       let start = data.count
       for value in values { data += [UInt8](littleEndian: [value.bitPattern]) }
       header.append(
-        "\"\(name)\":{\"dtype\":\"F32\",\"shape\":\(shape),\"data_offsets\":[\(start),\(data.count)]}"
+        "\"\(name)\":{\"dtype\":\"\(dtype)\",\"shape\":\(shape),\"data_offsets\":[\(start),\(data.count)]}"
       )
     }
     var text = Array("{\(header.joined(separator: ","))}".utf8)

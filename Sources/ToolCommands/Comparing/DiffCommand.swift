@@ -8,7 +8,8 @@ struct DiffCommand: TalkingCommand {
     abstract: "Compares two checkpoints, across formats and layouts; the worst comes first.",
     discussion: """
       Without tolerances, weights are equal if their types, shapes and bytes are. With --rtol or --atol, values count as \
-      equal where |a - b| <= atol + rtol · |b|, also of types of another width: integers, floating-point numbers. If names differ and both are models of one family, they are compared under Transformers' \
+      equal where |a - b| <= atol + rtol · |b|, also of types of another width: integers, floating-point numbers; of complex numbers each part. What is no dense tensor (sparse, quantised, nested, text) is not compared, and \
+      counts as different but in files of the same bytes. If names differ and both are models of one family, they are compared under Transformers' \
       names. Two directories that are no checkpoints themselves, or of which one holds several, are compared file by file, files of different formats by \
       their base names. Of two adapters the settings that make other numbers are compared as well. Ends with exit code 1 if anything differs.
 
@@ -146,12 +147,18 @@ struct DiffCommand: TalkingCommand {
     let names = try CommonNames(
       left.graph, right.graph,
       configurations: (Self.configuration(first), Self.configuration(second)))
-    let difference =
+    var difference =
       structure
       ? CheckpointDifference(structureOf: names.first, names.second)
       : try CheckpointDifference(
         names.first, names.second, tolerance: Tolerance(absolute: atol, relative: rtol),
         progress: bar.handler)
+    // Names that both were brought under are those of their weights alone; and of the same bytes nothing has to be understood.
+    difference.notCompared = CheckpointDifference.notCompared(
+      left.graph, right.graph, ofStructure: structure)
+    if !difference.notCompared.isEmpty, try FilePairs.areEqual(left.files, right.files) {
+      difference.notCompared = []
+    }
     return DifferenceReport(
       difference, first: first, second: second, models: names.models,
       adapterDifferences: try adapterDifferences(first, second))

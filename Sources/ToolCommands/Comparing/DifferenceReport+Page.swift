@@ -20,6 +20,7 @@ extension DifferenceReport {
     }
     page.addList("Only in the first", difference.missing.map(\.string))
     page.addList("Only in the second", difference.extra.map(\.string))
+    page.addList("Not compared: no dense tensors", difference.notCompared.map(\.string))
     var table = PageTable(
       "Tensors",
       [

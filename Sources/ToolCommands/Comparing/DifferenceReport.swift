@@ -49,6 +49,7 @@ struct DifferenceReport: Report {
         "adapter_differences", .array(adapterDifferences.map { .string($0) })),
       JSONValue.Member("missing", texts(difference.missing)),
       JSONValue.Member("extra", texts(difference.extra)),
+      JSONValue.Member("not_compared", texts(difference.notCompared)),
       JSONValue.Member("tensors", .array(difference.entries.map(json(of:)))),
     ])
   }
@@ -76,10 +77,12 @@ struct DifferenceReport: Report {
         JSONValue.Member(
           "nan", .array([.integer(values.nanCounts.0), .integer(values.nanCounts.1)])),
         JSONValue.Member("beyond_tolerance", .integer(values.beyondTolerance)),
-        JSONValue.Member("worst_index", .integer(values.worstIndex)),
+        JSONValue.Member("worst_index", .integer(difference.worstIndex(values, in: entry))),
         JSONValue.Member(
           "worst_place",
-          .array(entry.first.shape.place(of: values.worstIndex).map { .integer($0) })),
+          .array(
+            entry.first.shape.place(of: difference.worstIndex(values, in: entry))
+              .map { .integer($0) })),
         JSONValue.Member(
           "worst_values", .array([.double(values.worstValues.0), .double(values.worstValues.1)])),
         JSONValue.Member("differing", .integer(values.differing)),

@@ -70,6 +70,13 @@ struct FilePairs {
     return ExactName(String(path[..<dot]))
   }
 
+  /// True if these are the same files, byte for byte.
+  static func areEqual(_ first: [String], _ second: [String]) throws(CheckpointError) -> Bool {
+    guard first.count == second.count else { return false }
+    for (left, right) in zip(first, second) where try !isEqual(left, right) { return false }
+    return true
+  }
+
   private static func isEqual(_ first: String, _ second: String) throws(CheckpointError) -> Bool {
     let (left, right) = (try SourceFile(path: first), try SourceFile(path: second))
     guard left.size == right.size else { return false }
@@ -116,10 +123,11 @@ private struct Listing {
     func path(_ name: String) -> String { prefix.isEmpty ? name : prefix + "/" + name }
     irregular += try Directory.unreadableNames(in: directory).map(path)
     for name in try Directory.names(in: directory) where !name.hasPrefix(".") {
-      switch try PathKind(path: Directory.join(directory, name)) {
-      case .file: files.append(path(name))
-      case .directory: try add(path(name))
-      case .other, .nothing: irregular.append(path(name))
+      // A link that leads to itself cannot be examined: it is told like one that leads nowhere.
+      switch try? PathKind(path: Directory.join(directory, name)) {
+      case .file?: files.append(path(name))
+      case .directory?: try add(path(name))
+      case .other?, .nothing?, nil: irregular.append(path(name))
       }
     }
   }

@@ -72,9 +72,19 @@ struct InspectCommand: TalkingCommand {
   mutating func run(on console: Console) throws -> ToolExit {
     let sources = try Self.expanded(source)
     try output.checkPage(ofSources: sources.count)
+    if sources.count > 1, !showsTensors, sort != nil || limit != nil {
+      throw ValidationError(
+        "--sort and --limit are for the tensors of one source; of several, --include, --stats, --digests, --lineage or --tree shows them"
+      )
+    }
     return try Self.forEach(sources, on: console, asJSON: output.json) {
       try inspect($0, isOne: sources.count == 1, on: console)
     }
+  }
+
+  /// True if tensors are asked for, and not what a source is.
+  private var showsTensors: Bool {
+    lineage || digests || statistics || tree || output.json || !include.isEmpty
   }
 
   private var reportOptions: InspectReport.Options {
@@ -104,10 +114,9 @@ struct InspectCommand: TalkingCommand {
       checkpoint, source: path, options: reportOptions, progress: bar.handler)
     bar.clear()
     try output.writePage(of: report)
-    let isAskedForMore = lineage || digests || statistics || tree || !include.isEmpty
     if output.json {
       console.write(JSONWriter.text(report.json, style: .compact) + "\n")
-    } else if !isOne, !isAskedForMore {
+    } else if !isOne, !showsTensors {
       console.write(report.summary + "\n")
     } else {
       console.write(report.text(console.style))

@@ -4,8 +4,10 @@ internal import Weighbridge
 extension InspectReport: Report {
   /// The whole on one line.
   var summary: String {
-    "\(singleLine(source)): \(container), \(totals.size)"
+    let others = checkpoint.graph.facts.others.count { !$0.isOutsideState }
+    return "\(singleLine(source)): \(container), \(totals.size)"
       + (model.map { ", " + $0.description } ?? "")
+      + (others > 0 ? "; \(others) not read as tensors" : "")
   }
 
   var container: String { "\(checkpoint.format.rawValue) (\(checkpoint.container))" }
@@ -40,7 +42,9 @@ extension InspectReport: Report {
   }
 
   private func tree(_ style: TextStyle) -> [String] {
-    NameTree(rows, sort: options.sort).lines(style, showsStatistics: options.statistics)
+    // Parts that are alike by their shapes are not by their values.
+    NameTree(rows, sort: options.sort, folds: !style.isVerbose && !options.statistics)
+      .lines(style, showsStatistics: options.statistics)
   }
 
   private func table(_ style: TextStyle) -> [String] {

@@ -20,10 +20,14 @@ struct NameTree {
 
     init(_ name: String) { self.name = name }
 
-    /// - Parameter forms: What parts look like, each with the number of its form.
-    fileprivate func finish(_ order: InspectReport.Order?, _ forms: inout [ExactName: Int]) {
+    /// - Parameters:
+    ///   - folds: True if numbered parts that are alike become one.
+    ///   - forms: What parts look like, each with the number of its form.
+    fileprivate func finish(
+      _ order: InspectReport.Order?, folds: Bool, _ forms: inout [ExactName: Int]
+    ) {
       let inner = Array(named.values)
-      for child in inner { child.finish(order, &forms) }
+      for child in inner { child.finish(order, folds: folds, &forms) }
       tensors = inner.reduce(row == nil ? 0 : 1) { $0 + $1.tensors * $1.times }
       // A weight of several names is stored once.
       let stored = row.map { $0.tiedTo == nil ? $0.weight.byteCount : 0 } ?? 0
@@ -34,7 +38,7 @@ struct NameTree {
         own + "(" + inner.map { "\($0.name)\0\($0.form)" }.joined(separator: ",") + ")")
       form = forms[look] ?? forms.count
       forms[look] = form
-      fold()
+      if folds { fold() } else { children = inner }
       sort(order)
       joinOnlyChild()
     }
@@ -91,8 +95,11 @@ struct NameTree {
   /// What a name has beyond is the last part's: a tree is walked by calls within calls, and no model is so deep.
   private static let greatestDepth = 64
 
-  /// - Parameter sort: By name, or by the size of each part as a whole, the largest first; else as they are in the file.
-  init(_ rows: [InspectReport.Row], sort: InspectReport.Order?) {
+  /// - Parameters:
+  ///   - rows: The tensors.
+  ///   - sort: By name, or by the size of each part as a whole, the largest first; else as they are in the file.
+  ///   - folds: True if numbered parts that are alike become one.
+  init(_ rows: [InspectReport.Row], sort: InspectReport.Order?, folds: Bool) {
     let slash = UInt8(ascii: "/")
     let isHDF5 = rows.contains { $0.name.string.utf8.contains(slash) }
     let border = isHDF5 ? slash : UInt8(ascii: ".")
@@ -114,7 +121,7 @@ struct NameTree {
       node.row = row
     }
     var forms: [ExactName: Int] = [:]
-    root.finish(sort, &forms)
+    root.finish(sort, folds: folds, &forms)
   }
 
   /// The tree as lines.

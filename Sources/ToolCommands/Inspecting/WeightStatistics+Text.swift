@@ -44,10 +44,12 @@ extension WeightStatistics {
 
   /// The statistics for programs.
   var json: JSONValue {
-    .object([
-      JSONValue.Member("min", .double(minimum)), JSONValue.Member("max", .double(maximum)),
-      JSONValue.Member("mean", .double(mean)),
-      JSONValue.Member("std", .double(standardDeviation)),
+    // Of no values there is no extreme and no mean.
+    func number(_ value: Double) -> JSONValue { finiteCount > 0 ? .double(value) : .null }
+    return .object([
+      JSONValue.Member("min", number(minimum)), JSONValue.Member("max", number(maximum)),
+      JSONValue.Member("mean", number(mean)),
+      JSONValue.Member("std", number(standardDeviation)),
       JSONValue.Member("finite", .integer(finiteCount)),
       JSONValue.Member("zero", .integer(zeroCount)), JSONValue.Member("nan", .integer(nanCount)),
       JSONValue.Member("infinite", .integer(infinityCount)),

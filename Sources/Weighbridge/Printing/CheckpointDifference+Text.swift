@@ -33,6 +33,7 @@ extension CheckpointDifference {
     if !missing.isEmpty || !extra.isEmpty {
       line += "; \(missing.count) missing, \(extra.count) extra"
     }
+    if !notCompared.isEmpty { line += "; \(notCompared.count) not compared" }
     return line
   }
 
@@ -54,6 +55,11 @@ extension CheckpointDifference {
     }
     lines += names("only in \(singleLine(first))", missing, style)
     lines += names("only in \(singleLine(second))", extra, style)
+    lines += names(
+      isOfStructure
+        ? "no tensors, and not in both" : "not compared, since they are no dense tensors",
+      notCompared,
+      style)
     let different = different
     var table = TextTable(
       .name("tensor"), .text("differs"), .number("max abs"), .number("max rel"), .number("ULPs"),
@@ -105,7 +111,8 @@ extension CheckpointDifference {
       lines.append(
         "worst at \(place(values, in: entry)): \(NumberText.significant(values.worstValues.0)) / "
           + "\(NumberText.significant(values.worstValues.1)); "
-          + "\(values.differing) of \(entry.first.shape.elementCount) values differ")
+          + "\(values.differing) of \(numbers(in: entry)) differ"
+          + (tolerance.isExact ? "" : ", \(values.beyondTolerance) beyond the tolerance"))
     }
     for (kind, counts) in [("NaN", values.nanCounts), ("infinite", values.infinityCounts)]
     where counts != (0, 0) {
@@ -114,8 +121,19 @@ extension CheckpointDifference {
     return lines
   }
 
+  /// How many values are compared; of complex numbers both parts are.
+  private func numbers(in entry: Entry) -> String {
+    let parts = entry.first.dtype.partCount
+    return "\(parts * entry.first.shape.elementCount) " + (parts > 1 ? "parts" : "values")
+  }
+
   /// The place of the worst value, an index for each dimension.
   package func place(_ values: ValueDifference, in entry: Entry) -> String {
-    "\(entry.first.shape.place(of: values.worstIndex))"
+    "\(entry.first.shape.place(of: worstIndex(values, in: entry)))"
+  }
+
+  /// The row-major index of the element whose value, or part of it, is the worst.
+  package func worstIndex(_ values: ValueDifference, in entry: Entry) -> Int {
+    values.worstIndex / entry.first.dtype.partCount
   }
 }
