@@ -28,6 +28,15 @@ package struct ByteInput: Sendable {
     (content, self.name) = (.bytes(bytes), name)
   }
 
+  /// The number of bytes, where any of them can be read before the others; nil for standard input.
+  package var size: Int? {
+    switch content {
+    case .standardInput: nil
+    case .file(let file): file.size
+    case .bytes(let bytes): bytes.count
+    }
+  }
+
   /// The next bytes; none at the end. Standard input gives what is there, and is waited for if that is nothing.
   ///
   /// - Parameters:

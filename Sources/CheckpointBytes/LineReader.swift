@@ -17,7 +17,7 @@ package struct LineBlock: Sendable {
     var number = firstLine
     while start < bytes.count {
       let end = bytes[start...].firstIndex(of: LineReader.lineFeed) ?? bytes.count
-      if bytes[start..<end].contains(where: { $0 > 0x20 }) { try body(start..<end, number) }
+      if !bytes[start..<end].allSatisfy(LineReader.isWhiteSpace) { try body(start..<end, number) }
       number += 1
       start = end + 1
     }
@@ -32,6 +32,10 @@ package final class LineReader: Sendable {
   /// How many bytes a block has, unless a line is longer.
   package static let blockByteCount = 1 << 17
   static let lineFeed: UInt8 = 0x0A
+
+  /// True for a space, a tab, and what ends lines and pages: no text begins with any of them that says something.
+  package static func isWhiteSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D) ~= byte }
+
   /// U+FEFF in UTF-8.
   private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 

@@ -90,15 +90,55 @@ struct ArrowReaderTests {
       #expect(error.kind == .truncated, "\(count) bytes: \(error)")
       #expect((error.site.offset ?? .max) <= count)
     }
-    // The schema, three batches, and the end in parts; behind a file's end lies what only readers of a part need.
-    #expect(isFile ? whole > 8 : whole == 4, "\(whole)")
+    // The schema, three batches, and the end in parts; a file ends with its footer.
+    #expect(whole == (isFile ? 0 : 4), "\(whole)")
   }
 
-  @Test("Whatever a byte is, a stream gives rows or one error")
-  func changedBytes() throws {
-    let bytes = try Fixture("arrow/rows.arrows").bytes()
+  @Test("Streams behind one another are all read, and nothing else may follow one")
+  func streamsInARow() throws {
+    let (rows, large) = (
+      try Fixture("arrow/rows.arrows").bytes(), try Fixture("arrow/large.arrows").bytes()
+    )
+    let found = try self.rows(of: rows + large + rows).map { try $0.get() }
+    #expect(found.count == 11 + 3 + 11)
+    #expect(found[12]["text"] == .string("two"))
+    for rest in ["{\"text\": \"a\"}\n", "abc", "\0\0\0\0"] {
+      let error = try #require(try error(of: rows + rest.utf8))
+      #expect([.malformed, .truncated].contains(error.kind), "\(error)")
+      #expect(error.site.offset == rows.count)
+    }
+  }
+
+  @Test("A file is read by its footer, whatever lies where a stream begins")
+  func footer() throws {
+    let bytes = try Fixture("arrow/rows.arrow").bytes()
+    let expected = try rows(of: bytes).map { try $0.get().members }
+    #expect(expected.count == 11)
+    // Polars puts a bare schema there, without a message around it.
+    var changed = bytes
+    for place in 8..<24 { changed[place] = 0x41 }
+    #expect(try rows(of: changed).map { try $0.get().members } == expected)
+    // A batch told of twice would be as many rows as a short file likes.
+    let size = (0..<4).reduce(0) { $0 | Int(bytes[bytes.count - 10 + $1]) << (8 * $1) }
+    let footer = bytes.count - 10 - size
+    var blocks = 0
+    for place in stride(from: footer, to: bytes.count - 58, by: 4) {
+      var twice = bytes
+      twice.replaceSubrange((place + 24)..<(place + 48), with: bytes[place..<place + 24])
+      if let error = try error(of: twice), error.problem.hasPrefix("a record batch at ") {
+        blocks += 1
+      }
+    }
+    #expect(blocks > 0)
+  }
+
+  @Test(
+    "Whatever a byte is, a stream or file gives rows or one error",
+    arguments: ["rows.arrows", "rows.arrow"])
+  func changedBytes(_ name: String) throws {
+    let bytes = try Fixture("arrow/\(name)").bytes()
     var kinds: [FailureKind: Int] = [:]
-    for place in 4..<bytes.count {
+    for place in (name.hasSuffix("s") ? 4 : 6)..<bytes.count {
       for value in [0, 1, 0x7F, 0x80, 0xFF, bytes[place] &+ 1, bytes[place] ^ 0x10] {
         var changed = bytes
         changed[place] = value

@@ -118,6 +118,17 @@ struct EmbeddingFileTests {
       Array(try bytes("v-00001.npy").suffix(24))
         == EmbeddingPrecision.float32.bytes(of: [2, 1, -2, 3, 1, -2]))
   }
+
+  @Test("A run that fails leaves whole files of its own, and none of an earlier run beside them")
+  func failedParts() throws {
+    try write("v.parquet", .parquet, ids: (0..<8).map { .integer($0) }, rowsPerFile: 2)
+    #expect(throws: CheckpointError.self) {
+      try write(
+        "v.parquet", .parquet, ids: (0..<5).map { .integer($0) } + [.string("a")], rowsPerFile: 2)
+    }
+    #expect(
+      try Directory.names(in: directory.path) == ["v-00000.parquet", "v-00001.parquet"])
+  }
 }
 
 extension [UInt8] {

@@ -118,13 +118,13 @@ struct EmbedCommand: TaskCommand {
     let file = try EmbeddingFile(
       path: path, format: format, precision: precision?.value ?? .float32,
       width: task.embedder.width, rowsPerFile: rowsPerFile, ranges: known, rangesPath: writeRanges)
-    try forEachBlock { (block) throws(CheckpointError) in
+    let source = try forEachBlock { (block) throws(CheckpointError) in
       try block.answered(by: task)
     } write: { (answers) throws(CheckpointError) in
       cuts.count(answers.map(\.output))
       for (row, embedding) in answers { try file.append(embedding.vector, id: row["id"]) }
     }
-    try file.commit()
+    try file.commit(idsAreText: source.hasTextIDs)
   }
 
   /// Writes each line as soon as it is known.

@@ -7,7 +7,7 @@ enum LineFormat: Sendable {
 
   /// What a file is, its first line decides, unless its name does.
   init?(_ block: LineBlock, named name: String) {
-    guard let first = block.bytes.first(where: { $0 > 0x20 }) else { return nil }
+    guard let first = block.bytes.first(where: { !LineReader.isWhiteSpace($0) }) else { return nil }
     let isNamed = [".jsonl", ".ndjson", ".json"].contains { name.hasSuffix($0) }
     self = first == UInt8(ascii: "{") || isNamed ? .json : .text
   }

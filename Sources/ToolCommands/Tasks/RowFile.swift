@@ -66,6 +66,13 @@ final class RowFile: Sendable {
     }
   }
 
+  /// True if it has shown that ids are texts, by a table's columns.
+  var hasTextIDs: Bool {
+    content.withLock { content in
+      if case .arrow(let reader, _) = content { reader.hasTextIDs } else { false }
+    }
+  }
+
   /// The next rows; nil at the end.
   func next() throws(CheckpointError) -> RowBlock? { try nextPart().map(rows) }
 

@@ -65,16 +65,18 @@ extension TaskCommand {
   /// Makes something of each block of rows, and hands it over in order.
   ///
   /// - Parameter format: What the lines of a file are; nil if that is to be seen.
-  func forEachBlock<Value: Sendable>(
+  /// - Returns: The source, at its end.
+  @discardableResult func forEachBlock<Value: Sendable>(
     format: LineFormat? = nil,
     _ work: @escaping @Sendable (RowBlock) throws(CheckpointError) -> Value,
     write: @escaping @Sendable (Value) throws(CheckpointError) -> Void
-  ) throws(CheckpointError) {
+  ) throws(CheckpointError) -> RowSource {
     let source = try RowSource(rows, key: Self.textKey, defaults: defaults, format: format)
     // The model's own threads do the work: a second one here reads, encodes and writes while they do.
     try inOrder(
       threadCount: 2, next: { () throws(CheckpointError) in try source.next() }, work: work,
       finish: write)
+    return source
   }
 
   private func argumentRows(
@@ -156,6 +158,9 @@ final class RowSource: Sendable {
     self.defaults = defaults
     arguments = Mutex(texts.texts)
   }
+
+  /// True if its ids are texts, as the columns of a table have told, whether there are rows or not.
+  var hasTextIDs: Bool { file?.hasTextIDs ?? false }
 
   /// The next rows; nil at the end.
   func next() throws(CheckpointError) -> RowBlock? {

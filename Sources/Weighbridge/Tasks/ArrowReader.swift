@@ -1,7 +1,8 @@
 package import CheckpointBytes
 
-/// Reads rows out of Arrow's interprocess format (arrow/format/{Message,Schema}.fbs, versions 4 and 5), a stream or a file from its
-/// beginning. ``ArrowWriter`` has the drawing of it.
+/// Reads rows out of Arrow's interprocess format (arrow/format/{Message,Schema,File}.fbs, versions 4 and 5): a stream from its
+/// beginning, or several behind one another; a file by its footer, or from its beginning where it comes through a pipe. ``ArrowWriter``
+/// has the drawing of it.
 ///
 /// Each column is a member of the rows, by its name. No more than one record batch lies in memory, and no more is believed of a size
 /// than what has come.
@@ -12,7 +13,15 @@ package struct ArrowReader: Sendable {
   /// How much has been read.
   private var offset: Int
   private let isFile: Bool
-  private var columns: [ArrowColumn]?
+  /// Where the record batches of a file lie that are still to be read; nil before the footer is read, and for what has none.
+  private var blocks: ArraySlice<Range<Int>>?
+  private var columns: [ArrowColumn]? {
+    didSet {
+      if case .text? = columns?.first(where: { $0.name == "id" })?.kind { hasTextIDs = true }
+    }
+  }
+  /// True if a column `id` of texts has been told of.
+  package private(set) var hasTextIDs = false
   /// The columns that can have values, with those of the batch.
   private var batch: [(name: ExactName, values: ArrowValues)] = []
   private var rowCount = 0
@@ -93,7 +102,11 @@ package struct ArrowReader: Sendable {
   ///
   /// - Returns: False at the end.
   private mutating func readMessage() throws(CheckpointError) -> Bool {
-    if isFile, columns == nil, beginning.count == Self.fileMarker.count {
+    if isFile, let size = input.size {
+      if blocks == nil { try readFooter(ofFile: size) }
+      guard let block = blocks?.popFirst() else { return false }
+      (beginning, offset) = ([], block.lowerBound)
+    } else if isFile, columns == nil, beginning.count == Self.fileMarker.count {
       // The marker is filled up to eight bytes.
       _ = try bytes(8, "ARROW1", isEndAllowed: false)
     }
@@ -104,7 +117,15 @@ package struct ArrowReader: Sendable {
       throw failure(.malformed, place, "message", "expected the bytes FF FF FF FF")
     }
     let size = Self.number(try bytes(4, "size of a message", isEndAllowed: false))
-    if size == 0 { return false }
+    if size == 0 {
+      if isFile {
+        if blocks == nil { try checkEnd() }
+        return false
+      }
+      // Streams behind one another are like lines behind one another, each with columns of its own.
+      columns = nil
+      return true
+    }
     guard size > 0 else {
       throw failure(.malformed, place, "size of a message", "\(size) bytes")
     }
@@ -120,6 +141,70 @@ package struct ArrowReader: Sendable {
     }
     try readBody(of: message, at: start)
     return true
+  }
+
+  /// Reads the columns of a file, and where its record batches are: what lies between them is nobody's.
+  private mutating func readFooter(ofFile size: Int) throws(CheckpointError) {
+    (beginning, offset) = ([], max(0, size - Self.endByteCount))
+    let end = try bytes(Self.endByteCount, "footer", isEndAllowed: false)
+    let count = Self.number(Array(end[..<4]))
+    let start = size - end.count - count
+    guard Array(end[4...]) == Self.fileMarker, count > 0, start >= 8 else {
+      throw Self.cut(input.name, size)
+    }
+    guard count <= Self.greatestMessage else {
+      throw failure(
+        .limitExceeded, size - end.count, "footer",
+        "\(count) bytes, more than \(Self.greatestMessage)")
+    }
+    offset = start
+    let footer = try bytes(count, "footer", isEndAllowed: false)
+    (columns, blocks) = try located { () throws(ParseFailure) in
+      let table = try FlatBufferTable(root: footer, base: start, "footer")
+      guard let schema = try table.table(1, "schema") else {
+        throw ParseFailure(.malformed, at: start, "footer", "it has no schema")
+      }
+      guard try table.blocks(2, "dictionaries").isEmpty else {
+        throw ParseFailure(.malformed, at: start, "footer", "dictionaries for no column")
+      }
+      // None over another: few bytes would be as many rows as the file likes.
+      var end = 8
+      var blocks: [Range<Int>] = []
+      for block in try table.blocks(3, "record batches") {
+        guard block.lowerBound >= end, block.upperBound <= start else {
+          throw ParseFailure(
+            .malformed, at: start, "footer",
+            "a record batch at \(block.lowerBound), expected it behind \(end) and before \(start)")
+        }
+        end = block.upperBound
+        blocks.append(block)
+      }
+      return (try Self.columns(of: schema, at: start), blocks[...])
+    }
+  }
+
+  /// Reads to the end of a file that comes through a pipe, so that one that is cut is not taken for a whole one.
+  private mutating func checkEnd() throws(CheckpointError) {
+    var (end, count) = (Array(beginning), beginning.count)
+    beginning = []
+    while case let piece = try input.bytes(at: offset, atMost: 1 << 16), !piece.isEmpty {
+      offset += piece.count
+      count += piece.count
+      end = Array((end + piece).suffix(Self.endByteCount))
+    }
+    end = Array(end.suffix(Self.endByteCount))
+    guard end.count == Self.endByteCount, Array(end[4...]) == Self.fileMarker,
+      (1...max(1, count - end.count)).contains(Self.number(Array(end[..<4])))
+    else { throw Self.cut(input.name, offset) }
+  }
+
+  /// What follows a footer: its size, and the marker.
+  private static let endByteCount = 4 + fileMarker.count
+
+  private static func cut(_ file: String, _ size: Int) -> CheckpointError {
+    CheckpointError(
+      .truncated, file: file, offset: size, field: "footer",
+      "expected a file to end with its footer, the footer's size and ARROW1")
   }
 
   /// Reads what a message tells, and what follows it.

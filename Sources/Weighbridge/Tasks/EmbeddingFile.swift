@@ -104,29 +104,23 @@ package final class EmbeddingFile: Sendable {
       }
     guard let form, form == state.idForm ?? form else {
       throw CheckpointError(
-        .inconsistent, field: "id of row \(row)",
-        "the ids of a table are all whole numbers, or all strings, or the rows' places, as the first row's is"
+        .inconsistent, file: path, field: "id of row \(row)",
+        "the ids of a table are all whole numbers below 2^63, or all strings, or none, as the first row's is"
       )
     }
     state.idForm = form
   }
 
-  /// Puts the last file in its place, and removes numbered ones behind it that an earlier run has left.
+  /// Puts the last file in its place.
   ///
+  /// - Parameter idsAreText: What ids a table without rows has.
   /// - Throws: `inconsistent` if there are steps of the range of a single vector, as the reference refuses them.
-  package func commit() throws(CheckpointError) {
+  package func commit(idsAreText: Bool = false) throws(CheckpointError) {
     let result = state.withLock { state in
       Result { () throws(CheckpointError) in
         if let waiting { try writeWaiting(from: waiting, &state) }
-        try state.part?.commit()
-        state.part = nil
+        try commitPart(&state, idsAreText: idsAreText)
         if let rangesPath { try state.ranges.write(to: rangesPath) }
-        guard rowsPerFile != nil else { return }
-        var next = state.partCount
-        while try PathKind(path: Self.path(path, part: next)) == .file {
-          try Directory.removeFile(Self.path(path, part: next))
-          next += 1
-        }
       }
     }
     try result.get()
@@ -158,8 +152,7 @@ package final class EmbeddingFile: Sendable {
     _ vector: [Float], id: JSONValue, _ state: inout State
   ) throws(CheckpointError) {
     if let rowsPerFile, state.part?.count == rowsPerFile {
-      try state.part?.commit()
-      state.part = nil
+      try commitPart(&state)
       guard state.partCount <= Self.greatestPart else {
         throw CheckpointError(
           .limitExceeded, file: path, field: "rows per file",
@@ -171,6 +164,21 @@ package final class EmbeddingFile: Sendable {
       state.partCount += 1
     }
     try state.part?.append(vector, ranges: state.ranges, id: id)
+  }
+
+  /// Puts a file in its place. With the first of numbered ones go those behind it that an earlier run has left: whatever happens, no
+  /// two runs' lie beside one another.
+  private func commitPart(
+    _ state: inout State, idsAreText: Bool = false
+  ) throws(CheckpointError) {
+    try state.part?.commit(idsAreText: idsAreText)
+    state.part = nil
+    guard rowsPerFile != nil, state.partCount == 1 else { return }
+    var next = 1
+    while try PathKind(path: Self.path(path, part: next)) == .file {
+      try Directory.removeFile(Self.path(path, part: next))
+      next += 1
+    }
   }
 
   /// The last number that has five digits.

@@ -105,6 +105,29 @@ struct FlatBufferTable {
     return pairs
   }
 
+  /// The places in a slot where messages with their bodies lie, each a structure of 24 bytes; none if it is left out.
+  func blocks(_ slot: Int, _ name: String) throws(ParseFailure) -> [Range<Int>] {
+    guard var vector = try vector(slot, name) else { return [] }
+    let count = try vector.read(UInt32.self, .little, name)
+    guard UInt64(count) * 24 <= UInt64(vector.remaining) else {
+      throw ParseFailure(.truncated, at: vector.offset, name, "there are not \(count) of them")
+    }
+    var blocks: [Range<Int>] = []
+    for _ in 0..<count {
+      let start = try vector.read(Int64.self, .little, name)
+      let message = try vector.read(Int32.self, .little, name)
+      try vector.skip(4, name)
+      let body = try vector.read(Int64.self, .little, name)
+      let (size, overflow) = body.addingReportingOverflow(Int64(message))
+      let (end, isTooFar) = start.addingReportingOverflow(size)
+      guard start >= 0, message >= 0, body >= 0, !overflow, !isTooFar else {
+        throw ParseFailure(.malformed, at: vector.offset, name, "a place beyond 2^63")
+      }
+      blocks.append(Int(start)..<Int(end))
+    }
+    return blocks
+  }
+
   private func vector(_ slot: Int, _ name: String) throws(ParseFailure) -> ByteCursor? {
     guard let field = try place(slot) else { return nil }
     var vector = cursor

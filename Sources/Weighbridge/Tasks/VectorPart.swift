@@ -82,8 +82,10 @@ struct VectorPart {
   }
 
   /// Puts the file in its place.
-  mutating func commit() throws(CheckpointError) {
-    var rows = table ?? emptyTable(.integer(0))
+  ///
+  /// - Parameter idsAreText: What ids a table without rows has.
+  mutating func commit(idsAreText: Bool) throws(CheckpointError) {
+    var rows = table ?? emptyTable(idsAreText ? .string("") : .integer(0))
     if rows.count > 0 { try write(&rows) }
     switch writer {
     case .array: try file.write(header, at: 0)
