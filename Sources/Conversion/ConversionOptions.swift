@@ -35,6 +35,8 @@ public struct ConversionOptions: Sendable {
   public var rename: [RenameRule] = []
   /// A low-rank adapter to merge into the weights, after these have their new names; nil for none.
   public var adapter: LowRankAdapter?
+  /// Bounds on what may be asked for by what was written, when it is opened again: those that the source was opened with.
+  public var limits = ReadLimits()
   /// True if the result is opened again and compared with the source.
   public var verifies = true
   /// True if a conversion goes on that was ended before it was complete: files of weights that are there count if each of their

@@ -180,7 +180,7 @@ extension ConversionPlan {
   private func graph(of written: [WrittenFile]) throws(CheckpointError) -> WeightGraph {
     var graph = WeightGraph()
     for (file, output) in zip(files.weights, written) {
-      let part = try Checkpoint.open(output.open(), options: OpenOptions()).graph
+      let part = try Checkpoint.open(output.open(), options: openOptions).graph
       graph.facts.metadata = part.facts.metadata
       for (name, weight) in part.weights {
         try graph.insert(weight, as: ExactName(file.prefix + name.string))
@@ -198,7 +198,7 @@ extension ConversionPlan {
     var verifier = ConversionVerifier(graph: graph)
     for index in indices {
       let file = files.weights[index]
-      let checkpoint = try Checkpoint.open(written[index].open(), options: OpenOptions())
+      let checkpoint = try Checkpoint.open(written[index].open(), options: openOptions)
       try verifier.compareStructure(checkpoint.graph, with: file.ties, path: file.path)
     }
     return try verifier.compareBytes(casts: receipt.casts, progress)

@@ -17,6 +17,13 @@ public struct ConversionPlan: Sendable {
   /// What goes beside the weights: the index of shards, the companions in a directory.
   let beside: [CompanionFile]
   let verifies: Bool
+  private let limits: ReadLimits
+  /// How what was written is opened again.
+  var openOptions: OpenOptions {
+    var options = OpenOptions()
+    options.limits = limits
+    return options
+  }
   let replacesExisting: Bool
   let resumes: Bool
   /// What the configuration has to say of int8.
@@ -89,6 +96,7 @@ public struct ConversionPlan: Sendable {
         in: destination.directory, replacesExisting: options.replacesExisting)
     }
     beside = index + companions.files
+    limits = options.limits
     verifies = options.verifies
     replacesExisting = options.replacesExisting
     resumes = options.resumes

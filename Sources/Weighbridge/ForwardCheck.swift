@@ -71,9 +71,15 @@ extension ConversionPlan {
   ) throws(CheckpointError) -> (receipt: ConversionReceipt, report: VerificationReport) {
     let check = try ForwardCheck(source, class: className)
     let settings = try source.settings(converted: receipt, options, quantization)
-    let tolerance =
-      receipt.casts.isEmpty && options.adapter == nil
-      ? Tolerance() : Tolerance.standard(computedIn: options.dtype)
+    var tolerance = Tolerance()
+    if !receipt.casts.isEmpty || options.adapter != nil {
+      // Products are of the types that weights are stored in: the coarsest one of both sides counts.
+      let types = Set(source.checkpoint.graph.weights.values.map(\.dtype)).union(
+        [options.dtype].compactMap(\.self))
+      tolerance =
+        types.map { Tolerance.standard(computedIn: $0) }.max { $0.relative < $1.relative }
+        ?? .float32
+    }
     var report: VerificationReport?
     let path = receipt.files.first?.path ?? source.path
     let format = receipt.format

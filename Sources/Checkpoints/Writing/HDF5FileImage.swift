@@ -126,17 +126,19 @@ struct HDF5FileImage: FileImage {
       attributes.append(HDF5Attribute(name, .string(text)))
     }
     if let entries = facts.metadata.entries {
-      let isPlain =
-        !entries.isEmpty
-        && entries.allSatisfy { key, value in
-          !key.string.isEmpty && !key.string.utf8.contains(0) && !value.utf8.contains(0)
-            && others?[key] == nil && !key.string.hasPrefix("weighbridge.")
-        }
-      if isPlain {
-        let types = facts.attributeTypes[""]
-        attributes += entries.map { attribute($0.key, .string($0.value), types) }
-      } else {
+      let plain = entries.filter { key, value in
+        !key.string.isEmpty && !key.string.utf8.contains(0) && !value.utf8.contains(0)
+          && others?[key] == nil && !key.string.hasPrefix("weighbridge.")
+      }
+      // All of them in their order, where some cannot be attributes; the others are attributes all the same, for other readers.
+      if plain.count < entries.count || entries.isEmpty {
         add(FactNames.metadata, jsonText(entries))
+      }
+      let types = facts.attributeTypes[""]
+      attributes += plain.map { key, value in
+        let typed = attribute(key, .string(value), types)
+        // A text of a fixed length lies in the header, which has no room for every one.
+        return typed.isWritable ? typed : attribute(key, .string(value), nil)
       }
     }
     attributes += others ?? []

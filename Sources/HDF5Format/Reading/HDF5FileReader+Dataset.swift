@@ -17,6 +17,11 @@ extension HDF5FileReader {
     guard let shape = space.shape ?? Shape([0]) else {
       throw ParseFailure(.malformed, "dataspace", "has no extents")
     }
+    guard shape.rank <= limits.rank else {
+      throw ParseFailure(
+        .limitExceeded, at: message.body.offset, "dataspace",
+        "\(shape.rank) axes, at most \(limits.rank) are taken")
+    }
     let (byteCount, overflow) = shape.elementCount.multipliedReportingOverflow(by: type.byteCount)
     guard !overflow else {
       throw ParseFailure(

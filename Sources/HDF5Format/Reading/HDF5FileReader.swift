@@ -167,8 +167,11 @@ final class HDF5FileReader {
     let known =
       description.groups.count + description.datasets.count + description.namedTypes.count
       + description.refusals.count
-    guard known < limits.objectCount, description.datasets.count <= limits.tensorCount else {
+    guard known < limits.objectCount else {
       throw ParseFailure(.limitExceeded, "links", "more than \(limits.objectCount) objects")
+    }
+    guard description.datasets.count <= limits.tensorCount else {
+      throw ParseFailure(.limitExceeded, "links", "more than \(limits.tensorCount) data sets")
     }
   }
 

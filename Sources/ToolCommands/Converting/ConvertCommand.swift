@@ -160,6 +160,7 @@ struct ConvertCommand: TalkingCommand {
     options.takesIncomplete = true
     let checkpoint = try Checkpoint.open(source, options: options)
     var conversion = conversion
+    conversion.limits = options.limits
     if let adapter = self.conversion.adapter {
       conversion.adapter = try LowRankAdapter(adapter, options: sourceOptions.openOptions)
     }
