@@ -36,7 +36,15 @@ struct RunCommand: ModelCommand {
 
   @OptionGroup var reports: ReportOptions
 
-  func validate() throws { try refuseStandardStreams([inputs, output]) }
+  func validate() throws {
+    try refuseStandardStreams([inputs, output])
+    if let format = CheckpointFormat(fileName: output), format != .safetensors {
+      throw ValidationError("--output is a safetensors file, \(quoted(output)) has another's name")
+    }
+    guard output != inputs else {
+      throw ValidationError("--output is the file of the inputs, which would be lost")
+    }
+  }
 
   mutating func run(on console: Console) throws -> ToolExit {
     let source = try model.open(console)

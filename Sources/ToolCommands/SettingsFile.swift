@@ -16,12 +16,31 @@ enum SettingsFile {
       return arguments
     }
     let given = Set(typed.filter { $0.hasPrefix("--") }.map { $0.split(separator: "=")[0] })
-    var added: [String] = []
+    var added: [(name: String, words: [String])] = []
     for member in try members(of: path) {
       let words = try words(member, path)
-      if !given.contains("--" + member.key.string) { added += words }
+      if !given.contains("--" + member.key.string) { added.append((member.key.string, words)) }
     }
-    return [arguments[0]] + added + arguments.dropFirst()
+    func all(without place: Int? = nil) -> [String] {
+      added.indices.filter { $0 != place }.flatMap { added[$0].words } + arguments.dropFirst()
+    }
+    // What is wrong is told of the member without which nothing would be, and else of the command.
+    if let problem = problem(of: all()),
+      let place = added.indices.first(where: { self.problem(of: all(without: $0)) == nil })
+    {
+      throw CheckpointError(.malformed, file: path, field: added[place].name, problem)
+    }
+    return [arguments[0]] + all()
+  }
+
+  /// What is wrong with arguments of `train`; nil if nothing is.
+  private static func problem(of arguments: [String]) -> String? {
+    do {
+      _ = try TrainCommand.parse(arguments)
+      return nil
+    } catch {
+      return singleLine(TrainCommand.message(for: error), limit: 300)
+    }
   }
 
   private static func path(in arguments: [String]) -> String? {
@@ -73,14 +92,6 @@ enum SettingsFile {
         throw failure("expected a text or a number, found \(shown(value))")
       }
       return "--\(name)=\(JSONWriter.text(value))"
-    }
-    // With options that are enough for a command: whatever is wrong is this one.
-    let others = ["task": "mlm", "train": "a", "output": "b"].filter { $0.key != name }
-      .map { "--\($0.key)=\($0.value)" }
-    do {
-      _ = try TrainCommand.parse(["model"] + others + words)
-    } catch {
-      throw failure(singleLine(TrainCommand.message(for: error), limit: 300))
     }
     return words
   }

@@ -61,11 +61,14 @@ public enum Tool {
       console.fail(error, asJSON: wantsJSON)
       return ToolExit(error.kind).rawValue
     } catch let error as ValidationError {
-      console.fail(usage: Self.message(error, of: running), asJSON: wantsJSON)
+      console.fail(
+        usage: Spelling.namingUnknownOption(Self.message(error, of: running), arguments),
+        asJSON: wantsJSON)
       return ToolExit.usage.rawValue
     } catch {
       let text = WeighbridgeCommand.fullMessage(for: error)
       guard WeighbridgeCommand.exitCode(for: error) == .success else {
+        let text = Spelling.namingUnknownOption(text, arguments)
         console.fail(usage: Spelling.improved(text), asJSON: wantsJSON)
         return ToolExit.usage.rawValue
       }

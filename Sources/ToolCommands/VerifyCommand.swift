@@ -105,6 +105,12 @@ struct VerifyCommand: TalkingCommand {
 
   mutating func run(on console: Console) throws -> ToolExit {
     let record = try GoldenRecord(opening: golden, inputs: inputs)
+    for pattern in tolerance.map(\.exception.outputs)
+    where !record.outputs.keys.contains(where: pattern.matches) {
+      throw CheckpointError(
+        .inconsistent, file: golden,
+        "the pattern \(quoted(pattern.text)) matches no recorded output")
+    }
     let report: VerificationReport
     let computed: [VerificationReport.Output]
     var className: String?

@@ -56,6 +56,10 @@ struct VerifyCommandTests {
   func tolerances() {
     #expect(ToolRun("verify", model, "--golden", golden, "--rtol", "0", "--atol", "0").code == 1)
     #expect(ToolRun("verify", model, "--golden", golden, "--atol", "1e-4").code == 0)
+    #expect(ToolRun("verify", model, "--golden", golden, "--tolerance", "*=1,0").code == 0)
+    let idle = ToolRun("verify", model, "--golden", golden, "--tolerance", "logit=1,0")
+    #expect(idle.code == 65)
+    #expect(idle.error.contains("the pattern 'logit' matches no recorded output"))
     #expect(ToolRun("verify", model, "--golden", golden, "--rtol", "-1").code == 64)
     #expect(ToolRun("verify", model, "--golden", golden, "--atol", "nan").code == 64)
   }

@@ -35,6 +35,35 @@ enum Spelling {
     return nil
   }
 
+  /// A message about arguments, or that an option is unknown: its value would be an argument, and the message one about that.
+  static func namingUnknownOption(_ message: String, _ arguments: [String]) -> String {
+    guard !message.contains("Unknown option"),
+      let help = try? JSONValue(
+        parsing: Array(WeighbridgeCommand._dumpHelp().utf8), context: "help")
+    else { return message }
+    // A worker has the options of its task as well.
+    let words = arguments.prefix(arguments.first == WorkerCommand._commandName ? 2 : 1)
+    var names = ["--help", "--version"]
+    for command in help["command"]?["subcommands"]?.elements ?? [] {
+      guard let word = command["commandName"]?.string, words.contains(word) else { continue }
+      for argument in command["arguments"]?.elements ?? [] {
+        for name in argument["names"]?.elements ?? [] where name["kind"]?.string == "long" {
+          names.append("--" + (name["name"]?.string ?? ""))
+        }
+      }
+    }
+    guard names.count > 2 else { return message }
+    for word in arguments.prefix(while: { $0 != "--" }) where word.hasPrefix("--") {
+      let name = String(word.prefix { $0 != "=" })
+      guard !names.contains(name) else { continue }
+      let hint = nearest(name, in: names).map { " Did you mean '\($0)'?" } ?? ""
+      let lines = message.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
+      return (["Error: Unknown option '\(name)'.\(hint)"] + lines.dropFirst().map(String.init))
+        .joined(separator: "\n")
+    }
+    return message
+  }
+
   /// What a message about an unknown option says better, if that is one which people know from elsewhere.
   static func improved(_ message: String) -> String {
     for (option, words) in options where message.contains("Unknown option '\(option)'") {
