@@ -113,6 +113,8 @@ struct ExplainCommandTests {
     }
     let unknown = ToolRun("explain", model.path, "a", "--target", "dark")
     #expect(unknown.code == 65 && unknown.error.contains("'dark' is none of 'heavy'"))
+    let placed = ToolRun("explain", model.path, "a", "--position", "1")
+    #expect(placed.code == 65 && placed.error.contains("and none of a token"), "\(placed.error)")
     let tagger = try ModelFixture(task: "bert-tagger", tokenizer: "bert-uncased")
     #expect(ToolRun("explain", tagger.path, "a").error.contains("state the token"))
     #expect(ToolRun("explain", tagger.path, "a", "--position", "99").error.contains("token 99"))

@@ -245,7 +245,14 @@ extension TextExplanation {
   private func place(
     _ given: Int?, _ encoding: Encoding
   ) throws(CheckpointError) -> Int {
-    if head == .sequenceClassification { return 0 }
+    if head == .sequenceClassification {
+      guard given == nil else {
+        throw CheckpointError(
+          .inconsistent, field: "position",
+          "a classifier has scores of the text, and none of a token")
+      }
+      return 0
+    }
     if let given {
       guard encoding.ids.indices.contains(given) else {
         throw CheckpointError(
