@@ -231,7 +231,7 @@ extension WeightGraph {
 
 extension ExactName {
   /// The name without its last component.
-  fileprivate var module: String {
+  var module: String {
     let bytes = string.utf8
     guard let dot = bytes.lastIndex(of: 0x2E) else { return "" }
     return String(Substring(bytes[..<dot]))

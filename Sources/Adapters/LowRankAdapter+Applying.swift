@@ -19,13 +19,27 @@ public struct AdaptedWeights: Sendable {
   package let isUntied: Bool
 }
 
+extension AdaptedWeights {
+  /// Refuses a head that is added to a body in part.
+  fileprivate func requireHead() throws(CheckpointError) {
+    guard let model = try? Recognition(graph).model() else { return }
+    let known = Set(model.architecture.parameters.map(\.name))
+    guard let other = added.first(where: { !known.contains($0) }) else { return }
+    throw CheckpointError(
+      .inconsistent, tensor: other.string,
+      "the adapter has a part of a head, and the model is a body alone",
+      remedy: "put it on a model with this head")
+  }
+}
+
 extension LowRankAdapter {
   /// The weights of a model with the adapter: what PEFT's `merge_and_unload` makes of them.
   ///
   /// The adapter's names are those of Transformers' classes. Where they and the model's differ by what stands in front of all of them
-  /// (`bert.`), that is allowed for; weights in another framework's layout are taken by Transformers' names.
+  /// (`bert.`), that is allowed for; weights in another framework's layout are taken by Transformers' names. Where the adapter is of a
+  /// head too, and the model is a body alone, the body's names get what they have beside a head.
   /// - Throws: `notFound` for a module or weight that the model does not have, unless it is of `modules_to_save`; `mismatch` for one of
-  ///   another shape.
+  ///   another shape; `inconsistent` for a part of a head that a body alone is to get.
   public func applied(to weights: WeightGraph) throws(CheckpointError) -> AdaptedWeights {
     do throws(CheckpointError) {
       let graph = try weights.joiningScales()
@@ -46,6 +60,12 @@ extension LowRankAdapter {
   private func applied(
     to graph: WeightGraph, _ place: Place, _ ties: [ExactName: ExactName]
   ) throws(CheckpointError) -> AdaptedWeights {
+    guard (targets + replacements.map(\.name)).allSatisfy({ !place.isBeside($0) }) else {
+      let headed = try graph.renamed { ExactName(place.removed + $0.string) }
+      let result = try applied(to: headed, Place(), headed.impliedTies)
+      try result.requireHead()
+      return result
+    }
     var application = Application(self, graph, place, ties)
     return try application.run()
   }
@@ -53,19 +73,30 @@ extension LowRankAdapter {
   /// What the model's names have in front and the adapter's have not, and the other way round.
   fileprivate struct Place {
     var added = ""
-    var removed = 0
+    var removed = ""
 
     func callAsFunction(_ name: ExactName) -> ExactName {
-      ExactName(added + String(Substring(name.string.utf8.dropFirst(removed))))
+      isBeside(name)
+        ? name
+        : ExactName(added + String(Substring(name.string.utf8.dropFirst(removed.utf8.count))))
     }
+
+    /// True for a name of a head, which does not have in front what the model's names lack.
+    func isBeside(_ name: ExactName) -> Bool { !name.hasPrefix(removed) }
   }
 
+  /// The weights that factors or rows belong to.
+  private var targets: [ExactName] { (modules.map(\.name) + tokens.map(\.module)).map(\.weight) }
+
   private func place(in graph: WeightGraph, _ ties: [ExactName: ExactName]) -> Place? {
-    let targets = modules.map(\.name) + tokens.map(\.module)
-    let weights = targets.isEmpty ? replacements.map(\.name) : targets.map { $0.weight }
-    guard let first = weights.first else { return Place() }
+    let targets = targets
+    let weights = targets.isEmpty ? replacements.map(\.name) : targets
+    // The longest is one of a layer, whatever heads there are.
+    guard let first = weights.max(by: { $0.byteCount < $1.byteCount }) else { return Place() }
     func fits(_ place: Place) -> Bool {
-      weights.allSatisfy { graph[place($0)] != nil || ties[place($0)] != nil }
+      weights.allSatisfy {
+        place.isBeside($0) || graph[place($0)] != nil || ties[place($0)] != nil
+      }
     }
     if fits(Place()) { return Place() }
     // Models have one prefix or none, those of several parts some; each takes a look at all weights.
@@ -75,7 +106,7 @@ extension LowRankAdapter {
       if name.hasSuffix("." + first.string) {
         place.added = String(Substring(name.string.utf8.dropLast(first.byteCount)))
       } else if first.hasSuffix("." + name.string) {
-        place.removed = first.byteCount - name.byteCount
+        place.removed = String(Substring(first.string.utf8.dropLast(name.byteCount)))
       } else {
         continue
       }
@@ -131,6 +162,7 @@ extension LowRankAdapter {
       for (name, weight) in adapter.replacements { try replace(place(name), weight) }
       for rows in adapter.tokens { try replaceRows(rows) }
       for module in adapter.modules { try adapt(module) }
+      if isUntied { try addTiedParts() }
       var graph = WeightGraph()
       graph.facts = self.graph.facts
       if !added.isEmpty { graph.facts.tree = nil }
@@ -187,6 +219,18 @@ extension LowRankAdapter {
         weights[other] = weight
         added.append(other)
         isUntied = true
+      }
+    }
+
+    /// A module whose matrix is its own has its bias too, which it shared with another: `cls.predictions.decoder.bias`.
+    private mutating func addTiedParts() throws(CheckpointError) {
+      let modules = Set(added.map(\.module))
+      for name in impliedTies.keys.sorted() where weights[name] == nil {
+        guard modules.contains(name.module), let weight = impliedTies[name].flatMap({ weights[$0] })
+        else { continue }
+        // Of its own, or a file has it once.
+        weights[name] = try weight.apart()
+        added.append(name)
       }
     }
 
@@ -307,4 +351,9 @@ extension AdapterConfiguration {
 extension ExactName {
   /// The name of a module's weight.
   fileprivate var weight: ExactName { ExactName(string + ".weight") }
+}
+
+extension Weight {
+  /// The same bytes in a storage of its own: a tie to no other name.
+  func apart() throws(CheckpointError) -> Weight { try reinterpreted(as: dtype, shape) }
 }

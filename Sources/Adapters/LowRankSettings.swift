@@ -111,7 +111,5 @@ extension ExactName {
     self == ExactName(name + ".weight") || hasSuffix("." + name + ".weight")
   }
 
-  fileprivate var module: String { String(string.dropLast(".weight".count)) }
-
   fileprivate var lastOfModule: String { String(module.split(separator: ".").last ?? "") }
 }

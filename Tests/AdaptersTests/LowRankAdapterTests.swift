@@ -136,6 +136,43 @@ struct LowRankAdapterTests {
     #expect(error?.tensor == "classifier.bias")
   }
 
+  @Test("A head that only the adapter has stands beside a body whose names had no prefix")
+  func headOfBareBody() throws {
+    let whole = try Checkpoint.open(Fixtures.path("adapters/bert")).graph
+    let bare = try whole.renamed { name in
+      name.hasPrefix("bert.") ? ExactName(String(name.string.dropFirst(5))) : nil
+    }
+    let result = try LowRankAdapter(Fixtures.path("adapters/layers")).applied(to: bare)
+    #expect(result.added == ["classifier.bias", "classifier.weight"])
+    #expect(Set(result.graph.weights.keys) == Set(whole.weights.keys))
+    let expected = try Checkpoint.open(Fixtures.path("adapters/expected/layers.safetensors")).graph
+    let merged = expected.weights.filter { $0.key.hasPrefix("merged.") }
+    #expect(merged.count == 6)
+    for (name, weight) in merged {
+      let own = try #require(result.graph[ExactName(String(name.string.dropFirst(7)))])
+      #expect(try distance(own, weight) < 3e-7, "\(name)")
+    }
+  }
+
+  @Test("A part of a head is not put on a body alone")
+  func partOfHead() throws {
+    let bare = try Checkpoint.open(Fixtures.path("adapters/bert")).graph.renamed { name in
+      name.hasPrefix("bert.") ? ExactName(String(name.string.dropFirst(5))) : nil
+    }
+    let query = "bert.encoder.layer.0.attention.self.query"
+    let directory = try adapter(
+      #"{"peft_type": "LORA", "r": 2, "modules_to_save": ["transform.dense"]}"#,
+      [
+        (query + ".lora_A.weight", [2, 8]), (query + ".lora_B.weight", [8, 2]),
+        ("cls.predictions.transform.dense.weight", [8, 8]),
+        ("cls.predictions.transform.dense.bias", [8]),
+      ])
+    let opened = try LowRankAdapter(directory.path)
+    let error = #expect(throws: CheckpointError.self) { try opened.applied(to: bare) }
+    #expect(error?.kind == .inconsistent)
+    #expect(error?.tensor == "cls.predictions.transform.dense.weight")
+  }
+
   @Test("A weight that a file has under both its names is changed as one that it has under one")
   func twoNames() throws {
     let one = try Checkpoint.open(Fixtures.path("adapters/gpt2")).graph

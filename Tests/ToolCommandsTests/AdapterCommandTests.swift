@@ -84,6 +84,45 @@ struct AdapterCommandTests {
     }
   }
 
+  @Test(
+    "Where the table is stored whole, the output matrix and its bias are a module of their own",
+    arguments: [("bert", "cls.predictions"), ("roberta", "lm_head")])
+  func untiedBias(name: String, head: String) throws {
+    let directory = try TemporaryDirectory()
+    let family = try #require(ModelFamily(named: name))
+    let small = try SmallModel(family, .maskedLM)
+    try Directory.makeAll(directory.file("base"))
+    try Directory.makeAll(directory.file("adapter"))
+    _ = try directory.write(small.file.bytes, as: "base/model.safetensors")
+    _ = try directory.write(Array(small.configuration().utf8), as: "base/config.json")
+    let body = "base_model.model.\(name)."
+    let query = body + "encoder.layer.0.attention.self.query"
+    var file = TensorFile()
+    file.add(query + ".lora_A.weight", [1, 6])
+    file.add(query + ".lora_B.weight", [6, 1])
+    file.add(body + "embeddings.word_embeddings.weight", [11, 6], seed: 99)
+    _ = try directory.write(file.bytes, as: "adapter/adapter_model.safetensors")
+    let settings =
+      #"{"peft_type": "LORA", "r": 1, "target_modules": ["query"], "modules_to_save": ["word_embeddings"]}"#
+    _ = try directory.write(Array(settings.utf8), as: "adapter/adapter_config.json")
+    let out = directory.file("out")
+    let run = ToolRun(
+      "convert", directory.file("base"), out + "/", "--adapter", directory.file("adapter"))
+    #expect(run.code == 0, "\(run.error)")
+    let (old, new) = (
+      try Checkpoint.open(directory.file("base")).graph, try Checkpoint.open(out).graph
+    )
+    for (own, other) in [
+      ("decoder.bias", head + ".bias"),
+      ("decoder.weight", name + ".embeddings.word_embeddings.weight"),
+    ] {
+      let found = try #require(new[ExactName("\(head).\(own)")])
+      #expect(try found.floats() == old[ExactName(other)]?.floats(), "\(own)")
+    }
+    #expect(new.aliases.isEmpty)
+    _ = try ModelSource(out).load(try ModelSource(out).modelClass().type)
+  }
+
   @Test("A checkpoint in TensorFlow's layout takes an adapter by Transformers' names")
   func tensorFlow() throws {
     let directory = try TemporaryDirectory()

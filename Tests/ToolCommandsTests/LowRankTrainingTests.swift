@@ -170,6 +170,39 @@ struct LowRankTrainingTests {
     #expect(try model.bytes("without/adapter_model.safetensors") != whole)
   }
 
+  @Test("An adapter with a head is trained on a body alone, goes on, runs, and is merged")
+  func bareBody() throws {
+    let model = try model(["cold", "warm"])
+    let graph = try Checkpoint.open(model.file("model.safetensors")).graph.renamed { name in
+      name.hasPrefix("bert.") ? ExactName(String(name.string.dropFirst(5))) : nil
+    }
+    for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+      try model.write(model.bytes(file), as: "body/" + file)
+    }
+    _ = try graph.write(to: model.file("body/model.safetensors"))
+    func train(_ output: String, _ more: String...) throws {
+      let run = ToolRun(
+        arguments: ["train", model.file("body")] + arguments(model, to: output).dropFirst(2)
+          + ["--steps", "4", "--save-every", "2"] + more)
+      #expect(run.code == 0, "\(run.error)")
+    }
+    try train("out", "--lora-rank", "2")
+    let whole = try model.bytes("out/adapter_model.safetensors")
+    for name in try Directory.names(in: model.file("out/checkpoint-4")) {
+      try Directory.removeFile(model.file("out/checkpoint-4/" + name))
+    }
+    try train("out", "--lora-rank", "2", "--resume")
+    #expect(try model.bytes("out/adapter_model.safetensors") == whole)
+    try train("further", "--adapter", model.file("out"))
+    let beside = try scores(model.file("body"), "--adapter", model.file("out"))
+    #expect(
+      beside.count == texts.count && beside.allSatisfy { $0.keys.sorted() == ["cold", "warm"] })
+    let merged = ToolRun(
+      "convert", model.file("body"), model.file("merged") + "/", "--adapter", model.file("out"))
+    #expect(merged.code == 0, "\(merged.error)")
+    #expect(try distance(scores(model.file("merged")), beside) < 1e-5)
+  }
+
   @Test("A bias that the adapter has whole learns, and stands under the layer below the factors")
   func biases() throws {
     let model = try model()
