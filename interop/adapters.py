@@ -77,6 +77,10 @@ CASES = {
     "a table of its own": ("GPT2LMHeadModel", dict(target_modules=["c_attn"], r=2, modules_to_save=["wte"], fan_in_fan_out=True)),
     "a table and an output matrix of their own": (
         "GPT2LMHeadModel", dict(target_modules=["c_attn"], r=2, modules_to_save=["wte", "lm_head"], fan_in_fan_out=True)),
+    "a table of its own, and a bias of the output matrix": (
+        "BertForMaskedLM", dict(target_modules=["query"], r=2, modules_to_save=["word_embeddings"])),
+    "the same beside a head of other names": (
+        "RobertaForMaskedLM", dict(target_modules=["query"], r=2, modules_to_save=["word_embeddings"])),
     "a head of its own": ("BertForMaskedLM", dict(target_modules=["query"], r=2, modules_to_save=["cls"])),
 }
 # One weight is table and output matrix: merging changes both, and PEFT without merging the one that is adapted. True if the model that is
@@ -109,6 +113,13 @@ def check(report, tool, folder):
         for name in ("BertForSequenceClassification", "GPT2LMHeadModel", "RobertaForTokenClassification"):
             with report.check(name):
                 check_extracted(tool, folder / f"extracted-{name}", name)
+        for name in ("BertForMaskedLM", "RobertaForMaskedLM", "DistilBertForMaskedLM", "GPT2LMHeadModel"):
+            with report.check(f"{name} with its table, which is the output matrix"):
+                check_extracted(tool, folder / f"tied-{name}", name, ("layer.", ".h.", "word_embeddings", "wte"))
+    with report.group("adapters with a head, on a body alone"):
+        for body, name in (("BertModel", "BertForSequenceClassification"), ("GPT2Model", "GPT2ForTokenClassification")):
+            with report.check(name):
+                check_body(tool, folder / f"body-{name}", body, name)
     with report.group("adapters that cannot be put on a model"):
         with report.check("one of another model"):
             check_foreign(tool, folder / "foreign")
@@ -195,7 +206,27 @@ def check_half(tool, folder, dtype, of_adapter):
     compare(load_file(folder / "merged" / "model.safetensors"), merged.state_dict(), 2 ** (-7 if dtype == torch.bfloat16 else -10))
 
 
-def check_extracted(tool, folder, name):
+def check_body(tool, folder, body, name):
+    """An adapter that brings the head is put on a body alone, whose names have no prefix."""
+    folder.mkdir()
+    model_of(body, 11).save_pretrained(folder / "base")
+    model = getattr(transformers, name).from_pretrained(folder / "base")
+    kind = peft.TaskType.SEQ_CLS if "Sequence" in name else peft.TaskType.TOKEN_CLS
+    target = "c_attn" if "GPT2" in name else "query"
+    wrapped = peft.get_peft_model(model, peft.LoraConfig(target_modules=[target], r=2, task_type=kind, fan_in_fan_out="GPT2" in name))
+    generator = torch.Generator().manual_seed(3)
+    for parameter in wrapped.parameters():
+        if parameter.requires_grad:
+            parameter.data += torch.randn(parameter.shape, generator=generator) * 0.1
+    wrapped.save_pretrained(folder / "adapter")
+    tool.expect(0, "convert", folder / "base", folder / "merged", "--to", "safetensors", "--adapter", folder / "adapter")
+    ours = load_file(folder / "merged" / "model.safetensors")
+    theirs = wrapped.merge_and_unload().state_dict()
+    demand({key for key in theirs if "pooler" not in key} <= ours.keys(), f"missing: {theirs.keys() - ours.keys()}")
+    compare(ours, {key: theirs[key] for key in theirs if key in ours}, FLOAT32)
+
+
+def check_extracted(tool, folder, name, changed=("layer.", ".h.")):
     """A model that was changed by matrices of rank 3, in its biases and in its norms."""
     folder.mkdir()
     model = model_of(name, 11)
@@ -205,7 +236,7 @@ def check_extracted(tool, folder, name):
         for key, parameter in model.named_parameters():
             if parameter.ndim == 1:
                 parameter += torch.randn(parameter.shape, generator=generator) * 0.05
-            elif "layer." in key or ".h." in key:
+            elif any(part in key for part in changed):
                 rows, columns = parameter.shape
                 left, right = (torch.randn(shape, generator=generator) for shape in ((rows, 3), (3, columns)))
                 parameter += left @ right * 0.02

@@ -169,7 +169,8 @@ extension AdapterConfiguration {
       .init("modules_to_save", whole.isEmpty ? .null : strings(whole)),
       .init("peft_type", .string("LORA")),
       .init("r", .integer(rank)),
-      .init("target_modules", strings(targets)),
+      // The word of PEFT (0.21) for none: it takes no empty list.
+      .init("target_modules", targets.isEmpty ? .string("dummy-target-modules") : strings(targets)),
       .init("task_type", taskType.map { .string($0) } ?? .null),
     ])
   }

@@ -1,6 +1,4 @@
 public import CheckpointBytes
-internal import LayoutRules
-internal import ModelFamilies
 internal import OrderedCollections
 internal import Synchronization
 internal import TensorValues
@@ -37,14 +35,16 @@ public struct AdapterExtraction: Sendable {
   ///
   /// The weights of a known model are taken by Transformers' names, whatever layout they are in. Which of its matrices are layers', and
   /// how they lie, the model's kind tells; of any other checkpoint all matrices but those of modules that are called embeddings are taken
-  /// for layers' with an output a row.
+  /// for layers' with an output a row. What changed and is tied is stored whole under each of its names: the model that comes out has
+  /// them apart, and computes the same.
   /// - Parameters:
   ///   - base: What the adapter is to be put on.
   ///   - tuned: What comes out of it.
   ///   - rank: The rank of each module's factors.
   ///   - baseName: What the settings call the base.
-  /// - Throws: `mismatch` for weights of different shapes that no module stored whole can have; `inconsistent` if nothing changed, or a
-  ///   matrix by what is infinite in float32 or no number; `unsupported` for numbers that are not real; what reading throws.
+  /// - Throws: `mismatch` for weights of different shapes that no module stored whole can have, or without a name in common;
+  ///   `inconsistent` if nothing changed, or a matrix by what is infinite in float32 or no number; `unsupported` for numbers that are
+  ///   not real, and for a parameter that changed and is of no module; what reading throws.
   public init(
     from base: WeightGraph, to tuned: WeightGraph, rank: Int, baseName: String? = nil
   ) throws(CheckpointError) {
@@ -53,13 +53,8 @@ public struct AdapterExtraction: Sendable {
         .inconsistent, CheckpointError.Site(field: "rank"),
         "expected 1 to \(Self.greatestRank), found \(rank)")
     }
-    let (base, model) = try base.byTransformersNames()
-    let (tuned, _) = try tuned.byTransformersNames()
-    let axes = model.map { model in
-      Dictionary(
-        model.architecture.layerMatrices.map { ($0.name, $0.outputAxis) },
-        uniquingKeysWith: { $1 })
-    }
+    let models = try ModelPair(base, tuned)
+    let (base, tuned) = (models.base, models.tuned)
     let names = Array(tuned.weights.keys)
     let pairs = names.filter { base[$0] != nil }
     // As numbers: a type that holds the same ones is no change.
@@ -67,6 +62,11 @@ public struct AdapterExtraction: Sendable {
     guard changed.count + names.count - pairs.count > 0 else {
       throw CheckpointError(.inconsistent, "both checkpoints hold the same numbers")
     }
+    guard !pairs.isEmpty else {
+      throw CheckpointError(.mismatch, "the checkpoints have no weight of the same name")
+    }
+    // Factors of one of them would change the other as well.
+    let shared = Set(base.ties.filter { $0.names.count > 1 }.flatMap(\.names))
     var matrices: [(name: ExactName, isTransposed: Bool)] = []
     for name in pairs where changed.contains(name) {
       guard let weight = tuned[name], let own = base[name] else { continue }
@@ -75,12 +75,16 @@ public struct AdapterExtraction: Sendable {
           .mismatch, tensor: name.string,
           "expected \(own.shape), as the base has, found \(weight.shape)")
       }
-      if let axis = name.outputAxis(in: axes), weight.shape.rank == 2,
-        weight.shape.dimensions.allSatisfy({ $0 > rank })
+      if let axis = name.outputAxis(in: models.outputAxes), weight.shape.rank == 2,
+        weight.shape.dimensions.allSatisfy({ $0 > rank }), !shared.contains(name)
       {
         matrices.append((name, axis == 1))
       }
     }
+    let whole = try Self.wholeModules(
+      of: names.filter { changed.contains($0) || base[$0] == nil }, but: matrices.map(\.name),
+      models)
+    matrices.removeAll { $0.name.isOf(whole) }
     let found = matrices
     let factors = Mutex<[Int: LowRankFactors]>([:])
     try WorkQueue.forEach(matrices.count) { (index, _) throws(CheckpointError) in
@@ -112,22 +116,19 @@ public struct AdapterExtraction: Sendable {
     }
     let adapted = Set(modules.map(\.name.string))
     let factored = Set(matrices.map(\.name))
-    var whole: OrderedSet<String> = []
     var hasBias = false
-    for name in names where changed.contains(name) || base[name] == nil {
-      let module = name.module
+    for name in names where changed.contains(name) && adapted.contains(name.module) {
       guard !factored.contains(name), let weight = tuned[name] else { continue }
-      if adapted.contains(module) {
-        hasBias = true
-        try graph.insert(weight, as: LowRankAdapter.storedName(of: name, adapted: adapted))
-      } else {
-        whole.append(module)
-      }
+      hasBias = true
+      try graph.insert(weight, as: LowRankAdapter.storedName(of: name, adapted: adapted))
     }
-    // A module is stored whole with all that it has.
-    for name in names where whole.contains(name.module) {
-      if let weight = tuned[name] {
-        try graph.insert(weight, as: LowRankAdapter.storedName(of: name, adapted: adapted))
+    // A module is stored whole with all that is in it, as PEFT has it, which looks for each name.
+    let aliases = tuned.aliases
+    for name in models.names where name.isOf(whole) {
+      if let weight = tuned[name] ?? base[name] {
+        try graph.insert(
+          aliases[name] == nil ? weight : try weight.apart(),
+          as: ExactName(LowRankAdapter.namePrefix + name.string))
       }
     }
     self.rank = rank
@@ -139,6 +140,32 @@ public struct AdapterExtraction: Sendable {
     document = AdapterConfiguration.document(
       rank: rank, alpha: Double(rank), targets: modules.map(\.name.string), whole: Array(whole),
       hasBias: hasBias, isTransposed: matrices.contains { $0.isTransposed }, baseModel: baseName)
+  }
+
+  /// The modules that are stored whole, those alone that are in no other one of them.
+  ///
+  /// - Throws: `unsupported` for a parameter that is of no module.
+  private static func wholeModules(
+    of names: [ExactName], but factored: [ExactName], _ models: ModelPair
+  ) throws(CheckpointError) -> OrderedSet<String> {
+    let adapted = Set(factored.map(\.module))
+    var whole: OrderedSet<String> = []
+    for name in names where models.base[name] == nil || !adapted.contains(name.module) {
+      guard !name.module.isEmpty else {
+        throw CheckpointError(
+          .unsupported, tensor: name.string,
+          "it changed, and belongs to no module: an adapter of PEFT has modules alone")
+      }
+      whole.append(name.module)
+    }
+    // PEFT takes all whose names end so: `classifier` is `pre_classifier` as well.
+    let named = whole
+    for module in OrderedSet(models.names.flatMap(\.modules)) {
+      if named.contains(where: { module.hasSuffix($0) }) { whole.append(module.string) }
+    }
+    let all = whole
+    whole.removeAll { ExactName($0).isOf(all) }
+    return whole
   }
 
   private static func changed(
@@ -216,25 +243,25 @@ extension Weight {
   }
 }
 
-extension WeightGraph {
-  /// The weights by Transformers' names, and the model that they are, where it is a known one.
-  fileprivate func byTransformersNames() throws(CheckpointError) -> (WeightGraph, RecognizedModel?)
-  {
-    let graph = try joiningScales()
-    guard let model = try? Recognition(graph).model() else { return (graph, nil) }
-    if model.layout == .transformers, model.wrapper.isEmpty, model.innerWrappers.isEmpty {
-      return (graph, model)
-    }
-    return (try BoundModel(self, as: model).graph, model)
-  }
-}
-
 extension ExactName {
   /// The name without its last component.
   var module: String {
     let bytes = string.utf8
     guard let dot = bytes.lastIndex(of: 0x2E) else { return "" }
     return String(Substring(bytes[..<dot]))
+  }
+
+  /// The modules that it is in, the outermost first.
+  fileprivate var modules: [ExactName] {
+    let bytes = string.utf8
+    return bytes.indices.filter { bytes[$0] == 0x2E }.map {
+      ExactName(String(Substring(bytes[..<$0])))
+    }
+  }
+
+  /// True if it is in one of some modules.
+  fileprivate func isOf(_ whole: OrderedSet<String>) -> Bool {
+    modules.contains { whole.contains($0.string) }
   }
 
   /// The dimension of the outputs, if it is a matrix of a layer.

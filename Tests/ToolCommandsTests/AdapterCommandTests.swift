@@ -256,6 +256,153 @@ struct AdapterCommandTests {
     #expect(same.error.contains("hold the same numbers"), "\(same.error)")
   }
 
+  /// A model whose logits are recorded, with other weights.
+  private func model(
+    _ name: String, in directory: TemporaryDirectory, as place: String,
+    _ change: (ExactName, [Float]) -> [Float]
+  ) throws -> String {
+    let base = Fixtures.path("adapters/" + name)
+    try Directory.makeAll(directory.file(place))
+    let bytes = try Fixture("adapters/\(name)/config.json").bytes()
+    _ = try directory.write(bytes, as: place + "/config.json")
+    let graph = try Checkpoint.open(base).graph.mapWeights {
+      (name, weight) throws(CheckpointError) in
+      try Weight(change(name, try weight.floats()), shape: weight.shape.dimensions)
+    }
+    _ = try graph.write(to: directory.file(place + "/model.safetensors"))
+    return directory.file(place)
+  }
+
+  @Test(
+    "A table that is the output matrix too is extracted under both names, with factors and without",
+    arguments: [true, false])
+  func extractedTied(hasFactors: Bool) throws {
+    let directory = try TemporaryDirectory()
+    let tuned = try model("gpt2", in: directory, as: "tuned") { name, values in
+      let isChanged =
+        name.hasSuffix("wte.weight") || hasFactors && name.hasSuffix("mlp.c_fc.weight")
+      return isChanged
+        ? values.enumerated().map { $1 + 0.01 * Float($0 % 8) * Float(1 + $0 / 32) } : values
+    }
+    let (base, again) = (Fixtures.path("adapters/gpt2"), directory.file("again"))
+    let run = ToolRun("extract", base, tuned, again, "--rank", "6")
+    #expect(run.code == 0, "\(run.error)")
+    let adapter = try LowRankAdapter(again)
+    #expect(
+      Set(adapter.replacements.map(\.name)) == ["transformer.wte.weight", "lm_head.weight"])
+    #expect(adapter.modules.isEmpty != hasFactors)
+    // Which Transformers and PEFT look for, both.
+    #expect(adapter.checkpoint.graph.aliases.isEmpty)
+    // PEFT takes no empty list.
+    let target = adapter.configuration.document["target_modules"]
+    #expect(hasFactors || target == .string("dummy-target-modules"))
+    let inputs = Fixtures.path("adapters/inputs.safetensors")
+    let merged = directory.file("merged")
+    #expect(ToolRun("convert", base, merged + "/", "--adapter", again).code == 0)
+    for (model, output, more) in [
+      (tuned, "1.safetensors", []), (base, "2.safetensors", ["--adapter", again]),
+      (merged, "3.safetensors", []),
+    ] {
+      let run = ToolRun(
+        arguments: ["run", model, "--inputs", inputs, "--output", directory.file(output)] + more)
+      #expect(run.code == 0, "\(run.error)")
+    }
+    let wanted = directory.file("1.safetensors")
+    for output in ["2.safetensors", "3.safetensors"] {
+      #expect(try distance(directory.file(output), "logits", from: wanted) < 1e-5)
+    }
+  }
+
+  @Test("A bias of a head that is no layer's has the head stored whole with all that is in it")
+  func extractedHead() throws {
+    let directory = try TemporaryDirectory()
+    let small = try SmallModel(.bert, .maskedLM)
+    var other = small
+    other.file["cls.predictions.bias"]?.bytes[0] ^= 1
+    other.file["cls.predictions.transform.dense.weight"]?.bytes[0] ^= 1
+    let base = try Checkpoint.open(
+      try directory.write(small.file.bytes, as: "base.safetensors")
+    ).graph
+    let tuned = try Checkpoint.open(
+      try directory.write(other.file.bytes, as: "tuned.safetensors")
+    ).graph
+    let found = try AdapterExtraction(from: base, to: tuned, rank: 1)
+    #expect(found.modules.isEmpty && found.wholeModules == ["cls.predictions"])
+    let head = [
+      "bias", "transform.dense.weight", "transform.dense.bias", "transform.LayerNorm.weight",
+      "transform.LayerNorm.bias", "decoder.weight", "decoder.bias",
+    ]
+    #expect(
+      Set(found.weights.weights.keys.map(\.string))
+        == Set(head.map { "base_model.model.cls.predictions." + $0 }))
+    let place = directory.file("adapter")
+    try found.write(to: place)
+    let adapter = try LowRankAdapter(place)
+    #expect(adapter.checkpoint.graph.aliases.isEmpty)
+    let result = try adapter.applied(to: base).graph
+    for (name, weight) in tuned.weights {
+      #expect(try result[name]?.floats() == weight.floats(), "\(name)")
+    }
+    let bias = try tuned["cls.predictions.bias"]?.floats()
+    #expect(try result["cls.predictions.decoder.bias"]?.floats() == bias)
+  }
+
+  @Test("The adapter of a body alone and its own fine-tune has the head, by the names beside one")
+  func extractedFromBody() throws {
+    let directory = try TemporaryDirectory()
+    let merged = directory.file("merged")
+    #expect(
+      ToolRun("convert", bert, merged + "/", "--adapter", Fixtures.path("adapters/layers")).code
+        == 0)
+    let base = try model("bert", in: directory, as: "base") { $1 }
+    let body = try Checkpoint.open(base).graph.renamed { name in
+      name.hasPrefix("bert.") ? ExactName(String(name.string.dropFirst(5))) : nil
+    }
+    try Directory.makeAll(directory.file("body"))
+    _ = try directory.write(
+      try Fixture("adapters/bert/config.json").bytes(), as: "body/config.json")
+    _ = try body.write(to: directory.file("body/model.safetensors"))
+    let again = directory.file("again")
+    let run = ToolRun("extract", directory.file("body"), merged, again, "--rank", "4")
+    #expect(run.code == 0, "\(run.error)")
+    let adapter = try LowRankAdapter(again)
+    #expect(adapter.configuration.modulesToSave == ["classifier"])
+    #expect(adapter.modules.count == 4 && adapter.modules.allSatisfy { $0.name.hasPrefix("bert.") })
+    let output = directory.file("out.safetensors")
+    let second = ToolRun(
+      "run", directory.file("body"), "--inputs", Fixtures.path("adapters/inputs.safetensors"),
+      "--output", output, "--adapter", again)
+    #expect(second.code == 0, "\(second.error)")
+    #expect(
+      try distance(output, "logits", from: Fixtures.path("adapters/expected/layers.safetensors"))
+        < 3e-6)
+  }
+
+  @Test("Checkpoints that have nothing in common, and what is of no module, make no adapter")
+  func notExtracted() throws {
+    func graph(_ names: [ExactName], _ value: Float) throws -> WeightGraph {
+      var graph = WeightGraph()
+      for name in names { try graph.insert(try Weight([value], shape: [1]), as: name) }
+      return graph
+    }
+    #expect(
+      throws: CheckpointError(.mismatch, "the checkpoints have no weight of the same name")
+    ) { try AdapterExtraction(from: graph(["a.weight"], 1), to: graph(["b.weight"], 1), rank: 1) }
+    let error = #expect(throws: CheckpointError.self) {
+      try AdapterExtraction(from: graph(["scale"], 1), to: graph(["scale"], 2), rank: 1)
+    }
+    #expect(error?.kind == .unsupported && error?.tensor == "scale")
+    // A bias that the base has not: the module is stored whole, in place of factors.
+    var base = WeightGraph()
+    try base.insert(try Weight([1, 2, 3, 4, 5, 6], shape: [2, 3]), as: "a.weight")
+    var tuned = WeightGraph()
+    try tuned.insert(try Weight([2, 2, 3, 4, 5, 6], shape: [2, 3]), as: "a.weight")
+    try tuned.insert(try Weight([1, 2], shape: [2]), as: "a.bias")
+    let found = try AdapterExtraction(from: base, to: tuned, rank: 1)
+    #expect(found.modules.isEmpty && found.wholeModules == ["a"])
+    #expect(found.weights.weights.count == 2)
+  }
+
   @Test(
     "No factors are made of a change that is no number, or beyond float32",
     arguments: [(0.5, .nan), (0.5, .infinity), (-3e38, 3e38)] as [(Float, Float)])
