@@ -32,15 +32,23 @@ public struct LabelSet: Sendable, Hashable {
   /// The number of labels.
   public var count: Int { names.count }
 
+  /// The class of a label: by its name, which may be `LABEL_3` for 3, or by its number where no name is one. Nil for none of them.
+  func index(of label: String) -> Int? {
+    if let known = classes[label] ?? classes[Self.unnamed + label] { return known }
+    guard let number = Int(label), String(number) == label, names.indices.contains(number),
+      !names.contains(where: { Int($0) != nil || $0.hasPrefix(Self.unnamed) })
+    else { return nil }
+    return number
+  }
+
+  /// What a model calls a class without a name, before its number.
+  private static let unnamed = "LABEL_"
+
   /// The class of a label.
+  ///
+  /// - Throws: `inconsistent` for none of them, with file and line.
   func index(of label: String, _ row: DataRow, _ key: String) throws(CheckpointError) -> Int {
-    if let known = classes[label] { return known }
-    // Numbers are classes where the model's labels have names of their own.
-    if let number = Int(label), names.indices.contains(number),
-      names.allSatisfy({ Int($0) == nil })
-    {
-      return number
-    }
+    if let known = index(of: label) { return known }
     throw row.failure(
       .inconsistent, key,
       "the label \(quoted(label)) is none of \(singleLine(names.joined(separator: ", "), limit: 200))"

@@ -103,9 +103,7 @@ public struct TrainingTask: Sendable {
   ) throws(CheckpointError) -> LabelSet {
     let found = try LabelSet(of: data.rows, keys)
     guard let known else { return found }
-    func isKnown(_ label: String) -> Bool {
-      known.names.contains(label) || Int(label).map(known.names.indices.contains) ?? false
-    }
+    func isKnown(_ label: String) -> Bool { known.index(of: label) != nil }
     guard found.names.contains(where: { !isKnown($0) }) else { return known }
     // Labels of which the model knows none are another task's, and `LABEL_0` is what a model has that was told none. Of labels that it
     // knows in part one is a mistake: a head that is drawn for all of them would throw away what was learned.

@@ -243,9 +243,10 @@ extension FamilyDescription {
 }
 
 extension JSONValue {
-  /// Settings with other labels.
+  /// Settings with other labels. Those that are the numbers of their classes have Transformers' names.
   fileprivate func labelled(_ labels: [String]) -> JSONValue {
-    let names = labels.map { Int($0) == nil ? $0 : "LABEL_\($0)" }
+    let areClasses = labels.enumerated().allSatisfy { "\($0)" == $1 }
+    let names = areClasses ? labels.map { "LABEL_\($0)" } : labels
     let byClass = names.enumerated().map { JSONValue.Member(ExactName(String($0)), .string($1)) }
     let byName = names.enumerated().map { JSONValue.Member(ExactName($1), .integer($0)) }
     return setting("id2label", to: .object(byClass)).setting("label2id", to: .object(byName))

@@ -67,6 +67,38 @@ struct TrainCommandTests {
     #expect(other.code == 0 && other.error.contains("new, drawn by seed 42: classifier.weight"))
   }
 
+  @Test(
+    "Labels that are numbers, but not of their classes, are the same classes when training goes on")
+  func numberedLabels() throws {
+    let model = try ModelFixture(
+      task: "bert-classifier", tokenizer: "bert-uncased", changes: [("id2label", .null)])
+    try model.write(examples(["1", "2", "3"]), as: "train.jsonl")
+    func train(_ start: String, _ output: String, _ more: String...) throws -> JSONValue {
+      try results(
+        ToolRun(
+          arguments: [
+            "train", start, "--task", "classification", "--train", model.file("train.jsonl"),
+            "--eval", model.file("train.jsonl"), "--output", model.file(output), "--json",
+            "--batch-size", "4",
+          ] + more))
+    }
+    let long = ["--steps", "80", "--learning-rate", "0.02", "--save-every", "40"]
+    let first = try train(model.path, "out", long[0], long[1], long[2], long[3], long[4], long[5])
+    let settings = try JSONValue(parsing: model.bytes("out/config.json"), context: "settings")
+    #expect(settings["id2label"]?["0"] == .string("1") && settings["label2id"]?["3"]?.integer == 2)
+    let weights = try model.bytes("out/model.safetensors")
+    for name in try Directory.names(in: model.file("out/checkpoint-80")) {
+      try Directory.removeFile(model.file("out/checkpoint-80/" + name))
+    }
+    _ = try train(
+      model.path, "out", long[0], long[1], long[2], long[3], long[4], long[5], "--resume")
+    #expect(try model.bytes("out/model.safetensors") == weights)
+    let accuracy = try #require(first["eval_accuracy"]?.double)
+    let further = try train(
+      model.file("out"), "further", "--steps", "1", "--learning-rate", "1e-12")
+    #expect(accuracy > 0.6 && further["eval_accuracy"]?.double == accuracy, "\(accuracy)")
+  }
+
   @Test("A task of more labels than the head has is refused by the library, too")
   func otherHead() throws {
     let source = try ModelSource(model.path)

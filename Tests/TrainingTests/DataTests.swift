@@ -97,6 +97,16 @@ import Training
     #expect(
       try TrainingTask(.classification, of: names, known: LabelSet(["x"])).labels.names
         == ["B", "a", "b"])
+    // Of the names that a model has for numbers, and of numbers that are names.
+    let few = try data("a.csv", "text,label\na,1\nb,2")
+    for names in [["1", "2", "3"], ["LABEL_1", "LABEL_2"], ["x", "y", "z"]] {
+      let known = LabelSet(names)
+      #expect(try TrainingTask(.classification, of: few, known: known).labels == known)
+    }
+    let zero = try data("a.csv", "text,label\na,0\nb,2")
+    #expect(throws: CheckpointError.self) {
+      try TrainingTask(.classification, of: zero, known: LabelSet(["1", "2", "3"]))
+    }
     let several = try data("a.jsonl", "{\"text\":\"a\",\"label\":[\"x\",\"y\"]}")
     #expect(
       try TrainingTask(.classification, of: several).problem == .multiLabelClassification)
