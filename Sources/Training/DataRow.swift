@@ -8,12 +8,22 @@ public struct DataRow: Sendable {
   public let file: String
   /// The line, counted from 1; nil where a file is one example.
   public let line: Int?
+  /// True for a row of a table, whose columns have no types: what is a number is its text.
+  private(set) var isOfTexts = false
 
   /// An example.
   public init(_ values: JSONValue, file: String, line: Int? = nil) {
     self.values = values
     self.file = file
     self.line = line
+  }
+
+  /// A row of a table.
+  init(columns: [String], _ texts: [String], file: String, line: Int) {
+    self.init(
+      .object(zip(columns, texts).map { JSONValue.Member(ExactName($0), .string($1)) }),
+      file: file, line: line)
+    isOfTexts = true
   }
 
   /// The keys of its columns.

@@ -19,10 +19,7 @@ enum SeparatedValues {
           .malformed, nil,
           "expected \(header.fields.count) fields as the header has, found \(row.fields.count)")
       }
-      let members = zip(header.fields, row.fields).map {
-        JSONValue.Member(ExactName($0), .string($1))
-      }
-      rows.append(DataRow(.object(members), file: path, line: row.line))
+      rows.append(DataRow(columns: header.fields, row.fields, file: path, line: row.line))
     }
     return rows
   }

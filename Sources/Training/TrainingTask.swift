@@ -53,12 +53,7 @@ public struct TrainingTask: Sendable {
     self.kind = kind
     switch kind {
     case .classification:
-      let values = data.rows.map { $0.value(Self.labelKeys) }
-      let looks: ProblemType =
-        values.contains { $0?.elements != nil }
-        ? .multiLabelClassification
-        : values.contains { $0?.isFraction ?? false } ? .regression : .singleLabelClassification
-      self.problem = problem ?? looks
+      self.problem = problem ?? Self.problem(of: data.rows)
       labels =
         self.problem == .regression
         ? LabelSet(["LABEL_0"]) : try Self.labels(data, Self.labelKeys, known)
@@ -96,6 +91,19 @@ public struct TrainingTask: Sendable {
       problem = .singleLabelClassification
       self.labels = LabelSet([])
     }
+  }
+
+  /// What the labels look like. A table has texts alone, of which all are numbers where they are for a regression.
+  private static func problem(of rows: [DataRow]) -> ProblemType {
+    let values = rows.map { $0.value(labelKeys) }
+    if values.contains(where: { $0?.elements != nil }) { return .multiLabelClassification }
+    let areNumbers =
+      rows.allSatisfy(\.isOfTexts) && values.allSatisfy { $0?.string?.decimal != nil }
+    let hasFraction = values.contains { value in
+      areNumbers
+        ? value?.string.map { Int($0) == nil } ?? false : value?.isFraction ?? false
+    }
+    return hasFraction ? .regression : .singleLabelClassification
   }
 
   private static func labels(
@@ -186,8 +194,14 @@ public struct TrainingTask: Sendable {
   private func label(of row: DataRow) throws(CheckpointError) -> TrainingExample.Label {
     let key = Self.labelKeys[0]
     guard problem == .regression else {
-      let found = try LabelSet.labels(of: row, Self.labelKeys).map {
-        (label) throws(CheckpointError) in
+      let names = try LabelSet.labels(of: row, Self.labelKeys)
+      guard Set(names).count == names.count else {
+        throw row.failure(
+          .inconsistent, key,
+          "a label is there twice: a list names the labels that hold, [0, 2] where a vector has [1, 0, 1]"
+        )
+      }
+      let found = try names.map { (label) throws(CheckpointError) in
         try labels.index(of: label, row, key)
       }
       if problem == .multiLabelClassification {
@@ -201,7 +215,7 @@ public struct TrainingTask: Sendable {
     let value = row.value(Self.labelKeys)
     var number: Double?
     if case .number(let found) = value { number = found.double }
-    if let text = value?.string { number = Double(text) }
+    if let text = value?.string { number = text.decimal }
     if let number, number.isFinite { return .numbers([number]) }
     throw row.failure(
       value == nil ? .notFound : .malformed, key, "expected a number for a regression")
@@ -264,5 +278,13 @@ extension JSONValue {
   fileprivate var isFraction: Bool {
     if case .number(let number) = self { return integer == nil && number.double.isFinite }
     return false
+  }
+}
+
+extension String {
+  /// The number that it is, written in digits; nil for any other text.
+  fileprivate var decimal: Double? {
+    let isOfDigits = utf8.allSatisfy { "0123456789+-.eE".utf8.contains($0) }
+    return isOfDigits ? Double(self).flatMap { $0.isFinite ? $0 : nil } : nil
   }
 }

@@ -99,6 +99,16 @@ struct TrainCommandTests {
     #expect(accuracy > 0.6 && further["eval_accuracy"]?.double == accuracy, "\(accuracy)")
   }
 
+  @Test("A vector of zeros and ones in place of the labels that hold is refused")
+  func vectors() throws {
+    try model.write("{\"text\": \"a\", \"label\": [1, 0, 1]}\n", as: "vectors.jsonl")
+    let run = train("out", data: "vectors.jsonl")
+    #expect(
+      run.code == 65
+        && run.error.contains("vectors.jsonl: line 1, label: a label is there twice"),
+      "\(run.error)")
+  }
+
   @Test("A task of more labels than the head has is refused by the library, too")
   func otherHead() throws {
     let source = try ModelSource(model.path)

@@ -114,6 +114,16 @@ import Training
       "a.jsonl", "{\"text\":\"a\",\"label\":1}\n{\"text\":\"a\",\"label\":1.5}")
     let regression = try TrainingTask(.classification, of: fractions)
     #expect(regression.problem == .regression && regression.labels.count == 1)
+    // A table has no types: all labels are numbers then, and one has a fraction. Where there are types a text is a name.
+    for (name, text, isRegression) in [
+      ("a.csv", "text,label\na,1\nb,1.5", true), ("a.tsv", "text\tlabel\na\t-0.5", true),
+      ("a.csv", "text,label\na,1\nb,2", false), ("a.csv", "text,label\na,x\nb,1.5", false),
+      ("a.csv", "text,label\na,1\nb,nan", false),
+      ("a.jsonl", "{\"text\":\"a\",\"label\":\"1.5\"}", false),
+    ] {
+      let problem = try TrainingTask(.classification, of: data(name, text)).problem
+      #expect((problem == .regression) == isRegression, "\(text)")
+    }
     do {
       _ = try TrainingTask(.classification, of: data("a.csv", "text,class\na,b"))
       Issue.record("there is no label")
