@@ -52,8 +52,8 @@ extension ModelSource {
   /// number of labels.
   ///
   /// With low-rank settings, and of a model that was opened with an adapter, the weights stay what they are: factors learn, and with them
-  /// what an adapter has whole, the head for labels or answers and what was drawn. Of new factors the first is drawn as PEFT draws it,
-  /// evenly between ±1/√inputs, and the second is 0, so that the model computes at first what it computed.
+  /// what was drawn, and the head for labels or answers or what the opened adapter has whole. Of new factors the first is drawn as PEFT
+  /// draws it, evenly between ±1/√inputs, and the second is 0, so that the model computes at first what it computed.
   /// - Parameters:
   ///   - task: What the model is to learn.
   ///   - seed: Of the numbers that are drawn.

@@ -58,13 +58,13 @@ extension TrainedAdapter {
     _ settings: LowRankSettings, of architecture: ModelArchitecture, new: [ExactName],
     baseModel: String
   ) throws(CheckpointError) {
-    let whole = try architecture.wholeModules(new: new)
+    let whole = try architecture.wholeModules(new: new, withHead: true)
     wholeParameters = architecture.parameters(ofModules: whole)
     document = try settings.document(
       of: architecture, whole: Array(whole), baseModel: baseModel)
   }
 
-  /// One that is trained further.
+  /// One that is trained further: with the head, if it was trained for a task that has PEFT (0.21) store it whole, or names it.
   ///
   /// - Throws: `unsupported` for what is not trained, and if a head of a language model is new.
   init(
@@ -76,7 +76,9 @@ extension TrainedAdapter {
         .unsupported, file: path, "an adapter with \(problem) runs, and is not trained",
         remedy: "merge it, and train a new one")
     }
-    let new = try architecture.wholeModules(new: new)
+    let tasks: [String?] = ["SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS"]
+    let new = try architecture.wholeModules(
+      new: new, withHead: tasks.contains(adapter.configuration.taskType))
     let known = adapter.configuration.modulesToSave
     let replaced = Set(adapter.replacements.map(\.name))
     let prefix = architecture.head == .base ? "" : architecture.family.bodyPrefix
@@ -93,14 +95,16 @@ extension TrainedAdapter {
 }
 
 extension ModelArchitecture {
-  /// The modules that learn whole: heads for labels and answers, and what is new.
+  /// The modules that learn whole: what is new, and the head if it is one for labels or answers and is asked for.
   ///
   /// - Throws: `unsupported` if one of them has a matrix that is the word embeddings.
-  fileprivate func wholeModules(new: [ExactName]) throws(CheckpointError) -> OrderedSet<String> {
+  fileprivate func wholeModules(
+    new: [ExactName], withHead: Bool
+  ) throws(CheckpointError) -> OrderedSet<String> {
     var whole: OrderedSet<String> = []
     for parameter in parameters {
       let isOfHead =
-        !parameter.name.hasPrefix(family.bodyPrefix) && parameter.tiedTo == nil
+        withHead && !parameter.name.hasPrefix(family.bodyPrefix) && parameter.tiedTo == nil
         && [.sequenceClassification, .tokenClassification, .questionAnswering, .multipleChoice]
           .contains(head)
       if isOfHead || new.contains(parameter.name) { whole.append(module(of: parameter.name)) }

@@ -203,6 +203,26 @@ struct LowRankTrainingTests {
     #expect(try distance(scores(model.file("merged")), beside) < 1e-5)
   }
 
+  @Test("A head that an adapter of PEFT does not name stays what it is, as with Trainer")
+  func headIsNotNamed() throws {
+    let model = try model()
+    let graph = try Checkpoint.open(Fixtures.path("adapters/training/start")).graph.renamed {
+      $0.string.contains("classifier") ? nil : $0
+    }
+    var settings = try JSONValue(
+      parsing: Fixture("adapters/training/start/adapter_config.json").bytes(), context: "settings")
+    settings = settings.setting("modules_to_save", to: .null).setting("task_type", to: .null)
+    try model.write(JSONWriter.text(settings), as: "start/adapter_config.json")
+    _ = try graph.write(to: model.file("start/adapter_model.safetensors"))
+    let run = ToolRun(
+      arguments: arguments(model, to: "out", "--adapter", model.file("start"), "--steps", "3"))
+    #expect(run.code == 0, "\(run.error)")
+    let adapter = try LowRankAdapter(model.file("out"))
+    #expect(Set(adapter.checkpoint.graph.weights.keys) == Set(graph.weights.keys))
+    #expect(adapter.replacements.isEmpty)
+    #expect(adapter.configuration.document["modules_to_save"] == .null)
+  }
+
   @Test("A bias that the adapter has whole learns, and stands under the layer below the factors")
   func biases() throws {
     let model = try model()
