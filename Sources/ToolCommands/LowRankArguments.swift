@@ -42,9 +42,19 @@ struct LowRankArguments: ParsableArguments {
     }
   }
 
-  /// Refuses to go on with an adapter of other settings.
-  func check(against found: AdapterConfiguration) throws(CheckpointError) {
+  /// Refuses to go on with an adapter of other settings, or of another model that is there.
+  func check(
+    against found: AdapterConfiguration, of model: String
+  ) throws(CheckpointError) {
     guard let settings else { return }
+    if let begun = found.baseModel, let place = Directory.identity(of: begun),
+      place != Directory.identity(of: model)
+    {
+      throw CheckpointError(
+        .mismatch, file: found.file, field: "base_model_name_or_path",
+        "the run was begun with \(singleLine(begun, limit: 100)) and cannot go on with "
+          + singleLine(model, limit: 100))
+    }
     for (field, wanted, stored) in [
       ("r", Double(settings.rank), Double(found.rank)),
       ("lora_alpha", settings.alpha, found.alpha),

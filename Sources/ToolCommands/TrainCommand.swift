@@ -224,6 +224,9 @@ struct TrainCommand: ToolCommand {
     let trainable = try source.trainable(
       for: task, seed: seed, options: options,
       lowRank: checkpoint == nil ? lowRank.settings : nil)
+    if checkpoint != nil, let settings = lowRank.settings {
+      try trainable.check(targetsOf: settings)
+    }
     for pattern in freeze { try trainable.model.parameters.freeze(NamePattern(pattern)) }
     let trainer = try Trainer(
       trainable.model, tokenizer: tokenizer, task: task, settings: settings)
@@ -295,7 +298,8 @@ struct TrainCommand: ToolCommand {
     try lowRank.check(
       against: try AdapterConfiguration(
         try LowRankAdapter.settings(in: checkpoint, model.options.sourceOptions.openOptions),
-        file: Directory.join(checkpoint, LowRankAdapter.configurationName)))
+        file: Directory.join(checkpoint, LowRankAdapter.configurationName)),
+      of: try HubCache.located(model.path))
     return try model.open(console, adapter: checkpoint)
   }
 

@@ -94,6 +94,26 @@ extension TrainedAdapter {
   }
 }
 
+extension TrainableModel {
+  /// Refuses to go on with factors of other modules than those that settings name.
+  ///
+  /// - Throws: `mismatch` with the first one that only one of both has.
+  package func check(targetsOf settings: LowRankSettings) throws(CheckpointError) {
+    let wanted = Set(try settings.matrices(of: model.architecture).keys)
+    let own = Set(
+      model.adapterParameters.compactMap { factor in
+        factor.name.hasSuffix(".lora_A.weight")
+          ? ExactName(factor.name.dropLast("lora_A.weight".count) + "weight") : nil
+      })
+    guard let other = wanted.symmetricDifference(own).min() else { return }
+    throw CheckpointError(
+      .mismatch, CheckpointError.Site(field: "target modules"), tensor: other.string,
+      own.contains(other)
+        ? "the adapter that is to go on has factors of it, which are not asked for"
+        : "the adapter that is to go on has no factors of it, which are asked for")
+  }
+}
+
 extension ModelArchitecture {
   /// The modules that learn whole: what is new, and the head if it is one for labels or answers and is asked for.
   ///

@@ -159,6 +159,21 @@ struct LowRankTrainingTests {
     let other = ToolRun(
       arguments: arguments(model, to: "out", "--resume", "--steps", "4", "--lora-rank", "3"))
     #expect(other.code == 65 && other.error.contains("has 2, 3 is asked for"), "\(other.error)")
+    // Other modules, and another model.
+    let elsewhere = ToolRun(
+      arguments: arguments(model, to: "out") + common.map { $0 == "all-linear" ? "query" : $0 }
+        + ["--resume"])
+    #expect(
+      elsewhere.code == 65
+        && elsewhere.error.contains("has factors of it, which are not asked for"),
+      "\(elsewhere.error)")
+    let stranger = try self.model()
+    let foreign = ToolRun(
+      arguments: ["train", stranger.path] + arguments(model, to: "out").dropFirst(2) + common
+        + ["--resume"])
+    #expect(
+      foreign.code == 65 && foreign.error.contains("cannot go on with \(stranger.path)"),
+      "\(foreign.error)")
     let second = ToolRun(
       arguments: arguments(model, to: "out") + common + ["--resume", "--checkpointing"])
     #expect(second.code == 0, "\(second.error)")

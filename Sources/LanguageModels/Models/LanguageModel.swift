@@ -125,6 +125,8 @@ extension LanguageModel {
 
   /// The settings.
   public var configuration: Configuration { info.configuration }
+  /// The family, head and sizes.
+  package var architecture: ModelArchitecture { info.architecture }
   /// What became of every name of the checkpoint and of the model.
   public var report: LoadReport { info.report }
   /// The parameters, by their names in Transformers and in the model's order; tied ones once. They are frozen: a model that is
