@@ -45,7 +45,7 @@ struct DistillationArguments: ParsableArguments {
     _ precision: LoadPrecision, _ console: Console
   ) throws(CheckpointError) -> Teacher? {
     guard let path else { return nil }
-    let source = try arguments.options.open(path, console, adapter: nil)
+    let source = try arguments.options.open(path, console, adapter: nil, isPinned: false)
     let theirs = try source.tokenizer()
     // The teacher is given the pupil's tokens.
     let differing = (0..<max(theirs.vocabularyCount, tokenizer.vocabularyCount)).first {

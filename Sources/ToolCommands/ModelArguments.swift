@@ -15,11 +15,12 @@ struct ModelArguments: ParsableArguments {
 
   /// Opens the model's files; what is worth knowing goes to standard error.
   ///
-  /// - Parameter place: Where they lie, if it is another place than the one that was given.
+  /// - Parameter place: Where they lie, if it is another place than the one that was given, whose manifest is not theirs.
   func open(
     _ console: Console, at place: String? = nil
   ) throws(CheckpointError) -> ModelSource {
-    try options.open(place ?? path, console, adapter: options.adapter)
+    try options.open(
+      place ?? path, console, adapter: options.adapter, isPinned: place == nil)
   }
 
   /// The same with another adapter than the one that was given.
@@ -68,13 +69,17 @@ struct ModelOptions: ParsableArguments {
   /// - Parameters:
   ///   - adapter: The directory of an adapter; nil for none.
   ///   - className: The class where none is given, as a recorded run names it.
+  ///   - isPinned: False for another model than the one that a manifest is given for.
   func open(
-    _ path: String, _ console: Console, adapter: String?, class className: String? = nil
+    _ path: String, _ console: Console, adapter: String?, class className: String? = nil,
+    isPinned: Bool = true
   ) throws(CheckpointError) -> ModelSource {
     var lowRank: LowRankAdapter?
     if let adapter { lowRank = try LowRankAdapter(adapter, options: sourceOptions.openOptions) }
     let source = try ModelSource(
-      path, options: try pin.pinned(sourceOptions.openOptions),
+      path,
+      options: isPinned
+        ? try pin.pinned(sourceOptions.openOptions) : sourceOptions.openOptions,
       fill: filling.patterns.isEmpty ? LoadOptions.everything : filling.patterns,
       class: architecture ?? className, adapter: lowRank)
     for note in source.checkpoint.notes + source.notes { console.writeNote(note) }

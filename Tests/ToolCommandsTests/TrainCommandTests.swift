@@ -109,6 +109,32 @@ struct TrainCommandTests {
       "\(run.error)")
   }
 
+  @Test("A manifest is the model's: neither a teacher nor a checkpoint is held against it")
+  func manifest() throws {
+    let manifest = model.file("manifest.json")
+    #expect(ToolRun("manifest", model.path, "--output", manifest).code == 0)
+    #expect(train("taught", "--steps", "2").code == 0)
+    func run(_ more: String...) -> ToolRun {
+      ToolRun(
+        arguments: [
+          "train", model.path, "--task", "classification", "--train", model.file("train.jsonl"),
+          "--output", model.file("out"), "--steps", "2", "--save-every", "1", "--manifest",
+          manifest, "--teacher", model.file("taught"),
+        ] + more)
+    }
+    let first = run()
+    #expect(first.code == 0, "\(first.error)")
+    for name in try Directory.names(in: model.file("out/checkpoint-2")) {
+      try Directory.removeFile(model.file("out/checkpoint-2/" + name))
+    }
+    let second = run("--resume")
+    #expect(second.code == 0, "\(second.error)")
+    let other = ToolRun(
+      "train", model.file("taught"), "--task", "classification", "--train",
+      model.file("train.jsonl"), "--output", model.file("other"), "--manifest", manifest)
+    #expect(other.code == 65, "\(other.error)")
+  }
+
   @Test("A task of more labels than the head has is refused by the library, too")
   func otherHead() throws {
     let source = try ModelSource(model.path)
