@@ -10,11 +10,14 @@ struct DistillationArguments: ParsableArguments {
       valueName: "model"))
   var path: String?
 
-  @Option(help: "What the scores of teacher and pupil are divided by.")
-  var temperature = 2.0
+  @Option(help: "What the scores of teacher and pupil are divided by; otherwise 2.")
+  var temperature: Double?
 
-  @Option(help: "The share of the teacher in the loss, 0 to 1; the rest is that of the labels.")
-  var mix = 0.5
+  @Option(
+    help:
+      "The share of the teacher in the loss, 0 to 1; the rest is that of the labels; otherwise 0.5."
+  )
+  var mix: Double?
 
   @Option(
     help: ArgumentHelp(
@@ -22,8 +25,8 @@ struct DistillationArguments: ParsableArguments {
       valueName: "pupil=teacher"), transform: Self.match)
   var matchStates: [StateMatch] = []
 
-  @Option(help: "What the mean square distance of these states counts in the loss.")
-  var statesWeight = 1.0
+  @Option(help: "What the mean square distance of these states counts in the loss; otherwise 1.")
+  var statesWeight: Double?
 
   private static func match(_ text: String) throws -> StateMatch {
     let numbers = text.split(separator: "=", omittingEmptySubsequences: false).map { Int($0) }
@@ -34,8 +37,15 @@ struct DistillationArguments: ParsableArguments {
   }
 
   func validate() throws {
-    guard matchStates.isEmpty || path != nil else {
-      throw ValidationError("--match-states needs a --teacher")
+    let options: [(name: String, isGiven: Bool)] = [
+      ("match-states", !matchStates.isEmpty), ("temperature", temperature != nil),
+      ("mix", mix != nil),
+    ]
+    if path == nil, let option = options.first(where: \.isGiven) {
+      throw ValidationError("--\(option.name) needs a --teacher")
+    }
+    guard statesWeight == nil || !matchStates.isEmpty else {
+      throw ValidationError("--states-weight needs --match-states")
     }
   }
 
@@ -60,7 +70,8 @@ struct DistillationArguments: ParsableArguments {
     return try Teacher(
       try arguments.options.load(
         try source.modelClass(of: head), of: source, console, precision: precision),
-      temperature: temperature, mix: mix, states: matchStates, statesWeight: statesWeight,
+      temperature: temperature ?? 2, mix: mix ?? 0.5, states: matchStates,
+      statesWeight: statesWeight ?? 1,
       name: path)
   }
 }

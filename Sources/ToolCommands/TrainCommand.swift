@@ -187,6 +187,13 @@ struct TrainCommand: ToolCommand {
         "--compute-precision \(precision.computePrecision.rawValue) is not for training, whose weights are float32: float32 or high"
       )
     }
+    if let threads, threads < 1 { throw ValidationError("--threads must be above 0.") }
+    guard !wholeWords || [.maskedLM, .preTraining].contains(task) else {
+      throw ValidationError("--whole-words is for mlm and pretraining, which hide words")
+    }
+    guard problem == nil || task == .classification else {
+      throw ValidationError("--problem is for classification")
+    }
     guard eval == nil,
       let option = earlyStop.map({ _ in "early-stop" }) ?? evalEvery.map({ _ in "eval-every" })
     else { return }
@@ -196,6 +203,11 @@ struct TrainCommand: ToolCommand {
   mutating func run(on console: Console) throws -> ToolExit {
     let settings = settings
     try settings.check()
+    let kind = try PathKind(path: output)
+    guard kind == .nothing || kind == .directory else {
+      throw CheckpointError(
+        .inconsistent, file: output, "it is a file, and training writes a directory")
+    }
     var checkpoint: String?
     if resume {
       checkpoint = try TrainingOutput.latestCheckpoint(in: output)
@@ -207,6 +219,8 @@ struct TrainCommand: ToolCommand {
       throw CheckpointError(
         .inconsistent, file: found, "a checkpoint of another run is there",
         remedy: "go on from it, or write to another directory")
+    } else {
+      try refuseModel(in: output)
     }
     // Of the start in any case: labels of a model that was saved meanwhile are those of the data.
     let source = try source(checkpoint, console)
@@ -220,7 +234,8 @@ struct TrainCommand: ToolCommand {
     if let checkpoint { try TrainingOutput.check(settings, task, against: checkpoint) }
     let precision = precision.computePrecision
     precision.noteIfMissing(on: console)
-    let options = try LoadOptions(threads: threads, precision: precision)
+    var options = try LoadOptions(threads: threads, precision: precision)
+    options.nonFinite = model.options.requireFinite ? .refused : .kept
     let trainable = try source.trainable(
       for: task, seed: seed, options: options,
       lowRank: checkpoint == nil ? lowRank.settings : nil)
@@ -282,6 +297,17 @@ struct TrainCommand: ToolCommand {
     print(
       trainer, trainable, ending, results + (measures ?? []).filter { $0.name != "epoch" }, console)
     return .done
+  }
+
+  /// Refuses to write over a model or an adapter: the one that is trained, mostly, or the teacher.
+  private func refuseModel(in directory: String) throws(CheckpointError) {
+    for name in [LowRankAdapter.modelSettingsName, LowRankAdapter.configurationName] {
+      let file = Directory.join(directory, name)
+      guard try PathKind(path: file) != .nothing else { continue }
+      throw CheckpointError(
+        .inconsistent, file: file, "a model is there, and would be written over",
+        remedy: "write to another directory")
+    }
   }
 
   /// The model: that of a checkpoint, or with the adapter that the checkpoint is.

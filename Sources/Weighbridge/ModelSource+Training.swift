@@ -59,8 +59,8 @@ extension ModelSource {
   ///   - seed: Of the numbers that are drawn.
   ///   - options: How the weights are taken; they learn in any case.
   ///   - lowRank: The factors that learn in place of the weights; nil for the weights, or the adapter of the model.
-  /// - Throws: `unsupported` if the family has no such head, and for adapters with parts that are not trained; `inconsistent` for settings
-  ///   of factors that fit no layer, or beside an adapter; what ``load(_:options:)`` throws.
+  /// - Throws: `unsupported` if the family has no such head, and for adapters with parts that are not trained; `mismatch` if another class
+  ///   was named; `inconsistent` for settings of factors that fit no layer, or beside an adapter; what ``load(_:options:)`` throws.
   public func trainable(
     for task: TrainingTask, seed: UInt64, options: LoadOptions = LoadOptions(),
     lowRank: LowRankSettings? = nil
@@ -77,6 +77,11 @@ extension ModelSource {
       throw CheckpointError(
         .unsupported, file: configurationFile, field: "model_type",
         "\(settings.family) has no model for \(task.kind.rawValue)")
+    }
+    if let className, className != name {
+      throw CheckpointError(
+        .mismatch, CheckpointError.Site(field: "architecture"),
+        "\(className) is no model for \(task.kind.rawValue), which takes \(name)")
     }
     let head = DrawnHead(
       labels: task.labels.count > 0 ? task.labels.names : nil,

@@ -109,6 +109,71 @@ struct TrainCommandTests {
       "\(run.error)")
   }
 
+  @Test(
+    "What fits no such training is a wrong use",
+    arguments: [
+      (["--whole-words"], "--whole-words is for mlm and pretraining"),
+      (["--threads", "0"], "--threads must be above 0"),
+      (["--temperature", "2"], "--temperature needs a --teacher"),
+      (["--mix", "0.5"], "--mix needs a --teacher"),
+      (["--states-weight", "1"], "--states-weight needs --match-states"),
+      (["--task", "mlm", "--problem", "regression"], "--problem is for classification"),
+    ])
+  func wrongUse(options: [String], problem: String) throws {
+    let task = options.contains("--task") ? [] : ["--task", "classification"]
+    let run = ToolRun(
+      arguments: [
+        "train", model.path, "--train", model.file("train.jsonl"), "--output", model.file("out"),
+      ] + task + options)
+    #expect(run.code == 64 && run.error.contains(problem), "\(run.error)")
+  }
+
+  @Test("A file, and the directory of a model or an adapter, are no output")
+  func outputs() throws {
+    let before = try model.bytes("model.safetensors")
+    try model.write(model.bytes("config.json"), as: "taught/config.json")
+    try model.write("{}", as: "adapter/adapter_config.json")
+    for (output, options, problem) in [
+      ("train.jsonl", [], "train.jsonl: it is a file, and training writes a directory"),
+      ("", [], "config.json: a model is there, and would be written over"),
+      ("", ["--lora-rank", "2"], "config.json: a model is there, and would be written over"),
+      ("taught", ["--teacher", model.file("taught")], "taught/config.json: a model is there"),
+      ("adapter", [], "adapter/adapter_config.json: a model is there"),
+    ] as [(String, [String], String)] {
+      let run = ToolRun(
+        arguments: [
+          "train", model.path, "--task", "classification", "--train", model.file("train.jsonl"),
+          "--output", model.file(output),
+        ] + options)
+      #expect(run.code == 65 && run.error.contains(problem), "\(run.error)")
+    }
+    #expect(try model.bytes("model.safetensors") == before)
+  }
+
+  @Test("With --require-finite a model of numbers that are none is not trained")
+  func finite() throws {
+    let name: ExactName = "bert.encoder.layer.0.output.dense.weight"
+    let graph = try Checkpoint.open(model.file("model.safetensors")).graph.mapWeights {
+      (own, weight) throws(CheckpointError) in
+      guard own == name else { return weight }
+      var values = try weight.floats()
+      values[3] = .nan
+      return try Weight(values, shape: weight.shape.dimensions)
+    }
+    for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+      try model.write(model.bytes(file), as: "broken/" + file)
+    }
+    _ = try graph.write(to: model.file("broken/model.safetensors"))
+    for more in [[], ["--lora-rank", "2"]] {
+      let run = ToolRun(
+        arguments: [
+          "train", model.file("broken"), "--task", "classification", "--train",
+          model.file("train.jsonl"), "--output", model.file("out"), "--require-finite",
+        ] + more)
+      #expect(run.code == 65 && run.error.contains(name.string), "\(run.error)")
+    }
+  }
+
   @Test("A manifest is the model's: neither a teacher nor a checkpoint is held against it")
   func manifest() throws {
     let manifest = model.file("manifest.json")
@@ -232,7 +297,7 @@ struct TrainCommandTests {
       (
         changed("--problem", "multi_label_classification"),
         "problem: the run was begun with single_label_classification"
-      ), (begun + ["--whole-words"], "whole words: the run was begun with false"),
+      ),
     ] {
       let run = run(options + ["--resume"])
       #expect(run.code == 65 && run.error.contains(words), "\(run.error)")
