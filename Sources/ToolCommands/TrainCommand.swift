@@ -355,10 +355,7 @@ struct TrainCommand: ToolCommand {
     if task.labels.count > 0 {
       lines.append("labels: " + singleLine(task.labels.names.joined(separator: ", "), limit: 300))
     }
-    if !trainable.newParameters.isEmpty {
-      lines.append(
-        "new, drawn by seed \(seed): " + trainable.newParameters.joined(separator: ", "))
-    }
+    lines += trainable.model.remarks
     for line in lines { console.writeNote(line) }
   }
 

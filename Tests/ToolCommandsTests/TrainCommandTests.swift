@@ -64,7 +64,7 @@ struct TrainCommandTests {
     // Labels of another task get a head of their own.
     try model.write(examples(["cold", "warm"]), as: "other.jsonl")
     let other = train("other", "--steps", "1", data: "other.jsonl")
-    #expect(other.code == 0 && other.error.contains("new, drawn by seed 42: classifier.weight"))
+    #expect(other.code == 0 && other.error.contains("note: drawn by seed 42: classifier.weight"))
   }
 
   @Test(
@@ -172,6 +172,22 @@ struct TrainCommandTests {
         ] + more)
       #expect(run.code == 65 && run.error.contains(name.string), "\(run.error)")
     }
+  }
+
+  @Test("Another class than the task's is refused, and a class that looks ahead is told of")
+  func classes() throws {
+    let other = train("out", "--architecture", "BertForMaskedLM")
+    #expect(
+      other.code == 65
+        && other.error.contains(
+          "BertForMaskedLM is no model for classification, which takes BertForSequenceClassification"
+        ), "\(other.error)")
+    let masked = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    try masked.write("a good day\n", as: "lines.txt")
+    let run = ToolRun(
+      "train", masked.path, "--task", "lm", "--train", masked.file("lines.txt"), "--output",
+      masked.file("out"), "--dry-run")
+    #expect(run.code == 0 && run.error.contains("is_decoder is false"), "\(run.error)")
   }
 
   @Test("A manifest is the model's: neither a teacher nor a checkpoint is held against it")
