@@ -60,11 +60,18 @@ extension LowRankAdapter {
   private func applied(
     to graph: WeightGraph, _ place: Place, _ ties: [ExactName: ExactName]
   ) throws(CheckpointError) -> AdaptedWeights {
-    guard (targets + replacements.map(\.name)).allSatisfy({ !place.isBeside($0) }) else {
+    if !place.removed.isEmpty {
       let headed = try graph.renamed { ExactName(place.removed + $0.string) }
-      let result = try applied(to: headed, Place(), headed.impliedTies)
-      try result.requireHead()
-      return result
+      let shared = headed.impliedTies
+      // A head, or a table that is one as well, and is a copy of its own from now on: `wte` of GPT-2.
+      let isOfHead =
+        (targets + replacements.map(\.name)).contains(where: place.isBeside)
+        || replacements.contains { configuration.saves($0.name) && shared.values.contains($0.name) }
+      if isOfHead {
+        let result = try applied(to: headed, Place(), shared)
+        try result.requireHead()
+        return result
+      }
     }
     var application = Application(self, graph, place, ties)
     return try application.run()

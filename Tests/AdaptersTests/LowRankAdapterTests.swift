@@ -154,6 +154,19 @@ struct LowRankAdapterTests {
     }
   }
 
+  @Test("A table of a body alone that is stored whole leaves the output matrix what it was")
+  func tableOfBareBody() throws {
+    let whole = try Checkpoint.open(Fixtures.path("adapters/gpt2")).graph
+    let bare = try whole.renamed { ExactName(String($0.string.dropFirst("transformer.".count))) }
+    let adapter = try LowRankAdapter(Fixtures.path("adapters/table"))
+    let (wanted, result) = (try adapter.applied(to: whole), try adapter.applied(to: bare))
+    #expect(result.isUntied && result.added == ["lm_head.weight"])
+    #expect(Set(result.graph.weights.keys) == Set(wanted.graph.weights.keys))
+    for (name, weight) in wanted.graph.weights {
+      #expect(try distance(try #require(result.graph[name]), weight) == 0, "\(name)")
+    }
+  }
+
   @Test("A part of a head is not put on a body alone")
   func partOfHead() throws {
     let bare = try Checkpoint.open(Fixtures.path("adapters/bert")).graph.renamed { name in
