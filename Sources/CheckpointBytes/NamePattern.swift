@@ -66,12 +66,19 @@ public struct RenameRule: Sendable, Hashable {
 
   /// Reads a rule, or nil if there is no `=>`, or `TO` has more wildcards than `FROM`.
   public init?(_ text: String) {
-    let parts = text.split(separator: "=>", maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count == 2, !parts[0].isEmpty else { return nil }
+    // By scalars: a mark behind the sign would make another character of it.
+    let scalars = Array(text.unicodeScalars)
+    guard
+      let sign = scalars.indices.dropLast().first(where: {
+        scalars[$0] == "=" && scalars[$0 + 1] == ">"
+      }), sign > 0
+    else { return nil }
+    var front = String.UnicodeScalarView()
+    front.append(contentsOf: scalars[..<sign])
     self.text = text
-    from = NamePattern(String(parts[0]))
-    to = Array(parts[1].unicodeScalars)
-    let wildcards = parts[0].unicodeScalars.count { $0 == "*" || $0 == "?" }
+    from = NamePattern(String(front))
+    to = Array(scalars[(sign + 2)...])
+    let wildcards = front.count { $0 == "*" || $0 == "?" }
     guard to.count(where: { $0 == "*" || $0 == "?" }) <= wildcards else { return nil }
   }
 

@@ -168,9 +168,15 @@ package struct FileIdentity: Sendable, Hashable {
 }
 
 /// An array of `count` bytes that `fill` initialises whole.
+///
+/// - Throws: `limitExceeded` if there is no memory for them, what `fill` throws.
 package func withNewBytes(
   count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(CheckpointError) -> Void
 ) throws(CheckpointError) -> [UInt8] {
+  // An array that finds no memory ends the process.
+  guard SystemCalls.hasMemory(for: count) else {
+    throw CheckpointError(.limitExceeded, "no memory for \(count) bytes")
+  }
   var failure: CheckpointError?
   let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
     do throws(CheckpointError) {

@@ -57,6 +57,16 @@ struct ModificationTime: Equatable, Sendable {
 
 /// Thin wrappers over system calls: they retry on `EINTR` and throw ``SystemFailure``.
 enum SystemCalls {
+  /// True if the system has so many bytes in one piece; not asked for what every machine has.
+  static func hasMemory(for count: Int) -> Bool {
+    guard count > 1 << 28 else { return true }
+    let memory = unsafe mmap(
+      nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard unsafe memory != MAP_FAILED else { return false }
+    unsafe munmap(memory, count)
+    return true
+  }
+
   private static func check(_ result: CInt, _ call: String) throws(SystemFailure) -> CInt {
     guard result >= 0 else { throw SystemFailure(code: errno, call: call) }
     return result

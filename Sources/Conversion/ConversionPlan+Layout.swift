@@ -43,6 +43,7 @@ extension WeightGraph {
         }
       }
     } catch {
+      if error.kind == .cancelled { throw error }
       let flat: Wording = "\(remedy: .layout("flat")) keeps names and shapes as they are"
       // The configuration's errors name its own file.
       var described = error.site.file == nil ? error.inFile(file) : error

@@ -38,7 +38,7 @@ extension PickleMachine {
   /// Puts what never changes into the pool: the place where it begins.
   mutating func store(_ elements: [PickleReference]) throws(ParseFailure) -> Int32 {
     let start = document.tuples.count
-    guard start + elements.count <= 2 * maximumTupleElements else {
+    guard (start + elements.count + 1) / 2 <= maximumTupleElements else {
       throw failure(
         .limitExceeded, "tuples of more than \(maximumTupleElements) elements in all")
     }

@@ -73,7 +73,7 @@ package struct SafetensorsHeader: Sendable {
       throw CheckpointError(
         .malformed, file: file.path, offset: 0, field: field, "the header is empty")
     }
-    guard length <= UInt64(limits.safetensorsHeaderBytes) else {
+    guard length <= UInt64(clamping: limits.safetensorsHeaderBytes) else {
       throw CheckpointError(
         .limitExceeded, file: file.path, offset: 0, field: field,
         "\(length) bytes, at most \(limits.safetensorsHeaderBytes) are allowed",

@@ -106,11 +106,13 @@ public enum LearningRateSchedule: String, Sendable, Hashable, CaseIterable {
   ///   - total: All steps.
   public func factor(step: Int, warmup: Int, total: Int) -> Double {
     if step < warmup { return Double(step) / Double(max(1, warmup)) }
+    // As doubles, whose differences have no bounds.
+    let (step, warmup, total) = (Double(step), Double(warmup), Double(total))
     switch self {
     case .constant: return 1
-    case .linear: return max(0, Double(total - step) / Double(max(1, total - warmup)))
+    case .linear: return max(0, (total - step) / max(1, total - warmup))
     case .cosine:
-      let progress = Double(step - warmup) / Double(max(1, total - warmup))
+      let progress = (step - warmup) / max(1, total - warmup)
       return max(0, 0.5 * (1 + cosineOf(.pi * progress)))
     }
   }

@@ -29,11 +29,12 @@ public struct LowRank: Sendable {
     self.down = try LinearWeights([down])
     self.up = try LinearWeights([up])
     try expect(self.up.inputs, equals: self.down.outputs, "LowRank", "up", "columns")
-    guard start >= 0 else {
+    let (end, overflow) = start.addingReportingOverflow(self.up.outputs)
+    guard start >= 0, !overflow else {
       throw CheckpointError(
-        .inconsistent, "LowRank", "start", "expected no less than 0, found \(start)")
+        .inconsistent, "LowRank", "start", "expected a place of an output, found \(start)")
     }
-    outputs = start..<start + self.up.outputs
+    outputs = start..<end
     self.scale = scale
     self.dropoutRate = dropoutRate
   }

@@ -205,7 +205,7 @@ final class OptimizedParameters {
           state.values[index].numbers.storage.memory, copy.storage.memory, parameter.elementCount)
         state.values[index].numbers = copy
       }
-      let step = state.step + 1
+      let step = state.step == .max ? state.step : state.step + 1
       let remembered = unsafe state.values.map { unsafe $0.numbers.storage.memory }
       if case .rows(let gradient) = contents, var marks = touched[place],
         let rest = untouched(place).factor

@@ -67,12 +67,12 @@ public struct ValueDifference: Sendable {
         if distances[index] == 0 {
           addEqual(a, b)
         } else {
-          addDifferent(a, b, distances[index], at: start + index)
+          addDifferent(a, b, distances[index], at: start &+ index)
         }
       } else if a == b || (a.isNaN && b.isNaN) {
         addEqual(a, b)
       } else {
-        addDifferent(a, b, (a - b).magnitude, at: start + index)
+        addDifferent(a, b, (a - b).magnitude, at: start &+ index)
       }
     }
   }

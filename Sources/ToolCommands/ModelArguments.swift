@@ -95,7 +95,8 @@ struct ModelOptions: ParsableArguments {
   ) throws(CheckpointError) -> any LanguageModel {
     var options = try LoadOptions(threads: threads, precision: precision)
     options.nonFinite = requireFinite ? .refused : .kept
-    options.staysInFile = once
+    // Of what is read when it is needed, only that is looked at.
+    options.staysInFile = once && !requireFinite
     precision.noteIfMissing(on: console)
     let model = try source.load(modelClass.type, options: options)
     for remark in model.remarks { console.writeNote(remark) }

@@ -64,7 +64,7 @@ struct TrainCommand: ToolCommand {
   @Option(help: "Examples of a batch.")
   var batchSize = 8
 
-  @Option(help: "Batches whose gradients are added up for a step.")
+  @Option(help: "Batches of a step, whose loss is the mean over all of their examples.")
   var accumulate = 1
 
   @Option(help: "The learning rate at its highest.")

@@ -72,8 +72,9 @@ struct Evaluation {
           predictions.append(row.largest)
           labels.append(label)
         case .numbers(let wanted) where task.problem == .regression:
-          numbers.found.append(Double(row[0]))
-          numbers.wanted.append(wanted[0])
+          guard let number = wanted.first, let found = row.first else { continue }
+          numbers.found.append(Double(found))
+          numbers.wanted.append(number)
         case .numbers(let wanted):
           sets.found.append(row.map { $0 > 0 })
           sets.wanted.append(wanted.map { $0 > 0.5 })

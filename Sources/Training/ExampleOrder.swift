@@ -28,8 +28,8 @@ public enum ExampleOrder: String, Sendable, Hashable, CaseIterable {
   /// Numbers sorted by falling length within parts of some steps each, the longest of all first (`get_length_grouped_indices`,
   /// `trainer_pt_utils.py`, Transformers 5.23): so a batch that takes too much memory does so at once.
   package static func grouped(_ drawn: [Int], by lengths: [Int], perStep: Int) -> [Int] {
-    let steps = max(1, min(drawn.count / (perStep * 4), 50))
-    let size = steps * perStep
+    let steps = max(1, min(drawn.count / 4 / max(1, perStep), 50))
+    let size = max(1, steps * perStep)
     var parts = stride(from: 0, to: drawn.count, by: size).map { start in
       drawn[start..<min(start + size, drawn.count)].enumerated().sorted {
         (lengths[$1.element], $0.offset) < (lengths[$0.element], $1.offset)

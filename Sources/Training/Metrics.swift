@@ -6,10 +6,14 @@ public enum Metrics {
   public static func classification(
     _ predictions: [Int], _ labels: [Int], classes: Int
   ) -> [(name: String, value: Double)] {
-    guard !labels.isEmpty else { return [] }
+    // A label that is none counts nowhere, as in the loss.
+    let pairs = zip(predictions, labels).filter {
+      (0..<max(0, classes)).contains($0) && (0..<max(0, classes)).contains($1)
+    }
+    guard !pairs.isEmpty else { return [] }
     var matrix = Array(repeating: Array(repeating: 0.0, count: classes), count: classes)
-    for (prediction, label) in zip(predictions, labels) { matrix[label][prediction] += 1 }
-    let total = Double(labels.count)
+    for (prediction, label) in pairs { matrix[label][prediction] += 1 }
+    let total = Double(pairs.count)
     let right = matrix.indices.reduce(0.0) { $0 + matrix[$1][$1] }
     let actual = matrix.map { $0.reduce(0, +) }
     let predicted = matrix.indices.map { column in matrix.reduce(0.0) { $0 + $1[column] } }

@@ -238,7 +238,7 @@ extension Trainer {
           rate: perStep / max(seconds, 1e-9)))
       let evaluates = settings.evaluateEvery.map { state.step % $0 == 0 } ?? endsEpoch
       if let evaluation, evaluates || isLast { try evaluate(evaluation, output) }
-      let isStopping = isInterrupted()
+      let isStopping = isInterrupted() || Task.isCancelled
       let saves = settings.saveEvery.map { state.step % $0 == 0 } ?? endsEpoch
       if saves || isLast || isStopping || isTired {
         try output?.writeCheckpoint(
@@ -330,14 +330,17 @@ extension Trainer {
   /// - Throws: `notFound` for a directory that is none, `mismatch` for an optimizer of another kind or other parameters, for other settings
   ///   than the run was begun with, and for another learning rate than Trainer's.
   public func resume(from checkpoint: String) throws(CheckpointError) {
-    state = try TrainingOutput.state(in: checkpoint, settings)
-    if settings.patience != nil, state.best != nil {
+    // The state comes last: what cannot be read leaves a run that has not begun.
+    let found = try TrainingOutput.state(in: checkpoint, settings)
+    var best = best
+    if settings.patience != nil, found.best != nil {
       best = try TrainingOutput.best(of: learning, in: checkpoint)
     }
+    let optimizerState = try TrainingOutput.optimizerState(
+      in: checkpoint, of: optimizer.parameters, settings, step: found.step)
     try TrainingOutput.restore(mapParameters, from: checkpoint)
-    try optimizer.restore(
-      try TrainingOutput.optimizerState(
-        in: checkpoint, of: optimizer.parameters, settings, step: state.step))
+    try optimizer.restore(optimizerState)
+    (state, self.best) = (found, best)
   }
 }
 

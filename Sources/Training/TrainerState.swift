@@ -65,6 +65,9 @@ public struct TrainerState: Sendable, Hashable {
   /// The sum of the losses of all steps, and their number.
   private var losses = (sum: 0.0, steps: 0)
 
+  /// What numbers of steps a file may state: as many as are told apart as doubles.
+  private static let counts = 0...1 << 53
+
   /// The mean loss of the steps so far; nil before the first.
   public var meanLoss: Double? { losses.steps > 0 ? losses.sum / Double(losses.steps) : nil }
 
@@ -220,13 +223,15 @@ public struct TrainerState: Sendable, Hashable {
     }
     guard let perEpoch = own["steps_per_epoch"]?.integer, perEpoch > 0,
       let waiting = own["evaluations_since_best"]?.integer,
-      case .number(let sum)? = own["unlogged_loss"], let steps = own["unlogged_steps"]?.integer
+      case .number(let sum)? = own["unlogged_loss"], let steps = own["unlogged_steps"]?.integer,
+      Self.counts.contains(waiting), Self.counts.contains(steps)
     else { throw malformed() }
     stepsPerEpoch = perEpoch
     evaluationsSinceBest = waiting
     unlogged = (sum.double, steps)
     losses = loggedLosses
     if case .number(let all)? = own["loss_sum"], let count = own["loss_steps"]?.integer {
+      guard Self.counts.contains(count) else { throw malformed() }
       losses = (all.double, count)
     }
   }

@@ -54,7 +54,8 @@ public struct TrainingExample: Sendable {
   /// How many terms the loss of the example has.
   var lossTerms: Int {
     switch label {
-    case .text, .numbers, .span, .nextSentence: 1
+    case .text(let label), .nextSentence(let label): label == ignoredLabel ? 0 : 1
+    case .numbers, .span: 1
     case .tokens(let classes): classes.count { $0 != ignoredLabel }
     case .none: max(0, ids.count - 1)
     }

@@ -125,6 +125,7 @@ extension TrainingOutput {
   ) throws(CheckpointError) -> [ParameterState?] {
     let path = Directory.join(checkpoint, torchOptimizerFile)
     let graph = try Checkpoint.open(path).graph
+    let plain = graph.facts.tree?.entry(.string("state"))
     var number = -1
     return try parameters.map { (parameter) throws(CheckpointError) in
       guard parameter.requiresGradient else { return nil }
@@ -144,8 +145,19 @@ extension TrainingOutput {
       }
       guard !values.isEmpty else { return nil }
       let counted = prefix + "step"
+      if let weight = graph.weights[ExactName(counted)] {
+        return ParameterState(
+          step: try weight.stepCount(named: counted, file: path), values: values)
+      }
       // SGD counts nothing.
-      let step = try graph.weights[ExactName(counted)]?.stepCount(named: counted, file: path) ?? 1
+      guard values.contains(where: { $0.name == "exp_avg" }) else {
+        return ParameterState(step: 1, values: values)
+      }
+      // Older versions of torch count in plain numbers.
+      guard let step = plain?.entry(.integer(Int64(number)))?.entry(.string("step"))?.count else {
+        throw CheckpointError(
+          .notFound, file: path, tensor: counted, "expected the number of steps")
+      }
       return ParameterState(step: step, values: values)
     }
   }
@@ -159,5 +171,25 @@ extension Weight {
       try StoredTensor(
         source: MemoryBytes(bytes, origin: "step"), dtype: .f32,
         layout: StridedLayout(packed: .scalar)))
+  }
+}
+
+extension InertValue {
+  /// What a dictionary has under a key.
+  fileprivate func entry(_ key: InertValue) -> InertValue? {
+    guard case .dictionary(let entries) = self else { return nil }
+    return entries.first { $0.key == key }?.value
+  }
+
+  /// A number of steps, from 0 to as many as torch's float32 tells apart.
+  fileprivate var count: Int? {
+    let number: Double
+    switch self {
+    case .integer(let integer): number = Double(integer)
+    case .float(let double): number = double
+    default: return nil
+    }
+    guard (0...0x1p24).contains(number) else { return nil }
+    return Int(exactly: number)
   }
 }

@@ -121,8 +121,10 @@ public struct TrainingSettings: Sendable, Hashable {
 
   /// The steps of an epoch, and all steps, with so many examples.
   public func steps(for count: Int) -> (perEpoch: Int, total: Int) {
-    let perStep = batchSize * accumulation
-    let perEpoch = (count + perStep - 1) / perStep
+    let (product, overflow) = max(1, batchSize).multipliedReportingOverflow(
+      by: max(1, accumulation))
+    let perStep = overflow ? Int.max : product
+    let perEpoch = count / perStep + (count % perStep > 0 ? 1 : 0)
     let all = (epochs * Double(perEpoch)).rounded(.up)
     return (perEpoch, steps ?? Int(min(max(1, all), 0x1p53)))
   }

@@ -250,6 +250,11 @@ public struct TrainingTask: Sendable {
       ids += encoding.ids
       if let end, encoding.ids.last != end { ids.append(end) }
     }
+    guard length > 0 else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "length"), "expected at least 1, found \(length)"
+      )
+    }
     let count = max(1, ids.count / length)
     return (0..<count).map { block in
       TrainingExample(

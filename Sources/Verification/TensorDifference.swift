@@ -98,7 +98,8 @@ public struct TensorDifference: Sendable {
     self.values = values
     let count = runs.reduce(0) { $0 + $1.count }
     comparedCount = count
-    allowedMismatches = Int((min(max(mismatchShare, 0), 1) * Double(count)).rounded(.down))
+    let share = mismatchShare.isNaN ? 0 : min(max(mismatchShare, 0), 1)
+    allowedMismatches = Int((share * Double(count)).rounded(.down))
     isOnlyAtPadding =
       values.beyondTolerance > 0 && positions == .all
       && attended.map { difference($0).beyondTolerance == 0 } ?? false

@@ -6,7 +6,8 @@ extension [Float] {
   /// scores are −∞.
   public func softmax() -> [Float] { ScoreProcessor.probabilities(of: self) }
 
-  /// The place of the highest score, the first of equal ones (`torch.argmax`); nil if there is none.
+  /// The place of the highest score, the first of equal ones, and of what is no number before all (`torch.argmax`); nil if there is
+  /// none.
   public func argmax() -> Int? { topK(1).first }
 
   /// The places of the highest scores, the highest first, of equal ones the first (`torch.topk`). All of them if there are no
@@ -14,13 +15,17 @@ extension [Float] {
   public func topK(_ count: Int) -> [Int] { largestPlaces(Swift.max(0, count), of: self) }
 
   /// The cosine of the angle between two vectors: 1 for the same direction, 0 for nothing in common, and 0 if one of them is
-  /// zero (`torch.nn.functional.cosine_similarity`). No number (NaN) if they have not as many elements.
+  /// zero; lengths below 1e-8 count as that (`torch.nn.functional.cosine_similarity`). No number (NaN) if they have not as many
+  /// elements, or one of these is none.
   public func cosineSimilarity(to other: [Float]) -> Double {
     guard count == other.count else { return .nan }
     func product(_ left: [Float], _ right: [Float]) -> Double {
       zip(left, right).reduce(0) { $0 + Double($1.0) * Double($1.1) }
     }
-    let lengths = (product(self, self) * product(other, other)).squareRoot()
-    return lengths > 0 ? product(self, other) / lengths : 0
+    func length(_ vector: [Float]) -> Double {
+      let length = product(vector, vector).squareRoot()
+      return length < 1e-8 ? 1e-8 : length
+    }
+    return product(self, other) / (length(self) * length(other))
   }
 }

@@ -149,6 +149,10 @@ extension ModelSource {
   ) throws(CheckpointError) -> DrawnWeights {
     let family = settings.family
     let found = try recognition.get().model(configuration: settings)
+    // Where nothing of the checkpoint is to change, it agrees with its settings, or what is saved could not be loaded.
+    if drawn.labels == nil, found.architecture.head == head {
+      _ = try settings.check(against: found.architecture)
+    }
     let bound = try BoundModel(
       checkpoint.graph, as: found, fill: .zeros(for: options.fill + fill))
     var document = configuration.setting("architectures", to: .array([.string(className)]))

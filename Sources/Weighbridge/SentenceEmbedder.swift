@@ -136,6 +136,7 @@ public struct SentenceEmbedder: Sendable {
       }
       cut += encodings.indices.filter { !encodings[$0].overflowing.isEmpty }.map { first + $0 }
       for batch in encodings.map(\.count).batches(ofSum: batchTokens) {
+        try CheckpointError.throwIfCancelled()
         for (place, vector) in zip(batch, try vectors(of: Array(encodings[batch]))) {
           try received(first + place, vector)
         }
@@ -197,6 +198,11 @@ public struct SentenceEmbedder: Sendable {
     var vectors = try Tensor(rows: rows, columns: rows == 0 ? 0 : pooled.count / rows, pooled)
     for layer in layers { vectors = try layer(vectors, in: context) }
     if let dimensions = settings.dimensions, dimensions < vectors.columns {
+      guard dimensions >= 0 else {
+        throw CheckpointError(
+          .inconsistent, CheckpointError.Site(field: "dimensions"),
+          "expected no less than 0, found \(dimensions)")
+      }
       let values = vectors.values
       vectors = try Tensor(
         rows: rows, columns: dimensions,

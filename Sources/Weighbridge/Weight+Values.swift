@@ -9,13 +9,7 @@ extension Weight {
   /// float64 is rounded.
   /// - Throws: `unsupported` for types that are not real; what reading throws.
   public func floats() throws(CheckpointError) -> [Float] {
-    let cast: Weight
-    do {
-      cast = try self.cast(to: .f32)
-    } catch {
-      throw CheckpointError(.unsupported, error.description)
-    }
-    let bytes = try cast.packedBytes()
+    let bytes = try cast(to: .f32).packedBytes()
     return unsafe bytes.withUnsafeBytes { buffer in
       (0..<shape.elementCount).map {
         unsafe Float(bitPattern: buffer.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self))

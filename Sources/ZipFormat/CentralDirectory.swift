@@ -14,7 +14,7 @@ struct CentralDirectory {
   init(_ end: EndOfCentralDirectory, in file: SourceFile, limits: ReadLimits)
     throws(CheckpointError)
   {
-    guard end.memberCount <= limits.tensorCount + 1_024, end.directorySize <= Self.largestSize
+    guard end.memberCount - 1_024 <= limits.tensorCount, end.directorySize <= Self.largestSize
     else {
       throw CheckpointError(
         .limitExceeded, file: file.path, offset: end.directoryOffset, field: "central directory",

@@ -51,6 +51,15 @@ import Testing
     #expect(ExactName("a") < ExactName("a\u{0}"))
   }
 
+  @Test("A rule is cut at its sign, whatever marks follow")
+  func rules() {
+    func rule(_ text: String) -> RenameRule? { RenameRule(text) }
+    #expect(rule("*=>\u{301}*")?.newName(for: "a") == "\u{301}a")
+    #expect(rule("a=>b=>c")?.newName(for: "a") == "b=>c")
+    #expect(rule("=>a") == nil && rule("a=") == nil && rule("a") == nil)
+    #expect(rule("a=>")?.newName(for: "a") == "" && rule("a=>*") == nil)
+  }
+
   @Test("A component and an end are found where they are whole, and nowhere else")
   func parts() {
     let name: ExactName = "encoder.module.0.weight"

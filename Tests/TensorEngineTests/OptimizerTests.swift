@@ -153,5 +153,11 @@ import Testing
     let cosine = steps.map { LearningRateSchedule.cosine.factor(step: $0, warmup: 4, total: 10) }
     let expected = [0, 0.25, 0.75, 1, 0.5, 0.0669872981, 0]
     #expect(zip(cosine, expected).allSatisfy { abs($0 - $1) < 1e-9 })
+    for schedule in [LearningRateSchedule.constant, .linear, .cosine] {
+      for numbers in [(10, 0, Int.min), (10, .min, 10), (.max, .min, .min), (.min, .max, .max)] {
+        let factor = schedule.factor(step: numbers.0, warmup: numbers.1, total: numbers.2)
+        #expect(factor.isFinite)
+      }
+    }
   }
 }

@@ -24,6 +24,16 @@ import Training
     }
   }
 
+  @Test("A label that is none counts nowhere")
+  func ignoredLabels() {
+    func values(_ predictions: [Int], _ labels: [Int], _ classes: Int) -> [Double] {
+      Metrics.classification(predictions, labels, classes: classes).map(\.value)
+    }
+    #expect(values([0, 1, 1], [0, 1, -100], 2) == values([0, 1], [0, 1], 2))
+    #expect(values([5], [0], 2).isEmpty && values([0], [-100], 2).isEmpty)
+    for classes in [0, -1, .min] { #expect(values([0], [0], classes).isEmpty) }
+  }
+
   private func cases(_ key: ExactName, _ least: Int) throws -> [JSONValue] {
     let cases = try #require(recorded[key]?.elements)
     #expect(cases.count >= least)

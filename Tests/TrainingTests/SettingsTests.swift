@@ -45,5 +45,11 @@ import Training
     settings.batchSize = 1
     settings.accumulation = 1
     #expect(settings.steps(for: 1 << 40).total == 1 << 53)
+    #expect(settings.steps(for: .max).perEpoch == .max)
+    settings.batchSize = 0
+    #expect(settings.steps(for: 3).perEpoch == 3)
+    settings.batchSize = .max
+    settings.accumulation = 2
+    #expect(settings.steps(for: .max).perEpoch == 1)
   }
 }

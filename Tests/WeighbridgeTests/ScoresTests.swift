@@ -153,6 +153,12 @@ struct ScoresTests {
     #expect(([3, 4] as [Float]).cosineSimilarity(to: [4, 3]) == 0.96)
     #expect(([0, 0] as [Float]).cosineSimilarity(to: [4, 3]) == 0)
     #expect(([1, 0] as [Float]).cosineSimilarity(to: [1]).isNaN)
+    // As torch 2.13: what is no number is above all, and lengths below 1e-8 count as that.
+    #expect(([1, .nan, 3] as [Float]).argmax() == 1 && ([1, .nan] as [Float]).topK(2) == [1, 0])
+    #expect(([.nan, 2, .nan, 3] as [Float]).topK(3) == [0, 2, 3])
+    #expect(([.nan, 1] as [Float]).cosineSimilarity(to: [.nan, 1]).isNaN)
+    let tiny = ([1e-9, 1e-9] as [Float]).cosineSimilarity(to: [1e-9, 1e-9])
+    #expect((tiny - 0.02).magnitude < 1e-6)
   }
 
   @Test("Offsets cut texts by scalars, and nothing outside of a text")

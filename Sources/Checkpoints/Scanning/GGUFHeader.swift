@@ -39,7 +39,9 @@ struct GGUFHeader {
     }
     let tensorCount = try cursor.read(UInt64.self, .little, field)
     let entryCount = try cursor.read(UInt64.self, .little, field)
-    guard tensorCount <= UInt64(limits.tensorCount), entryCount <= UInt64(limits.tensorCount) else {
+    guard tensorCount <= UInt64(clamping: limits.tensorCount),
+      entryCount <= UInt64(clamping: limits.tensorCount)
+    else {
       throw ParseFailure(
         .limitExceeded, at: 8, field, "\(tensorCount) tensors and \(entryCount) entries")
     }

@@ -87,7 +87,7 @@ final class HDF5FileReader {
         throw failure(error, at: "")
       }
       if let frame = follow(link, as: path) { frames.append(frame) }
-      guard frames.count <= limits.groupDepth + 1 else {
+      guard frames.count - 1 <= limits.groupDepth else {
         throw failure(
           ParseFailure(
             .limitExceeded, "links", "groups lie deeper than \(limits.groupDepth) levels"),

@@ -94,11 +94,8 @@ struct StoredParameter: Sendable {
     return parameter(.values(matrix))
   }
 
-  /// True if the numbers are to stay where they are stored, and can be read from there as they are needed: not where all of them
-  /// have to be looked at.
-  var canStay: Bool {
-    source.staysInFile && source.nonFinite != .refused && element != .int8 && weight.isReadInOrder
-  }
+  /// True if the numbers are to stay where they are stored, and can be read from there as they are needed.
+  var canStay: Bool { source.staysInFile && element != .int8 && weight.isReadInOrder }
 
   /// The model's parameter, its numbers where they are stored, if they ``canStay``.
   func distantParameter() throws(CheckpointError) -> Parameter {

@@ -24,7 +24,7 @@ public enum EmbeddingPrecision: String, Sendable, Hashable, CaseIterable {
 
   /// The elements that are stored of a vector of so many numbers.
   public func width(of count: Int) -> Int {
-    self == .binary || self == .ubinary ? (count + 7) / 8 : count
+    self == .binary || self == .ubinary ? count / 8 + (count % 8 > 0 ? 1 : 0) : count
   }
 }
 

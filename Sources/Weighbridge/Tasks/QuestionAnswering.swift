@@ -149,7 +149,7 @@ public struct QuestionAnswering: TextTask {
     return answers.enumerated().sorted {
       ($1.element.score, $0.offset) < ($0.element.score, $1.offset)
     }
-    .prefix(top).map(\.element)
+    .prefix(max(0, top)).map(\.element)
   }
 
   /// Where a span stands in the text (`get_indices`).

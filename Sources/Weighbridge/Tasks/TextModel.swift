@@ -192,6 +192,7 @@ extension TextModel {
 extension [Int] {
   /// The ranges of what is computed at once, where these are numbers of tokens: no range has more than `most`, unless it has one number.
   func batches(ofSum most: Int) -> [Range<Int>] {
+    let most = Swift.max(0, most)
     var batches: [Range<Int>] = []
     var (start, sum) = (0, 0)
     for (place, count) in enumerated() {
