@@ -106,6 +106,15 @@ extension HubCache {
     }
   }
 
+  /// What the Hub calls the model of which a path is a snapshot (`…/models--org--name/snapshots/…`); nil for any other path.
+  package static func name(ofSnapshot path: String) -> String? {
+    let parts = path.split(separator: "/")
+    guard let place = parts.lastIndex(of: "snapshots"), place > 0,
+      parts[place - 1].hasPrefix("models--")
+    else { return nil }
+    return name(ofFolder: String(parts[place - 1]))
+  }
+
   /// `models--org--name` is `org/name`. Names on the Hub have no `--`.
   private static func name(ofFolder folder: String) -> String {
     let bare = folder.dropFirst("models--".count)

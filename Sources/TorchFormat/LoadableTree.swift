@@ -140,7 +140,10 @@ extension LoadableTree {
       return .object(InertValue.Object(type: object.type, arguments: object.arguments))
     default: break
     }
-    return omit("torch.load does not accept \(singleLine(object.type))")
+    // What was described is no class, whose name has no space.
+    return omit(
+      (object.type.utf8.contains(0x20) ? "it is no dense tensor: " : "torch.load does not accept ")
+        + singleLine(object.type))
   }
 
   /// The attributes of an `OrderedDict`. Only a dictionary with text keys can be given to it.

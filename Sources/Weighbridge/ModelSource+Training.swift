@@ -94,7 +94,8 @@ extension ModelSource {
       var learned: TrainedAdapter?
       if let lowRank {
         learned = try TrainedAdapter(
-          lowRank, of: made.architecture, new: names, baseModel: path)
+          lowRank, of: made.architecture, new: names,
+          baseModel: HubCache.name(ofSnapshot: path) ?? path)
       } else if let adapter {
         learned = try TrainedAdapter(adapter, of: made.architecture, new: names)
       }

@@ -81,4 +81,14 @@ struct HubCacheTests {
     try write("../../../..", "models--acme--tiny/refs/out")
     #expect(try snapshot("acme/tiny@out") == nil)
   }
+
+  @Test("A snapshot is known by the model's name")
+  func names() {
+    func name(_ path: String) -> String? { HubCache.name(ofSnapshot: path) }
+    #expect(name("/a/hub/models--org--tiny/snapshots/0123") == "org/tiny")
+    #expect(name("hub/models--gpt2/snapshots/0123/model.safetensors") == "gpt2")
+    for path in ["", "snapshots", "/snapshots/a", "a/snapshots/b", "models--a--b/refs/main"] {
+      #expect(name(path) == nil)
+    }
+  }
 }
