@@ -1,5 +1,7 @@
 """What a library wrote is inspected, and converted to each format, which that format's library must load."""
 
+import json
+
 import hdf5_cases
 import safetensors_cases
 import torch_cases
@@ -69,7 +71,10 @@ def check_conversion(tool, case, path, load):
     for words in case.said:
         require(words in " ".join(receipt["notes"]), True, f"{words!r} in the notes {receipt['notes']}")
     load(path, case)
-    tool.expect(0, "diff", case.path, path, *case.flags)
+    difference = json.loads(tool.expect(1 if case.refused else 0, "diff", case.path, path, "--json", *case.flags).output)
+    require(difference["missing"] + difference["extra"], [], "names in one only")
+    require(all(entry["identical"] for entry in difference["tensors"]), True, f"identical tensors {difference['tensors']}")
+    require(set(difference["not_compared"]), set(case.refused), "what is not compared")
     listing = tool.inspect(path)
     listing.require(case.weights, case.ties)
     require_attributes(listing, case)

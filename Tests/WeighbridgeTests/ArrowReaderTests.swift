@@ -130,6 +130,14 @@ struct ArrowReaderTests {
       }
     }
     #expect(blocks > 0)
+    // Where the footer says a batch is, there is one, and no end: the others would be lost.
+    let batches = bytes.indices.dropLast(8).filter {
+      $0 % 8 == 0 && bytes[$0..<$0 + 4].allSatisfy { $0 == 0xFF } && bytes[$0 + 4] != 0
+    }
+    var ended = bytes
+    for place in try #require(batches.dropFirst().first) + 4..<batches[1] + 8 { ended[place] = 0 }
+    let error = try #require(try error(of: ended))
+    #expect(error.kind == .malformed && error.problem.contains("as the footer says"), "\(error)")
   }
 
   @Test(

@@ -106,10 +106,24 @@ package struct ArrowReader: Sendable {
       if blocks == nil { try readFooter(ofFile: size) }
       guard let block = blocks?.popFirst() else { return false }
       (beginning, offset) = ([], block.lowerBound)
-    } else if isFile, columns == nil, beginning.count == Self.fileMarker.count {
+      guard try readNext(), offset <= block.upperBound else {
+        throw failure(
+          .malformed, block.lowerBound, "message",
+          "expected a record batch of \(block.count) bytes, as the footer says")
+      }
+      return true
+    }
+    if isFile, columns == nil, beginning.count == Self.fileMarker.count {
       // The marker is filled up to eight bytes.
       _ = try bytes(8, "ARROW1", isEndAllowed: false)
     }
+    return try readNext()
+  }
+
+  /// Reads the message that is next in the bytes.
+  ///
+  /// - Returns: False at the end.
+  private mutating func readNext() throws(CheckpointError) -> Bool {
     let place = offset - beginning.count
     let marker = try bytes(4, "message", isEndAllowed: !isFile)
     if marker.isEmpty { return false }
