@@ -56,7 +56,7 @@ package struct WeightStatistics: Sendable {
 
   /// Begins the sums again, in units of half the distance between the extremes.
   mutating func takeUnit() {
-    unit = maximum / 2 - minimum / 2
+    unit = max(maximum / 2 - minimum / 2, .leastNonzeroMagnitude)
     (sum, squares) = (0, 0)
   }
 
@@ -103,10 +103,13 @@ package struct WeightStatistics: Sendable {
   mutating func distribute(_ values: [Double], at start: Int, parts: Int) {
     // Halves: the distance of two doubles may be no double.
     let width = maximum / 2 - minimum / 2
-    let scale = width > 0 ? Double(Self.binCount) / width : 0
+    let scale = Double(Self.binCount) / width
     let (mean, limit) = (mean, standardDeviation * Self.outlierDistance)
     for (place, value) in values.enumerated() where value.isFinite {
-      let bin = scale > 0 ? Int((value / 2 - minimum / 2) * scale) : Self.binCount / 2
+      let distance = value / 2 - minimum / 2
+      // Of the least numbers the scale is none.
+      let part = scale.isFinite ? distance * scale : distance / width * Double(Self.binCount)
+      let bin = width > 0 ? Int(part) : Self.binCount / 2
       histogram[min(max(bin, 0), Self.binCount - 1)] += 1
       if (value / 2 - mean / 2).magnitude * 2 > limit, limit > 0 {
         note(value, at: (start + place) / parts, mean)
