@@ -46,7 +46,7 @@ final class ProgressBar: Sendable {
     let percent = report.total > 0 ? report.completed * 100 / report.total : 100
     return "\(report.phase.rawValue) \(ByteSize.text(report.completed)) of "
       + "\(ByteSize.text(report.total)) (\(percent) %), \(ByteSize.text(Int(rate)))/s, "
-      + "\(Int(left.rounded(.up))) s left"
+      + "\(Int(min(left, 1e9).rounded(.up))) s left"
   }
 
   /// Takes the line away.

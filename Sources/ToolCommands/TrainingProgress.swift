@@ -25,7 +25,7 @@ final class TrainingProgress {
       "\r\u{1B}[Kstep \(state.step) of \(state.totalSteps), loss "
         + "\(NumberText.fixed(smoothed ?? 0, digits: 4)), "
         + "\(NumberText.fixed(progress.rate, digits: 1)) examples/s, "
-        + "\(Int(left.rounded(.up))) s left")
+        + "\(Int(min(left, 1e9).rounded(.up))) s left")
   }
 
   func clear() {

@@ -215,13 +215,15 @@ public struct TrainerState: Sendable, Hashable {
     guard let own else {
       // Trainer's: an epoch is what the steps so far are a part of.
       guard case .number(let epoch)? = document["epoch"], step > 0, epoch.double > 0,
-        let count = Int(exactly: (Double(step) / epoch.double).rounded()), count > 0
+        let count = Int(exactly: (Double(step) / epoch.double).rounded()), count > 0,
+        Self.counts.contains(count)
       else { throw malformed() }
       stepsPerEpoch = count
       losses = loggedLosses
       return
     }
     guard let perEpoch = own["steps_per_epoch"]?.integer, perEpoch > 0,
+      Self.counts.contains(perEpoch),
       let waiting = own["evaluations_since_best"]?.integer,
       case .number(let sum)? = own["unlogged_loss"], let steps = own["unlogged_steps"]?.integer,
       Self.counts.contains(waiting), Self.counts.contains(steps)
