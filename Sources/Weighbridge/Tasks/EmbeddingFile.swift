@@ -105,13 +105,13 @@ package final class EmbeddingFile: Sendable {
     guard let form, form == state.idForm ?? form else {
       throw CheckpointError(
         .inconsistent, file: path, field: "id of row \(row)",
-        "the ids of a table are all whole numbers below 2^63, or all strings, or none, as the first row's is"
+        "the ids of a table are all whole numbers, or all strings, or none, as the first row's is; whole numbers are below 2^63"
       )
     }
     state.idForm = form
   }
 
-  /// Puts the last file in its place.
+  /// Puts the last file in its place, and removes numbered ones behind it that an earlier run has left.
   ///
   /// - Parameter idsAreText: What ids a table without rows has.
   /// - Throws: `inconsistent` if there are steps of the range of a single vector, as the reference refuses them.
@@ -121,6 +121,7 @@ package final class EmbeddingFile: Sendable {
         if let waiting { try writeWaiting(from: waiting, &state) }
         try commitPart(&state, idsAreText: idsAreText)
         if let rangesPath { try state.ranges.write(to: rangesPath) }
+        if rowsPerFile != nil { try removeParts(from: state.partCount) }
       }
     }
     try result.get()
@@ -173,8 +174,12 @@ package final class EmbeddingFile: Sendable {
   ) throws(CheckpointError) {
     try state.part?.commit(idsAreText: idsAreText)
     state.part = nil
-    guard rowsPerFile != nil, state.partCount == 1 else { return }
-    var next = 1
+    if rowsPerFile != nil, state.partCount == 1 { try removeParts(from: 1) }
+  }
+
+  /// Removes the numbered files that follow one another from a number on.
+  private func removeParts(from number: Int) throws(CheckpointError) {
+    var next = number
     while try PathKind(path: Self.path(path, part: next)) == .file {
       try Directory.removeFile(Self.path(path, part: next))
       next += 1
