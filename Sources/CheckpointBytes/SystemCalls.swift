@@ -28,10 +28,10 @@ struct SystemFailure: Error {
 }
 
 /// Sets the C library's heap up for a process that ends soon: memory that was given back is kept for what comes next, and lists
-/// that grow need no pages of their own each time. The bounds are those at which glibc's own adjustment ends.
+/// that grow need no pages of their own each time. What is larger than a piece of a conversion has such pages, which go back at once.
 package func keepHeap() {
   #if canImport(Glibc)
-    _ = mallopt(M_MMAP_THRESHOLD, 32 << 20)
+    _ = mallopt(M_MMAP_THRESHOLD, 4 << 20)
     _ = mallopt(M_TRIM_THRESHOLD, 64 << 20)
     _ = mallopt(M_TOP_PAD, 1 << 20)
   #endif
