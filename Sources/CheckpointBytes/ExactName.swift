@@ -54,9 +54,6 @@ extension ExactName: Hashable, Comparable {
     return false
   }
 
-  /// True if the name's last bytes are these. Asked of every name, too.
-  package func hasEnd(_ end: [UInt8]) -> Bool { string.utf8Span.span.hasEnd(end.span) }
-
   @inline(__always)
   private func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     unsafe string.utf8Span.span.withUnsafeBytes { unsafe body($0) }
@@ -91,6 +88,6 @@ extension ExactName {
 
   /// True if the name's last bytes are these.
   public func hasSuffix(_ suffix: String) -> Bool {
-    string.utf8.reversed().starts(with: suffix.utf8.reversed())
+    string.utf8Span.span.hasEnd(suffix.utf8Span.span)
   }
 }

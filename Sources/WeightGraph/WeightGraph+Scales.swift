@@ -72,14 +72,9 @@ extension ExactName {
   /// The name of the matrix that has scales of this name; nil if it is none of scales.
   fileprivate var ofSteps: ExactName? {
     let bytes = string.utf8
-    guard bytes.count > Self.scaleEnd.utf8.count, hasEnd("weight" + Self.scaleEnd) else {
+    guard bytes.count > Self.scaleEnd.utf8.count, hasSuffix("weight" + Self.scaleEnd) else {
       return nil
     }
     return ExactName(String(Substring(bytes.dropLast(Self.scaleEnd.utf8.count))))
-  }
-
-  private func hasEnd(_ end: String) -> Bool {
-    string.utf8.count >= end.utf8.count
-      && string.utf8.suffix(end.utf8.count).elementsEqual(end.utf8)
   }
 }

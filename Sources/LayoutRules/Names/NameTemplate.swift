@@ -114,12 +114,12 @@ struct Surroundings {
   /// What a name has in front of these surroundings, if it ends with them around a number.
   func front(of name: ExactName) -> String? {
     for after in after {
-      guard name.hasEnd(Array(after.utf8)) else { continue }
+      guard name.hasSuffix(after) else { continue }
       var rest = Substring(name.string.utf8.dropLast(after.utf8.count))
       while let last = rest.utf8.last, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(last) {
         rest = Substring(rest.utf8.dropLast())
       }
-      for before in before where ExactName(String(rest)).hasEnd(Array(before.utf8)) {
+      for before in before where ExactName(String(rest)).hasSuffix(before) {
         return String(Substring(rest.utf8.dropLast(before.utf8.count)))
       }
     }

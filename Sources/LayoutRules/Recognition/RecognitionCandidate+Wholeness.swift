@@ -93,12 +93,12 @@ extension RecognitionCandidate {
         .first
     else { return nil }
     var found: OrderedSet<ExactName> = []
-    let ends = place.after.map { Array($0.utf8) }
     for name in shapes.keys {
       let bytes = name.string.utf8
       for start in place.before where bytes.starts(with: start.utf8) {
-        for end in ends where name.hasEnd(end) && bytes.count > start.utf8.count + end.count {
-          let task = bytes.dropFirst(start.utf8.count).dropLast(end.count)
+        for end in place.after
+        where name.hasSuffix(end) && bytes.count > start.utf8.count + end.utf8.count {
+          let task = bytes.dropFirst(start.utf8.count).dropLast(end.utf8.count)
           found.append(ExactName(String(Substring(task))))
         }
       }

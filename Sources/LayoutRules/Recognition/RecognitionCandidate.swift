@@ -117,8 +117,8 @@ struct RecognitionCandidate {
     guard let place = template.around("scope", values) else { return nil }
     let bytes = name.string.utf8
     for before in place.before where bytes.starts(with: before.utf8) {
-      for after in place.after.map({ Array($0.utf8) }) where name.hasEnd(after) {
-        let count = bytes.count - before.utf8.count - after.count
+      for after in place.after where name.hasSuffix(after) {
+        let count = bytes.count - before.utf8.count - after.utf8.count
         guard count >= 0 else { continue }
         let scope = bytes.dropFirst(before.utf8.count).prefix(count)
         if scope.isEmpty || scope.last == UInt8(ascii: "/") { return String(Substring(scope)) }
@@ -131,7 +131,7 @@ struct RecognitionCandidate {
 extension ExactName {
   /// What stands before a name's end; nil if it does not end so, or not at the border of a component.
   func wrapper(before end: ExactName, endingIn border: UInt8) -> String? {
-    guard hasEnd(Array(end.string.utf8)) else { return nil }
+    guard hasSuffix(end.string) else { return nil }
     let front = string.utf8.dropLast(end.byteCount)
     guard front.isEmpty || front.last == border else { return nil }
     return String(Substring(front))
