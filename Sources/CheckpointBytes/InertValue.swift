@@ -40,6 +40,10 @@ public enum InertValue: Sendable, Hashable {
       self.elements = elements
       self.state = state
     }
+
+    /// True if `type` describes something that is not carried (`F32 [2, 3], of a module`), where it names a class else: the
+    /// name of a class has no space.
+    package var isDescription: Bool { type.utf8.contains(0x20) }
   }
 
   case none
@@ -70,5 +74,11 @@ extension InertValue {
   /// A dictionary with text keys.
   public static func dictionary(_ entries: [(String, InertValue)]) -> InertValue {
     .dictionary(entries.map { Entry(.string($0.0), $0.1) })
+  }
+
+  /// What a dictionary has under a key; nil for anything else. Looks at each entry.
+  package subscript(key: InertValue) -> InertValue? {
+    guard case .dictionary(let entries) = self else { return nil }
+    return entries.first { $0.key == key }?.value
   }
 }

@@ -72,7 +72,7 @@ public struct CheckpointDifference: Sendable {
   /// What two checkpoints hold that is no tensor, and is in the state of a model all the same.
   ///
   /// - Parameter ofStructure: True for what only one of them has, by name and description.
-  package static func notCompared(
+  static func notCompared(
     _ first: WeightGraph, _ second: WeightGraph, ofStructure: Bool
   ) -> [ExactName] {
     func others(_ graph: WeightGraph) -> [OtherObject] {

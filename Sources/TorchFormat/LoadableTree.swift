@@ -140,9 +140,8 @@ extension LoadableTree {
       return .object(InertValue.Object(type: object.type, arguments: object.arguments))
     default: break
     }
-    // What was described is no class, whose name has no space.
     return omit(
-      (object.type.utf8.contains(0x20) ? "it is no dense tensor: " : "torch.load does not accept ")
+      (object.isDescription ? "it is no dense tensor: " : "torch.load does not accept ")
         + singleLine(object.type))
   }
 

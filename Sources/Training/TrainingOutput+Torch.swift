@@ -101,10 +101,8 @@ extension TrainingOutput {
     var options = OpenOptions()
     // Trainer's holds no tensor: what else it holds is wanted.
     options.keepsUnknownObjects = true
-    guard
-      case .dictionary(let entries)? = try Checkpoint.open(path, options: options).graph.facts.tree
-    else { return }
-    func value(_ key: String) -> InertValue? { entries.first { $0.key == .string(key) }?.value }
+    guard let tree = try Checkpoint.open(path, options: options).graph.facts.tree else { return }
+    func value(_ key: String) -> InertValue? { tree[.string(key)] }
     func mismatch(_ field: String, _ problem: String) -> CheckpointError {
       CheckpointError(.mismatch, file: path, field: field, problem)
     }
@@ -125,7 +123,7 @@ extension TrainingOutput {
   ) throws(CheckpointError) -> [ParameterState?] {
     let path = Directory.join(checkpoint, torchOptimizerFile)
     let graph = try Checkpoint.open(path).graph
-    let plain = graph.facts.tree?.entry(.string("state"))
+    let plain = graph.facts.tree?[.string("state")]
     var number = -1
     return try parameters.map { (parameter) throws(CheckpointError) in
       guard parameter.requiresGradient else { return nil }
@@ -154,7 +152,7 @@ extension TrainingOutput {
         return ParameterState(step: 1, values: values)
       }
       // Older versions of torch count in plain numbers.
-      guard let step = plain?.entry(.integer(Int64(number)))?.entry(.string("step"))?.count else {
+      guard let step = plain?[.integer(Int64(number))]?[.string("step")]?.count else {
         throw CheckpointError(
           .notFound, file: path, tensor: counted, "expected the number of steps")
       }
@@ -175,12 +173,6 @@ extension Weight {
 }
 
 extension InertValue {
-  /// What a dictionary has under a key.
-  fileprivate func entry(_ key: InertValue) -> InertValue? {
-    guard case .dictionary(let entries) = self else { return nil }
-    return entries.first { $0.key == key }?.value
-  }
-
   /// A number of steps, from 0 to as many as torch's float32 tells apart.
   fileprivate var count: Int? {
     let number: Double

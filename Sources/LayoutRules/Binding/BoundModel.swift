@@ -126,10 +126,11 @@ public struct BoundModel: Sendable {
 
   /// The weights under the names that they have in a model with a head, whether this one has a head or is a body alone:
   /// what makes two checkpoints of one family comparable. Weights that are none of the model's follow, under their own
-  /// names.
+  /// names. What the checkpoint holds that is no tensor stays listed.
   public func comparableGraph() throws(CheckpointError) -> WeightGraph {
     let prefix = model.architecture.head == .base ? model.architecture.family.bodyPrefix : ""
     var result = WeightGraph()
+    result.facts.others = source.facts.others
     for (name, weight) in graph.weights {
       try result.insert(weight, as: ExactName(prefix + name.string))
     }

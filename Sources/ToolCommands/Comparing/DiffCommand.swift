@@ -153,9 +153,7 @@ struct DiffCommand: TalkingCommand {
       : try CheckpointDifference(
         names.first, names.second, tolerance: Tolerance(absolute: atol, relative: rtol),
         progress: bar.handler)
-    // Names that both were brought under are those of their weights alone; and of the same bytes nothing has to be understood.
-    difference.notCompared = CheckpointDifference.notCompared(
-      left.graph, right.graph, ofStructure: structure)
+    // Of the same bytes nothing has to be understood.
     if !difference.notCompared.isEmpty, try FilePairs.areEqual(left.files, right.files) {
       difference.notCompared = []
     }
