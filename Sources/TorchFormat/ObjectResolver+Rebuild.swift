@@ -36,9 +36,11 @@ extension ObjectResolver {
     let storage = try storage(call, 0)
     let isTrained = try boolean(call, 4, "requires_grad")
     try requireHooks(call, 5)
-    return try view(
-      call, of: storage, dtype: nil, metadata: call.arguments.count > 6 ? call.arguments[6] : nil
-    ).trained(isTrained)
+    return try learning(
+      call, isTrained,
+      try view(
+        call, of: storage, dtype: nil,
+        metadata: call.arguments.count > 6 ? call.arguments[6] : nil))
   }
 
   /// `_rebuild_tensor_v3(storage, …, backward_hooks, dtype, metadata=None)`: the type is no longer the storage's.
@@ -47,10 +49,11 @@ extension ObjectResolver {
     let storage = try storage(call, 0)
     let isTrained = try boolean(call, 4, "requires_grad")
     try requireHooks(call, 5)
-    return try view(
-      call, of: storage, dtype: try dtype(call, 6),
-      metadata: call.arguments.count > 7 ? call.arguments[7] : nil
-    ).trained(isTrained)
+    return try learning(
+      call, isTrained,
+      try view(
+        call, of: storage, dtype: try dtype(call, 6),
+        metadata: call.arguments.count > 7 ? call.arguments[7] : nil))
   }
 
   /// A tensor over a storage: offset, size and stride are arguments 1 to 3. The view must lie inside the storage.
@@ -100,10 +103,25 @@ extension ObjectResolver {
     _ call: PickleCall, hasState: Bool
   ) throws(CheckpointError) -> Resolved {
     try requireCount(call, hasState ? 4...4 : 3...3)
-    _ = try boolean(call, 1, "requires_grad")
+    let isTrained = try boolean(call, 1, "requires_grad")
     try requireHooks(call, 2)
-    return try withState(call, self[call.arguments[0]], hasState ? call.arguments[3] : nil)
-      .trained(true)
+    return try learning(
+      call, isTrained,
+      try withState(call, self[call.arguments[0]], hasState ? call.arguments[3] : nil)
+    ).trained(true)
+  }
+
+  /// The same, marked if it asks for gradients, which torch gives to real and complex numbers only.
+  private func learning(
+    _ call: PickleCall, _ isTrained: Bool, _ result: Resolved
+  ) throws(CheckpointError) -> Resolved {
+    guard isTrained, case .tensor(let tensor) = result else { return result }
+    guard tensor.dtype.category == .real || tensor.dtype.category == .complex else {
+      throw failure(
+        .malformed, at: call.reference, call.type,
+        "requires_grad of \(tensor.dtype), which has no gradients")
+    }
+    return result.trained(true)
   }
 
   private func withState(

@@ -8,11 +8,13 @@ internal import ZipFormat
 /// <root>/data.pkl     the object
 /// <root>/byteorder    "little" or "big"; absent before torch 2.1, and little then
 /// <root>/data/<key>   the bytes of one storage each
-/// <root>/version      a number; absent in no file that PyTorch wrote
+/// <root>/version      a number, or `.data/version`; one of the two is in every file that PyTorch wrote or reads
+/// <root>/.format_version, .storage_alignment, .data/serialization_id   since torch 2.3, 2.9 and 2.1
 /// <root>/constants.pkl, <root>/constants/<key>, <root>/code/…   TorchScript only
 /// ```
 ///
-/// There is exactly one top directory. Other members are not looked at.
+/// There is exactly one top directory. What PyTorch reads of these must be whole, of no use here as some of it is: damage
+/// there is damage of the file. Other members are not looked at.
 struct ZipContent {
   let file: SourceFile
   let archive: ZipArchive
@@ -36,6 +38,7 @@ struct ZipContent {
     let root = try root()
     let order = try byteOrder(root)
     try checkVersion(root)
+    try checkRecords(root)
     let isScript = archive[ExactName(root + "constants.pkl")] != nil
     let name = root + "data.pkl"
     func objects(
@@ -122,16 +125,47 @@ struct ZipContent {
     return order
   }
 
-  /// PyTorch reads versions 1 to 10 (`caffe2/serialize/versions.h`).
+  /// PyTorch reads versions 1 to 10 (`caffe2/serialize/versions.h`; `inline_container.cc` for the two places).
   private func checkVersion(_ root: String) throws(CheckpointError) {
-    let name = root + "version"
-    guard let text = try text(name) else { return }
+    let places = [root + ".data/version", root + "version"]
+    guard let name = places.first(where: { archive[ExactName($0)] != nil }),
+      let text = try text(name)
+    else {
+      throw CheckpointError(
+        .notFound, file: file.path, member: root + "version", "there is no such member")
+    }
     let digits = text.last == 0x0A ? text.dropLast() : text[...]
     guard let version = Int(String(decoding: digits, as: UTF8.self)), (1...10).contains(version)
     else {
       throw CheckpointError(
         .unsupported, file: file.path, member: name,
         "version \(quoted(String(decoding: text, as: UTF8.self))), 1 to 10 are known")
+    }
+  }
+
+  /// Holds what else PyTorch reads against its checksums and headers: nothing of it has a say in what the weights are.
+  private func checkRecords(_ root: String) throws(CheckpointError) {
+    _ = try text(root + ".format_version")
+    let identifier = root + ".data/serialization_id"
+    if let text = try text(identifier), String(validating: text, as: UTF8.self) == nil {
+      throw CheckpointError(.malformed, file: file.path, member: identifier, "is no UTF-8")
+    }
+    if let text = try text(root + ".storage_alignment"),
+      Int(String(decoding: text, as: UTF8.self)) == nil
+    {
+      throw CheckpointError(
+        .malformed, file: file.path, member: root + ".storage_alignment",
+        "expected a number of bytes, found \(quoted(String(decoding: text, as: UTF8.self)))")
+    }
+    var room = limits.pickleBytes
+    for member in archive.members {
+      if member.name.hasPrefix(root + "code/") {
+        room -= try archive.bytes(of: member, limit: min(room, limits.inflatedPickleBytes)).count
+      } else if !member.name.hasPrefix(root + "data/"), !member.name.hasPrefix(root + "constants/")
+      {
+        // Under another name in the directory than in its own header, it is one that is missing.
+        _ = try archive.dataOffset(of: member)
+      }
     }
   }
 }

@@ -194,6 +194,29 @@ struct ChangedFileTests {
     }
   }
 
+  @Test("Damage of what PyTorch reads beside the object is damage of the file")
+  func records() throws {
+    let bytes = try fixtureBytes("plain.pt")
+    func replaced(_ old: String, _ new: String) -> [UInt8] {
+      var result = bytes
+      for place in bytes.indices where bytes[place...].starts(with: Array(old.utf8)) {
+        result.replaceSubrange(place..<(place + old.utf8.count), with: Array(new.utf8))
+      }
+      return result
+    }
+    func kind(_ bytes: [UInt8]) -> FailureKind? {
+      #expect(throws: CheckpointError.self) { try open(bytes) }?.kind
+    }
+    #expect(kind(replaced("plain/version", "plain/versioN")) == .notFound)
+    // The extra field of a local header, and the number of the alignment.
+    for name in ["/.format_version", "/.storage_alignment", "/.data/serialization_id"] {
+      let place = try #require(bytes.indices.first { bytes[$0...].starts(with: Array(name.utf8)) })
+      var changed = bytes
+      changed[place - 1] ^= 1
+      #expect(kind(changed) == .malformed, "\(name)")
+    }
+  }
+
   private static let whole = LegacyFile.dictionary([(P.text("w"), LegacyFile.tensor())])
 
   @Test("A legacy stream made by hand is read")

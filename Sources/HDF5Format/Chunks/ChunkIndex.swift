@@ -79,14 +79,22 @@ struct ChunkIndex {
   /// key: bytes │ filters left out │ origin, in elements; in the axis of the element's bytes 0
   /// ```
   private mutating func collect(treeAt root: UInt64) throws(ParseFailure) {
-    let tree = BTreeV1(kind: .chunks, keyByteCount: 8 + 8 * layout.extents.count)
+    let tree = BTreeV1(
+      kind: .chunks, keyByteCount: 8 + 8 * layout.extents.count, rank: bytes.ranks.chunks)
     let layout = layout
     func place(_ key: ByteCursor) throws(ParseFailure) -> BTreeV1.Rank {
       var key = key
       try key.skip(8, "chunk key")
       // In chunks, as the library compares them; the last one is among the bytes of an element.
       return try layout.extents.map { (extent) throws(ParseFailure) in
-        try key.readUnsigned(8, "chunk offset") / UInt64(max(1, extent))
+        let start = key.offset
+        let (place, rest) = try key.readUnsigned(8, "chunk offset")
+          .quotientAndRemainder(dividingBy: UInt64(extent))
+        guard rest == 0 else {
+          throw ParseFailure(
+            .malformed, at: start, "chunk offset", "a key is not on the grid of chunks")
+        }
+        return place
       }
     }
     try tree.forEachLeaf(from: root, in: bytes, rank: place) {

@@ -62,7 +62,11 @@ struct ChunkPipeline: Sendable {
     _ filter: HDF5Filter, _ bytes: [UInt8], expected: Int?
   ) throws(ParseFailure) -> [UInt8] {
     switch filter.identifier {
-    case Self.deflate: return try inflate(bytes, expected: expected)
+    case Self.deflate:
+      guard filter.parameters.count == 1, filter.parameters[0] <= 9 else {
+        throw ParseFailure(.malformed, "deflate filter", "has no level from 0 to 9")
+      }
+      return try inflate(bytes, expected: expected)
     case Self.shuffle:
       return try unshuffled(bytes, elementSize: Int(filter.parameters.first ?? 0))
     case Self.fletcher32: return try withoutChecksum(bytes)

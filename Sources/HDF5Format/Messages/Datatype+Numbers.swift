@@ -97,10 +97,12 @@ extension Datatype {
       return .unsupported("enumeration")
     }
     let integer = try base.integer()
-    guard case .number(.i8, let order) = integer, bits & 0xFFFF == 2 else { return integer }
+    guard case .number(let dtype, let order) = integer else { return integer }
+    let members = try members(dtype, order)
+    guard dtype == .i8, members.count == 2 else { return integer }
     // As h5py writes numpy's bool.
     let boolean: Set = [HDF5AttributeType.Member("FALSE", 0), HDF5AttributeType.Member("TRUE", 1)]
-    return try Set(members(.i8, order)) == boolean ? .number(.bool, order) : integer
+    return Set(members) == boolean ? .number(.bool, order) : integer
   }
 
   /// The names of an enumeration over integers of a type: the base type, all names, all values.
@@ -128,6 +130,9 @@ extension Datatype {
       throw ParseFailure(.malformed, at: cursor.offset, "datatype", "a name without an end")
     }
     let name = try cursor.readBytes(end - start, "datatype")
+    guard !name.isEmpty else {
+      throw ParseFailure(.malformed, at: cursor.offset, "datatype", "a member without a name")
+    }
     let byteCount = name.count + 1
     try cursor.skip(1 + (version < 3 ? (8 - byteCount % 8) % 8 : 0), "datatype")
     return String(validating: name, as: UTF8.self) ?? ""
@@ -189,7 +194,11 @@ extension Datatype {
   private func tag() throws(ParseFailure) -> String {
     var properties = properties
     // Its length is a multiple of eight, NULs included; nothing follows it.
-    let count = min(Int(bits & 0xFF), properties.remaining)
+    let start = properties.offset
+    let count = Int(bits & 0xFF)
+    guard count.isMultiple(of: 8) else {
+      throw ParseFailure(.malformed, at: start, "opaque tag", "has \(count) bytes")
+    }
     let text = try properties.readBytes(count, "opaque tag").prefix { $0 != 0 }
     return String(validating: text, as: UTF8.self) ?? ""
   }

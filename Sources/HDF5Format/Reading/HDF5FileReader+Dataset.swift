@@ -6,6 +6,10 @@ extension HDF5FileReader {
   func dataset(
     _ header: ObjectHeader, _ typeMessage: HeaderMessage, as path: ExactName
   ) throws(ParseFailure) -> HDF5Dataset {
+    if var time = header[.modificationTime]?.body {
+      try time.readVersion(1...1, "modification time")
+      try time.skip(7, "modification time")
+    }
     let layout = try layout(of: header)
     let type = try Datatype(shared.body(of: typeMessage))
     var elementType = try type.elementType()
@@ -39,7 +43,9 @@ extension HDF5FileReader {
     dataset.storage = try storage(layout, header, space, type.byteCount, byteCount)
     // What lies in one piece was written whole.
     if case .contiguous = dataset.storage { return dataset }
-    dataset.fillValue = fill
+    // Without a message zeros stand between what was written, and nothing where nothing was.
+    let isStated = header[.fillValue] != nil || header[.oldFillValue] != nil
+    if isStated || !layout.isEmpty { dataset.fillValue = fill }
     return dataset
   }
 
@@ -68,13 +74,18 @@ extension HDF5FileReader {
     _ byteCount: Int
   ) throws(ParseFailure) -> HDF5Storage {
     switch layout {
-    case .virtual, .contiguous(nil, _): return .unallocated
-    case .contiguous(let address?, let stored):
-      if byteCount == 0 { return .contiguous(offset: 0, count: 0) }
+    case .virtual: return .unallocated
+    case .contiguous(let address, let stored):
       guard stored ?? .max >= UInt64(byteCount) else {
         throw ParseFailure(
-          .truncated, at: Int(clamping: address), "data layout",
+          .truncated, at: Int(clamping: address ?? header.address), "data layout",
           "stores \(stored ?? 0) bytes, expected \(byteCount)")
+      }
+      guard let address else { return .unallocated }
+      guard byteCount > 0 else {
+        throw ParseFailure(
+          .malformed, at: Int(clamping: header.address), "data layout",
+          "there is an address of elements, and there are none")
       }
       let range = try bytes.place(address, count: UInt64(byteCount), "data layout")
       return .contiguous(offset: range.lowerBound, count: range.count)
@@ -95,7 +106,9 @@ extension HDF5FileReader {
     let extents = Array(layout.extents.dropLast())
     guard extents.count == space.largest.count, layout.extents.last == elementByteCount else {
       // Where no chunk was ever stored there is nothing to find by it, and all elements are the fill value.
-      if layout.isEmpty { return .unallocated }
+      if layout.isEmpty, !space.largest.isEmpty, layout.extents.last == elementByteCount {
+        return .unallocated
+      }
       throw ParseFailure(
         .malformed, at: Int(clamping: header.address), "chunk shape",
         "chunks of \(layout.extents) bytes do not fit a data set of \(space.largest.count) axes, "
@@ -148,6 +161,17 @@ extension HDF5FileReader {
 
   /// Numbers have 32 at most, opaque elements may have more; each data set keeps its own.
   private static let mostFillBytes = 4_096
+}
+
+extension DataLayout {
+  /// True if there is no place of elements.
+  fileprivate var isEmpty: Bool {
+    switch self {
+    case .contiguous(let address, _): address == nil
+    case .chunked(let chunks): chunks.isEmpty
+    case .compact, .virtual: false
+    }
+  }
 }
 
 extension ChunkLayout {

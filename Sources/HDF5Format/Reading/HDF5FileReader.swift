@@ -33,6 +33,7 @@ final class HDF5FileReader {
       if let message = messages?[.fileSpaceInfo], !message.isStale {
         _ = try FileSpaceInfo(message.body, bytes.form)
       }
+      if let ranks = messages?[.nodeRanks] { bytes.ranks = try NodeRanks(ranks.body) }
       if let image = messages?[.cacheImage] { bytes.image = try CacheImage(image, in: bytes) }
       if var driver = messages?[.driverInfo]?.body {
         try driver.readVersion(0...0, "driver information")
@@ -186,10 +187,11 @@ final class HDF5FileReader {
       guard links.count < limit else {
         throw ParseFailure(.limitExceeded, "links", "more than \(limit) links")
       }
-      guard !link.name.contains(0), let name = String(utf8: link.name[...]) else {
+      guard !link.name.isEmpty, !link.name.contains(0), let name = String(utf8: link.name[...])
+      else {
         throw ParseFailure(
           .malformed, at: Int(clamping: header.address), "link name",
-          "a link has a name that is not UTF-8, or has a NUL in it")
+          "a link has a name that is empty or not UTF-8, or has a NUL in it")
       }
       links.append(NamedLink(name: ExactName(name), target: link.target))
     }
@@ -210,7 +212,7 @@ final class HDF5FileReader {
   /// Only hard links with a name of one component are followed.
   private func hardAddress(of link: NamedLink) throws(ParseFailure) -> UInt64 {
     let name = link.name.string
-    guard !name.isEmpty, name != ".", !name.utf8.contains(UInt8(ascii: "/")) else {
+    guard name != ".", !name.utf8.contains(UInt8(ascii: "/")) else {
       throw ParseFailure(
         .malformed, "link name", "the link name \(quoted(name)) is a path")
     }

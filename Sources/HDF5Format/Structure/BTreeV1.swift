@@ -10,6 +10,8 @@ struct BTreeV1 {
 
   let kind: Kind
   let keyByteCount: Int
+  /// Half of the children that a node has room for.
+  let rank: Int
 
   /// Where a key stands among others, the most significant number first.
   typealias Rank = [UInt64]
@@ -93,9 +95,15 @@ struct BTreeV1 {
     }
     let level = try head.readByte("TREE")
     let count = Int(try head.read(UInt16.self, .little, "TREE"))
-    let entries = try bytes.block(
-      at: try address.behind(headByteCount, "TREE"),
-      count: UInt64(count * (keyByteCount + form.addressByteCount) + keyByteCount), "TREE")
-    return (level, entries)
+    guard count <= 2 * rank else {
+      throw ParseFailure(
+        .malformed, at: start, "TREE", "\(count) children, a node has room for \(2 * rank)")
+    }
+    let first = try address.behind(headByteCount, "TREE")
+    func size(_ count: Int) -> UInt64 {
+      UInt64(count * (keyByteCount + form.addressByteCount) + keyByteCount)
+    }
+    _ = try bytes.place(first, count: size(2 * rank), "TREE", orThrow: .malformed)
+    return (level, try bytes.block(at: first, count: size(count), "TREE"))
   }
 }

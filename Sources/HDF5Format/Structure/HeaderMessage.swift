@@ -19,6 +19,8 @@ struct HeaderMessage {
     case sharedMessageTable = 0x0F
     case continuation = 0x10
     case symbolTable = 0x11
+    case modificationTime = 0x12
+    case nodeRanks = 0x13
     case driverInfo = 0x14
     case attributeInfo = 0x15
     case fileSpaceInfo = 0x17
@@ -43,8 +45,13 @@ struct HeaderMessage {
   /// Reads the next message; nil where nothing but a gap is left.
   init?(_ block: inout ByteCursor, _ form: Form) throws(ParseFailure) {
     let field = "header message"
-    guard block.remaining >= (form.isNew ? (form.tracksOrder ? 6 : 4) : 8) else { return nil }
     let start = block.offset
+    guard block.remaining >= (form.isNew ? (form.tracksOrder ? 6 : 4) : 8) else {
+      guard form.isNew || block.remaining == 0 else {
+        throw ParseFailure(.malformed, at: start, field, "a gap, which the older form has none of")
+      }
+      return nil
+    }
     let number: UInt16
     let count: Int
     let flags: UInt8
@@ -59,6 +66,10 @@ struct HeaderMessage {
       number = UInt16(truncatingIfNeeded: head)
       count = Int(UInt16(truncatingIfNeeded: head >> 16))
       flags = UInt8(truncatingIfNeeded: head >> 32)
+      guard count.isMultiple(of: 8) else {
+        throw ParseFailure(
+          .malformed, at: start, field, "\(count) bytes, which is no multiple of eight")
+      }
     }
     body = try block.slice(count, field)
     type = Kind(rawValue: number)
@@ -73,6 +84,11 @@ struct HeaderMessage {
     // Shared and never to be shared; unknown to a writer that should have failed, or marked it.
     guard flags & 0x06 != 0x06, flags & 0x28 != 0x28, flags & 0x30 != 0x20 else {
       throw ParseFailure(.malformed, at: start, field, "contradicting flags \(flags)")
+    }
+    // May be shared, of a type that never is; of types that are not known nothing is.
+    guard flags & 0x40 == 0 || number > 0x18 || [1, 3, 4, 5, 9, 0x0B, 0x0C].contains(number) else {
+      throw ParseFailure(
+        .malformed, at: start, field, "a message of type \(number) is said to be shareable")
     }
   }
 }

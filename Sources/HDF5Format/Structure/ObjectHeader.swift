@@ -101,8 +101,16 @@ struct ObjectHeader {
       throw ParseFailure(
         .malformed, at: prefix.offset - 1, "object header", "there is no object header here")
     }
-    try prefix.skip(7, "object header")
+    try prefix.skip(1, "object header")
+    let start = prefix.offset
+    let messageCount = try prefix.read(UInt16.self, .little, "number of header messages")
+    try prefix.skip(4, "object reference count")
     let count = try prefix.read(UInt32.self, .little, "object header size")
+    guard messageCount == 0 ? count == 0 : count >= 8 else {
+      throw ParseFailure(
+        .malformed, at: start, "object header",
+        "\(messageCount) messages in \(count) bytes")
+    }
     return Blocks(
       Block(address: try address.behind(16, "object header"), count: UInt64(count), kind: .first),
       HeaderMessage.Form(isNew: false, tracksOrder: false))

@@ -9,6 +9,10 @@ final class StructureBytes {
   let file: SourceFile
   /// How addresses are written; known once the superblock is read.
   var form = AddressForm()
+  /// How large the nodes of older trees are; known once the superblock is read.
+  var ranks = NodeRanks()
+  /// Where what the file says it holds ends; nothing lies behind it.
+  var end: Int
 
   /// What is newer than the file's own bytes, if there is such a thing.
   var image: CacheImage? {
@@ -30,6 +34,7 @@ final class StructureBytes {
 
   init(_ file: SourceFile) {
     self.file = file
+    end = file.size
     let (ratio, overflow) = file.size.multipliedReportingOverflow(by: Self.workRatio)
     work = overflow ? Int.max : ratio
     work = work > Int.max - Self.workSlack ? Int.max : work + Self.workSlack
@@ -54,11 +59,11 @@ final class StructureBytes {
     _ address: UInt64, count: UInt64, _ field: String, orThrow kind: FailureKind = .truncated
   ) throws(ParseFailure) -> Range<Int> {
     let (place, overflow) = address.addingReportingOverflow(UInt64(form.base))
-    let size = UInt64(file.size)
-    guard !overflow, place <= size, count <= size - place else {
+    let end = UInt64(end)
+    guard !overflow, place <= end, count <= end - place else {
       throw ParseFailure(
         kind, at: Int(clamping: address), field,
-        "expected \(count) bytes, the file ends at \(size)")
+        "expected \(count) bytes, the file ends at \(end)")
     }
     return Int(place)..<Int(place + count)
   }
@@ -98,7 +103,7 @@ final class StructureBytes {
     at address: UInt64, atMost count: Int, _ field: String
   ) throws(ParseFailure) -> ByteCursor {
     let start = try place(address, count: 0, field, orThrow: .malformed).lowerBound
-    return try block(at: address, count: UInt64(min(count, file.size - start)), field)
+    return try block(at: address, count: UInt64(min(count, end - start)), field)
   }
 
   /// The content of a block that begins with a signature and ends with a checksum, without both.
@@ -107,6 +112,30 @@ final class StructureBytes {
   ) throws(ParseFailure) -> ByteCursor {
     var block = try block(at: address, count: count, signature)
     return try block.readChecked(signature)
+  }
+}
+
+/// How many entries the nodes of the older trees have room for, half of it (HDF5 specification II.A, IV.A.2.t: "K"). All of a
+/// node is in the file, whatever of it is used.
+struct NodeRanks {
+  var groupLeaf = 4
+  var groupInternal = 16
+  var chunks = 32
+}
+
+extension NodeRanks {
+  /// Reads the message that newer superblocks have for it in their extension.
+  init(_ body: ByteCursor) throws(ParseFailure) {
+    let field = "B-tree K values"
+    var body = body
+    try body.readVersion(0...0, field)
+    let start = body.offset
+    chunks = Int(try body.read(UInt16.self, .little, field))
+    groupInternal = Int(try body.read(UInt16.self, .little, field))
+    groupLeaf = Int(try body.read(UInt16.self, .little, field))
+    guard min(chunks, groupInternal, groupLeaf) > 0 else {
+      throw ParseFailure(.malformed, at: start, field, "nodes of no entries")
+    }
   }
 }
 

@@ -27,10 +27,13 @@ struct Superblock {
     let base: UInt64
     let end: UInt64?
     if version < 2 {
-      try Self.readRanks(&cursor, version, &form)
+      bytes.ranks = try Self.readRanks(&cursor, version, &form)
       bytes.form = form
       base = try cursor.readDefinedAddress(form, "base address")
-      try cursor.skip(form.addressByteCount, "free space information")
+      guard try cursor.readAddress(form, "free space information") == nil else {
+        throw ParseFailure(
+          .malformed, at: start, "free space information", "has an address, which none has")
+      }
       end = try cursor.readAddress(form, "end of file address")
       let driver = try cursor.readAddress(form, "driver information address")
       let entry = try SymbolTableEntry(&cursor, form)
@@ -50,6 +53,7 @@ struct Superblock {
       try Self.readSizes(&cursor, &form)
       bytes.form = form
       let flags = try cursor.readByte("file consistency flags")
+      try Self.checkFlags(UInt32(flags), at: start)
       guard version < 3 || flags & 0b101 == 0 else {
         throw ParseFailure(
           .inconsistent, at: start, "file consistency flags",
@@ -65,13 +69,30 @@ struct Superblock {
       }
       rootAddress = root
     }
-    // Alone among the addresses this one counts from the start of the file, and from where it was when it was written: a
-    // user block may have come or gone since. The others count from the superblock, wherever it is.
+    try Self.checkEnd(end, base, start, in: bytes)
+  }
+
+  /// Looks whether the file is as long as it says, and tells `bytes` where it ends.
+  ///
+  /// Alone among the addresses this one counts from the start of the file, and from where it was when it was written: a
+  /// user block may have come or gone since. The others count from the superblock, wherever it is.
+  private static func checkEnd(
+    _ end: UInt64?, _ base: UInt64, _ start: Int, in bytes: StructureBytes
+  ) throws(ParseFailure) {
     guard let end, end >= base, end - base <= UInt64(bytes.file.size - start) else {
       throw ParseFailure(
         .truncated, at: start, "end of file address",
         "the file should end at \(end.map(String.init) ?? "a place that is undefined"), and has "
           + "\(bytes.file.size) bytes")
+    }
+    bytes.end = start + Int(end - base)
+  }
+
+  /// There are three: written to, closed, read meanwhile.
+  private static func checkFlags(_ flags: UInt32, at start: Int) throws(ParseFailure) {
+    guard flags <= 0b111 else {
+      throw ParseFailure(
+        .malformed, at: start, "file consistency flags", "unknown flags \(flags)")
     }
   }
 
@@ -116,7 +137,7 @@ struct Superblock {
   /// What only the older superblocks have before their addresses.
   private static func readRanks(
     _ cursor: inout ByteCursor, _ version: UInt8, _ form: inout AddressForm
-  ) throws(ParseFailure) {
+  ) throws(ParseFailure) -> NodeRanks {
     try cursor.readVersion(0...0, "free space storage")
     try cursor.readVersion(0...0, "root group symbol table entry")
     try cursor.skip(1, "superblock")
@@ -129,7 +150,17 @@ struct Superblock {
     guard leafRank > 0, internalRank > 0 else {
       throw ParseFailure(.malformed, at: start, "group leaf node K", "nodes of no entries")
     }
-    try cursor.skip(4, "file consistency flags")
-    if version == 1 { try cursor.skip(4, "indexed storage internal node K") }
+    try checkFlags(try cursor.read(UInt32.self, .little, "file consistency flags"), at: start)
+    var ranks = NodeRanks(groupLeaf: Int(leafRank), groupInternal: Int(internalRank))
+    if version == 1 {
+      let rank = try cursor.read(UInt16.self, .little, "indexed storage internal node K")
+      guard rank > 0 else {
+        throw ParseFailure(
+          .malformed, at: start, "indexed storage internal node K", "nodes of no entries")
+      }
+      ranks.chunks = Int(rank)
+      try cursor.skip(2, "superblock")
+    }
+    return ranks
   }
 }

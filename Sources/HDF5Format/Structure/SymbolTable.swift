@@ -50,9 +50,9 @@ struct SymbolTable {
   ) throws(ParseFailure) {
     let heap = try LocalHeap(at: heapAddress, in: bytes)
     let keyByteCount = bytes.form.lengthByteCount
-    try BTreeV1(kind: .group, keyByteCount: keyByteCount).forEachLeaf(
-      from: treeAddress, in: bytes
-    ) { (_, address) throws(ParseFailure) in
+    try BTreeV1(
+      kind: .group, keyByteCount: keyByteCount, rank: bytes.ranks.groupInternal
+    ).forEachLeaf(from: treeAddress, in: bytes) { (_, address) throws(ParseFailure) in
       var (count, entries) = try entries(at: address, in: bytes)
       for _ in 0..<count {
         let entry = try SymbolTableEntry(&entries, bytes.form)
@@ -77,12 +77,22 @@ struct SymbolTable {
     try head.readSignature("SNOD")
     try head.readVersion(1...1, "symbol table node")
     try head.skip(1, "symbol table node")
+    let start = head.offset
     let count = Int(try head.read(UInt16.self, .little, "symbol table node"))
     let entryByteCount = bytes.form.addressByteCount + bytes.form.lengthByteCount + 24
-    let content = try bytes.block(
-      at: try address.behind(8, "SNOD"), count: UInt64(count * entryByteCount),
-      "symbol table node")
-    return (count, content)
+    let room = 2 * bytes.ranks.groupLeaf
+    guard count <= room else {
+      throw ParseFailure(
+        .malformed, at: start, "symbol table node",
+        "\(count) entries, a node has room for \(room)")
+    }
+    let first = try address.behind(8, "SNOD")
+    _ = try bytes.place(
+      first, count: UInt64(room * entryByteCount), "symbol table node", orThrow: .malformed)
+    return (
+      count,
+      try bytes.block(at: first, count: UInt64(count * entryByteCount), "symbol table node")
+    )
   }
 }
 
@@ -98,9 +108,35 @@ struct LocalHeap {
     try head.readVersion(0...0, "local heap")
     try head.skip(3, "local heap")
     let count = try head.readLength(form, "local heap")
-    try head.skip(form.lengthByteCount, "local heap")
+    let free = try head.readLength(form, "local heap")
     let place = try head.readDefinedAddress(form, "local heap")
     content = try bytes.block(at: place, count: count, "local heap")
+    try checkFree(from: free, form)
+  }
+
+  /// Follows the list of what is free, which nothing here needs: a heap whose list leads out of it is damaged.
+  ///
+  /// Each piece begins with the place of the next, 1 at the end of the list, and its own size.
+  private func checkFree(from first: UInt64, _ form: AddressForm) throws(ParseFailure) {
+    let whole = UInt64(content.remaining)
+    var left = content.remaining / (2 * form.lengthByteCount)
+    var next = first
+    while next != 1 {
+      let place = next
+      guard place < whole, left > 0 else { throw damagedFreeList(place) }
+      left -= 1
+      var piece = content
+      try piece.skip(Int(place), "local heap")
+      next = try piece.readLength(form, "local heap")
+      let size = try piece.readLength(form, "local heap")
+      guard next != 0, size <= whole - place else { throw damagedFreeList(place) }
+    }
+  }
+
+  private func damagedFreeList(_ place: UInt64) -> ParseFailure {
+    ParseFailure(
+      .malformed, at: content.offset, "local heap",
+      "the list of free pieces is damaged at \(place) of \(content.remaining) bytes")
   }
 
   /// The bytes up to the next NUL.
