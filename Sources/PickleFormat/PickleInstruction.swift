@@ -43,8 +43,11 @@ extension PickleInstruction {
   ///
   /// With `frameEnd` it is read as CPython's C version reads an operation that passes the end of its frame: the part of
   /// the argument that the frame cuts is taken from behind the frame (`Modules/_pickle.c`, `_Unpickler_ReadImpl`: a new
-  /// read replaces what is left of the buffer).
-  init(_ cursor: inout ByteCursor, leaving frameEnd: Int? = nil) throws(ParseFailure) {
+  /// read replaces what is left of the buffer). With `takesCutLine` a line that the bytes end in is taken without its last byte, as
+  /// Python's own `pickle._Unpickler` takes it, and joblib's.
+  init(
+    _ cursor: inout ByteCursor, leaving frameEnd: Int? = nil, takesCutLine: Bool = false
+  ) throws(ParseFailure) {
     let offset = cursor.offset
     let byte = try cursor.readByte("opcode")
     guard let opcode = Opcode(rawValue: byte) else {
@@ -53,7 +56,7 @@ extension PickleInstruction {
     }
     self.opcode = opcode
     self.offset = offset
-    let place = (end: frameEnd, name: opcode.name)
+    let place = (end: frameEnd, name: opcode.name, takesCutLine: takesCutLine)
     switch opcode.layout {
     case .nothing: argument = .nothing
     case .unsigned(let width): argument = .unsigned(try cursor.bits(width, .little, place))
@@ -72,15 +75,15 @@ extension PickleInstruction {
     case .line: argument = .line(try cursor.line(place))
     case .twoLines:
       let first = try cursor.line(place)
-      argument = .twoLines(first, try cursor.line(place))
+      argument = .twoLines(first, try cursor.line(place, mayBeMissing: takesCutLine))
     }
   }
 }
 
-/// The parts of an operation's argument. Each is told the operation's name and where the frame ends that a part it cuts is
-/// to be looked for behind, if so.
+/// The parts of an operation's argument. Each is told the operation's name, where the frame ends that a part it cuts is
+/// to be looked for behind, if so, and whether the last line may be cut.
 extension ByteCursor {
-  fileprivate typealias Place = (end: Int?, name: String)
+  fileprivate typealias Place = (end: Int?, name: String, takesCutLine: Bool)
 
   /// Goes to the end of the frame if the next so many bytes do not lie inside it.
   private mutating func leaveFrame(_ place: Place, cutting count: UInt64) throws(ParseFailure) {
@@ -106,7 +109,12 @@ extension ByteCursor {
     return try readBytes(counted: count, place.name)
   }
 
-  fileprivate mutating func line(_ place: Place) throws(ParseFailure) -> ArraySlice<UInt8> {
+  fileprivate mutating func line(
+    _ place: Place, mayBeMissing: Bool = false
+  ) throws(ParseFailure) -> ArraySlice<UInt8> {
+    if place.takesCutLine, remaining > 0 || mayBeMissing, newline(before: end) == nil {
+      return try readBytes(remaining, place.name).dropLast()
+    }
     if let end = place.end, offset < end, newline(before: end - base) == nil {
       try seek(to: end - base, place.name)
     }

@@ -111,7 +111,7 @@ private struct PickleRoute {
     let start = cursor
     let instruction: PickleInstruction
     do throws(ParseFailure) {
-      instruction = try PickleInstruction(&cursor, leaving: frameToLeave)
+      instruction = try PickleInstruction(&cursor, leaving: frameToLeave, takesCutLine: true)
     } catch {
       // Read on behind the frame, it may be an operation.
       if frames.contains(start.offset) { append(detourFrom: start, to: &detours) }
@@ -160,11 +160,13 @@ private struct PickleRoute {
       walk.take(
         findings: inner.walk.findings + plain.filter { !known.contains($0) },
         embedded: inner.walk.embedded)
+      walk.arrayWasRead()
       frameFault = frameFault ?? inner.frameFault
       if let failure = inner.failure ?? inner.walk.fault { throw failure }
       return
     }
     walk.take(findings: plain)
+    walk.arrayWasRead()
     if array.isAligned { try cursor.skip(Int(try cursor.readByte(field)), field) }
     try cursor.skip(array.byteCount ?? 0, field)
   }
@@ -173,7 +175,14 @@ private struct PickleRoute {
   private mutating func followedPlainly() throws(ParseFailure) -> [PickleScan.Finding] {
     // Hardly any numbers pass for operations; whether they do is seen before all values are copied.
     var ahead = cursor
-    for _ in 0..<3 { guard (try? PickleInstruction(&ahead)) != nil else { return [] } }
+    var acts = false
+    for _ in 0..<3 {
+      guard let next = try? PickleInstruction(&ahead, takesCutLine: true) else {
+        if acts { break }
+        return []
+      }
+      acts = acts || next.opcode.acts
+    }
     guard arrayOperations > 0 else {
       throw ParseFailure(
         .limitExceeded, at: cursor.offset, "array of joblib",
@@ -182,7 +191,9 @@ private struct PickleRoute {
     var other = self
     other.walk.isGuess = true
     let known = walk.findings.count
-    while arrayOperations > 0, let instruction = try? PickleInstruction(&other.cursor) {
+    while arrayOperations > 0,
+      let instruction = try? PickleInstruction(&other.cursor, takesCutLine: true)
+    {
       arrayOperations -= 1
       guard (try? other.walk.step(instruction)) == true, other.walk.fault == nil else { break }
       other.walk.arrayToSkip = nil
@@ -251,6 +262,8 @@ extension PickleScan {
     guard var cursor = try? whole.slice(min(window, cursor.remaining), "pickle") else {
       return .broken
     }
+    // What the window cuts is not cut in the file.
+    let takesCutLine = whole.isAtEnd
     // A search meets millions of places that end with their first operation: for these there is neither a walk nor an error.
     var begun: PickleWalk?
     while operations > 0 {
@@ -261,7 +274,7 @@ extension PickleScan {
       let before = cursor
       let instruction: PickleInstruction
       do throws(ParseFailure) {
-        instruction = try PickleInstruction(&cursor)
+        instruction = try PickleInstruction(&cursor, takesCutLine: takesCutLine)
       } catch {
         operations -= 1 + before.lineCost / 256
         return error.kind == .truncated ? .cut : .broken
@@ -278,6 +291,18 @@ extension PickleScan {
       if !goesOn { return .whole(end: cursor.offset) }
     }
     return .unfinished
+  }
+}
+
+extension Opcode {
+  /// True for what names a global, or calls what is on the stack.
+  fileprivate var acts: Bool {
+    switch self {
+    case .global, .stackGlobal, .inst, .obj, .newObj, .newObjEx, .reduce, .build, .ext1, .ext2,
+      .ext4:
+      true
+    default: false
+    }
   }
 }
 

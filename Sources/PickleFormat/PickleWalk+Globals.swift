@@ -109,6 +109,13 @@ extension PickleWalk {
   /// What joblib puts in place of an array, whose bytes follow in the stream once it has its state
   /// (`joblib/numpy_pickle.py`, `NumpyArrayWrapper`).
   private static let arrayOfJoblib = GlobalName("joblib.numpy_pickle", "NumpyArrayWrapper")
+  private static let typeOfNumpy = GlobalName("numpy", "dtype")
+
+  /// Puts an array in the place of what stood for it, which has been given its state.
+  mutating func arrayWasRead() {
+    guard !stack.isEmpty else { return }
+    stack[stack.count - 1] = values.spell(Spelling("an array"))
+  }
 
   mutating func takeState(_ instruction: PickleInstruction) throws(ParseFailure) {
     let state = pop(instruction)
@@ -121,8 +128,14 @@ extension PickleWalk {
       $0.rendering(of: target) + " ← " + $0.rendering(of: state)
     }
     extend(by: [state], instruction)
+    if values.global(of: target) == PickleWalk.typeOfNumpy,
+      !JoblibArray.isUsual(state: state, ofType: target, in: values)
+    {
+      oddTypes.insert(target)
+    }
     guard values.global(of: target) == PickleWalk.arrayOfJoblib else { return }
-    guard let array = JoblibArray(state, in: values), array.byteCount != nil || array.holdsObjects
+    guard let array = JoblibArray(state, in: values, without: oddTypes),
+      array.byteCount != nil || array.holdsObjects
     else {
       throw ParseFailure(
         .unsupported, at: instruction.offset, instruction.opcode.name,

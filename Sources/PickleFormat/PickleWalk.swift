@@ -20,6 +20,8 @@ struct PickleWalk {
   private(set) var embedded: [PickleScan.Embedded] = []
   /// The array of joblib's whose bytes come next.
   var arrayToSkip: JoblibArray?
+  /// Types of numpy's that were given another state than their name says.
+  var oddTypes: Set<PickleReference> = []
   /// How many operations of embedded pickles may still be looked at.
   private var embeddedOperations = 2_000_000
   private(set) var findings: [PickleScan.Finding] = []

@@ -93,6 +93,18 @@ struct ScanBaseline {
     return accepted
   }
 
+  /// Looks whether the list can be written to a path: what is there and is no such list is not this command's to replace.
+  static func checkDestination(_ path: String) throws(CheckpointError) {
+    guard try PathKind(path: path) == .file else { return }
+    do {
+      _ = try ScanBaseline(reading: path)
+    } catch {
+      throw CheckpointError(
+        .inconsistent, file: path,
+        "is there, and is no list of accepted findings that could be replaced")
+    }
+  }
+
   /// Writes the list.
   func write(to path: String) throws(CheckpointError) {
     let document = JSONValue.object([

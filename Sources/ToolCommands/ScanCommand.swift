@@ -54,6 +54,7 @@ struct ScanCommand: TalkingCommand {
     let accepted = try baseline.map { path throws(CheckpointError) in
       try ScanBaseline(reading: path)
     }
+    if let writeBaseline { try ScanBaseline.checkDestination(writeBaseline) }
     let sources = try Self.expanded(source)
     try output.checkPage(ofSources: sources.count)
     var written = ScanBaseline()
@@ -126,7 +127,7 @@ struct ScanReport: Report {
   }
 
   /// The whole on one line.
-  var summary: String { "\(heading): \(verdict.words)" }
+  var summary: String { "\(heading): \(verdict.words(besideAccepted: acceptedCount))" }
 
   var heading: String { scan.heading(source: source) }
 

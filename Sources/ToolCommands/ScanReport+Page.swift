@@ -5,7 +5,7 @@ extension ScanReport {
   var page: ReportPage {
     var page = ReportPage("scan", title: source)
     page.verdict = ReportPage.Verdict(
-      text: "Verdict: " + verdict.words, isGood: verdict == .safe)
+      text: "Verdict: " + verdict.words(besideAccepted: acceptedCount), isGood: verdict == .safe)
     page.facts = [
       ("files", String(scan.files.count)), ("pickles", String(scan.pickleCount)),
       ("findings", String(findings.count)), ("accepted before", String(acceptedCount)),

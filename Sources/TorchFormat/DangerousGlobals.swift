@@ -123,13 +123,15 @@ enum DangerousGlobals {
   private static let harmless: Set<GlobalName> = [
     GlobalName("joblib.numpy_pickle", "NumpyArrayWrapper")
   ]
+  /// Those of which no more is said than of any class.
+  private static let plain: Set<GlobalName> = [GlobalName("torch.utils.hooks", "RemovableHandle")]
 
   /// True for a part of a dangerous module that runs nothing.
   static func isHarmless(_ global: GlobalName) -> Bool { harmless.contains(global) }
 
   /// What a global does that has no place in a checkpoint; nil if it is not on the list.
   static func reason(of global: GlobalName) -> String? {
-    if isHarmless(global) { return nil }
+    if isHarmless(global) || plain.contains(global) { return nil }
     let module = global.module.string
     let top = module.utf8.prefix { $0 != UInt8(ascii: ".") }
     if let reason = modules[ExactName(String(decoding: top, as: UTF8.self))] { return reason }

@@ -21,7 +21,7 @@ struct TarHeader {
       throw ParseFailure(
         .truncated, at: offset, "tar header", "expected 512 bytes, found \(block.count)")
     }
-    guard TarHeader.octal(block[148..<156]) == TarHeader.checksum(block) else {
+    guard TarHeader.hasChecksum(block) else {
       throw ParseFailure(.malformed, at: offset, "tar header", "the checksum does not match")
     }
     guard let size = TarHeader.number(block[124..<136]) else {
@@ -51,14 +51,25 @@ struct TarHeader {
     guard prefix.count >= blockSize else { return false }
     let block = Array(prefix[..<blockSize])
     return block[257..<262].elementsEqual("ustar".utf8)
-      || (block[0] != 0 && octal(block[148..<156]) == checksum(block))
+      || (block[0] != 0 && hasChecksum(block))
   }
 
-  /// The sum of the bytes, those of the checksum itself taken as spaces.
-  private static func checksum(_ block: [UInt8]) -> Int {
-    block.enumerated().reduce(0) { sum, byte in
-      sum + ((148..<156).contains(byte.offset) ? 0x20 : Int(byte.element))
+  /// True if the checksum is the sum of the bytes, those of the checksum itself taken as spaces. Some writers took bytes for
+  /// signed ones, and readers take either; Python's takes the number in any of its spellings.
+  private static func hasChecksum(_ block: [UInt8]) -> Bool {
+    var (unsigned, signed) = (0, 0)
+    for (place, byte) in block.enumerated() {
+      let byte = (148..<156).contains(place) ? 0x20 : byte
+      unsigned += Int(byte)
+      signed += Int(Int8(bitPattern: byte))
     }
+    let stated = String(decoding: block[148..<156].prefix { $0 != 0 }, as: UTF8.self)
+      .filter { $0 != "_" && $0 != " " }
+    let digits =
+      ["0o", "0O", "+0o", "+0O"].first(where: stated.hasPrefix)
+      .map { stated.dropFirst($0.count) } ?? stated[...]
+    guard let sum = Int(digits, radix: 8) else { return false }
+    return sum == unsigned || sum == signed
   }
 
   private static func text(_ field: ArraySlice<UInt8>) -> String? {

@@ -34,6 +34,9 @@ package struct TarListing: Sendable {
 
   private let file: SourceFile
 
+  /// True if a file may begin with a header.
+  package static func begins(_ prefix: [UInt8]) -> Bool { TarHeader.isPlausible(prefix) }
+
   /// The longest extended header.
   private static let extensionLimit = 4 << 20
 
@@ -92,6 +95,12 @@ package struct TarListing: Sendable {
           throw failure(.unsupported, position, "a global header states \(quoted(key))")
         }
       default:
+        guard size == 0 || !TarListing.isWithoutContent(header.type) else {
+          throw failure(
+            .inconsistent, position,
+            "member \(quoted(header.name)) is a directory, a link or a device and has \(size) bytes, which some readers skip and others do not"
+          )
+        }
         guard entries.count < limits.tensorCount else {
           throw failure(.limitExceeded, position, "more than \(limits.tensorCount) members")
         }
@@ -118,6 +127,11 @@ package struct TarListing: Sendable {
 
   private static func isExtended(_ type: UInt8) -> Bool {
     [UInt8(ascii: "x"), UInt8(ascii: "g"), UInt8(ascii: "L")].contains(type)
+  }
+
+  /// Links, devices, directories and pipes (`1` to `6`): Python's `tarfile` reads the next header right behind theirs.
+  private static func isWithoutContent(_ type: UInt8) -> Bool {
+    (UInt8(ascii: "1")...UInt8(ascii: "6")).contains(type)
   }
 
   private func decimal(_ text: String, at offset: Int) throws(CheckpointError) -> Int {

@@ -96,6 +96,15 @@ extension ZipMember {
       &cursor, length: Int(extraLength), uncompressed: uncompressed, compressed: compressed,
       offset: offset, disk: disk)
     try cursor.skip(Int(commentLength), field)
+    if let other = extra.unicodeName, other.checksum == CRC32.checksum(Array(name.utf8)),
+      other.bytes != Array(name.utf8)
+    {
+      // Info-ZIP's, and Python's since 3.12. Others go by the first.
+      throw ParseFailure(
+        .malformed, at: start, "member name",
+        "member \(quoted(name)) has another name, \(quoted(String(decoding: other.bytes, as: UTF8.self))), in its extra field"
+      )
+    }
 
     guard extra.disk == 0 else {
       throw ParseFailure(
@@ -164,6 +173,8 @@ struct Zip64Extra {
   private(set) var disk: UInt32
   /// True if the extra field has such a block.
   private(set) var isPresent = false
+  /// A name in place of the one in the header (APPNOTE 4.6.9), with the checksum of the one that it was made for.
+  private(set) var unicodeName: (checksum: UInt32, bytes: [UInt8])?
 
   /// Walks the blocks of an extra field of `length` bytes; the cursor moves past it.
   init(
@@ -180,6 +191,12 @@ struct Zip64Extra {
       let identifier = try extra.read(UInt16.self, .little, "extra field")
       let size = try extra.read(UInt16.self, .little, "extra field")
       var block = try extra.slice(Int(size), "extra field")
+      if identifier == 0x7075, block.remaining > 5, try block.readByte("extra field") == 1 {
+        let checksum = try block.read(UInt32.self, .little, "extra field")
+        unicodeName = (
+          checksum, Array(try block.readBytes(block.remaining, "extra field"))
+        )
+      }
       guard identifier == 0x0001 else { continue }
       guard !isPresent else {
         throw ParseFailure(

@@ -77,7 +77,8 @@ struct EndOfCentralDirectory {
     self.memberCount = Int(memberCount)
   }
 
-  /// The index in `tail` of the one end record whose comment ends with the file.
+  /// The index in `tail` of the one end record whose comment ends with the file. It must be the last one: readers that do not
+  /// look at the length of its comment take what stands in the comment for the record.
   private static func position(in tail: [UInt8], base: Int) throws(ParseFailure) -> Int {
     var found: Int?
     // Of the last record, which is the one that a lenient reader takes.
@@ -88,10 +89,10 @@ struct EndOfCentralDirectory {
         let comment = Int(tail[index + 20]) | Int(tail[index + 21]) << 8
         bytesBehind = bytesBehind ?? (tail.count - size - index - comment)
         if comment == tail.count - size - index {
-          guard found == nil else {
+          guard found == nil, bytesBehind == 0 else {
             throw ParseFailure(
               .malformed, at: base + index, "end of central directory",
-              "two records fit the end of the file, the archive is ambiguous")
+              "another record follows in its comment, the archive is ambiguous")
           }
           found = index
         }
@@ -164,7 +165,7 @@ private struct Zip64Locator {
     let disk = try cursor.read(UInt32.self, .little, field)
     recordOffset = try cursor.read(UInt64.self, .little, field)
     let diskCount = try cursor.read(UInt32.self, .little, field)
-    guard disk == 0, diskCount <= 1 else {
+    guard disk == 0, diskCount == 1 else {
       throw ParseFailure(
         .unsupported, at: base + start, field, "the archive is split over several disks")
     }

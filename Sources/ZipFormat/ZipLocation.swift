@@ -37,8 +37,9 @@ package struct ZipLocation: Sendable {
   private static func range(
     _ tail: [UInt8], _ index: Int, base: Int, in source: any ByteSource
   ) throws(CheckpointError) -> Range<Int>? {
-    let comment = number(tail, index + 20, width: 2)
-    guard comment <= tail.count - index - EndOfCentralDirectory.size else { return nil }
+    // Many readers do not mind a comment that the file has no room for.
+    let comment = min(
+      number(tail, index + 20, width: 2), tail.count - index - EndOfCentralDirectory.size)
     let end = base + index + EndOfCentralDirectory.size + comment
     var directoryEnd = base + index
     var size = number(tail, index + 12, width: 4)

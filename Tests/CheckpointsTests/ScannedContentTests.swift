@@ -83,14 +83,18 @@ struct CompressedScanTests {
 
 @Suite("A scan of joblib's files")
 struct JoblibScanTests {
+  /// `BININT` of -1, as the size of a type that has the one of its name.
+  private static let minusOne: [UInt8] = [0x4A, 0xFF, 0xFF, 0xFF, 0xFF]
+
   /// A wrapper of an array with its state, as joblib 1.5 writes it, and what follows it.
   private func wrapped(
-    _ type: String, _ shape: [Int], _ content: [UInt8], aligned: Bool = true
+    _ type: String, _ shape: [Int], _ content: [UInt8], aligned: Bool = true,
+    itemSize: [UInt8] = minusOne
   ) -> [UInt8] {
     let dtype =
       P.global("numpy", "dtype") ++ P.text(type) ++ [0x89, 0x88] ++ [0x87] ++ P.reduce
-      ++ P.mark ++ P.integer(3) ++ P.text("|") ++ P.none ++ P.none ++ P.none ++ P.integer(255)
-      ++ P.integer(255) ++ P.integer(63) ++ P.tuple ++ P.build
+      ++ P.mark ++ P.integer(3) ++ P.text("|") ++ P.none ++ P.none ++ P.none ++ itemSize
+      ++ JoblibScanTests.minusOne ++ P.integer(63) ++ P.tuple ++ P.build
     var extents = P.mark
     for extent in shape { extents = extents ++ P.integer(UInt8(extent)) }
     var state =
@@ -112,6 +116,39 @@ struct JoblibScanTests {
       let scan = try scanned(bytes, as: "model.joblib")
       #expect(scan.verdict == .safe && scan.pickleCount == 1, "\(scan.problems) \(scan.findings)")
     }
+  }
+
+  @Test(
+    "does not believe the name of a type that is given another size, nor that an array is one again"
+  )
+  func otherSizes() throws {
+    // joblib passes over one byte of these, and runs the rest.
+    let type =
+      P.proto(2)
+      ++ wrapped("S40", [1], [0] ++ Array(call.dropLast()), aligned: false, itemSize: P.integer(1))
+      ++ P.stop
+    #expect(try scanned(type, as: "model.joblib").verdict != .safe)
+    // What is given a state once more is the array, and no wrapper.
+    let state =
+      P.emptyDict ++ P.mark ++ P.text("dtype") ++ P.global("numpy", "dtype") ++ P.text("u1") ++ [
+        0x85
+      ]
+      ++ P.reduce ++ P.text("shape") ++ P.mark ++ P.integer(100) ++ P.tuple ++ [0x75] ++ P.build
+    let again =
+      P.proto(2) ++ wrapped("i1", [1], [1], aligned: false) ++ state ++ Array(call.dropLast())
+      ++ P.stop
+      ++ [UInt8](repeating: 0, count: 100)
+    let scan = try scanned(again, as: "model.joblib")
+    #expect(scan.verdict == .dangerous, "\(scan.findings)")
+  }
+
+  @Test("follows what a plain unpickler runs of an array's bytes before it fails")
+  func plainCall() throws {
+    let bytes =
+      P.proto(2) ++ P.mark ++ P.text("x")
+      ++ wrapped("u1", [12], Array("0ios\nsystem\n".utf8) + [0], aligned: false)
+      ++ P.pop ++ P.pop ++ P.stop
+    #expect(try scanned(bytes, as: "model.joblib").verdict == .dangerous)
   }
 
   @Test("finds calls in arrays of objects, behind arrays, and in numbers that are operations")
@@ -565,5 +602,147 @@ struct GraphScanTests {
     #expect(
       try scanned(storedArchive([("a/data.pkl", pickle), ("a/bytecode.pkl", bytecode)])).verdict
         == .dangerous)
+  }
+}
+
+@Suite("A scan takes files as the programs do that read them")
+struct OtherReadersTests {
+  @Test("which run a last line without its end", arguments: ["model.bin", "model.txt", "model"])
+  func cutLine(_ name: String) throws {
+    #expect(try scanned(Array("(S\"x\"\nios\nsystemX".utf8), as: name).verdict == .dangerous)
+  }
+
+  @Test("which go by the last record of a ZIP archive, whatever its comment")
+  func archiveInComment() throws {
+    var inner = storedArchive([("x/data.pkl", call)])
+    // The length of its comment.
+    inner[inner.count - 2] = 0xFF
+    inner[inner.count - 1] = 0xFF
+    var outer = storedArchive([("x/version", Array("3".utf8))])
+    let start = outer.count
+    outer[start - 2] = UInt8(inner.count)
+    // Its places are those of the whole file.
+    let directory = inner.count - 22
+    inner[directory + 16] += UInt8(start)
+    for index in inner.indices.dropLast(46) where inner[index...].starts(with: [0x50, 0x4B, 1, 2]) {
+      inner[index + 42] += UInt8(start)
+    }
+    #expect(try scanned(outer + inner, as: "model.pt").verdict == .dangerous)
+  }
+
+  @Test("which find a ZIP archive at the end of anything", arguments: ["npy", "gz", "pkl"])
+  func trailingArchive(_ kind: String) throws {
+    let archive = storedArchive([("config.json", Array(#"{"class_name": "__lambda__"}"#.utf8))])
+    let header = Array(
+      "{'descr': '|u1', 'fortran_order': False, 'shape': (\(archive.count),), }".utf8)
+    let front: [UInt8] =
+      switch kind {
+      case "npy": [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.count), 0] + header
+      case "gz":
+        [
+          0x1F, 0x8B, 8, 4, 0, 0, 0, 0, 0, 3, UInt8(archive.count & 0xFF),
+          UInt8(archive.count >> 8),
+        ]
+      default: P.proto(3) ++ [0x42] ++ u32(UInt32(archive.count + 8))
+      }
+    var bytes = front + archive
+    // What follows the archive is its comment.
+    let rest: [UInt8] =
+      kind == "gz"
+      ? [3, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+      : kind == "pkl" ? [UInt8](repeating: 0, count: 8) + P.stop : []
+    bytes[bytes.count - 2] = UInt8(rest.count)
+    #expect(try scanned(bytes + rest, as: "model.keras").verdict == .dangerous)
+  }
+
+  @Test("which take the storages of an archive for arrays, by their first bytes")
+  func arrayInStorage() throws {
+    let header = Array("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }".utf8)
+    let array = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.count), 0] + header + call
+    let pickle =
+      P.proto(2) ++ P.emptyDict ++ P.text("w") ++ P.global("torch._utils", "_rebuild_tensor_v2")
+      ++ P.mark
+      ++ P.mark ++ P.text("storage") ++ P.global("torch", "ByteStorage") ++ P.text("0")
+      ++ P.text("cpu")
+      ++ P.integer(UInt8(array.count)) ++ P.tuple ++ [0x51] ++ P.integer(0)
+      ++ P.integer(UInt8(array.count))
+      ++ [0x85] ++ P.integer(1) ++ [0x85] ++ [0x89] ++ P.global("collections", "OrderedDict")
+      ++ P.emptyTuple
+      ++ P.reduce ++ P.tuple ++ P.reduce ++ P.setItem ++ P.stop
+    let archive = storedArchive([
+      ("x/data.pkl", pickle), ("x/data/0", array), ("x/version", Array("3".utf8)),
+    ])
+    let scan = try scanned(archive, as: "weights.npz")
+    #expect(scan.verdict == .dangerous, "\(scan.findings) \(scan.problems)")
+  }
+
+  @Test("which evaluate what torch.export has written")
+  func exportedPrograms() throws {
+    func verdict(_ text: String) throws -> CheckpointScan.Verdict {
+      try scanned(Array(text.utf8), as: "model.json").verdict
+    }
+    let plain = [
+      "Symbol('s77', positive=True, integer=True)", "2*s0 + 1", "Max(1, FloorDiv(s0, 2))", "0.5*u3",
+    ]
+    for text in plain { #expect(try verdict(#"{"expr_str": "\#(text)"}"#) == .safe, "\(text)") }
+    for text in ["__import__('os').system('x')", "s0.__class__", "open('x')", "s0.a", "[1]"] {
+      #expect(try verdict(#"{"expr_str": "\#(text)"}"#) == .dangerous, "\(text)")
+    }
+    #expect(try verdict(#"{"guards_code": []}"#) == .safe)
+    #expect(try verdict(#"{"guards_code": ["f() == 0"]}"#) == .unknown)
+    #expect(try verdict(#"{"target": "torch.ops.aten.relu.default"}"#) == .safe)
+    #expect(try verdict(#"{"target": "torch.ops.aten.from_file.default"}"#) == .dangerous)
+  }
+
+  @Test("which know an escaped slash, and the character 127")
+  func escapes() throws {
+    let call = #"{"py\/reduce": [{"py\/function": "os.system"}, {"py\/tuple": ["x"]}]}"#
+    #expect(try scanned(Array(call.utf8), as: "x.json").verdict == .dangerous)
+    #expect(try scanned(Array("{\"\u{7F}\": 1}".utf8), as: "vocab.json").verdict == .safe)
+  }
+
+  @Test("which take a sum of signed bytes for a checksum, and read no content of directories")
+  func tarHeaders() throws {
+    func header(_ name: [UInt8], size: Int, type: Character, signed: Bool) -> [UInt8] {
+      var block = [UInt8](repeating: 0, count: 512)
+      block.replaceSubrange(0..<name.count, with: name)
+      let digits = String(size, radix: 8)
+      block.replaceSubrange(
+        124..<135, with: Array((String(repeating: "0", count: 11 - digits.count) + digits).utf8))
+      block.replaceSubrange(148..<156, with: [UInt8](repeating: 0x20, count: 8))
+      block[156] = type.asciiValue ?? 0
+      let sum = block.reduce(0) { $0 + (signed ? Int(Int8(bitPattern: $1)) : Int($1)) }
+      block.replaceSubrange(148..<154, with: Array("0\(String(sum, radix: 8))".utf8.prefix(6)))
+      block[154] = 0
+      return block
+    }
+    let content = call + [UInt8](repeating: 0, count: 512 - call.count)
+    let signed =
+      header(Array("GGUF".utf8) + [0xC3, 0xA9], size: call.count, type: "0", signed: true) + content
+    #expect(try scanned(signed, as: "model.pt").verdict == .dangerous)
+    let directory = header(Array("d".utf8), size: 512, type: "5", signed: false) + content
+    #expect(try scanned(directory, as: "model.pt").verdict != .safe)
+  }
+
+  @Test("which take up the values of HDF5 files one by one")
+  func hdf5Values() throws {
+    for name in ["call-in-attribute.h5", "call-in-heap.h5"] {
+      let scan = try CheckpointScan(Fixtures.path("hdf5/" + name))
+      #expect(scan.verdict == .dangerous, "\(name): \(scan.problems)")
+    }
+    // In front of an HDF5 file there may be another one.
+    let file = try Array(Data(contentsOf: URL(filePath: Fixtures.path("hdf5/cycle.h5"))))
+    let block = call + [UInt8](repeating: 0, count: 512 - call.count)
+    #expect(try scanned(block + file, as: "x.h5").verdict == .dangerous)
+  }
+
+  @Test("which read elements of sparse tensors of ONNX from other files")
+  func sparseTensors() throws {
+    func field(_ number: UInt8, _ content: [UInt8]) -> [UInt8] {
+      [number << 3 | 2, UInt8(content.count)] + content
+    }
+    let location = field(13, field(1, Array("location".utf8)) + field(2, Array("../x".utf8)))
+    let model = [8, 8] + field(7, field(15, field(1, location)))
+    #expect(try scanned(model, as: "x.onnx").verdict == .dangerous)
   }
 }

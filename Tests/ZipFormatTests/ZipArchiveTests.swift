@@ -134,6 +134,31 @@ import ZipFormat
     try expect(whole.patched(end + 20, 22 as UInt16) + inner, .malformed, at: end)
   }
 
+  @Test func `A record in the comment of another is refused, whatever its own comment`() throws {
+    var record = Array(try archive([("a", [1])]).suffix(22))
+    record[20] = 0xFF
+    record[21] = 0xFF
+    let whole = try archive([("a", [1])])
+    let bytes = whole.patched(whole.count - 2, UInt16(record.count)) + record
+    #expect(try failure(bytes)?.kind == .malformed)
+  }
+
+  @Test func `A second name in an extra field is refused`() throws {
+    let bytes = try archive([("a/b", [1])])
+    let entry = try #require(bytes.last(0x0201_4B50))
+    let field =
+      [0x75, 0x70, 8, 0, 1] + [UInt8](littleEndian: [CRC32.checksum(Array("a/b".utf8))])
+      + Array("a/c".utf8)
+    var changed = bytes.patched(entry + 30, UInt16(field.count))
+    changed.insert(contentsOf: field, at: entry + 46 + 3)
+    let end = try #require(changed.last(0x0605_4B50))
+    changed = changed.patched(end + 12, UInt32(46 + 3 + field.count))
+    #expect(try failure(changed)?.problem.contains("another name") == true)
+    // The same name once more, and one that was made for another, are no second name.
+    changed[entry + 46 + 3 + field.count - 1] = UInt8(ascii: "b")
+    #expect(try failure(changed) == nil)
+  }
+
   @Test func `An archive behind another one is refused`() throws {
     try expect(whole + whole, .malformed)
   }

@@ -107,15 +107,22 @@ struct CheckpointReader: Sendable {
   static func hasHDF5Signature(
     _ source: any ByteSource, _ prefix: [UInt8]
   ) throws(CheckpointError) -> Bool {
+    try hdf5Start(source, prefix) != nil
+  }
+
+  /// Where an HDF5 file begins in a content: at its first byte, or behind a user block.
+  static func hdf5Start(
+    _ source: any ByteSource, _ prefix: [UInt8]
+  ) throws(CheckpointError) -> Int? {
     let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
-    if prefix.starts(with: signature) { return true }
+    if prefix.starts(with: signature) { return 0 }
     // A user block is rare; files that begin like another format are not searched.
-    if prefix.starts(with: [0x50, 0x4B]) || prefix.starts(with: [0x80]) { return false }
+    if prefix.starts(with: [0x50, 0x4B]) || prefix.starts(with: [0x80]) { return nil }
     var offset = 512
     while offset <= source.byteCount - 8, offset <= 1 << 30 {
-      if try source.bytes(at: offset, count: 8) == signature { return true }
+      if try source.bytes(at: offset, count: 8) == signature { return offset }
       offset *= 2
     }
-    return false
+    return nil
   }
 }

@@ -69,7 +69,9 @@ extension ContentWalk {
     let storages = TorchStorages(archive, limits: limits)
     for problem in storages.problems { add(content.place.problem(problem)) }
     var isBroken = false
-    for member in archive.members where !storages.names.contains(member.name) {
+    for member in archive.members {
+      // The numbers of a storage are left alone, unless numpy takes them for a file of its own: the name of the archive chooses the loader.
+      if storages.names.contains(member.name), !isArray(member, of: archive) { continue }
       if kind.isScriptSource(member.name.string) {
         examineScript(member, of: archive, in: content)
         continue
@@ -85,6 +87,13 @@ extension ContentWalk {
       }
     }
     if isBroken { salvage(content) }
+  }
+
+  private func isArray(_ member: ZipMember, of archive: ZipArchive) -> Bool {
+    guard member.byteCount >= 10,
+      let prefix = try? archive.source(of: member).bytes(at: 0, count: 10)
+    else { return false }
+    return NumpyHeader.begins(prefix)
   }
 
   private mutating func examine(
@@ -247,6 +256,8 @@ extension ContentWalk {
     let numbers =
       names.isSuperset(of: ["storages", "tensors", "pickle"])
       ? try? TorchNumbers(ofTar: file, limits: limits).parts : nil
+    // What is taken for numbers is not looked into.
+    if numbers != nil { try examineTrailingArchive(content) }
     for entry in listing.entries {
       examinePath(entry.name, content.place)
       if "12".utf8.contains(entry.type) {

@@ -33,7 +33,6 @@ extension ContentWalk {
   /// file that are no data set's elements, for pickles: attributes of any type, variable-length data, unused space.
   mutating func examineHDF5(_ content: ScannedContent) throws(CheckpointError) {
     try guessBeginning(of: content)
-    try examineTrailingArchive(content)
     let description: HDF5Description
     do {
       description = try content.withPath { (file) throws(CheckpointError) in
@@ -67,15 +66,20 @@ extension ContentWalk {
     for attribute in attributes {
       let place = place.inside("/\(path.string) attribute \(quoted(attribute.name.string))")
       switch attribute.value {
-      case .string(let text): _ = examineJSON(Array(text.utf8), place)
-      case .bytes(let bytes): _ = examineJSON(bytes, place)
+      case .string(let text): examineValue(Array(text.utf8), place)
+      case .bytes(let bytes), .array(_, _, let bytes): examineValue(bytes, place)
       case .list(let elements):
-        for case .string(let text) in elements { _ = examineJSON(Array(text.utf8), place) }
+        for case .string(let text) in elements { examineValue(Array(text.utf8), place) }
       case .object(let object) where object.type == "hdf5.unreadable":
         add(place.problem(.malformed, field: "attribute", "cannot be read"))
       default: break
       }
     }
+  }
+
+  /// A value that programs take up as it is, for JSON or for a pickle (PyTables).
+  private mutating func examineValue(_ bytes: [UInt8], _ place: ScannedContent.Place) {
+    if !examineJSON(bytes, place) { walkIfPickle(bytes, place) }
   }
 
   /// A data set of numbers: its elements are left alone, unless they are single bytes, in which some programs keep
@@ -105,6 +109,32 @@ extension ContentWalk {
     }
   }
 
+  /// What has no length of its own lies in global heaps (HDF5 specification III.E), from where programs take each value up by
+  /// itself: pickles, in PyTables' arrays of objects.
+  private mutating func examineHeaps(in bytes: [UInt8], _ place: ScannedContent.Place) {
+    let signature = Array("GCOL".utf8)
+    var position = 0
+    while let found = bytes.index(of: signature, from: position) {
+      position = found + signature.count
+      // How many bytes a length has is the file's to say; what is read with another one is no value.
+      for width in [8, 4, 2] {
+        var start = found + 8 + width
+        while start + 8 + width <= bytes.count {
+          let head = bytes[start..<(start + 8 + width)]
+          let count = head.suffix(width).reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+          start += 8 + width
+          guard head.prefix(2) != [0, 0], count > 0, count <= UInt64(bytes.count - start) else {
+            break
+          }
+          var value = place
+          value.base += start
+          walkIfPickle(Array(bytes[start..<(start + Int(count))]), value)
+          start += (Int(count) + 7) / 8 * 8
+        }
+      }
+    }
+  }
+
   private mutating func searchBeside(
     _ numbers: [Range<Int>], _ content: ScannedContent
   ) throws(CheckpointError) {
@@ -123,7 +153,9 @@ extension ContentWalk {
             ))
         }
         let part = try content.part(position..<(position + count))
-        search(try part.source.bytes(at: 0, count: count), part)
+        let bytes = try part.source.bytes(at: 0, count: count)
+        search(bytes, part)
+        examineHeaps(in: bytes, part.place)
         searched += count
       }
       position = max(position, min(range.upperBound, content.byteCount))

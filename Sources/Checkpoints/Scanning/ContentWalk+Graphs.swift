@@ -78,24 +78,26 @@ extension ContentWalk {
             (.unknown, "is code of a library that has to be loaded"), at: content.place)
         }
         for attribute in ProtobufFields.all(5, in: node) {
-          // `t` 5, `tensors` 10; `g` 6, `graphs` 11.
+          // `t` 5, `tensors` 10; `g` 6, `graphs` 11; `sparse_tensor` 22, `sparse_tensors` 23.
           for tensor in ProtobufFields.all(5, in: attribute) + ProtobufFields.all(10, in: attribute)
           {
             examineTensor(tensor, content.place)
+          }
+          for tensor in [22, 23].flatMap({ ProtobufFields.all($0, in: attribute) }) {
+            examineSparse(tensor, content.place)
           }
           pending += (ProtobufFields.all(6, in: attribute) + ProtobufFields.all(11, in: attribute))
             .map { ($0, 1, depth + 1) }
         }
       }
-      for tensor in ProtobufFields.all(5, in: graph) where nodes == 1 {
-        examineTensor(tensor, content.place)
-      }
+      guard nodes == 1 else { continue }
+      for tensor in ProtobufFields.all(5, in: graph) { examineTensor(tensor, content.place) }
+      for tensor in ProtobufFields.all(15, in: graph) { examineSparse(tensor, content.place) }
     }
     for entry in texts {
       let value = ProtobufFields.text(2, in: entry) ?? ""
       _ = examineJSON(Array(value.utf8), content.place)
     }
-    try examineTrailingArchive(content)
     report(
       code: "an ONNX model", (.safe, "is a graph of operators without code of its own"),
       at: content.place)
@@ -111,6 +113,13 @@ extension ContentWalk {
       report(
         code: "elements of \(quoted(ProtobufFields.text(8, in: tensor) ?? "")) in \(quoted(path))",
         (.dangerous, "are read from a file outside of the model's directory"), at: place)
+    }
+  }
+
+  /// `values` 1 and `indices` 2 are tensors.
+  private mutating func examineSparse(_ sparse: ArraySlice<UInt8>, _ place: ScannedContent.Place) {
+    for tensor in [1, 2].flatMap({ ProtobufFields.all($0, in: sparse) }) {
+      examineTensor(tensor, place)
     }
   }
 

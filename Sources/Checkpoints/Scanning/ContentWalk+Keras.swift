@@ -119,6 +119,7 @@ extension ContentWalk {
         ].contains(className)
       }
       // Beside the classes of models there are functions that load them from anywhere.
+      if part == "backend", inner.count > 2 { return inner[inner.startIndex + 2] == "optimizers" }
       if part == "models" { return ["Model", "Sequential", "Functional"].contains(name) }
       return modelParts.contains(String(part))
     }

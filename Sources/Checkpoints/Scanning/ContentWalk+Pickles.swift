@@ -169,6 +169,12 @@ extension ContentWalk {
     }
   }
 
+  /// Walks a value that is a pickle which calls something.
+  mutating func walkIfPickle(_ bytes: [UInt8], _ place: ScannedContent.Place) {
+    let (guess, start) = guessStream(bytes)
+    if guess == .calls { walk(bytes, from: start, place) }
+  }
+
   /// Looks whether bytes are pickles from the first one on: one that calls something, or all that end where they do.
   mutating func guessPickles(
     _ bytes: [UInt8], _ content: ScannedContent
@@ -213,20 +219,24 @@ extension ContentWalk {
   private static func mayBegin(
     _ bytes: [UInt8], at position: Int, _ names: inout NameRun
   ) -> Bool {
-    func isLetter(_ index: Int) -> Bool {
+    // An escape spells any letter, in the two operations whose text has escapes.
+    func isLetter(_ index: Int, orEscape: Bool = false) -> Bool {
       guard index < bytes.count else { return false }
-      return (0x41...0x5A).contains(bytes[index]) || (0x61...0x7A).contains(bytes[index])
+      return orEscape && bytes[index] == 0x5C || (0x41...0x5A).contains(bytes[index])
+        || (0x61...0x7A).contains(bytes[index])
         || bytes[index] == 0x5F
     }
     switch bytes[position] {
     case 0x80: return begins(bytes[position...])
     case 0x28: return true
     // GLOBAL, and the text of a module's name in each of the ways to write it.
-    case 0x63, 0x56: return isLetter(position + 1) && names.isLine(bytes, after: position)
+    case 0x63: return isLetter(position + 1) && names.isLine(bytes, after: position)
+    case 0x56:
+      return isLetter(position + 1, orEscape: true) && names.isLine(bytes, after: position)
     case 0x8C, 0x55: return isLetter(position + 2)
     case 0x58, 0x54: return isLetter(position + 5)
     case 0x8D: return isLetter(position + 9)
-    case 0x53: return isLetter(position + 2)
+    case 0x53: return isLetter(position + 2, orEscape: true)
     default: return false
     }
   }
@@ -245,7 +255,7 @@ private struct NameRun {
   }
 
   private static func isOfName(_ byte: UInt8) -> Bool {
-    byte >= 0x80 || byte == 0x2E || byte == 0x5F || (0x30...0x39).contains(byte)
+    byte >= 0x80 || byte == 0x2E || byte == 0x5F || byte == 0x5C || (0x30...0x39).contains(byte)
       || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
   }
 }

@@ -34,8 +34,9 @@ extension ContentWalk {
   private static func isSource(_ name: String?) -> Bool {
     guard let name = name?.lowercased() else { return false }
     return [
-      ".py", ".pyw", ".pyi", ".ipynb", ".sh", ".bash", ".bat", ".cmd", ".ps1", ".js", ".lua",
-      ".pth.py",
+      ".py", ".pyw", ".pyi", ".ipynb", ".sh", ".bash", ".zsh", ".fish", ".bat", ".cmd", ".ps1",
+      ".vbs",
+      ".js", ".mjs", ".cjs", ".ts", ".lua", ".rb", ".pl", ".php", ".jl", ".mk", "makefile",
     ]
     .contains { name.hasSuffix($0) }
   }
@@ -161,8 +162,8 @@ extension ContentWalk {
   private static let needles =
     [
       "class_name", "chat_template", "auto_map", "custom_pipelines", "\"py/", "__loader__",
-      "parent_library",
-      "\"idx\"", "\\u00", "attn_implementation", "megatron_core",
+      "parent_library", "expr_str", "guards_code",
+      "\"idx\"", "\\u00", "\\/", "attn_implementation", "megatron_core",
       "\"activation_f", "default_activation_function", "tokenizer_class",
       "custom_imports",
     ].map { Array($0.utf8) } + importingKeys.map { Array($0.utf8) }
@@ -223,6 +224,13 @@ extension ContentWalk {
       for (name, text) in ContentWalk.templates(member.value) {
         examineTemplate(text, name, place)
       }
+    case "target" where member.value.string?.hasPrefix("torch.ops.") ?? false:
+      let parts = (member.value.string ?? "").split(separator: ".")
+      let name = parts.count > 3 ? "\(parts[2])::\(parts[3])" : ""
+      guard TorchScriptSource.qualifiedFileOperators.contains(name) else { break }
+      report(
+        code: "the operator \(name) of torch.export",
+        (.dangerous, "reads or writes files when the model runs"), at: place)
     case _ where ContentWalk.namingKeys.contains(key):
       examineNames(member, of: object, place)
     case "py/object", "py/function", "py/type", "py/class", "py/reduce", "py/newobj", "py/repr",
@@ -241,6 +249,16 @@ extension ContentWalk {
       report(
         importOf: GlobalName(String(parts[..<dot]), String(parts[parts.index(after: dot)...])),
         ", as \(member.key.string) of jsonpickle", at: place)
+    case "expr_str":
+      guard let text = member.value.string, let verdict = SymbolicExpression(text).verdict else {
+        break
+      }
+      report(code: "the expression \(quoted(text)) of torch.export", verdict, at: place)
+    case "guards_code":
+      guard let text = ContentWalk.strings(in: member.value).first else { break }
+      report(
+        code: "the guard \(quoted(text)) of torch.export",
+        (.unknown, "is Python that is run when the model is called"), at: place)
     case "__loader__":
       guard let module = object["__module__"]?.string, let name = object["__class__"]?.string else {
         break

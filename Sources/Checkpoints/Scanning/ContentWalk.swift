@@ -100,26 +100,64 @@ struct ContentWalk {
   private mutating func examine(_ content: ScannedContent) throws(CheckpointError) {
     guard content.byteCount > 0 else { return }
     let prefix = try content.prefix(1_024)
+    // The name of a tar archive's first member stands where others have their signature, or in a user block of HDF5.
+    let isTar = TarListing.begins(prefix)
+    if isTar { try examineTar(content) }
     if prefix.starts(with: [0x50, 0x4B]), try examineArchives(content, prefix) { return }
-    if try CheckpointReader.hasHDF5Signature(content.source, prefix) {
-      return try examineHDF5(content)
+    var isKnown = true
+    do throws(CheckpointError) {
+      isKnown = try examineKnown(content, prefix, isTar: isTar)
+    } catch {
+      add(content.place.problem(error))
     }
-    if TorchContainer.announced(by: prefix) == .tar { return try examineTar(content) }
-    if SafetensorsHeader.recognises(prefix: prefix, fileSize: content.byteCount) {
-      return try examineSafetensors(content)
-    }
-    if NumpyHeader.begins(prefix) { return try examineArray(content) }
-    if try examineStream(content, prefix) { return }
-    if GGUFHeader.begins(prefix) { return try examineGGUF(content) }
-    if try examineImage(content, prefix) { return }
-    if TorchContainer.announced(by: prefix) == .legacyStream {
-      return try examineLegacyStream(content)
-    }
-    if ContentWalk.isPickle(prefix, name: content.name) { return try examinePickles(content) }
-    if try examineGraph(content, prefix) { return }
+    // Whatever it is, what looks for an archive from behind takes one that lies in it for the file.
+    if isKnown { return isTar ? () : try examineTrailingArchive(content) }
     // Only what has no beginning of its own is an archive with something in front of it.
     if try examineArchives(content, prefix) { return }
     try examineRest(content, prefix)
+  }
+
+  /// Looks at a content that its first bytes or its name tell; false for any other.
+  private mutating func examineKnown(
+    _ content: ScannedContent, _ prefix: [UInt8], isTar: Bool
+  ) throws(CheckpointError) -> Bool {
+    guard let start = try CheckpointReader.hdf5Start(content.source, prefix) else {
+      if isTar { return true }
+      return try examineBeginning(content, prefix)
+    }
+    try examineHDF5(content)
+    // A user block in front of it is what its own first bytes say, to whoever does not look behind it.
+    if start > 0, !isTar {
+      guard try !examineBeginning(content, prefix) else { return true }
+      var block = try content.part(0..<start)
+      block.isFragment = true
+      try examineRest(block, prefix)
+    }
+    return true
+  }
+
+  /// Looks at a content that its first bytes or its name tell to be no container of others; false for any other.
+  private mutating func examineBeginning(
+    _ content: ScannedContent, _ prefix: [UInt8]
+  ) throws(CheckpointError) -> Bool {
+    if SafetensorsHeader.recognises(prefix: prefix, fileSize: content.byteCount) {
+      try examineSafetensors(content)
+    } else if NumpyHeader.begins(prefix) {
+      try examineArray(content)
+    } else if try examineStream(content, prefix) {
+      return true
+    } else if GGUFHeader.begins(prefix) {
+      try examineGGUF(content)
+    } else if try examineImage(content, prefix) {
+      return true
+    } else if TorchContainer.announced(by: prefix) == .legacyStream {
+      try examineLegacyStream(content)
+    } else if ContentWalk.isPickle(prefix, name: content.name) {
+      try examinePickles(content)
+    } else {
+      return try examineGraph(content, prefix)
+    }
+    return true
   }
 
   private mutating func examineSafetensors(
@@ -127,7 +165,6 @@ struct ContentWalk {
   ) throws(CheckpointError) {
     // Eight bytes of a length can be the beginning of a pickle, too.
     try guessBeginning(of: content)
-    try examineTrailingArchive(content)
     let header = try SafetensorsHeader(reading: content.file(), limits: limits)
     for (key, value) in header.metadata ?? [] { examineNote(value, key.string, content.place) }
   }
@@ -170,10 +207,10 @@ struct ContentWalk {
       (.unknown, "looks like code where there should be a note"), at: place)
   }
 
-  /// UTF-8 without control characters other than those of lines.
+  /// UTF-8 without control characters other than those of lines. Vocabularies hold the character 127, too.
   static func isText(_ bytes: [UInt8]) -> Bool {
     bytes.allSatisfy {
-      $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 || $0 == 0x0A || $0 == 0x0C || $0 == 0x0D
+      $0 >= 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0C || $0 == 0x0D
     }
       && String(validating: bytes, as: UTF8.self) != nil
   }

@@ -11,9 +11,11 @@ extension CheckpointScan: CustomStringConvertible {
 
 extension CheckpointScan.Verdict {
   /// What it means for whoever loads the file.
-  package var words: String {
+  ///
+  /// - Parameter accepted: How many findings and problems were left out, since they had been accepted.
+  package func words(besideAccepted accepted: Int) -> String {
     switch self {
-    case .safe: "nothing but data"
+    case .safe: accepted == 0 ? "nothing but data" : "nothing but data and what was accepted"
     case .unknown: "not known to be data only"
     case .dangerous: "dangerous; loading it as what it was made for runs code"
     }
@@ -52,7 +54,9 @@ extension CheckpointScan {
     let accepted = acceptedCount(findings, problems)
     if accepted > 0 { lines.append("  accepted before: \(accepted)") }
     let verdict = Self.verdict(on: findings, problems)
-    lines.append(style.paint("verdict: " + verdict.words, verdict == .safe ? .good : .bad))
+    lines.append(
+      style.paint(
+        "verdict: " + verdict.words(besideAccepted: accepted), verdict == .safe ? .good : .bad))
     return lines
   }
 
