@@ -70,15 +70,18 @@ package func singleLine(_ text: String, limit: Int = 200) -> String {
   if text.utf8.count <= limit, text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
   let scalars = text.unicodeScalars
   // A scalar has at most four bytes: what is far too long is not counted.
-  guard text.utf8.count > 4 * limit || scalars.count > limit else { return escaped(scalars[...]) }
+  guard text.utf8.count / 4 > limit || scalars.count > limit else { return escaped(scalars[...]) }
   return escaped(scalars.prefix(limit / 2)) + "…" + escaped(scalars.suffix(limit - limit / 2))
 }
 
-private func escaped(_ scalars: Substring.UnicodeScalarView) -> String {
+/// Text with what cannot be seen spelled out, `\u{202e}`.
+///
+/// - Parameter backslash: How the backslash is written where the text is going: twice in a string of JSON.
+package func escaped(_ scalars: Substring.UnicodeScalarView, backslash: String = "\\") -> String {
   var line = ""
   for scalar in scalars {
     if isUnprintable(scalar) {
-      line += "\\u{" + String(scalar.value, radix: 16) + "}"
+      line += backslash + "u{" + String(scalar.value, radix: 16) + "}"
     } else {
       line.unicodeScalars.append(scalar)
     }

@@ -42,7 +42,7 @@ public enum Tool {
     var wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
     var running: (any ToolCommand.Type)?
     do {
-      let arguments = try SettingsFile.expanded(arguments)
+      let arguments = try SettingsFile.expanded(Spelling.apart(arguments))
       wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
       if let error = Spelling.unknownCommand(arguments) ?? Spelling.fileAsOption(arguments) {
         throw error

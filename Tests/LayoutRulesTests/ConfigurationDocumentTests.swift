@@ -5,23 +5,27 @@ import TestSupport
 import Testing
 
 @Suite struct ConfigurationDocumentTests {
-  @Test("Unknown heads are 64 wide, which is said; of other widths nothing is guessed")
+  @Test(
+    "Unknown heads are 64 wide where published models have them so, which is said; of other widths nothing is guessed"
+  )
   func heads() throws {
     func model(hidden: Int) throws -> ModelArchitecture {
       let sizes = ModelSizes(
         hidden: hidden, layers: 1, intermediate: 8, vocabulary: 60_000, positions: 8, tokenTypes: 2)
       return try ModelArchitecture(family: .bert, head: .base, sizes: sizes)
     }
-    let assumed = try ConfigurationDocument.transformers(for: model(hidden: 384))
-    #expect(assumed.value["num_attention_heads"]?.integer == 6)
-    #expect(assumed.assumptions.contains { $0.hasPrefix("6 attention heads") })
+    let assumed = try ConfigurationDocument.transformers(for: model(hidden: 512))
+    #expect(assumed.value["num_attention_heads"]?.integer == 8)
+    #expect(assumed.assumptions.contains { $0.hasPrefix("8 attention heads") })
     let stated = try ConfigurationDocument.transformers(for: model(hidden: 384), attentionHeads: 12)
     #expect(stated.value["num_attention_heads"]?.integer == 12)
     #expect(!stated.assumptions.contains { $0.contains("attention heads") })
-    let error = try #require(
-      failure { _ = try ConfigurationDocument.transformers(for: model(hidden: 24)) })
-    #expect(error == CheckpointError(.notFound, .init(field: "attention heads"), ""))
-    #expect(error.remedy?.remedies == [.attentionHeads])
+    for hidden in [24, 384] {
+      let error = try #require(
+        failure { _ = try ConfigurationDocument.transformers(for: model(hidden: hidden)) })
+      #expect(error == CheckpointError(.notFound, .init(field: "attention heads"), ""))
+      #expect(error.remedy?.remedies == [.attentionHeads])
+    }
     for heads in [0, -3, 5] {
       let wrong = failure {
         _ = try ConfigurationDocument.transformers(for: model(hidden: 24), attentionHeads: heads)

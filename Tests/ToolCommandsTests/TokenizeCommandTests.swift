@@ -95,6 +95,33 @@ struct TokenizeCommandTests {
     #expect(json.hasPrefix(#"{"ids":["#) && json.hasSuffix("\"decoded_skip\":\"the\"}\n"))
   }
 
+  @Test("Texts of any script are decoded for people, and a value may begin with a mark")
+  func otherScripts() throws {
+    let run = ToolRun("tokenize", model, "née 中", "--decode")
+    #expect(run.code == 0 && run.output.contains("decoded: "))
+    let apart = ToolRun("tokenize", model, "a", "--pair", "\u{301}x")
+    #expect(apart.code == 0)
+    #expect(ToolRun("tokenize", model, "a", "--pair=\u{301}x").output == apart.output)
+    #expect(ToolRun("tokenize", model, "a", "--none\u{1B}=x").error.contains("\u{1B}") == false)
+  }
+
+  @Test("Of ids, and where nothing is filled up, options do what they say")
+  func statedFields() throws {
+    let ids = ToolRun(
+      "tokenize", model, "2,3", "--from", "ids", "--json", "--fields", "ids,decoded")
+    #expect(ids.code == 0 && ids.output.hasPrefix(#"{"ids":[2,3],"decoded":"#))
+    for arguments in [
+      ["2,3", "--from", "ids", "--json", "--fields", "tokens"], ["a", "--fields", "ids"],
+    ] {
+      #expect(ToolRun(arguments: ["tokenize", model] + arguments).code == 64)
+    }
+    let whole = ToolRun("tokenize", model, "a b c d", "--json", "--fields", "ids")
+    let padded = ToolRun(
+      "tokenize", model, "a b c d", "--json", "--fields", "ids", "--padding", "do_not_pad",
+      "--max-length", "3")
+    #expect(whole.output == padded.output)
+  }
+
   @Test("--fields says what a line has, in its order; what is no field is bad usage")
   func fields() throws {
     let directory = try TemporaryDirectory()

@@ -36,7 +36,7 @@ struct GenerationPlan {
       throw inputFailure(
         .inconsistent, "max_length",
         "the prompt has \(promptLength) tokens, prompt and text may have \(maxLength)",
-        remedy: "allow more new tokens")
+        remedy: promptLength < positionCount ? "allow more new tokens" : "shorten the text")
     }
     var minLength = settings.minLength ?? 0
     if let new = settings.minNewTokens {

@@ -34,10 +34,10 @@ extension ConfigurationDocument {
   /// - Parameters:
   ///   - architecture: The architecture that is meant.
   ///   - attentionHeads: The number of heads, where the caller knows it; else the architecture's, else one for every 64
-  ///     of the width, as all published models have them.
+  ///     of the width, for widths of which the published models have them so.
   ///   - vocabulary: The ids of the tokenizer's tokens, where there is one.
   /// - Throws: `inconsistent` if the heads do not divide the width; `notFound` if their number is not known and the width
-  ///   is no multiple of 64.
+  ///   is none of those.
   public static func transformers(
     for architecture: ModelArchitecture, attentionHeads: Int? = nil,
     vocabulary: [ExactName: Int]? = nil
@@ -98,16 +98,21 @@ extension ConfigurationDocument {
       }
       return heads
     }
-    guard sizes.hidden.isMultiple(of: 64) else {
+    guard Self.widthsOfSuchHeads.contains(sizes.hidden) else {
       throw refusal(
         .notFound,
-        "weights do not show their number, and the width \(sizes.hidden) is no multiple of 64")
+        "weights do not show their number, and models of the width \(sizes.hidden) differ in it")
     }
     let heads = sizes.hidden / 64
     assumptions.append(
-      "\(heads) attention heads of width 64, as in all published models: weights do not show it")
+      "\(heads) attention heads of width 64, as in the published models of this width: weights do not show it"
+    )
     return heads
   }
+
+  /// Widths of which the published models have heads of width 64: BERT's from tiny to large, GPT-2's from small to XL. MiniLM's 384
+  /// are twelve heads of 32, XLM-RoBERTa-XL's 2,560 are of 80.
+  private static let widthsOfSuchHeads: Set<Int> = [128, 256, 512, 768, 1_024, 1_280, 1_600]
 
   private mutating func setTransformers(
     _ family: ModelFamily, _ head: ModelHead, _ sizes: ModelSizes, epsilon: Double,

@@ -25,6 +25,15 @@ indirect enum Decoder: Sendable {
     }
   }
 
+  /// True if tokens such as `<0x0A>` are joined to text.
+  var joinsBytes: Bool {
+    switch self {
+    case .byteFallback: true
+    case .sequence(let decoders): decoders.contains(where: \.joinsBytes)
+    default: false
+    }
+  }
+
   /// The most of it, as of a normalizer: real ones put a space in place of a mark.
   static let mostGrowth = 64.0
 

@@ -33,6 +33,14 @@ extension Tokenizer {
     return String(decoding: text, as: UTF8.self)
   }
 
+  /// True for a token that decoding takes for a byte.
+  fileprivate func isByte(_ id: Int) -> Bool {
+    guard let decoder = parts.decoder, decoder.joinsBytes, let token = token(withID: id) else {
+      return false
+    }
+    return Decoder.byte(ofFallback: Array(token.utf8)) != nil
+  }
+
   /// A decoder for tokens that come one at a time.
   public func streamingDecoder(skipSpecialTokens: Bool = false) -> StreamingDecoder {
     StreamingDecoder(self, skipSpecialTokens: skipSpecialTokens)
@@ -40,9 +48,9 @@ extension Tokenizer {
 }
 
 /// Decodes tokens as they are generated, and gives text only when it can no longer change: a scalar whose bytes come in
-/// several tokens appears when it is whole.
+/// several tokens appears when it is whole, and tokens that stand for bytes (`<0x0A>`) when their run has ended.
 ///
-/// It follows `DecodeStream` of tokenizers 0.23.3.
+/// It follows `DecodeStream` of tokenizers 0.23.3, which gives bytes one by one and fails where one changes those before it.
 public struct StreamingDecoder: Sendable {
   private let tokenizer: Tokenizer
   private let skipSpecialTokens: Bool
@@ -66,6 +74,8 @@ public struct StreamingDecoder: Sendable {
   /// - Throws: `inconsistent` if the token changes text that was given before, as `<0xFF>` can after other bytes.
   public mutating func append(_ id: Int) throws(CheckpointError) -> String {
     ids.append(id)
+    // Bytes behind one another are one text, or none at all, and nobody knows which before they end.
+    if tokenizer.isByte(id) { return "" }
     let text = decode()
     guard text.utf8.count > prefix.utf8.count, text.unicodeScalars.last != "\u{FFFD}" else {
       return ""

@@ -41,7 +41,13 @@ extension Tokenizer {
       return try tokenizeWhole(model, splitsSpecial, &workspace, &sink)
     }
     var scalar: UInt32 = 0
+    var end = 0
     for part in workspace.textParts {
+      // The white space that a token takes along can be another one, which stands where it is all the same.
+      if Sink.placesTokens, part.range.lowerBound < end {
+        scalar &-= workspace.text.scalarCount(in: part.range.lowerBound..<end)
+      }
+      end = part.range.upperBound
       let count =
         Sink.placesTokens ? workspace.text.scalarCount(in: part.range) : 0
       if let id = part.addedToken {

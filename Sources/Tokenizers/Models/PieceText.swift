@@ -24,7 +24,16 @@ struct PieceText: Sendable {
   init(_ text: TextBytes, _ parts: [TextPart]) {
     self.init()
     scalars.reserveCapacity(parts.reduce(0) { $0 + $1.range.count })
-    for part in parts { append(part, of: text) }
+    var position: UInt32 = 0
+    var end = 0
+    for part in parts {
+      // A token may take along what the next one is made of.
+      if part.range.lowerBound < end {
+        position &-= text.scalarCount(in: part.range.lowerBound..<end)
+      }
+      end = part.range.upperBound
+      append(part, of: text, at: &position)
+    }
   }
 
   /// No text.
@@ -37,12 +46,12 @@ struct PieceText: Sendable {
   mutating func replace(by range: Range<Int>, of text: TextBytes) {
     scalars.removeAll(keepingCapacity: true)
     pieces.removeAll(keepingCapacity: true)
-    append(TextPart(range: range), of: text)
+    var position: UInt32 = 0
+    append(TextPart(range: range), of: text, at: &position)
   }
 
-  private mutating func append(_ part: TextPart, of text: TextBytes) {
+  private mutating func append(_ part: TextPart, of text: TextBytes, at position: inout UInt32) {
     let start = scalars.count
-    var position = UInt32(truncatingIfNeeded: start)
     var byte = part.range.lowerBound
     while byte < part.range.upperBound {
       scalars.append(

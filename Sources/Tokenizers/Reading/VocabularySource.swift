@@ -94,7 +94,8 @@ struct VocabularySource {
     guard try files.has(objectName), try files.has(mergesName) else {
       throw CheckpointError(
         .notFound, file: files.path,
-        "holds no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt")
+        "holds no tokenizer: expected tokenizer.json, vocab.txt, \(sentencePieceName), or vocab.json and merges.txt"
+      )
     }
     let names = Set((try files.json(objectName).members ?? []).map(\.key))
     if names.isSuperset(of: ["<s>", "</s>", "<pad>", "<mask>"]) { return .roberta }

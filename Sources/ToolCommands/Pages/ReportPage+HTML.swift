@@ -5,7 +5,8 @@ extension ReportPage {
   /// The whole page: style, script and what is shown, in one file.
   var html: String {
     // Text inside a script element ends at the first "</script": no less-than sign, no surprise.
-    let data = JSONWriter.text(json).replacingASCII(["<": "\\u003c"])
+    let data = escaped(JSONWriter.text(json).unicodeScalars[...], backslash: "\\\\")
+      .replacingASCII(["<": "\\u003c"])
     return """
       <!doctype html>
       <html lang="en">

@@ -74,8 +74,7 @@ struct EncodingArguments: ParsableArguments {
     var options = tokenizer.usualOptions
     options.addsSpecialTokens = !noSpecialTokens
     let length = maxLength ?? options.truncation?.maximumLength ?? tokenizer.maximumLength
-    let isPadded = padding.map { $0 != .none } ?? false
-    if let choice = truncation ?? (maxLength != nil && !isPadded ? .longestFirst : nil) {
+    if let choice = truncation ?? (maxLength != nil && padding == nil ? .longestFirst : nil) {
       let strategy = Truncation.Strategy(rawValue: choice.rawValue)
       let overlap = options.truncation?.stride ?? 0
       options.truncation = length.flatMap { length in

@@ -45,7 +45,9 @@ struct GenerateCommand: TaskCommand {
   var scores = false
 
   @Flag(
-    name: .customLong("truncation"), help: "Cut prompts that are longer than the model takes.")
+    name: .customLong("truncation"),
+    help:
+      "Cut prompts that leave no room for the new tokens: to what the model takes without these.")
   var cuts = false
 
   @OptionGroup var computing: ComputingArguments
@@ -57,6 +59,10 @@ struct GenerateCommand: TaskCommand {
     }
     guard !scores || rows.json || rows.output != nil else {
       throw ValidationError("--scores goes with --json.")
+    }
+    guard !rows.texts.isEmpty || rows.input != nil || !scores && rows.output == nil else {
+      throw ValidationError(
+        "\(scores ? "--scores" : "--output") goes with PROMPT and --input.")
     }
   }
 
@@ -135,7 +141,9 @@ struct GenerateCommand: TaskCommand {
     if let inputs { return try ModelInputs(opening: inputs) }
     if let inputIDs { return ModelInputs(inputIDs: try TokenArray([inputIDs.tokens])) }
     if let prompt, let tokenizer {
-      let encoding = try tokenizer.encode(prompt)
+      var options = EncodingOptions()
+      if cuts { options.truncation = settings.truncation(for: model, tokenizer) }
+      let encoding = try tokenizer.encode(prompt, options: options)
       if encoding.count > 0 {
         // The reference's pipeline passes no token types on, whatever the tokenizer gives.
         var inputs = try model.inputs([encoding])

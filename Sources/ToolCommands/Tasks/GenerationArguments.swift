@@ -41,7 +41,7 @@ struct GenerationArguments: ParsableArguments {
     init?(argument: String) {
       let parts = argument.split(separator: "=", maxSplits: 1)
       guard parts.count == 2, let list = TokenList(argument: String(parts[0])),
-        let number = Double(parts[1])
+        let number = Double(parts[1]), !number.isNaN
       else { return nil }
       bias = GenerationSettings.SequenceBias(list.tokens, number)
     }

@@ -63,7 +63,16 @@ struct TokenizeCommand: TaskCommand, TalkingCommand {
     try refuseStandardStreams([model])
     try rows.requireTexts()
     guard pair == nil || rows.texts.count == 1 && from == .text else {
-      throw ValidationError("--pair goes with a single TEXT.")
+      throw ValidationError("--pair goes with a single TEXT, and not with --from.")
+    }
+    guard fields == nil || rows.json || rows.output != nil || rows.file != nil else {
+      throw ValidationError("--fields goes with --json, --output and --input.")
+    }
+    if from == .ids,
+      let field = fields?.fields.first(where: { !Tokenization.Field.ofIDs.contains($0) })
+    {
+      throw ValidationError(
+        "--fields \(field.rawValue): of ids only ids, decoded and decoded_skip are known")
     }
     if from == .ids, rows.file == nil,
       let text = rows.texts.first(where: { TokenList(argument: $0) == nil })
@@ -94,8 +103,10 @@ struct TokenizeCommand: TaskCommand, TalkingCommand {
   }
 
   private func task(_ tokenizer: Tokenizer, _ options: EncodingOptions) -> Tokenization {
-    fields.map { Tokenization(tokenizer, options: options, fields: $0.fields) }
-      ?? Tokenization(tokenizer, options: options)
+    if let fields { return Tokenization(tokenizer, options: options, fields: fields.fields) }
+    return from == .ids
+      ? Tokenization(tokenizer, options: options, fields: Tokenization.Field.ofIDs)
+      : Tokenization(tokenizer, options: options)
   }
 
   private func tokenizer() throws(CheckpointError) -> Tokenizer {

@@ -40,7 +40,8 @@ extension Console {
 
   /// Says what is wrong with how the tool was called.
   func fail(usage message: String, asJSON: Bool) {
-    writeError(message + "\n")
+    let lines = message.split(separator: "\n", omittingEmptySubsequences: false)
+    writeError(lines.map { escaped($0.unicodeScalars) + "\n" }.joined())
     guard asJSON else { return }
     let report = JSONValue.object([
       JSONValue.Member(

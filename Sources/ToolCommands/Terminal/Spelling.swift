@@ -35,6 +35,19 @@ enum Spelling {
     return nil
   }
 
+  /// Arguments with the values apart that begin with a mark: `=` and a mark are one character, which the parser looks for in vain.
+  static func apart(_ arguments: [String]) -> [String] {
+    let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+    return arguments[..<end].flatMap { word -> [String] in
+      guard word.hasPrefix("--"), !word.contains("="),
+        let place = word.utf8.firstIndex(of: UInt8(ascii: "="))
+      else { return [word] }
+      return [
+        String(Substring(word.utf8[..<place])), String(Substring(word.utf8[place...].dropFirst())),
+      ]
+    } + arguments[end...]
+  }
+
   /// A message about arguments, or that an option is unknown: its value would be an argument, and the message one about that.
   static func namingUnknownOption(_ message: String, _ arguments: [String]) -> String {
     guard !message.contains("Unknown option"),

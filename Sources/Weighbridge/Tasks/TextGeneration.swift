@@ -1,6 +1,6 @@
 public import CheckpointBytes
 public import LanguageModels
-internal import Tokenizers
+package import Tokenizers
 
 /// Goes on with texts, as Transformers' pipeline `text-generation` does (5.23).
 public struct TextGeneration: TextTask {
@@ -44,7 +44,9 @@ public struct TextGeneration: TextTask {
     // `??` would lose the type of the error.
     if chosen == nil { chosen = try causal.defaultSettings }
     var own = chosen ?? GenerationSettings()
-    self.model = model
+    var cutting = model
+    cutting.maximumLength = own.truncation(for: causal, model.tokenizer).maximumLength
+    self.model = cutting
     generator = causal.generator
     stops = try StopStrings(own.stopStrings, model.tokenizer)
     own.stopStrings = []
@@ -142,6 +144,19 @@ public struct TextGeneration: TextTask {
 }
 
 extension GenerationSettings {
+  /// How prompts are cut: to what the model and its tokenizer take, and so that the new tokens have room behind them, as far as they can
+  /// have any.
+  package func truncation(
+    for model: any CausalLanguageModel, _ tokenizer: Tokenizer
+  ) -> Truncation {
+    let positions = model.longestInput
+    let new = maxNewTokens ?? maxLength.map { positions - max(0, min($0, positions) - 1) } ?? 20
+    let room = positions - min(max(0, new), positions)
+    return Truncation(
+      maximumLength: max(1, min(room, tokenizer.maximumLength ?? positions)),
+      side: tokenizer.truncationSide)
+  }
+
   /// What a text begins with that has no prompt: the model's own first token (`bos_token_id`).
   ///
   /// - Throws: `notFound` if it has none.

@@ -82,7 +82,7 @@ public struct TextPerplexity: TextTask {
     if let stride {
       guard stride > 0, stride < length else {
         throw CheckpointError(
-          .inconsistent, field: "stride", "\(stride), expected a number between 0 and \(length)")
+          .inconsistent, field: "stride", "\(stride), expected a number from 1 to \(length - 1)")
       }
     } else if model.cutsTexts {
       options.truncation = Truncation(maximumLength: length, side: model.tokenizer.truncationSide)

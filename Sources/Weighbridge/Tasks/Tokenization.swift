@@ -25,6 +25,9 @@ public struct Tokenization: TextTask {
     case decodedSkip = "decoded_skip"
     /// What truncation cut off, each part as a text of its own.
     case parts
+
+    /// What is known of ids that were given.
+    package static let ofIDs: [Field] = [.ids, .decoded, .decodedSkip]
   }
 
   /// What is tokenized.
@@ -80,7 +83,8 @@ public struct Tokenization: TextTask {
   /// The fields that are asked for; of ids that were given, these and what they are decoded to.
   public func members(of output: Encoding) -> [JSONValue.Member] {
     let isWhole = output.attentionMask.count == output.ids.count
-    let fields = isWhole ? fields : [.ids, .decoded, .decodedSkip]
+    let known = isWhole ? fields : fields.filter(Field.ofIDs.contains)
+    let fields = known.isEmpty ? Field.ofIDs : known
     return fields.map { JSONValue.Member(ExactName($0.rawValue), value($0, of: output)) }
   }
 
