@@ -87,6 +87,46 @@ import Tokenizers
     #expect(try decoder.finish().isEmpty)
   }
 
+  private func wordPiece(_ members: String, _ vocabulary: String) throws -> Tokenizer {
+    let text =
+      #"{\#(members),"model":{"type":"WordPiece","vocab":{\#(vocabulary)},"unk_token":"u","continuing_subword_prefix":"##","max_input_chars_per_word":100}}"#
+    return try Tokenizer(
+      json: JSONValue(parsing: Array(text.utf8), context: "JSON"), file: "tokenizer.json")
+  }
+
+  @Test(arguments: ["null", #"{"type":"Lowercase"}"#])
+  func `white space that a token takes along can be another one, which stands where it is`(
+    _ normalizer: String
+  ) throws {
+    // tokenizers 0.23.3.
+    func added(_ id: Int, _ content: String, _ strips: Bool) -> String {
+      #"{"id":\#(id),"content":"\#(content)","single_word":false,"lstrip":false,"rstrip":\#(strips),"normalized":false,"special":false}"#
+    }
+    let tokenizer = try wordPiece(
+      #""normalizer":\#(normalizer),"added_tokens":[\#(added(3, "<n>", true)),\#(added(4, "  ", false))],"pre_tokenizer":{"type":"Whitespace"}"#,
+      #""u":0,"x":1,"y":2"#)
+    let encoding = try tokenizer.encode("<n>   x y")
+    #expect(encoding.ids == [3, 4, 1, 2])
+    #expect(encoding.offsets == [0..<6, 3..<5, 6..<7, 8..<9])
+  }
+
+  @Test(arguments: [
+    ([0, 1, 2], "u\u{FFFD}\u{FFFD}"), ([0, 1, 2, 3, 0], "uAéu"), ([0, 2, 3, 1], "uéA"),
+    ([2, 0, 1], "\u{FFFD}uA"),
+  ])
+  func `tokens that stand for bytes are given when their run has ended`(
+    _ ids: [Int], _ text: String
+  ) throws {
+    let tokenizer = try wordPiece(
+      #""decoder":{"type":"Sequence","decoders":[{"type":"ByteFallback"},{"type":"Fuse"}]}"#,
+      #""u":0,"<0x41>":1,"<0xC3>":2,"<0xA9>":3"#)
+    #expect(tokenizer.decode(ids) == text)
+    var decoder = tokenizer.streamingDecoder()
+    var parts: [String] = []
+    for id in ids { parts.append(try decoder.append(id)) }
+    #expect(parts.joined() + (try decoder.finish()) == text)
+  }
+
   @Test func `special tokens in a text can be taken for text`() throws {
     let tokenizer = try Tokenizer.load(from: directory("bert-uncased"))
     #expect(try tokenizer.encode("[MASK]").ids == [2, 4, 3])

@@ -123,6 +123,18 @@ struct GenerateCommandTests {
     #expect(empty.output.hasPrefix(#"{"sequences":[[0,"#), "\(empty.output)\(empty.error)")
   }
 
+  @Test("Options that say nothing without a text are refused, and nothing is written")
+  func withoutText() throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write(Array("before".utf8), as: "out.jsonl")
+    for arguments in [
+      ["--input-ids", "1,2", "--output", path], ["--output", path], ["--json", "--scores"],
+    ] {
+      #expect(ToolRun(arguments: ["generate", "model"] + arguments).code == 64)
+    }
+    #expect(try SourceFile(path: path).size == 6)
+  }
+
   @Test("What cannot be gone on with ends with an error of one line")
   func failures() throws {
     let model = try ModelFixture(task: "gpt2", tokenizer: "gpt2")

@@ -258,6 +258,13 @@ struct TextCommandTests {
       #expect(run.output == "" && run.error.split(separator: "\n").count == 1, "\(run.error)")
       for word in words { #expect(run.error.contains(word), "\(run.error)") }
     }
+    // A prompt that is cut leaves room for what comes behind it.
+    for texts in [[long], [long, long]] {
+      let length = ["--max-new-tokens", "3"]
+      let run = ToolRun(arguments: ["generate", gpt2.path] + texts + length + ["--truncation"])
+      #expect(run.code == 0, "\(run.error)")
+      #expect(ToolRun(arguments: ["generate", gpt2.path] + texts + length).code == 65)
+    }
     #expect(ToolRun("embed", pooled.path, "a", "--pooling", "cls").code == 0)
     #expect(ToolRun("embed", bert.path).code == 64)
     #expect(ToolRun("embed", bert.path, "a", "--output", "out.txt").code == 64)

@@ -158,12 +158,8 @@ struct JinjaReach {
     }
   }
 
-  /// In a loop: what a closure changes here is copied for it, all variables.
   private mutating func values(of expressions: [JinjaExpression]) -> [JinjaValue] {
-    var values: [JinjaValue] = []
-    values.reserveCapacity(expressions.count)
-    for expression in expressions { values.append(value(of: expression)) }
-    return values
+    expressions.map { value(of: $0) }
   }
 
   private func combined(_ mark: Character, _ operands: [JinjaValue]) -> JinjaValue {
@@ -239,7 +235,7 @@ struct JinjaReach {
   private mutating func call(
     _ function: JinjaExpression, _ arguments: [JinjaExpression.Argument]
   ) -> JinjaValue {
-    let given = values(of: arguments.map(\.value))
+    let given = arguments.map { value(of: $0.value) }
     let all = JinjaValue.any(of: given)
     switch function {
     case .name(let name): return call(JinjaReach.plain(name), arguments, given, all)
@@ -371,7 +367,7 @@ struct JinjaReach {
   private mutating func filtered(
     _ base: JinjaValue, _ name: String, _ arguments: [JinjaExpression.Argument]
   ) -> JinjaValue {
-    let given = values(of: arguments.map(\.value))
+    let given = arguments.map { value(of: $0.value) }
     if let attribute = arguments.firstIndex(where: { $0.name == "attribute" }) {
       note(given[attribute])
     }

@@ -22,9 +22,16 @@ struct ObjectHeader {
       ? try Self.readNewPrefix(&prefix, address, bytes)
       : try Self.readOldPrefix(&prefix, address)
     messages.reserveCapacity(8)
+    var left = blocks.mostMessages
     while let block = blocks.next() {
       var content = try block.content(bytes, blocks.form)
       while let message = try HeaderMessage(&content, blocks.form) {
+        guard left > 0 else {
+          throw ParseFailure(
+            .malformed, at: Int(clamping: address), "object header",
+            "more messages than the \(blocks.mostMessages) that it states")
+        }
+        left -= 1
         if message.type == .continuation {
           try blocks.add(message, bytes.form)
         } else if let type = message.type, type != .null {
@@ -47,14 +54,17 @@ struct ObjectHeader {
   /// The blocks that messages lie in, the first and its continuations. None occurs twice, so that the list ends.
   private struct Blocks {
     let form: HeaderMessage.Form
+    /// The number that the older form states; others state none.
+    let mostMessages: Int
     private let first: Block
     private var continuations: [Block] = []
     private var known: Set<UInt64> = []
     private var nextIndex = 0
 
-    init(_ first: Block, _ form: HeaderMessage.Form) {
+    init(_ first: Block, _ form: HeaderMessage.Form, mostMessages: Int = .max) {
       self.first = first
       self.form = form
+      self.mostMessages = mostMessages
     }
 
     mutating func next() -> Block? {
@@ -113,7 +123,7 @@ struct ObjectHeader {
     }
     return Blocks(
       Block(address: try address.behind(16, "object header"), count: UInt64(count), kind: .first),
-      HeaderMessage.Form(isNew: false, tracksOrder: false))
+      HeaderMessage.Form(isNew: false, tracksOrder: false), mostMessages: Int(messageCount))
   }
 
   private static func readNewPrefix(
