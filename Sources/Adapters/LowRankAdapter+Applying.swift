@@ -211,30 +211,36 @@ extension LowRankAdapter {
         return
       }
       weights[name] = weight
-      keepTied(to: name, own)
+      try keepTied(to: name, own)
     }
 
     /// What was the same weight as a module that is stored whole stays what it was: the module is a copy.
     ///
     /// A head that the adapter brings takes the place of the one that shares the weight.
-    private mutating func keepTied(to name: ExactName, _ weight: Weight) {
+    private mutating func keepTied(
+      to name: ExactName, _ weight: Weight
+    ) throws(CheckpointError) {
       let names = Set(adapter.replacements.map { place($0.name) })
-      if let same = ties[name], !names.isSuperset(of: same) { isUntied = true }
+      let same = (ties[name] ?? []).filter { $0 != name && !names.contains($0) }
+      if !same.isEmpty { isUntied = true }
+      // No loader takes one of them for another from now on: in files each stands on its own.
+      for other in same.dropFirst() { weights[other] = try weight.apart() }
       guard names.allSatisfy({ graph[$0] != nil || impliedTies[$0] != nil }) else { return }
+      var isHeld = !same.isEmpty
       for other in impliedTies.keys.sorted()
       where impliedTies[other] == name && !names.contains(other) {
-        weights[other] = weight
+        weights[other] = isHeld ? try weight.apart() : weight
+        isHeld = true
         added.append(other)
         isUntied = true
       }
     }
 
-    /// A module whose matrix is its own has its bias too, which it shared with another: `cls.predictions.decoder.bias`.
+    /// What shared a weight that is still there gets its own, as settings say of all or none that they are tied: a head's bias
+    /// (`cls.predictions.decoder.bias`), the tables of an encoder and a decoder.
     private mutating func addTiedParts() throws(CheckpointError) {
-      let modules = Set(added.map(\.module))
       for name in impliedTies.keys.sorted() where weights[name] == nil {
-        guard modules.contains(name.module), let weight = impliedTies[name].flatMap({ weights[$0] })
-        else { continue }
+        guard let weight = impliedTies[name].flatMap({ weights[$0] }) else { continue }
         // Of its own, or a file has it once.
         weights[name] = try weight.apart()
         added.append(name)
@@ -337,11 +343,12 @@ extension LowRankAdapter {
 }
 
 extension WeightGraph {
-  /// Weights of a known model that the graph leaves out since they are others, which it has: `lm_head.weight`.
+  /// Weights of a model that the graph leaves out since they are others, which it has: `lm_head.weight`.
   fileprivate var impliedTies: [ExactName: ExactName] {
-    guard let model = try? Recognition(self).model(), model.layout == .transformers else {
-      return [:]
+    guard let model = try? Recognition(self).model(), !model.hasUnusualWrapper else {
+      return namedTies
     }
+    guard model.layout == .transformers else { return [:] }
     var ties: [ExactName: ExactName] = [:]
     for parameter in model.architecture.parameters where self[parameter.name] == nil {
       if let target = parameter.tiedTo, self[target] != nil { ties[parameter.name] = target }

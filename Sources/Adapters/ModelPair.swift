@@ -21,7 +21,11 @@ struct ModelPair {
     (base, one) = try first.byTransformersNames()
     (tuned, other) = try second.byTransformersNames()
     let models = [one, other].compactMap { $0?.architecture }
-    guard let prefix = models.first?.family.bodyPrefix else { return }
+    guard let prefix = models.first?.family.bodyPrefix else {
+      try base.insertNamedTies()
+      try tuned.insertNamedTies()
+      return
+    }
     if one?.architecture.head == .base, other?.architecture.head == .base {
       base = try base.without(prefix)
       tuned = try tuned.without(prefix)
@@ -41,11 +45,14 @@ struct ModelPair {
 }
 
 extension WeightGraph {
-  /// The weights by the names that Transformers has beside a head, and the model that they are, where it is a known one.
+  /// The weights by the names that Transformers has beside a head, and the model that they are, where it is a known one: under
+  /// `electra.` there is another one, of the same parts.
   fileprivate func byTransformersNames() throws(CheckpointError) -> (WeightGraph, RecognizedModel?)
   {
     let graph = try joiningScales()
-    guard let model = try? Recognition(graph).model() else { return (graph, nil) }
+    guard let model = try? Recognition(graph).model(), !model.hasUnusualWrapper else {
+      return (graph, nil)
+    }
     return (try BoundModel(self, as: model).comparableGraph(), model)
   }
 
@@ -55,6 +62,11 @@ extension WeightGraph {
       name.hasPrefix(prefix)
         ? ExactName(String(Substring(name.string.utf8.dropFirst(prefix.utf8.count)))) : name
     }
+  }
+
+  /// Inserts what a model of no known family leaves out.
+  fileprivate mutating func insertNamedTies() throws(CheckpointError) {
+    for (name, target) in namedTies.sorted(by: { $0.key < $1.key }) { try insertTie(name, target) }
   }
 
   /// Inserts a weight that is another one, if it is not there.
