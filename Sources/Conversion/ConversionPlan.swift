@@ -73,7 +73,12 @@ public struct ConversionPlan: Sendable {
       )
     }
     if laidOut.layout == nil, !options.weightsOnly { remarks.note(graph.noteOfTraining) }
-    let files = try destination.files(of: graph.ties, as: laidOut, options)
+    let files = try destination.files(of: graph.ties, as: laidOut, from: source.files, options)
+    for path in files.preferred {
+      remarks.note(
+        "\(path) stays, beside the source; readers of the directory take it before \(destination.fileName)"
+      )
+    }
     var images: [any FileImage] = []
     for (shard, file) in files.weights.enumerated() {
       let image = try destination.writer.image(

@@ -20,7 +20,9 @@ struct DestinationFiles {
   /// The index of shards, if there are any.
   var index: CompanionFile?
   /// What may stand at the destination in another form and would be read instead of what is written now, or with it.
-  let superseded: [String]
+  var superseded: [String]
+  /// What would be read instead as well, and stays: it lies beside the source, of which this is another form.
+  var preferred: [String] = []
 
   /// Refuses to replace what exists.
   ///
@@ -42,14 +44,50 @@ struct DestinationFiles {
 extension ConversionDestination {
   /// The files for these weights: two for a preset of KerasHub, else one, or shards and their index.
   ///
+  /// - Parameters:
+  ///   - ties: The weights.
+  ///   - weights: What they were laid out as.
+  ///   - sources: The files that are read.
+  ///   - options: What is asked for.
   /// - Throws: `unsupported` for shards of a format that is not written in shards, `inconsistent` if something is there
   ///   that may not be replaced.
   func files(
-    of ties: [Tie], as weights: LaidOutWeights, _ options: ConversionOptions
+    of ties: [Tie], as weights: LaidOutWeights, from sources: [String],
+    _ options: ConversionOptions
   ) throws(CheckpointError) -> DestinationFiles {
-    let files = try files(of: ties, as: weights, maximumShardSize: options.maximumShardSize)
+    var files = try files(of: ties, as: weights, maximumShardSize: options.maximumShardSize)
+    if isDirectory {
+      let rivals = try rivals()
+      if isPlace(ofAnyOf: sources) { files.preferred = rivals } else { files.superseded += rivals }
+    }
     if !options.replacesExisting { try files.checkNothingExists(inPart: options.resumes) }
     return files
+  }
+
+  /// What is there and readers of a directory take before what is written, in other formats.
+  private func rivals() throws(CheckpointError) -> [String] {
+    var rivals: [String] = []
+    for name in preferredNames where try PathKind(path: directory + name) != .nothing {
+      rivals.append(directory + name)
+    }
+    return rivals
+  }
+
+  /// The names that readers of a directory take before what is written there, in other formats.
+  private var preferredNames: [String] {
+    if let base = CheckpointFormat.ownBaseName(of: fileName) {
+      let name = base + CheckpointFormat.safetensors.directoryFileExtension
+      return format == .safetensors ? [] : [name, name + ".index.json"]
+    }
+    let names = Checkpoint.preferredNames
+    return Array(names.prefix(upTo: names.firstIndex(of: fileName) ?? names.endIndex))
+  }
+
+  /// True if one of some files lies in the directory.
+  private func isPlace(ofAnyOf files: [String]) -> Bool {
+    guard let place = Directory.identity(of: directory) else { return false }
+    let directories = Set(files.map { splitPath($0).directory })
+    return directories.contains { Directory.identity(of: $0.isEmpty ? "." : $0) == place }
   }
 
   private func files(

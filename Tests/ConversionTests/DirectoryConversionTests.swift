@@ -70,6 +70,42 @@ import Testing
     let source = try model()
     let receipt = try convert(source.path, source.path) { $0.format = .pytorch }
     #expect(receipt.files.map(\.path) == [source.file("pytorch_model.bin")])
+    // It is the same model in another form.
+    #expect(
+      receipt.notes.map(\.description).contains(
+        "\(source.file("model.safetensors")) stays, beside the source; readers of the directory take it before pytorch_model.bin"
+      ))
+    #expect(try Directory.names(in: source.path).contains("model.safetensors"))
+  }
+
+  @Test("What readers of a directory take before what is written is replaced as well, or kept")
+  func otherFormat() throws {
+    let (source, target) = (try model(), try model())
+    let old = target.file("model.safetensors")
+    let index = try target.write(Array("{}".utf8), as: "model.safetensors.index.json")
+    for resumes in [false, true] {
+      let refused = #expect(throws: CheckpointError.self) {
+        _ = try convert(source.path, target.path) {
+          $0.format = .pytorch
+          $0.resumes = resumes
+        }
+      }
+      #expect(refused?.kind == .inconsistent && refused?.site.file == old)
+    }
+    let receipt = try convert(source.path, target.path) {
+      $0.format = .pytorch
+      $0.replacesExisting = true
+    }
+    for path in [old, index] {
+      #expect(
+        receipt.notes.map(\.description).contains(
+          "removed \(path), which this conversion replaces"))
+    }
+    #expect(try Checkpoint.open(target.path).format == .pytorch)
+    // Nobody takes these before safetensors.
+    _ = try convert(source.path, target.path)
+    #expect(try Directory.names(in: target.path).contains("pytorch_model.bin"))
+    #expect(try Checkpoint.open(target.path).format == .safetensors)
   }
 
   @Test("The configuration says the type that the weights were cast to")

@@ -41,17 +41,19 @@ extension Checkpoint {
     return try reader.open(file, options)
   }
 
+  /// The files by which a directory is opened, each before those behind it: Transformers' own order of preference (`modeling_utils.py`,
+  /// 5.23), then what else a directory may hold.
+  package static let preferredNames =
+    [
+      "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+      "pytorch_model.bin.index.json", "tf_model.h5", "tf_model.h5.index.json",
+    ] + KerasPreset.backboneFiles
+
   private static func openDirectory(
     _ path: String, options: OpenOptions
   ) throws(CheckpointError) -> Checkpoint {
     let names = try Directory.names(in: path)
-    // Transformers' own order of preference (`modeling_utils.py`, 5.23), then what else a directory may hold.
-    let preferred =
-      [
-        "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-        "pytorch_model.bin.index.json", "tf_model.h5", "tf_model.h5.index.json",
-      ] + KerasPreset.backboneFiles
-    if let name = preferred.first(where: names.contains) {
+    if let name = preferredNames.first(where: names.contains) {
       var checkpoint = try openUnpinned(Directory.join(path, name), options: options)
       if names.contains(name + ".index.json") {
         checkpoint.notes.append(
