@@ -64,7 +64,8 @@ extension WeightGraph {
 
   /// Says how to be without what training leaves beside a model, if there is any.
   var noteOfTraining: [Wording] {
-    let count = weights.keys.count { TrainingState.reason(for: $0) != nil }
+    let model = ModelPart(self)
+    let count = weights.keys.count { model.reasonOfTraining($0) != nil }
     guard count > 0, count < weights.count else { return [] }
     return [
       "\(count) of \(weights.count) tensors are what training leaves beside a model; \(remedy: .weightsOnly) leaves them aside"

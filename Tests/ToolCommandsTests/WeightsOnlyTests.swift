@@ -90,6 +90,45 @@ struct WeightsOnlyTests {
     #expect(try tensors(directory.file("a.safetensors")).count == 20)
   }
 
+  @Test(
+    "The states of an optimizer are known by what is in them, whatever a program called them",
+    arguments: [
+      "optim", "opt", "optim_state_dict", "opt_state", "optimizer_G", "optimizer_0", "solver",
+      "opts.0",
+    ])
+  func ownNames(front: String) throws {
+    let directory = try TemporaryDirectory()
+    var file = TensorFile()
+    file.add("net.weight", [2])
+    // A model's part of such a name (OPT) has no slots.
+    file.add("decoder.state.embed.weight", [2])
+    for name in ["state.0.step", "state.0.exp_avg", "state.net.weight.momentum_buffer"] {
+      file.add("\(front).\(name)", [2])
+    }
+    let source = try directory.write(file.bytes, as: "a.safetensors")
+    let out = directory.file("b.safetensors")
+    let run = ToolRun("convert", source, out, "--weights-only")
+    #expect(run.code == 0, "\(run.error)")
+    #expect(run.output.contains("the state of an optimizer"), "\(run.output)")
+    #expect(Set(try tensors(out).keys) == ["net.weight", "decoder.state.embed.weight"])
+    // What has another thing beside is a model's.
+    file.add("\(front).decoder.layers.0.weight", [2])
+    _ = try directory.write(file.bytes, as: "a.safetensors")
+    #expect(ToolRun("convert", source, out, "--weights-only", "--force").code == 0)
+    #expect(try tensors(out).count == 6)
+  }
+
+  @Test("The state dict of an optimizer alone is no model")
+  func optimizerAlone() throws {
+    let directory = try TemporaryDirectory()
+    var file = TensorFile()
+    for name in ["state.0.step", "state.0.exp_avg"] { file.add(name, [2]) }
+    let source = try directory.write(file.bytes, as: "a.safetensors")
+    let run = ToolRun("convert", source, directory.file("b.pt"), "--weights-only")
+    #expect(run.code == 65)
+    #expect(run.error.contains("no tensor is the model's"), "\(run.error)")
+  }
+
   @Test("A file of nothing but an optimizer's states is refused, and the switch named")
   func nothingLeft() throws {
     let directory = try TemporaryDirectory()

@@ -8,11 +8,14 @@ package struct ModelPart: Sendable {
   /// What stands before all of the model's names, and is a dictionary of the file's own: `state_dict.`; empty if nothing does.
   package let prefix: String
   private let averages: Set<String>
+  private let optimizers: OptimizerStates
 
   /// Looks at the names and the nesting of a checkpoint; reads nothing.
   package init(_ graph: WeightGraph) {
+    optimizers = OptimizerStates(graph)
     var tops: OrderedSet<String> = []
-    for name in graph.weights.keys where TrainingState.reason(for: name) == nil {
+    for name in graph.weights.keys
+    where TrainingState.reason(for: name) == nil && !optimizers.contains(name) {
       tops.append(Self.top(of: name))
     }
     let others = tops.filter { !Self.averageNames.contains($0) }
@@ -25,8 +28,14 @@ package struct ModelPart: Sendable {
 
   /// Why a name is none of the model's; nil if it may be one.
   package func reason(forLeaving name: ExactName) -> String? {
-    TrainingState.reason(for: name)
+    reasonOfTraining(name)
       ?? (averages.contains(Self.top(of: name)) ? "an average of the weights, beside them" : nil)
+  }
+
+  /// What of training a name belongs to; nil if it is none of those that training leaves.
+  package func reasonOfTraining(_ name: ExactName) -> String? {
+    TrainingState.reason(for: name)
+      ?? (optimizers.contains(name) ? TrainingState.reasonOfOptimizer : nil)
   }
 
   /// What training code calls averages of the weights (timm, torch's recipes, diffusers).
@@ -35,7 +44,7 @@ package struct ModelPart: Sendable {
     "swa_state_dict", "averaged_model",
   ]
 
-  private static func top(of name: ExactName) -> String {
+  static func top(of name: ExactName) -> String {
     let bytes = name.string.utf8
     let end = bytes.firstIndex { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/") }
     return String(name.string[..<(end ?? bytes.endIndex)])
@@ -53,7 +62,7 @@ extension InertValue {
   }
 
   /// The entries of a dictionary, or of an object that is one (`OrderedDict`).
-  private var entriesOfDictionary: [Entry]? {
+  var entriesOfDictionary: [Entry]? {
     switch self {
     case .dictionary(let entries): entries
     case .object(let object) where !object.items.isEmpty: object.items

@@ -12,6 +12,8 @@ package enum TrainingState {
     return reasons[ExactName(String(name.string[...border]))]
   }
 
+  static let reasonOfOptimizer = "the state of an optimizer"
+
   /// By the first component with what stands behind it: `optimizer` in torch is followed by `.`, in Keras 3 by `/`.
   private static let reasons: [ExactName: String] = {
     var reasons: [ExactName: String] = [:]
@@ -36,7 +38,7 @@ package enum TrainingState {
         "optimizers.", "last_optimizer_state.",
         // Keras 3, and Keras 2 beside `model_weights`
         "optimizer/", "optimizer_weights/",
-      ], "the state of an optimizer"
+      ], reasonOfOptimizer
     ),
     (
       [
