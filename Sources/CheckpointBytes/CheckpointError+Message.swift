@@ -2,6 +2,14 @@ extension CheckpointError: CustomStringConvertible {
   /// One line: file, member, tensor, place, what was expected and found, and the remedy if there is one.
   public var description: String { line { $0.description } }
 
+  /// The line, in which the remedy stands as a meaning.
+  package var wording: Wording {
+    guard let remedy else { return Wording(description) }
+    var bare = self
+    bare.remedy = nil
+    return "\(bare.description); \(remedy)"
+  }
+
   /// The line with the caller's own words for remedies.
   public func line(saying words: (Remedy) -> String) -> String {
     var parts: [String] = []

@@ -5,6 +5,8 @@ public enum Remedy: Sendable, Hashable {
   case replaceExisting
   /// Tensors are left out, by these names or patterns; empty for the possibility as such.
   case leaveOut([String])
+  /// Tensors are left out whose names match a pattern.
+  case leaveOutMatching(String)
   /// What is not the model is left aside.
   case weightsOnly
   /// Only some tensors are taken.
@@ -29,6 +31,8 @@ public enum Remedy: Sendable, Hashable {
   case shardSize
   /// The number of attention heads.
   case attentionHeads
+  /// Of several classification heads one is taken; nil for the possibility as such.
+  case task(String?)
   /// The class of the model, such as this one.
   case modelClass(String)
   /// Texts are cut that are longer than the model takes.
@@ -52,6 +56,7 @@ extension Remedy: CustomStringConvertible {
     return switch self {
     case .replaceExisting: "ConversionOptions.replacesExisting"
     case .leaveOut(let names): "ConversionOptions.exclude" + list(names)
+    case .leaveOutMatching(let pattern): "ConversionOptions.exclude" + list([pattern])
     case .weightsOnly: "ConversionOptions.weightsOnly"
     case .takeOnly: "ConversionOptions.include"
     case .acceptLoss(let name), .acceptSetting(let name):
@@ -64,6 +69,7 @@ extension Remedy: CustomStringConvertible {
     case .layout(let name): "ConversionOptions.layout " + name
     case .shardSize: "ConversionOptions.maximumShardSize"
     case .attentionHeads: "attentionHeads"
+    case .task(let name): "ConversionOptions.task" + list(name.map { [$0] } ?? [])
     case .modelClass(let name): name
     case .cutTexts: "TextModel.cutsTexts"
     case .keepUnknownObjects: "OpenOptions.keepsUnknownObjects"

@@ -23,6 +23,14 @@ extension WeightGraph {
     _ options: ConversionOptions, from format: CheckpointFormat,
     for destination: ConversionDestination, file: String, companions: DirectoryCompanions?
   ) throws(CheckpointError) -> LaidOutWeights {
+    if options.task != nil, options.layout != .flat {
+      // With a head that is not there names are not to stay as they are.
+      do throws(CheckpointError) {
+        _ = try recognition().get().model(task: options.task)
+      } catch {
+        throw error.inFile(file)
+      }
+    }
     do throws(CheckpointError) {
       switch options.layout {
       case .flat: return LaidOutWeights(graph: self)
@@ -31,12 +39,16 @@ extension WeightGraph {
         let model = try recognition().get().bound(options, file: file, companions: companions)
         return try laidOut(model, in: layout, of: destination.format, options)
       case .automatic:
+        func laidOut(_ layout: Layout) throws(CheckpointError) -> LaidOutWeights {
+          let model = try recognition().get().bound(options, file: file, companions: companions)
+          return try self.laidOut(model, in: layout, of: destination.format, options)
+        }
         let (layout, note) = automaticLayout(
-          recognition(), from: format, for: destination, rewrites: options.quantizes(self))
+          recognition(), options, from: format, for: destination,
+          takes: { (try? laidOut($0)) != nil })
         guard let layout else { return kept(note) }
         do throws(CheckpointError) {
-          let model = try recognition().get().bound(options, file: file, companions: companions)
-          return try laidOut(model, in: layout, of: destination.format, options)
+          return try laidOut(layout)
         } catch {
           guard error.kind == .unsupported else { throw error }
           return kept("names are kept as they are: \(error.problem)")
@@ -62,32 +74,41 @@ extension WeightGraph {
 
   /// The layout that nobody asked for by name, or what is to be said if names stay as they are.
   ///
-  /// - Parameter rewrites: True if names cannot stay as they are, since there are to be more of them.
+  /// - Parameters:
+  ///   - recognition: What the weights are.
+  ///   - options: What is asked for.
+  ///   - format: The source's.
+  ///   - destination: Where to.
+  ///   - takes: True for a layout that the weights can be written in.
   private func automaticLayout(
-    _ recognition: Result<Recognition, CheckpointError>, from format: CheckpointFormat,
-    for destination: ConversionDestination, rewrites: Bool
+    _ recognition: Result<Recognition, CheckpointError>, _ options: ConversionOptions,
+    from format: CheckpointFormat, for destination: ConversionDestination,
+    takes: (Layout) -> Bool
   ) -> (layout: Layout?, note: Wording?) {
     let model: RecognizedModel
     do throws(CheckpointError) {
-      model = try recognition.get().model()
+      model = try recognition.get().model(task: options.task)
     } catch {
-      let loads = destination.format.whatLoadsNothing(from: format)
+      let loads = destination.format.whatLoadsNothing(of: weights.keys, from: format)
       // That names of an unknown model stay is what everybody expects, as long as something reads them.
       if error.kind == .notFound, loads == nil { return (nil, nil) }
-      let reason =
-        error.kind == .notFound ? "they are no model's that is known" : error.description
+      let reason: Wording =
+        error.kind == .notFound ? "they are no model's that is known" : error.wording
       let rest = loads.map { "; " + $0 } ?? ""
       return (nil, "names are kept as they are: \(reason)\(rest)")
     }
     let layout = destination.format.usualLayout
     if model.hasUnusualWrapper {
       // Another architecture may have the same names inside.
+      let note: Wording =
+        "names are kept as they are: they stand under \(quoted(model.wrapper)), which is no usual wrapper"
       return (
-        nil,
-        "names are kept as they are: they stand under \(quoted(model.wrapper)), which is no usual wrapper; \(remedy: .layout(layout.rawValue)) takes it off"
+        nil, takes(layout) ? note + "; \(remedy: .layout(layout.rawValue)) takes it off" : note
       )
     }
-    if layout == .tensorFlow || model.layout != .transformers || rewrites { return (layout, nil) }
+    if layout == .tensorFlow || model.layout != .transformers || options.quantizes(self) {
+      return (layout, nil)
+    }
     if model.wrapper.isEmpty && model.innerWrappers.isEmpty { return (nil, nil) }
     if destination.isReadByTransformers { return (.transformers, nil) }
     let inside = model.innerWrappers.map { quoted($0) }.joined(separator: ", ")
@@ -180,7 +201,7 @@ extension Recognition {
   fileprivate func bound(
     _ options: ConversionOptions, file: String, companions: DirectoryCompanions?
   ) throws(CheckpointError) -> BoundModel {
-    let family = (try? model())?.architecture.family
+    let family = (try? model(task: options.task))?.architecture.family
     let configuration =
       if let companions { try companions.configuration(family: family) } else {
         try ModelConfiguration(inDirectory: file, family: family)
@@ -219,15 +240,21 @@ extension Layout {
 }
 
 extension CheckpointFormat {
-  /// What finds nothing in a file of this format by names that came from another one; nil where names serve alike.
-  fileprivate func whatLoadsNothing(from source: CheckpointFormat) -> String? {
-    switch (self, source == .hdf5) {
-    case (.hdf5, false):
-      "h5py reads them, but neither Keras nor Transformers' TensorFlow classes load a model by them"
-    case (.safetensors, true), (.pytorch, true):
-      "no module of torch has such names, so that neither load_state_dict nor Transformers loads them"
-    default: nil
+  /// What finds nothing in a file of this format by names that came from another one; nil where names serve alike. Those of Keras
+  /// and TensorFlow are paths, those of torch never.
+  fileprivate func whatLoadsNothing(
+    of names: some Sequence<ExactName>, from source: CheckpointFormat
+  ) -> String? {
+    let arePaths = names.contains { $0.string.utf8.contains(UInt8(ascii: "/")) }
+    if self == .hdf5, source != .hdf5, !arePaths {
+      return
+        "h5py reads them, but neither Keras nor Transformers' TensorFlow classes load a model by them"
     }
+    if self != .hdf5, source == .hdf5, arePaths {
+      return
+        "no module of torch has such names, so that neither load_state_dict nor Transformers loads them"
+    }
+    return nil
   }
 }
 
@@ -250,9 +277,10 @@ extension ConversionOptions {
         "open all files of the checkpoint together, or leave it out with \(remedy: .acceptMissing(parameter.string))"
     case .unexpected:
       guard let name = entry.stored.first else { return nil }
-      let pattern = report.pattern(ofUnexpected: name)
-      return
-        "\(remedy: .leaveOut([pattern ?? name.string])) leaves \(pattern == nil ? "it" : "them") out"
+      guard let pattern = report.pattern(ofUnexpected: name) else {
+        return "\(remedy: .leaveOut([name.string])) leaves it out"
+      }
+      return "\(remedy: .leaveOutMatching(pattern)) leaves them out"
     case .claimedTwice:
       return entry.stored.last.map { "\(remedy: .leaveOut([$0.string])) leaves one of them out" }
     default: return nil
@@ -317,7 +345,8 @@ extension CheckpointFacts {
     entries = entries.filter { !KerasBookkeeping.isBookkeeping($0.key) && $0.key != "format" }
     switch layout {
     case .tensorFlow: facts.attributes = KerasBookkeeping.attributes(of: names)
-    case .transformers where format == .safetensors: entries["format"] = "pt"
+    // HDF5 has it for the safetensors that are made of it.
+    case .transformers where format != .pytorch: entries["format"] = "pt"
     default: break
     }
     facts.metadata = entries.isEmpty ? .absent : .entries(entries)

@@ -14,6 +14,7 @@ extension Remedy {
     return switch self {
     case .replaceExisting: "--force"
     case .leaveOut(let names): option("--exclude", names)
+    case .leaveOutMatching(let pattern): "--exclude " + shellWord(pattern)
     case .weightsOnly: "--weights-only"
     case .takeOnly: "--include"
     case .acceptLoss(let name): option("--allow-loss", [name])
@@ -27,6 +28,7 @@ extension Remedy {
     case .layout(let name): "--layout " + name
     case .shardSize: "--max-shard-size"
     case .attentionHeads: "--attention-heads"
+    case .task(let name): "--task" + (name.map { " " + shellWord($0) } ?? "")
     case .modelClass(let name): "--architecture " + name
     case .cutTexts: "--truncation"
     case .keepUnknownObjects: "--inert"

@@ -95,11 +95,16 @@ import WeightGraph
     #expect(error?.problem.contains("other") == true)
     let stated = try RecognizedModel(graph, task: "other")
     let report = try BoundModel(graph, as: stated, fill: .zeros(for: anything)).report
-    #expect(report.problems.count == 4)
+    #expect(report.problems.isEmpty)
+    let others = report.entries.filter { $0.detail?.contains("classification head") == true }
+    #expect(others.count == 4)
     #expect(
-      report.problems.allSatisfy {
-        $0.outcome == .unexpected && $0.stored[0].string.contains("sentence_classification_head")
+      others.allSatisfy {
+        $0.outcome == .dropped && $0.stored[0].string.contains("sentence_classification_head")
       })
+    let absent = failure { _ = try RecognizedModel(graph, task: "absent") }
+    #expect(absent?.kind == .inconsistent)
+    #expect(absent?.problem.contains("there are 'sentence_classification_head', 'other'") == true)
   }
 
   @Test("Optimizers' states are left aside with the reason, Google's among them")

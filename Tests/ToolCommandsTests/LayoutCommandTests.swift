@@ -311,12 +311,95 @@ struct LayoutCommandTests {
     #expect(run.code == 0)
     let receipt = try JSONValue(parsing: Array(run.output.utf8), context: "output")
     #expect(receipt["layout"] == .null)
-    #expect(run.output.contains("they stand under 'electra.', which is no usual wrapper"))
+    let note = "they stand under 'electra.', which is no usual wrapper"
+    #expect(run.output.contains(note + "; --layout tf takes it off"), "\(run.output)")
+    // Of another kind of model nothing takes it off.
+    let settings = model.configuration().replacing("\"bert\"", with: "\"electra\"")
+    try directory.write(file, configuration: settings)
+    let kept = ToolRun("convert", source, directory.file("b.h5"))
+    #expect(kept.code == 0, "\(kept.error)")
+    #expect(kept.output.contains(note) && !kept.output.contains("takes it off"), "\(kept.output)")
 
     try directory.write(model.file, configuration: model.configuration(heads: 4))
     let listed = ToolRun("inspect", source)
     #expect(listed.output.contains("model: BertForMaskedLM in layout transformers"))
     #expect(listed.output.contains("hidden_size 6 is no multiple of 4 heads"))
+  }
+
+  @Test("Several names that are no model's are left out with the pattern that is proposed")
+  func proposedPattern() throws {
+    var file = try SmallModel().file
+    for name in ["weight", "bias"] { file.add("myhead." + name, [2]) }
+    let refused = try refusal(file)
+    #expect(refused.contains("; --exclude 'myhead.*' leaves them out"), "\(refused)")
+    #expect(try isRemedied(file, by: "--exclude", "myhead.*"))
+  }
+
+  @Test("Of several heads of fairseq --task takes one, whether a layout is named or not")
+  func taskOfSeveral() throws {
+    let directory = try TemporaryDirectory()
+    var file = try SmallModel(.roberta, .sequenceClassification).file(in: .fairseq)
+    for tensor in file.tensors where tensor.name.hasPrefix("classification_heads.") {
+      let end = tensor.name.split(separator: ".").dropFirst(2).joined(separator: ".")
+      file.tensors.append(.init("classification_heads.mnli." + end, tensor.shape, tensor.bytes))
+    }
+    let source = try directory.write(file.bytes, as: "a.safetensors")
+    let out = directory.file("b.safetensors")
+    for more in [[], ["--layout", "transformers"]] {
+      let run = ToolRun(arguments: ["convert", source, out, "--force", "--task", "mnli"] + more)
+      #expect(run.code == 0, "\(run.error)")
+      #expect(run.output.contains("RobertaForSequenceClassification"), "\(run.output)")
+      #expect(run.output.contains("and another one is asked for"), "\(run.output)")
+      let wrong = ToolRun(arguments: ["convert", source, out, "--force", "--task", "nope"] + more)
+      #expect(wrong.code == 65)
+      #expect(wrong.error.contains("there is no classification head 'nope'"), "\(wrong.error)")
+    }
+    let open = ToolRun("convert", source, out, "--force")
+    #expect(open.output.contains("a conversion takes one with --task "), "\(open.output)")
+  }
+
+  @Test("That nothing loads names is said of those alone that are another framework's")
+  func namesThatLoad() throws {
+    let directory = try TemporaryDirectory()
+    for (name, toHDF5, back) in [("net.weight", true, false), ("layers/dense/vars/0", false, true)]
+    {
+      var file = TensorFile()
+      file.add(name, [2])
+      let source = try directory.write(file.bytes, as: "a.safetensors")
+      let there = ToolRun("convert", source, directory.file("b.h5"), "--force")
+      #expect(there.output.contains("neither Keras") == toHDF5, "\(there.output)")
+      for end in ["c.pt", "c.safetensors"] {
+        let home = ToolRun("convert", directory.file("b.h5"), directory.file(end), "--force")
+        #expect(home.output.contains("no module of torch") == back, "\(home.output)")
+      }
+    }
+  }
+
+  @Test("HDF5 in Transformers' layout keeps what Transformers asks of the safetensors made of it")
+  func format() throws {
+    let directory = try TemporaryDirectory()
+    let source = try directory.write(try SmallModel().file.bytes, as: "a.safetensors")
+    let (there, back) = (directory.file("b.h5"), directory.file("c.safetensors"))
+    #expect(ToolRun("convert", source, there, "--layout", "transformers").code == 0)
+    #expect(ToolRun("convert", there, back).code == 0)
+    let listed = ToolRun("inspect", back, "--json")
+    let report = try JSONValue(parsing: Array(listed.output.utf8), context: "output")
+    #expect(report["metadata"]?["format"]?.string == "pt", "\(listed.output)")
+  }
+
+  @Test("Where a layout needs the number of heads, the option that says it is named")
+  func unknownHeads() throws {
+    let directory = try TemporaryDirectory()
+    let source = try directory.write(
+      try SmallModel(.gpt2, .base).file.bytes, as: "model.safetensors")
+    let arguments = ["convert", source, directory.file("a.weights.h5"), "--layout", "keras-hub"]
+    let run = ToolRun(arguments: arguments)
+    #expect(run.code == 65)
+    #expect(
+      run.error.contains("the size heads is not known; say their number with --attention-heads"),
+      "\(run.error)")
+    let said = ToolRun(arguments: arguments + ["--attention-heads", "3"])
+    #expect(said.code == 0, "\(said.error)")
   }
 
   @Test(

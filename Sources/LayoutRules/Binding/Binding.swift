@@ -244,6 +244,16 @@ private struct Drops {
 
   init(_ model: RecognizedModel) {
     for drop in model.table.drops { take(drop, model.values, model.architecture.sizes.layers) }
+    let ofTasks = model.table.rules.flatMap { $0.foreign + $0.repeats }.filter {
+      $0.around("task", model.values) != nil
+    }
+    for task in model.otherTasks {
+      var values = model.values
+      values.task = task
+      for name in ofTasks.flatMap({ $0.names(values) }) {
+        names[name] = "of the classification head \(quoted(task)), and another one is asked for"
+      }
+    }
   }
 
   private mutating func take(_ drop: KnownExtra, _ values: TemplateValues, _ layers: Int) {

@@ -108,7 +108,10 @@ extension LayoutTable {
     var dimensions: [Int] = []
     for extent in extents {
       guard let value = sizes.value(of: extent), value >= 0 else {
-        throw refusal(rule, "the size \(extent) is not known")
+        throw refusal(
+          rule, "the size \(extent) is not known",
+          remedy: [.heads, .headSize].contains(extent)
+            ? "say their number with \(remedy: .attentionHeads)" : nil)
       }
       dimensions.append(value)
     }
@@ -118,7 +121,9 @@ extension LayoutTable {
     return shape
   }
 
-  private func refusal(_ rule: LayoutRule, _ problem: String) -> CheckpointError {
-    CheckpointError(.inconsistent, "rule \(rule.text): \(problem)")
+  private func refusal(
+    _ rule: LayoutRule, _ problem: String, remedy: Wording? = nil
+  ) -> CheckpointError {
+    CheckpointError(.inconsistent, "rule \(rule.text): \(problem)", remedy: remedy)
   }
 }

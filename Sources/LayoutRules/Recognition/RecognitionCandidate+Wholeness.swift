@@ -84,14 +84,36 @@ extension RecognitionCandidate {
     }
   }
 
-  /// The one name that stands for `{task}`; nil if the table has none.
+  /// The one name that stands for `{task}`, and those of other heads where it was stated; nil if the table has none.
   func task(
     stated: String?, head: ModelHead?, in shapes: OrderedDictionary<ExactName, Shape>
-  ) throws(CheckpointError) -> String? {
+  ) throws(CheckpointError) -> (name: String, others: [String])? {
+    let found = tasks(in: shapes)
+    let list = found.map { quoted($0) }.joined(separator: ", ")
+    if let stated {
+      guard found.contains(stated) else {
+        throw CheckpointError(
+          .inconsistent, tensor: anchor.string,
+          "there is no classification head \(quoted(stated))"
+            + (found.isEmpty ? ", and none that has a name of its own" : ", there are \(list)"),
+          remedy: "leave out \(remedy: .task(nil)), or name one that is there")
+      }
+      return (stated, found.filter { $0 != stated })
+    }
+    guard found.count > 1, head == nil || head == .sequenceClassification else {
+      return found.first.map { ($0, []) }
+    }
+    throw CheckpointError(
+      .inconsistent, tensor: anchor.string, "several classification heads: \(list)",
+      remedy: "a conversion takes one with \(remedy: .task(found[0])); or state another head")
+  }
+
+  /// The names of classification heads, in the order of the checkpoint.
+  private func tasks(in shapes: OrderedDictionary<ExactName, Shape>) -> [String] {
     guard
       let place = table.rules.lazy.flatMap(\.foreign).compactMap({ $0.around("task", values) })
         .first
-    else { return nil }
+    else { return [] }
     var found: OrderedSet<ExactName> = []
     for name in shapes.keys {
       let bytes = name.string.utf8
@@ -103,14 +125,7 @@ extension RecognitionCandidate {
         }
       }
     }
-    if let stated { return stated }
-    guard found.count > 1, head == nil || head == .sequenceClassification else {
-      return found.first?.string
-    }
-    throw CheckpointError(
-      .inconsistent, tensor: anchor.string,
-      "several classification heads: " + found.map { quoted($0.string) }.joined(separator: ", "),
-      remedy: "state the task, or another head")
+    return found.map(\.string)
   }
 
   private static func parametrized(

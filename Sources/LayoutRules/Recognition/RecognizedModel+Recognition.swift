@@ -38,7 +38,9 @@ extension RecognizedModel {
     try candidate.checkWhole(layers, shapes)
     var values = candidate.values
     values.layer = layers.numbers[0]
-    if let name = try candidate.task(stated: task, head: head, in: shapes) { values.task = name }
+    let named = try candidate.task(stated: task, head: head, in: shapes)
+    if let named { values.task = named.name }
+    otherTasks = named?.others ?? []
     var sizes = BoundExtents()
     try sizes.bind(definition.bodyParameters + definition.poolerParameters, table, values, shapes)
     sizes.assumeAbsent(of: table)

@@ -30,6 +30,8 @@ public struct RecognizedModel: Sendable {
   /// What is odd about the checkpoint as a whole, a sentence each: layers that are missing, or counted from 1.
   public let remarks: [String]
 
+  /// The classification heads that are there beside the one that was stated.
+  let otherTasks: [String]
   let table: LayoutTable
   let values: TemplateValues
   /// The names without wrappers, which `values` fills templates in for, and those of the checkpoint.
