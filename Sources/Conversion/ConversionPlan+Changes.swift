@@ -159,6 +159,12 @@ extension WeightGraph {
   ) throws(CheckpointError) -> (step: ConversionStep, dtype: DType?) {
     if dtype == nil, !widens { return (ConversionStep(graph: self), nil) }
     var changes = ConversionChanges()
+    if let dtype, !weights.isEmpty,
+      !weights.values.contains(where: { $0.dtype.category == dtype.category })
+    {
+      changes.remarks.note(
+        "nothing is cast: no tensor holds the kind of numbers that becomes \(dtype.rawValue)")
+    }
     var widened: Set<DType> = []
     let graph = try mapWeights { (name, weight) throws(CheckpointError) in
       var types: [DType] = []

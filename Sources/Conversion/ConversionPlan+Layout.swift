@@ -224,6 +224,33 @@ extension BoundModel {
   }
 }
 
+extension LaidOutWeights {
+  /// Refuses what is asked for of a layout where none is written.
+  ///
+  /// - Parameters:
+  ///   - options: What is asked for.
+  ///   - isDirectory: True if settings are written beside the weights, which some of it concerns as well.
+  ///   - file: The source.
+  func checkUse(
+    of options: ConversionOptions, isDirectory: Bool, file: String
+  ) throws(CheckpointError) {
+    guard layout == nil else { return }
+    var idle: [Remedy] = []
+    if !options.allowMissing.isEmpty { idle.append(.acceptMissing(nil)) }
+    if let pattern = options.fillZeros.first { idle.append(.fillZeros(pattern.text)) }
+    if options.task != nil { idle.append(.task(nil)) }
+    if !isDirectory {
+      if let pattern = options.allowLoss.first { idle.append(.acceptLoss(pattern.text)) }
+      if options.attentionHeads != nil { idle.append(.attentionHeads) }
+    }
+    guard let first = idle.first else { return }
+    throw CheckpointError(
+      .inconsistent, file: file, "names and shapes stay as they are, and no model is laid out",
+      remedy: "leave out \(remedy: first), which is for a layout; or name one, such as "
+        + "\(remedy: .layout(Layout.transformers.rawValue))")
+  }
+}
+
 extension Layout {
   /// Refuses a destination that no reader of the layout opens.
   fileprivate func check(_ destination: ConversionDestination) throws(CheckpointError) {

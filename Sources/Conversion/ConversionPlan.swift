@@ -22,6 +22,8 @@ public struct ConversionPlan: Sendable {
   var openOptions: OpenOptions {
     var options = OpenOptions()
     options.limits = limits
+    // A file of PyTorch without tensors is refused otherwise, since mostly it is none of a model.
+    options.keepsUnknownObjects = graph.weights.isEmpty
     return options
   }
   let replacesExisting: Bool
@@ -60,6 +62,7 @@ public struct ConversionPlan: Sendable {
       companions: given)
     destination.name(
       for: laidOut.layout ?? (try? recognition.get())?.layoutAsItIs, from: source.files)
+    try laidOut.checkUse(of: options, isDirectory: destination.isDirectory, file: sourcePath)
     let quantized = try laidOut.quantized(options, file: sourcePath)
     let (cast, dtype) = try quantized.step.graph.cast(
       to: options.quantizes(laidOut.graph) ? nil : options.dtype,

@@ -107,6 +107,45 @@ struct ConversionPlanTests {
     }
   }
 
+  @Test("What has to do with a layout is refused where none is written; a type casts or says so")
+  func withoutUse() throws {
+    for change: (inout ConversionOptions) throws -> Void in [
+      { $0.allowMissing = [NamePattern("*")] }, { $0.allowLoss = [NamePattern("*")] },
+      { $0.fillZeros = [NamePattern("*")] }, { $0.attentionHeads = 2 },
+    ] {
+      #expect(try refusal(to: "a.safetensors", change)?.kind == .inconsistent)
+    }
+    // A model is looked for first.
+    #expect(try refusal(to: "a.safetensors") { $0.task = "mnli" }?.kind == .notFound)
+    #expect(
+      try refusal(to: "a.safetensors") {
+        $0.task = "mnli"
+        $0.layout = .flat
+      }?.kind == .inconsistent)
+    for (dtype, isIdle) in [(DType.c64, true), (.bool, true), (.u8, false), (.f16, false)] {
+      let notes = try plan(to: "a.safetensors") { $0.dtype = dtype }.receipt.notes
+      let isSaid = notes.contains { $0.description.hasPrefix("nothing is cast: ") }
+      #expect(isSaid == isIdle, "\(dtype)")
+    }
+  }
+
+  @Test("A file of PyTorch without tensors is written, and read back as any other")
+  func noTensors() throws {
+    var options = ConversionOptions()
+    for format in CheckpointFormat.allCases {
+      var graph = WeightGraph()
+      graph.facts.tree = .dictionary([.init(.string("epoch"), .integer(1))])
+      let path = directory.file("none." + SampleGraphs.fileExtension(format))
+      options.layout = .flat
+      let receipt = try ConversionPlan(
+        SampleGraphs.checkpoint(graph, format: .pytorch), named: "memory", to: path,
+        options: options
+      ).run()
+      #expect(receipt.verification == .equal(tensors: 0, bytes: 0))
+      #expect(try PathKind(path: path) == .file)
+    }
+  }
+
   @Test("For each name the first rule that matches counts; two names that become one are refused")
   func renaming() throws {
     let plan = try plan(to: "a.safetensors") {
