@@ -74,6 +74,50 @@ struct InertValueRenamingTests {
         ]))
   }
 
+  @Test("The key of a dictionary is changed where all that is in it is named anew alike")
+  func container() {
+    let nested = InertValue.dictionary([
+      (
+        "model",
+        .dictionary([
+          ("a.weight", .weight("model.a.weight")),
+          ("inner", .dictionary([("b", .weight("model.inner.b"))])),
+          ("list", .list([.weight("model.list.0"), .integer(7)])), ("note", .integer(1)),
+        ])
+      ), ("epoch", .integer(3)),
+    ])
+    func moved(_ names: Set<ExactName>? = nil) -> InertValue? {
+      nested.renamingWeights { name in
+        names?.contains(name) == false
+          ? name : ExactName("net" + name.string.dropFirst("model".count))
+      }
+    }
+    #expect(
+      moved()
+        == .dictionary([
+          (
+            "net",
+            .dictionary([
+              ("a.weight", .weight("net.a.weight")),
+              ("inner", .dictionary([("b", .weight("net.inner.b"))])),
+              ("list", .list([.weight("net.list.0"), .integer(7)])), ("note", .integer(1)),
+            ])
+          ), ("epoch", .integer(3)),
+        ]))
+    // Of a part that is named anew, the rest keeps the dictionary.
+    #expect(
+      moved(["model.a.weight"])
+        == .dictionary([
+          (
+            "model",
+            .dictionary([
+              ("inner", .dictionary([("b", .weight("model.inner.b"))])),
+              ("list", .list([.weight("model.list.0"), .integer(7)])), ("note", .integer(1)),
+            ])
+          ), ("epoch", .integer(3)),
+        ]))
+  }
+
   @Test(
     "A weight that is removed, or named anew further up, leaves its place, and its container with it"
   )
