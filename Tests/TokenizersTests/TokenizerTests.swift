@@ -89,7 +89,7 @@ import Tokenizers
 
   private func wordPiece(_ members: String, _ vocabulary: String) throws -> Tokenizer {
     let text =
-      #"{\#(members),"model":{"type":"WordPiece","vocab":{\#(vocabulary)},"unk_token":"u","continuing_subword_prefix":"##","max_input_chars_per_word":100}}"#
+      #"{\#(members),"model":{"type":"WordPiece","vocab":{\#(vocabulary)},"unk_token":"u","continuing_subword_prefix":"++","max_input_chars_per_word":100}}"#
     return try Tokenizer(
       json: JSONValue(parsing: Array(text.utf8), context: "JSON"), file: "tokenizer.json")
   }

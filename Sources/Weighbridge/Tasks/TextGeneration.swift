@@ -45,7 +45,8 @@ public struct TextGeneration: TextTask {
     if chosen == nil { chosen = try causal.defaultSettings }
     var own = chosen ?? GenerationSettings()
     var cutting = model
-    cutting.maximumLength = own.truncation(for: causal, model.tokenizer).maximumLength
+    cutting.maximumLength = min(
+      model.maximumLength, own.truncation(for: causal, model.tokenizer).maximumLength)
     self.model = cutting
     generator = causal.generator
     stops = try StopStrings(own.stopStrings, model.tokenizer)
