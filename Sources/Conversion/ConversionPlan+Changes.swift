@@ -64,8 +64,10 @@ extension WeightGraph {
 
   /// Says how to be without what training leaves beside a model, if there is any.
   var noteOfTraining: [Wording] {
-    let model = ModelPart(self)
-    let count = weights.keys.count { model.reasonOfTraining($0) != nil }
+    let optimizers = OptimizerStates(self)
+    let count = weights.keys.count {
+      TrainingState.reason(for: $0) != nil || optimizers.contains($0)
+    }
     guard count > 0, count < weights.count else { return [] }
     return [
       "\(count) of \(weights.count) tensors are what training leaves beside a model; \(remedy: .weightsOnly) leaves them aside"

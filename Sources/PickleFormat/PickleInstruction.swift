@@ -56,7 +56,7 @@ extension PickleInstruction {
     }
     self.opcode = opcode
     self.offset = offset
-    let place = (end: frameEnd, name: opcode.name, takesCutLine: takesCutLine)
+    let place = (end: frameEnd, name: opcode.name)
     switch opcode.layout {
     case .nothing: argument = .nothing
     case .unsigned(let width): argument = .unsigned(try cursor.bits(width, .little, place))
@@ -72,18 +72,19 @@ extension PickleInstruction {
         throw ParseFailure(.malformed, at: offset, opcode.name, "the length is negative (\(count))")
       }
       argument = .bytes(try cursor.counted(UInt64(count), place))
-    case .line: argument = .line(try cursor.line(place))
+    case .line: argument = .line(try cursor.line(place, mayBeCut: takesCutLine))
     case .twoLines:
-      let first = try cursor.line(place)
-      argument = .twoLines(first, try cursor.line(place, mayBeMissing: takesCutLine))
+      let first = try cursor.line(place, mayBeCut: takesCutLine)
+      argument = .twoLines(
+        first, try cursor.line(place, mayBeCut: takesCutLine, mayBeMissing: takesCutLine))
     }
   }
 }
 
-/// The parts of an operation's argument. Each is told the operation's name, where the frame ends that a part it cuts is
-/// to be looked for behind, if so, and whether the last line may be cut.
+/// The parts of an operation's argument. Each is told the operation's name and where the frame ends that a part it cuts is
+/// to be looked for behind, if so.
 extension ByteCursor {
-  fileprivate typealias Place = (end: Int?, name: String, takesCutLine: Bool)
+  fileprivate typealias Place = (end: Int?, name: String)
 
   /// Goes to the end of the frame if the next so many bytes do not lie inside it.
   private mutating func leaveFrame(_ place: Place, cutting count: UInt64) throws(ParseFailure) {
@@ -110,9 +111,9 @@ extension ByteCursor {
   }
 
   fileprivate mutating func line(
-    _ place: Place, mayBeMissing: Bool = false
+    _ place: Place, mayBeCut: Bool, mayBeMissing: Bool = false
   ) throws(ParseFailure) -> ArraySlice<UInt8> {
-    if place.takesCutLine, remaining > 0 || mayBeMissing, newline(before: end) == nil {
+    if mayBeCut, remaining > 0 || mayBeMissing, newline(before: end) == nil {
       return try readBytes(remaining, place.name).dropLast()
     }
     if let end = place.end, offset < end, newline(before: end - base) == nil {

@@ -157,12 +157,12 @@ struct ZipContent {
         .malformed, file: file.path, member: root + ".storage_alignment",
         "expected a number of bytes, found \(quoted(String(decoding: text, as: UTF8.self)))")
     }
+    let (storages, constants, code) = (root + "data/", root + "constants/", root + "code/")
     var room = limits.pickleBytes
-    for member in archive.members {
-      if member.name.hasPrefix(root + "code/") {
+    for member in archive.members where !member.name.hasPrefix(storages) {
+      if member.name.hasPrefix(code) {
         room -= try archive.bytes(of: member, limit: min(room, limits.inflatedPickleBytes)).count
-      } else if !member.name.hasPrefix(root + "data/"), !member.name.hasPrefix(root + "constants/")
-      {
+      } else if !member.name.hasPrefix(constants) {
         // Under another name in the directory than in its own header, it is one that is missing.
         _ = try archive.dataOffset(of: member)
       }

@@ -33,7 +33,7 @@ package struct ModelPart: Sendable {
   }
 
   /// What of training a name belongs to; nil if it is none of those that training leaves.
-  package func reasonOfTraining(_ name: ExactName) -> String? {
+  private func reasonOfTraining(_ name: ExactName) -> String? {
     TrainingState.reason(for: name)
       ?? (optimizers.contains(name) ? TrainingState.reasonOfOptimizer : nil)
   }

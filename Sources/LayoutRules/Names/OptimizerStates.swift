@@ -1,27 +1,32 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 internal import OrderedCollections
-internal import WeightGraph
+package import WeightGraph
 
 /// The states of optimizers in a checkpoint, under whatever name a program put them: told by what `state_dict()` of torch's optimizers
 /// has, and not by a name, which may be a model's (`opt.decoder.layers`).
-struct OptimizerStates: Sendable {
+package struct OptimizerStates: Sendable {
   private let tops: Set<String>
 
   /// Looks at the names and the nesting of a checkpoint; reads nothing.
-  init(_ graph: WeightGraph) {
-    var slots: OrderedDictionary<String, Bool> = [:]
-    for name in graph.weights.keys {
-      slots[ModelPart.top(of: name), default: true] =
-        Self.isSlot(name) && slots[ModelPart.top(of: name)] != false
+  package init(_ graph: WeightGraph) {
+    // Hardly any checkpoint has a name of such a kind.
+    var tops = Set(graph.weights.keys.filter(Self.isSlot).map(ModelPart.top))
+    if !tops.isEmpty {
+      for name in graph.weights.keys where !Self.isSlot(name) {
+        tops.remove(ModelPart.top(of: name))
+      }
     }
-    let tree = graph.facts.tree
-    var tops = Set(slots.keys.filter { slots[$0] == true || tree?.isOptimizer(under: $0) == true })
-    // The dictionary itself, and not one among others.
-    if tree?.isOptimizer == true { tops.formUnion(Self.keys) }
+    if let tree = graph.facts.tree {
+      for entry in tree.entriesOfDictionary ?? [] where entry.value.isOptimizer {
+        if case .string(let key) = entry.key { tops.insert(key) }
+      }
+      // The dictionary itself, and not one among others.
+      if tree.isOptimizer { tops.formUnion(Self.keys) }
+    }
     self.tops = tops
   }
 
-  func contains(_ name: ExactName) -> Bool {
+  package func contains(_ name: ExactName) -> Bool {
     !tops.isEmpty && tops.contains(ModelPart.top(of: name))
   }
 
@@ -37,6 +42,7 @@ struct OptimizerStates: Sendable {
 
   /// True for `state.0.exp_avg`, with or without one component in front of it and the number of one of several optimizers.
   private static func isSlot(_ name: ExactName) -> Bool {
+    guard name.hasComponent(among: state) else { return false }
     let parts = name.string.utf8.split(separator: UInt8(ascii: ".")).map { String(Substring($0)) }
     guard let last = parts.last, slots.contains(last), let state = parts.firstIndex(of: "state")
     else { return false }
@@ -44,6 +50,7 @@ struct OptimizerStates: Sendable {
       && (state < 2 || (state == 2 && parts[1].utf8.allSatisfy(Self.digits.contains)))
   }
 
+  private static let state: [ExactName] = ["state"]
   private static let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
 }
 
@@ -52,9 +59,5 @@ extension InertValue {
   fileprivate var isOptimizer: Bool {
     guard let entries = entriesOfDictionary else { return false }
     return OptimizerStates.keys.allSatisfy { key in entries.contains { $0.key == .string(key) } }
-  }
-
-  fileprivate func isOptimizer(under key: String) -> Bool {
-    entriesOfDictionary?.first { $0.key == .string(key) }?.value.isOptimizer == true
   }
 }
