@@ -84,7 +84,10 @@ extension ExactName: ExpressibleByStringInterpolation, LosslessStringConvertible
 
 extension ExactName {
   /// True if the name's first bytes are these.
-  public func hasPrefix(_ prefix: String) -> Bool { string.utf8.starts(with: prefix.utf8) }
+  public func hasPrefix(_ prefix: String) -> Bool {
+    let (own, other) = (string.utf8Span.span, prefix.utf8Span.span)
+    return own.count >= other.count && own.extracting(0..<other.count).hasEnd(other)
+  }
 
   /// True if the name's last bytes are these.
   public func hasSuffix(_ suffix: String) -> Bool {

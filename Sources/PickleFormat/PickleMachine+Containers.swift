@@ -9,8 +9,10 @@ extension PickleMachine {
       constants[empty] = Int32(truncatingIfNeeded: document.slots.count)
       return try push(.tuple, store(elements))
     }
-    let isHashable = elements.allSatisfy(isHashable)
-    try push(isHashable ? .tuple : .unhashableTuple, store(elements))
+    // In a loop: a closure would hold a copy of the machine.
+    var kind = PickleSlot.Kind.tuple
+    for element in elements where !isHashable(element) { kind = .unhashableTuple }
+    try push(kind, store(elements))
   }
 
   mutating func pushFrozenSet() throws(ParseFailure) {
