@@ -59,6 +59,14 @@ package struct ZipLocation: Sendable {
     guard size >= 0, offset >= 0, size <= directoryEnd, offset <= directoryEnd - size else {
       return nil
     }
+    // Numbers that look like a record lead anywhere; nobody reads an archive whose directory does not begin as one: in front of the
+    // record, or where it is said to be, as if nothing stood in front of the archive.
+    let entry: [UInt8] = [0x50, 0x4B, 0x01, 0x02]
+    if size >= CentralDirectory.entrySize,
+      try source.bytes(at: directoryEnd - size, count: 4) != entry
+    {
+      return try source.bytes(at: offset, count: 4) == entry ? 0..<end : nil
+    }
     return (directoryEnd - size - offset)..<end
   }
 
