@@ -9,7 +9,7 @@ internal import ZipFormat
 /// <root>/byteorder    "little" or "big"; absent before torch 2.1, and little then
 /// <root>/data/<key>   the bytes of one storage each
 /// <root>/version      a number, or `.data/version`; one of the two is in every file that PyTorch wrote or reads
-/// <root>/.format_version, .storage_alignment, .data/serialization_id   since torch 2.3, 2.9 and 2.1
+/// <root>/.format_version, .storage_alignment, .data/serialization_id   what newer versions add
 /// <root>/constants.pkl, <root>/constants/<key>, <root>/code/…   TorchScript only
 /// ```
 ///

@@ -264,6 +264,8 @@ struct TextCommandTests {
       let run = ToolRun(arguments: ["generate", gpt2.path] + texts + length + ["--truncation"])
       #expect(run.code == 0, "\(run.error)")
       #expect(ToolRun(arguments: ["generate", gpt2.path] + texts + length).code == 65)
+      let none = ["--truncation", "--max-length=\(Int.min)"]
+      #expect(ToolRun(arguments: ["generate", gpt2.path] + texts + none).code != 0)
     }
     #expect(ToolRun("embed", pooled.path, "a", "--pooling", "cls").code == 0)
     #expect(ToolRun("embed", bert.path).code == 64)

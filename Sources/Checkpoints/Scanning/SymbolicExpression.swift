@@ -7,19 +7,14 @@ struct SymbolicExpression {
   let verdict: (level: CheckpointScan.Verdict, reason: String)?
 
   /// Functions that make numbers of numbers (`torch/utils/_sympy/functions.py`), and what they are given by name.
-  private static let words: Set<String> = [
-    "Symbol", "Integer", "Rational", "Float", "Max", "Min", "Mod", "Abs", "Add", "Mul", "Pow",
-    "floor",
-    "ceiling", "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "And", "Or", "Not", "Piecewise", "ExprCondPair",
-    "FloorDiv",
-    "CleanDiv", "CeilDiv", "ModularIndexing", "Where", "PythonMod", "CeilToInt", "FloorToInt",
-    "IntTrueDiv",
-    "FloatTrueDiv", "TruncToInt", "TruncToFloat", "RoundToInt", "RoundDecimal", "ToFloat",
-    "Identity",
-    "LShift", "RShift", "PowByNatural", "FloatPow", "IsNonOverlappingAndDenseIndicator",
-    "positive", "integer", "nonnegative", "real", "finite", "True", "False", "evaluate", "oo",
-    "int_oo", "zoo",
-  ]
+  private static let words = Set(
+    """
+    Symbol Integer Rational Float Max Min Mod Abs Add Mul Pow floor ceiling Eq Ne Lt Le Gt Ge And Or \
+    Not Piecewise ExprCondPair FloorDiv CleanDiv CeilDiv ModularIndexing Where PythonMod CeilToInt \
+    FloorToInt IntTrueDiv FloatTrueDiv TruncToInt TruncToFloat RoundToInt RoundDecimal ToFloat \
+    Identity LShift RShift PowByNatural FloatPow IsNonOverlappingAndDenseIndicator positive integer \
+    nonnegative real finite True False evaluate oo int_oo zoo
+    """.split(separator: " ").map { String($0) })
 
   init(_ text: String) {
     func isOfName(_ byte: UInt8) -> Bool {

@@ -33,7 +33,7 @@ package struct OptimizerStates: Sendable {
   /// What `state_dict()` of an optimizer consists of.
   fileprivate static let keys = ["state", "param_groups"]
 
-  /// What torch's optimizers keep for a parameter (2.9, `torch/optim`).
+  /// What torch's optimizers keep for a parameter (2.13, `torch/optim`).
   private static let slots: Set<String> = [
     "step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf", "momentum_buffer", "square_avg",
     "grad_avg", "acc_delta", "sum", "mu_product", "prev", "step_size", "eta", "mu", "ax",

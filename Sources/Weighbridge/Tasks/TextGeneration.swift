@@ -151,7 +151,7 @@ extension GenerationSettings {
     for model: any CausalLanguageModel, _ tokenizer: Tokenizer
   ) -> Truncation {
     let positions = model.longestInput
-    let new = maxNewTokens ?? maxLength.map { positions - max(0, min($0, positions) - 1) } ?? 20
+    let new = maxNewTokens ?? maxLength.map { positions + 1 - min(max(1, $0), positions) } ?? 20
     let room = positions - min(max(0, new), positions)
     return Truncation(
       maximumLength: max(1, min(room, tokenizer.maximumLength ?? positions)),
