@@ -156,6 +156,7 @@ def check_every_field(tool, folder, directory, tokenizer, pairs, options, paddin
 def trained(corpus):
     """Tokenizers of all components, by name."""
     yield from word_pieces(corpus)
+    yield from word_levels(corpus)
     yield from byte_levels(corpus)
     yield from others(corpus)
     yield from sentence_pieces.components(corpus)
@@ -177,6 +178,24 @@ def word_pieces(corpus):
         tokenizer.add_tokens([AddedToken("Extra", single_word=True), AddedToken("<new>", lstrip=True, rstrip=True),
                               AddedToken("ΣΊ", normalized=True)])
         yield f"wordpiece-{name}", tokenizer
+
+
+def word_levels(corpus):
+    bert = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
+    bytes_of_words = None, pre_tokenizers.ByteLevel(add_prefix_space=True), decoders.ByteLevel()
+    lower = normalizers.Sequence([normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase()])
+    words = lower, pre_tokenizers.Whitespace(), None
+    for name, parts in {"bert": bert, "bytes": bytes_of_words, "words": words}.items():
+        tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+        for part, value in zip(("normalizer", "pre_tokenizer", "decoder"), parts):
+            if value is not None:
+                setattr(tokenizer, part, value)
+        tokenizer.train_from_iterator(corpus, trainers.WordLevelTrainer(
+            vocab_size=1200, special_tokens=["[UNK]", "[CLS]", "[SEP]"], show_progress=False))
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 1), ("[SEP]", 2)])
+        tokenizer.add_tokens([AddedToken("<new>", lstrip=True), AddedToken("É", normalized=True)])
+        yield f"word-level-{name}", tokenizer
 
 
 def byte_levels(corpus):

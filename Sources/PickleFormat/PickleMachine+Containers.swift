@@ -11,7 +11,7 @@ extension PickleMachine {
     }
     // In a loop: a closure would hold a copy of the machine.
     var kind = PickleSlot.Kind.tuple
-    for element in elements where !isHashable(element) { kind = .unhashableTuple }
+    for element in elements where !document.isHashable(element) { kind = .unhashableTuple }
     try push(kind, store(elements))
   }
 
@@ -73,32 +73,10 @@ extension PickleMachine {
     document.slots[target.position] = PickleSlot(slot.kind, at: slot.position, list)
   }
 
-  /// The classes of Python's own whose instances have no hash, by the modules that pickles name them by.
-  private static let unhashableClasses: Set<GlobalName> = Set(
-    ["OrderedDict", "defaultdict", "Counter", "deque"].map { GlobalName("collections", $0) }
-      + ["builtins", "__builtin__"].flatMap { module in
-        ["list", "dict", "set", "bytearray"].map { GlobalName(module, $0) }
-      })
-
-  /// True if Python could hash the value. Of an object of another's class that cannot be known: it passes.
-  private func isHashable(_ reference: PickleReference) -> Bool {
-    let slot = document.slots[reference.position]
-    switch slot.kind {
-    case .list, .set, .dictionary, .unhashableTuple: return false
-    case .object:
-      guard let name = document.global(document.objects[Int(slot.content)].callable) else {
-        return true
-      }
-      return !Self.unhashableClasses.contains(name)
-    case .atom: return document.bytes[slot.position] != Opcode.byteArray8.rawValue
-    default: return true
-    }
-  }
-
   private func requireHashable(
     _ references: some Sequence<PickleReference>, _ role: String
   ) throws(ParseFailure) {
-    for reference in references where !isHashable(reference) {
+    for reference in references where !document.isHashable(reference) {
       throw failure(.malformed, "\(role) cannot be hashed: \(document.kind(of: reference))")
     }
   }

@@ -112,8 +112,16 @@ extension PickleText {
 
   /// Digits, with a `_` here and there between two of them.
   private static func areDigits(_ text: ArraySlice<UInt8>, base: Int) -> Bool {
-    text.split(separator: UInt8(ascii: "_"), omittingEmptySubsequences: false).allSatisfy { part in
-      !part.isEmpty && part.allSatisfy { Hexadecimal.digit($0).map { $0 < base } ?? false }
+    var isDigit = false
+    for byte in text {
+      if byte == UInt8(ascii: "_") {
+        guard isDigit else { return false }
+        isDigit = false
+      } else {
+        guard let digit = Hexadecimal.digit(byte), digit < base else { return false }
+        isDigit = true
+      }
     }
+    return isDigit
   }
 }

@@ -158,6 +158,7 @@ extension Tokenizer: CustomStringConvertible {
     let kind =
       switch parts.model {
       case .wordPiece: "WordPiece"
+      case .wordLevel: "WordLevel"
       case .bytePair: "BPE"
       case .unigram: "Unigram"
       }

@@ -110,6 +110,9 @@ extension ObjectResolver {
       for pair in pairs {
         switch document[pair] {
         case .tuple(let parts) where parts.count == 2, .list(let parts) where parts.count == 2:
+          guard document.isHashable(parts[0]) else {
+            throw wrongArgument(call, "key", "a value with a hash", parts[0])
+          }
           items.append(PickleValue.Entry(key: parts[0], value: parts[1]))
         default: throw wrongArgument(call, "items", "pairs", pair)
         }

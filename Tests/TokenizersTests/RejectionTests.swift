@@ -47,7 +47,7 @@ import Tokenizers
     expect(
       .unsupported, at: "post_processor.type",
       of: #""post_processor":{"type":"X"},"# + Self.wordPiece)
-    expect(.unsupported, at: "model.type", of: #""model":{"type":"WordLevel","vocab":{}}"#)
+    expect(.unsupported, at: "model.type", of: #""model":{"type":"Mystery","vocab":{}}"#)
   }
 
   @Test func `settings that are not known are unsupported`() {

@@ -60,6 +60,33 @@ import Tokenizers
     #expect(tokenizer.maximumLength == 64)
   }
 
+  /// Expected is what `tokenizers` 0.23 gives, also for the file that names no kind of model.
+  @Test(arguments: [#""type":"WordLevel","#, ""])
+  func `words of WordLevel are tokens or unknown`(type: String) throws {
+    let document = """
+      {"version":"1.0","added_tokens":[],"pre_tokenizer":{"type":"Whitespace"},
+      "model":{\(type)"vocab":{"a":0,"<unk>":7},"unk_token":"<unk>"}}
+      """
+    let json = try JSONValue(parsing: Array(document.utf8), context: "tokenizer.json")
+    let tokenizer = try Tokenizer(json: json, file: "tokenizer.json")
+    #expect(tokenizer.description == "WordLevel, 2 tokens")
+    let encoding = try tokenizer.encode("a zz a b")
+    #expect(encoding.ids == [0, 7, 0, 7])
+    #expect(encoding.tokens == ["a", "<unk>", "a", "<unk>"])
+    #expect(encoding.ends == [0, 1, 2, 4, 5, 6, 7, 8])
+    #expect(tokenizer.decode(encoding.ids) == "a <unk> a <unk>")
+  }
+
+  @Test func `a word that WordLevel does not know needs a token`() throws {
+    let document = """
+      {"version":"1.0","added_tokens":[],"model":{"type":"WordLevel","vocab":{"a":0},"unk_token":"q"}}
+      """
+    let json = try JSONValue(parsing: Array(document.utf8), context: "tokenizer.json")
+    let tokenizer = try Tokenizer(json: json, file: "tokenizer.json")
+    #expect(try tokenizer.encode("a").ids == [0])
+    #expect(throws: CheckpointError.self) { try tokenizer.encode("b") }
+  }
+
   @Test func `the special tokens of the families are known from vocabulary files alone`() throws {
     let gpt2 = try Tokenizer.load(from: directory("gpt2-files"))
     #expect(gpt2.endTokenID == 0 && gpt2.beginningTokenID == 0 && gpt2.paddingTokenID == nil)

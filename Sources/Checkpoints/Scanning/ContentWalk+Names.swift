@@ -106,12 +106,20 @@ extension ContentWalk {
 
   /// True for names with points between them.
   private static func isDotted(_ text: String) -> Bool {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-    return parts.count > 1
-      && parts.allSatisfy { part in
-        part.first.map { $0.isLetter || $0 == "_" } == true
-          && part.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" }
+    var hasPoint = false
+    var isInName = false
+    for character in text {
+      if character == "." {
+        guard isInName else { return false }
+        (hasPoint, isInName) = (true, false)
+      } else {
+        guard character.isLetter || character == "_" || isInName && character.isNumber else {
+          return false
+        }
+        isInName = true
       }
+    }
+    return hasPoint && isInName
   }
 
   /// One key of `namingKeys` and its value.

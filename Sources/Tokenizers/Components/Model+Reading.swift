@@ -17,10 +17,15 @@ extension Model {
           unknownToken: try settings.string("unk_token"),
           continuingPrefix: try settings.string("continuing_subword_prefix"),
           longestWord: try settings.count("max_input_chars_per_word")))
+    case "WordLevel":
+      try settings.allowOnly(["type", "unk_token", "vocab"])
+      self = .wordLevel(
+        WordLevelModel(
+          vocabulary: try Vocabulary(settings), unknownToken: try settings.string("unk_token")))
     case let type?:
       throw settings.error(
         .unsupported, "type",
-        "the model \(quoted(type)) is not supported, expected WordPiece, BPE or Unigram")
+        "the model \(quoted(type)) is not supported, expected WordPiece, BPE, WordLevel or Unigram")
     case nil: throw settings.error(.unsupported, "type", "is missing")
     }
   }
@@ -28,7 +33,8 @@ extension Model {
   private static func typeByMembers(of settings: Settings) -> String? {
     if settings.value("merges") != nil { return "BPE" }
     if settings.value("max_input_chars_per_word") != nil { return "WordPiece" }
-    return settings.value("vocab")?.elements == nil ? nil : "Unigram"
+    if settings.value("vocab")?.elements != nil { return "Unigram" }
+    return settings.value("unk_token") == nil ? nil : "WordLevel"
   }
 }
 

@@ -1,6 +1,7 @@
 /// A model of `tokenizer.json`: turns words into tokens.
 enum Model: Sendable {
   case wordPiece(WordPieceModel)
+  case wordLevel(WordLevelModel)
   case bytePair(BytePairModel)
   case unigram(UnigramModel)
 
@@ -8,6 +9,7 @@ enum Model: Sendable {
   var vocabulary: Vocabulary {
     switch self {
     case .wordPiece(let model): model.vocabulary
+    case .wordLevel(let model): model.vocabulary
     case .bytePair(let model): model.vocabulary
     case .unigram(let model): model.vocabulary
     }
@@ -22,6 +24,7 @@ enum Model: Sendable {
   var unknownToken: String? {
     switch self {
     case .wordPiece(let model): model.unknownToken
+    case .wordLevel(let model): model.unknownToken
     case .bytePair(let model): model.unknownToken
     case .unigram(let model): model.unknownToken
     }

@@ -18,6 +18,8 @@ extension Tokenizer {
       switch parts.model {
       case .wordPiece(let model):
         try findTokens(of: text, model, splitsSpecial, &workspace, &sink)
+      case .wordLevel(let model):
+        try findTokens(of: text, model, splitsSpecial, &workspace, &sink)
       case .bytePair(let model):
         try findTokens(of: text, model, splitsSpecial, &workspace, &sink)
       case .unigram(let model):

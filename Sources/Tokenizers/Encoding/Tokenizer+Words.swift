@@ -39,7 +39,7 @@ extension Tokenizer {
     switch parts.model {
     case .wordPiece(let model): prefix = model.continuingPrefix
     case .bytePair(let model): prefix = model.options.continuingPrefix
-    case .unigram: prefix = ""
+    case .wordLevel, .unigram: prefix = ""
     }
     return prefix.isEmpty ? nil : prefix
   }

@@ -60,9 +60,9 @@ struct GenerateCommand: TaskCommand {
     guard !scores || rows.json || rows.output != nil else {
       throw ValidationError("--scores goes with --json.")
     }
-    guard !rows.texts.isEmpty || rows.input != nil || !scores && rows.output == nil else {
-      throw ValidationError(
-        "\(scores ? "--scores" : "--output") goes with PROMPT and --input.")
+    let ofTexts = [("scores", scores), ("output", rows.output != nil), ("truncation", cuts)]
+    if rows.texts.isEmpty, rows.input == nil, let option = ofTexts.first(where: \.1)?.0 {
+      throw ValidationError("--\(option) goes with PROMPT and --input.")
     }
   }
 
