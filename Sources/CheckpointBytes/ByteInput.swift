@@ -51,10 +51,13 @@ package struct ByteInput: Sendable {
     }
   }
 
+  /// More than a pipe gives at a time: room for all that is wanted, made anew for each piece, would take time with the square of it.
+  private static let greatestPiece = 1 << 17
+
   private static func readNext(
     atMost count: Int, at offset: Int
   ) throws(CheckpointError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
+    var bytes = [UInt8](repeating: 0, count: min(count, greatestPiece))
     let result = unsafe bytes.withUnsafeMutableBytes { buffer -> Result<Int, SystemFailure> in
       guard let start = buffer.baseAddress else { return .success(0) }
       return Result { () throws(SystemFailure) in

@@ -94,8 +94,7 @@ package final class LineReader: Sendable {
     // Where the whole lines end. Only what was just read is searched: a long line takes time in proportion.
     var end = start == 0 ? bytes.lastIndex(of: Self.lineFeed).map { $0 + 1 } : nil
     while end == nil, !state.isAtEnd {
-      // A long line is read in steps that grow with it.
-      let piece = try input.bytes(at: state.offset, atMost: max(blockByteCount, bytes.count))
+      let piece = try input.bytes(at: state.offset, atMost: blockByteCount)
       state.offset += piece.count
       state.isAtEnd = piece.isEmpty
       end = piece.lastIndex(of: Self.lineFeed).map { bytes.count + $0 + 1 }

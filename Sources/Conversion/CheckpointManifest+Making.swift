@@ -32,8 +32,12 @@ extension CheckpointManifest {
     for (tie, digest) in zip(ties, digests) {
       for name in tie.names { known[name] = digest }
     }
+    let modules = try checkpoint.modules.get()
+    for (module, digest) in zip(modules, try WeightDigest.sha256(modules)) {
+      known[module.name] = digest
+    }
     var tensors: OrderedDictionary<ExactName, Tensor> = [:]
-    for (name, weight) in checkpoint.manifestNames {
+    for (name, weight) in try checkpoint.manifestNames() {
       tensors[name] = Tensor(weight, known[name] ?? "")
     }
     let digest = try ModelDigest(

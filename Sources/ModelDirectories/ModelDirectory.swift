@@ -16,6 +16,8 @@ struct ModelDirectory: Sendable {
   /// The directory's path.
   let path: String
   private let names: Set<ExactName>?
+  /// The folders of modules that follow the model.
+  private let moduleFolders: Set<ExactName>
   /// True if the files are given and are not those of a directory at ``path``.
   private let isGiven: Bool
   private(set) var entries: [Entry] = []
@@ -50,6 +52,7 @@ struct ModelDirectory: Sendable {
     if snapshots.hasSuffix("/snapshots/") {
       allowed.append(String(snapshots.dropLast("snapshots/".count)) + "blobs/")
     }
+    moduleFolders = Set(try ModuleWeights.folders(in: path).map { ExactName($0) })
     try list("", root: root, allowed: allowed, excluded: excluded, depth: 0)
   }
 
@@ -92,7 +95,10 @@ struct ModelDirectory: Sendable {
   }
 
   private mutating func add(_ relative: String, at location: String) throws(CheckpointError) {
-    guard !Self.holdsWeights(splitPath(relative).name) else {
+    let (folder, name) = splitPath(relative)
+    // The weights of a module that follows the model are taken along as they are.
+    let isModule = moduleFolders.contains(ExactName(String(folder.dropLast())))
+    guard isModule || !Self.holdsWeights(name) else {
       omit(relative, Self.weightsReason)
       return
     }
@@ -117,6 +123,7 @@ struct ModelDirectory: Sendable {
   init(_ path: String, files: [CompanionFile]) {
     self.path = path
     names = nil
+    moduleFolders = []
     isGiven = true
     entries = files.map { Entry(path: $0.path, content: $0.content) }
   }

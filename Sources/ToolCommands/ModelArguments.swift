@@ -15,12 +15,13 @@ struct ModelArguments: ParsableArguments {
 
   /// Opens the model's files; what is worth knowing goes to standard error.
   ///
-  /// - Parameter place: Where they lie, if it is another place than the one that was given, whose manifest is not theirs.
+  /// - Parameters:
+  ///   - place: Where they lie, if it is another place than the one that was given.
+  ///   - isPinned: False if what lies there is not what a manifest is given for.
   func open(
-    _ console: Console, at place: String? = nil
+    _ console: Console, at place: String? = nil, isPinned: Bool = true
   ) throws(CheckpointError) -> ModelSource {
-    try options.open(
-      place ?? path, console, adapter: options.adapter, isPinned: place == nil)
+    try options.open(place ?? path, console, adapter: options.adapter, isPinned: isPinned)
   }
 
   /// The same with another adapter than the one that was given.

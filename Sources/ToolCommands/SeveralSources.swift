@@ -32,6 +32,8 @@ extension ToolCommand {
 
   /// The paths that patterns stand for which no shell expanded: `*` and `?` in the last component. A path that is there is
   /// itself, and so is a pattern that nothing matches.
+  ///
+  /// - Throws: `unsupported` for a name that is no UTF-8 and may be meant: nothing can open it, and it must not be passed over.
   static func expanded(_ sources: [String]) throws(CheckpointError) -> [String] {
     var paths: [String] = []
     for source in sources {
@@ -44,7 +46,16 @@ extension ToolCommand {
         continue
       }
       let pattern = NamePattern(name)
-      let found = try Directory.names(in: directory.isEmpty ? "." : directory)
+      let folder = directory.isEmpty ? "." : directory
+      if let other = try Directory.unreadableNames(in: folder).first(where: {
+        !$0.hasPrefix(".") && pattern.matches(ExactName($0))
+      }) {
+        throw CheckpointError(
+          .unsupported, file: folder,
+          "the pattern \(quoted(name)) stands for \(quoted(other)) too, whose name is no UTF-8",
+          remedy: "rename it, or give the files' names")
+      }
+      let found = try Directory.names(in: folder)
         .filter { !$0.hasPrefix(".") && pattern.matches(ExactName($0)) }
       paths += found.isEmpty ? [source] : found.map { directory + $0 }
     }

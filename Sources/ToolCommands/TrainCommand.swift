@@ -319,7 +319,7 @@ struct TrainCommand: ToolCommand {
         throw CheckpointError(
           .mismatch, file: checkpoint, "the run that is to go on trained a model and no adapter")
       }
-      return try model.open(console, at: checkpoint)
+      return try model.open(console, at: checkpoint, isPinned: false)
     }
     try lowRank.check(
       against: try AdapterConfiguration(

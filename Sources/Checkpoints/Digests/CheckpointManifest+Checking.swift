@@ -51,9 +51,9 @@ extension CheckpointManifest {
   /// - Throws: `inconsistent` for a tensor that only one of the two has, `mismatch` for one of another type, shape or value; the
   ///   first is named, and the others are counted. What reading throws.
   func check(_ checkpoint: Checkpoint, at path: String) throws(CheckpointError) {
-    try difference(to: CheckpointManifest(structureOf: checkpoint, beside: self))
+    try difference(to: try CheckpointManifest(structureOf: checkpoint, beside: self))
       .refuse(path)
-    let names = checkpoint.manifestNames
+    let names = try checkpoint.manifestNames()
     let digests = try WeightDigest.sha256(names.map { ($0.name, $0.weight) })
     var found: OrderedDictionary<ExactName, Tensor> = [:]
     for (entry, digest) in zip(names, digests) { found[entry.name] = Tensor(entry.weight, digest) }
@@ -61,9 +61,11 @@ extension CheckpointManifest {
   }
 
   /// A checkpoint's tensors with the digests of another manifest, as if their values were right.
-  private init(structureOf checkpoint: Checkpoint, beside other: CheckpointManifest) {
+  private init(
+    structureOf checkpoint: Checkpoint, beside other: CheckpointManifest
+  ) throws(CheckpointError) {
     var tensors: OrderedDictionary<ExactName, Tensor> = [:]
-    for (name, weight) in checkpoint.manifestNames {
+    for (name, weight) in try checkpoint.manifestNames() {
       tensors[name] = Tensor(weight, other.tensors[name]?.sha256 ?? "")
     }
     self.init(tensors: tensors, sha256: other.sha256)
@@ -78,10 +80,14 @@ extension CheckpointManifest.Tensor {
 }
 
 extension Checkpoint {
-  /// The tensors that a manifest has, in the order of their names: further links to a data set are no tensors of their own.
-  package var manifestNames: [(name: ExactName, weight: Weight)] {
+  /// The tensors that a manifest has, in the order of their names, with those of the modules that follow the model: further links
+  /// to a data set are no tensors of their own.
+  ///
+  /// - Throws: What keeps a module's weights from being opened; `inconsistent` for a name that both have.
+  package func manifestNames() throws(CheckpointError) -> [(name: ExactName, weight: Weight)] {
     let further = Set(graph.ties.flatMap { $0.names.dropFirst() }).intersection(links)
-    return graph.weights.filter { !further.contains($0.key) }.map { ($0.key, $0.value) }
+    let weights = try graph.addingModules(of: self).weights
+    return weights.filter { !further.contains($0.key) }.map { ($0.key, $0.value) }
       .sorted { $0.name < $1.name }
   }
 }

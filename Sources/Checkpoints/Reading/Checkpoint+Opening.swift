@@ -23,7 +23,12 @@ extension Checkpoint {
   ) throws(CheckpointError) -> Checkpoint {
     let path = try HubCache.located(path)
     switch try PathKind(path: path) {
-    case .directory: return try openDirectory(path, options: options)
+    case .directory:
+      var checkpoint = try openDirectory(path, options: options)
+      checkpoint.modules = Result { () throws(CheckpointError) in
+        try ModuleWeights.weights(in: path, options)
+      }
+      return checkpoint
     case .nothing where try ForeignContent.isTensorFlowPrefix(path):
       throw ForeignContent.tensorFlowCheckpoint.failure(path)
     default: break

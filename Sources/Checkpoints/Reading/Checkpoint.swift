@@ -19,6 +19,9 @@ public struct Checkpoint: Sendable {
   /// Why the checkpoint is not whole by its own lists: a weight that they name was refused. Nil unless
   /// ``OpenOptions/takesIncomplete`` was asked for.
   public let incompleteness: CheckpointError?
+  /// The weights of the modules that follow the model in a directory, or why they cannot be opened.
+  package internal(set) var modules: Result<[(name: ExactName, weight: Weight)], CheckpointError> =
+    .success([])
 
   /// A checkpoint of its parts: what opening gives, or one that was made in memory and has no files.
   public init(

@@ -147,11 +147,14 @@ struct DiffCommand: TalkingCommand {
     let names = try CommonNames(
       left.graph, right.graph,
       configurations: (Self.configuration(first), Self.configuration(second)))
+    let graphs = (
+      try names.first.addingModules(of: left), try names.second.addingModules(of: right)
+    )
     var difference =
       structure
-      ? CheckpointDifference(structureOf: names.first, names.second)
+      ? CheckpointDifference(structureOf: graphs.0, graphs.1)
       : try CheckpointDifference(
-        names.first, names.second, tolerance: Tolerance(absolute: atol, relative: rtol),
+        graphs.0, graphs.1, tolerance: Tolerance(absolute: atol, relative: rtol),
         progress: bar.handler)
     // Of the same bytes nothing has to be understood.
     if !difference.notCompared.isEmpty, try FilePairs.areEqual(left.files, right.files) {
