@@ -37,6 +37,32 @@ import WeightGraph
     }
   }
 
+  @Test(
+    "A class's name is what Keras 3.15 makes of it",
+    arguments: [
+      ("XLMRobertaBackbone", "xlm_roberta_backbone"), ("BertBackbone", "bert_backbone"),
+      ("GPT2Backbone", "gpt2_backbone"), ("GPT2CausalLM", "gpt2_causal_lm"), ("GPT2LM", "gpt2lm"),
+      ("DistilBertMaskedLM", "distil_bert_masked_lm"), ("DebertaV3Backbone", "deberta_v3_backbone"),
+      ("T5Gemma2Backbone", "t5_gemma2_backbone"), ("A", "a"), ("", ""),
+    ])
+  func kerasNames(name: String, expected: String) {
+    #expect(name.kerasName == expected)
+  }
+
+  @Test(
+    "A variant is known by names of its own",
+    arguments: [ModelHead.maskedLM, .sequenceClassification])
+  func variants(head: ModelHead) throws {
+    let graph = try checkpoint(.xlmRoberta, head, in: .kerasHub)
+    let backbone = "layers/" + "XLMRobertaBackbone".kerasName + "/"
+    #expect(graph.weights.keys.contains { $0.string.hasPrefix(backbone) })
+    let model = try RecognizedModel(graph)
+    #expect(model.architecture.family == .xlmRoberta)
+    #expect(model.architecture.head == head)
+    let bound = try BoundModel(graph, as: model, fill: .zeros(for: anything))
+    #expect(bound.report.problems.isEmpty)
+  }
+
   @Test("fairseq's first files hold query, key and value in one matrix, in this order")
   func packed() throws {
     let graph = try checkpoint(.roberta, .maskedLM, in: .fairseq)

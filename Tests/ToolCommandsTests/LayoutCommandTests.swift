@@ -427,4 +427,24 @@ struct LayoutCommandTests {
     #expect(try stale.allSatisfy { try PathKind(path: $0) == .nothing })
     #expect(ToolRun("diff", source, preset).code == 0)
   }
+
+  @Test(
+    "A task of a variant, whose backbone has a name of its own, goes back, a preset and one file")
+  func variantTask() throws {
+    let (source, directory) = (try TemporaryDirectory(), try TemporaryDirectory())
+    let small = try SmallModel(.xlmRoberta, .sequenceClassification, zerosWhereUnused: true)
+    let settings = #", "layer_norm_eps": 1e-5, "hidden_act": "gelu_pytorch_tanh""#
+    let model = try source.write(small.file, configuration: small.configuration(and: settings))
+    for name in ["preset", "task.weights.h5"] {
+      let task = directory.file(name)
+      let written = ToolRun(
+        "convert", model, task, "--layout", "keras-hub", "--allow-loss", "*")
+      #expect(written.code == 0, "\(written.error)")
+      let back = directory.file(name + ".safetensors")
+      let read = ToolRun("convert", task, back, "--layout", "transformers", "--fill-zeros", "*")
+      #expect(read.code == 0, "\(read.error)")
+      let difference = ToolRun("diff", model, back)
+      #expect(difference.code == 0, "\(difference.output)")
+    }
+  }
 }

@@ -26,7 +26,7 @@ struct SmallModel {
       file.add(parameter.name.string, parameter.shape.dimensions, seed: seed + 1)
       let row = (parameter.shape.dimensions.last ?? 1) * 4
       let zeroRows =
-        !zerosWhereUnused || family != .roberta
+        !zerosWhereUnused || family.unusedPositions == 0
         ? 0
         : parameter.name.string.contains("position_embeddings")
           ? 2

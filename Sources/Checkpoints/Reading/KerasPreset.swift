@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import LayoutRules
 internal import OrderedCollections
 internal import WeightGraph
 
@@ -30,25 +31,11 @@ package enum KerasPreset {
         .malformed, file: path, field: "class_name",
         "expected the class of the backbone, whose weights lie beside \(taskFile)")
     }
-    return "layers/" + snakeCase(name) + "/"
+    return "layers/" + name.kerasName + "/"
   }
 
   /// More than any configuration is long.
   private static let mostConfigurationBytes = 1 << 20
-
-  /// `BertBackbone` as Keras writes it in paths: `bert_backbone` (`keras/src/utils/naming.py`, 3.15).
-  private static func snakeCase(_ name: String) -> String {
-    var text = ""
-    var previous: Unicode.Scalar?
-    for scalar in name.unicodeScalars {
-      let beginsWord =
-        scalar.properties.isUppercase
-        && (previous?.properties.isLowercase == true || previous?.properties.numericType != nil)
-      text += (beginsWord ? "_" : "") + scalar.properties.lowercaseMapping
-      previous = scalar
-    }
-    return text
-  }
 
   /// Opens the backbone's weights and the task's as one checkpoint.
   static func open(

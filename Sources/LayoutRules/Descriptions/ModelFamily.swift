@@ -79,15 +79,21 @@ public struct FamilyList: Sendable {
   /// Makes a list.
   package init(_ families: [ModelFamily]) {
     self.families = families
-    let own = families.filter { family in
-      !families.contains { $0.name == family.definition.variantOf }
-    }
+    let own = families.filter { !Self.isVariant($0, among: families) }
     tables = own.flatMap { family in family.tables.map { (family, $0) } }
     anchorEnds = Self.anchorEnds(own.flatMap(\.tables))
   }
 
   /// The family of a name; nil if it is none of these.
   public subscript(name: String) -> ModelFamily? { families.first { $0.name == name } }
+
+  /// Those that are variants of another, by themselves: KerasHub and TensorFlow's classes put a variant's own name into names, so
+  /// that no table of the family that it is one of finds them. Their tables are made when this is asked for.
+  var variants: FamilyList { FamilyList(families.filter { Self.isVariant($0, among: families) }) }
+
+  private static func isVariant(_ family: ModelFamily, among families: [ModelFamily]) -> Bool {
+    families.contains { $0.name == family.definition.variantOf }
+  }
 
   /// Their names, for messages.
   var names: String { families.map(\.name).joined(separator: ", ") }

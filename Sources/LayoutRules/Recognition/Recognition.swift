@@ -69,7 +69,7 @@ public struct Recognition: Sendable {
     return model.architecture.family
   }
 
-  /// Of a variant there are no other names than those of the family that it is one of.
+  /// Where a variant has the names of the family that it is one of, they are taken for that one's unless it is stated.
   private func candidates(
     of family: ModelFamily?
   ) throws(CheckpointError) -> [RecognitionCandidate] {

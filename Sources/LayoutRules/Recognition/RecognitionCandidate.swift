@@ -18,6 +18,16 @@ struct RecognitionCandidate {
   static func all(
     _ families: FamilyList, in shapes: OrderedDictionary<ExactName, Shape>
   ) throws(CheckpointError) -> [RecognitionCandidate] {
+    let found = try fitting(families, shapes)
+    if !found.isEmpty { return found }
+    let variants = try fitting(families.variants, shapes)
+    if variants.isEmpty { throw withoutAnchor(families, shapes) }
+    return variants
+  }
+
+  private static func fitting(
+    _ families: FamilyList, _ shapes: OrderedDictionary<ExactName, Shape>
+  ) throws(CheckpointError) -> [RecognitionCandidate] {
     var found: [RecognitionCandidate] = []
     var anchors: Set<ExactName> = []
     for name in shapes.keys where !families.anchorEnds.numbers(of: name).isEmpty {
@@ -45,7 +55,6 @@ struct RecognitionCandidate {
           + ": word embeddings lie at \(quoted(first.anchor.string)) too",
         remedy: "take the names of one of them only")
     }
-    if found.isEmpty { throw withoutAnchor(families, shapes) }
     return found
   }
 

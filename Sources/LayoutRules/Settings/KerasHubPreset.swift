@@ -68,14 +68,14 @@ public struct KerasHubPreset: Sendable {
         Self.serialized(
           taskClass + "Preprocessor", in: module + "_preprocessor",
           [
-            ("name", .string(snakeCase(taskClass) + "_preprocessor")), ("tokenizer", tokenizer),
+            ("name", .string(taskClass.kerasName + "_preprocessor")), ("tokenizer", tokenizer),
             ("config_file", .string("preprocessor.json")),
             ("sequence_length", .integer(maximumLength)),
           ])
       }
       var members: [(String, JSONValue)] = [
         ("backbone", backbone), ("preprocessor", preprocessor ?? .null),
-        ("name", .string(snakeCase(taskClass))),
+        ("name", .string(taskClass.kerasName)),
       ]
       if head.hasLabels {
         members += [
@@ -112,7 +112,7 @@ public struct KerasHubPreset: Sendable {
 
   /// The module of a class: every class has one of its own.
   package static func module(_ family: KerasHubFamily, _ className: String) -> String {
-    "keras_hub.src.models.\(family.package).\(snakeCase(className))"
+    "keras_hub.src.models.\(family.package).\(className.kerasName)"
   }
 
   private static func object(_ members: [(String, JSONValue)]) -> JSONValue {
@@ -128,7 +128,7 @@ public struct KerasHubPreset: Sendable {
     ])
     let name = keras.backbone
     var members: [(String, JSONValue)] = [
-      ("name", .string(snakeCase(name))), ("trainable", .boolean(true)), ("dtype", policy),
+      ("name", .string(name.kerasName)), ("trainable", .boolean(true)), ("dtype", policy),
       ("vocabulary_size", .integer(sizes.vocabulary)), ("num_layers", .integer(sizes.layers)),
       ("num_heads", .integer(sizes.heads ?? 0)), ("hidden_dim", .integer(sizes.hidden)),
       ("intermediate_dim", .integer(sizes.intermediate)), ("dropout", dropout),
@@ -139,21 +139,4 @@ public struct KerasHubPreset: Sendable {
     }
     return serialized(name, in: module(keras, name), members)
   }
-}
-
-/// A class's name as the name of its module and layer: `BertTextClassifier` is `bert_text_classifier`, `GPT2CausalLM`
-/// is `gpt2_causal_lm` (`preset_utils.to_snake_case`).
-private func snakeCase(_ name: String) -> String {
-  let letters = Array(name.unicodeScalars)
-  var text = ""
-  for (index, letter) in letters.enumerated() {
-    let isUpper = letter.properties.isUppercase
-    if isUpper, index > 0 {
-      let before = letters[index - 1].properties
-      let isBeforeSmall = index + 1 < letters.count && letters[index + 1].properties.isLowercase
-      if before.isLowercase || before.numericType != nil || isBeforeSmall { text += "_" }
-    }
-    text += letter.properties.lowercaseMapping
-  }
-  return text
 }
