@@ -1,4 +1,5 @@
 public import CheckpointBytes
+internal import LanguageModels
 public import OrderedCollections
 public import TensorValues
 public import WeightGraph
@@ -6,16 +7,16 @@ public import WeightGraph
 /// A recorded run of a model: what went in, what came out, and how it was made.
 ///
 /// It is an ordinary checkpoint of named tensors, in practice a safetensors file. A tensor is an input if the record says so
-/// (``Origin/inputs``) or its name is one of the arguments of Transformers' models that are tensors of whole numbers
+/// (``Origin/inputs``) or its name is one of the arguments of the language models here, labels among them
 /// (``inputNames``), and an output otherwise, under the name that Transformers gives it, with a number for lists:
 /// `hidden_states.0`; what a module within the model was given and gave is `encoder.layer.0.attention:input` and
 /// `encoder.layer.0.attention:output`. What `weighbridge run` writes holds outputs; together with the file of its inputs it is
 /// a golden record. `docs/verification.md` describes the format.
 public struct GoldenRecord: Sendable {
   /// The names that always mean inputs.
-  public static let inputNames: [ExactName] = [
-    "input_ids", "attention_mask", "token_type_ids", "position_ids", "mc_token_ids",
-  ]
+  public static let inputNames: [ExactName] = (ModelInputs.argumentNames + ModelLabels.names).map {
+    ExactName($0)
+  }
 
   /// The inputs, in the record's order.
   public private(set) var inputs: OrderedDictionary<ExactName, Weight> = [:]
@@ -53,8 +54,8 @@ public struct GoldenRecord: Sendable {
   ///   - graph: The record. `inputs` must be a checkpoint of inputs only.
   ///   - other: The inputs, if they are in a checkpoint of their own.
   ///   - file: The name of the record's file, for errors.
-  /// - Throws: `notFound` without any output; `malformed` for an input of a language model that is not of whole numbers, an
-  ///   output that is not of real numbers, or metadata that cannot be read; `inconsistent` for an input that is in both.
+  /// - Throws: `notFound` without any output; `malformed` for an input of a language model that is not of whole numbers, or
+  ///   labels that are no numbers, an output that is not of real numbers, or metadata that cannot be read; `inconsistent` for an input that is in both.
   public init(
     _ graph: WeightGraph, inputs other: WeightGraph? = nil, file: String? = nil
   ) throws(CheckpointError) {
@@ -95,13 +96,15 @@ public struct GoldenRecord: Sendable {
   private mutating func insertInput(
     _ weight: Weight, _ name: ExactName, _ file: String?
   ) throws(CheckpointError) {
+    let areLabels = ModelLabels.names.contains(name.string)
     guard
-      weight.dtype.category == .integer || weight.dtype == .bool && name == "attention_mask"
+      weight.dtype.category == .integer || weight.dtype.category == .real && areLabels
+        || weight.dtype == .bool && name == "attention_mask"
         || !GoldenRecord.inputNames.contains(name)
     else {
       throw CheckpointError(
         .malformed, CheckpointError.Site(file: file), tensor: name.string,
-        "an input of type \(weight.dtype), expected whole numbers")
+        "an input of type \(weight.dtype), expected \(areLabels ? "" : "whole ")numbers")
     }
     guard inputs.updateValue(weight, forKey: name) == nil else {
       throw CheckpointError(

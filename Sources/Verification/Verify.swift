@@ -65,24 +65,20 @@ extension VerificationReport.Output {
 }
 
 extension GoldenRecord {
-  /// What the recorded model was given.
+  /// What the recorded model was given, labels too.
   ///
   /// - Throws: What reading throws.
   public func modelInputs() throws(CheckpointError) -> ModelInputs {
-    guard let ids = try tokens("input_ids") else {
+    guard inputs["input_ids"] != nil else {
       throw CheckpointError(
         .notFound, tensor: "input_ids", "the record does not hold what the model was given",
         remedy: "give the file of the inputs too")
     }
-    return ModelInputs(
-      inputIDs: ids, attentionMask: try tokens("attention_mask"),
-      tokenTypeIDs: try tokens("token_type_ids"), positionIDs: try tokens("position_ids"),
-      choiceTokenIDs: try tokens("mc_token_ids"))
-  }
-
-  private func tokens(_ name: ExactName) throws(CheckpointError) -> TokenArray? {
-    guard let weight = inputs[name] else { return nil }
-    return try TokenArray(weight, named: name)
+    var arguments = WeightGraph()
+    for name in Self.inputNames {
+      if let weight = inputs[name] { try arguments.insert(weight, as: name) }
+    }
+    return try ModelInputs(arguments)
   }
 
   /// What a run must compute to be compared with the record.

@@ -87,6 +87,28 @@ struct VerifyCommandTests {
     #expect(without.error.contains("input_ids"), "\(without.error)")
   }
 
+  @Test("Labels among the inputs are given to the model, and its loss is compared")
+  func labels() throws {
+    let directory = try TemporaryDirectory()
+    let (inputs, outputs) = (
+      directory.file("inputs.safetensors"), directory.file("outputs.safetensors")
+    )
+    var graph = WeightGraph()
+    let recorded = try GoldenRecord(opening: golden)
+    for (name, weight) in recorded.inputs { try graph.insert(weight, as: name) }
+    try graph.insert(try #require(recorded.inputs["input_ids"]), as: "labels")
+    try graph.write(to: inputs)
+    // The loss of transformers 5.23 in float64.
+    for (loss, code) in [(Float(4.85212226512491), Int32(0)), (4.86, 1)] {
+      var outcome = WeightGraph()
+      try outcome.insert(try #require(recorded.outputs["logits"]), as: "logits")
+      try outcome.insert(try Weight([loss], shape: []), as: "loss")
+      try outcome.write(to: outputs)
+      let run = ToolRun("verify", model, "--golden", outputs, "--inputs", inputs)
+      #expect(run.code == code, "\(run.output)\(run.error)")
+    }
+  }
+
   @Test("--outputs compares what another program computed, of whatever model, and names the module")
   func outputs() throws {
     let record = Fixtures.path("port/golden.safetensors")

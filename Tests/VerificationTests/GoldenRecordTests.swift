@@ -34,6 +34,18 @@ struct GoldenRecordTests {
     #expect(inputs.tokenTypeIDs == nil && inputs.positionIDs == nil)
   }
 
+  @Test("Labels are inputs: classes, or numbers")
+  func labels() throws {
+    let record = try GoldenRecord(
+      Records.graph(["input_ids": ids, "labels": logits, "mc_labels": ids, "loss": logits]))
+    #expect(Array(record.inputs.keys) == ["input_ids", "labels", "mc_labels"])
+    #expect(Array(record.outputs.keys) == ["loss"])
+    let given = try record.modelInputs().labels
+    #expect(given.labels?.elements == [1, 2] && given.labels?.areClasses == false)
+    #expect(given.choices?.elements == [3, 4] && given.choices?.areClasses == true)
+    #expect(given.startPositions == nil)
+  }
+
   @Test("Inputs may lie in a file of their own, as those of `weighbridge run` do")
   func apart() throws {
     let record = try GoldenRecord(
@@ -65,7 +77,11 @@ struct GoldenRecordTests {
       try GoldenRecord(Records.graph(["input_ids": logits, "logits": logits]), file: "g")
     }
     #expect(throws: CheckpointError(.malformed, file: "g", tensor: "labels", "")) {
-      try GoldenRecord(Records.graph(["input_ids": ids, "labels": ids]), file: "g")
+      let flags = try Records.weight(.bool, [1, 2], [1, 0])
+      return try GoldenRecord(Records.graph(["labels": flags, "logits": logits]), file: "g")
+    }
+    #expect(throws: CheckpointError(.malformed, file: "g", tensor: "places", "")) {
+      try GoldenRecord(Records.graph(["input_ids": ids, "places": ids]), file: "g")
     }
     #expect(throws: CheckpointError(.malformed, tensor: "logits", "")) {
       try GoldenRecord(
