@@ -98,13 +98,26 @@ struct VerifyCommand: TalkingCommand {
     guard (model == nil) != (outputs == nil) else {
       throw ValidationError("give the model to run, or --outputs FILE with what was computed")
     }
-    if model == nil, against != nil {
-      throw ValidationError("--against compares weights: give the model too")
+    if model == nil, let option = optionOfModels {
+      throw ValidationError("\(option) is for a model that is run: give it instead of --outputs")
     }
   }
 
+  /// The first option given that does nothing where no model is run.
+  private var optionOfModels: String? {
+    let options = [
+      ("--against", against != nil), ("--architecture", options.architecture != nil),
+      ("--adapter", options.adapter != nil), ("--manifest", options.pin.manifest != nil),
+      ("--fill-zeros", !options.filling.fillZeros.isEmpty),
+      ("--require-finite", options.requireFinite),
+      ("--compute-precision", precision.computePrecision != .float32),
+    ]
+    return options.first { $0.1 }?.0
+  }
+
   mutating func run(on console: Console) throws -> ToolExit {
-    let record = try GoldenRecord(opening: golden, inputs: inputs)
+    let openOptions = options.sourceOptions.openOptions
+    let record = try GoldenRecord(opening: golden, inputs: inputs, options: openOptions)
     for pattern in tolerance.map(\.exception.outputs)
     where !record.outputs.keys.contains(where: pattern.matches) {
       throw CheckpointError(
@@ -116,7 +129,8 @@ struct VerifyCommand: TalkingCommand {
     var className: String?
     var tokenizer: Tokenizer?
     if let outputs {
-      computed = try VerificationReport.Output.all(in: outputs, beside: record)
+      computed = try VerificationReport.Output.all(
+        in: outputs, beside: record, options: openOptions)
       report = try VerificationReport(
         computed: computed, golden: record,
         criteria: criteria(.standard(computedIn: record.origin.dtype)))
@@ -137,7 +151,7 @@ struct VerifyCommand: TalkingCommand {
     if let against, let model, !report.isEqual {
       suspects = try SuspectParameters(
         model, beside: against, first: report.firstDivergence.flatMap(report.module(of:)),
-        options: options.sourceOptions.openOptions)
+        options: openOptions)
     }
     var printed = VerifyReport(
       report, of: model ?? outputs ?? "", className: className, golden: golden, suspects: suspects)

@@ -1,5 +1,5 @@
 public import CheckpointBytes
-internal import Checkpoints
+public import Checkpoints
 public import LanguageModels
 public import TensorValues
 public import Verification
@@ -11,11 +11,14 @@ extension GoldenRecord {
   /// - Parameters:
   ///   - path: The file of the outputs, of any format.
   ///   - inputs: The file of the inputs, if they are not in the same one.
+  ///   - options: How the files are opened.
   /// - Throws: What `Checkpoint/open(_:options:)` and `init(_:inputs:file:)` throw.
-  public init(opening path: String, inputs: String? = nil) throws(CheckpointError) {
-    let graph = try Checkpoint.open(path).graph
+  public init(
+    opening path: String, inputs: String? = nil, options: OpenOptions = OpenOptions()
+  ) throws(CheckpointError) {
+    let graph = try Checkpoint.open(path, options: options).graph
     var other: WeightGraph?
-    if let inputs { other = try Checkpoint.open(inputs).graph }
+    if let inputs { other = try Checkpoint.open(inputs, options: options).graph }
     try self.init(graph, inputs: other, file: path)
   }
 }
@@ -24,7 +27,7 @@ extension GoldenRecord {
 ///
 /// - Parameters:
 ///   - model: The model.
-///   - path: The record; see `GoldenRecord/init(opening:inputs:)`.
+///   - path: The record; see `GoldenRecord/init(opening:inputs:options:)`.
 ///   - inputs: The file of its inputs, if they are not in the same one.
 ///   - tolerance: What counts as equal; nil for the default of the record's type.
 ///   - positions: Which positions are compared.
@@ -41,12 +44,16 @@ extension VerificationReport.Output {
   /// What another program computed and put into a file, of any format; the record's inputs, if they are in it too, are left
   /// out.
   ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - golden: The record.
+  ///   - options: How the file is opened.
   /// - Throws: What `Checkpoint/open(_:options:)` and reading throw; `malformed` for a tensor that is not of real numbers.
   public static func all(
-    in path: String, beside golden: GoldenRecord
+    in path: String, beside golden: GoldenRecord, options: OpenOptions = OpenOptions()
   ) throws(CheckpointError) -> [VerificationReport.Output] {
     var outputs: [VerificationReport.Output] = []
-    for (name, weight) in try Checkpoint.open(path).graph.weights
+    for (name, weight) in try Checkpoint.open(path, options: options).graph.weights
     where golden.inputs[name] == nil && !GoldenRecord.inputNames.contains(name) {
       guard weight.dtype.category == .real else {
         throw CheckpointError(

@@ -102,7 +102,7 @@ extension WeightGraph {
 }
 
 extension GoldenRecord {
-  /// Opens a recorded run; see `Weighbridge/GoldenRecord/init(opening:inputs:)`.
+  /// Opens a recorded run; see `Weighbridge/GoldenRecord/init(opening:inputs:options:)`.
   ///
   /// - Throws: `unsupported` for a URL of something else than a file.
   public init(opening url: URL, inputs: URL? = nil) throws(CheckpointError) {

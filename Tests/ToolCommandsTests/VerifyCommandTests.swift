@@ -135,9 +135,23 @@ struct VerifyCommandTests {
     #expect(ToolRun(arguments: arguments + ["--mismatch", "0.1"]).code == 0)
     for wrong in [
       ["--tolerance", "scores"], ["--tolerance", "scores=1"], ["--tolerance", "=1,1"],
-      ["--tolerance", "scores=-1,0"], ["--mismatch", "2"], ["--against", mine], [model],
+      ["--tolerance", "scores=-1,0"], ["--mismatch", "2"], [model],
     ] { #expect(ToolRun(arguments: arguments + wrong).code == 64, "\(wrong)") }
     #expect(ToolRun("verify", "--golden", record).code == 64)
+    // Without a model there is nothing that these could be of.
+    for option in [
+      ["--against", mine], ["--architecture", "BertModel"], ["--adapter", directory.path],
+      ["--manifest", mine], ["--fill-zeros", "*"], ["--require-finite"],
+      ["--compute-precision", "int8"],
+    ] {
+      let refused = ToolRun(arguments: arguments + option)
+      #expect(refused.code == 64)
+      #expect(
+        refused.error.contains(
+          "\(option[0]) is for a model that is run: give it instead of --outputs"),
+        "\(refused.error)")
+    }
+    #expect(ToolRun(arguments: arguments + wide + ["--read-limit", "rank=1"]).code == 65)
   }
 
   @Test(
