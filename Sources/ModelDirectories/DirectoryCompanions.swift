@@ -173,17 +173,9 @@ public struct DirectoryCompanions: Sendable {
 
   /// Transformers 5 loads weights in the type that the configuration names.
   private func setType(_ dtype: DType?, in plan: inout CompanionPlan) throws(CheckpointError) {
-    guard let dtype, let name = dtype.torchName, let directory else { return }
-    guard let document = try directory.json("config.json", limits) else { return }
-    let keys: [ExactName] = ["dtype", "torch_dtype"]
-    let value = JSONValue.string(name)
-    guard keys.contains(where: { document[$0]?.string != nil && document[$0] != value }) else {
-      return
-    }
-    let changed = document.mapMembers { member in
-      let isStated = keys.contains(member.key) && member.value.string != nil
-      return isStated ? JSONValue.Member(member.key, value) : member
-    }
+    guard let dtype, let name = dtype.torchName,
+      let changed = try settings()?.stating(weights: dtype)
+    else { return }
     plan.put("config.json", changed, note: "dtype is \(name), as the weights are")
   }
 }
@@ -208,6 +200,18 @@ extension DType {
 }
 
 extension JSONValue {
+  /// Settings that state the type of the weights where they state another one; nil where they state none, or this one.
+  package func stating(weights dtype: DType) -> JSONValue? {
+    guard let name = dtype.torchName else { return nil }
+    let keys: [ExactName] = ["dtype", "torch_dtype"]
+    let value = JSONValue.string(name)
+    guard keys.contains(where: { self[$0]?.string != nil && self[$0] != value }) else { return nil }
+    return mapMembers { member in
+      let isStated = keys.contains(member.key) && member.value.string != nil
+      return isStated ? JSONValue.Member(member.key, value) : member
+    }
+  }
+
   /// The object with its members changed or, where nil comes back, left out; another value as it is.
   func mapMembers(_ change: (Member) -> Member?) -> JSONValue {
     guard let members else { return self }

@@ -69,7 +69,12 @@ extension LanguageModel {
   private func companions(
     _ companions: SavedCompanions, destination: String
   ) throws(CheckpointError) -> DirectoryCompanions {
-    let text = JSONWriter.text(try savedSettings(), style: .indented) + "\n"
+    var settings = try savedSettings()
+    // Transformers rounds all weights to the type that is stated: none of them is to lose anything.
+    if parameters.contains(where: { parameters.storedType(of: $0) == .f32 }) {
+      settings = settings.stating(weights: .f32) ?? settings
+    }
+    let text = JSONWriter.text(settings, style: .indented) + "\n"
     var files = [CompanionFile(path: "config.json", content: .bytes(Array(text.utf8)))]
     guard companions == .everything, let origin = info.origin else {
       return DirectoryCompanions(files: files, named: Self.className)

@@ -174,6 +174,29 @@ struct TrainCommandTests {
     }
   }
 
+  @Test("What learned is float32 whatever it was stored as, and the settings say so")
+  func types() throws {
+    let whole = try ModelFixture(
+      task: "bert-classifier", tokenizer: "bert-uncased", changes: [("dtype", .string("float32"))])
+    let half = model.file("half")
+    #expect(ToolRun("convert", whole.path, half, "--dtype", "bfloat16").code == 0)
+    func stated(_ directory: String) throws -> JSONValue? {
+      try JSONValue(parsing: model.bytes(directory + "/config.json"), context: "JSON")["dtype"]
+    }
+    #expect(try stated("half") == .string("bfloat16"))
+    let run = ToolRun(
+      "train", half, "--task", "classification", "--train", model.file("train.jsonl"), "--output",
+      model.file("out"), "--steps", "1", "--freeze", "bert.embeddings.*", "--threads", "1")
+    #expect(run.code == 0, "\(run.error)")
+    // A type that is wider than the frozen weights' loses nothing of theirs.
+    for directory in ["out", "out/checkpoint-1"] {
+      #expect(try stated(directory) == .string("float32"))
+    }
+    // What did not learn stays what it was.
+    try loadLanguageModel(from: half).save(to: model.file("again"))
+    #expect(try stated("again") == .string("bfloat16"))
+  }
+
   @Test("Another class than the task's is refused, and a class that looks ahead is told of")
   func classes() throws {
     let other = train("out", "--architecture", "BertForMaskedLM")
