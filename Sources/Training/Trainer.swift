@@ -331,10 +331,12 @@ extension Trainer {
   ///   than the run was begun with, and for another learning rate than Trainer's.
   public func resume(from checkpoint: String) throws(CheckpointError) {
     // The state comes last: what cannot be read leaves a run that has not begun.
-    let found = try TrainingOutput.state(in: checkpoint, settings)
+    var found = try TrainingOutput.state(in: checkpoint, settings)
     var best = best
-    if settings.patience != nil, found.best != nil {
+    if settings.patience != nil {
       best = try TrainingOutput.best(of: learning, in: checkpoint)
+      // A run that did not wait for better ones kept no numbers to end with: the next evaluation is the first that counts.
+      if best.isEmpty { found.forgetBest() }
     }
     let optimizerState = try TrainingOutput.optimizerState(
       in: checkpoint, of: optimizer.parameters, settings, step: found.step)

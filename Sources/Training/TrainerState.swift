@@ -83,6 +83,9 @@ public struct TrainerState: Sendable, Hashable {
     return unlogged.steps > 0 ? unlogged.sum / Double(unlogged.steps) : nil
   }
 
+  /// Has the next evaluation be the first.
+  mutating func forgetBest() { (best, evaluationsSinceBest) = (nil, 0) }
+
   /// The epochs so far.
   public var epoch: Double { Double(step) / Double(stepsPerEpoch) }
 
@@ -113,10 +116,10 @@ public struct TrainerState: Sendable, Hashable {
     func member(_ key: ExactName, _ value: JSONValue) -> JSONValue.Member {
       JSONValue.Member(key, value)
     }
-    let best = settings.patience == nil ? nil : best
+    let named = settings.patience == nil ? nil : best
     return .object([
-      member("best_global_step", best.map { .integer($0.step) } ?? .null),
-      member("best_metric", best.map { .double($0.loss) } ?? .null),
+      member("best_global_step", named.map { .integer($0.step) } ?? .null),
+      member("best_metric", named.map { .double($0.loss) } ?? .null),
       member("best_model_checkpoint", bestCheckpoint.map { .string($0) } ?? .null),
       member("epoch", .double(epoch)),
       member("eval_steps", settings.evaluateEvery.map { .integer($0) } ?? .null),
@@ -160,6 +163,8 @@ public struct TrainerState: Sendable, Hashable {
                   member(
                     "settings",
                     .object(settings.ofRun.map { member(ExactName($0.name), .string($0.value)) })),
+                  member("best_loss", best.map { .double($0.loss) } ?? .null),
+                  member("best_step", best.map { .integer($0.step) } ?? .null),
                   member("evaluations_since_best", .integer(evaluationsSinceBest)),
                   member("unlogged_loss", .double(unlogged.sum)),
                   member("unlogged_steps", .integer(unlogged.steps)),
@@ -194,8 +199,8 @@ public struct TrainerState: Sendable, Hashable {
     log = (document["log_history"]?.elements ?? []).compactMap { Entry($0) }
     let own = document[Self.callbacks]?[Self.own]?["attributes"]
     // Trainer's best may be of another metric than the loss.
-    if let bestStep = document["best_global_step"]?.integer,
-      case .number(let metric)? = document["best_metric"],
+    if let bestStep = (own?["best_step"] ?? document["best_global_step"])?.integer,
+      case .number(let metric)? = own?["best_loss"] ?? document["best_metric"],
       own != nil || log.contains(where: { $0.step == bestStep && $0["eval_loss"] == metric.double })
     {
       best = (metric.double, bestStep)

@@ -300,6 +300,38 @@ struct TrainCommandTests {
     #expect(train("alone", "--early-stop", "2").code == 64)
   }
 
+  @Test("Evaluations count from a resume on where a run did not wait for better ones before")
+  func earlyStopOfResumed() throws {
+    func run(_ more: String...) -> ToolRun {
+      ToolRun(
+        arguments: [
+          "train", model.path, "--task", "classification", "--train", model.file("train.jsonl"),
+          "--output", model.file("out"), "--threads", "1", "--steps", "12", "--batch-size", "4",
+          "--learning-rate", "0.05", "--eval-every", "1", "--save-every", "6", "--eval",
+          model.file("eval.jsonl"),
+        ] + more)
+    }
+    func state() throws -> JSONValue {
+      try JSONValue(
+        parsing: model.bytes("out/checkpoint-12/trainer_state.json"), context: "JSON")
+    }
+    func removeLast() throws {
+      try Directory.removeFile(model.file("out/checkpoint-12/trainer_state.json"))
+    }
+    #expect(run().code == 0)
+    // What is lowest so far is known after an interruption, too.
+    let whole = try state()
+    try removeLast()
+    #expect(run("--resume").code == 0)
+    #expect(try state() == whole)
+    try removeLast()
+    #expect(run("--resume", "--early-stop", "6").code == 0)
+    let lowest = whole["log_history"]?.elements?.compactMap { entry in
+      (entry["step"]?.integer ?? 0) > 6 ? entry["eval_loss"]?.double : nil
+    }.min()
+    #expect(try #require(state()["best_metric"]?.double) == lowest)
+  }
+
   @Test("A run goes on with the settings that it was begun with")
   func otherSettings() throws {
     let begun = [
