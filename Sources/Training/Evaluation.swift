@@ -21,7 +21,6 @@ struct Evaluation {
   private var sets: (found: [[Bool]], wanted: [[Bool]]) = ([], [])
   private var tags: (found: [[String]], wanted: [[String]]) = ([], [])
   private var search = AnswerSearch()
-  private var loss = (sum: 0.0, terms: 0.0)
 
   init(_ task: TrainingTask, padding: Int, masking: Masking?, seed: UInt64) {
     self.task = task
@@ -31,36 +30,69 @@ struct Evaluation {
   }
 
   /// Mean loss and metrics, by name.
+  ///
+  /// - Throws: What ``check(_:batchSize:)`` and running throw.
   mutating func run(
     _ model: any LanguageModel, _ examples: [TrainingExample], batchSize: Int
   ) throws(CheckpointError) -> [(name: String, value: Double)] {
+    let terms = try check(examples, batchSize: batchSize)
     var options = RunOptions(padding: .skipped)
     // Of language models the loss is all that is wanted.
     if task.masks || task.kind == .causalLM { options.scoredTokens = .labelled }
+    var mean = 0.0
     for start in stride(from: 0, to: examples.count, by: batchSize) {
-      let batch = Array(examples[start..<min(examples.count, start + batchSize)])
-      var place = start
-      let made = try ExampleBatch(
-        batch, padding: padding,
-        masking: masking.map { masking in
-          { [seed] example in
-            // The same masks at each evaluation.
-            var generator = CounterGenerator(seed: ~seed, .masking, number: UInt32(place))
-            place += 1
-            return masking(example, &generator)
-          }
-        })
+      let (batch, made) = try self.batch(of: examples, from: start, size: batchSize)
       let outputs = try withoutGradients { () throws(CheckpointError) in
         try model.run(made.inputs, options)
       }
-      if let value = outputs.loss?.values.first, made.lossTerms > 0 {
-        loss.sum += Double(value) * Double(made.lossTerms)
-        loss.terms += Double(made.lossTerms)
+      let shares = made.terms.shares(of: terms).labels
+      for (part, share) in zip(outputs.lossParts, shares) where share > 0 {
+        mean += Double(part.values[0]) * share
       }
       take(outputs, batch)
     }
-    let mean = loss.terms == 0 ? 0 : loss.sum / loss.terms
     return [("loss", mean)] + metrics(mean)
+  }
+
+  /// What the means of the loss of examples are made of.
+  ///
+  /// - Throws: `inconsistent` if one of them is made of nothing: no number says then how far the model is from the labels.
+  @discardableResult
+  func check(
+    _ examples: [TrainingExample], batchSize: Int
+  ) throws(CheckpointError) -> LossTerms {
+    let terms = LossTerms(
+      sumOf: try stride(from: 0, to: examples.count, by: batchSize).map {
+        (start) throws(CheckpointError) in
+        try batch(of: examples, from: start, size: batchSize).made.terms
+      })
+    guard !terms.labels.isEmpty, !terms.labels.contains(0) else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "evaluation"),
+        masking == nil
+          ? "none of the \(examples.count) examples to measure by has a label that counts"
+          : "no token of the \(examples.count) examples to measure by happens to be hidden")
+    }
+    return terms
+  }
+
+  private func batch(
+    of examples: [TrainingExample], from start: Int, size: Int
+  ) throws(CheckpointError) -> (examples: [TrainingExample], made: ExampleBatch) {
+    let batch = Array(examples[start..<min(examples.count, start + size)])
+    var place = start
+    let made = try ExampleBatch(
+      batch, padding: padding,
+      masking: masking.map { masking in
+        { [seed] example in
+          // The same masks at each evaluation.
+          var generator = CounterGenerator(
+            seed: ~seed, .masking, number: UInt32(truncatingIfNeeded: place))
+          place += 1
+          return masking(example, &generator)
+        }
+      })
+    return (batch, made)
   }
 
   private mutating func take(_ outputs: ModelOutputs, _ batch: [TrainingExample]) {

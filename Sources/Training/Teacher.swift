@@ -89,31 +89,31 @@ public struct Teacher: Sendable {
     }
   }
 
-  /// What a pupil's outputs lack of the labels, whose loss is given, and of the teacher.
+  /// What a pupil's outputs lack of the labels, whose losses are given, and of the teacher.
   ///
-  /// - Parameter maps: Of ``maps(for:seed:)``.
-  func loss(
-    _ outputs: ModelOutputs, _ hard: Tensor, _ batch: ExampleBatch, maps: [Linear?],
-    in context: ExecutionContext
-  ) throws(CheckpointError) -> Tensor {
+  /// - Parameters:
+  ///   - hard: The losses of the labels with their shares of the step's.
+  ///   - shares: What the means of the batch count in those of its step.
+  ///   - maps: Of ``maps(for:seed:)``.
+  func losses(
+    _ outputs: ModelOutputs, _ hard: [(loss: Tensor, factor: Double)], _ batch: ExampleBatch,
+    _ shares: LossShares, maps: [Linear?], in context: ExecutionContext
+  ) throws(CheckpointError) -> [(loss: Tensor, factor: Double)] {
     var options = RunOptions(extras: extras, padding: .skipped)
     options.scoredTokens = .labelled
     let own = try withoutGradients { () throws(CheckpointError) in
       try model.run(batch.inputs, options)
     }
-    var soft: Tensor?
-    var count = 0
-    func add(_ pupil: Tensor, _ teacher: Tensor) throws(CheckpointError) {
+    var soft: [(loss: Tensor, factor: Double)] = []
+    func add(_ pupil: Tensor, _ teacher: Tensor, share: Double) throws(CheckpointError) {
       let term = try distillation(pupil, teacher: teacher, temperature: temperature, in: context)
-      soft =
-        try soft.map { (sum) throws(CheckpointError) in
-          try TensorEngine.add(sum, term, in: context)
-        } ?? term
-      count += 1
+      soft.append((term, share))
     }
-    for name in ["logits", "prediction_logits", "seq_relationship_logits"] {
-      guard let pupil = outputs[name]?.tensor, let teacher = own[name]?.tensor else { continue }
-      try add(pupil, teacher)
+    for (name, part) in [("logits", 0), ("prediction_logits", 0), ("seq_relationship_logits", 1)] {
+      guard let pupil = outputs[name]?.tensor, let teacher = own[name]?.tensor,
+        shares.labels.indices.contains(part)
+      else { continue }
+      try add(pupil, teacher, share: shares.labels[part])
     }
     for name in ["start_logits", "end_logits"] {
       guard let pupil = outputs[name]?.tensor, let teacher = own[name]?.tensor else { continue }
@@ -125,19 +125,19 @@ public struct Teacher: Sendable {
         )
         try add(
           try rowsOfSequences(try pupil.rows(rows), whole, in: context),
-          try rowsOfSequences(try teacher.rows(rows).detached, whole, in: context))
+          try rowsOfSequences(try teacher.rows(rows).detached, whole, in: context),
+          share: shares.labels.first ?? 0)
       }
     }
-    guard let soft else {
+    guard !soft.isEmpty else {
       throw CheckpointError(
         .unsupported, CheckpointError.Site(field: "teacher"),
         "\(type(of: model).className) has no scores to learn")
     }
-    let scores = try TensorEngine.add(
-      try scale(hard, by: Float(1 - mix), in: context),
-      try scale(soft, by: Float(mix / Double(count)), in: context), in: context)
+    let scores =
+      hard.map { ($0.loss, $0.factor * (1 - mix)) }
+      + soft.map { ($0.loss, $0.factor * mix / Double(soft.count)) }
     guard !states.isEmpty else { return scores }
-    return try TensorEngine.add(
-      scores, try distance(outputs, own, batch, maps, in: context), in: context)
+    return scores + [(try distance(outputs, own, batch, maps, in: context), shares.tokens)]
   }
 }

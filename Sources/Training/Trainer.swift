@@ -129,8 +129,8 @@ public final class Trainer {
   private func step(
     _ batches: [ExampleBatch]
   ) throws(CheckpointError) -> (loss: Double, norm: Double)? {
-    let terms = batches.reduce(0) { $0 + $1.lossTerms }
-    guard terms > 0 else {
+    let terms = LossTerms(sumOf: batches.map(\.terms))
+    guard terms.haveLabels else {
       guard collator.masking == nil else {
         state.step += 1
         return nil
@@ -140,7 +140,8 @@ public final class Trainer {
         "no example of step \(state.step + 1) has a label that counts")
     }
     var loss = 0.0
-    for (place, batch) in batches.enumerated() where batch.lossTerms > 0 {
+    for (place, batch) in batches.enumerated()
+    where batch.terms.haveLabels || teacher?.states.isEmpty == false {
       let number = UInt32(truncatingIfNeeded: state.step * settings.accumulation + place)
       var options = RunOptions(
         padding: .skipped, dropout: RunOptions.Dropout(seed: settings.seed, step: number))
@@ -148,17 +149,20 @@ public final class Trainer {
       if let teacher { options.extras = teacher.extras }
       options.recomputesLayers = settings.recomputesLayers
       let outputs = try model.run(batch.inputs, options)
-      guard var value = outputs.loss else {
+      guard !outputs.lossParts.isEmpty else {
         throw CheckpointError(
           .unsupported, CheckpointError.Site(field: "labels"),
           "\(type(of: model).className) makes no loss of them")
       }
+      let shares = batch.terms.shares(of: terms)
+      var parts = zip(outputs.lossParts, shares.labels).map { (loss: $0, factor: $1) }
       if let teacher {
-        value = try teacher.loss(outputs, value, batch, maps: maps, in: model.context)
+        parts = try teacher.losses(
+          outputs, parts, batch, shares, maps: maps, in: model.context)
       }
-      let share = Double(batch.lossTerms) / Double(terms)
-      try value.backward(from: Tensor(rows: 1, columns: 1, [Float(share)]))
-      loss += Double(value.values[0]) * share
+      guard let value = try weightedSum(parts, in: model.context) else { continue }
+      try value.backward()
+      loss += Double(value.values[0])
     }
     guard loss.isFinite else {
       throw CheckpointError(
@@ -196,8 +200,8 @@ extension Trainer {
   ///
   /// With a patience (``TrainingSettings/patience``) the model has at the end the numbers of the evaluation with the lowest loss.
   /// - Returns: What the run came to.
-  /// - Throws: `inconsistent` without examples, for a step without labels, or a loss that is no number; what running and writing
-  ///   throw.
+  /// - Throws: `inconsistent` without examples, for a step or an evaluation without labels, or a loss that is no number; what running
+  ///   and writing throw.
   @discardableResult
   public func run(
     training: TrainingExamples, evaluation: [TrainingExample]? = nil,
@@ -205,6 +209,8 @@ extension Trainer {
     isInterrupted: () -> Bool = { false }
   ) throws(CheckpointError) -> TrainingResult {
     try plan(training.count)
+    // Before the first step, not behind the last.
+    if let evaluation { try self.evaluation.check(evaluation, batchSize: evaluationSize) }
     let clock = ContinuousClock()
     let start = clock.now
     // One that was stopped behind its last evaluation has no step to make.
@@ -298,13 +304,19 @@ extension Trainer {
   /// Measures the model on examples.
   ///
   /// - Returns: The loss and the metrics of the task, by name.
+  /// - Throws: `inconsistent` for examples of which no label counts, or no token happens to be hidden; what running throws.
   public func evaluate(
     _ examples: [TrainingExample]
   ) throws(CheckpointError) -> [(name: String, value: Double)] {
-    var evaluation = Evaluation(
-      task, padding: collator.padding, masking: collator.masking, seed: settings.seed)
-    return try evaluation.run(model, examples, batchSize: max(8, settings.batchSize))
+    var evaluation = evaluation
+    return try evaluation.run(model, examples, batchSize: evaluationSize)
   }
+
+  private var evaluation: Evaluation {
+    Evaluation(task, padding: collator.padding, masking: collator.masking, seed: settings.seed)
+  }
+
+  private var evaluationSize: Int { max(8, settings.batchSize) }
 
   private func evaluate(
     _ examples: [TrainingExample], _ output: TrainingOutput?

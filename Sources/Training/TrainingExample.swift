@@ -70,6 +70,8 @@ public struct ExampleBatch: Sendable {
   public let lengths: [Int]
   /// How many terms the loss has: where several batches make a step, their losses count in this proportion. 0 if no label counts.
   public let lossTerms: Int
+  /// What the means are made of that the loss is the sum of.
+  let terms: LossTerms
 
   /// - Parameters:
   ///   - padding: The id that fills up.
@@ -126,6 +128,9 @@ public struct ExampleBatch: Sendable {
     let terms = examples.reduce(0) { $0 + $1.lossTerms }
     // The mean over texts counts for the two means of a pair's loss; without a hidden token there is none.
     lossTerms = followers.isEmpty ? hidden ?? terms : hidden == 0 ? 0 : terms
+    let words = hidden ?? examples.reduce(0) { $0 + $1.ids.count }
+    self.terms = LossTerms(
+      labels: followers.isEmpty ? [hidden ?? terms] : [words, terms], tokens: lengths.reduce(0, +))
   }
 
   /// Refuses what belongs to each token, and is there for fewer or more.

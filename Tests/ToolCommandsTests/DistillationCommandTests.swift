@@ -94,15 +94,18 @@ struct DistillationCommandTests {
         "train", pupil.path, "--task", "classification", "--train", pupil.file("train.jsonl"),
         "--output", pupil.file("out"), "--teacher", pupil.file("teacher"), "--mix", text("mix"),
         "--temperature", text("temperature"), "--states-weight", text("weight"),
-        "--learning-rate", text("learning_rate"), "--schedule", "constant", "--batch-size", "4",
-        "--steps", "4", "--log-every", "1", "--save-every", "2",
+        "--learning-rate", text("learning_rate"), "--schedule", "constant", "--steps", "4",
+        "--log-every", "1", "--save-every", "2",
       ] + matches, found
     )
   }
 
-  @Test("Hidden states are learned with torch's losses", arguments: ["wide", "same"])
-  func states(_ name: String) throws {
-    let (pupil, arguments, recorded) = try recorded(name)
+  @Test(
+    "Hidden states are learned with torch's losses, whatever batches a step is made of",
+    arguments: ["wide", "same"], [4, 1])
+  func states(_ name: String, _ size: Int) throws {
+    let (pupil, common, recorded) = try recorded(name)
+    let arguments = common + ["--batch-size", "\(size)", "--accumulate", "\(4 / size)"]
     let run = ToolRun(arguments: arguments)
     #expect(run.code == 0, "\(run.error)")
     let state = try JSONValue(parsing: pupil.bytes("out/trainer_state.json"), context: "state")

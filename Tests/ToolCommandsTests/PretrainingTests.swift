@@ -58,15 +58,18 @@ struct PretrainingTests {
     #expect(others.map(\.ids) != found.map(\.ids))
   }
 
-  @Test("Losses are torch's, step by step")
-  func losses() throws {
+  @Test(
+    "Losses are torch's, step by step, whatever batches a step is made of",
+    arguments: [(size: 4, batches: 1), (size: 2, batches: 2), (size: 1, batches: 4)])
+  func losses(_ step: (size: Int, batches: Int)) throws {
     let output = model.file("out")
     let recorded = try #require(expected["losses"]?["float64"]?.elements).compactMap(\.double)
     let ordinary = try #require(expected["losses"]?["float32"]?.elements).compactMap(\.double)
     let run = ToolRun(arguments: [
       "train", model.path, "--task", "pretraining", "--train", model.file("documents.txt"),
       "--eval", model.file("documents.txt"), "--output", output, "--steps", "\(recorded.count)",
-      "--batch-size", "4", "--max-length", "24", "--learning-rate", "0.01", "--schedule",
+      "--batch-size", "\(step.size)", "--accumulate", "\(step.batches)", "--max-length", "24",
+      "--learning-rate", "0.01", "--schedule",
       "constant", "--log-every", "1", "--json",
     ])
     #expect(run.code == 0, "\(run.error)")

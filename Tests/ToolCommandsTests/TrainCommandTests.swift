@@ -464,6 +464,13 @@ struct TrainCommandTests {
     #expect(run.code == 0, "\(run.error)")
     let log = try String(decoding: masked.bytes("out/log.jsonl"), as: UTF8.self)
       .split(separator: "\n").map { try JSONValue(printed: String($0)) }
+    // An evaluation of which no token is hidden would have no number, and is refused before the first step.
+    try masked.write("a\n", as: "one.txt")
+    let measured = ToolRun(
+      "train", masked.path, "--task", "mlm", "--train", masked.file("lines.txt"), "--eval",
+      masked.file("one.txt"), "--output", masked.file("measured"), "--threads", "1")
+    let words = "no token of the 1 examples to measure by happens to be hidden"
+    #expect(measured.code == 65 && measured.error.contains(words), "\(measured.error)")
     let losses = log.count { $0["loss"] != nil }
     #expect(log.count == 12 && losses > 0 && losses < 12, "\(losses)")
   }

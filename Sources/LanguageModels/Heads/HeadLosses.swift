@@ -164,7 +164,7 @@ struct HeadLosses {
 }
 
 extension HeadLosses {
-  /// The losses by their names; those of one name are added up.
+  /// The losses by their names; those of one name are to be added up.
   ///
   /// - Parameters:
   ///   - results: What the head gave, a row for each token, text or choice.
@@ -172,14 +172,14 @@ extension HeadLosses {
   func callAsFunction(
     _ results: [Tensor], _ pass: ForwardPass, _ scored: RunOptions.ScoredTokens,
     _ context: ExecutionContext
-  ) throws(CheckpointError) -> [(name: String, loss: Tensor)] {
-    var found: [(name: String, loss: Tensor)] = []
+  ) throws(CheckpointError) -> [(name: String, parts: [Tensor])] {
+    var found: [(name: String, parts: [Tensor])] = []
     for (output, name, loss) in losses where output < results.count {
       let number = try value(of: loss, results[output], pass, scored, context)
       if let place = found.firstIndex(where: { $0.name == name }) {
-        found[place].loss = try add(found[place].loss, number, in: context)
+        found[place].parts.append(number)
       } else {
-        found.append((name, number))
+        found.append((name, [number]))
       }
     }
     return found

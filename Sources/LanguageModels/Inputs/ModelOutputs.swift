@@ -1,3 +1,4 @@
+internal import CheckpointBytes
 public import TensorEngine
 
 /// What a model gives, under Transformers' names, in the order of computation.
@@ -72,6 +73,9 @@ public struct ModelOutputs: Sendable {
   /// How far the outputs are from the labels, a single number, as a tensor that remembers how it was made; nil without labels.
   public var loss: Tensor? { self["loss"]?.parts.first }
 
+  /// What ``loss`` is the sum of, each a mean over what it is the loss of: for pretraining hidden tokens, then pairs of texts.
+  package private(set) var lossParts: [Tensor] = []
+
   /// The loss of the choices of `GPT2DoubleHeadsModel`; nil without labels for them.
   public var choiceLoss: Tensor? { self["mc_loss"]?.parts.first }
 
@@ -84,9 +88,14 @@ public struct ModelOutputs: Sendable {
     all.append(Output(name: name, dimensions: dimensions, parts: parts))
   }
 
-  /// Adds the loss, before all others as in the reference.
-  mutating func insertFirst(_ name: String, _ number: Tensor) {
-    all.insert(Output(name: name, dimensions: [], parts: [number]), at: 0)
+  /// Adds a loss, before all others as in the reference.
+  mutating func insertFirst(
+    _ name: String, sumOf terms: [Tensor], in context: ExecutionContext
+  ) throws(CheckpointError) {
+    guard var sum = terms.first else { return }
+    for term in terms.dropFirst() { sum = try add(sum, term, in: context) }
+    all.insert(Output(name: name, dimensions: [], parts: [sum]), at: 0)
+    if name == "loss" { lossParts = terms }
   }
 
   /// Gives the last of some numbered results other extents of the same product.

@@ -100,10 +100,10 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
         case (.choices, let extents): found.append(name, extents ?? [], [columns])
         }
       }
-      for (name, loss) in try losses(
+      for (name, parts) in try losses(
         results, pass, options.scoredTokens, body.context
       ).reversed() {
-        found.insertFirst(name, loss)
+        try found.insertFirst(name, sumOf: parts, in: body.context)
       }
     }
   }
