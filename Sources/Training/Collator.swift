@@ -40,7 +40,8 @@ public struct Collator: Sendable {
   /// - Parameters:
   ///   - examples: What is put together.
   ///   - draws: For each example the number of the draw that says what is hidden; their places if nil. The same number hides the same.
-  /// - Throws: `mismatch` for examples with fewer or more types or labels than tokens, or fewer numbers than examples.
+  /// - Throws: `inconsistent` for an example without tokens; `mismatch` for examples with fewer or more types or labels than tokens, or
+  ///   fewer numbers than examples.
   public func callAsFunction(
     _ examples: [TrainingExample], draws: [Int]? = nil
   ) throws(CheckpointError) -> ExampleBatch {

@@ -133,9 +133,13 @@ public struct ExampleBatch: Sendable {
       labels: followers.isEmpty ? [hidden ?? terms] : [words, terms], tokens: lengths.reduce(0, +))
   }
 
-  /// Refuses what belongs to each token, and is there for fewer or more.
+  /// Refuses an example without tokens, and what belongs to each token, and is there for fewer or more.
   private static func check(_ examples: [TrainingExample]) throws(CheckpointError) {
     for (place, example) in examples.enumerated() {
+      guard !example.ids.isEmpty else {
+        throw CheckpointError(
+          .inconsistent, CheckpointError.Site(field: "examples[\(place)]"), "it has no token")
+      }
       var (name, count) = ("token types", example.typeIDs?.count ?? example.ids.count)
       if count == example.ids.count, case .tokens(let labels) = example.label {
         (name, count) = ("labels", labels.count)

@@ -52,12 +52,13 @@ struct TextExamples: Sendable {
   /// What the tokens of a row's text are with its label.
   let example: @Sendable (_ number: Int, Encoding) -> TrainingExample
 
-  /// - Throws: What encoding throws, with the file and the line of the row.
+  /// - Throws: `inconsistent` for a text without a token, and what encoding throws, with the file and the line of the row.
   func examples(at numbers: [Int]) throws(CheckpointError) -> [TrainingExample] {
     let texts = numbers.map { inputs[$0] }
+    let made: [TrainingExample]
     do throws(CheckpointError) {
       let encodings = try tokenizer.encodeBatch(texts, options: options)
-      return zip(numbers, encodings).map { example($0, $1) }
+      made = zip(numbers, encodings).map { example($0, $1) }
     } catch {
       for (number, text) in zip(numbers, texts) {
         do throws(CheckpointError) {
@@ -68,5 +69,10 @@ struct TextExamples: Sendable {
       }
       throw error
     }
+    // In a batch with others it would be a row of padding.
+    for (number, example) in zip(numbers, made) where example.ids.isEmpty {
+      throw rows[number].failure(.inconsistent, nil, "its text has no token")
+    }
+    return made
   }
 }

@@ -94,4 +94,29 @@ struct TrainingFeedTests {
     // Those before it were trained with: it is the fourth step's.
     #expect(steps == 3)
   }
+
+  @Test("A text without a token is told with its line, and is no row of padding")
+  func emptyTexts() throws {
+    let model = try ModelFixture(task: "gpt2", tokenizer: "gpt2")
+    try model.write(
+      "{\"text\": \"a\", \"label\": \"0\"}\n{\"text\": \"\", \"label\": \"1\"}\n", as: "train.jsonl"
+    )
+    for size in [1, 2] {
+      let (trainer, data) = try trainer(.classification, model) {
+        $0.batchSize = size
+        $0.order = .sequential
+      }
+      let error = try #require(throws: CheckpointError.self) {
+        try trainer.run(training: trainer.prepared(data))
+      }
+      #expect(error.kind == .inconsistent && error.site.field == "line 2", "\(error)")
+    }
+    let task = try TrainingTask(.classification, of: TrainingData(path: model.file("train.jsonl")))
+    let collator = try Collator(task, tokenizer: try ModelSource(model.path).tokenizer())
+    let examples = [
+      TrainingExample(ids: [1], label: .text(0)), TrainingExample(ids: [], label: .text(1)),
+    ]
+    let error = try #require(throws: CheckpointError.self) { try collator(examples) }
+    #expect(error.kind == .inconsistent && error.site.field == "examples[1]", "\(error)")
+  }
 }
