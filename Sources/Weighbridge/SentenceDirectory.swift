@@ -139,7 +139,15 @@ package struct SentenceDirectory {
     settings.roleLengths = try roleLengths()
     settings.prompts = try prompts()
     settings.prompt = try prompt(of: settings.prompts)
+    settings.dimensions = try ownSettings().flatMap { (file) throws(CheckpointError) in
+      try Self.count("truncate_dim", of: file)
+    }
     return settings
+  }
+
+  /// What is said of the whole, if there is such a file.
+  private func ownSettings() throws(CheckpointError) -> SettingsFile? {
+    try SettingsFile("config_sentence_transformers.json", in: path, limits)
   }
 
   /// The names of the ways, or one, or a flag for each as it was written up to 5.3; the mean if nothing is said.
@@ -186,7 +194,7 @@ package struct SentenceDirectory {
           "\(singleLine(JSONWriter.text(stated), limit: 60)) changes what is computed")
       }
     }
-    return try Self.length("max_seq_length", of: file)
+    return try Self.count("max_seq_length", of: file)
   }
 
   /// The most tokens of the texts of a search, where they have another number than other texts.
@@ -194,16 +202,16 @@ package struct SentenceDirectory {
     guard let file = try transformerSettings() else { return [:] }
     var lengths: [EmbeddingSettings.Role: Int] = [:]
     for role in EmbeddingSettings.Role.allCases {
-      lengths[role] = try Self.length("\(role.rawValue)_length", of: file)
+      lengths[role] = try Self.count("\(role.rawValue)_length", of: file)
     }
     return lengths
   }
 
-  private static func length(
+  private static func count(
     _ key: String, of file: SettingsFile
   ) throws(CheckpointError) -> Int? {
-    guard let length = file.document[ExactName(key)], length != .null else { return nil }
-    guard let number = length.integer, number > 0 else {
+    guard let stated = file.document[ExactName(key)], stated != .null else { return nil }
+    guard let number = stated.integer, number > 0 else {
       throw file.failure(.malformed, key, "expected a number above 0 or null")
     }
     return number
@@ -237,8 +245,8 @@ package struct SentenceDirectory {
   /// What may be put before texts, by name; for vectors these two are empty where nothing else is said.
   private func prompts() throws(CheckpointError) -> [String: String] {
     var prompts = purpose == .vectors ? ["query": "", "document": ""] : [:]
-    let file = try SettingsFile("config_sentence_transformers.json", in: path, limits)
-    guard let file, let stated = file.document["prompts"], stated != .null else { return prompts }
+    guard let file = try ownSettings(), let stated = file.document["prompts"], stated != .null
+    else { return prompts }
     guard let members = stated.members else {
       throw file.failure(.malformed, "prompts", "expected an object")
     }
@@ -254,7 +262,7 @@ package struct SentenceDirectory {
   /// What is put before each text by itself: the prompt of `default_prompt_name`.
   private func prompt(of prompts: [String: String]) throws(CheckpointError) -> String {
     let key = "default_prompt_name"
-    guard let file = try SettingsFile("config_sentence_transformers.json", in: path, limits),
+    guard let file = try ownSettings(),
       let name = file.document[ExactName(key)], name != .null
     else { return "" }
     guard let name = name.string else { throw file.failure(.malformed, key, "expected a name") }
@@ -293,8 +301,9 @@ extension SentenceDirectory {
     var settings = CrossEncoderSettings()
     settings.maximumLength = try maximumLength()
     // Of another kind of model the reference takes the Transformer alone.
-    let file = try SettingsFile("config_sentence_transformers.json", in: path, limits)
-    guard let file, file.document["model_type"]?.string == "CrossEncoder" else { return settings }
+    guard let file = try ownSettings(), file.document["model_type"]?.string == "CrossEncoder" else {
+      return settings
+    }
     settings.prompt = try prompt(of: try prompts())
     if let stated = file.document["activation_fn"], stated != .null {
       settings.function = try Reranking.function(activation: stated, file.path)

@@ -339,6 +339,20 @@ struct TaskCommandTests {
     let unit = try vectors("a", "--truncate-dim", "5", "--normalize")[0]
     #expect(isClose(unit.reduce(0) { $0 + $1 * $1 }, 1))
     #expect(ToolRun("embed", model.path, "a", "--prompt-name", "x").error.contains("'x'"))
+    try model.writeSentenceTransformer(pooling: "mean", normalizes: false, length: 64)
+    func widths(_ stated: String, _ options: String...) throws -> [Int] {
+      try model.write(#"{"truncate_dim": \#(stated)}"#, as: "config_sentence_transformers.json")
+      let found = try lines(["embed", model.path, "a", "--json"] + options)
+      return (found[0]["embeddings"]?.elements ?? []).map { $0.elements?.count ?? 0 }
+    }
+    let width = try vectors("a")[0].count
+    #expect(try widths("6") == [6] && widths("6", "--truncate-dim", "9") == [9])
+    #expect(try widths("null") == [width] && widths("100000") == [width])
+    for wrong in ["0", "-2", "6.5", "true", #""6""#, "[6]"] {
+      try model.write(#"{"truncate_dim": \#(wrong)}"#, as: "config_sentence_transformers.json")
+      let refused = ToolRun("embed", model.path, "a")
+      #expect(refused.code == 65 && refused.error.contains("truncate_dim"), "\(refused.error)")
+    }
   }
 
   @Test("So many tokens are computed at once as is said, and vectors are the same")

@@ -302,7 +302,7 @@ struct EmbeddingArguments: ParsableArguments {
     if let promptName { settings.prompt = try settings.prompt(named: promptName) }
     // What is asked for counts for queries and documents alike.
     if prompt != nil || promptName != nil { settings.prompts = [:] }
-    settings.dimensions = truncateDim
+    settings.dimensions = truncateDim ?? settings.dimensions
     var embedder = try SentenceEmbedder(
       try model.load(
         try source.modelClass(of: .base), of: source, console, computing, once: once),
