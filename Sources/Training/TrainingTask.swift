@@ -188,7 +188,7 @@ public struct TrainingTask: Sendable {
   }
 
   static func cut(to length: Int) -> EncodingOptions {
-    EncodingOptions(truncation: Truncation(maximumLength: length))
+    EncodingOptions(truncation: Truncation(maximumLength: length, keepsOverflow: false))
   }
 
   private func label(of row: DataRow) throws(CheckpointError) -> TrainingExample.Label {

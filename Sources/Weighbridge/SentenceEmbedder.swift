@@ -121,7 +121,8 @@ public struct SentenceEmbedder: Sendable {
     received: (_ place: Int, _ vector: [Float]) throws(CheckpointError) -> Void
   ) throws(CheckpointError) -> [Int] {
     let options = EncodingOptions(
-      truncation: Truncation(maximumLength: maximumLength, side: tokenizer.truncationSide))
+      truncation: Truncation(
+        maximumLength: maximumLength, side: tokenizer.truncationSide, keepsOverflow: false))
     var cut: [Int] = []
     for first in stride(from: 0, to: texts.count, by: Self.encodedCount) {
       let encodings = try tokenizer.encodeBatch(
@@ -134,7 +135,7 @@ public struct SentenceEmbedder: Sendable {
           firstCounted == 0 ? "it has no token" : "it has no token behind the prompt",
           remedy: "give a text that is not empty")
       }
-      cut += encodings.indices.filter { !encodings[$0].overflowing.isEmpty }.map { first + $0 }
+      cut += encodings.indices.filter { encodings[$0].isTruncated }.map { first + $0 }
       for batch in encodings.map(\.count).batches(ofSum: batchTokens) {
         try CheckpointError.throwIfCancelled()
         for (place, vector) in zip(batch, try vectors(of: Array(encodings[batch]))) {
@@ -220,7 +221,7 @@ extension Tokenizer {
     _ prompt: String, atMost length: Int
   ) throws(CheckpointError) -> Int {
     let options = EncodingOptions(
-      truncation: Truncation(maximumLength: length, side: truncationSide))
+      truncation: Truncation(maximumLength: length, side: truncationSide, keepsOverflow: false))
     let ids = try encode(prompt, options: options).ids
     let texts =
       SpecialTokens.Role.allCases.compactMap { specialTokens[$0] }

@@ -100,6 +100,35 @@ import Tokenizers
     }
   }
 
+  @Test(arguments: Truncation.Strategy.allCases, TextSide.allCases)
+  func `what is not kept of a text changes nothing of what is`(
+    _ strategy: Truncation.Strategy, side: TextSide
+  ) throws {
+    let tokenizer = try Tokenizer.load(from: directory("bert-uncased"))
+    let text = "the needle and the thread"
+    for (length, addsSpecialTokens, isCut) in [
+      (3, true, true), (0, false, true), (9, true, true), (100, true, false),
+    ] {
+      func encoded(keepsOverflow: Bool) throws -> Encoding {
+        try tokenizer.encode(
+          text, pair: text,
+          options: EncodingOptions(
+            addsSpecialTokens: addsSpecialTokens,
+            truncation: Truncation(
+              maximumLength: length, strategy: strategy, side: side, keepsOverflow: keepsOverflow)))
+      }
+      guard let whole = try? encoded(keepsOverflow: true) else {
+        #expect(throws: CheckpointError.self) { try encoded(keepsOverflow: false) }
+        continue
+      }
+      let found = try encoded(keepsOverflow: false)
+      #expect(whole.isTruncated == isCut && whole.overflowing.isEmpty != isCut, "to \(length)")
+      #expect(found.isTruncated == isCut && found.overflowing.isEmpty, "to \(length)")
+      #expect(found.ids == whole.ids && found.offsets == whole.offsets, "to \(length)")
+      #expect(found.typeIDs == whole.typeIDs && found.sequenceIDs == whole.sequenceIDs)
+    }
+  }
+
   @Test func `rows fail where encodings fail`() throws {
     let tokenizer = try Tokenizer.load(from: directory("bert-uncased"))
     for truncation in [

@@ -295,6 +295,10 @@ import Tokenizers
       try tokenizer.encode(
         short, pair: short, options: EncodingOptions(truncation: Truncation(maximumLength: 4)))
     }
+    let cut = try tokenizer.encode(
+      short, pair: short,
+      options: EncodingOptions(truncation: Truncation(maximumLength: 4, keepsOverflow: false)))
+    #expect(cut.count == 4 && cut.isTruncated && cut.overflowing.isEmpty)
   }
 
   @Test func `every prefix of a tokenizer file is refused`() throws {

@@ -18,6 +18,8 @@ public struct Encoding: Sendable, Equatable {
   public internal(set) var wordIDs: [Int?] = []
   /// What truncation cut off, in parts of their own, overlapping by the stride. The parts have none themselves.
   public internal(set) var overflowing: [Encoding] = []
+  /// True if truncation cut something off, kept as ``overflowing`` or not. Never true of a part that overflowed.
+  public internal(set) var isTruncated = false
 
   /// Whether ``typeIDs`` are an input of models, as the tokenizer has it (``Tokenizer/givesTokenTypes``).
   public internal(set) var givesTokenTypes: Bool?

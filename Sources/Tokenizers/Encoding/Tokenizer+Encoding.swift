@@ -188,6 +188,7 @@ extension Tokenizer {
     _ first: Encoding, _ second: Encoding?, options: EncodingOptions
   ) throws(CheckpointError) -> Encoding {
     var (first, second) = (first, second)
+    let wholeCount = first.count + (second?.count ?? 0)
     if let truncation = options.truncation {
       let added = parts.postProcessor?.addedCount(isPair: second != nil) ?? 0
       do throws(TruncationFailure) {
@@ -198,8 +199,10 @@ extension Tokenizer {
         throw error.located(file: file, truncation)
       }
     }
+    let keptCount = first.count + (second?.count ?? 0)
     var result = surrounded(
       second.map { [first, $0] } ?? [first], addsSpecialTokens: options.addsSpecialTokens)
+    result.isTruncated = keptCount < wholeCount
     result.givesTokenTypes = givesTokenTypes
     for part in result.overflowing.indices {
       result.overflowing[part].givesTokenTypes = givesTokenTypes

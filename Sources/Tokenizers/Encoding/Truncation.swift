@@ -18,15 +18,20 @@ public struct Truncation: Sendable, Hashable {
   public var side: TextSide
   /// How many tokens each overflowing piece repeats of the one before it.
   public var stride: Int
+  /// Whether what is cut off is kept as ``Encoding/overflowing``. Without it a text takes only the memory of its own tokens, and
+  /// ``Tokenizer/greatestOverflow`` does not count.
+  public var keepsOverflow: Bool
 
   /// Cuts to a length, special tokens included.
   public init(
-    maximumLength: Int, strategy: Strategy = .longestFirst, side: TextSide = .right, stride: Int = 0
+    maximumLength: Int, strategy: Strategy = .longestFirst, side: TextSide = .right,
+    stride: Int = 0, keepsOverflow: Bool = true
   ) {
     self.maximumLength = maximumLength
     self.strategy = strategy
     self.side = side
     self.stride = stride
+    self.keepsOverflow = keepsOverflow
   }
 }
 
@@ -120,7 +125,7 @@ extension Truncation {
   }
 
   private func checkCount(_ count: Int, ofParts length: Int) throws(TruncationFailure) {
-    guard count <= Tokenizer.greatestOverflow / max(length, Self.leastPart) else {
+    guard !keepsOverflow || count <= Tokenizer.greatestOverflow / max(length, Self.leastPart) else {
       throw .tooMuchOverflow
     }
   }
@@ -143,14 +148,14 @@ extension Truncation {
     encoding = cutEncoding
   }
 
-  /// Keeps `length` tokens; the others overflow in pieces of that length.
+  /// Keeps `length` tokens; the others overflow in pieces of that length, if they are kept.
   private func cut(_ encoding: inout Encoding, to length: Int) throws(TruncationFailure) {
     let count = encoding.count
     guard length < count else { return }
     guard length > 0 else {
       let whole = encoding
       encoding = Encoding()
-      encoding.overflowing = [whole]
+      if keepsOverflow { encoding.overflowing = [whole] }
       return
     }
     try checkParts(count, of: length)
@@ -163,7 +168,8 @@ extension Truncation {
         ? offset..<min(offset + length, count)
         : max(0, count - offset - length)..<count - offset
       parts.append(encoding.part(range))
-      isComplete = side == .right ? range.upperBound == count : range.lowerBound == 0
+      isComplete =
+        !keepsOverflow || (side == .right ? range.upperBound == count : range.lowerBound == 0)
       offset += length - stride
     }
     encoding = parts.removeFirst()

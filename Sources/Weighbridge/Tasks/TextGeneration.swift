@@ -155,7 +155,7 @@ extension GenerationSettings {
     let room = positions - min(max(0, new), positions)
     return Truncation(
       maximumLength: max(1, min(room, tokenizer.maximumLength ?? positions)),
-      side: tokenizer.truncationSide)
+      side: tokenizer.truncationSide, keepsOverflow: false)
   }
 
   /// What a text begins with that has no prompt: the model's own first token (`bos_token_id`).

@@ -65,7 +65,8 @@ extension TextModel {
     var options = EncodingOptions()
     if cutsTexts {
       options.truncation = Truncation(
-        maximumLength: maximumLength, strategy: strategy, side: tokenizer.truncationSide)
+        maximumLength: maximumLength, strategy: strategy, side: tokenizer.truncationSide,
+        keepsOverflow: false)
     }
     func checked(_ encoding: Encoding) -> Result<Encoding, CheckpointError> {
       Result { () throws(CheckpointError) in

@@ -85,7 +85,8 @@ public struct TextPerplexity: TextTask {
           .inconsistent, field: "stride", "\(stride), expected a number from 1 to \(length - 1)")
       }
     } else if model.cutsTexts {
-      options.truncation = Truncation(maximumLength: length, side: model.tokenizer.truncationSide)
+      options.truncation = Truncation(
+        maximumLength: length, side: model.tokenizer.truncationSide, keepsOverflow: false)
     }
     let encoding = try model.tokenizer.encode(text, options: options)
     try model.check(stride == nil ? encoding : encoding.part(0..<min(length, encoding.count)))
