@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import fractions
 import json
 import math
 import os
@@ -142,6 +143,30 @@ class Checkpoints(Folder):
         self.assertTrue(weighbridge.convert(os.fsencode(CHECKPOINT), target).digest)
         self.assertTrue(weighbridge.diff(target, CHECKPOINT).equal)
         self.assertEqual(weighbridge.tasks.flags({"manifest": b"m.json"}), ["--manifest=m.json"])
+        for ask in (weighbridge.inspect, weighbridge.scan, lambda path: weighbridge.embed(path, ["a"])):
+            with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+                ask(b"a\xff.pt")
+            self.assertEqual((caught.exception.kind, caught.exception.message), ("usage", "the path b'a\\xff.pt' is no UTF-8"))
+
+    def test_a_command_may_print_several_documents_or_none(self):
+        found = weighbridge.command("inspect", str(CHECKPOINT), str(CHECKPOINT))
+        self.assertEqual(found, [weighbridge.command("inspect", str(CHECKPOINT))] * 2)
+        with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+            weighbridge.command("inspect", str(CHECKPOINT), str(self.folder / "none.pt"))
+        self.assertEqual(caught.exception.file, str(self.folder / "none.pt"))
+        directory = model(self.folder)
+        vectors = self.folder / "a.npy"
+        self.assertIsNone(weighbridge.command("embed", str(directory), "a", "--output", str(vectors)))
+        self.assertTrue(vectors.exists())
+
+    def test_an_option_is_a_text_a_number_a_path_or_a_list_of_them(self):
+        flags = weighbridge.tasks.flags
+        self.assertEqual(flags({"prompt": "", "top_k": 2, "label": ["a", ""]}), ["--prompt", "", "--top-k=2", "--label=a", "--label", ""])
+        self.assertEqual(flags({"top_k": fractions.Fraction(2)}), ["--top-k=2"])
+        for wrong in (1j, object(), [None], [["a"]]):
+            with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+                flags({"top_k": wrong})
+            self.assertEqual((caught.exception.kind, caught.exception.field), ("usage", "--top-k"))
 
 
 class Texts(Folder):
@@ -178,6 +203,21 @@ class Texts(Folder):
             with self.assertRaises(weighbridge.WeighbridgeError) as caught:
                 ask(self.folder, "a text")
             self.assertEqual((caught.exception.kind, caught.exception.field), ("usage", "texts"))
+
+    def test_a_row_is_a_text_or_a_pair(self):
+        directory = model(self.folder)
+        for wrong in (None, 5, b"x", ("a",), ("a", "b", "c"), ("a", None), {"text": "a"}):
+            for ask in (weighbridge.embed, weighbridge.classify):
+                with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+                    ask(directory, ["a", wrong])
+                self.assertEqual((caught.exception.kind, caught.exception.field), ("usage", "text 1"))
+        self.assertEqual(len(weighbridge.embed(directory, ["a"])), 1)
+
+    def test_a_prompt_may_be_empty(self):
+        directory = model(self.folder)
+        plain = weighbridge.embed(directory, ["a"])
+        self.assertEqual(weighbridge.embed(directory, ["a"], prompt=""), plain)
+        self.assertNotEqual(weighbridge.embed(directory, ["a"], prompt="the "), plain)
 
     def test_numbers_that_are_none_are_nan(self):
         directory = model(self.folder)

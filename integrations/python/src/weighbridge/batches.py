@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import array
 import json
-import os
 from typing import Any, Callable, Mapping, Sequence, TypeVar
 
 import pyarrow
 
 from .errors import WeighbridgeError
-from .tasks import Option, Path, flags, numbers_of
+from .tasks import Option, Path, flags, numbers_of, path_text
 from .worker import Answer, Worker
 
 Batch = TypeVar("Batch", pyarrow.RecordBatch, pyarrow.Table)
@@ -75,7 +74,7 @@ class Batches:
         members = ["text"] if model is not None else ["source", "destination"] if task in ("convert", "diff") else ["source"]
         self._members = {member: member for member in members} | dict(columns or {})
         self._task = task
-        arguments = [] if model is None else [os.fsdecode(model)]
+        arguments = [] if model is None else [path_text(model)]
         self._worker = Worker(task, *arguments, *flags(options or {}))
 
     def schema(self, batch: pyarrow.Schema) -> pyarrow.Schema:

@@ -7,7 +7,9 @@ import collections
 import dataclasses
 import json
 import math
+import numbers
 import os
+import reprlib
 import subprocess
 import threading
 from typing import Any, Iterable, Mapping, Sequence, Union
@@ -65,7 +67,7 @@ def convert(source: Path, destination: Path, *, digest: str | None = None, **opt
     :param options: The command's, with underscores: ``convert(a, b, dtype="float16")``; True for a flag, a list to repeat one.
     :raises WeighbridgeError: What is wrong, with its place.
     """
-    row: dict[str, Any] = {"source": os.fsdecode(source), "destination": os.fsdecode(destination)}
+    row: dict[str, Any] = {"source": path_text(source), "destination": path_text(destination)}
     if digest is not None:
         row["digest"] = digest
     answer = _checkpoint("convert", row, options)
@@ -74,19 +76,19 @@ def convert(source: Path, destination: Path, *, digest: str | None = None, **opt
 
 def inspect(source: Path, **options: Option) -> dict[str, Any]:
     """``weighbridge inspect SOURCE``: what a checkpoint has in it. ``digests=True`` gives those of the tensors and of the model."""
-    result: dict[str, Any] = _checkpoint("inspect", {"source": os.fsdecode(source)}, options)["result"]
+    result: dict[str, Any] = _checkpoint("inspect", {"source": path_text(source)}, options)["result"]
     return result
 
 
 def diff(first: Path, second: Path, **options: Option) -> Difference:
     """``weighbridge diff FIRST SECOND``."""
-    answer = _checkpoint("diff", {"source": os.fsdecode(first), "destination": os.fsdecode(second)}, options)
+    answer = _checkpoint("diff", {"source": path_text(first), "destination": path_text(second)}, options)
     return Difference(answer["exit"] == 0, answer["result"])
 
 
 def scan(source: Path, **options: Option) -> Scan:
     """``weighbridge scan SOURCE``; what it finds is no exception."""
-    answer = _checkpoint("scan", {"source": os.fsdecode(source)}, options)
+    answer = _checkpoint("scan", {"source": path_text(source)}, options)
     return Scan(answer["exit"] == 0, answer["result"])
 
 
@@ -108,25 +110,37 @@ def classify(
 
 def run(model: Path, inputs: Path, output: Path, **options: Option) -> dict[str, Any]:
     """``weighbridge run MODEL --inputs INPUTS --output OUTPUT``: what a model computes, as a file of tensors."""
-    arguments = [os.fsdecode(model), "--inputs", os.fsdecode(inputs), "--output", os.fsdecode(output)]
+    arguments = [path_text(model), "--inputs", path_text(inputs), "--output", path_text(output)]
     result: dict[str, Any] = command("run", *arguments, *flags(options))
     return result
 
 
 def command(name: str, *arguments: str) -> Any:
-    """The JSON document that a command prints, in a process of its own.
+    """The JSON document that a command prints, in a process of its own: a list of them where it prints several, such as ``inspect`` of
+    two files; None where it prints none.
 
     :raises WeighbridgeError: What the command says instead.
     """
     done = subprocess.run([executable(), name, *arguments, "--json"], capture_output=True)
     try:
-        document = json.loads(done.stdout)
+        documents = _documents(done.stdout)
     except ValueError:
+        documents = []
+    if not documents and (done.stdout or done.returncode):
         said = done.stderr.decode(errors="replace").strip()
-        raise WeighbridgeError("died", f"weighbridge {name} ended with exit code {done.returncode}: {said}") from None
-    if done.returncode > 1 and "error" in document:
-        raise WeighbridgeError.from_json(document["error"])
-    return document
+        raise WeighbridgeError("died", f"weighbridge {name} ended with exit code {done.returncode}: {said}")
+    for document in documents:
+        if done.returncode > 1 and "error" in document:
+            raise WeighbridgeError.from_json(document["error"])
+    return documents if len(documents) > 1 else documents[0] if documents else None
+
+
+def _documents(printed: bytes) -> list[Any]:
+    """One document, on however many lines, or one on each line."""
+    try:
+        return [json.loads(printed)]
+    except ValueError:
+        return [json.loads(line) for line in printed.splitlines()]
 
 
 def worker(task: str, *arguments: str) -> Worker:
@@ -184,14 +198,23 @@ def _answers(
     if isinstance(texts, (str, bytes)):
         # Each of its letters would be taken for a text.
         raise WeighbridgeError("usage", f"one text where a list of texts is expected: [{texts!r}]", field="texts")
-    child = worker(task, os.fsdecode(model), *flags(options))
-    rows = ({"text": text} if isinstance(text, str) else {"text": text[0], "pair": text[1]} for text in texts)
+    child = worker(task, path_text(model), *flags(options))
+    rows = (_row(place, text) for place, text in enumerate(texts))
     for place, answer in enumerate(child.answers(rows)):
         if "error" in answer:
             error = WeighbridgeError.from_json(answer["error"])
             error.field = f"text {place}" + (f": {error.field}" if error.field else "")
             raise error
         yield answer
+
+
+def _row(place: int, text: str | tuple[str, str]) -> dict[str, str]:
+    if isinstance(text, str):
+        return {"text": text}
+    if isinstance(text, (tuple, list)) and len(text) == 2 and all(isinstance(each, str) for each in text):
+        return {"text": text[0], "pair": text[1]}
+    raise WeighbridgeError(
+        "usage", f"text {place}: expected a text or a pair of texts, found {reprlib.repr(text)}", field=f"text {place}")
 
 
 def numbers_of(values: list[float | None]) -> list[float]:
@@ -202,19 +225,43 @@ def numbers_of(values: list[float | None]) -> list[float]:
 
 
 def flags(options: Mapping[str, Option]) -> list[str]:
-    """Options as the command line has them: underscores are hyphens, True is a flag, a list repeats one."""
+    """Options as the command line has them: underscores are hyphens, True is a flag, a list repeats one.
+
+    :raises WeighbridgeError: ``usage`` for a value that is no text, number or path, nor a list of them.
+    """
     found: list[str] = []
     for name, value in options.items():
         flag = "--" + name.replace("_", "-")
         if value is True:
             found.append(flag)
-        elif isinstance(value, (str, bytes, int, float, os.PathLike)) and value is not False:
-            # An attached value may begin with a hyphen.
-            found.append(f"{flag}={_text(value)}")
         elif value is not None and value is not False:
-            found += [f"{flag}={_text(each)}" for each in value]
+            is_list = isinstance(value, Iterable) and not isinstance(value, _SCALARS)
+            values: Iterable[Any] = value if is_list else [value]  # type: ignore[assignment]
+            for each in values:
+                text = _text(flag, each)
+                # An attached value may begin with a hyphen, and must not be empty.
+                found += [f"{flag}={text}"] if text else [flag, ""]
     return found
 
 
-def _text(value: Path | int | float) -> str:
-    return os.fsdecode(value) if isinstance(value, (bytes, os.PathLike)) else str(value)
+#: Numbers of numpy among them.
+_SCALARS = (str, bytes, numbers.Real, os.PathLike)
+
+
+def _text(flag: str, value: Any) -> str:
+    if isinstance(value, (bytes, os.PathLike)):
+        return path_text(value)
+    if isinstance(value, _SCALARS):
+        return str(value)
+    raise WeighbridgeError("usage", f"{flag}: expected a text, a number or a path, found {reprlib.repr(value)}", field=flag)
+
+
+def path_text(path: Path) -> str:
+    """A path as the tool is given it.
+
+    :raises WeighbridgeError: ``usage`` for one that is no UTF-8, which the tool does not take.
+    """
+    text = os.fsdecode(path)
+    if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
+        raise WeighbridgeError("usage", f"the path {os.fsencode(path)!r} is no UTF-8")
+    return text
