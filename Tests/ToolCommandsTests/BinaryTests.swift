@@ -260,6 +260,7 @@ struct BinaryTests {
     // What a worker does not do is said, and not passed over.
     for (arguments, words) in [
       (["inspects"], "inspects is no task of a worker; there are"),
+      (["inspects", model.path, "--json"], "inspects is no task of a worker; there are"),
       (["train", model.path], "train is no task"),
       (["classify", model.path, "--output", "x.jsonl"], "--output is not for a worker"),
       (["classify", model.path, "--input=x.jsonl"], "--input is not for a worker"),

@@ -57,15 +57,17 @@ enum Spelling {
     // A worker has the options of its task as well.
     let words = arguments.prefix(arguments.first == WorkerCommand._commandName ? 2 : 1)
     var names = ["--help", "--version"]
+    var knownCount = 0
     for command in help["command"]?["subcommands"]?.elements ?? [] {
       guard let word = command["commandName"]?.string, words.contains(word) else { continue }
+      knownCount += 1
       for argument in command["arguments"]?.elements ?? [] {
         for name in argument["names"]?.elements ?? [] where name["kind"]?.string == "long" {
           names.append("--" + (name["name"]?.string ?? ""))
         }
       }
     }
-    guard names.count > 2 else { return message }
+    guard knownCount == words.count, names.count > 2 else { return message }
     for word in arguments.prefix(while: { $0 != "--" }) where word.hasPrefix("--") {
       let name = String(word.prefix { $0 != "=" })
       guard !names.contains(name) else { continue }
