@@ -98,12 +98,13 @@ extension HubCache {
     let snapshots = Directory.join(path, "snapshots")
     guard try PathKind(path: snapshots) == .directory else { return nil }
     let references = try references(in: Directory.join(path, "refs"))
-    return try Directory.names(in: snapshots).map { commit in
-      (
-        commit, references.filter { $0.commit == commit }.map(\.name),
-        Directory.join(snapshots, commit)
-      )
+    var found: [Snapshot] = []
+    for commit in try Directory.names(in: snapshots) {
+      let directory = Directory.join(snapshots, commit)
+      guard try PathKind(path: directory) == .directory else { continue }
+      found.append((commit, references.filter { $0.commit == commit }.map(\.name), directory))
     }
+    return found
   }
 
   /// What the Hub calls the model of which a path is a snapshot (`…/models--org--name/snapshots/…`); nil for any other path.

@@ -119,11 +119,11 @@ enum SystemCalls {
     return FileStatus(record)
   }
 
-  /// The status of what a path names, links followed; nil if there is nothing.
+  /// The status of what a path names, links followed; nil if there is nothing, as below a file.
   static func status(path: String) throws(SystemFailure) -> FileStatus? {
     var record = stat()
     guard unsafe stat(try whole(path), &record) == 0 else {
-      if errno == ENOENT { return nil }
+      if errno == ENOENT || errno == ENOTDIR { return nil }
       throw SystemFailure(code: errno, call: "stat")
     }
     return FileStatus(record)

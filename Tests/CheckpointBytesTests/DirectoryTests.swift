@@ -20,6 +20,7 @@ import Testing
     #expect(try PathKind(path: directory.path) == .directory)
     #expect(try PathKind(path: try directory.makeFIFO(as: "fifo")) == .other)
     #expect(try PathKind(path: directory.file("nothing")) == .nothing)
+    #expect(try PathKind(path: directory.file("file/below")) == .nothing)
     let dangling = try directory.link(to: "nothing", as: "link")
     #expect(try PathKind(path: dangling) == .nothing)
   }

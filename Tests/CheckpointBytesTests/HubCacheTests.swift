@@ -66,6 +66,14 @@ struct HubCacheTests {
     #expect(try HubCache(directory.file("nowhere")).models().isEmpty)
   }
 
+  @Test("Files where directories are expected are passed over")
+  func strayFiles() throws {
+    try write("", "models--acme--stray")
+    try write("", "models--acme--tiny/snapshots/.DS_Store")
+    try models()
+    #expect(try snapshot("acme/stray") == nil)
+  }
+
   @Test(
     "What cannot be a name on the Hub is none",
     arguments: [
