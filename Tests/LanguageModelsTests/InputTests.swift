@@ -101,6 +101,29 @@ import WeightGraph
         == "mc_token_ids[1]")
   }
 
+  @Test(
+    "Labels of choices are counted by the scores, whichever extent a summary leaves of them",
+    arguments: [
+      // Transformers 5.23 in float64.
+      ("cls_index", [1, 0], 0.6501654828233294), ("first", [1, 0], 1.4002605659367384),
+      ("first", [2, 0], 1.5715799933383923), ("last", [2, 0], 1.1155633894595298),
+      ("mean", [1, 0], 1.1772056661955017), ("mean", [2, 0], 1.3198326245340697),
+    ] as [(String, [Int], Double)])
+  func choiceLabels(summary: String, labels: [Int], loss: Double) throws {
+    let recorded = try #require(
+      RecordedCase.all.first { $0.className == "GPT2DoubleHeadsModel" && $0.name == "6-choices" })
+    let members = try #require(recorded.configuration.members)
+    let settings = JSONValue.object(
+      members.filter { $0.key != "summary_type" }
+        + [JSONValue.Member("summary_type", .string(summary))])
+    let model = try GPT2DoubleHeadsModel(
+      weights: weights(of: "GPT2DoubleHeadsModel", in: .gpt2), document: settings)
+    var inputs = try recorded.modelInputs()
+    inputs.labels.choices = LabelArray(try TokenArray(dimensions: [2], elements: labels))
+    let found = try #require(try model(inputs)["mc_loss"]?.values.first)
+    #expect(abs(Double(found) - loss) < 1e-5)
+  }
+
   @Test("An empty batch and empty sequences are errors")
   func empty() throws {
     let bert = try model(BertModel.self)

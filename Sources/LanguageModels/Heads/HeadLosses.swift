@@ -41,9 +41,16 @@ struct HeadLosses {
     classes.indices.filter { classes[$0] != ignoredLabel }
   }
 
+  /// - Parameters:
+  ///   - given: The labels.
+  ///   - tokens: What they are of.
+  ///   - rows: The rows of each output of the head.
+  ///   - configuration: The model's settings.
+  ///   - head: The head.
   /// - Throws: `mismatch` for labels of another extent, `unsupported` for labels that the head takes none of.
   init(
-    _ given: ModelLabels, _ tokens: TokenBatch, _ configuration: some ModelConfig, _ head: ModelHead
+    _ given: ModelLabels, _ tokens: TokenBatch, _ rows: [HeadRows],
+    _ configuration: some ModelConfig, _ head: ModelHead
   ) throws(CheckpointError) {
     self.tokens = tokens
     guard given != ModelLabels() else { return }
@@ -76,7 +83,8 @@ struct HeadLosses {
         losses.append((0, "loss", .tokens(Self.shifted(found, tokens.length))))
       }
       rest.labels = nil
-      if head == .doubleHeads, let found = try Self.choice(given.choices, tokens) {
+      if head == .doubleHeads, let found = try Self.choice(given.choices, rows.last?.extents ?? [])
+      {
         losses.append((1, "mc_loss", found))
         rest.choices = nil
       }
@@ -127,17 +135,17 @@ struct HeadLosses {
     }
   }
 
+  /// - Parameter extents: Those of the scores: of texts without choices the texts are the choices, as in the reference.
   private static func choice(
-    _ labels: LabelArray?, _ tokens: TokenBatch
+    _ labels: LabelArray?, _ extents: [Int]
   ) throws(CheckpointError) -> Loss? {
-    guard let labels else { return nil }
-    // Of texts without choices the texts are the choices, as in the reference.
-    let extents = tokens.dimensions.count == 3 ? tokens.dimensions : [1] + tokens.dimensions
-    guard labels.elements.count == extents[0], labels.areClasses else {
+    guard let labels, let count = extents.last else { return nil }
+    let texts = extents.dropLast().first ?? 1
+    guard labels.elements.count == texts, labels.areClasses else {
       throw inputFailure(
-        .mismatch, "mc_labels", "extents \(labels.dimensions), expected [\(extents[0])]")
+        .mismatch, "mc_labels", "extents \(labels.dimensions), expected [\(texts)]")
     }
-    return .choices(labels.classes, of: extents[1])
+    return .choices(labels.classes, of: count)
   }
 
   private static func classification(

@@ -57,10 +57,10 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
     if !ranks.contains(tokens.dimensions.count) {
       try tokens.require(rank: ranks.max() ?? 2, in: Self.className)
     }
-    let losses = try HeadLosses(inputs.labels, tokens, configuration, Head.head)
     let rows = try outputs.map { (output) throws(CheckpointError) in
       try HeadRows(output.described.source, in: tokens, configuration, chosen: chosen)
     }
+    let losses = try HeadLosses(inputs.labels, tokens, rows, configuration, Head.head)
     let counted = outputs.indices.map { number -> [Int]? in
       switch options.scoredTokens {
       case .all: nil
