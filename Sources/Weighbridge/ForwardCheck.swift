@@ -130,7 +130,7 @@ extension LanguageModel {
   /// Tokens for a model to be tried with.
   fileprivate func seededInputs(_ seed: UInt64) throws(CheckpointError) -> ModelInputs {
     let sizes = info.architecture.sizes
-    let length = max(1, min(24, sizes.positions / 2))
+    let length = max(1, min(24, longestInput / 2))
     let padding = configuration.padTokenID.flatMap {
       (0..<sizes.vocabulary).contains($0) ? $0 : nil
     }

@@ -1,4 +1,5 @@
 import CheckpointBytes
+import ModelFamilies
 import TestSupport
 import Testing
 import ToolCommands
@@ -48,6 +49,15 @@ struct VerifyForwardTests {
       text.output.contains(
         "\n  forward  source and result on the same tokens: equal: 4 outputs, no value differs\n"),
       "\(text.output)")
+  }
+
+  @Test("RoBERTa's positions begin behind the padding token: there are that many tokens fewer")
+  func positions() throws {
+    let (source, directory) = (try TemporaryDirectory(), try TemporaryDirectory())
+    let small = try SmallModel(.roberta)
+    try source.write(small.file, configuration: small.configuration(and: #", "pad_token_id": 4"#))
+    let run = ToolRun("convert", source.path, directory.file("new"), "--verify-forward")
+    #expect(run.code == 0, "\(run.error)")
   }
 
   @Test(
