@@ -84,6 +84,20 @@ import Testing
     #expect(error == CheckpointError(kind, file: "dir/config.json", field: field, ""))
   }
 
+  @Test(
+    "A class of another family is passed over if whoever knows the family says it is model_type's")
+  func otherFamily() throws {
+    let text = #"{"model_type": "bert", "architectures": ["RobertaModel"]}"#
+    func read(_ family: ModelFamily?) throws -> ModelConfiguration {
+      try ModelConfiguration(parsing: Array(text.utf8), file: "config.json", family: family)
+    }
+    let found = try read(.bert)
+    #expect(found.family == .bert && found.heads.isEmpty)
+    for family in [ModelFamily.roberta, nil] {
+      #expect(failure { _ = try read(family) }?.site.field == "architectures")
+    }
+  }
+
   @Test("Broken text and keys that occur twice are malformed at their place")
   func malformed() throws {
     let twice = #"{"model_type": "bert", "model_type": "gpt2"}"#

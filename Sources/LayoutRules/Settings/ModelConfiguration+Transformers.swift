@@ -24,7 +24,8 @@ extension ModelConfiguration {
     activation = settings.activation
   }
 
-  /// `model_type` decides; the very first files have none, and then the class names do, or whoever knows the weights.
+  /// `model_type` decides; the very first files have none, and then the class names do, or whoever knows the weights. Where the
+  /// class names are of another family, whoever knows it has to agree with `model_type`.
   private static func family(
     _ reader: SettingsReader, _ classNames: [String], _ families: FamilyList,
     otherwise: () -> ModelFamily?
@@ -47,7 +48,7 @@ extension ModelConfiguration {
       throw reader.failure(
         .unsupported, "model_type", "expected \(families.names), found \(quoted(type))")
     }
-    guard named == nil || named == family else {
+    guard named == nil || named == family || otherwise() == family else {
       throw reader.failure(
         .inconsistent, "architectures",
         "\(classNames.joined(separator: ", ")) is no class of model_type \(type)")

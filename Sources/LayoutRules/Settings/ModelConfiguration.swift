@@ -43,7 +43,8 @@ public struct ModelConfiguration: Sendable {
   ///   - file: Its path, for errors.
   ///   - task: The text of KerasHub's `task.json` and its path, where a preset has one: it names the head.
   ///   - families: The families that are known.
-  ///   - family: The family where the file names none: those of 2018 and 2019 have neither `model_type` nor `architectures`.
+  ///   - family: The family where the file names none: those of 2018 and 2019 have neither `model_type` nor `architectures`; or
+  ///     where it names two: if it is that of `model_type`, the classes of another one in `architectures` are none.
   /// - Throws: `malformed` or `truncated` for text that is no JSON object, a key that occurs twice, or a value of the
   ///   wrong type; `notFound` for a size without default, or if nothing tells the family; `unsupported` for another kind of
   ///   model; `inconsistent` if the file contradicts itself.
