@@ -78,6 +78,24 @@ import WeightGraph
     #expect(error?.tensor == name.string)
   }
 
+  @Test(
+    "An output matrix without the word embeddings that it is tied to is named",
+    arguments: [
+      (.bert, "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
+      (.roberta, "roberta.embeddings.word_embeddings.weight", "lm_head.decoder.weight"),
+      (.gpt2, "transformer.wte.weight", "lm_head.weight"),
+    ] as [(ModelFamily, ExactName, String)])
+  func outputOnly(family: ModelFamily, words: ExactName, matrix: String) throws {
+    let head = family == .gpt2 ? ModelHead.causalLM : .maskedLM
+    let whole = try canonicalGraph(architecture(family, head))
+    let graph = try removing(words, from: whole)
+    let error = failure { _ = try RecognizedModel(graph) }
+    #expect(error?.kind == .notFound && error?.tensor == words.string)
+    #expect(error?.problem.hasSuffix("for which '\(matrix)' does not stand") == true)
+    let body = failure { _ = try RecognizedModel(try removing(ExactName(matrix), from: graph)) }
+    #expect(body?.problem.hasSuffix("but no word embeddings") == true)
+  }
+
   @Test("Two families and two models of one family are told apart")
   func two() throws {
     var families = try checkpoint(.bert, .maskedLM)

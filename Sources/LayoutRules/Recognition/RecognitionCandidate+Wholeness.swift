@@ -164,15 +164,33 @@ extension RecognitionCandidate {
       for name in names {
         guard let front = place.front(of: name) else { continue }
         let anchor = table.rules[0].foreign[0].names(behindScope: values)[0]
+        let matrix = outputMatrix(families, shapes).map { quoted($0.string) }
         return CheckpointError(
           .notFound, tensor: front + anchor,
           "half a checkpoint: layers of \(family) in layout \(table.layout.rawValue) are there, "
-            + "\(quoted(name.string)) for one, but no word embeddings",
-          remedy: "open all files of the checkpoint together")
+            + "\(quoted(name.string)) for one, but no word embeddings"
+            + (matrix.map { ", for which \($0) does not stand" } ?? ""),
+          remedy: "open all files of the checkpoint together"
+            + (matrix == nil
+              ? "" : ", or store the matrix that is tied to them under this name too"))
       }
     }
     return CheckpointError(
       .notFound,
       "no model that is known: no word embeddings of \(families.names) in any layout")
+  }
+  /// The first matrix of a language model's scores under Transformers' names; nil if there is none.
+  private static func outputMatrix(
+    _ families: FamilyList, _ shapes: OrderedDictionary<ExactName, Shape>
+  ) -> ExactName? {
+    let matrices = families.tables.filter { $0.table.layout == .transformers }.flatMap {
+      let definition = $0.family.definition
+      return $0.family.heads.flatMap(definition.ownParameters)
+        .filter { $0.tiedTo != nil && $0.extents.count == 2 }
+        .flatMap { $0.name.names(TemplateValues()) }
+    }
+    return shapes.keys.first { name in
+      matrices.contains { name.wrapper(before: $0, endingIn: UInt8(ascii: ".")) != nil }
+    }
   }
 }
