@@ -108,6 +108,20 @@ import Testing
     #expect(cut.kind == .truncated && cut.site.file == "dir/config.json")
   }
 
+  @Test("A summary that is not projected has no parameters, in Transformers 5.23 too")
+  func plainSummary() throws {
+    let double = try architecture(.gpt2, .doubleHeads)
+    let stated = JSONWriter.text(
+      try ConfigurationDocument.transformers(for: double, attentionHeads: 3).value)
+    let weights = try architecture(.gpt2, .causalLM)
+    #expect(failure { try configuration(stated).check(against: weights) }?.kind == .inconsistent)
+    let members = try #require(try configuration(stated).document.members)
+    let plain = JSONValue.object(
+      members.filter { $0.key != "summary_use_proj" }
+        + [JSONValue.Member("summary_use_proj", .boolean(false))])
+    #expect(try configuration(JSONWriter.text(plain)).check(against: weights) == [])
+  }
+
   @Test("Weights that the configuration describes pass, in every family and head")
   func agreement() throws {
     for family in FamilyList.all.families {

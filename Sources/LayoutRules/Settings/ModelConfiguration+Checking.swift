@@ -86,7 +86,8 @@ extension ModelConfiguration {
             shape: parameter.shape, tiedTo: nil)
         })
     }
-    let needed = shapes(expected, withTied: false)
+    let absent = absentParameters(of: stated)
+    let needed = shapes(expected, withTied: false).filter { !absent.contains($0.name) }
     let there = shapes(architecture, withTied: true)
     guard needed.isSubset(of: there) else { return contradiction }
     if shapes(architecture, withTied: false).isSubset(of: shapes(expected, withTied: true)) {
@@ -94,6 +95,17 @@ extension ModelConfiguration {
     }
     return .more(
       "\(splitPath(file).name) names \(statedName); the weights hold more, all of \(foundName)")
+  }
+
+  /// The parameters that a head has not, by the settings: a summary that is not projected (`summary_use_proj`) has no matrix.
+  private func absentParameters(of head: ModelHead) -> Set<ExactName> {
+    guard document["summary_use_proj"] == .boolean(false) else { return [] }
+    let steps = family.definition.heads[head]?.outputs.flatMap(\.steps) ?? []
+    return Set(
+      steps.flatMap { step -> [ExactName] in
+        guard case .linear(let name, _, .summary, _) = step else { return [] }
+        return [ExactName(name + ".weight"), ExactName(name + ".bias")]
+      })
   }
 
   /// What the sizes are called in the file.
