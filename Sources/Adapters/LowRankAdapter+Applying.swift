@@ -2,7 +2,7 @@ public import CheckpointBytes
 internal import LayoutRules
 internal import ModelFamilies
 internal import OrderedCollections
-internal import TensorValues
+public import TensorValues
 public import WeightGraph
 
 /// A model's weights with an adapter.
@@ -38,27 +38,34 @@ extension LowRankAdapter {
   /// The adapter's names are those of Transformers' classes. Where they and the model's differ by what stands in front of all of them
   /// (`bert.`), that is allowed for; weights in another framework's layout are taken by Transformers' names. Where the adapter is of a
   /// head too, and the model is a body alone, the body's names get what they have beside a head.
+  /// - Parameters:
+  ///   - weights: The model's.
+  ///   - dtype: The type that they are to get afterwards. What changes is computed in it where it is wider than the weight's own, as if the
+  ///     model had been loaded so; nil for the weight's own.
+  /// - Returns: The weights, and what became of which.
   /// - Throws: `notFound` for a module or weight that the model does not have, unless it is of `modules_to_save`; `mismatch` for one of
   ///   another shape; `inconsistent` for a part of a head that a body alone is to get.
-  public func applied(to weights: WeightGraph) throws(CheckpointError) -> AdaptedWeights {
+  public func applied(
+    to weights: WeightGraph, as dtype: DType? = nil
+  ) throws(CheckpointError) -> AdaptedWeights {
     do throws(CheckpointError) {
       let graph = try weights.joiningScales()
       let ties = graph.impliedTies
-      if let place = place(in: graph, ties) { return try applied(to: graph, place, ties) }
+      if let place = place(in: graph, ties) { return try applied(to: graph, place, ties, dtype) }
       if let model = try? Recognition(graph).model(), model.layout != .transformers {
         let bound = try BoundModel(weights, as: model)
         if let place = place(in: bound.graph, [:]) {
-          return try applied(to: bound.graph, place, [:])
+          return try applied(to: bound.graph, place, [:], dtype)
         }
       }
-      return try applied(to: graph, Place(), ties)
+      return try applied(to: graph, Place(), ties, dtype)
     } catch {
       throw error.site.file == nil ? error.inFile(path) : error
     }
   }
 
   private func applied(
-    to graph: WeightGraph, _ place: Place, _ ties: [ExactName: ExactName]
+    to graph: WeightGraph, _ place: Place, _ ties: [ExactName: ExactName], _ dtype: DType?
   ) throws(CheckpointError) -> AdaptedWeights {
     if !place.removed.isEmpty {
       let headed = try graph.renamed { ExactName(place.removed + $0.string) }
@@ -68,12 +75,12 @@ extension LowRankAdapter {
         (targets + replacements.map(\.name)).contains(where: place.isBeside)
         || replacements.contains { configuration.saves($0.name) && shared.values.contains($0.name) }
       if isOfHead {
-        let result = try applied(to: headed, Place(), shared)
+        let result = try applied(to: headed, Place(), shared, dtype)
         try result.requireHead()
         return result
       }
     }
-    var application = Application(self, graph, place, ties)
+    var application = Application(self, graph, place, ties, dtype)
     return try application.run()
   }
 
@@ -133,6 +140,8 @@ extension LowRankAdapter {
     /// Names that the graph leaves out since they are another weight.
     private let impliedTies: [ExactName: ExactName]
     private let graph: WeightGraph
+    /// What weights are cast to afterwards.
+    private let dtype: DType?
     /// Where the matrices of a known model have their outputs. Shapes tell it of all that are not square.
     private lazy var outputAxes: [ExactName: Int] = {
       let matrices =
@@ -151,10 +160,11 @@ extension LowRankAdapter {
 
     init(
       _ adapter: LowRankAdapter, _ graph: WeightGraph, _ place: Place,
-      _ impliedTies: [ExactName: ExactName]
+      _ impliedTies: [ExactName: ExactName], _ dtype: DType?
     ) {
       self.adapter = adapter
       self.impliedTies = impliedTies
+      self.dtype = dtype
       self.place = place
       self.graph = graph
       weights = graph.weights
@@ -293,7 +303,7 @@ extension LowRankAdapter {
           "the adapter adds to the bias of this module, and the model has none")
       }
       do throws(CheckpointError) {
-        try set(biasName, try own.adding(bias, times: module.scale))
+        try set(biasName, try widened(own).adding(bias, times: module.scale))
       } catch {
         throw error.about(biasName)
       }
@@ -323,7 +333,15 @@ extension LowRankAdapter {
           "the adapter is of a module \(quoted(module.string)), and the model has no such weight",
           remedy: "is it the model that the adapter was trained on?")
       }
-      return (name, weight)
+      return (name, try widened(weight))
+    }
+
+    /// The weight in the type that it gets afterwards, if that holds more: what is added would lose it in the weight's own.
+    private func widened(_ weight: Weight) throws(CheckpointError) -> Weight {
+      guard let dtype, dtype.category == weight.dtype.category,
+        dtype.bitWidth > weight.dtype.bitWidth
+      else { return weight }
+      return try weight.cast(to: dtype)
     }
 
     /// Sets a weight under all its names.

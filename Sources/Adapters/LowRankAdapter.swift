@@ -16,7 +16,7 @@ public import WeightGraph
 ///     base_model.model.<name>                                                   as are those of `modules_to_save`
 ///
 /// Opening reads structure; what an adapter does to a model is computed when weights are read
-/// (``applied(to:)``).
+/// (``applied(to:as:)``).
 public struct LowRankAdapter: Sendable {
   /// What is adapted by factors.
   public struct Module: Sendable {

@@ -1,17 +1,18 @@
 internal import Adapters
 internal import CheckpointBytes
 internal import Checkpoints
+internal import TensorValues
 internal import WeightGraph
 
 extension WeightGraph {
   /// The weights with an adapter merged into them, computed when they are read, and whether a weight with two names is two now.
   ///
-  /// - Throws: what `LowRankAdapter/applied(to:)` throws.
+  /// - Throws: what `LowRankAdapter/applied(to:as:)` throws.
   func merging(
-    _ adapter: LowRankAdapter?
+    _ adapter: LowRankAdapter?, as dtype: DType?
   ) throws(CheckpointError) -> (step: ConversionStep, isUntied: Bool) {
     guard let adapter else { return (ConversionStep(graph: self), false) }
-    let result = try adapter.applied(to: self)
+    let result = try adapter.applied(to: self, as: dtype)
     var remarks = Remarks()
     remarks.note(adapter.summary(of: result))
     if try adapter.isIdentity() {

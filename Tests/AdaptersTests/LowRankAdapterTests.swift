@@ -53,6 +53,35 @@ struct LowRankAdapterTests {
     #expect(try !adapter.isIdentity())
   }
 
+  @Test(
+    "What changes is computed in the type that is asked for, as if the model had been loaded in it",
+    arguments: [
+      ("layers", "bert"), ("magnitudes", "bert"), ("token-rows", "bert"), ("table", "gpt2"),
+    ])
+  func types(name: String, model: String) throws {
+    let half = try Checkpoint.open(Fixtures.path("adapters/\(model)")).graph.mapWeights {
+      (_, weight) throws(CheckpointError) in
+      weight.dtype == .f32 ? try weight.cast(to: .bf16) : weight
+    }
+    let loaded = try half.mapWeights { (_, weight) throws(CheckpointError) in
+      weight.dtype == .bf16 ? try weight.cast(to: .f32) : weight
+    }
+    let adapter = try LowRankAdapter(Fixtures.path("adapters/\(name)"))
+    let (found, wanted) = (
+      try adapter.applied(to: half, as: .f32), try adapter.applied(to: loaded)
+    )
+    #expect(found.adapted == wanted.adapted && found.replaced == wanted.replaced)
+    for name in found.adapted + found.replaced {
+      let weights = (try #require(found.graph[name]), try #require(wanted.graph[name]))
+      #expect(try distance(weights.0, weights.1) == 0, "\(name)")
+    }
+    // No type asks for nothing, and a narrower one is a matter of what comes afterwards.
+    for dtype in [nil, DType.bf16] {
+      let narrow = try adapter.applied(to: half, as: dtype)
+      #expect(narrow.adapted.allSatisfy { narrow.graph[$0]?.dtype == .bf16 })
+    }
+  }
+
   @Test("Factors of 0 and of −0 change nothing, and one other number does")
   func identity() throws {
     let module = "base_model.model.bert.encoder.layer.0.attention.self.query"
