@@ -33,6 +33,8 @@ public enum Remedy: Sendable, Hashable {
   case attentionHeads
   /// Of several classification heads one is taken; nil for the possibility as such.
   case task(String?)
+  /// What a classifier is for is said: a regression, one class or several.
+  case problem
   /// The class of the model, such as this one.
   case modelClass(String)
   /// Texts are cut that are longer than the model takes.
@@ -70,6 +72,7 @@ extension Remedy: CustomStringConvertible {
     case .shardSize: "ConversionOptions.maximumShardSize"
     case .attentionHeads: "attentionHeads"
     case .task(let name): "ConversionOptions.task" + list(name.map { [$0] } ?? [])
+    case .problem: "TrainingTask(_:of:problem:known:)"
     case .modelClass(let name): name
     case .cutTexts: "TextModel.cutsTexts"
     case .keepUnknownObjects: "OpenOptions.keepsUnknownObjects"

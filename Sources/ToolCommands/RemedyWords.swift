@@ -29,6 +29,7 @@ extension Remedy {
     case .shardSize: "--max-shard-size"
     case .attentionHeads: "--attention-heads"
     case .task(let name): "--task" + (name.map { " " + shellWord($0) } ?? "")
+    case .problem: "--problem"
     case .modelClass(let name): "--architecture " + name
     case .cutTexts: "--truncation"
     case .keepUnknownObjects: "--inert"

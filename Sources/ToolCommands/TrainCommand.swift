@@ -51,7 +51,7 @@ struct TrainCommand: ToolCommand {
 
   @Option(
     help:
-      "What a classifier is for, where labels do not show it: regression, single_label_classification or multi_label_classification.",
+      "What a classifier is for, where neither the model's settings nor labels show it: regression, single_label_classification or multi_label_classification.",
     transform: { try choice($0) })
   var problem: ProblemType?
 
@@ -228,7 +228,8 @@ struct TrainCommand: ToolCommand {
     let data = try TrainingData(path: train)
     let measured = try eval.map { path throws(CheckpointError) in try TrainingData(path: path) }
     for note in data.notes + (measured?.notes ?? []) { console.writeNote(note) }
-    var task = try TrainingTask(self.task, of: data, problem: problem, known: source.labels)
+    var task = try TrainingTask(
+      self.task, of: data, problem: problem ?? source.problem, known: source.labels)
     task.masksWholeWords = wholeWords
     // Before a model is made of other settings.
     if let checkpoint { try TrainingOutput.check(settings, task, against: checkpoint) }

@@ -74,6 +74,7 @@ public struct LabelSet: Sendable, Hashable {
     if case .boolean(let value) = value { return value ? "1" : "0" }
     throw row.failure(
       .malformed, key,
-      "expected a label, found \(singleLine(JSONWriter.text(value), limit: 60))")
+      "expected a label, found \(singleLine(JSONWriter.text(value), limit: 60))",
+      remedy: TrainingTask.labelKeys.contains(key) ? TrainingTask.otherwise : nil)
   }
 }

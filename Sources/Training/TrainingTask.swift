@@ -31,6 +31,9 @@ public struct TrainingTask: Sendable {
   /// True if all tokens of a word are hidden together.
   public var masksWholeWords = false
 
+  /// What helps where labels are another classifier's than the model is.
+  static let otherwise: Wording = "\(remedy: .problem) says what a classifier is for"
+
   static let textKeys = ["text", "sentence", "sentence1", "premise", "question1", "content"]
   static let pairKeys = ["text_pair", "sentence2", "hypothesis", "question2"]
   static let labelKeys = ["label", "labels", "score"]
@@ -43,7 +46,7 @@ public struct TrainingTask: Sendable {
   ///   - kind: What is learned.
   ///   - data: The examples.
   ///   - problem: What a classifier is for; nil for what the labels look like: numbers with a fraction make a regression, lists
-  ///     several classes.
+  ///     several classes. A model that was a classifier already goes on as one with what its settings say (`ModelSource.problem`).
   ///   - known: The labels of the model, where it has some that are more than numbers.
   /// - Throws: `notFound` for examples without labels, `inconsistent` for a label that a model does not know that knows others of
   ///   them, with file and line.
@@ -208,7 +211,8 @@ public struct TrainingTask: Sendable {
         return .numbers(labels.names.indices.map { found.contains($0) ? 1 : 0 })
       }
       guard found.count == 1 else {
-        throw row.failure(.inconsistent, key, "expected one label, found \(found.count)")
+        throw row.failure(
+          .inconsistent, key, "expected one label, found \(found.count)", remedy: Self.otherwise)
       }
       return .text(found[0])
     }
@@ -218,7 +222,8 @@ public struct TrainingTask: Sendable {
     if let text = value?.string { number = text.decimal }
     if let number, number.isFinite { return .numbers([number]) }
     throw row.failure(
-      value == nil ? .notFound : .malformed, key, "expected a number for a regression")
+      value == nil ? .notFound : .malformed, key, "expected a number for a regression",
+      remedy: Self.otherwise)
   }
 
   private func lines(

@@ -45,6 +45,13 @@ extension ModelSource {
     return LabelSet((0..<labels.count).map(labels.name))
   }
 
+  /// What the settings say a classifier is for (`problem_type`), where they do not a regression if there is one label alone; nil if they
+  /// say nothing.
+  public var problem: ProblemType? {
+    configuration["problem_type"]?.string.flatMap(ProblemType.init)
+      ?? (labels?.count == 1 ? .regression : nil)
+  }
+
   /// Loads a model with the head that a task takes, its parameters in float32 and ready to learn.
   ///
   /// Of a checkpoint with another head the body is taken. What the head has beside it is drawn as Transformers draws it

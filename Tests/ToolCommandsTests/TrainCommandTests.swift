@@ -99,6 +99,44 @@ struct TrainCommandTests {
     #expect(accuracy > 0.6 && further["eval_accuracy"]?.double == accuracy, "\(accuracy)")
   }
 
+  @Test("A model stays what its settings say that it is for, unless something else is asked for")
+  func problems() throws {
+    func problem(_ output: String) throws -> JSONValue? {
+      try JSONValue(parsing: model.bytes(output + "/config.json"), context: "JSON")["problem_type"]
+    }
+    func further(_ start: String, _ output: String, _ data: String, _ more: String...) -> ToolRun {
+      ToolRun(
+        arguments: [
+          "train", model.file(start), "--task", "classification", "--train", model.file(data),
+          "--output", model.file(output), "--steps", "1", "--threads", "1",
+        ] + more)
+    }
+    try model.write(examples(["1", "3", "2"]), as: "scores.jsonl")
+    #expect(
+      train("first", "--steps", "1", "--problem", "regression", data: "scores.jsonl").code == 0)
+    let second = further("first", "second", "scores.jsonl")
+    #expect(second.code == 0 && !second.error.contains("drawn"), "\(second.error)")
+    #expect(try problem("second") == .string("regression"))
+    // Settings of one label that say no more.
+    let settings = try JSONValue(parsing: model.bytes("first/config.json"), context: "JSON")
+    try model.write(
+      JSONWriter.text(settings.setting("problem_type", to: .null)), as: "first/config.json")
+    let third = further("first", "third", "scores.jsonl")
+    #expect(third.code == 0 && !third.error.contains("drawn"), "\(third.error)")
+    #expect(try problem("third") == .string("regression"))
+    let texts = further("second", "texts", "train.jsonl")
+    #expect(
+      texts.code == 65
+        && texts.error.contains("expected a number for a regression; --problem says what"),
+      "\(texts.error)")
+    let other = further(
+      "second", "other", "train.jsonl", "--problem", "multi_label_classification")
+    #expect(other.code == 0, "\(other.error)")
+    let several = further("other", "several", "train.jsonl")
+    #expect(several.code == 0 && !several.error.contains("drawn"), "\(several.error)")
+    #expect(try problem("several") == .string("multi_label_classification"))
+  }
+
   @Test("A vector of zeros and ones in place of the labels that hold is refused")
   func vectors() throws {
     try model.write("{\"text\": \"a\", \"label\": [1, 0, 1]}\n", as: "vectors.jsonl")
