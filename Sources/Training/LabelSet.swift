@@ -58,6 +58,10 @@ public struct LabelSet: Sendable, Hashable {
   /// The labels of an example as texts: one, or a list.
   static func labels(of row: DataRow, _ keys: [String]) throws(CheckpointError) -> [String] {
     guard let value = row.value(keys) else { return [try row.text(keys)] }
+    // A table has no other way to say that there is none.
+    guard !row.isOfTexts || value.string != "" else {
+      throw row.failure(.notFound, keys[0], "expected a label, found an empty field")
+    }
     if let list = value.elements {
       return try list.map { (element) throws(CheckpointError) in
         try text(of: element, row, keys[0])
