@@ -105,7 +105,7 @@ public struct TrainingData: Sendable {
   /// Texts in directories that are named by their labels: `pos/0_9.txt`, `neg/1_2.txt` (the layout of the IMDB reviews). What lies in
   /// `unsup`, as these call reviews without a label, is left aside.
   ///
-  /// - Throws: `inconsistent` if there is no text.
+  /// - Throws: `inconsistent` if there is no text, in all or of a label.
   public static func textFolder(_ path: String) throws(CheckpointError) -> TrainingData {
     var rows: [DataRow] = []
     var notes: [String] = []
@@ -116,7 +116,12 @@ public struct TrainingData: Sendable {
         notes.append("\(singleLine(directory)): texts without a label, left aside")
         continue
       }
-      for name in try Directory.names(in: directory).sorted() where name.hasSuffix(".txt") {
+      let names = try Directory.names(in: directory).sorted().filter { $0.hasSuffix(".txt") }
+      guard !names.isEmpty else {
+        throw CheckpointError(
+          .inconsistent, file: directory, "expected texts of this label (*.txt), found none")
+      }
+      for name in names {
         let file = Directory.join(directory, name)
         let source = try SourceFile(path: file)
         let bytes = try source.bytes(at: 0, count: source.size)

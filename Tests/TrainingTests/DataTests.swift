@@ -124,11 +124,24 @@ import Training
       let problem = try TrainingTask(.classification, of: data(name, text)).problem
       #expect((problem == .regression) == isRegression, "\(text)")
     }
-    do {
-      _ = try TrainingTask(.classification, of: data("a.csv", "text,class\na,b"))
-      Issue.record("there is no label")
-    } catch let error as CheckpointError {
-      #expect(error.kind == .notFound && error.site.field == "line 2, label")
+    for text in ["text,class\na,b", "text,label\na,\nb,y"] {
+      let error = try #require(throws: CheckpointError.self) {
+        try TrainingTask(.classification, of: data("a.csv", text))
+      }
+      #expect(error.kind == .notFound && error.site.field == "line 2, label", "\(error)")
     }
+  }
+
+  @Test("A directory of a label has texts in it", arguments: ["pos/sub/a.txt", "pos/a.TXT"])
+  func emptyLabels(_ file: String) throws {
+    let directory = try TemporaryDirectory()
+    for file in ["neg/1.txt", file] {
+      try Directory.makeAll(splitPath(directory.file(file)).directory)
+      _ = try directory.write(Array("a".utf8), as: file)
+    }
+    let error = try #require(throws: CheckpointError.self) {
+      try TrainingData(path: directory.path)
+    }
+    #expect(error.kind == .inconsistent && error.site.file == directory.file("pos"), "\(error)")
   }
 }
