@@ -308,3 +308,8 @@ extension ExactName {
     string.utf8.split(separator: 0x2E).map { String(Substring($0)) }
   }
 }
+
+extension AdapterConfiguration {
+  /// True if gradients were computed with compressed inputs (VeLoRA).
+  package var compressesInputs: Bool { document["velora_config"]?.members != nil }
+}

@@ -18,6 +18,11 @@ enum AdapterKey {
   case whole(ExactName)
   /// The model's own weight, in whose place another one is: PEFT has it in files if all biases are trained.
   case replaced
+  /// What gradients alone are computed with: VeLoRA's projection of inputs (PEFT 0.21, `tuners/lora/velora.py`). Outputs, and what is
+  /// merged, do not depend on it.
+  case ofGradients
+
+  private static let projection = "lora_velora_embed"
 
   /// Takes a name apart. The adapter's own name, which PEFT leaves out of files, may stand in it: `lora_A.default.weight`.
   ///
@@ -46,6 +51,10 @@ enum AdapterKey {
         throw Self.unknown(name)
       }
       self = .whole(ExactName(components.joined(separator: ".")))
+      return
+    }
+    if components[place] == Self.projection, place > 0, components.count <= place + 2 {
+      self = .ofGradients
       return
     }
     let isNamed = components.count > place + 1 && components.last == "weight"

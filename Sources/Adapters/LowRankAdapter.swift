@@ -180,6 +180,9 @@ public struct LowRankAdapter: Sendable {
       parts.append("scale \(range(small, large))")
     }
     if configuration.usesMagnitudes { parts.append("with magnitudes (DoRA)") }
+    if configuration.compressesInputs {
+      parts.append("trained with compressed inputs (VeLoRA), which outputs do not depend on")
+    }
     if !tokens.isEmpty {
       parts.append("\(tokens.reduce(0) { $0 + $1.rows.count }) rows of tables stored whole")
     }
@@ -200,7 +203,7 @@ extension LowRankAdapter {
     var replacements: OrderedDictionary<ExactName, Weight> = [:]
     for (name, weight) in checkpoint.graph.weights {
       switch try AdapterKey(name) {
-      case .replaced: continue
+      case .replaced, .ofGradients: continue
       case .whole(let target):
         // With all biases trained PEFT has those of whole modules twice.
         if let other = replacements.updateValue(weight, forKey: target) {

@@ -156,6 +156,7 @@ extension LowRankAdapter {
   /// What of the adapter is not computed beside products, in words; nil if all of it is.
   fileprivate var untrainable: String? {
     if configuration.usesMagnitudes { return "magnitudes (DoRA)" }
+    if configuration.compressesInputs { return "compressed inputs (VeLoRA)" }
     if !tokens.isEmpty { return "rows of tables" }
     if modules.contains(where: \.isTable) { return "factors of a table" }
     if modules.contains(where: { $0.bias != nil }) { return "biases of factors" }

@@ -82,6 +82,27 @@ struct LowRankAdapterTests {
     }
   }
 
+  @Test("What gradients alone are computed with is passed over")
+  func gradientsAlone() throws {
+    let module = "base_model.model.bert.encoder.layer.0.attention.self.query"
+    func entry(_ part: String, _ shape: String, _ start: Int, _ end: Int) -> String {
+      "\"\(module).\(part)\":{\"dtype\":\"F32\",\"shape\":\(shape),\"data_offsets\":[\(start),\(end)]}"
+    }
+    let header = Array(
+      "{\(entry("lora_A.weight", "[1,2]", 0, 8)),\(entry("lora_B.weight", "[2,1]", 8, 16)),\(entry("lora_velora_embed", "[1]", 16, 20))}"
+        .utf8)
+    let directory = try TemporaryDirectory()
+    let settings =
+      #"{"peft_type":"LORA","r":1,"target_modules":["query"],"velora_config":{"num_groups":2}}"#
+    _ = try directory.write(Array(settings.utf8), as: "adapter_config.json")
+    let count = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) }
+    _ = try directory.write(
+      count + header + [UInt8](repeating: 1, count: 20), as: "adapter_model.safetensors")
+    let adapter = try LowRankAdapter(directory.path)
+    #expect(adapter.modules.count == 1 && adapter.replacements.isEmpty)
+    #expect(try adapter.descriptions()[0].contains("VeLoRA"))
+  }
+
   @Test("Factors of 0 and of −0 change nothing, and one other number does")
   func identity() throws {
     let module = "base_model.model.bert.encoder.layer.0.attention.self.query"
