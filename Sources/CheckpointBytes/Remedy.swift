@@ -37,6 +37,8 @@ public enum Remedy: Sendable, Hashable {
   case problem
   /// The class of the model, such as this one.
   case modelClass(String)
+  /// A model runs with this adapter.
+  case adapter(String)
   /// Texts are cut that are longer than the model takes.
   case cutTexts
   /// Objects of unknown classes are kept as inert values.
@@ -74,6 +76,7 @@ extension Remedy: CustomStringConvertible {
     case .task(let name): "ConversionOptions.task" + list(name.map { [$0] } ?? [])
     case .problem: "TrainingTask(_:of:problem:known:)"
     case .modelClass(let name): name
+    case .adapter(let path): "LowRankAdapter(\(quoted(path)))"
     case .cutTexts: "TextModel.cutsTexts"
     case .keepUnknownObjects: "OpenOptions.keepsUnknownObjects"
     case .scan: "CheckpointScan"

@@ -31,6 +31,7 @@ extension Remedy {
     case .task(let name): "--task" + (name.map { " " + shellWord($0) } ?? "")
     case .problem: "--problem"
     case .modelClass(let name): "--architecture " + name
+    case .adapter(let path): "--adapter " + shellWord(path)
     case .cutTexts: "--truncation"
     case .keepUnknownObjects: "--inert"
     case .scan: "scan"

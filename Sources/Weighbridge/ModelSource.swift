@@ -50,15 +50,17 @@ public struct ModelSource: Sendable {
   ///     no model at all: the family is then that of this class, or that of the weights where they leave no choice.
   ///   - adapter: A low-rank adapter that the model runs with. It is computed beside the products of the layers; tables of
   ///     embeddings, magnitudes and biases are merged.
-  /// - Throws: `notFound` without `config.json`; what `Checkpoint/open(_:options:)` and `ModelConfiguration` throw.
+  /// - Throws: `notFound` without `config.json`; `mismatch` for an adapter, which is no model; what `Checkpoint/open(_:options:)` and `ModelConfiguration` throw.
   public init(
     _ path: String, options: OpenOptions = OpenOptions(),
     fill: [NamePattern] = LoadOptions.everything, class className: String? = nil,
     adapter: LowRankAdapter? = nil
   ) throws(CheckpointError) {
     let path = try HubCache.located(path)
-    let checkpoint = try Checkpoint.open(path, options: options).adapted(by: adapter)
+    let found = try Checkpoint.open(path, options: options)
     let directory = try Self.directory(of: path)
+    try Self.refuseAdapter(found, in: directory, options)
+    let checkpoint = try found.adapted(by: adapter)
     let companions = try DirectoryCompanions(
       path, weights: checkpoint.files, limits: options.limits
     ).taking(headOf: adapter)
@@ -121,6 +123,22 @@ public struct ModelSource: Sendable {
       notes = document.losses.map { "\($0.setting): \($0.reason)" }
       files = plan
     }
+  }
+
+  /// Refuses the weights of an adapter in the place of a model's.
+  private static func refuseAdapter(
+    _ checkpoint: Checkpoint, in directory: String, _ options: OpenOptions
+  ) throws(CheckpointError) {
+    guard let file = checkpoint.files.first,
+      LowRankAdapter.weightNames.contains(splitPath(file).name),
+      try LowRankAdapter.isAdapter(directory)
+    else { return }
+    let base = try LowRankAdapter.settings(in: directory, options)["base_model_name_or_path"]?
+      .string
+    throw CheckpointError(
+      .mismatch, file: directory,
+      "it is an adapter" + (base.map { " of \(quoted($0))" } ?? "") + ", and no model",
+      remedy: "name the model, and beside it \(remedy: .adapter(directory))")
   }
 
   /// The directory that a path names or lies in.

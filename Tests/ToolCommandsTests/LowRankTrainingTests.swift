@@ -178,6 +178,14 @@ struct LowRankTrainingTests {
       arguments: arguments(model, to: "out") + common + ["--resume", "--checkpointing"])
     #expect(second.code == 0, "\(second.error)")
     #expect(try model.bytes("out/adapter_model.safetensors") == whole)
+    // In the place of a model it is none.
+    for place in ["out", "out/adapter_model.safetensors"] {
+      let alone = ToolRun("classify", model.file(place), "a")
+      #expect(alone.code == 65, "\(alone.error)")
+      #expect(
+        alone.error.contains("it is an adapter of ")
+          && alone.error.contains("beside it --adapter \(model.file("out"))"), "\(alone.error)")
+    }
     // What is left out of the inputs makes another adapter.
     let without = ToolRun(
       arguments: arguments(model, to: "without") + common.dropLast(2))
