@@ -133,6 +133,16 @@ struct ManifestTests {
     #expect(run.error.hasPrefix("weighbridge: \(path): this is no manifest of a checkpoint"))
   }
 
+  @Test("A shape is whole numbers from 0", arguments: ["3.0", "-3", "\"3\"", "null", "1e30"])
+  func wrongShape(_ extent: String) throws {
+    let directory = try TemporaryDirectory()
+    let text =
+      #"{"weighbridge_manifest": 1, "sha256": "", "tensors": {"a": {"dtype": "F32", "shape": [2, \#(extent)], "sha256": ""}}}"#
+    let path = try directory.write(Array(text.utf8), as: "m.json")
+    let error = CheckpointError(.malformed, file: path, field: "shape", tensor: "a", "")
+    #expect(throws: error) { try CheckpointManifest(contentsOf: path) }
+  }
+
   @Test("A difference prints as --check prints it")
   func difference() throws {
     let directory = try TemporaryDirectory()

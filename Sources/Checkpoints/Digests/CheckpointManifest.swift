@@ -65,8 +65,14 @@ public struct CheckpointManifest: Sendable, Hashable {
         throw CheckpointError(
           .malformed, file: path, tensor: member.key.string, "has no dtype, shape and sha256")
       }
-      tensors[member.key] = Tensor(
-        dtype: dtype, shape: extents.map { $0.integer ?? -1 }, sha256: sum)
+      let shape = extents.compactMap(\.integer).filter { $0 >= 0 }
+      guard shape.count == extents.count else {
+        throw CheckpointError(
+          .malformed, file: path, field: "shape", tensor: member.key.string,
+          "expected whole numbers from 0, found \(singleLine(JSONWriter.text(.array(extents)), limit: 60))"
+        )
+      }
+      tensors[member.key] = Tensor(dtype: dtype, shape: shape, sha256: sum)
     }
     self.init(tensors: tensors, sha256: digest)
   }
