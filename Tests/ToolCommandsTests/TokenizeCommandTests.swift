@@ -66,6 +66,11 @@ struct TokenizeCommandTests {
     #expect(missing.code == 65 && missing.error.contains("row 3: text"))
     let refused = ToolRun("tokenize", model, "--input", Fixtures.path("arrow/binary.arrows"))
     #expect(refused.code == 65 && refused.error.contains("binary.arrows"))
+    let parquet = try directory.write(Array("PAR1\u{15}\u{4}\u{15}".utf8), as: "rows.parquet")
+    let other = ToolRun("tokenize", model, "--input", parquet)
+    #expect(other.code == 65 && other.error.contains("rows.parquet: is a Parquet file"))
+    let text = try directory.write(Array("PAR1 is a word".utf8), as: "rows.txt")
+    #expect(ToolRun("tokenize", model, "--input", text).code == 0)
   }
 
   @Test("A second text has either of its names")

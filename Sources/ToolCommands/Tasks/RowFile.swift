@@ -73,6 +73,9 @@ final class RowFile: Sendable {
     }
   }
 
+  /// The marker of Parquet, and the field that its first header begins with: no text goes on so.
+  private static let parquetBeginning = Array("PAR1".utf8) + [0x15]
+
   /// The next rows; nil at the end.
   func next() throws(CheckpointError) -> RowBlock? { try nextPart().map(rows) }
 
@@ -83,6 +86,11 @@ final class RowFile: Sendable {
         switch content {
         case .lines(let reader, let known):
           guard let block = try reader.next() else { return nil }
+          guard block.offset > 0 || !block.bytes.starts(with: Self.parquetBeginning) else {
+            throw CheckpointError(
+              .unsupported, file: name, "is a Parquet file",
+              remedy: "rows are lines of JSON or of text, or an Arrow stream or file")
+          }
           let format = known ?? LineFormat(block, named: name)
           content = .lines(reader, format)
           return .lines(block, format ?? .text)
