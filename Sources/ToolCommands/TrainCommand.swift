@@ -320,7 +320,7 @@ struct TrainCommand: ToolCommand {
         throw CheckpointError(
           .mismatch, file: checkpoint, "the run that is to go on trained a model and no adapter")
       }
-      return try model.open(console, at: checkpoint, isPinned: false)
+      return try model.open(console, at: checkpoint, isPinned: checkpoint == nil)
     }
     try lowRank.check(
       against: try AdapterConfiguration(

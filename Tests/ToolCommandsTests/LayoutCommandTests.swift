@@ -433,7 +433,7 @@ struct LayoutCommandTests {
   func variantTask() throws {
     let (source, directory) = (try TemporaryDirectory(), try TemporaryDirectory())
     let small = try SmallModel(.xlmRoberta, .sequenceClassification, zerosWhereUnused: true)
-    let settings = #", "layer_norm_eps": 1e-5, "hidden_act": "gelu_pytorch_tanh""#
+    let settings = #", "layer_norm_eps": 1e-5, "hidden_act": "gelu_pytorch_tanh", "num_labels": 4"#
     let model = try source.write(small.file, configuration: small.configuration(and: settings))
     for name in ["preset", "task.weights.h5"] {
       let task = directory.file(name)
