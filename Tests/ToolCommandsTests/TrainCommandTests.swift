@@ -417,6 +417,20 @@ struct TrainCommandTests {
     #expect(run(begun + ["--resume"]).code == 0)
   }
 
+  @Test("An optimizer is not taken for the model that a checkpoint lacks")
+  func lackingModel() throws {
+    #expect(
+      train("out", "--steps", "2", "--early-stop", "9", "--eval", model.file("eval.jsonl")).code
+        == 0)
+    try Directory.removeFile(model.file("out/checkpoint-2/model.safetensors"))
+    let run = train(
+      "out", "--steps", "2", "--early-stop", "9", "--eval", model.file("eval.jsonl"), "--resume")
+    #expect(
+      run.code == 65
+        && run.error.contains("out/checkpoint-2: the directory holds no checkpoint"),
+      "\(run.error)")
+  }
+
   @Test("Products may round to high and no further, and a run goes on with what it was begun with")
   func precision() throws {
     let options = ["--steps", "4", "--batch-size", "4", "--json"]

@@ -54,6 +54,13 @@ extension Checkpoint {
       "pytorch_model.bin.index.json", "tf_model.h5", "tf_model.h5.index.json",
     ] + KerasPreset.backboneFiles
 
+  /// What a run of training keeps beside its model, where ``runState`` lies: none of it is a model.
+  private static let filesOfRuns: Set<String> = [
+    "optimizer.safetensors", "best.safetensors", "distillation.safetensors", "optimizer.pt",
+    "scheduler.pt", "scaler.pt", "training_args.bin",
+  ]
+  private static let runState = "trainer_state.json"
+
   private static func openDirectory(
     _ path: String, options: OpenOptions
   ) throws(CheckpointError) -> Checkpoint {
@@ -71,7 +78,10 @@ extension Checkpoint {
       return try KerasPreset.open(path, backbone: checkpoint, options: options)
     }
     let indices = names.filter(ShardIndex.isIndex)
-    let files = names.filter { name in CheckpointReader.all.contains { $0.claims(name) } }
+    let others = names.contains(runState) ? filesOfRuns : []
+    let files = names.filter { name in
+      !others.contains(name) && CheckpointReader.all.contains { $0.claims(name) }
+    }
     let candidates = indices.isEmpty ? files : indices
     guard let name = candidates.first else {
       if let foreign = ForeignContent(directory: names) { throw foreign.failure(path) }
