@@ -123,6 +123,11 @@ struct ExplainCommandTests {
     let answerer = try ModelFixture(task: "bert-answerer", tokenizer: "bert-uncased")
     #expect(ToolRun("explain", answerer.path, "a").error.contains("no scores of classes"))
     #expect(ToolRun("explain", model.path, "a", "b", "--report", "x.html").code == 64)
+    let directory = try TemporaryDirectory()
+    let small = directory.file("int8")
+    #expect(ToolRun("convert", model.path, small, "--dtype", "int8").code == 0)
+    let rounded = ToolRun("explain", small, "a")
+    #expect(rounded.code == 65 && rounded.error.contains("--dtype float32"), "\(rounded.error)")
     #expect(ToolRun("explain", model.path, "a", "--steps", "0").code == 64)
   }
 }

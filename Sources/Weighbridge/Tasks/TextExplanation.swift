@@ -67,7 +67,7 @@ public struct TextExplanation: TextTask {
   ///   - model: The model with its tokenizer.
   ///   - baseline: Nil for the padding token, or zeros where the tokenizer has none.
   ///   - steps: How many places of the way are taken, at most 10,000.
-  /// - Throws: `unsupported` for a model with another head, `inconsistent` for no or too many steps, `notFound` for a baseline that the
+  /// - Throws: `unsupported` for a model with another head or with weights of int8, `inconsistent` for no or too many steps, `notFound` for a baseline that the
   ///   tokenizer has no token for.
   public init(
     _ model: TextModel, baseline: Baseline? = nil, steps: Int = 50
@@ -79,6 +79,11 @@ public struct TextExplanation: TextTask {
         .unsupported, field: "class",
         "\(type(of: model.model).className) has no scores of classes or tokens to explain",
         remedy: "name a class that has")
+    }
+    if let parameter = model.model.parameters.first(where: { $0.dtype == .i8 }) {
+      throw CheckpointError(
+        .unsupported, tensor: parameter.name, "weights of int8 have no derivative",
+        remedy: "convert the model with \(remedy: .cast(to: "float32")) first")
     }
     guard (1...Self.mostSteps).contains(steps) else {
       throw CheckpointError(
