@@ -1,4 +1,4 @@
-internal import CheckpointBytes
+package import CheckpointBytes
 
 /// A tokenizer: text to the ids of tokens, and back.
 ///
@@ -16,13 +16,13 @@ public struct Tokenizer: Sendable {
   /// The greatest length that encodings are padded to.
   public static let greatestPaddedLength = 1 << 24
 
-  let parts: TokenizerParts
-  let added: AddedVocabulary
+  private(set) var parts: TokenizerParts
+  private(set) var added: AddedVocabulary
   /// Cuts texts into chunks that are tokenized by themselves, if its components allow it.
   private(set) var cutter: TextCutter?
   /// What errors call the tokenizer: the path of its file.
   let file: String
-  let workspaces = WorkspacePool()
+  private(set) var workspaces = WorkspacePool()
   let tokenSpaces = TokenSpacesTable()
   /// True if ``statedTruncation`` and ``statedPadding`` are applied where no options are given.
   let appliesStated: Bool
@@ -82,6 +82,12 @@ public struct Tokenizer: Sendable {
     if !isBare {
       added.add(setup.specialTokens, vocabulary: parts.model.vocabulary)
     }
+    self.added = added
+    try prepare()
+  }
+
+  /// Makes what depends on the normalizer.
+  private mutating func prepare() throws(CheckpointError) {
     do throws(AddedVocabulary.Conflict) {
       try added.prepare(normalizer: parts.normalizer)
     } catch {
@@ -89,8 +95,23 @@ public struct Tokenizer: Sendable {
         .inconsistent, file: file, field: "added_tokens",
         "\(quoted(error.content)) \(error.problem)")
     }
-    self.added = added
     cutter = TextCutter(parts, added)
+    workspaces = WorkspacePool()
+  }
+
+  /// The same tokenizer with texts made lower case before all else that its normalizer does (`do_lower_case` of
+  /// sentence-transformers 6.2); itself if `Lowercase` is a part of that.
+  ///
+  /// - Throws: `inconsistent` if added tokens that are looked for in normalized text become the same.
+  package func lowercasing() throws(CheckpointError) -> Tokenizer {
+    var steps = parts.normalizer.map { [$0] } ?? []
+    if case .sequence(let own) = parts.normalizer { steps = own }
+    let lowercases = steps.contains { if case .lowercase = $0 { true } else { false } }
+    guard !lowercases else { return self }
+    var tokenizer = self
+    tokenizer.parts.normalizer = .sequence([.lowercase] + steps)
+    try tokenizer.prepare()
+    return tokenizer
   }
 
   /// The same tokenizer, that takes every text through all steps as a whole: what ``TextCutter`` is compared with.

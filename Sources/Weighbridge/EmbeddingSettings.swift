@@ -36,6 +36,8 @@ public struct EmbeddingSettings: Sendable, Hashable {
   public var maximumLength: Int?
   /// The most tokens of a text of a search, whatever `maximumLength` says (`query_length` and `document_length`).
   public var roleLengths: [Role: Int] = [:]
+  /// True if texts are made lower case, whatever the tokenizer does (`do_lower_case`).
+  public var lowercases = false
   /// What is put before each text.
   public var prompt = ""
   /// What may be put before texts instead, by name (`prompts` of `config_sentence_transformers.json`).

@@ -136,6 +136,7 @@ package struct SentenceDirectory {
       }
     }
     settings.maximumLength = try maximumLength()
+    settings.lowercases = try lowercases()
     settings.roleLengths = try roleLengths()
     settings.prompts = try prompts()
     settings.prompt = try prompt(of: settings.prompts)
@@ -182,10 +183,6 @@ package struct SentenceDirectory {
   /// taken.
   private func maximumLength() throws(CheckpointError) -> Int? {
     guard let file = try transformerSettings() else { return nil }
-    guard file.document["do_lower_case"] ?? .boolean(false) == .boolean(false) else {
-      throw file.failure(
-        .unsupported, "do_lower_case", "expected false", remedy: "let the tokenizer do it")
-    }
     for (key, value) in purpose.outputSettings + Self.plainSettings {
       let stated = file.document[ExactName(key)] ?? .null
       guard stated == .null || stated == value || stated.members?.isEmpty == true else {
@@ -195,6 +192,11 @@ package struct SentenceDirectory {
       }
     }
     return try Self.count("max_seq_length", of: file)
+  }
+
+  /// Whether texts are made lower case before they are tokenized.
+  private func lowercases() throws(CheckpointError) -> Bool {
+    try transformerSettings()?.reader().boolean("do_lower_case", default: false) ?? false
   }
 
   /// The most tokens of the texts of a search, where they have another number than other texts.
@@ -281,13 +283,16 @@ package struct CrossEncoderSettings: Sendable {
   package var prompt = ""
   /// The most tokens of a pair, whatever the tokenizer says; nil for what it says.
   package var maximumLength: Int?
+  /// True if texts are made lower case, whatever the tokenizer does.
+  package var lowercases = false
 
   /// What no file says.
   package init() {}
 
-  /// The model with the greatest length that is stated.
-  package func applied(to model: TextModel) -> TextModel {
+  /// The model with the greatest length that is stated, and with texts in lower case if that is.
+  package func applied(to model: TextModel) throws(CheckpointError) -> TextModel {
     var model = model
+    if lowercases { model.tokenizer = try model.tokenizer.lowercasing() }
     if let maximumLength { model.maximumLength = min(maximumLength, model.model.longestInput) }
     return model
   }
@@ -300,6 +305,7 @@ extension SentenceDirectory {
   package func crossEncoderSettings() throws(CheckpointError) -> CrossEncoderSettings {
     var settings = CrossEncoderSettings()
     settings.maximumLength = try maximumLength()
+    settings.lowercases = try lowercases()
     // Of another kind of model the reference takes the Transformer alone.
     guard let file = try ownSettings(), file.document["model_type"]?.string == "CrossEncoder" else {
       return settings

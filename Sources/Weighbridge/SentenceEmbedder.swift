@@ -20,7 +20,7 @@ public struct SentenceEmbedder: Sendable {
 
   /// The body: `BertModel`, `RobertaModel` or `GPT2Model`.
   public let model: any LanguageModel
-  /// The tokenizer.
+  /// The tokenizer, which makes texts lower case if the settings say so.
   public let tokenizer: Tokenizer
   /// How vectors are made.
   public private(set) var settings: EmbeddingSettings
@@ -49,9 +49,9 @@ public struct SentenceEmbedder: Sendable {
         remedy: "load BertModel, RobertaModel or GPT2Model")
     }
     self.model = model
-    self.tokenizer = tokenizer
+    self.tokenizer = settings.lowercases ? try tokenizer.lowercasing() : tokenizer
     self.settings = settings
-    (maximumLength, firstCounted) = try Self.limits(settings, model, tokenizer)
+    (maximumLength, firstCounted) = try Self.limits(settings, model, self.tokenizer)
     var width = model.width * settings.pooling.count
     layers = try settings.layers.map { (layer) throws(CheckpointError) in
       try PackedSentenceLayer(layer, width: &width, in: model.context)

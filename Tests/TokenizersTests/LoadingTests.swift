@@ -41,6 +41,17 @@ import Tokenizers
     #expect(try lowered.encode("THE").ids == cased.encode("the").ids)
   }
 
+  @Test func `texts are made lower case before they are normalized`() throws {
+    let text = "The SCALE [MASK] \u{130}"
+    let cased = try load("bert-cased", [:])
+    // What has been learned of words does not count any more.
+    let before = try cased.encode(text).ids
+    let lowered = try cased.lowercasing()
+    #expect(try lowered.encode(text).ids == cased.encode("the scale [MASK] i\u{307}").ids)
+    #expect(try lowered.encode(text).ids != before && cased.encode(text).ids == before)
+    #expect(try lowered.lowercasing().encode(text) == lowered.encode(text))
+  }
+
   @Test func `truncation and padding of tokenizer.json are known, and applied by the file alone`()
     throws
   {

@@ -49,7 +49,7 @@ struct RerankCommand: TaskCommand {
     let texts = try model.textModel(
       .sequenceClassification, computing, console, at: directory?.modelPath ?? place)
     var task = try Reranking(
-      cutting.applied(to: settings.applied(to: texts)), function: function?.value, settings)
+      cutting.applied(to: try settings.applied(to: texts)), function: function?.value, settings)
     task.documents = try documents.texts()
     task.top = top
     return task

@@ -97,7 +97,7 @@ public struct Reranking: TextTask {
       from: directory?.modelPath ?? path, head: .sequenceClassification, options: options,
       opening: openOptions)
     let settings = try directory?.crossEncoderSettings() ?? CrossEncoderSettings()
-    return try Reranking(settings.applied(to: model), function: function, settings)
+    return try Reranking(try settings.applied(to: model), function: function, settings)
   }
 
   /// The same with what the files of a directory say.

@@ -11,7 +11,7 @@ public struct TextModel: Sendable {
   /// The model.
   public let model: any LanguageModel
   /// Its tokenizer.
-  public let tokenizer: Tokenizer
+  public internal(set) var tokenizer: Tokenizer
   /// The most tokens of a text that is cut: what the tokenizer says and the model takes.
   public var maximumLength: Int
   /// True if texts that are too long are cut; otherwise they are an error.
