@@ -179,6 +179,7 @@ extension RecognitionCandidate {
       .notFound,
       "no model that is known: no word embeddings of \(families.names) in any layout")
   }
+
   /// The first matrix of a language model's scores under Transformers' names; nil if there is none.
   private static func outputMatrix(
     _ families: FamilyList, _ shapes: OrderedDictionary<ExactName, Shape>
