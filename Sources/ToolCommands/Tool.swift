@@ -42,6 +42,7 @@ public enum Tool {
     var wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
     var running: (any ToolCommand.Type)?
     do {
+      if let error = Spelling.repeatedOption(arguments) { throw error }
       let arguments = try SettingsFile.expanded(Spelling.apart(arguments))
       wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
       if let error = Spelling.unknownCommand(arguments) ?? Spelling.fileAsOption(arguments) {

@@ -107,6 +107,23 @@ struct HelpTests {
     #expect(help.code == 64 && help.error == run.error, "\(help.error)")
   }
 
+  @Test(
+    "An option that takes one value is given once, and others as often as anyone likes",
+    arguments: [
+      ["convert", "a.pt", "b.pt", "--adapter", "x", "--adapter", "y"],
+      ["convert", "a.pt", "b.pt", "--to=pt", "--quiet", "--to", "h5"],
+      ["worker", "embed", "model", "--pooling=cls", "--pooling=max"],
+    ])
+  func repeated(_ arguments: [String]) {
+    let run = ToolRun(arguments: arguments)
+    #expect(run.code == 64)
+    #expect(run.error.contains("is given twice and takes one value"), "\(run.error)")
+    let several = ToolRun(
+      "inspect", Fixtures.path("tiny-bert"), "--include", "bert.*", "--include", "*", "--quiet",
+      "--quiet")
+    #expect(several.code == 0, "\(several.error)")
+  }
+
   @Test("A file in the place of a command is told how to look into it, quoted for the shell")
   func fileAsCommand() throws {
     let directory = try TemporaryDirectory()

@@ -50,24 +50,11 @@ enum Spelling {
 
   /// A message about arguments, or that an option is unknown: its value would be an argument, and the message one about that.
   static func namingUnknownOption(_ message: String, _ arguments: [String]) -> String {
-    guard !message.contains("Unknown option"),
-      let help = try? JSONValue(
-        parsing: Array(WeighbridgeCommand._dumpHelp().utf8), context: "help")
-    else { return message }
-    // A worker has the options of its task as well.
-    let words = arguments.prefix(arguments.first == WorkerCommand._commandName ? 2 : 1)
-    var names = ["--help", "--version"]
-    var knownCount = 0
-    for command in help["command"]?["subcommands"]?.elements ?? [] {
-      guard let word = command["commandName"]?.string, words.contains(word) else { continue }
-      knownCount += 1
-      for argument in command["arguments"]?.elements ?? [] {
-        for name in argument["names"]?.elements ?? [] where name["kind"]?.string == "long" {
-          names.append("--" + (name["name"]?.string ?? ""))
-        }
-      }
+    guard !message.contains("Unknown option"), let known = described(arguments) else {
+      return message
     }
-    guard knownCount == words.count, names.count > 2 else { return message }
+    let names = ["--help", "--version"] + known.flatMap(longNames)
+    guard names.count > 2 else { return message }
     for word in arguments.prefix(while: { $0 != "--" }) where word.hasPrefix("--") {
       let name = String(word.prefix { $0 != "=" })
       guard !names.contains(name) else { continue }
@@ -77,6 +64,41 @@ enum Spelling {
         .joined(separator: "\n")
     }
     return message
+  }
+
+  /// The error for an option that takes one value and is given twice, since one of them would count for nothing; nil if there is none.
+  static func repeatedOption(_ arguments: [String]) -> ValidationError? {
+    var seen: Set<String> = []
+    let repeated = arguments.prefix { $0 != "--" }.filter { $0.hasPrefix("--") }
+      .map { String($0.prefix { $0 != "=" }) }.filter { !seen.insert($0).inserted }
+    guard !repeated.isEmpty, let known = described(arguments) else { return nil }
+    let single = known.filter {
+      $0["kind"]?.string == "option" && $0["isRepeating"] == .boolean(false)
+    }.flatMap(longNames)
+    return repeated.first(where: single.contains).map {
+      ValidationError("\($0) is given twice and takes one value")
+    }
+  }
+
+  /// What the command that is named takes, as the parser describes it; nil if there is no such command.
+  private static func described(_ arguments: [String]) -> [JSONValue]? {
+    guard
+      let help = try? JSONValue(
+        parsing: Array(WeighbridgeCommand._dumpHelp().utf8), context: "help")
+    else { return nil }
+    // A worker has the options of its task as well.
+    let words = arguments.prefix(arguments.first == WorkerCommand._commandName ? 2 : 1)
+    let commands = (help["command"]?["subcommands"]?.elements ?? []).filter { command in
+      command["commandName"]?.string.map(words.contains) ?? false
+    }
+    guard commands.count == words.count else { return nil }
+    return commands.flatMap { $0["arguments"]?.elements ?? [] }
+  }
+
+  private static func longNames(_ argument: JSONValue) -> [String] {
+    (argument["names"]?.elements ?? []).filter { $0["kind"]?.string == "long" }.compactMap {
+      $0["name"]?.string.map { "--" + $0 }
+    }
   }
 
   /// What a message about an unknown option says better, if that is one which people know from elsewhere.
