@@ -19,6 +19,8 @@ package struct SentenceDirectory {
   /// The model that makes the tokens' states: what was given, or a directory of its own.
   package let modelPath: String
   private let purpose: Purpose
+  /// True if the checkpoint that is opened as the model is the directory's own, with the weights of the modules.
+  private let isWhole: Bool
   /// The folder of the module that makes one vector of them; nil for scores.
   private let poolingFolder: String?
   /// What the vector goes through, with the folders.
@@ -70,6 +72,7 @@ package struct SentenceDirectory {
     self.modules = modules
     modelPath = found[0].folder.isEmpty ? given : Directory.join(path, found[0].folder)
     self.purpose = purpose
+    isWhole = found[0].folder.isEmpty && given == path
     poolingFolder = found.count > 1 ? Directory.join(path, found[1].folder) : nil
     layers = found.dropFirst(2).map { ($0.kind, Directory.join(path, $0.folder)) }
   }
@@ -116,9 +119,12 @@ package struct SentenceDirectory {
 
   /// The settings.
   ///
+  /// - Parameter isPinned: True if the model is to be what a manifest has: one of a directory has the modules' weights, one of a file
+  ///   or a folder in it has not.
   /// - Throws: `unsupported`, naming file and key, for a setting that is not implemented; `malformed` for values of the
-  ///   wrong type; `notFound` if a module's file is not there; what opening the weights of a module throws.
-  package func settings() throws(CheckpointError) -> EmbeddingSettings {
+  ///   wrong type; `notFound` if a module's file is not there; `inconsistent` for weights of modules that a manifest cannot have; what opening
+  ///   the weights of a module throws.
+  package func settings(isPinned: Bool = false) throws(CheckpointError) -> EmbeddingSettings {
     var settings = EmbeddingSettings()
     guard let poolingFolder else { throw failure("there is no module Pooling") }
     let pooling = try SettingsFile(required: "config.json", in: poolingFolder, limits)
@@ -136,6 +142,11 @@ package struct SentenceDirectory {
       }
     }
     settings.maximumLength = try maximumLength()
+    guard !isPinned || isWhole || !settings.layers.contains(where: \.hasWeights) else {
+      throw CheckpointError(
+        .inconsistent, file: path, "a manifest has no weights of the modules that follow the model",
+        remedy: "give a directory with the model's own weights in it, and its manifest")
+    }
     settings.lowercases = try lowercases()
     settings.roleLengths = try roleLengths()
     settings.prompts = try prompts()

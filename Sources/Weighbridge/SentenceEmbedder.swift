@@ -94,7 +94,7 @@ public struct SentenceEmbedder: Sendable {
     let directory = try SentenceDirectory(path, openOptions.limits)
     let source = try ModelSource(
       directory?.modelPath ?? path, options: openOptions, fill: options.fill)
-    let settings = try directory?.settings()
+    let settings = try directory?.settings(isPinned: openOptions.manifest != nil)
     return try SentenceEmbedder(
       try source.load(try source.modelClass(of: .base).type, options: options),
       tokenizer: try source.tokenizer(), settings: settings ?? EmbeddingSettings())

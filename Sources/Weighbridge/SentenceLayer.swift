@@ -12,7 +12,7 @@ public enum SentenceLayer: Sendable, Hashable {
   case dense(Dense)
 
   /// True if it has weights of its own.
-  package var hasWeights: Bool { self != .normalize }
+  var hasWeights: Bool { self != .normalize }
 
   /// `Dense`: activation(x · W + b), and the vector itself added to it if it has a residual connection.
   public struct Dense: Sendable, Hashable {

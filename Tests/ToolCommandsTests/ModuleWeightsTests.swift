@@ -78,6 +78,11 @@ struct ModuleWeightsTests {
     #expect(ToolRun("manifest", file, "--output", manifest).code == 0)
     let part = ToolRun("embed", file, "a", "--manifest", manifest)
     #expect(part.code == 65 && part.error.contains("no weights of the modules"), "\(part)")
+    var opening = OpenOptions()
+    opening.manifest = try CheckpointManifest(contentsOf: manifest)
+    #expect(throws: CheckpointError.self) {
+      try SentenceEmbedder.load(from: file, opening: opening)
+    }
   }
 
   @Test("What makes vectors and ranks is pinned like every other model")

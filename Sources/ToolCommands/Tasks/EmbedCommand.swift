@@ -277,17 +277,7 @@ struct EmbeddingArguments: ParsableArguments {
     do throws(CheckpointError) {
       let limits = model.options.sourceOptions.openOptions.limits
       if let directory = try SentenceDirectory(place, limits) {
-        settings = try directory.settings()
-        // A manifest of a directory has its modules' weights, one of a file or a folder in it has not.
-        let hasModules = try PathKind(path: place) == .directory && place == directory.modelPath
-        if model.options.pin.manifest != nil, !hasModules,
-          settings.layers.contains(where: \.hasWeights)
-        {
-          throw CheckpointError(
-            .inconsistent, file: place,
-            "the manifest has no weights of the modules that follow the model",
-            remedy: "give a directory with the model's own weights in it, and its manifest")
-        }
+        settings = try directory.settings(isPinned: model.options.pin.manifest != nil)
         place = directory.modelPath
       }
     } catch {
