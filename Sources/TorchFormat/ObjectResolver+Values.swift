@@ -54,6 +54,9 @@ extension ObjectResolver {
     guard case .list(let members) = document[argument] else {
       throw wrongArgument(call, "members", "a list", argument)
     }
+    for member in members where !document.isHashable(member) {
+      throw wrongArgument(call, "member", "a value with a hash", member)
+    }
     return .object(ResolvedObject(type: call.type, form: form, arguments: members, items: []))
   }
 

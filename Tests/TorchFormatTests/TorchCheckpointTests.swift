@@ -294,7 +294,9 @@ struct ChangedFileTests {
       P.global("builtins", "list") ++ P.emptyTuple ++ P.reduce,
       P.global("collections", "OrderedDict") ++ P.emptyTuple ++ P.reduce ++ P.integer(1) ++ P.build,
       P.global("_codecs", "encode") ++ P.text("x") ++ P.text("zip_codec") ++ P.tuple2 ++ P.reduce,
-      // A dictionary as a key.
+      // A dictionary as a member of a set, and as a key.
+      P.global("__builtin__", "set") ++ P.emptyList ++ P.emptyDict ++ P.append ++ P.tuple1
+        ++ P.reduce,
       P.global("collections", "OrderedDict") ++ P.emptyList ++ P.emptyList ++ P.emptyDict
         ++ P.append
         ++ P.integer(1) ++ P.append ++ P.append ++ P.tuple1 ++ P.reduce,
