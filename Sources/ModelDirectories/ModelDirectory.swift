@@ -52,7 +52,7 @@ struct ModelDirectory: Sendable {
     if snapshots.hasSuffix("/snapshots/") {
       allowed.append(String(snapshots.dropLast("snapshots/".count)) + "blobs/")
     }
-    moduleFolders = Set(try ModuleWeights.folders(in: path).map { ExactName($0) })
+    moduleFolders = Set(((try? ModuleWeights.folders(in: path)) ?? []).map { ExactName($0) })
     try list("", root: root, allowed: allowed, excluded: excluded, depth: 0)
   }
 

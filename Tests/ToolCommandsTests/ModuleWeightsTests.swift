@@ -85,6 +85,38 @@ struct ModuleWeightsTests {
     }
   }
 
+  @Test("They are found wherever what runs them finds them, however long the list is, and once")
+  func found() throws {
+    let model = try Self.model()
+    let directory = try TemporaryDirectory()
+    let manifest = directory.file("m.json")
+    // Another name than the usual ones, and a list of more than a megabyte.
+    let folder = model.path + "/2_LayerNorm/"
+    let weights = try model.bytes("2_LayerNorm/model.safetensors")
+    try Directory.removeFile(folder + "model.safetensors")
+    try model.write(weights, as: "2_LayerNorm/weights.safetensors")
+    let list = try model.bytes("modules.json")
+    try model.write([UInt8](repeating: 0x20, count: 1 << 21) + list, as: "modules.json")
+    #expect(ToolRun("manifest", model.path, "--output", manifest).code == 0)
+    #expect(ToolRun("embed", model.path, "a", "--manifest", manifest).code == 0)
+    var other = weights
+    other[other.count - 1] ^= 1
+    try model.write(other, as: "2_LayerNorm/weights.safetensors")
+    let refused = ToolRun("embed", model.path, "a", "--manifest", manifest)
+    #expect(refused.code == 65 && refused.error.contains("2_LayerNorm/"), "\(refused)")
+
+    // A folder that is the directory itself, again and again.
+    #expect(unsafe symlink(".", model.path + "/loop") == 0)
+    let entry = #"{"path": "loop"}"#
+    try model.write(
+      "[" + [String](repeating: entry, count: 12).joined(separator: ",") + "]", as: "modules.json")
+    #expect(ToolRun("inspect", model.path).code == 0)
+    // A list that cannot be read may name anything.
+    try model.write("[", as: "modules.json")
+    #expect(ToolRun("inspect", model.path).code == 0)
+    #expect(ToolRun("manifest", model.path).code == 65)
+  }
+
   @Test("What makes vectors and ranks is pinned like every other model")
   func pinnedModel() throws {
     let model = try Self.model()

@@ -61,7 +61,8 @@ extension Checkpoint {
   ]
   private static let runState = "trainer_state.json"
 
-  private static func openDirectory(
+  /// Opens the one checkpoint of a directory.
+  static func openDirectory(
     _ path: String, options: OpenOptions
   ) throws(CheckpointError) -> Checkpoint {
     let names = try Directory.names(in: path)

@@ -5,19 +5,26 @@ package import WeightGraph
 /// The weights of the modules that follow a model: sentence-transformers (6.2) keeps each in a folder of its own, which `modules.json`
 /// names (`3_Dense`).
 package enum ModuleWeights {
-  /// More than any list of modules is long.
-  private static let mostListBytes = 1 << 20
-
   /// The folders that the list of a directory names, but the directory itself and what leads out of it; none where there is no list.
-  package static func folders(in directory: String) throws(CheckpointError) -> [String] {
+  ///
+  /// - Throws: `limitExceeded` and `malformed` for a file of that name that cannot be read: what it names is not known.
+  package static func folders(
+    in directory: String, _ limits: ReadLimits = ReadLimits()
+  ) throws(CheckpointError) -> [String] {
     let path = Directory.join(directory, "modules.json")
     guard try PathKind(path: path) == .file else { return [] }
     let file = try SourceFile(path: path)
-    let bytes = try file.bytes(at: 0, count: min(file.size, mostListBytes))
-    // Of a file that is no such list whoever needs the modules complains.
-    guard let list = try? JSONValue(parsing: bytes, context: "modules"), let entries = list.elements
-    else { return [] }
-    return entries.compactMap { $0["path"]?.string }.filter { !leadsOut($0) }.map { path in
+    guard file.size <= limits.jsonBytes else {
+      throw CheckpointError(
+        .limitExceeded, file: path, "\(file.size) bytes, limit \(limits.jsonBytes)")
+    }
+    let bytes = try file.bytes(at: 0, count: file.size)
+    let list = try locating(file: path) { () throws(ParseFailure) in
+      try JSONValue(parsing: bytes, context: "modules", limits: limits)
+    }
+    // Of a document that is no list whoever needs the modules complains.
+    return (list.elements ?? []).compactMap { $0["path"]?.string }.filter { !leadsOut($0) }.map {
+      path in
       let parts = path.utf8.split(separator: UInt8(ascii: "/")).map {
         String(decoding: $0, as: UTF8.self)
       }
@@ -34,10 +41,17 @@ package enum ModuleWeights {
     var found: [(name: ExactName, weight: Weight)] = []
     for folder in try folders(in: directory) {
       let path = Directory.join(directory, folder)
-      guard try PathKind(path: path) == .directory,
-        try Directory.names(in: path).contains(where: Checkpoint.preferredNames.contains)
-      else { continue }
-      for (name, weight) in try Checkpoint.open(path, options: options).graph.weights {
+      guard try PathKind(path: path) == .directory else { continue }
+      let graph: WeightGraph
+      do throws(CheckpointError) {
+        // As whoever runs the module opens it, and without what a list in the folder might name.
+        graph = try Checkpoint.openDirectory(path, options: options).graph
+      } catch {
+        // A pooling has settings only.
+        guard error.kind == .notFound else { throw error }
+        continue
+      }
+      for (name, weight) in graph.weights {
         found.append((ExactName(folder + "/" + name.string), weight))
       }
     }
