@@ -141,15 +141,7 @@ public struct LowRankAdapter: Sendable {
   ) throws(CheckpointError) -> JSONValue? {
     let path = Directory.join(directory, name)
     guard try PathKind(path: path) == .file else { return nil }
-    let file = try SourceFile(path: path)
-    guard file.size <= limits.jsonBytes else {
-      throw CheckpointError(
-        .limitExceeded, file: path, "\(file.size) bytes, limit \(limits.jsonBytes)")
-    }
-    let bytes = try file.bytes(at: 0, count: file.size)
-    return try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
-    }
+    return try SourceFile(path: path).document(limits: limits)
   }
 
   /// True if the adapter changes nothing: one factor of each module is all zeros, and nothing is stored whole. Reads the factors.

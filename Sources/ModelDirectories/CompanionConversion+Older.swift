@@ -14,20 +14,14 @@ extension CompanionConversion {
 
   /// `dtype` was `torch_dtype` before 5; 4.41 takes no notice of the new name.
   private func renameType(_ plan: inout CompanionPlan) throws(CheckpointError) {
-    guard let file = plan.files.first(where: { $0.path == "config.json" }) else { return }
-    let document: JSONValue?
-    switch file.content {
-    case .bytes(let bytes):
-      document = try locating(file: file.path) { () throws(ParseFailure) in
-        try JSONValue(parsing: bytes, context: "JSON")
-      }
-    case .copy: document = try directory?.json("config.json", limits)
-    }
-    guard let document, document["dtype"] != nil, document["torch_dtype"] == nil else { return }
+    let path = "config.json"
+    guard let bytes = try plan.bytes(path, limits) else { return }
+    let document = try JSONValue(parsing: bytes, file: path, limits: limits)
+    guard document["dtype"] != nil, document["torch_dtype"] == nil else { return }
     let changed = document.mapMembers { member in
       member.key == "dtype" ? JSONValue.Member("torch_dtype", member.value) : member
     }
-    plan.put("config.json", changed, note: "dtype is called torch_dtype there")
+    plan.put(path, changed, note: "dtype is called torch_dtype there")
   }
 
   /// tokenizers 0.20 began to write pairs as lists; 0.19 reads `"a b"` only.

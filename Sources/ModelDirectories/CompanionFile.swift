@@ -10,6 +10,16 @@ public struct CompanionFile: Sendable {
     case copy(of: String, byteCount: Int)
     /// Text made for the destination.
     case bytes([UInt8])
+
+    /// The bytes of settings or of a vocabulary.
+    ///
+    /// - Throws: What ``SourceFile/documentBytes(_:)`` throws.
+    package func bytes(_ limits: ReadLimits) throws(CheckpointError) -> [UInt8] {
+      switch self {
+      case .copy(let location, _): try SourceFile(path: location).documentBytes(limits)
+      case .bytes(let bytes): bytes
+      }
+    }
   }
 
   /// Its path in the directory: `config.json`, `assets/tokenizer/vocabulary.txt`.
@@ -51,6 +61,13 @@ public struct CompanionPlan: Sendable {
   public internal(set) var losses: [SettingLoss] = []
 
   package init() {}
+
+  /// The bytes that would be written to a file; nil if there is none.
+  ///
+  /// - Throws: What ``CompanionFile/Content/bytes(_:)`` throws.
+  package func bytes(_ path: String, _ limits: ReadLimits) throws(CheckpointError) -> [UInt8]? {
+    try files.first { $0.path == path }?.content.bytes(limits)
+  }
 
   /// Adds a file in place of one with the same path.
   mutating func put(_ file: CompanionFile) {

@@ -17,10 +17,8 @@ extension CompanionPlan {
     _ change: QuantizationChange, _ limits: ReadLimits
   ) throws(CheckpointError) {
     let path = "config.json"
-    guard let bytes = try bytes(of: path, limits) else { return }
-    let document = try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
-    }
+    guard let bytes = try bytes(path, limits) else { return }
+    let document = try JSONValue(parsing: bytes, file: path, limits: limits)
     let known = document[QuantizationSettings.key]
     let isKnown = known != nil && known != .null
     switch change {
@@ -38,20 +36,5 @@ extension CompanionPlan {
         note: "quantization_config says which weights are int8, and how")
     }
     sort()
-  }
-
-  private func bytes(
-    of path: String, _ limits: ReadLimits
-  ) throws(CheckpointError) -> [UInt8]? {
-    guard let file = files.first(where: { $0.path == path }) else { return nil }
-    switch file.content {
-    case .bytes(let bytes): return bytes
-    case .copy(let place, let count):
-      guard count <= limits.jsonBytes else {
-        throw CheckpointError(
-          .limitExceeded, file: place, "\(count) bytes, limit \(limits.jsonBytes)")
-      }
-      return try SourceFile(path: place).bytes(at: 0, count: count)
-    }
   }
 }

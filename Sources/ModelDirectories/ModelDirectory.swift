@@ -170,25 +170,13 @@ struct ModelDirectory: Sendable {
 
   /// The bytes of a file, within the limit for JSON documents; nil if it is not there.
   func bytes(_ path: String, _ limits: ReadLimits) throws(CheckpointError) -> [UInt8]? {
-    guard let entry = self[path] else { return nil }
-    guard entry.size <= limits.jsonBytes else {
-      throw CheckpointError(
-        .limitExceeded, file: Directory.join(self.path, path),
-        "\(entry.size) bytes, limit \(limits.jsonBytes)")
-    }
-    switch entry.content {
-    case .bytes(let bytes): return bytes
-    case .copy(let location, let size):
-      return try SourceFile(path: location).bytes(at: 0, count: size)
-    }
+    try self[path]?.content.bytes(limits)
   }
 
   /// The JSON document in a file; nil if it is not there.
   func json(_ path: String, _ limits: ReadLimits) throws(CheckpointError) -> JSONValue? {
     guard let bytes = try bytes(path, limits) else { return nil }
-    return try locating(file: Directory.join(self.path, path)) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
-    }
+    return try JSONValue(parsing: bytes, file: Directory.join(self.path, path), limits: limits)
   }
 
   /// The lines of a text file; nil if it is not there.

@@ -50,10 +50,8 @@ package struct TorchStorages: Sendable {
     let folder = name.prefix(upTo: name.lastIndex(of: "/") ?? name.startIndex)
     guard folder.hasSuffix("/data/weights") || folder.hasSuffix("/data/constants") else { return }
     let bytes = try archive.bytes(of: member, limit: limits.jsonBytes)
-    let document = try locating(file: archive.file.path, member: name) {
-      () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
-    }
+    let document = try JSONValue(
+      parsing: bytes, file: archive.file.path, member: name, limits: limits)
     guard case .object(let entries)? = document["config"] else { return }
     for entry in entries {
       guard let path = entry.value["path_name"]?.string else { continue }

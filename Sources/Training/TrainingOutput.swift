@@ -213,11 +213,7 @@ extension TrainingOutput {
     guard try PathKind(path: path) == .file else {
       throw CheckpointError(.notFound, file: path, "there is no checkpoint to go on from")
     }
-    let file = try SourceFile(path: path)
-    let bytes = try file.bytes(at: 0, count: file.size)
-    let document = try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON")
-    }
+    let document = try SourceFile(path: path).document()
     return try TrainerState(document, settings, file: path)
   }
 

@@ -41,9 +41,8 @@ extension GoldenRecord.Origin {
   init(_ metadata: CheckpointMetadata, file: String?) throws(CheckpointError) {
     self.init()
     guard let text = metadata.entries?[Self.key] else { return }
-    let document = try locating(file: file ?? Self.key.string) { () throws(ParseFailure) in
-      try JSONValue(parsing: Array(text.utf8), context: Self.key.string)
-    }
+    let document = try JSONValue(
+      parsing: Array(text.utf8), file: file ?? Self.key.string, context: Self.key.string)
     guard let members = document.members else {
       throw Self.malformed(file, "expected a JSON object")
     }

@@ -153,12 +153,7 @@ public struct ModelSource: Sendable {
     _ path: String, _ limits: ReadLimits
   ) throws(CheckpointError) -> [UInt8]? {
     guard try PathKind(path: path) != .nothing else { return nil }
-    let file = try SourceFile(path: path)
-    guard file.size <= limits.jsonBytes else {
-      throw CheckpointError(
-        .limitExceeded, file: path, "\(file.size) bytes, at most \(limits.jsonBytes) are read")
-    }
-    return try file.bytes(at: 0, count: file.size)
+    return try SourceFile(path: path).documentBytes(limits)
   }
 }
 
@@ -184,9 +179,7 @@ extension ModelSource {
   public func document(_ name: String) throws(CheckpointError) -> JSONValue? {
     let file = Directory.join(directory, name)
     guard let bytes = try Self.bytes(file, limits) else { return nil }
-    return try locating(file: file) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
-    }
+    return try JSONValue(parsing: bytes, file: file, limits: limits)
   }
 }
 
@@ -200,7 +193,7 @@ extension ModelSource {
     }
     var contents: [String: [UInt8]] = [:]
     for file in files.files where Self.tokenizerFiles.contains(file.path) {
-      contents[file.path] = try file.bytes(limits)
+      contents[file.path] = try file.content.bytes(limits)
     }
     return try Tokenizer.load(from: directory, contents: contents)
   }
@@ -227,22 +220,6 @@ extension CompanionPlan {
     _ path: String, in directory: String, _ limits: ReadLimits
   ) throws(CheckpointError) -> JSONValue? {
     guard let bytes = try bytes(path, limits) else { return nil }
-    return try locating(file: Directory.join(directory, path)) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
-    }
-  }
-
-  /// The bytes of a file; nil if there is none.
-  func bytes(_ path: String, _ limits: ReadLimits) throws(CheckpointError) -> [UInt8]? {
-    try files.first { $0.path == path }?.bytes(limits)
-  }
-}
-
-extension CompanionFile {
-  fileprivate func bytes(_ limits: ReadLimits) throws(CheckpointError) -> [UInt8] {
-    switch content {
-    case .bytes(let bytes): return bytes
-    case .copy(let path, _): return try ModelSource.bytes(path, limits) ?? []
-    }
+    return try JSONValue(parsing: bytes, file: Directory.join(directory, path), limits: limits)
   }
 }

@@ -12,9 +12,7 @@ struct SettingsFile {
   init?(_ name: String, in directory: String, _ limits: ReadLimits) throws(CheckpointError) {
     path = Directory.join(directory, name)
     guard let bytes = try ModelSource.bytes(path, limits) else { return nil }
-    document = try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON", limits: limits)
-    }
+    document = try JSONValue(parsing: bytes, file: path, limits: limits)
   }
 
   /// Reads a file that must be there.

@@ -41,14 +41,7 @@ public struct CheckpointManifest: Sendable, Hashable {
   ///
   /// - Throws: `malformed` for what is none, `limitExceeded` for what is too large to be one; what reading throws.
   public init(contentsOf path: String) throws(CheckpointError) {
-    let file = try SourceFile(path: path)
-    guard file.size <= ReadLimits().jsonBytes else {
-      throw CheckpointError(.limitExceeded, file: path, "\(file.size) bytes are no manifest")
-    }
-    let bytes = try file.bytes(at: 0, count: file.size)
-    let json = try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "manifest")
-    }
+    let json = try SourceFile(path: path).document(context: "manifest")
     guard json[Self.key]?.integer == Self.version, let digest = json["sha256"]?.string,
       let members = json["tensors"]?.members
     else {

@@ -41,9 +41,8 @@ package enum FactNames {
   static func decodeTexts(
     _ text: String, _ name: ExactName, file: String
   ) throws(CheckpointError) -> OrderedDictionary<ExactName, String> {
-    let value = try locating(file: file, member: name.string) { () throws(ParseFailure) in
-      try JSONValue(parsing: Array(text.utf8), context: name.string)
-    }
+    let value = try JSONValue(
+      parsing: Array(text.utf8), file: file, member: name.string, context: name.string)
     var texts: OrderedDictionary<ExactName, String> = [:]
     for member in value.members ?? [] {
       if let text = member.value.string { texts[member.key] = text }
@@ -55,9 +54,8 @@ package enum FactNames {
   static func decodeNames(
     _ text: String, file: String
   ) throws(CheckpointError) -> Set<ExactName> {
-    let value = try locating(file: file, member: ties.string) { () throws(ParseFailure) in
-      try JSONValue(parsing: Array(text.utf8), context: ties.string)
-    }
+    let value = try JSONValue(
+      parsing: Array(text.utf8), file: file, member: ties.string, context: ties.string)
     return Set((value.elements ?? []).compactMap(\.string).map { ExactName($0) })
   }
 

@@ -21,11 +21,7 @@ package enum KerasPreset {
   /// - Throws: `notFound` or `malformed` if the directory's configuration does not name the backbone's class.
   private static func prefix(in directory: String) throws(CheckpointError) -> String {
     let path = Directory.join(directory, configurationFile)
-    let file = try SourceFile(path: path)
-    let bytes = try file.bytes(at: 0, count: min(file.size, mostConfigurationBytes))
-    let document = try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "configuration")
-    }
+    let document = try SourceFile(path: path).document(context: "configuration")
     guard let name = document["class_name"]?.string, !name.isEmpty else {
       throw CheckpointError(
         .malformed, file: path, field: "class_name",
@@ -33,9 +29,6 @@ package enum KerasPreset {
     }
     return "layers/" + name.kerasName + "/"
   }
-
-  /// More than any configuration is long.
-  private static let mostConfigurationBytes = 1 << 20
 
   /// Opens the backbone's weights and the task's as one checkpoint.
   static func open(

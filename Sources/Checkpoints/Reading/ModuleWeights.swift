@@ -13,15 +13,7 @@ package enum ModuleWeights {
   ) throws(CheckpointError) -> [String] {
     let path = Directory.join(directory, "modules.json")
     guard try PathKind(path: path) == .file else { return [] }
-    let file = try SourceFile(path: path)
-    guard file.size <= limits.jsonBytes else {
-      throw CheckpointError(
-        .limitExceeded, file: path, "\(file.size) bytes, limit \(limits.jsonBytes)")
-    }
-    let bytes = try file.bytes(at: 0, count: file.size)
-    let list = try locating(file: path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "modules", limits: limits)
-    }
+    let list = try SourceFile(path: path).document(context: "modules", limits: limits)
     // Of a document that is no list whoever needs the modules complains.
     return (list.elements ?? []).compactMap { $0["path"]?.string }.filter { !leadsOut($0) }.map {
       path in

@@ -12,14 +12,7 @@ package struct ShardIndex {
   let isKeras: Bool
 
   init(reading file: SourceFile, limits: ReadLimits) throws(CheckpointError) {
-    guard file.size <= limits.jsonBytes else {
-      throw CheckpointError(
-        .limitExceeded, file: file.path, "an index of more than \(limits.jsonBytes) bytes")
-    }
-    let bytes = try file.bytes(at: 0, count: file.size)
-    let document = try locating(file: file.path) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "index", limits: limits)
-    }
+    let document = try file.document(context: "index", limits: limits)
     guard let map = document["weight_map"] else {
       let isNamedSo = splitPath(file.path).name.hasSuffix(".json")
       throw CheckpointError(

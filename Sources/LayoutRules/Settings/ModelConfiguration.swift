@@ -69,9 +69,7 @@ public struct ModelConfiguration: Sendable {
   private static func document(
     _ bytes: [UInt8], _ file: String
   ) throws(CheckpointError) -> JSONValue {
-    try locating(file: file) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "configuration")
-    }
+    try JSONValue(parsing: bytes, file: file, context: "configuration")
   }
 }
 

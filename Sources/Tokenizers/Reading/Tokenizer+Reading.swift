@@ -7,7 +7,7 @@ extension Tokenizer {
   ///   known, `inconsistent` if its parts contradict each other, `limitExceeded` and `inputOutput` as for any file. Each
   ///   names the place in the file.
   public init(contentsOf path: String) throws(CheckpointError) {
-    try self.init(json: try JSONFile.read(path), file: path)
+    try self.init(json: try SourceFile(path: path).document(), file: path)
   }
 
   /// Reads the content of a `tokenizer.json`. `file` is what errors call it.
@@ -193,32 +193,5 @@ extension TextSide {
     }
     let name = fallback.map { $0 == .left ? Name.left : Name.right }
     self = try settings.choice("direction", Name.self, default: name) == .left ? .left : .right
-  }
-}
-
-/// Files that hold JSON.
-enum JSONFile {
-  /// Reads a file of limited size.
-  static func read(_ path: String) throws(CheckpointError) -> JSONValue {
-    try parse(try bytes(path), file: path)
-  }
-
-  /// Reads the content of a file.
-  static func parse(_ bytes: [UInt8], file: String) throws(CheckpointError) -> JSONValue {
-    try locating(file: file) { () throws(ParseFailure) in
-      try JSONValue(parsing: bytes, context: "JSON")
-    }
-  }
-
-  /// The bytes of a file of limited size.
-  static func bytes(
-    _ path: String, _ limits: ReadLimits = ReadLimits()
-  ) throws(CheckpointError) -> [UInt8] {
-    let file = try SourceFile(path: path)
-    guard file.size <= limits.jsonBytes else {
-      throw CheckpointError(
-        .limitExceeded, file: path, "has \(file.size) bytes, the limit is \(limits.jsonBytes)")
-    }
-    return try file.bytes(at: 0, count: file.size)
   }
 }

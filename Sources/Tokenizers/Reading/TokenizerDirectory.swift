@@ -27,7 +27,7 @@ struct TokenizerDirectory {
     func settings(_ name: String) throws(CheckpointError) -> Settings? {
       guard try Self.isThere(name, in: path, contents) else { return nil }
       let file = Directory.join(path, name)
-      let document = try JSONFile.parse(try Self.bytes(name, in: path, contents), file: file)
+      let document = try JSONValue(parsing: try Self.bytes(name, in: path, contents), file: file)
       return try Settings(document, path: "", file: file)
     }
     configuration = try settings("tokenizer_config.json")
@@ -47,7 +47,7 @@ struct TokenizerDirectory {
     _ name: String, in directory: String, _ contents: [String: [UInt8]]?
   ) throws(CheckpointError) -> [UInt8] {
     if let contents { return contents[name] ?? [] }
-    return try JSONFile.bytes(Directory.join(directory, name))
+    return try SourceFile(path: Directory.join(directory, name)).documentBytes()
   }
 
   /// True if a file is there.
@@ -65,7 +65,7 @@ struct TokenizerDirectory {
 
   /// The JSON document in a file.
   func json(_ name: String) throws(CheckpointError) -> JSONValue {
-    try JSONFile.parse(try bytes(name), file: file(name))
+    try JSONValue(parsing: try bytes(name), file: file(name))
   }
 
   /// The content of `tokenizer.json`; nil if it is not there.
