@@ -122,6 +122,8 @@ let tools: [Target] = [
           "-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims",
           // Nobody looks for symbols in a program; exporting them would keep them all.
           "-use-ld=lld", "-Xlinker", "--no-export-dynamic",
+          // Functions of the same instructions are one.
+          "-Xlinker", "--icf=all",
         ], .when(platforms: [.linux], configuration: .release))
     ])
 ]
@@ -245,6 +247,13 @@ for target in package.targets where target.type != .system {
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
   ]
+}
+
+// Each function is a section of its own, which the linker leaves out of a program that never calls it.
+for target in libraries where target.swiftSettings != nil {
+  target.swiftSettings?.append(
+    .unsafeFlags(
+      ["-Xfrontend", "-function-sections"], .when(platforms: [.linux], configuration: .release)))
 }
 
 // SwiftPM compiles a target again where the module of a target that it names is another one, and such a module stays as it is when only
