@@ -9,7 +9,9 @@ import pathlib
 import subprocess
 import sys
 
+import torch
 from safetensors.numpy import load_file
+from transformers import BertForMaskedLM, GPT2LMHeadModel, RobertaForCausalLM
 
 from report import Mismatch, require
 
@@ -46,6 +48,39 @@ def check(report, tool, folder):
         for sample in sorted((models / "inward").iterdir()):
             with report.check(f"inwards: {sample.name}"):
                 check_inward(tool, sample)
+        for made in (BertForMaskedLM, RobertaForCausalLM, GPT2LMHeadModel):
+            for is_equal in (False, True):
+                with report.check(f"{made.__name__}, nothing tied{', the same numbers' * is_equal}"):
+                    check_untied(tool, folder / f"{made.__name__}-{is_equal}", made, is_equal)
+
+
+def check_untied(tool, home, made, is_equal):
+    """Where nothing is tied, Transformers looks for every parameter: whatever their numbers are, all of them are written."""
+    torch.manual_seed(2)
+    settings = {
+        "vocab_size": 40, "tie_word_embeddings": False, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
+        **({"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 16} if made is GPT2LMHeadModel else {
+            "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32,
+            "max_position_embeddings": 18, "is_decoder": made is RobertaForCausalLM}),
+    }
+    model = made(made.config_class(**settings)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.1)
+        if is_equal:
+            model.get_output_embeddings().weight.copy_(model.get_input_embeddings().weight)
+            for name, parameter in model.named_parameters():
+                if name.endswith("decoder.bias"):
+                    parameter.copy_(model.state_dict()[name.replace("decoder.bias", "bias")])
+    model.save_pretrained(home)
+    tokens = torch.tensor([[5, 6, 7, 8]])
+    for options in ([], ["--layout", "transformers"], ["--format", "pytorch", "--layout", "transformers"]):
+        tool.run("convert", home, home / "again", "--force", *options)
+        loaded, found = made.from_pretrained(home / "again", output_loading_info=True)
+        require(not found["missing_keys"] and not found["unexpected_keys"], f"{options}: {found}")
+        for (name, one), other in zip(model.state_dict().items(), loaded.state_dict().values()):
+            require(torch.equal(one, other), f"{options}: {name}")
+        require(torch.equal(model(tokens).logits, loaded.eval()(tokens).logits), f"{options}: logits")
 
 
 def conversions(report, tool, home, case):

@@ -28,6 +28,9 @@ package final class SourceFile: Sendable {
     let path = shown ?? location
     let descriptor: CInt
     let status: FileStatus
+    guard !location.isEmpty else {
+      throw CheckpointError(.inputOutput, file: path, "the path is empty")
+    }
     guard !location.utf8.contains(0) else {
       throw CheckpointError(.inputOutput, file: path, "a path cannot contain NUL")
     }

@@ -217,6 +217,11 @@ extension BoundModel {
   /// The parameters that are what they are tied to. Transformers' files (5.23) hold such a weight under the name that
   /// others are tied to, and under no other.
   fileprivate var tied: Set<ExactName> {
+    let absent = Set(report.entries.filter { $0.outcome == .tied }.flatMap(\.parameters))
+    // Where nothing is tied, frameworks that always tie hold it once all the same.
+    if configuration?.tiesWordEmbeddings == false {
+      return model.layout == .transformers ? absent : []
+    }
     let different = Set(untied.map(\.second))
     return Set(
       model.architecture.parameters.filter { $0.tiedTo != nil && !different.contains($0.name) }

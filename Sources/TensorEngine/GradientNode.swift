@@ -201,7 +201,8 @@ extension GradientNode {
 
   private func take() throws(CheckpointError) -> Memory {
     let taken = memory.withLock { memory in
-      defer { memory = nil }
+      // What was made from nothing holds nothing, and other results may be made from it still.
+      defer { if memory?.inputs.isEmpty == false { memory = nil } }
       return memory
     }
     guard let taken else { throw isUsed }

@@ -28,6 +28,7 @@ extension PackedMatrix {
     _ source: UnsafeRawPointer, stride: Int, _ outputs: Range<Int>, _ layout: Layout,
     in context: ExecutionContext
   ) {
+    guard inputs > 0 else { return }
     let step = packing.panelColumns
     context.pool.run((outputs.count + step - 1) / step) { index, _ in
       let part = index * step..<min(outputs.count, (index + 1) * step)

@@ -18,8 +18,9 @@ public struct Tolerance: Sendable, Hashable {
   /// True if values must be the same.
   public var isExact: Bool { absolute == 0 && relative == 0 }
 
-  /// How far a value may lie from an expected one.
+  /// How far a value may lie from an expected one; 0 if the parts are no numbers, or negative.
   public func allowed(at expected: Double, scale: Double = 0) -> Double {
-    absolute + relative * max(expected.magnitude, scale)
+    let allowed = absolute + relative * max(expected.magnitude, scale)
+    return allowed >= 0 ? allowed : 0
   }
 }

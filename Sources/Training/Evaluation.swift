@@ -61,6 +61,11 @@ struct Evaluation {
   func check(
     _ examples: [TrainingExample], batchSize: Int
   ) throws(CheckpointError) -> LossTerms {
+    guard !examples.isEmpty else {
+      throw CheckpointError(
+        .inconsistent, CheckpointError.Site(field: "evaluation"),
+        "there are no examples to measure by")
+    }
     let terms = LossTerms(
       sumOf: try stride(from: 0, to: examples.count, by: batchSize).map {
         (start) throws(CheckpointError) in

@@ -124,6 +124,17 @@ import Testing
     #expect(weight.gradient?.values == [12])
   }
 
+  @Test("An input serves any number of graphs, each of which is walked once")
+  func sharedInputs() throws {
+    let input = try number(3).requiringGradient(in: context)
+    let results = try [2, 5].map { factor in try scale(input, by: factor, in: context) }
+    #expect(try gradients(of: results[0], for: [input])[0]?.values == [2])
+    #expect(try gradients(of: results[1], for: [input])[0]?.values == [5])
+    expect(.inconsistent, "backward", "scale") { _ = try gradients(of: results[1], for: [input]) }
+    let later = try scale(input, by: 7, in: context)
+    #expect(try gradients(of: later, for: [input])[0]?.values == [7])
+  }
+
   @Test("What norms and activations give is made again for the products behind them, and not kept")
   func repeated() throws {
     // Nobody else's memory is to be counted.

@@ -54,6 +54,15 @@ struct ValueDifferenceTests {
     #expect(difference([0.05], [0], tolerance: tolerance).beyondTolerance == 1)
   }
 
+  @Test("A tolerance that is no number allows nothing", arguments: [Double.nan, -1])
+  func noTolerance(_ part: Double) {
+    for tolerance in [Tolerance(absolute: part), Tolerance(relative: part)] {
+      let found = difference([1, 2], [1, 6], tolerance: tolerance)
+      #expect(found.differing == 1 && found.beyondTolerance == 1)
+      #expect(found.worstIndex == 1)
+    }
+  }
+
   @Test("Units in the last place are counted in the narrower type")
   func units() {
     let one: Float = 1

@@ -259,6 +259,40 @@ struct LayoutCommandTests {
     #expect(listed.output.contains("no digest of the model: tensor '\(copy)': the layout repeats "))
   }
 
+  @Test("Where the settings say that nothing is tied, the same numbers are written under each name")
+  func untiedEqual() throws {
+    for (family, names) in [
+      (ModelFamily.gpt2, ["lm_head.weight"]),
+      (.bert, ["cls.predictions.decoder.weight", "cls.predictions.decoder.bias"]),
+    ] {
+      let model = try SmallModel(family, family == .gpt2 ? .causalLM : .maskedLM, isUntied: true)
+      var file = model.file
+      for parameter in model.architecture.parameters {
+        guard let other = parameter.tiedTo.flatMap({ file[$0.string] }) else { continue }
+        file[parameter.name.string]?.bytes = other.bytes
+      }
+      let directory = try TemporaryDirectory()
+      let source = try directory.write(
+        file, configuration: model.configuration(and: ", \"tie_word_embeddings\": false"))
+      let target = directory.file("new")
+      let run = ToolRun("convert", source, target + "/", "--layout", "transformers")
+      #expect(run.code == 0, "\(run.error)")
+      #expect(run.output.contains("tensors  \(file.tensors.count), "), "\(run.output)")
+      let written = ToolRun("inspect", target)
+      #expect(names.allSatisfy(written.output.contains), "\(written.output)")
+      #expect(ToolRun("diff", source, target).code == 0)
+      // What holds the two once by its own rules has both there again.
+      guard family == .bert else { continue }
+      // `source` is the directory itself, and has the settings.
+      let keras = directory.file("tf_model.h5")
+      #expect(ToolRun("convert", source, keras, "--layout", "tf").code == 0)
+      let back = ToolRun(
+        "convert", keras, directory.file("back") + "/", "--layout", "transformers")
+      #expect(
+        back.output.contains("tensors  \(file.tensors.count), "), "\(back.output)\(back.error)")
+    }
+  }
+
   @Test("A tie left out by name is left out of the metadata too, and the file is written")
   func excludedTie() throws {
     var file = try SmallModel(.gpt2, .causalLM, isUntied: true).file

@@ -97,6 +97,29 @@ struct SavingTests {
     return read(model)
   }
 
+  @Test("Where nothing is tied, a model is saved with the bias that nothing is computed with too")
+  func untied() throws {
+    let tiny = try #require(TinyModel.all.first { $0.className == "BertForMaskedLM" })
+    let tied = try #require(try tiny.load(.f32) as? BertForMaskedLM)
+    let aliases = tied.parameters.aliases
+    #expect(aliases.count == 2)
+    let graph = try tied.parameters.graph().mapWeights {
+      (name, weight) throws(CheckpointError) in
+      guard aliases[name] != nil else { return weight }
+      return try Weight(weight.floats().map { $0 + 0.25 }, shape: weight.shape.dimensions)
+    }
+    let count = graph.weights.count
+    let settings = try tied.configuration.document.setting(
+      "tie_word_embeddings", to: JSONValue.boolean(false))
+    let directory = try TemporaryDirectory()
+    let model = try BertForMaskedLM(weights: graph, document: settings)
+    #expect(model.parameters.names.count == count && model.parameters.aliases.isEmpty)
+    try model.save(to: directory.file("saved"))
+    let again = try loadLanguageModel(from: directory.file("saved"), class: tiny.className)
+    #expect(try SavedParameter.all(of: again) == SavedParameter.all(of: model))
+    #expect(try tiny.outputs(again) == tiny.outputs(model))
+  }
+
   @Test("TensorFlow and KerasHub hold what they have a class for, with the same bits")
   func frameworks() throws {
     var held: [LayoutChoice: [String]] = [:]

@@ -40,6 +40,7 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
     case .encoder(let names): body = try EncoderBody(parameters, names)
     case .decoder(let names): body = try DecoderBody(parameters, names)
     }
+    try parameters.takeUntied()
     info = ModelInfo(parameters)
   }
 

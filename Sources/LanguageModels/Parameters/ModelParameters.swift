@@ -93,6 +93,15 @@ public struct ModelParameters<Configuration: ModelConfig>: Sendable {
     return parameters
   }
 
+  /// Takes what a parameter of the model would be if the two were tied, and what nothing is computed with where they are not: Transformers
+  /// has a bias of the head and one of its decoder, and saves both.
+  func takeUntied() throws(CheckpointError) {
+    for parameter in architecture.parameters where collector[parameter.name.string] != nil {
+      guard let other = parameter.tiedTo, collector[other.string] == nil else { continue }
+      try self[""].take(other)
+    }
+  }
+
   /// The parameters of the body.
   var body: ParameterScope {
     let prefix = architecture.head == .base ? "" : Configuration.family.bodyPrefix

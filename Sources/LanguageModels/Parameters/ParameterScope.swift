@@ -65,6 +65,12 @@ struct ParameterScope {
     return stored.canStay ? try stored.distantParameter() : try stored.parameter()
   }
 
+  /// Takes a parameter that nothing is computed with, if it is there.
+  func take(_ name: ExactName) throws(CheckpointError) {
+    guard source.graph.weights[name] != nil else { return }
+    _ = try StoredParameter(name.string, in: source, isAlone: true).parameter()
+  }
+
   private func parameter(
     _ part: String, isAlone: Bool = false
   ) throws(CheckpointError) -> Parameter {

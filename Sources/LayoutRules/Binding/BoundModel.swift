@@ -91,7 +91,7 @@ public struct BoundModel: Sendable {
   }
 
   /// The model with its ties as the bytes have them: parameters that Transformers ties are one weight where they are equal,
-  /// and in ``untied`` where they are not.
+  /// and in ``untied`` where they are not, or where the configuration says that nothing is tied: Transformers then looks for each.
   ///
   /// - Throws: what ``checkRepeats()`` throws; `inconsistent` if a tie that the configuration or the file's metadata states is
   ///   none.
@@ -99,7 +99,8 @@ public struct BoundModel: Sendable {
     try checkRepeats()
     try source.checkStatedAliases(report)
     var settled = self
-    settled.untied = try graph.unequal(statedTies)
+    settled.untied =
+      configuration?.tiesWordEmbeddings == false ? statedTies : try graph.unequal(statedTies)
     if let configuration, configuration.statesTie, let pair = settled.untied.first {
       throw CheckpointError(
         .inconsistent, tensor: pair.second.string,

@@ -255,6 +255,7 @@ extension TruncationFailure {
     switch self {
     case .noRoom(let count):
       problem = "the length \(truncation.maximumLength) leaves no room for \(count) special tokens"
+    case .negativeStride: problem = "the stride \(truncation.stride) is negative"
     case .strideTooLong(let room):
       problem = "the stride \(truncation.stride) is not smaller than the room for text, \(room)"
     case .noSecondText: problem = "there is no second text that could be cut"

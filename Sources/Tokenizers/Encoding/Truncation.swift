@@ -45,6 +45,8 @@ public enum TextSide: String, Sendable, CaseIterable {
 enum TruncationFailure: Error {
   /// The length leaves no room: special tokens take this many.
   case noRoom(specialTokens: Int)
+  /// The stride is below 0.
+  case negativeStride
   /// The stride is not smaller than the room that is left.
   case strideTooLong(room: Int)
   /// The second text is to be cut, and there is none.
@@ -103,7 +105,8 @@ extension Truncation {
 
   /// How many tokens of texts there may be.
   private func room(added: Int, addedToSingle: Int) throws(TruncationFailure) -> Int {
-    guard maximumLength >= added, stride >= 0 else { throw .noRoom(specialTokens: added) }
+    guard maximumLength >= added else { throw .noRoom(specialTokens: added) }
+    guard stride >= 0 else { throw .negativeStride }
     guard stride <= max(0, maximumLength - addedToSingle) else {
       throw .strideTooLong(room: max(0, maximumLength - addedToSingle))
     }
