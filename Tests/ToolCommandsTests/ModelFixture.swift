@@ -52,12 +52,19 @@ struct ModelFixture {
 
   func write(_ text: String, as name: String) throws { try write(Array(text.utf8), as: name) }
 
-  private func write(_ configuration: JSONValue, _ changes: [(String, JSONValue)]) throws {
+  private func write(
+    _ settings: JSONValue, _ changes: [(String, JSONValue)], as name: String = "config.json"
+  ) throws {
     let keys = changes.map { ExactName($0.0) }
-    let kept = (configuration.members ?? []).filter { !keys.contains($0.key) }
+    let kept = (settings.members ?? []).filter { !keys.contains($0.key) }
     let document = JSONValue.object(
       kept + changes.map { JSONValue.Member(ExactName($0.0), $0.1) })
-    try write(JSONWriter.text(document), as: "config.json")
+    try write(JSONWriter.text(document), as: name)
+  }
+
+  /// Sets members of a file of settings that is there.
+  func set(_ changes: [(String, JSONValue)], in name: String) throws {
+    try write(JSONValue(parsing: bytes(name), context: name), changes, as: name)
   }
 
   func file(_ name: String) -> String { directory.file(name) }
