@@ -143,6 +143,52 @@ struct TaskCommandTests {
     expectAlike(masks.first?["proposals"], entry["answers"] ?? .null, "targets")
   }
 
+  @Test(
+    "Texts longer than the tokenizer says are refused where pipelines cut them, or cut as there")
+  func cut() throws {
+    let recorded = try recordedAnswers("cut")
+    func answer(
+      _ model: ModelFixture, _ entry: JSONValue, _ arguments: [String]
+    ) throws -> JSONValue {
+      let length = try #require(entry["length"])
+      try model.set([("model_max_length", length)], in: "tokenizer_config.json")
+      let refused = ToolRun(arguments: arguments)
+      #expect(refused.code == 65, "\(refused.output)")
+      #expect(
+        refused.error.contains("model and tokenizer take \(JSONWriter.text(length));")
+          && refused.error.contains("--truncation"), "\(refused.error)")
+      return try lines(arguments + ["--truncation", "--json"])[0]
+    }
+    let tagger = try ModelFixture(task: "bert-tagger", tokenizer: "bert-uncased")
+    let text = recorded["text"]?.string ?? ""
+    let found = try answer(
+      tagger, recorded, ["ner", tagger.path, text, "--aggregation", "simple"])
+    expectAlike(found["entities"], recorded["entities"] ?? .null, "ner")
+    // Each row of a worker alone, and in Swift.
+    let texts = try TextModel.load(from: tagger.path, head: .tokenClassification)
+    let rows = try TokenClassification(texts).answers(to: [text, "the scale"])
+    #expect(rows.map { (try? $0.get()) != nil } == [false, true])
+
+    let classifier = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    for entry in recorded["zero-shot"]?.elements ?? [] {
+      let text = entry["text"]?.string ?? ""
+      let labels = (entry["labels"]?.elements ?? []).compactMap(\.string)
+      let found = try answer(
+        classifier, entry,
+        ["zero-shot", classifier.path, text, "--labels", labels.joined(separator: ",")])
+      let scores = (found["labels"]?.elements ?? []).map { $0["score"] ?? .null }
+      expectAlike(.array(scores), entry["answer"]?["scores"] ?? .null, text)
+    }
+    // The pipeline of texts does not cut.
+    #expect(ToolRun("classify", classifier.path, text).code == 0)
+
+    let ranker = try crossEncoder()
+    try ranker.set([("model_max_length", .integer(16))], in: "tokenizer_config.json")
+    let ranking = ["rerank", ranker.file("one.safetensors"), "a", "--document", text]
+    #expect(ToolRun(arguments: ranking).error.contains("model and tokenizer take 16"))
+    #expect(ToolRun(arguments: ranking + ["--truncation"]).code == 0)
+  }
+
   @Test("Perplexities are those of the reference's loss")
   func perplexity() throws {
     let model = try ModelFixture(task: "gpt2", tokenizer: "gpt2")

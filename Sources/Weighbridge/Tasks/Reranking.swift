@@ -140,8 +140,8 @@ public struct Reranking: TextTask {
       for start in stride(from: 0, to: documents.count, by: 1024) {
         let part = documents[start..<min(start + 1024, documents.count)]
         let pairs = part.map { TokenizerInput(prompt + input.query, pair: $0) }
-        let answers = model.run(model.encodings(of: pairs)) {
-          (outputs, _) throws(CheckpointError) in
+        let encodings = model.encodings(of: pairs, upTo: model.maximumLength)
+        let answers = model.run(encodings) { (outputs, _) throws(CheckpointError) in
           try outputs.rows("logits")
         }
         for (place, answer) in answers.enumerated() {

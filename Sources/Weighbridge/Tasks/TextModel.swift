@@ -12,7 +12,8 @@ public struct TextModel: Sendable {
   public let model: any LanguageModel
   /// Its tokenizer.
   public internal(set) var tokenizer: Tokenizer
-  /// The most tokens of a text that is cut: what the tokenizer says and the model takes.
+  /// The most tokens of a text that is cut: what the tokenizer says and the model takes. Where the reference cuts texts unasked
+  /// (``TokenClassification``, ``ZeroShotClassification``, ``Reranking``) longer ones are an error, unless ``cutsTexts`` is true.
   public var maximumLength: Int
   /// True if texts that are too long are cut; otherwise they are an error.
   public var cutsTexts = false
@@ -57,10 +58,14 @@ public struct TextModel: Sendable {
 extension TextModel {
   /// Encodes texts, several at a time.
   ///
-  /// - Parameter strategy: Which text of a pair is cut, where texts are cut.
+  /// - Parameters:
+  ///   - inputs: The texts.
+  ///   - strategy: Which text of a pair is cut, where texts are cut.
+  ///   - most: The most tokens that are taken; nil for as many as the model has positions for.
   /// - Returns: For each input its tokens, or why it has none that the model takes.
   func encodings(
-    of inputs: [TokenizerInput], cutting strategy: Truncation.Strategy = .longestFirst
+    of inputs: [TokenizerInput], cutting strategy: Truncation.Strategy = .longestFirst,
+    upTo most: Int? = nil
   ) -> [Result<Encoding, CheckpointError>] {
     var options = EncodingOptions()
     if cutsTexts {
@@ -70,7 +75,7 @@ extension TextModel {
     }
     func checked(_ encoding: Encoding) -> Result<Encoding, CheckpointError> {
       Result { () throws(CheckpointError) in
-        try check(encoding)
+        try check(encoding, upTo: most)
         return encoding
       }
     }
@@ -83,16 +88,19 @@ extension TextModel {
     }
   }
 
-  /// Refuses what the model does not take.
-  func check(_ encoding: Encoding) throws(CheckpointError) {
+  /// Refuses what the model does not take, or what has more tokens than `most`.
+  func check(_ encoding: Encoding, upTo most: Int? = nil) throws(CheckpointError) {
     guard encoding.count > 0 else {
       throw CheckpointError(
         .inconsistent, field: "text", "it has no token", remedy: "give a text that is not empty")
     }
-    guard encoding.count <= model.longestInput else {
+    let longest = model.longestInput
+    let most = min(most ?? longest, longest)
+    guard encoding.count <= most else {
       throw CheckpointError(
         .limitExceeded, field: "text",
-        "it has \(encoding.count) tokens, the model takes \(model.longestInput)",
+        "it has \(encoding.count) tokens, "
+          + (most == longest ? "the model takes \(most)" : "model and tokenizer take \(most)"),
         remedy: "shorten the text, or cut it (\(remedy: .cutTexts))")
     }
   }

@@ -76,7 +76,7 @@ public struct TokenClassification: TextTask {
     let texts = inputs.map { TokenizerInput($0) }
     let parts =
       stride.map { stride in texts.map { self.parts(of: $0, stride: stride) } }
-      ?? model.encodings(of: texts).map { $0.map { [$0] } }
+      ?? model.encodings(of: texts, upTo: model.maximumLength).map { $0.map { [$0] } }
     let scores = model.run(parts) { (outputs, encodings) throws(CheckpointError) in
       zip(encodings, try outputs.tokenRows("logits", of: encodings)).map { ($0, $1) }
     }

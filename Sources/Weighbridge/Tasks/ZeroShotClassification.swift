@@ -148,7 +148,8 @@ public struct ZeroShotClassification: TextTask {
   private func encodings(of pairs: [TokenizerInput]) -> [Result<Encoding, CheckpointError>] {
     var whole = model
     whole.cutsTexts = false
-    return zip(pairs, model.encodings(of: pairs, cutting: .onlyFirst)).map { pair, encoding in
+    let encodings = model.encodings(of: pairs, cutting: .onlyFirst, upTo: model.maximumLength)
+    return zip(pairs, encodings).map { pair, encoding in
       if case .failure = encoding, model.cutsTexts { return whole.encodings(of: [pair])[0] }
       return encoding
     }
