@@ -189,6 +189,20 @@ struct TaskCommandTests {
     #expect(ToolRun(arguments: ranking + ["--truncation"]).code == 0)
   }
 
+  @Test("Parts of a long text stand where padding on either side puts them", arguments: [0, 1])
+  func padded(_ place: Int) throws {
+    let entry = try #require(try recordedAnswers("padded").elements?[place])
+    let model = try ModelFixture(task: "bert-tagger", tokenizer: "bert-uncased")
+    try model.set(
+      [("model_max_length", .integer(24)), ("padding_side", entry["side"] ?? .null)],
+      in: "tokenizer_config.json")
+    let found = try lines([
+      "ner", model.path, entry["text"]?.string ?? "", "--aggregation", "simple", "--stride", "4",
+      "--json",
+    ])
+    expectAlike(found[0]["entities"], entry["answers"] ?? .null, "\(place)")
+  }
+
   @Test("Perplexities are those of the reference's loss")
   func perplexity() throws {
     let model = try ModelFixture(task: "gpt2", tokenizer: "gpt2")

@@ -179,8 +179,8 @@ extension TextModel {
     // Heads find the end of a text by the configuration's own padding token.
     let padding = model.configuration.padTokenID ?? tokenizer.paddingTokenID ?? 0
     var inputs = ModelInputs(inputIDs: try padded(\.ids, padding))
-    if encodings.contains(where: { $0.count < longest }) {
-      inputs.attentionMask = try padded({ Array(repeating: 1, count: $0.count) }, 0)
+    if encodings.contains(where: { $0.count < longest || $0.attentionMask.contains(0) }) {
+      inputs.attentionMask = try padded(\.attentionMask, 0)
     }
     if model.takesTokenTypes(given: tokenizer.givesTokenTypes) {
       inputs.tokenTypeIDs = try padded(\.typeIDs, 0)

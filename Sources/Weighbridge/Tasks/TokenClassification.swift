@@ -113,10 +113,15 @@ public struct TokenClassification: TextTask {
     of text: TokenizerInput, stride: Int
   ) -> Result<[Encoding], CheckpointError> {
     Result { () throws(CheckpointError) in
-      let options = EncodingOptions(
+      let tokenizer = model.tokenizer
+      var options = EncodingOptions(
         truncation: Truncation(
-          maximumLength: model.maximumLength, side: model.tokenizer.truncationSide, stride: stride))
-      let first = try model.tokenizer.encode(text.text, options: options)
+          maximumLength: model.maximumLength, side: tokenizer.truncationSide, stride: stride))
+      // The reference fills parts up to one length: behind padding, a shorter one stands at later positions.
+      if tokenizer.paddingSide == .left, tokenizer.paddingTokenID != nil {
+        options.padding = Padding(side: .left)
+      }
+      let first = try tokenizer.encode(text.text, options: options)
       try model.check(first)
       return [first] + first.overflowing
     }
