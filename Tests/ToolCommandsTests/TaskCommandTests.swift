@@ -143,6 +143,17 @@ struct TaskCommandTests {
     expectAlike(masks.first?["proposals"], entry["answers"] ?? .null, "targets")
   }
 
+  @Test("A target that is no token is cut where the tokenizer cuts texts")
+  func targetsLeft() throws {
+    let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    try model.set([("truncation_side", .string("left"))], in: "tokenizer_config.json")
+    let entry = try recordedAnswers("targets-left")
+    let run = ToolRun(
+      "fill-mask", model.path, entry["text"]?.string ?? "", "--json", "--targets", "scale")
+    let masks = try JSONValue(printed: run.output)["masks"]?.elements ?? []
+    expectAlike(masks.first?["proposals"], entry["answers"] ?? .null, "targets")
+  }
+
   @Test(
     "Texts longer than the tokenizer says are refused where pipelines cut them, or cut as there")
   func cut() throws {

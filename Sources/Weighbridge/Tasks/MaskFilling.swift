@@ -19,7 +19,8 @@ public struct MaskFilling: TextTask {
   ///   - model: The model with its tokenizer.
   ///   - top: How many of the best are given; all if nil.
   ///   - targets: Tokens or texts that are proposed alone, by their probabilities among all tokens; a text that is no
-  ///     token stands for its first one, as in the reference. Nil proposes any token.
+  ///     token is cut to one, as in the reference: its first, or its last where the tokenizer cuts texts on the left. Nil
+  ///     proposes any token.
   /// - Throws: `unsupported` for a model with another head; `notFound` if the tokenizer has no mask token, or no target is a
   ///   token.
   public init(
@@ -48,12 +49,16 @@ public struct MaskFilling: TextTask {
         continue
       }
       let encoding = try model.tokenizer.encode(
-        target, options: EncodingOptions(addsSpecialTokens: false))
-      let first = encoding.ids.first
-      if let first { ids.insert(first) }
+        target,
+        options: EncodingOptions(
+          addsSpecialTokens: false,
+          truncation: Truncation(
+            maximumLength: 1, side: model.tokenizer.truncationSide, keepsOverflow: false)))
+      let id = encoding.ids.first
+      if let id { ids.insert(id) }
       remarks.append(
         "the target \(quoted(target)) is no token; "
-          + (first.flatMap { model.tokenizer.token(withID: $0) }
+          + (id.flatMap { model.tokenizer.token(withID: $0) }
             .map { "\(quoted($0)) is taken for it" } ?? "it is left out"))
     }
     guard !ids.isEmpty else {
