@@ -25,10 +25,12 @@ public struct DirectoryCompanions: Sendable {
   ///   - weights: The files that hold the weights that are converted.
   ///   - destination: A directory that may lie inside the source and is no part of it.
   ///   - limits: What reading takes at most.
+  ///   - followsLinks: True if a link may lead out of the directory: where a model runs, its settings are read wherever they
+  ///     lie, as its weights are. What is copied is never taken from elsewhere unasked.
   /// - Throws: `inputOutput` if something cannot be read, `limitExceeded` for too many files.
   public init(
     _ source: String?, weights: [String] = [], destination: String? = nil,
-    limits: ReadLimits = ReadLimits()
+    limits: ReadLimits = ReadLimits(), followsLinks: Bool = false
   ) throws(CheckpointError) {
     self.limits = limits
     archive = weights.first ?? source
@@ -42,7 +44,7 @@ public struct DirectoryCompanions: Sendable {
     let directory = try ModelDirectory(
       isWhole ? source : parent.isEmpty ? "." : parent,
       excluding: destination.flatMap { Directory.identity(of: $0) },
-      only: isWhole ? nil : CompanionConversion.knownFiles)
+      only: isWhole ? nil : CompanionConversion.knownFiles, followsLinks: followsLinks)
     let read = Set(weights.map { ExactName("file " + quoted(relative($0, to: directory.path))) })
     self.directory = directory
     omissions = directory.omissions.filter { !read.contains(ExactName($0.item)) }

@@ -14,7 +14,7 @@ extension ModelConfiguration {
     let path = try HubCache.located(path)
     guard
       let configuration = try PathKind(path: path) == .directory
-        ? try DirectoryCompanions(path).configuration(family: family())
+        ? try DirectoryCompanions(path, followsLinks: true).configuration(family: family())
         : try KerasArchive.configuration(in: path, limits: ReadLimits())
     else { return nil }
     self = configuration

@@ -33,13 +33,15 @@ struct ModelDirectory: Sendable {
   /// Lists a directory.
   ///
   /// A link is followed to a file in the directory itself or in the `blobs` of the Hugging Face cache, of which
-  /// snapshots are made; whatever lies elsewhere is left out. Links to directories are not followed.
+  /// snapshots are made; whatever lies elsewhere is left out, unless all links are followed. Links to directories never are.
   /// - Parameters:
   ///   - excluded: A directory that is no part of it: the destination may lie inside.
   ///   - names: If given, only files of these names are looked at, and no subdirectory.
+  ///   - followsLinks: True if links to files may lead anywhere.
   /// - Throws: `inputOutput` if something cannot be read, `limitExceeded` for too many files.
   init(
-    _ path: String, excluding excluded: FileIdentity? = nil, only names: Set<ExactName>? = nil
+    _ path: String, excluding excluded: FileIdentity? = nil, only names: Set<ExactName>? = nil,
+    followsLinks: Bool = false
   ) throws(CheckpointError) {
     self.path = path
     self.names = names
@@ -47,7 +49,7 @@ struct ModelDirectory: Sendable {
     guard let root = Directory.resolved(path) else {
       throw CheckpointError(.inputOutput, file: path, "is not there")
     }
-    var allowed = [root + "/"]
+    var allowed = [followsLinks ? "/" : root + "/"]
     let (snapshots, _) = splitPath(root)
     if snapshots.hasSuffix("/snapshots/") {
       allowed.append(String(snapshots.dropLast("snapshots/".count)) + "blobs/")

@@ -62,7 +62,7 @@ public struct ModelSource: Sendable {
     try Self.refuseAdapter(found, in: directory, options)
     let checkpoint = try found.adapted(by: adapter)
     let companions = try DirectoryCompanions(
-      path, weights: checkpoint.files, limits: options.limits
+      path, weights: checkpoint.files, limits: options.limits, followsLinks: true
     ).taking(headOf: adapter)
     let recognition = Recognition.result(of: checkpoint.graph)
     guard

@@ -61,6 +61,9 @@ import Testing
     let plan = try DirectoryCompanions(cache.file("snapshots/5d")).plan(for: nil, of: nil)
     #expect(plan.files.map(\.path) == ["vocab.txt"])
     #expect(plan.omissions.map(\.item) == ["file 'merges.txt'"])
+    let all = try DirectoryCompanions(cache.file("snapshots/5d"), followsLinks: true)
+      .plan(for: nil, of: nil)
+    #expect(all.files.map(\.path) == ["merges.txt", "vocab.txt"])
   }
 
   @Test("Beside a file only what frameworks read by name belongs to it")

@@ -214,6 +214,24 @@ struct TaskCommandTests {
     expectAlike(found[0]["entities"], entry["answers"] ?? .null, "\(place)")
   }
 
+  @Test("A model whose files are links runs, and a conversion leaves behind what lies elsewhere")
+  func links() throws {
+    let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    let directory = try TemporaryDirectory()
+    try Directory.make(directory.file("m"))
+    for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+      _ = try directory.link(to: model.file(name), as: "m/" + name)
+    }
+    let linked = directory.file("m")
+    #expect(
+      ToolRun("classify", linked, "the scale").output
+        == ToolRun("classify", model.path, "the scale").output)
+    #expect(ToolRun("classify", linked + "/model.safetensors", "the scale").code == 0)
+    let copied = ToolRun("convert", linked, directory.file("copy"), "--attention-heads", "2")
+    #expect(copied.code == 0 && copied.output.contains("leads out"), "\(copied)")
+    #expect(try PathKind(path: directory.file("copy/tokenizer.json")) == .nothing)
+  }
+
   @Test("Perplexities are those of the reference's loss")
   func perplexity() throws {
     let model = try ModelFixture(task: "gpt2", tokenizer: "gpt2")
