@@ -45,9 +45,7 @@ public enum Tool {
       if let error = Spelling.repeatedOption(arguments) { throw error }
       let arguments = try SettingsFile.expanded(Spelling.apart(arguments))
       wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
-      if let error = Spelling.unknownCommand(arguments) ?? Spelling.fileAsOption(arguments) {
-        throw error
-      }
+      if let error = Spelling.unknownCommand(arguments) { throw error }
       let command = try WeighbridgeCommand.parseAsRoot(arguments)
       if var command = command as? any ToolCommand {
         running = type(of: command)
@@ -71,6 +69,10 @@ public enum Tool {
       guard WeighbridgeCommand.exitCode(for: error) == .success else {
         let text = Spelling.namingUnknownOption(text, arguments)
         console.fail(usage: Spelling.improved(text), asJSON: wantsJSON)
+        return ToolExit.usage.rawValue
+      }
+      if let line = Spelling.textAsOption(arguments) {
+        console.fail(usage: Self.message(ValidationError(line), of: nil), asJSON: wantsJSON)
         return ToolExit.usage.rawValue
       }
       console.write(Self.withWholeExamples(text) + "\n")

@@ -232,6 +232,31 @@ struct TaskCommandTests {
     #expect(try PathKind(path: directory.file("copy/tokenizer.json")) == .nothing)
   }
 
+  @Test("A text that begins with - is told where it stands, and never asks for the help")
+  func dashedTexts() throws {
+    let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    for (arguments, told) in [
+      (["- the scale"], "'- the scale' is no option; a text that begins with - stands behind --"),
+      (["the scale", "-hot", "--json"], "'-hot' is no option; a text"),
+      (["-5 degrees"], "'-5 degrees' is no option; a text"),
+      (["it", "-5 cold", "--json"], "'-5 cold' is no option; a text"),
+      (["it", "-5"], "'-5' is no option; a text"),
+      (["it", "--pair", "- the scale"], "as a value it is written --pair='- the scale'"),
+      (["it", "-json"], "Did you mean '--json'?"),
+    ] {
+      let run = ToolRun(arguments: ["classify", model.path] + arguments)
+      #expect(run.code == 64 && run.error.contains(told), "\(arguments): \(run)")
+    }
+    for arguments in [["--", "- the scale"], ["it", "--pair=- the scale"], ["-q", "it"]] {
+      let run = ToolRun(arguments: ["classify", model.path] + arguments)
+      #expect(run.code == 0, "\(arguments): \(run)")
+    }
+    for help in ["-h", "-help", "--help"] {
+      let run = ToolRun("classify", model.path, help, "-5 degrees")
+      #expect(run.code == 0 && run.output.hasPrefix("OVERVIEW"), "\(help): \(run)")
+    }
+  }
+
   @Test("Perplexities are those of the reference's loss")
   func perplexity() throws {
     let model = try ModelFixture(task: "gpt2", tokenizer: "gpt2")

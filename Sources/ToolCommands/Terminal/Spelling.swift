@@ -22,15 +22,38 @@ enum Spelling {
     return ValidationError(line)
   }
 
-  /// The error for a file whose name begins with one `-`, so that its letters would be options; nil if there is none.
-  static func fileAsOption(_ arguments: [String]) -> ValidationError? {
-    for word in arguments.prefix(while: { $0 != "--" })
-    where word.hasPrefix("-") && !word.hasPrefix("--") && word.utf8.count > 2
-      && (try? PathKind(path: word)) == .file
-    {
-      let path = shellWord("./" + word)
-      return ValidationError(
-        "\(quoted(word)) is taken for options; the file of that name is \(path)")
+  /// What to say of a word that begins with one `-` and is no option, but a text or a file: its letters are taken for options, an `h`
+  /// for the help. Nil if there is none.
+  static func textAsOption(_ arguments: [String]) -> String? {
+    func isDashed(_ word: String) -> Bool {
+      word.hasPrefix("-") && !word.hasPrefix("--") && word.utf8.count > 1
+    }
+    let words = Array(arguments.prefix { $0 != "--" })
+    guard words.contains(where: isDashed),
+      !words.contains(where: ["-h", "-help", "--help"].contains), let known = described(arguments)
+    else { return nil }
+    let letters = known.flatMap(shortNames).filter { $0 != "-h" }
+    for (place, word) in words.enumerated() where isDashed(word) {
+      let group = word.unicodeScalars.dropFirst().prefix { $0 != "=" }
+      let option = known.first {
+        $0["kind"]?.string == "option" && place > 0
+          && (longNames($0) + shortNames($0)).contains(words[place - 1])
+      }
+      guard option?["parsingStrategy"]?.string != "unconditional",
+        group.isEmpty || !group.allSatisfy({ letters.contains("-\($0)") })
+      else { continue }
+      if (try? PathKind(path: word)) == .file {
+        let path = shellWord("./" + word)
+        return "\(quoted(word)) is taken for options; the file of that name is \(path)"
+      }
+      let long = "--" + String(String.UnicodeScalarView(group))
+      if known.flatMap(longNames).contains(long) {
+        return "\(quoted(word)) is no option. Did you mean '\(long)'?"
+      }
+      if let name = option.flatMap({ longNames($0).first }) {
+        return "\(quoted(word)) is no option; as a value it is written \(name)=\(shellWord(word))"
+      }
+      return "\(quoted(word)) is no option; a text that begins with - stands behind --"
     }
     return nil
   }
@@ -50,6 +73,7 @@ enum Spelling {
 
   /// A message about arguments, or that an option is unknown: its value would be an argument, and the message one about that.
   static func namingUnknownOption(_ message: String, _ arguments: [String]) -> String {
+    if let line = textAsOption(arguments) { return message.replacingFirstLine("Error: " + line) }
     guard !message.contains("Unknown option"), let known = described(arguments) else {
       return message
     }
@@ -59,9 +83,7 @@ enum Spelling {
       let name = String(word.prefix { $0 != "=" })
       guard !names.contains(name) else { continue }
       let hint = nearest(name, in: names).map { " Did you mean '\($0)'?" } ?? ""
-      let lines = message.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
-      return (["Error: Unknown option '\(name)'.\(hint)"] + lines.dropFirst().map(String.init))
-        .joined(separator: "\n")
+      return message.replacingFirstLine("Error: Unknown option '\(name)'.\(hint)")
     }
     return message
   }
@@ -96,17 +118,22 @@ enum Spelling {
   }
 
   private static func longNames(_ argument: JSONValue) -> [String] {
-    (argument["names"]?.elements ?? []).filter { $0["kind"]?.string == "long" }.compactMap {
-      $0["name"]?.string.map { "--" + $0 }
-    }
+    names(argument, "long").map { "--" + $0 }
+  }
+
+  private static func shortNames(_ argument: JSONValue) -> [String] {
+    names(argument, "short").map { "-" + $0 }
+  }
+
+  private static func names(_ argument: JSONValue, _ kind: String) -> [String] {
+    (argument["names"]?.elements ?? []).filter { $0["kind"]?.string == kind }
+      .compactMap { $0["name"]?.string }
   }
 
   /// What a message about an unknown option says better, if that is one which people know from elsewhere.
   static func improved(_ message: String) -> String {
     for (option, words) in options where message.contains("Unknown option '\(option)'") {
-      let lines = message.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
-      return (["Error: Unknown option '\(option)': \(words)."] + lines.dropFirst().map(String.init))
-        .joined(separator: "\n")
+      return message.replacingFirstLine("Error: Unknown option '\(option)': \(words).")
     }
     return message
   }
@@ -159,6 +186,14 @@ enum Spelling {
     ),
     ("--html", "use --report FILE.html"), ("--schema", "docs/json.md describes the JSON"),
   ]
+}
+
+extension String {
+  /// A message with another first line.
+  fileprivate func replacingFirstLine(_ line: String) -> String {
+    let lines = split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
+    return ([line] + lines.dropFirst().map(String.init)).joined(separator: "\n")
+  }
 }
 
 /// A word as a shell takes it: in single quotes, where it has to be.
