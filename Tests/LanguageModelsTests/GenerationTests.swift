@@ -274,6 +274,14 @@ func rows(_ value: JSONValue?) -> [[Int]] {
     #expect(try field { $0.beamCount = .max } == "num_beams")
     #expect(try field { $0.repetitionPenalty = -1 } == "repetition_penalty")
     #expect(try field { $0.returnedSequenceCount = 2 } == "num_return_sequences")
+    for suppressed in [[5], [6, 5], [6]] {
+      let isForced = suppressed.contains(5)
+      let first = try field { ($0.suppressedTokens, $0.forcedFirstTokenID) = (suppressed, 5) }
+      #expect(first == (isForced ? "forced_bos_token_id" : nil))
+      let last = try field { ($0.suppressedTokens, $0.forcedLastTokenIDs) = (suppressed, [5]) }
+      #expect(last == (isForced ? "forced_eos_token_id" : nil))
+    }
+    #expect(try field { ($0.suppressedTokens, $0.forcedLastTokenIDs) = ([5], [5, 6]) } == nil)
     #expect(
       try field {
         $0.maxNewTokens = nil

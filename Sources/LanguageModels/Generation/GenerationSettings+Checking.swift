@@ -90,6 +90,15 @@ extension GenerationSettings {
     ] where words.contains(where: \.isEmpty) {
       throw inputFailure(.malformed, key, "expected at least one token in each list")
     }
+    for (key, forced) in [
+      ("forced_bos_token_id", forcedFirstTokenID.map { [$0] } ?? []),
+      ("forced_eos_token_id", forcedLastTokenIDs),
+    ] where !forced.isEmpty && Set(forced).isSubset(of: suppressedTokens) {
+      throw inputFailure(
+        .inconsistent, key,
+        "\(singleLine("\(forced.sorted())", limit: 60)): each is in suppress_tokens as well, so that none could follow",
+        remedy: "leave them out of one; min_new_tokens keeps ends from coming early")
+    }
   }
 
   /// Refuses tokens that the vocabulary does not have, in the rules that change their scores.
