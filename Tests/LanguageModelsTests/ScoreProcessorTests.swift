@@ -57,6 +57,19 @@ import Testing
     #expect(scores == [1, -.infinity, 3, -.infinity])
   }
 
+  @Test("What is proposed for scores that are no numbers is what was not done already")
+  func noNumbers() throws {
+    var processor = ScoreProcessor()
+    processor.removesInvalidValues = true
+    processor.eosTokenIDs = [1]
+    // Zero times a factor beyond all numbers.
+    processor.endPressure = GenerationSettings.EndPressure(start: 0, factor: 1e300)
+    var scores: [Float] = [1, .nan]
+    let error = failure { try processor.apply(to: &scores, tokens: [0], padding: 0) }
+    #expect(
+      error?.description == "generate: the scores of new token 2 are no numbers; other weights")
+  }
+
   @Test("Repetition does not count padding")
   func padding() throws {
     var processor = ScoreProcessor()

@@ -97,7 +97,7 @@ package struct ScoreProcessor {
       throw inputFailure(
         .inconsistent, "generate",
         "the scores of new token \(tokens.count - promptLength + 1) are no numbers",
-        remedy: "other weights, or remove_invalid_values")
+        remedy: removesInvalidValues ? "other weights" : "other weights, or remove_invalid_values")
     }
   }
 
