@@ -49,7 +49,7 @@ struct LegacyStream {
       throw failure
     }
     let resolver = try ObjectResolver(
-      object, site: CheckpointError.Site(file: file.path), isInert: isInert, isScript: false,
+      object, site: CheckpointError.Site(file: file.path), isInert: isInert, script: nil,
       limits: limits, persistent: storages)
     return TorchContent(container: .legacyStream, resolver: resolver, pickles: [""])
   }

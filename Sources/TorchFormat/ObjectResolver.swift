@@ -98,8 +98,8 @@ struct ObjectResolver {
   let site: CheckpointError.Site
   /// True if unknown classes are kept.
   let isInert: Bool
-  /// True in a TorchScript archive, whose own classes need no list.
-  let isScript: Bool
+  /// The classes of a TorchScript archive, which need no list; nil elsewhere.
+  let script: ScriptClasses?
   private let maximumRank: Int
 
   private(set) var resolved: [PickleReference: Resolved] = [:]
@@ -107,13 +107,13 @@ struct ObjectResolver {
   private var descriptions: [GlobalName: String] = [:]
 
   init(
-    _ document: PickleDocument, site: CheckpointError.Site, isInert: Bool, isScript: Bool,
+    _ document: PickleDocument, site: CheckpointError.Site, isInert: Bool, script: ScriptClasses?,
     limits: ReadLimits, persistent: any PersistentObjects
   ) throws(CheckpointError) {
     self.document = document
     self.site = site
     self.isInert = isInert
-    self.isScript = isScript
+    self.script = script
     maximumRank = limits.rank
     for reference in document.references {
       if let id = document.persistentID(reference) {
@@ -194,7 +194,7 @@ struct ObjectResolver {
   ) throws(CheckpointError) -> GlobalRole {
     guard let name else { return .attributes }
     if let role = AllowedGlobals.role(of: name) { return role }
-    guard isInert || (isScript && AllowedGlobals.isScriptClass(name)) else {
+    guard isInert || (script != nil && AllowedGlobals.isScriptClass(name)) else {
       throw forbidden(at: reference, "\(quoted(name.description)) is not known as data")
     }
     return .attributes

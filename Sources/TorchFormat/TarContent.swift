@@ -60,7 +60,7 @@ struct TarContent {
     let document = try pickle.pickle(policy)
     let site = CheckpointError.Site(file: archive.file.path, member: "pickle")
     let resolver = try ObjectResolver(
-      document, site: site, isInert: isInert, isScript: false, limits: limits,
+      document, site: site, isInert: isInert, script: nil, limits: limits,
       persistent: objects)
     return TorchContent(
       container: .tar, resolver: resolver,

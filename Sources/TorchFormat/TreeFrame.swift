@@ -36,6 +36,8 @@ enum TreeScope {
   case inside
   /// The buffers of a module: all but these, which are not persistent.
   case buffers(except: Set<ExactName>)
+  /// The attributes of a module of TorchScript: these, and modules.
+  case script(Set<ExactName>)
   /// They do not, and why: a module's `state_dict()` would not list them.
   case outside(String)
 }
@@ -241,16 +243,39 @@ struct TreeLayout {
     }
     // A key without a text of its own, a tensor or an object, is named by its place.
     let name = PythonText.key(entry.key, resolver) ?? "<\(place)>"
-    var valueScope = scope
-    if case .buffers(let temporary) = scope {
-      valueScope =
+    let valueScope: TreeScope =
+      switch scope {
+      case .buffers(let temporary):
         temporary.contains(ExactName(name))
-        ? .outside("a buffer that its module does not save") : .inside
-    }
+          ? .outside("a buffer that its module does not save") : .inside
+      case .script(let state):
+        state.contains(ExactName(name)) || isScriptObject(entry.value)
+          ? .inside : TreeLayout.attribute
+      case .inside, .outside: scope
+      }
     return TreeChild(reference: entry.value, step: .key(name), scope: valueScope)
   }
 
+  /// True for an object whose class the archive defines, or PyTorch as one of its own (`torch.classes`).
+  private func isScriptObject(_ reference: PickleReference) -> Bool {
+    document.object(reference).flatMap { document.global($0.callable) }
+      .map(AllowedGlobals.isScriptClass) ?? false
+  }
+
   // MARK: State
+
+  private static let attribute = TreeScope.outside(
+    "an attribute of a module, not in its state dict")
+
+  /// What of an object's state belongs to the checkpoint's: in TorchScript the code tells it of a module.
+  func scope(
+    ofState state: PickleReference, of callable: PickleReference, in scope: TreeScope
+  ) -> TreeScope {
+    guard case .inside = scope, case .dictionary = document[state],
+      let names = document.global(callable).flatMap({ resolver.script?.state(of: $0) })
+    else { return scope }
+    return .script(names)
+  }
 
   /// The state of an object, one child. Attributes continue the object's path; so do the parameters, buffers and
   /// children of a module (`torch.nn.Module.state_dict`), whose other attributes are not part of its state dict.
@@ -326,7 +351,7 @@ struct TreeLayout {
       case ("_buffers", _): break
       default:
         step = .key(name)
-        valueScope = .outside("an attribute of a module, not in its state dict")
+        valueScope = TreeLayout.attribute
       }
       return [key, TreeChild(reference: entry.value, step: step, scope: valueScope)]
     }

@@ -247,7 +247,10 @@ struct TreeWalk {
       layout.entries(object.items, child.scope),
       layout.indexed(source?.elements ?? [], child.scope),
     ]
-    if let state = source?.state { parts.append(layout.state(state, child.scope)) }
+    if let source, let state = source.state {
+      let scope = layout.scope(ofState: state, of: source.callable, in: child.scope)
+      parts.append(layout.state(state, scope))
+    }
     let form = TreeFrame.Form.object(
       type: object.type, arguments: object.arguments.count, hasState: source?.state != nil)
     return try open(child.reference, form, parts, path)

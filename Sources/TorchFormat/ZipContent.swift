@@ -10,7 +10,7 @@ internal import ZipFormat
 /// <root>/data/<key>   the bytes of one storage each
 /// <root>/version      a number, or `.data/version`; one of the two is in every file that PyTorch wrote or reads
 /// <root>/.format_version, .storage_alignment, .data/serialization_id   what newer versions add
-/// <root>/constants.pkl, <root>/constants/<key>, <root>/code/…   TorchScript only
+/// <root>/constants.pkl, <root>/constants/<key>, <root>/code/…   TorchScript only; see ``ScriptClasses``
 /// ```
 ///
 /// There is exactly one top directory. What PyTorch reads of these must be whole, of no use here as some of it is: damage
@@ -38,7 +38,7 @@ struct ZipContent {
     let root = try root()
     let order = try byteOrder(root)
     try checkVersion(root)
-    try checkRecords(root)
+    let classes = try checkRecords(root)
     let isScript = archive[ExactName(root + "constants.pkl")] != nil
     let name = root + "data.pkl"
     func objects(
@@ -48,7 +48,7 @@ struct ZipContent {
       let site = CheckpointError.Site(file: file.path, member: name)
       let storages = ZipStorages(archive, folder: root + folder, byteOrder: order)
       return try ObjectResolver(
-        document, site: site, isInert: isInert, isScript: isScript, limits: limits,
+        document, site: site, isInert: isInert, script: isScript ? classes : nil, limits: limits,
         persistent: storages)
     }
     let resolver = try objects(name, storagesIn: "data/")
@@ -143,8 +143,9 @@ struct ZipContent {
     }
   }
 
-  /// Holds what else PyTorch reads against its checksums and headers: nothing of it has a say in what the weights are.
-  private func checkRecords(_ root: String) throws(CheckpointError) {
+  /// Holds what else PyTorch reads against its checksums and headers. Nothing of it but the classes of the code has a say in
+  /// what the weights are.
+  private func checkRecords(_ root: String) throws(CheckpointError) -> ScriptClasses {
     _ = try text(root + ".format_version")
     let identifier = root + ".data/serialization_id"
     if let text = try text(identifier), String(validating: text, as: UTF8.self) == nil {
@@ -159,14 +160,24 @@ struct ZipContent {
     }
     let (storages, constants, code) = (root + "data/", root + "constants/", root + "code/")
     var room = limits.pickleBytes
+    var classes = ScriptClasses(limits: limits)
     for member in archive.members where !member.name.hasPrefix(storages) {
       if member.name.hasPrefix(code) {
-        room -= try archive.bytes(of: member, limit: min(room, limits.inflatedPickleBytes)).count
+        let bytes = try archive.bytes(of: member, limit: min(room, limits.inflatedPickleBytes))
+        room -= bytes.count
+        guard member.name.hasSuffix(".py") else { continue }
+        // `code/__torch__/torch/nn.py` has the classes of `__torch__.torch.nn`.
+        let path = member.name.string.utf8.dropFirst(code.utf8.count).dropLast(3)
+        let module = String(decoding: path.map { $0 == 0x2F ? 0x2E : $0 }, as: UTF8.self)
+        try locating(file: file.path, member: member.name.string) { () throws(ParseFailure) in
+          try classes.read(bytes, below: module)
+        }
       } else if !member.name.hasPrefix(constants) {
         // Under another name in the directory than in its own header, it is one that is missing.
         _ = try archive.dataOffset(of: member)
       }
     }
+    return classes
   }
 }
 

@@ -44,7 +44,8 @@ struct TorchCheckpointTests {
     ("nested-3.pt", .zip), ("nested-4.pt", .zip), ("nested-5.pt", .zip),
     ("nested-legacy-5.pth", .legacyStream), ("conjugate.pt", .zip), ("numpy.pt", .zip),
     ("numpy-5.pt", .zip), ("module.pt", .zip), ("module-legacy.pth", .legacyStream),
-    ("parameters.pt", .zip), ("special.pt", .zip), ("script.pt", .torchScript), ("plain.pt", .zip),
+    ("parameters.pt", .zip), ("special.pt", .zip), ("script.pt", .torchScript),
+    ("script-attributes.pt", .torchScript), ("script-traced.pt", .torchScript), ("plain.pt", .zip),
     ("deflated.pt", .zip), ("big-endian.pt", .zip), ("old.tar", .tar),
   ]
 
