@@ -68,6 +68,24 @@ struct ManifestTests {
     #expect(try loadLanguageModel(from: other, opening: opening).parameters.elementCount > 0)
   }
 
+  @Test(
+    "The further hard links of an HDF5 file are tensors of it, in a manifest and by their names")
+  func links() throws {
+    let directory = try TemporaryDirectory()
+    let (file, path) = (Fixtures.path("hdf5/types.h5"), directory.file("m.json"))
+    #expect(ToolRun("manifest", file, "--output", path).code == 0)
+    let names = try CheckpointManifest(contentsOf: path).tensors.keys
+    #expect(names.contains("group/hard") && names.contains("scalar"))
+    for name in ["out.pt", "out.h5"] {
+      let other = directory.file(name)
+      #expect(ToolRun("convert", file, other).code == 0)
+      #expect(ToolRun("manifest", other, "--check", path).code == 0, "\(name)")
+      #expect(ToolRun("convert", other, directory.file("b-" + name), "--manifest", path).code == 0)
+    }
+    let listed = ToolRun("inspect", file, "--include", "*/hard")
+    #expect(listed.code == 0 && listed.output.contains("group/hard = scalar"), "\(listed)")
+  }
+
   @Test("One that differs in a value is refused in one line that names the tensor")
   func refused() throws {
     let directory = try TemporaryDirectory()

@@ -80,14 +80,11 @@ extension CheckpointManifest.Tensor {
 }
 
 extension Checkpoint {
-  /// The tensors that a manifest has, in the order of their names, with those of the modules that follow the model: further links
-  /// to a data set are no tensors of their own.
+  /// The tensors that a manifest has, in the order of their names, with those of the modules that follow the model.
   ///
   /// - Throws: What keeps a module's weights from being opened; `inconsistent` for a name that both have.
   package func manifestNames() throws(CheckpointError) -> [(name: ExactName, weight: Weight)] {
-    let further = Set(graph.ties.flatMap { $0.names.dropFirst() }).intersection(links)
-    let weights = try graph.addingModules(of: self).weights
-    return weights.filter { !further.contains($0.key) }.map { ($0.key, $0.value) }
+    try graph.addingModules(of: self).weights.map { ($0.key, $0.value) }
       .sorted { $0.name < $1.name }
   }
 }

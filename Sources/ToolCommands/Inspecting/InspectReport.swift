@@ -170,17 +170,20 @@ struct InspectReport {
 }
 
 extension InspectReport.Options {
-  /// The rows whose names match, in the order that is wanted. Every pattern must match something.
+  /// The rows of which a name matches, in the order that is wanted. Every pattern must match something.
   fileprivate func selected(
     _ rows: [InspectReport.Row], file: String
   ) throws(CheckpointError) -> [InspectReport.Row] {
-    for pattern in include where !rows.contains(where: { pattern.matches($0.name) }) {
+    func matches(_ row: InspectReport.Row, _ pattern: NamePattern) -> Bool {
+      pattern.matches(row.name) || row.links.contains(where: pattern.matches)
+    }
+    for pattern in include where !rows.contains(where: { matches($0, pattern) }) {
       throw CheckpointError(
         .inconsistent, file: file, "the pattern \(quoted(pattern.text)) matches no tensor")
     }
     let matching =
       include.isEmpty
-      ? rows : rows.filter { row in include.contains { $0.matches(row.name) } }
+      ? rows : rows.filter { row in include.contains { matches(row, $0) } }
     guard let sort else { return matching }
     // Stable: what is alike stays in the file's order.
     return matching.enumerated().sorted { left, right in
