@@ -275,6 +275,43 @@ struct ConversionPlanTests {
 
   // MARK: Facts
 
+  @Test(
+    "Attributes of a data set go with the first of its names that stays",
+    arguments: ["head.weight", "body.embedding"])
+  func attributesOfTies(_ removed: String) throws {
+    let kept = removed == "head.weight" ? "body/embedding" : "head/weight"
+    for owner in ["head/weight", "body/embedding"] {
+      var graph = try graph()
+      graph.facts.attributes[ExactName(owner)] = ["x": .integer(1)]
+      var options = ConversionOptions()
+      options.exclude = [NamePattern(removed)]
+      options.replacesExisting = true
+      for format in CheckpointFormat.allCases {
+        let path = directory.file("a." + SampleGraphs.fileExtension(format))
+        _ = try ConversionPlan(
+          SampleGraphs.checkpoint(graph, format: .hdf5), named: "memory", to: path,
+          options: options
+        ).run()
+        let facts = try Checkpoint.open(path).graph.facts
+        #expect(facts.attributes[ExactName(kept)] == ["x": .integer(1)], "\(owner), \(format)")
+      }
+    }
+  }
+
+  @Test("Metadata by the names of Keras's lists is metadata all the same, in every format")
+  func namesOfLists() throws {
+    var graph = try graph()
+    graph.facts.metadata = .entries(["layer_names": "a,b", "layer_names0": "c", "author": "d"])
+    for format in CheckpointFormat.allCases {
+      let path = directory.file("lists." + SampleGraphs.fileExtension(format))
+      _ = try ConversionPlan(
+        SampleGraphs.checkpoint(graph, format: .safetensors), named: "memory", to: path,
+        options: ConversionOptions()
+      ).run()
+      #expect(try Checkpoint.open(path).graph.facts.metadata == graph.facts.metadata)
+    }
+  }
+
   @Test("Facts that a format has no place for get a name of their own or are listed")
   func facts() throws {
     var graph = try graph()

@@ -50,7 +50,6 @@ package enum KerasBookkeeping {
     _ attributes: FactNames.Attributes, toPaths paths: [ExactName],
     _ remarks: inout Remarks
   ) -> FactNames.Attributes {
-    let isList = { (name: ExactName) in ["layer_names", "weight_names"].contains(stem(of: name)) }
     guard attributes.values.contains(where: { $0.keys.contains(where: isList) }) else {
       return attributes
     }
@@ -79,6 +78,11 @@ package enum KerasBookkeeping {
     return result
   }
 
+  /// True for the name of a list by which Keras finds weights, or of a part of one.
+  static func isList(_ name: ExactName) -> Bool {
+    ["layer_names", "weight_names"].contains(stem(of: name))
+  }
+
   private static func stem(of name: ExactName) -> String {
     var digits = name.string.utf8[...]
     while let last = digits.last, (0x30...0x39).contains(last) { digits.removeLast() }
@@ -87,6 +91,6 @@ package enum KerasBookkeeping {
 
   /// True for an attribute that only says how Keras or Weighbridge laid the file out.
   package static func isBookkeeping(_ name: ExactName) -> Bool {
-    ["layer_names", "weight_names", "backend", "keras_version", "name"].contains(stem(of: name))
+    isList(name) || ["backend", "keras_version", "name"].contains(stem(of: name))
   }
 }

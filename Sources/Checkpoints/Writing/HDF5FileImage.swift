@@ -129,6 +129,8 @@ struct HDF5FileImage: FileImage {
       let plain = entries.filter { key, value in
         !key.string.isEmpty && !key.string.utf8.contains(0) && !value.utf8.contains(0)
           && others?[key] == nil && !key.string.hasPrefix("weighbridge.")
+          // A text by the name of Keras's lists would be one of them, and none.
+          && !KerasBookkeeping.isList(key)
       }
       // All of them in their order, where some cannot be attributes; the others are attributes all the same, for other readers.
       if plain.count < entries.count || entries.isEmpty {
