@@ -54,7 +54,8 @@ extension WeightGraph {
           ? " and so on: \(remedy: .inspect) lists all \(refused.count)" : "")
       throw error
     }
-    var graph = try renamed { reason($0) == nil ? $0 : nil }
+    var graph = try handingOnAttributes { reason($0) != nil }
+      .renamed { reason($0) == nil ? $0 : nil }
       .movingAttributes(from: weights.keys) { reason($0) == nil ? $0 : nil }
     graph.facts.others = []
     let changes = ConversionChanges(remarks: remarks)
@@ -101,6 +102,28 @@ extension WeightGraph {
     }
     graph.facts.tree = nil
     return ConversionStep(graph: graph, changes: changes)
+  }
+
+  /// The graph, in which what a weight has as attributes under a name that goes stands under the first of its names that stay,
+  /// where that has none.
+  fileprivate func handingOnAttributes(_ goes: (ExactName) -> Bool) -> WeightGraph {
+    guard !facts.attributes.isEmpty else { return self }
+    let paths = HDF5Names.paths(of: weights.keys)
+    var heirs: [ExactName: ExactName] = [:]
+    for tie in ties where tie.names.count > 1 {
+      guard let heir = tie.names.first(where: { !goes($0) }) else { continue }
+      for name in tie.names where goes(name) {
+        heirs[name] = heir
+        if let path = paths[name] { heirs[path] = paths[heir] }
+      }
+    }
+    func heir(_ key: ExactName) -> ExactName {
+      heirs[key].flatMap { facts.attributes[$0] == nil ? $0 : nil } ?? key
+    }
+    var graph = self
+    graph.facts.attributes = facts.attributes.renamingKeys(heir)
+    graph.facts.attributeTypes = facts.attributeTypes.renamingKeys(heir)
+    return graph
   }
 
   /// The graph, with the attributes of tensors under the paths of their new names; those of tensors that are gone go, too.

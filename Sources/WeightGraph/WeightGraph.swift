@@ -78,7 +78,7 @@ public struct WeightGraph: Sendable {
 extension OrderedDictionary {
   /// The same values under other keys, in the same order; a value given no key is left out. Of two values with one key the
   /// first stays.
-  fileprivate func renamingKeys(_ newKey: (Key) -> Key?) -> Self {
+  package func renamingKeys(_ newKey: (Key) -> Key?) -> Self {
     Self(
       compactMap { pair in newKey(pair.key).map { ($0, pair.value) } },
       uniquingKeysWith: { first, _ in first })
