@@ -250,6 +250,26 @@ struct ConversionPlanTests {
     #expect(try Directory.names(in: directory.path) == ["a.safetensors"])
   }
 
+  @Test("What an index says of the whole beside its sizes is listed as lost")
+  func metadataOfIndex() throws {
+    _ = try plan(to: "made/") { $0.maximumShardSize = 30 }.run()
+    let index = directory.file("made/model.safetensors.index.json")
+    let text = String(
+      decoding: try SourceFile(path: index).bytes(at: 0, count: SourceFile(path: index).size),
+      as: UTF8.self)
+    #expect(try Checkpoint.open(index).notes.isEmpty)
+    let more = text.replacing(
+      "\"metadata\": {", with: "\"metadata\": {\"custom\": \"hello\", \"n\": [1],")
+    _ = try directory.write(Array(more.utf8), as: "made/model.safetensors.index.json")
+    let note = "metadata of the index, which no conversion keeps: custom = \"hello\", n = [1]"
+    let read = try Checkpoint.open(index)
+    #expect(read.notes == [note])
+    let receipt = try ConversionPlan(
+      read, named: index, to: directory.file("whole.safetensors"), options: ConversionOptions()
+    ).receipt
+    #expect(receipt.notes.map(\.description).contains(note))
+  }
+
   // MARK: Failures while running
 
   @Test("What the check throws ends the conversion, and nothing is left of it")

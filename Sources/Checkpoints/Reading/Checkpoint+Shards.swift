@@ -36,7 +36,7 @@ extension Checkpoint {
       : try merge(
         index.inNamesOfShards(file: file.path) { shards[$0]?.graph.weights[$1] != nil }, shards,
         file: file.path, &repeats)
-    var notes = shards.values.flatMap(\.notes)
+    var notes = shards.values.flatMap(\.notes) + (index.note.map { [$0] } ?? [])
     if let first = repeats.first {
       notes.append(
         first + (repeats.count > 1 ? ", and so \(repeats.count - 1) more" : "")

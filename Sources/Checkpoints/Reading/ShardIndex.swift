@@ -10,6 +10,8 @@ package struct ShardIndex {
   let shards: OrderedSet<ExactName>
   /// True if the index maps groups, not tensors.
   let isKeras: Bool
+  /// What the index says of the whole beside its sizes, which nothing else keeps; nil if it says no more.
+  let note: String?
 
   init(reading file: SourceFile, limits: ReadLimits) throws(CheckpointError) {
     let document = try file.document(context: "index", limits: limits)
@@ -56,6 +58,17 @@ package struct ShardIndex {
     self.files = files
     self.shards = shards
     self.isKeras = isKeras
+    note = ShardIndex.note(of: document["metadata"]?.members ?? [])
+  }
+
+  private static func note(of metadata: [JSONValue.Member]) -> String? {
+    let others = metadata.filter { !["total_size", "total_parameters"].contains($0.key) }
+    if others.isEmpty { return nil }
+    let texts = others.prefix(4).map {
+      singleLine("\($0.key.string) = \(JSONWriter.text($0.value))", limit: 80)
+    }
+    return "metadata of the index, which no conversion keeps: " + texts.joined(separator: ", ")
+      + (others.count > texts.count ? " and \(others.count - texts.count) more" : "")
   }
 
   /// A shard is a plain file beside the index: its name is never a path.
