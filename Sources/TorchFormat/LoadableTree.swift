@@ -204,7 +204,8 @@ extension LoadableTree {
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(member: "data.pkl"),
         "the root of the structure is no dictionary and cannot take "
-          + (extra.isEmpty ? "attributes" : "the tensors that the structure does not mention"))
+          + (extra.isEmpty ? "attributes" : "the tensors that the structure does not mention"),
+        remedy: "\(remedy: .weightsOnly) leaves it aside")
     }
   }
 
@@ -225,7 +226,10 @@ extension LoadableTree {
       guard let name = entry.key.text, taken.contains(name) else { continue }
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(member: "data.pkl"), tensor: name.string,
-        "the structure has something else under this name at its top level")
+        "the structure has something else under this name at its top level",
+        remedy:
+          "\(remedy: .weightsOnly) leaves the structure aside, \(remedy: .rename(from: name.string, to: name.string + ".weight")) gives the tensor another name"
+      )
     }
     return entries + extra
   }

@@ -129,9 +129,12 @@ struct LoadableTreeTests {
     #expect(throws: CheckpointError(.inconsistent, .init(member: "data.pkl"), "")) {
       try plan(.dictionary([.init(.integer(1), .none), .init(.boolean(true), .none)]))
     }
-    #expect(throws: CheckpointError(.inconsistent, .init(member: "data.pkl"), tensor: "b", "")) {
-      try plan(.dictionary([("b", .none)]))
-    }
+    let error = #expect(
+      throws: CheckpointError(.inconsistent, .init(member: "data.pkl"), tensor: "b", "")
+    ) { try plan(.dictionary([("b", .none)])) }
+    #expect(
+      error?.remedy?.remedies == [.weightsOnly, .rename(from: "b", to: "b.weight")],
+      "\(error as Any)")
   }
 
   @Test("A root that is no dictionary cannot take more weights")
