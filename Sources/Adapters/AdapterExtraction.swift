@@ -23,6 +23,8 @@ public struct AdapterExtraction: Sendable {
   public let wholeModules: [String]
   /// The weights that are in the first checkpoint only, and stay.
   public let left: [ExactName]
+  /// What a user should know of the adapter's use with PEFT.
+  public let notes: [String]
   /// `adapter_model.safetensors`.
   public let weights: WeightGraph
   /// `adapter_config.json`.
@@ -135,6 +137,11 @@ public struct AdapterExtraction: Sendable {
     self.modules = modules
     wholeModules = Array(whole)
     left = base.weights.keys.filter { tuned[$0] == nil }
+    notes =
+      models.outputAxes == nil
+      ? [
+        "the names are those of the files: this is no model that is known, and PEFT goes by the names of its modules, which Transformers may have changed"
+      ] : []
     weights = graph
     // α / r is 1: the factors are the change.
     document = AdapterConfiguration.document(

@@ -188,6 +188,16 @@ extension LowRankAdapter {
         graph: graph, adapted: adapted, replaced: replaced, added: added, isUntied: isUntied)
     }
 
+    /// Why the model may lack what the adapter is of. Of a known one the names of Transformers' modules are known, too.
+    private var otherModel: Wording {
+      let question = "is it the model that the adapter was trained on?"
+      guard (try? Recognition(graph).model()) == nil else { return Wording(question) }
+      return Wording(
+        question
+          + " Transformers may name the modules of this model, which is none that is known, otherwise than its files do"
+      )
+    }
+
     /// The name that the graph has a weight under.
     private func stored(_ name: ExactName) -> ExactName {
       weights[name] == nil ? impliedTies[name] ?? name : name
@@ -204,7 +214,7 @@ extension LowRankAdapter {
           throw CheckpointError(
             .notFound, tensor: name.string,
             "the model has no such weight, and modules_to_save does not name it",
-            remedy: "is it the model that the adapter was trained on?")
+            remedy: otherModel)
         }
         weights[name] = weight
         added.append(name)
@@ -331,7 +341,7 @@ extension LowRankAdapter {
         throw CheckpointError(
           .notFound, tensor: name.string,
           "the adapter is of a module \(quoted(module.string)), and the model has no such weight",
-          remedy: "is it the model that the adapter was trained on?")
+          remedy: otherModel)
       }
       return (name, try widened(weight))
     }

@@ -238,6 +238,7 @@ struct AdapterCommandTests {
     let run = ToolRun("extract", base, merged, again, "--rank", "4")
     #expect(run.code == 0, "\(run.error)")
     #expect(run.output.contains(" of rank 4, "), "\(run.output)")
+    #expect(!run.output.contains("note: "), "\(run.output)")
     let output = directory.file("out.safetensors")
     let second = ToolRun(
       "run", base, "--inputs", Fixtures.path("adapters/inputs.safetensors"), "--output", output,
@@ -401,6 +402,22 @@ struct AdapterCommandTests {
     let found = try AdapterExtraction(from: base, to: tuned, rank: 1)
     #expect(found.modules.isEmpty && found.wholeModules == ["a"])
     #expect(found.weights.weights.count == 2)
+    #expect(found.notes.map { $0.hasPrefix("the names are those of the files: ") } == [true])
+  }
+
+  @Test("Where a model is none that is known, a refusal says that its modules may have other names")
+  func otherNames() throws {
+    let adapter = try LowRankAdapter(Fixtures.path("adapters/layers"))
+    var unknown = WeightGraph()
+    try unknown.insert(try Weight([1, 2], shape: [1, 2]), as: "embed_out.weight")
+    let known = try Checkpoint.open(Fixtures.path("adapters/gpt2")).graph
+    for (graph, isKnown) in [(unknown, false), (known, true)] {
+      let error = #expect(throws: CheckpointError.self) { try adapter.applied(to: graph) }
+      let remedy = error?.remedy?.description ?? ""
+      #expect(error?.kind == .notFound)
+      #expect(remedy.hasPrefix("is it the model that the adapter was trained on?"))
+      #expect(remedy.contains("otherwise than its files do") == !isKnown, "\(remedy)")
+    }
   }
 
   @Test(

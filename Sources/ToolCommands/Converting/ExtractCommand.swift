@@ -9,7 +9,7 @@ struct ExtractCommand: TalkingCommand {
     discussion: """
       For each matrix of a layer that changed, the best factors of a rank are computed; everything else that changed, such as norms, \
       biases, embeddings and heads, is stored whole. How much of each change the factors have is said. PEFT loads the \
-      result; convert --adapter and run --adapter put it on a model.
+      result, where Transformers names the model's modules as its files do; convert --adapter and run --adapter put it on a model.
 
       Examples:
         weighbridge extract bert-base fine-tuned adapter --rank 16
@@ -80,7 +80,7 @@ extension AdapterExtraction {
     if !left.isEmpty {
       lines.append("\(counted(left.count, "tensor")) of the base only, which stay")
     }
-    return lines
+    return lines + notes.map { "note: " + $0 }
   }
 
   /// For programs.
@@ -98,6 +98,7 @@ extension AdapterExtraction {
           })),
       JSONValue.Member("whole", .array(wholeModules.map { .string($0) })),
       JSONValue.Member("left", .array(left.map { .string($0.string) })),
+      JSONValue.Member("notes", .array(notes.map { .string($0) })),
     ])
   }
 }
