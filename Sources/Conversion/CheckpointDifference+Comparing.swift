@@ -29,9 +29,7 @@ extension CheckpointDifference {
       let comparison = WeightComparison(left, right, tolerance: tolerance)
       do throws(CheckpointError) {
         let (isIdentical, values) = try comparison.run(meter, buffers)
-        let entry = Entry(
-          name: name, first: (left.dtype, left.shape), second: (right.dtype, right.shape),
-          isIdentical: isIdentical, values: values)
+        let entry = Entry(name: name, left, right, isIdentical: isIdentical, values: values)
         found.withLock { $0[index] = entry }
       } catch {
         throw error.about(name)
@@ -72,7 +70,7 @@ private struct WeightComparison {
   ) throws(CheckpointError) -> (isIdentical: Bool, values: ValueDifference?) {
     guard left.shape == right.shape else { return (false, nil) }
     var compared = 0
-    if left.dtype == right.dtype {
+    if left.hasType(of: right) {
       compared = try left.commonByteCount(with: right, buffers, advanced: meter.add)
       if compared == left.byteCount { return (true, nil) }
     }

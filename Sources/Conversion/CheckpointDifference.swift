@@ -10,15 +10,27 @@ public struct CheckpointDifference: Sendable {
   public struct Entry: Sendable {
     /// The name.
     public let name: ExactName
-    /// Type and shape in the first checkpoint.
+    /// Type and shape in the first checkpoint; of a matrix of steps and scales the type of the steps (I8), whose values are
+    /// compared as those that they stand for.
     public let first: (dtype: DType, shape: Shape)
-    /// Type and shape in the second.
+    /// Type and shape in the second, likewise.
     public let second: (dtype: DType, shape: Shape)
     /// True if the packed bytes are the same, and so are types and shapes; of a comparison of structure, if types and shapes
     /// are.
     public let isIdentical: Bool
     /// How the values differ; nil if they are identical or cannot be compared.
     public let values: ValueDifference?
+
+    init(
+      name: ExactName, _ left: Weight, _ right: Weight, isIdentical: Bool,
+      values: ValueDifference? = nil
+    ) {
+      self.name = name
+      first = (left.storedType, left.shape)
+      second = (right.storedType, right.shape)
+      self.isIdentical = isIdentical
+      self.values = values
+    }
 
     /// True if the shapes differ, so that there is nothing to compare.
     public var hasOtherShape: Bool { first.shape != second.shape }
@@ -50,8 +62,8 @@ public struct CheckpointDifference: Sendable {
       guard let right = second.weights[name] else { continue }
       entries.append(
         Entry(
-          name: name, first: (left.dtype, left.shape), second: (right.dtype, right.shape),
-          isIdentical: left.dtype == right.dtype && left.shape == right.shape, values: nil))
+          name: name, left, right, isIdentical: left.hasType(of: right) && left.shape == right.shape
+        ))
     }
   }
 

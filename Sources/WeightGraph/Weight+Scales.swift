@@ -26,8 +26,21 @@ extension Weight {
     return (steps, scales)
   }
 
-  /// The type that numbers are stored in: that of the steps, of a matrix of steps and scales.
-  package var storedType: DType { scaledParts?.steps.dtype ?? dtype }
+  /// The type that numbers are stored in: that of the steps, of a matrix of steps and scales or several of such.
+  package var storedType: DType {
+    switch expression {
+    case .stored, .cast: return dtype
+    case .scaled(let steps, _): return steps.dtype
+    case .concatenated(let parts, _):
+      let first = parts.first?.storedType ?? dtype
+      return parts.allSatisfy { $0.storedType == first } ? first : dtype
+    }
+  }
+
+  /// True if both are of one type, and what is stored is.
+  package func hasType(of other: Weight) -> Bool {
+    dtype == other.dtype && storedType == other.storedType
+  }
 
   static func scaledUnchecked(
     _ steps: Weight, _ scales: Weight

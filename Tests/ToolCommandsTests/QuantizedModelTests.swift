@@ -110,6 +110,37 @@ struct QuantizedModelTests {
     #expect(ToolRun("diff", bert + "/model.safetensors", directory.file("kept.bin")).code == 0)
   }
 
+  @Test(
+    "Steps are of another type than the numbers that they stand for, and are those within a tolerance"
+  )
+  func comparing() throws {
+    let directory = try TemporaryDirectory()
+    let wide = directory.file("wide/")
+    #expect(ToolRun("convert", bert, wide, "--dtype", "float32").code == 0)
+    let structure = ToolRun("diff", bert, wide, "--structure")
+    #expect(structure.code == 1)
+    #expect(structure.output.contains("dtype I8 / F32"), "\(structure.output)")
+    #expect(structure.output.contains(", 12 different"), "\(structure.output)")
+    let exact = ToolRun("diff", bert, wide, "--json")
+    #expect(exact.code == 1)
+    let report = try JSONValue(printed: exact.output)
+    #expect(report["equal"] == .boolean(false))
+    let different = (report["tensors"]?.elements ?? []).filter { $0["different"] == .boolean(true) }
+    #expect(different.count == 12)
+    for tensor in different {
+      #expect(tensor["first"]?["dtype"]?.string == "I8")
+      #expect(tensor["second"]?["dtype"]?.string == "F32")
+      #expect(tensor["max_abs"]?.double == 0)
+    }
+    #expect(ToolRun("diff", bert, wide, "--atol", "1e-9").code == 0)
+    // Both int8, under names of another wrapper.
+    let steps = directory.file("steps.safetensors")
+    #expect(
+      ToolRun("convert", bert, steps, "--rename", "*=>module.*", "--layout", "flat").code == 0)
+    let same = ToolRun("diff", bert, steps)
+    #expect(same.code == 0, "\(same.output)\(same.error)")
+  }
+
   @Test("--dtype int8 stores what --precision int8 computes, and says how far off it is")
   func quantising() throws {
     let source = try gpt2()

@@ -84,7 +84,8 @@ extension CheckpointDifference {
     var kinds: [String] = []
     if entry.hasOtherShape { kinds.append("shape \(entry.first.shape) / \(entry.second.shape)") }
     if entry.hasOtherType { kinds.append("dtype \(entry.first.dtype) / \(entry.second.dtype)") }
-    guard let values = entry.values else { return kinds }
+    // Steps that have scales, and such as have none, are of one type and stand for other numbers.
+    guard let values = entry.values else { return kinds.isEmpty ? ["scales"] : kinds }
     if values.differing > 0 {
       kinds.append("values")
     } else if kinds.isEmpty {
