@@ -44,12 +44,15 @@ extension LowRankAdapter {
   ///     model had been loaded so; nil for the weight's own.
   /// - Returns: The weights, and what became of which.
   /// - Throws: `notFound` for a module or weight that the model does not have, unless it is of `modules_to_save`; `mismatch` for one of
-  ///   another shape; `inconsistent` for a part of a head that a body alone is to get.
+  ///   another shape; `inconsistent` for a part of a head that a body alone is to get; `unsupported` for 8-bit floats whose scales
+  ///   are of no known form.
   public func applied(
     to weights: WeightGraph, as dtype: DType? = nil
   ) throws(CheckpointError) -> AdaptedWeights {
     do throws(CheckpointError) {
       let graph = try weights.joiningScales()
+      // What is added to steps would be another thing.
+      try graph.checkNoScalesAreLeft()
       let ties = graph.impliedTies
       if let place = place(in: graph, ties) { return try applied(to: graph, place, ties, dtype) }
       if let model = try? Recognition(graph).model(), model.layout != .transformers {

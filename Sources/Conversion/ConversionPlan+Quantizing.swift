@@ -20,6 +20,23 @@ extension ConversionOptions {
   }
 }
 
+extension WeightGraph {
+  /// The weights, with 8-bit floats and the scales of their blocks as one where a type of numbers is asked for or an
+  /// adapter goes on top, and the settings beside the weights say how large blocks are.
+  ///
+  /// - Parameters:
+  ///   - options: What is asked for.
+  ///   - settings: `config.json` of the source, nil where there is none; asked for only where names are of such scales.
+  func joiningBlocks(
+    _ options: ConversionOptions, settings: () throws(CheckpointError) -> JSONValue?
+  ) throws(CheckpointError) -> WeightGraph {
+    guard options.dtype?.category == .real || options.adapter != nil, mayHaveScaledBlocks,
+      let block = try settings().flatMap(QuantizationSettings.blocks(in:))
+    else { return self }
+    return try joiningScales(of: block)
+  }
+}
+
 extension LaidOutWeights {
   /// The weights with the matrices of the model's layers, and a decoder's output matrix, as int8, if that is asked for; else with what is stored as steps and scales in
   /// the form that the destination has for it: the same again in Transformers' names, numbers in others, and where a type of
@@ -28,8 +45,21 @@ extension LaidOutWeights {
     _ options: ConversionOptions, file: String
   ) throws(CheckpointError) -> QuantizedWeights {
     if options.quantizes(graph) { return try quantizing(file: file) }
-    if options.dtype?.category == .real {
-      return Self.widened(try graph.joiningScales(), to: options.dtype ?? .f32)
+    if let dtype = options.dtype, dtype.category == .real {
+      let joined = try graph.joiningScales()
+      do throws(CheckpointError) {
+        try joined.checkNoScalesAreLeft()
+      } catch {
+        var refusal = error.inFile(file)
+        let kept: Wording =
+          "leave out \(remedy: .cast(to: dtype.rawValue)), which keeps them as they are"
+        refusal.remedy =
+          joined.mayHaveScaledBlocks
+          ? "have config.json beside the weights, whose quantization_config says how large blocks are; or \(kept)"
+          : kept
+        throw refusal
+      }
+      return Self.widened(joined, to: dtype)
     }
     let names = graph.namesOfScaled
     guard !names.isEmpty else { return QuantizedWeights(step: ConversionStep(graph: graph)) }

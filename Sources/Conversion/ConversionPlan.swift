@@ -55,7 +55,11 @@ public struct ConversionPlan: Sendable {
       path: path, isFromDirectory: isFromDirectory, format: options.format, layout: options.layout)
     let selected = try source.graph.selected(options, file: sourcePath)
     let renamed = try selected.graph.renamed(options.rename, file: sourcePath)
-    let (merged, isUntied) = try renamed.graph.merging(options.adapter, as: options.dtype)
+    let numbers = try renamed.graph.joiningBlocks(options) { () throws(CheckpointError) in
+      if let given { return try given.settings() }
+      return try DirectoryCompanions(sourcePath, weights: source.files).settings()
+    }
+    let (merged, isUntied) = try numbers.merging(options.adapter, as: options.dtype)
     lazy var recognition = Recognition.result(of: merged.graph)
     let laidOut = try merged.graph.laidOut(
       recognition, options, from: source.format, for: destination, file: sourcePath,

@@ -1,4 +1,5 @@
 package import CheckpointBytes
+package import WeightGraph
 
 /// What `quantization_config` says of a model whose matrices are stored as int8: the form of compressed-tensors (0.20), which
 /// Transformers reads (5.23).
@@ -65,6 +66,21 @@ package struct QuantizationSettings: Sendable, Hashable {
       throw refusal(found.isEmpty ? "no scheme" : "more than one scheme")
     }
     activations = first
+  }
+
+  /// The blocks of 8-bit floats that have a scale each, as Transformers' `fp8` states them (5.23): 128 × 128 unless the settings have
+  /// others, or the whole matrix where they have null.
+  ///
+  /// - Parameter settings: `config.json`.
+  /// - Returns: nil if nothing is said of such, or in another form.
+  package static func blocks(in settings: JSONValue) -> ScaleBlock? {
+    guard let value = settings[key], value["quant_method"]?.string == "fp8" else { return nil }
+    guard let size = value["weight_block_size"] else { return ScaleBlock(rows: 128, columns: 128) }
+    if size == .null { return .whole }
+    guard let extents = size.elements, extents.count == 2, let rows = extents[0].integer,
+      let columns = extents[1].integer
+    else { return nil }
+    return ScaleBlock(rows: rows, columns: columns)
   }
 
   private static func isSymmetricInt8(_ value: JSONValue) -> Bool {

@@ -11,11 +11,8 @@ extension Weight {
   package static func scaled(
     _ steps: Weight, by scales: Weight
   ) throws(CheckpointError) -> Weight {
-    guard steps.canBeSteps, let axes = scales.scaleAxes(of: steps), !axes.isEmpty else {
-      throw CheckpointError(
-        .unsupported,
-        "\(steps.dtype) \(steps.shape) cannot be steps of the scales \(scales.dtype) \(scales.shape)"
-      )
+    guard steps.canBeSteps, scales.canBeScales, !scales.scaleAxes(of: steps).isEmpty else {
+      throw steps.refusal(ofScales: scales)
     }
     return try scaledUnchecked(steps, try scales.cast(to: .f32))
   }
@@ -51,12 +48,21 @@ extension Weight {
     return Weight(dtype: .f32, shape: steps.shape, expression: .scaled(steps, scales: scales))
   }
 
-  private var canBeSteps: Bool { shape.rank == 2 && (dtype == .i8 || dtype == .f8E4M3) }
+  /// The error for scales that are none of these steps.
+  func refusal(ofScales scales: Weight) -> CheckpointError {
+    CheckpointError(
+      .unsupported,
+      "\(dtype) \(shape) cannot be steps of the scales \(scales.dtype) \(scales.shape)")
+  }
+
+  var canBeSteps: Bool { shape.rank == 2 && (dtype == .i8 || dtype == .f8E4M3) }
+
+  var canBeScales: Bool {
+    dtype.category == .real && (dtype.bitWidth == 16 || dtype.bitWidth == 32) && shape.rank == 2
+  }
 
   /// The dimensions along which these numbers may be scales of a matrix, 0 for one of each row; none if they are no scales of it.
-  func scaleAxes(of steps: Weight) -> [Int]? {
-    guard dtype.category == .real, dtype.bitWidth == 16 || dtype.bitWidth == 32, shape.rank == 2
-    else { return nil }
+  private func scaleAxes(of steps: Weight) -> [Int] {
     let (own, whole) = (shape.dimensions, steps.shape.dimensions)
     return [0, 1].filter { axis in
       own[1 - axis] == 1 && (own[axis] == whole[axis] || own[axis] == 1)
@@ -99,14 +105,13 @@ extension Weight {
     let isByRow = scales.shape.dimensions[0] > 1
     let isByColumn = scales.shape.dimensions[1] > 1
     let rows = first / columns...(first + count - 1) / columns
-    var known: [Float] = []
-    if isByRow {
-      known = try scales.floats(from: rows.lowerBound, count: rows.count)
-    } else if !isByColumn {
-      known = try scales.floats(from: 0, count: 1)
-    } else if count >= columns {
-      known = try scales.floats(from: 0, count: columns)
-    }
+    let known: [Float] =
+      switch (isByRow, isByColumn) {
+      case (true, false): try scales.floats(from: rows.lowerBound, count: rows.count)
+      case (false, false): try scales.floats(from: 0, count: 1)
+      case (false, true) where count >= columns: try scales.floats(from: 0, count: columns)
+      default: []
+      }
     for row in rows {
       let start = max(first, row * columns)
       let end = min(first + count, (row + 1) * columns)
@@ -118,7 +123,8 @@ extension Weight {
       }
       let column = start - row * columns
       let factors =
-        known.isEmpty ? try scales.floats(from: column, count: end - start) : known
+        known.isEmpty
+        ? try scales.floats(from: isByRow ? start : column, count: end - start) : known
       unsafe multiply(part, by: factors, from: known.isEmpty ? 0 : column)
     }
   }

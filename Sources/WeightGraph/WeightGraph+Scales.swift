@@ -7,6 +7,11 @@ internal import TensorValues
 //   X.weight         I8 or F8_E4M3  [rows, columns]   steps
 //   X.weight_scale   F32, BF16, F16 [rows, 1]         what a step of each row is worth; [1] for the whole matrix
 //
+// and how DeepSeek does (Transformers 5.23, `finegrained_fp8.py`):
+//
+//   X.weight            F8_E4M3 [rows, columns]                                  steps
+//   X.weight_scale_inv  F32     [⌈rows ÷ block⌉, ⌈columns ÷ block⌉], or one      what a step of each block is worth
+//
 // Scales of columns, [1, columns], are ours: those of the matrices that Transformers stores the other way round (Conv1D of GPT-2). Which
 // they belong to is the scales' shape in both.
 
@@ -52,19 +57,95 @@ extension WeightGraph {
 
   private func scaled(_ steps: Weight, _ name: ExactName) -> Weight? {
     guard weights[ExactName(name.string + "_zero_point")] == nil,
-      var scales = weights[name.ofScales]
+      let scales = weights[name.ofScales]
     else { return nil }
-    if scales.shape.elementCount == 1, scales.shape.rank < 2, let one = Shape([1, 1]),
-      let whole = try? scales.reshaped(one)
-    {
-      scales = whole
+    return try? Weight.scaled(steps, by: scales.asMatrixOfScales)
+  }
+
+  /// True if a name is one of scales of blocks.
+  package var mayHaveScaledBlocks: Bool {
+    weights.keys.contains { $0.hasSuffix(ExactName.blockScaleEnd) }
+  }
+
+  /// The graph in which 8-bit floats and the scales of their blocks are one weight. Where the two do not fit they stay what they are.
+  package func joiningScales(of block: ScaleBlock) throws(CheckpointError) -> WeightGraph {
+    var joined: [ExactName: Weight] = [:]
+    var scaleNames: Set<ExactName> = []
+    for (name, steps) in weights where steps.dtype == .f8E4M3 {
+      let scaleName = ExactName(name.string + ExactName.blockScaleEnd)
+      guard let scales = weights[scaleName]?.asMatrixOfScales else { continue }
+      let block = scales.shape.elementCount == 1 ? .whole : block
+      guard let weight = try? Weight.scaled(steps, by: scales, of: block) else { continue }
+      joined[name] = weight
+      scaleNames.insert(scaleName)
     }
-    return try? Weight.scaled(steps, by: scales)
+    return try renamed { scaleNames.contains($0) ? nil : $0 }.mapWeights { (name, weight) in
+      joined[name] ?? weight
+    }
+  }
+
+  /// Refuses matrices of 8-bit floats beside which scales of theirs stand, after those that are understood were joined: without them
+  /// the values are others.
+  ///
+  /// - Throws: `unsupported`, naming both, without a remedy.
+  package func checkNoScalesAreLeft() throws(CheckpointError) {
+    var scales: [ExactName: ExactName] = [:]
+    for name in weights.keys {
+      if let stem = name.stemOfScales, scales[stem] == nil { scales[stem] = name }
+    }
+    guard !scales.isEmpty else { return }
+    for (name, weight) in weights where weight.dtype.isEightBitFloat && weight.shape.rank > 1 {
+      guard let found = name.stemsOfItsScales.lazy.compactMap({ scales[$0] }).first,
+        let own = weights[found]
+      else { continue }
+      throw CheckpointError(
+        .unsupported, tensor: name.string,
+        "\(weight.dtype) \(weight.shape) are steps of scales, \(quoted(found.string)) \(own.dtype) \(own.shape), and which of them belongs to which is not known"
+      )
+    }
+  }
+}
+
+extension Weight {
+  /// A single scale as a matrix.
+  fileprivate var asMatrixOfScales: Weight {
+    guard shape.elementCount == 1, shape.rank < 2, let one = Shape([1, 1]) else { return self }
+    return (try? reshaped(one)) ?? self
+  }
+}
+
+extension DType {
+  /// True for numbers; a type of scales is none.
+  fileprivate var isEightBitFloat: Bool {
+    bitWidth == 8 && category == .real && self != .f8E8M0
   }
 }
 
 extension ExactName {
   private static let scaleEnd = "_scale"
+  /// Of the names of blocks' scales. They are multiplied with, whatever the name says.
+  fileprivate static let blockScaleEnd = "_scale_inv"
+
+  /// Of a name of scales, in whatever convention, what stands before the word: `X.weight_` of `X.weight_scale_2`, `X.` of `X.scale`; nil
+  /// of others.
+  fileprivate var stemOfScales: ExactName? {
+    let bytes = Array(string.utf8)
+    let word = Array("scale".utf8)
+    let start = (bytes.lastIndex { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/") } ?? -1) + 1
+    for place in bytes[start...].indices where bytes[place...].starts(with: word) {
+      return ExactName(String(decoding: bytes[..<place], as: UTF8.self))
+    }
+    return nil
+  }
+
+  /// What may stand before the word in the names of its scales: `X.weight_`, `X.weight.`, `X.`; of the parts of quanto's and torchao's
+  /// tensors, `X.weight._data` and `X._weight_qdata`, `X.weight._` and `X._weight_`.
+  fileprivate var stemsOfItsScales: [ExactName] {
+    let bytes = string.utf8
+    let ends = ["weight", "qdata", "data"].filter(hasSuffix)
+    return [ExactName(string + "_"), ExactName(string + ".")]
+      + ends.map { ExactName(String(Substring(bytes.dropLast($0.utf8.count)))) }
+  }
 
   /// The name of the scales of a matrix of this name.
   package var ofScales: ExactName { ExactName(string + Self.scaleEnd) }

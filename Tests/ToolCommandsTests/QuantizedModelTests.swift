@@ -245,6 +245,55 @@ struct QuantizedModelTests {
       ).code == 0)
   }
 
+  @Test("8-bit floats with scales of blocks become the numbers that Transformers makes of them")
+  func blocks() throws {
+    let blocks = Fixtures.path("quantized/blocks")
+    let values = try Checkpoint.open(Fixtures.path("quantized/blocks-values.safetensors")).graph
+    let directory = try TemporaryDirectory()
+    for (type, name) in [("float32", "F32"), ("bfloat16", "BF16")] {
+      for layout in [[], ["--layout", "flat"]] {
+        let path = directory.file(type + layout.joined())
+        let run = ToolRun(arguments: ["convert", blocks, path, "--dtype", type] + layout)
+        #expect(run.code == 0, "\(run.error)")
+        #expect(run.output.contains("7 tensors from F8_E4M3 to \(name)"), "\(run.output)")
+        let numbers = try Checkpoint.open(path).graph
+        #expect(numbers.weights.keys.allSatisfy { !$0.string.contains("scale") })
+        for (key, weight) in values.weights where key.string.hasPrefix(type + "/") {
+          let found = numbers[String(key.string.dropFirst(type.count + 1))]
+          #expect(try found?.packedBytes() == weight.packedBytes(), "\(key)")
+        }
+        #expect(try read(path + "/config.json")["quantization_config"] == nil)
+      }
+    }
+    // Without a type steps and scales go along.
+    #expect(ToolRun("convert", blocks, directory.file("kept/")).code == 0)
+    #expect(ToolRun("diff", blocks, directory.file("kept/")).code == 0)
+  }
+
+  @Test(
+    "Steps of 8-bit floats are not cast without scales that stand beside them and are not understood",
+    arguments: [
+      // Settings are beside the first alone, and say nothing of the other names.
+      "*=>*", "*weight_scale_inv=>*weight_scale", "*.weight_scale_inv=>*.scale",
+      "*.weight_scale_inv=>*.scale_weight", "*_scale_inv=>*_scale_2",
+    ])
+  func unknownScales(_ rule: String) throws {
+    let directory = try TemporaryDirectory()
+    let source = directory.file("model.safetensors")
+    let renaming = ToolRun(
+      "convert", Fixtures.path("quantized/blocks"), source, "--rename", rule, "--layout", "flat")
+    #expect(renaming.code == 0, "\(renaming.error)")
+    for layout in ["auto", "flat"] {
+      let run = ToolRun(
+        "convert", source, directory.file("out.safetensors"), "--dtype", "bfloat16", "--layout",
+        layout)
+      #expect(run.code == 65)
+      #expect(
+        run.error.contains("are steps of scales, 'model.layers.0.")
+          && run.error.contains("leave out --dtype BF16"), "\(run.error)")
+    }
+  }
+
   @Test("The digest of a model of int8 is not that of its numbers, which compute something else")
   func digests() throws {
     let directory = try TemporaryDirectory()

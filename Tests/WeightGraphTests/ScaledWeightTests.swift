@@ -81,6 +81,55 @@ import WeightGraph
     #expect(try values(weight) == [0.75, -1] && weight.storedType == .f8E4M3)
   }
 
+  @Test(
+    "Scales of blocks are those of the block that an element lies in, those at the ends cut off",
+    arguments: SeededGenerator.seeds)
+  func blocks(_ seed: UInt64) throws {
+    var random = SeededGenerator(seed: seed)
+    for _ in 0..<40 {
+      let (rows, columns) = (random.number(1...9), random.number(1...9))
+      let (high, wide) = (random.number(1...10), random.number(1...10))
+      let (down, across) = ((rows + high - 1) / high, (columns + wide - 1) / wide)
+      let steps = random.bytes(rows * columns)
+      let scales = (0..<down * across).map { _ in Float(random.number(1...9_999)) / 8_191 }
+      let expected = steps.enumerated().map { place, step in
+        let (row, column) = (place / columns, place % columns)
+        return Float(Int8(bitPattern: step)) * scales[row / high * across + column / wide]
+      }
+      let block = try #require(ScaleBlock(rows: high, columns: wide))
+      let weight = try Weight.scaled(
+        try .packed(.i8, [rows, columns], steps), by: try floats(scales, [down, across]), of: block)
+      #expect(try values(weight) == expected)
+      let start = random.number(0...expected.count)
+      let end = random.number(start...expected.count)
+      #expect(
+        try weight.bytes(at: start * 4, count: (end - start) * 4).littleEndian(UInt32.self)
+          .map { Float(bitPattern: $0) } == Array(expected[start..<end]))
+      let first = random.number(0...rows - 1)
+      #expect(
+        try values(weight.sliced(axis: 0, first..<rows)) == Array(expected[(first * columns)...]))
+      #expect(
+        try values(weight.transposed([1, 0]))
+          == (0..<columns).flatMap { c in (0..<rows).map { expected[$0 * columns + c] } })
+    }
+  }
+
+  @Test("Blocks of no extent, and scales of another number of blocks, are refused")
+  func refusedBlocks() throws {
+    #expect(ScaleBlock(rows: 0, columns: 1) == nil && ScaleBlock(rows: 1, columns: -1) == nil)
+    let steps = try Weight.packed(.f8E4M3, [3, 4], [UInt8](repeating: 0, count: 12))
+    let block = try #require(ScaleBlock(rows: 2, columns: 4))
+    #expect(try values(.scaled(steps, by: floats([1, 1], [2, 1]), of: block)).count == 12)
+    for extents in [[1, 1], [2, 2], [3, 1], [2]] {
+      let scales = try floats([Float](repeating: 1, count: extents.reduce(1, *)), extents)
+      #expect(throws: CheckpointError.self) { try Weight.scaled(steps, by: scales, of: block) }
+    }
+    let whole = try floats([1], [1, 1])
+    #expect(try values(.scaled(steps, by: whole, of: .whole)).count == 12)
+    let empty = try Weight.packed(.f8E4M3, [0, 4], [])
+    #expect(throws: CheckpointError.self) { try Weight.scaled(empty, by: whole, of: .whole) }
+  }
+
   @Test("What is no matrix of steps, and scales that belong to none, are refused")
   func refused() throws {
     let steps = try Weight.packed(.i8, [2, 3], [1, 2, 3, 4, 5, 6])
