@@ -38,11 +38,18 @@ extension ConversionPlan {
     }
     var plan: CompanionPlan
     do throws(CheckpointError) {
+      if weights.layout == nil, let model = architecture {
+        architecture = try model.withHeads(
+          options.attentionHeads,
+          configuration: try? companions.configuration(family: model.family))
+      }
       plan = try companions.plan(
         for: layout, of: architecture, attentionHeads: options.attentionHeads, dtype: dtype)
     } catch {
       throw error.site.file == nil ? error.inFile(path) : error
     }
+    try weights.checkUse(
+      of: options, forSettings: (losses: !plan.losses.isEmpty, heads: layout != nil), file: path)
     try plan.apply(quantization, companions.limits)
     if let layout { try plan.losses.check(mayLose: options.allowLoss, layout: layout) }
     plan.files = try plan.files.missing(

@@ -234,20 +234,20 @@ extension LaidOutWeights {
   ///
   /// - Parameters:
   ///   - options: What is asked for.
-  ///   - isDirectory: True if settings are written beside the weights, which some of it concerns as well.
+  ///   - settings: What of it concerns settings as well that are written beside the weights.
   ///   - file: The source.
   func checkUse(
-    of options: ConversionOptions, isDirectory: Bool, file: String
+    of options: ConversionOptions, forSettings settings: (losses: Bool, heads: Bool), file: String
   ) throws(CheckpointError) {
     guard layout == nil else { return }
     var idle: [Remedy] = []
     if !options.allowMissing.isEmpty { idle.append(.acceptMissing(nil)) }
     if let pattern = options.fillZeros.first { idle.append(.fillZeros(pattern.text)) }
     if options.task != nil { idle.append(.task(nil)) }
-    if !isDirectory {
-      if let pattern = options.allowLoss.first { idle.append(.acceptLoss(pattern.text)) }
-      if options.attentionHeads != nil { idle.append(.attentionHeads) }
+    if !settings.losses, let pattern = options.allowLoss.first {
+      idle.append(.acceptLoss(pattern.text))
     }
+    if !settings.heads, options.attentionHeads != nil { idle.append(.attentionHeads) }
     guard let first = idle.first else { return }
     throw CheckpointError(
       .inconsistent, file: file, "names and shapes stay as they are, and no model is laid out",

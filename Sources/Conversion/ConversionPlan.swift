@@ -66,7 +66,9 @@ public struct ConversionPlan: Sendable {
       companions: given)
     destination.name(
       for: laidOut.layout ?? (try? recognition.get())?.layoutAsItIs, from: source.files)
-    try laidOut.checkUse(of: options, isDirectory: destination.isDirectory, file: sourcePath)
+    // Of a directory it is known when its settings are.
+    let isDirectory = destination.isDirectory
+    try laidOut.checkUse(of: options, forSettings: (isDirectory, isDirectory), file: sourcePath)
     let quantized = try laidOut.quantized(options, file: sourcePath)
     let (cast, dtype) = try quantized.step.graph.cast(
       to: options.quantizes(laidOut.graph) ? nil : options.dtype,

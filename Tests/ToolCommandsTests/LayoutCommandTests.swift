@@ -436,6 +436,29 @@ struct LayoutCommandTests {
     #expect(said.code == 0, "\(said.error)")
   }
 
+  @Test("What is for a layout or its settings is refused where a directory's stay as they are")
+  func idleInDirectory() throws {
+    let model = Fixtures.path("tiny-bert")
+    let directory = try TemporaryDirectory()
+    func run(_ source: String, _ options: String...) -> ToolRun {
+      ToolRun(arguments: ["convert", source, directory.file("out/"), "--force"] + options)
+    }
+    let others = run(model, "--attention-heads", "7")
+    #expect(others.code == 65)
+    #expect(
+      others.error.contains("attention heads: 7 are stated, the model has 2"), "\(others.error)")
+    #expect(run(model, "--attention-heads", "2").code == 0)
+    let loss = run(model, "--allow-loss", "*nothing*")
+    #expect(loss.code == 65)
+    #expect(loss.error.contains("which is for a layout"), "\(loss.error)")
+    #expect(run(model, "--fill-zeros", "*").code == 65)
+    let unknown = run(Fixtures.path("hazards/files/squares.safetensors"), "--attention-heads", "2")
+    #expect(unknown.code == 65)
+    #expect(
+      unknown.error.contains("leave out --attention-heads, which is for a layout"),
+      "\(unknown.error)")
+  }
+
   @Test(
     "A preset never takes over another task's files: they are refused, or replaced with --force")
   func presets() throws {
