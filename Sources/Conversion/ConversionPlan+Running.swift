@@ -144,6 +144,7 @@ extension ConversionPlan {
         }
       }
       if whole {
+        receipt.inPlace.append(file.path)
         receipt.notes.append("\(file.path) was there already, with the bytes that would be written")
       }
       guard let output, commits else {

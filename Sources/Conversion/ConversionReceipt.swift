@@ -54,6 +54,8 @@ public struct ConversionReceipt: Sendable {
   public var format: CheckpointFormat
   /// The files written, in the order in which they were put in place.
   public var files: [(path: String, byteCount: Int)] = []
+  /// The files of weights that were there already, with the bytes that would have been written, where a conversion was gone on with.
+  public var inPlace: [String] = []
   /// The number of names.
   public var tensorCount = 0
   /// The bytes of tensor data, tied weights counted once.

@@ -57,8 +57,11 @@ struct ResumeTests {
     #expect(
       receipt.files.map(\.path) == [shard(2), directory.file("model/model.safetensors.index.json")])
     #expect(receipt.notes.filter { "\($0)".contains("was there already") }.count == 3)
+    #expect(receipt.inPlace == [shard(1), shard(3), shard(4)])
     #expect(receipt.verification == .equal(tensors: 4, bytes: 128))
     #expect(try bytes(shard(2)) == whole)
+    let complete = try run()
+    #expect(complete.files.isEmpty && complete.inPlace == (1...4).map(shard))
     #expect(try Checkpoint.open(directory.file("model")).graph.weights.count == 4)
   }
 

@@ -29,6 +29,27 @@ struct ConvertSeveralTests {
     #expect(objects[1]["exit"]?.integer == 65)
   }
 
+  @Test("What is complete already is named where a conversion is gone on with")
+  func complete() throws {
+    let directory = try TemporaryDirectory()
+    let out = directory.file("out")
+    let arguments = [
+      "convert", model, trained, "--to", "safetensors", "--out-dir", out, "--resume",
+    ]
+    #expect(ToolRun(arguments: arguments).code == 0)
+    let again = ToolRun(arguments: arguments)
+    #expect(again.code == 0)
+    #expect(
+      again.output.hasPrefix("\(model): complete already: \(out)/model.safetensors, 47 tensors, "),
+      "\(again.output)")
+    let object = try JSONValue(
+      printed: ToolRun(
+        "convert", model, "--to", "safetensors", "--out-dir", out, "--resume", "--json"
+      ).output)
+    #expect(object["files"] == .array([]))
+    #expect(object["in_place"] == .array([.string(out + "/model.safetensors")]))
+  }
+
   @Test("An empty destination is none, and no name of the root directory")
   func emptyDestination() {
     for arguments in [[""], ["--output", "", "--format", "pytorch"]] {

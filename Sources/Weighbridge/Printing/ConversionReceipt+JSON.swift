@@ -40,6 +40,7 @@ extension ConversionReceipt {
               JSONValue.Member("bytes", .integer(file.byteCount)),
             ])
           })),
+      JSONValue.Member("in_place", .array(inPlace.map { .string($0) })),
       JSONValue.Member("tensors", .integer(tensorCount)),
       JSONValue.Member("bytes", .integer(byteCount)),
       JSONValue.Member("layout", layout.map(\.json) ?? .null),

@@ -21,9 +21,11 @@ extension ConversionPlan: CustomStringConvertible {
 extension ConversionReceipt {
   /// The whole on one line.
   package func summary(isDryRun: Bool) -> String {
-    let first = files.first.map { singleLine($0.path) } ?? ""
-    let more = files.count > 1 ? " and \(counted(files.count - 1, "file")) more" : ""
-    var line = "\(singleLine(source)): \(isDryRun ? "to write " : "")\(first)\(more), "
+    let paths = files.isEmpty ? inPlace : files.map(\.path)
+    let first = paths.first.map { singleLine($0) } ?? ""
+    let more = paths.count > 1 ? " and \(counted(paths.count - 1, "file")) more" : ""
+    let state = files.isEmpty ? "complete already: " : isDryRun ? "to write " : ""
+    var line = "\(singleLine(source)): \(state)\(first)\(more), "
     line += "\(counted(tensorCount, "tensor")), \(ByteSize.text(byteCount))"
     if !omissions.isEmpty { line += ", \(omissions.count) left out" }
     if case .equal = verification {
