@@ -11,14 +11,14 @@ public enum Remedy: Sendable, Hashable {
   case weightsOnly
   /// Only some tensors are taken.
   case takeOnly
-  /// A parameter may be lost that the destination does not hold.
-  case acceptLoss(String)
+  /// A parameter may be lost that the destination does not hold; nil for the possibility as such.
+  case acceptLoss(String?)
   /// A setting may be lost, which changes what the model computes.
   case acceptSetting(String)
   /// A parameter may be missing; nil for the possibility as such.
   case acceptMissing(String?)
-  /// Zeros take the place of a parameter that is not there.
-  case fillZeros(String)
+  /// Zeros take the place of a parameter that is not there; nil for the possibility as such.
+  case fillZeros(String?)
   /// A tensor gets another name.
   case rename(from: String, to: String)
   /// Tensors are cast to a type.
@@ -63,10 +63,10 @@ extension Remedy: CustomStringConvertible {
     case .leaveOutMatching(let pattern): "ConversionOptions.exclude" + list([pattern])
     case .weightsOnly: "ConversionOptions.weightsOnly"
     case .takeOnly: "ConversionOptions.include"
-    case .acceptLoss(let name), .acceptSetting(let name):
-      "ConversionOptions.allowLoss" + list([name])
+    case .acceptLoss(let name): "ConversionOptions.allowLoss" + list(name.map { [$0] } ?? [])
+    case .acceptSetting(let key): "ConversionOptions.allowLoss" + list([key])
     case .acceptMissing(let name): "ConversionOptions.allowMissing" + list(name.map { [$0] } ?? [])
-    case .fillZeros(let name): "fillZeros" + list([name])
+    case .fillZeros(let name): "fillZeros" + list(name.map { [$0] } ?? [])
     case .rename(let old, let new): "ConversionOptions.rename" + list([old + "=>" + new])
     case .cast(let type): "ConversionOptions.dtype " + type
     case .format(let names): "ConversionOptions.format " + names.joined(separator: "|")

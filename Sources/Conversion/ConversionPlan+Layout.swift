@@ -242,11 +242,9 @@ extension LaidOutWeights {
     guard layout == nil else { return }
     var idle: [Remedy] = []
     if !options.allowMissing.isEmpty { idle.append(.acceptMissing(nil)) }
-    if let pattern = options.fillZeros.first { idle.append(.fillZeros(pattern.text)) }
+    if !options.fillZeros.isEmpty { idle.append(.fillZeros(nil)) }
     if options.task != nil { idle.append(.task(nil)) }
-    if !settings.losses, let pattern = options.allowLoss.first {
-      idle.append(.acceptLoss(pattern.text))
-    }
+    if !settings.losses, !options.allowLoss.isEmpty { idle.append(.acceptLoss(nil)) }
     if !settings.heads, options.attentionHeads != nil { idle.append(.attentionHeads) }
     guard let first = idle.first else { return }
     throw CheckpointError(

@@ -17,10 +17,10 @@ extension Remedy {
     case .leaveOutMatching(let pattern): "--exclude " + shellWord(pattern)
     case .weightsOnly: "--weights-only"
     case .takeOnly: "--include"
-    case .acceptLoss(let name): option("--allow-loss", [name])
+    case .acceptLoss(let name): option("--allow-loss", name.map { [$0] } ?? [])
     case .acceptSetting(let key): option("--allow-loss", [key])
     case .acceptMissing(let name): option("--allow-missing", name.map { [$0] } ?? [])
-    case .fillZeros(let name): option("--fill-zeros", [name])
+    case .fillZeros(let name): option("--fill-zeros", name.map { [$0] } ?? [])
     // A rule is not cut: what its wildcards stand for would be another thing on each side.
     case .rename(let old, let new): "--rename " + shellWord(old + "=>" + new)
     case .cast(let type): "--dtype " + type

@@ -450,8 +450,10 @@ struct LayoutCommandTests {
     #expect(run(model, "--attention-heads", "2").code == 0)
     let loss = run(model, "--allow-loss", "*nothing*")
     #expect(loss.code == 65)
-    #expect(loss.error.contains("which is for a layout"), "\(loss.error)")
-    #expect(run(model, "--fill-zeros", "*").code == 65)
+    #expect(
+      loss.error.contains("leave out --allow-loss, which is for a layout"), "\(loss.error)")
+    let zeros = run(model, "--fill-zeros", "*")
+    #expect(zeros.code == 65 && zeros.error.contains("leave out --fill-zeros, "), "\(zeros.error)")
     let unknown = run(Fixtures.path("hazards/files/squares.safetensors"), "--attention-heads", "2")
     #expect(unknown.code == 65)
     #expect(
