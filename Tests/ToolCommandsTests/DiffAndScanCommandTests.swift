@@ -100,17 +100,27 @@ struct DiffCommandTests {
     #expect(within.contains("1 of 8 parts differ, 1 beyond the tolerance"), "\(within)")
   }
 
-  @Test("A link that leads to itself is not compared, and the others are")
+  @Test("What is no regular file is not compared, and told as what it is; the others are")
   func linksToThemselves() throws {
     let directory = try TemporaryDirectory()
     for name in ["l", "r"] {
       try Directory.make(directory.file(name))
       _ = try directory.write(Array("a".utf8), as: name + "/a")
       _ = try directory.link(to: "loop", as: name + "/loop")
+      _ = try directory.link(to: "nothing", as: name + "/lost")
+      _ = try directory.link(to: "/dev/null", as: name + "/null")
+      _ = try directory.link(to: ".", as: name + "/round")
     }
     let run = ToolRun("diff", "-r", directory.file("l"), directory.file("r"))
     #expect(run.code == 1)
-    #expect(run.output.contains("loop: not compared") && run.output.contains("a: equal"))
+    let lines = run.output.split(separator: "\n")
+    #expect(
+      lines == [
+        "loop: not compared: a link that leads round",
+        "lost: not compared: a link that leads nowhere",
+        "null: not compared: a pipe, a socket or a device",
+        "round: not compared: a link that leads round", "a: equal",
+      ], "\(lines)")
   }
 
   @Test("Integers are compared with all their bits")

@@ -10,7 +10,10 @@ struct FilePairs {
       case different
       case onlyFirst = "only in the first"
       case onlySecond = "only in the second"
-      case irregular = "not compared: no file with a name in UTF-8, or a link that leads round"
+      case special = "not compared: a pipe, a socket or a device"
+      case unreadableName = "not compared: its name is no UTF-8"
+      case leadsNowhere = "not compared: a link that leads nowhere"
+      case leadsRound = "not compared: a link that leads round"
     }
     let name: String
     let outcome: Outcome
@@ -26,11 +29,12 @@ struct FilePairs {
     let roots = (try HubCache.located(first), try HubCache.located(second))
     let listings = (try Listing(roots.0), try Listing(roots.1))
     var (left, right) = (listings.0.files, listings.1.files)
-    let irregular = Set((listings.0.irregular + listings.1.irregular).map { ExactName($0) })
+    let irregular = listings.0.irregular.merging(listings.1.irregular) { first, _ in first }
     guard !left.isEmpty || !right.isEmpty || !irregular.isEmpty else {
       throw CheckpointError(.notFound, file: first, "there are no files in either directory")
     }
-    others = irregular.sorted().map { Other(name: $0.string, outcome: .irregular) }
+    others = irregular.sorted { $0.key < $1.key }
+      .map { Other(name: $0.key.string, outcome: $0.value) }
     let same = Set(left.map { ExactName($0) }).intersection(right.map { ExactName($0) })
     for name in left where same.contains(ExactName(name)) {
       let paths = (Directory.join(roots.0, name), Directory.join(roots.1, name))
@@ -95,8 +99,8 @@ struct FilePairs {
 /// that they lie in.
 private struct Listing {
   private(set) var files: [String] = []
-  /// What is neither a file nor a directory to look into: links that lead nowhere or round, pipes, names that are no UTF-8.
-  private(set) var irregular: [String] = []
+  /// What is neither a file nor a directory to look into, by its path.
+  private(set) var irregular: [ExactName: FilePairs.Other.Outcome] = [:]
   private let root: String
   /// The directories on the way here.
   private var open: Set<FileIdentity> = []
@@ -112,7 +116,7 @@ private struct Listing {
     let directory = prefix.isEmpty ? root : Directory.join(root, prefix)
     let identity = Directory.identity(of: directory)
     guard let identity, open.insert(identity).inserted else {
-      irregular.append(prefix)
+      irregular[ExactName(prefix)] = .leadsRound
       return
     }
     defer { open.remove(identity) }
@@ -121,13 +125,17 @@ private struct Listing {
         .limitExceeded, file: root, "more than \(Self.mostFiles) files lie below it")
     }
     func path(_ name: String) -> String { prefix.isEmpty ? name : prefix + "/" + name }
-    irregular += try Directory.unreadableNames(in: directory).map(path)
+    for name in try Directory.unreadableNames(in: directory) {
+      irregular[ExactName(path(name))] = .unreadableName
+    }
     for name in try Directory.names(in: directory) where !name.hasPrefix(".") {
-      // A link that leads to itself cannot be examined: it is told like one that leads nowhere.
+      // A link that leads to itself cannot be examined.
       switch try? PathKind(path: Directory.join(directory, name)) {
       case .file?: files.append(path(name))
       case .directory?: try add(path(name))
-      case .other?, .nothing?, nil: irregular.append(path(name))
+      case .other?: irregular[ExactName(path(name))] = .special
+      case .nothing?: irregular[ExactName(path(name))] = .leadsNowhere
+      case nil: irregular[ExactName(path(name))] = .leadsRound
       }
     }
   }
