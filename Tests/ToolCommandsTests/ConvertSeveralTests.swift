@@ -50,6 +50,19 @@ struct ConvertSeveralTests {
     #expect(object["in_place"] == .array([.string(out + "/model.safetensors")]))
   }
 
+  @Test("A path that is not there is told before what a directory on the other side holds")
+  func nothingThere() throws {
+    let directory = try TemporaryDirectory()
+    _ = try directory.write(try Fixture("tiny-bert/model.safetensors").bytes(), as: "a.safetensors")
+    _ = try directory.write(try Fixture("tiny-bert/model.safetensors").bytes(), as: "b.safetensors")
+    let nothing = directory.file("nothing")
+    for paths in [[directory.path, nothing], [nothing, directory.path]] {
+      let run = ToolRun(arguments: ["diff"] + paths)
+      #expect(run.code == 74)
+      #expect(run.error.hasPrefix("weighbridge: \(nothing): "), "\(run.error)")
+    }
+  }
+
   @Test("An empty destination is none, and no name of the root directory")
   func emptyDestination() {
     for arguments in [[""], ["--output", "", "--format", "pytorch"]] {

@@ -69,12 +69,12 @@ struct DiffCommand: TalkingCommand {
 
   /// Two directories that are no checkpoints, or of which one holds several.
   private func isOfFiles() throws(CheckpointError) -> Bool {
-    for path in [first, second] {
-      let kind = try PathKind(path: HubCache.located(path))
-      if kind == .directory { continue }
-      guard recursive else { return false }
+    for path in [first, second] where try PathKind(path: HubCache.located(path)) == .nothing {
       // Says that there is nothing.
-      if kind == .nothing { _ = try SourceFile(path: path) }
+      _ = try SourceFile(path: path)
+    }
+    for path in [first, second] where try PathKind(path: HubCache.located(path)) != .directory {
+      guard recursive else { return false }
       throw CheckpointError(.inconsistent, file: path, "is no directory")
     }
     if recursive { return true }
