@@ -7,12 +7,27 @@ internal import WeightGraph
 extension WeightGraph {
   /// The weights with an adapter merged into them, computed when they are read, and whether a weight with two names is two now.
   ///
-  /// - Throws: what `LowRankAdapter/applied(to:as:)` throws.
+  /// - Parameters:
+  ///   - adapter: The adapter; nil for none.
+  ///   - dtype: The type that the weights are to get afterwards.
+  ///   - omissions: What was left out of the weights before.
+  /// - Throws: what `LowRankAdapter/applied(to:as:)` throws; of a weight that is not there because it was left out it says so.
   func merging(
-    _ adapter: LowRankAdapter?, as dtype: DType?
+    _ adapter: LowRankAdapter?, as dtype: DType?, without omissions: [Omission]
   ) throws(CheckpointError) -> (step: ConversionStep, isUntied: Bool) {
     guard let adapter else { return (ConversionStep(graph: self), false) }
-    let result = try adapter.applied(to: self, as: dtype)
+    let result: AdaptedWeights
+    do throws(CheckpointError) {
+      result = try adapter.applied(to: self, as: dtype)
+    } catch {
+      var refusal = error
+      if let tensor = error.tensor,
+        let omission = omissions.first(where: { $0.item == "tensor " + quoted(tensor) })
+      {
+        refusal.remedy = "it was left out, since it " + omission.reason
+      }
+      throw refusal
+    }
     var remarks = Remarks()
     remarks.note(adapter.summary(of: result))
     if try adapter.isIdentity() {

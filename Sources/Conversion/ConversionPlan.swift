@@ -59,7 +59,8 @@ public struct ConversionPlan: Sendable {
       if let given { return try given.settings() }
       return try DirectoryCompanions(sourcePath, weights: source.files).settings()
     }
-    let (merged, isUntied) = try numbers.merging(options.adapter, as: options.dtype)
+    let (merged, isUntied) = try numbers.merging(
+      options.adapter, as: options.dtype, without: selected.changes.remarks.omissions)
     lazy var recognition = Recognition.result(of: merged.graph)
     let laidOut = try merged.graph.laidOut(
       recognition, options, from: source.format, for: destination, file: sourcePath,

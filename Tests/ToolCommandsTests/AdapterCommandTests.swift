@@ -56,6 +56,18 @@ struct AdapterCommandTests {
         < 2e-6)
   }
 
+  @Test("A weight that the adapter changes and the conversion leaves out is told as such")
+  func leftOut() throws {
+    let directory = try TemporaryDirectory()
+    let run = ToolRun(
+      "convert", bert, directory.file("out/"), "--adapter", Fixtures.path("adapters/layers"),
+      "--exclude", "*query*")
+    #expect(run.code == 65)
+    #expect(
+      run.error.hasSuffix("; it was left out, since it matches --exclude *query*\n"),
+      "\(run.error)")
+  }
+
   @Test("A merged model says whether its output matrix is still the table of words")
   func untied() throws {
     let directory = try TemporaryDirectory()
