@@ -171,6 +171,7 @@ struct InspectOptionTests {
     #expect(text.contains("├─ embeddings"), "\(text)")
     #expect(text.contains("layer.{0…1}") || text.contains("{0…1}"), "\(text)")
     #expect(text.contains("2 × 16 tensors"), "\(text)")
+    #expect(ToolRun("inspect", model, "--tree", "--json").code == 64)
     #expect(text.contains("└─ cls.predictions") || text.contains("cls.predictions"), "\(text)")
   }
 

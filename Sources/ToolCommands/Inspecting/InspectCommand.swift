@@ -64,6 +64,9 @@ struct InspectCommand: TalkingCommand {
     if tree, lineage || digests {
       throw ValidationError("--tree shows no --digests and no --lineage")
     }
+    if tree, output.json {
+      throw ValidationError("--tree is for people: --json has every tensor by its name")
+    }
     if tree, let sort, sort != .name, sort != .size {
       throw ValidationError("the parts of a --tree are sorted by name or size")
     }
