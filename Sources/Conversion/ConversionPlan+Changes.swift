@@ -144,26 +144,36 @@ extension WeightGraph {
     return graph
   }
 
-  /// The weights under new names. Every rule must match something.
+  /// The weights under new names, of each the first rule's that matches. Every rule must give one.
   func renamed(
     _ rules: [RenameRule], file: String
   ) throws(CheckpointError) -> ConversionStep {
     if rules.isEmpty { return ConversionStep(graph: self) }
     var changes = ConversionChanges()
     var used: Set<RenameRule> = []
+    // Rules that match names for which others come first, and such a one.
+    var hidden: [RenameRule: RenameRule] = [:]
     var newNames: [ExactName: ExactName] = [:]
     for name in weights.keys {
-      // All rules are asked, so that one that never comes to act is told from one that matches nothing.
+      var acting: RenameRule?
       for rule in rules {
         guard let newName = rule.newName(for: name) else { continue }
-        used.insert(rule)
-        if newNames[name] == nil { newNames[name] = newName }
+        if let acting {
+          if hidden[rule] == nil { hidden[rule] = acting }
+        } else {
+          acting = rule
+          used.insert(rule)
+          newNames[name] = newName
+        }
       }
       if let newName = newNames[name], newName != name { changes.renamed.append((name, newName)) }
     }
     if let idle = rules.first(where: { !used.contains($0) }) {
       throw CheckpointError(
-        .inconsistent, file: file, "the rule \(quoted(idle.text)) matches no tensor")
+        .inconsistent, file: file,
+        "the rule \(quoted(idle.text)) "
+          + (hidden[idle].map { "never counts: \(quoted($0.text)) comes before it" }
+            ?? "matches no tensor"))
     }
     do {
       let graph = try renamed { newNames[$0] ?? $0 }

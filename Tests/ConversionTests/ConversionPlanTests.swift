@@ -99,12 +99,19 @@ struct ConversionPlanTests {
     for change: (inout ConversionOptions) throws -> Void in [
       { $0.include = [NamePattern("body.*"), NamePattern("nothing.*")] },
       { $0.exclude = [NamePattern("nothing.*")] },
-      { $0.rename = ["nothing.*=>x.*"] },
+      { $0.rename = ["nothing.*=>x.*"] }, { $0.rename = ["body.*=>x.*", "body.first.*=>y.*"] },
       // No rule at all: literals are not looked at before.
       { $0.rename = ["body.*"] }, { $0.rename = ["body.*=>*.*"] },
     ] {
       #expect(try refusal(to: "a.safetensors", change)?.kind == .inconsistent)
     }
+    #expect(
+      try refusal(to: "a.safetensors") { $0.rename = ["body.*=>x.*", "body.first.*=>y.*"] }?.problem
+        == "the rule 'body.first.*=>y.*' never counts: 'body.*=>x.*' comes before it")
+    // The special case first.
+    #expect(
+      try plan(to: "a.safetensors") { $0.rename = ["body.first.*=>y.*", "body.*=>x.*"] }.receipt
+        .renamed.count > 1)
   }
 
   @Test("What has to do with a layout is refused where none is written; a type casts or says so")

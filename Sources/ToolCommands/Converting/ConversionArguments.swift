@@ -75,7 +75,7 @@ struct ConversionArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Give tensors new names: 'FROM=>TO', * carries over ('model.*=>*'). Repeatable.",
+      "Give tensors new names: 'FROM=>TO', * carries over ('model.*=>*'). Repeatable; the first that matches counts.",
       valueName: "from=>to"))
   var rename: [String] = []
 
