@@ -397,8 +397,3 @@ extension ExactName {
   /// The name of a module's weight.
   fileprivate var weight: ExactName { ExactName(string + ".weight") }
 }
-
-extension Weight {
-  /// The same bytes in a storage of its own: a tie to no other name.
-  func apart() throws(CheckpointError) -> Weight { try reinterpreted(as: dtype, shape) }
-}

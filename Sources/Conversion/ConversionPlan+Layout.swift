@@ -36,11 +36,13 @@ extension WeightGraph {
       case .flat: return LaidOutWeights(graph: self)
       case .layout(let layout):
         try layout.check(destination)
-        let model = try recognition().get().bound(options, file: file, companions: companions)
+        let model = try recognition().get()
+          .bound(options, file: file, for: destination, companions: companions)
         return try laidOut(model, in: layout, of: destination.format, options)
       case .automatic:
         func laidOut(_ layout: Layout) throws(CheckpointError) -> LaidOutWeights {
-          let model = try recognition().get().bound(options, file: file, companions: companions)
+          let model = try recognition().get()
+            .bound(options, file: file, for: destination, companions: companions)
           return try self.laidOut(model, in: layout, of: destination.format, options)
         }
         let (layout, note) = automaticLayout(
@@ -134,8 +136,9 @@ extension WeightGraph {
       remarks.note(
         "the names stand under \(quoted(model.model.wrapper)), which is no usual wrapper")
     }
+    let canonical = layout == .transformers ? try model.untiedAsStated() : model.graph
     let plan = try SavePlan(
-      model.graph, of: model.architecture(heads: options.attentionHeads), in: layout,
+      canonical, of: model.architecture(heads: options.attentionHeads), in: layout,
       mayLose: options.allowLoss, mayMiss: options.allowMissing,
       tied: layout == .transformers ? model.tied : [])
     if layout == .kerasHub, let configuration = model.configuration {
@@ -199,11 +202,17 @@ extension Recognition {
   /// The model that is converted, with the configuration beside it. Bytes are read only to compare what a layout holds
   /// twice.
   fileprivate func bound(
-    _ options: ConversionOptions, file: String, companions: DirectoryCompanions?
+    _ options: ConversionOptions, file: String, for destination: ConversionDestination,
+    companions: DirectoryCompanions?
   ) throws(CheckpointError) -> BoundModel {
     let family = (try? model(task: options.task))?.architecture.family
     let configuration =
-      if let companions { try companions.configuration(family: family) } else {
+      if let companions {
+        try companions.configuration(family: family)
+      } else if destination.isDirectory {
+        // What lies beside a file goes along with its weights, and has to be right of them.
+        try DirectoryCompanions(file, followsLinks: true).configuration(family: family)
+      } else {
         try ModelConfiguration(inDirectory: file, family: family)
       }
     return try BoundModel(
@@ -214,6 +223,16 @@ extension Recognition {
 }
 
 extension BoundModel {
+  /// The weights, those that are one each for itself where the settings say that nothing is tied: a file would have them once, and
+  /// Transformers look for the others in vain.
+  fileprivate func untiedAsStated() throws(CheckpointError) -> WeightGraph {
+    guard configuration?.tiesWordEmbeddings == false else { return graph }
+    let aliases = graph.aliases
+    return try graph.mapWeights { (name, weight) throws(CheckpointError) in
+      aliases[name] == nil ? weight : try weight.apart()
+    }
+  }
+
   /// The parameters that are what they are tied to. Transformers' files (5.23) hold such a weight under the name that
   /// others are tied to, and under no other.
   fileprivate var tied: Set<ExactName> {

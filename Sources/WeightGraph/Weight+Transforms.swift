@@ -89,6 +89,9 @@ extension Weight {
     return try reinterpreted(as: dtype, newShape)
   }
 
+  /// The same bytes in a storage of its own: a tie to no other name.
+  package func apart() throws(CheckpointError) -> Weight { try reinterpreted(as: dtype, shape) }
+
   /// The weight's own packed bytes as the storage of elements of a type, which take exactly these bytes.
   ///
   /// - Throws: `unsupported` if they take other than these.

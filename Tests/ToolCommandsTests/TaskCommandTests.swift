@@ -166,7 +166,7 @@ struct TaskCommandTests {
       let refused = ToolRun(arguments: arguments)
       #expect(refused.code == 65, "\(refused.output)")
       #expect(
-        refused.error.contains("model and tokenizer take \(JSONWriter.text(length));")
+        refused.error.contains("model and tokenizer take \(JSONWriter.text(length)) ")
           && refused.error.contains("--truncation"), "\(refused.error)")
       return try lines(arguments + ["--truncation", "--json"])[0]
     }
