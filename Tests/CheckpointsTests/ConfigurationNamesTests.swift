@@ -91,6 +91,9 @@ struct ConfigurationNamesTests {
     ("config.json", #"{"attn_implementation": "somebody/kernel@v1:flash"}"#, .unknown),
     ("config.json", #"{"attn_implementation": {"text": "somebody/kernel"}}"#, .unknown),
     ("config.json", #"{"attn_implementation": "flash_attention_2"}"#, .safe),
+    // CVE-2026-4372, Transformers 4.56 to 5.2.
+    ("config.json", #"{"_attn_implementation_internal": "somebody/kernel"}"#, .unknown),
+    ("config.json", #"{"_attn_implementation_internal": "sdpa"}"#, .safe),
     (
       "config.json",
       """

@@ -6,7 +6,7 @@ internal import PickleFormat
 /// | key | who acts on it |
 /// |---|---|
 /// | `auto_map`, `custom_pipelines`, `trust_remote_code` | Transformers, Diffusers, sentence-transformers with `trust_remote_code` |
-/// | `attn_implementation` with a repository | Transformers, by the package `kernels` |
+/// | `attn_implementation`, also with `_` in front and `_internal` behind, with a repository | Transformers, by the package `kernels` |
 /// | `_target_`; `target` with `params`; `class_path` with `init_args` | Hydra, NeMo; `instantiate_from_config` of Stable Diffusion; LightningCLI |
 /// | `model_index.json`, a list as `_class_name` | Diffusers |
 /// | `parent_library` of `auto_mapping`, `megatron_core` | PEFT |
@@ -55,7 +55,8 @@ extension ContentWalk {
   static let namingKeys: Set<String> = Set(
     importingKeys + dependentKeys + [
       "auto_map", "custom_pipelines", "parent_library", "type", "types", "attn_implementation",
-      "_attn_implementation", "megatron_core", "activation_function", "activation_fn",
+      "_attn_implementation", "_attn_implementation_internal", "megatron_core",
+      "activation_function", "activation_fn",
       "sbert_ce_default_activation_function", "tokenizer_class", "custom_imports", "_class_name",
     ])
 
@@ -184,7 +185,7 @@ extension ContentWalk {
     case "activation_function", "activation_fn", "sbert_ce_default_activation_function":
       guard let value, !value.hasPrefix("torch.nn."), ContentWalk.isDotted(value) else { break }
       report(path: value, ", as a function of sentence-transformers", place)
-    case "attn_implementation", "_attn_implementation":
+    case "attn_implementation", "_attn_implementation", "_attn_implementation_internal":
       for repository in ContentWalk.strings(in: member.value) where repository.contains("/") {
         report(
           code: "\(quoted(repository)) as \(key)",
