@@ -142,6 +142,9 @@ struct ConfigurationNamesTests {
     ("a.yaml", "model:\n  class_path: my.Model\n  init_args: {}\n", .unknown),
     ("a.json", #"{"class_path": "my.Model", "init_args": {}}"#, .unknown),
     ("a.json", #"{"custom_imports": {"imports": ["my_module"]}}"#, .unknown),
+    ("a.yaml", "custom_imports:\n  imports: [my_module]\n", .unknown),
+    ("a.yaml", "custom_imports: {imports: [my_module], allow_failed_imports: false}\n", .unknown),
+    ("a.yaml", "custom_imports: null\n", .safe),
     (
       "README.md", "```yaml\ntrust_remote_code: true\n```\nThe target: a loss below 1.\n", .safe
     ),

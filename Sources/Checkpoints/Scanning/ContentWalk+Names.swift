@@ -17,7 +17,7 @@ extension ContentWalk {
   /// Keys that name a class or module by themselves, in YAML as in JSON.
   static let importingKeys = [
     "_target_", "loader_module", "model_code_path", "keras_module", "class_path",
-    "trust_remote_code",
+    "trust_remote_code", "custom_imports",
   ]
   /// Keys that do so beside others.
   static let dependentKeys = ["target", "code"]
@@ -57,7 +57,7 @@ extension ContentWalk {
       "auto_map", "custom_pipelines", "parent_library", "type", "types", "attn_implementation",
       "_attn_implementation", "_attn_implementation_internal", "megatron_core",
       "activation_function", "activation_fn",
-      "sbert_ce_default_activation_function", "tokenizer_class", "custom_imports", "_class_name",
+      "sbert_ce_default_activation_function", "tokenizer_class", "_class_name",
     ])
 
   /// `package.module.Class`, imported and called.
@@ -95,9 +95,11 @@ extension ContentWalk {
       report(
         code: "the directory \(quoted(value)) as code of MLflow",
         (.unknown, "is put in front of where Python looks for modules"), at: place)
+    case "custom_imports" where !place.isDescription:
+      report(
+        code: "custom_imports", (.unknown, "names modules that MMEngine imports"), at: place)
     case "trust_remote_code" where ["true", "yes", "on", "1"].contains(value.lowercased()):
-      // Descriptions of models show the settings of a training.
-      guard !place.name.lowercased().hasSuffix(".md") else { break }
+      guard !place.isDescription else { break }
       report(
         code: "trust_remote_code", (.unknown, "asks loaders to run code of a repository"),
         at: place)

@@ -165,7 +165,6 @@ extension ContentWalk {
       "parent_library", "expr_str", "guards_code",
       "\"idx\"", "\\u00", "\\/", "attn_implementation", "megatron_core",
       "\"activation_f", "default_activation_function", "tokenizer_class",
-      "custom_imports",
     ].map { Array($0.utf8) } + importingKeys.map { Array($0.utf8) }
 
   /// Looks through a JSON text for code; false if it is no JSON text.

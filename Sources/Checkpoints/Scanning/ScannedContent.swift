@@ -23,6 +23,9 @@ struct ScannedContent {
     /// The name of the innermost member, or of the file.
     var name: String { splitPath(member ?? file).name }
 
+    /// True for the description of a model, which shows settings and templates to people, and to no loader.
+    var isDescription: Bool { name.lowercased().hasSuffix(".md") }
+
     /// The place of a member of an archive at this place.
     func inside(_ name: String) -> Place {
       Place(file: file, member: member.map { "\($0): \(name)" } ?? name)
