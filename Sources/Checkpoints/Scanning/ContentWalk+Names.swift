@@ -98,12 +98,31 @@ extension ContentWalk {
     case "custom_imports" where !place.isDescription:
       report(
         code: "custom_imports", (.unknown, "names modules that MMEngine imports"), at: place)
-    case "trust_remote_code" where ["true", "yes", "on", "1"].contains(value.lowercased()):
+    case "trust_remote_code" where !ContentWalk.saysNo(value):
       guard !place.isDescription else { break }
       report(
         code: "trust_remote_code", (.unknown, "asks loaders to run code of a repository"),
         at: place)
     default: break
+    }
+  }
+
+  /// True for a text that says no to people: to Python, any but the empty one is true.
+  private static func saysNo(_ text: String) -> Bool {
+    let word = text.lowercased().split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    return ["", "false", "no", "off", "n", "f", "null", "~", "none", "[]"].contains(word)
+      || Double(word) == 0
+  }
+
+  /// True for what Python takes for true, except for texts that say no.
+  private static func isTrue(_ value: JSONValue) -> Bool {
+    switch value {
+    case .object(let members): !members.isEmpty
+    case .array(let elements): !elements.isEmpty
+    case .string(let text): !saysNo(text)
+    case .number(let number): Double(number.text) != 0
+    case .boolean(let isTrue): isTrue
+    case .null: false
     }
   }
 
@@ -144,8 +163,7 @@ extension ContentWalk {
           ), at: place)
       }
     case "trust_remote_code":
-      if case .boolean(true) = member.value { examineName("true", ofKey: key, place) }
-      if let value { examineName(value, ofKey: key, place) }
+      if ContentWalk.isTrue(member.value) { examineName("true", ofKey: key, place) }
     case "_class_name":
       guard let names = member.value.elements?.compactMap(\.string), !names.isEmpty else { break }
       report(
