@@ -156,6 +156,12 @@ struct ConfigurationNamesTests {
     ("v1.yaml", "model:\n  target: os.system\n  params: {command: x}\n", .dangerous),
     ("v1.json", #"{"target": "os.system", "params": {"command": "x"}}"#, .dangerous),
     ("a.yaml", "target: train\nparams: 3\n", .safe),
+    ("a.yaml", "output: {target: accuracy.top1, params: [a]}\n", .safe),
+    ("a.json", #"{"output": {"target": "accuracy.top1", "params": ["a"]}}"#, .safe),
+    // NeMo imports it without params, too.
+    ("nemo.yaml", "target: os.system\nfoo: 1\n", .dangerous),
+    ("model_config.yaml", "preprocessor:\n  target: my.Model\n", .unknown),
+    ("a.yaml", "output:\n  target: accuracy.top1\n", .safe),
     ("a.yaml", "target_size: 3\nmax_target: 2\nparams: 1\n", .safe),
     ("a.yaml", "model:\n  class_path: my.Model\n  init_args: {}\n", .unknown),
     ("a.json", #"{"class_path": "my.Model", "init_args": {}}"#, .unknown),

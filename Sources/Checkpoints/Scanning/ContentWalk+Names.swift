@@ -7,7 +7,7 @@ internal import PickleFormat
 /// |---|---|
 /// | `auto_map`, `custom_pipelines`, `trust_remote_code` | Transformers, Diffusers, sentence-transformers with `trust_remote_code` |
 /// | `attn_implementation`, also with `_` in front and `_internal` behind, with a repository | Transformers, by the package `kernels` |
-/// | `_target_`; `target` with `params`; `class_path` with `init_args` | Hydra, NeMo; `instantiate_from_config` of Stable Diffusion; LightningCLI |
+/// | `_target_`; `target` with `params` or outermost; `class_path` with `init_args` | Hydra, NeMo; `instantiate_from_config` of Stable Diffusion; LightningCLI |
 /// | `model_index.json`, a list as `_class_name` | Diffusers |
 /// | `parent_library` of `auto_mapping`, `megatron_core` | PEFT |
 /// | `type` in a list of modules, `types` of a router, activation functions | sentence-transformers |
@@ -25,8 +25,26 @@ extension ContentWalk {
   /// The keys to look for in a text of YAML.
   static func keys(in bytes: [UInt8], _ place: ScannedContent.Place) -> [String] {
     let keys = importingKeys.filter { bytes.index(of: Array($0.utf8)) != nil }
-    let hasTargets = ["params", "target"].allSatisfy { bytes.index(of: Array($0.utf8)) != nil }
-    return keys + (hasTargets ? ["target"] : []) + (isMLmodel(place) ? ["code"] : [])
+    return keys + (hasTargets(bytes, place) ? ["target"] : [])
+      + (isMLmodel(place) ? ["code"] : [])
+  }
+
+  /// True for a text of YAML in which a `target` is what is imported: beside `params` that are no list, in what NeMo reads out of
+  /// its archives, and at the beginning of a configuration, where NeMo wants no `params` (`Serialization`).
+  private static func hasTargets(_ bytes: [UInt8], _ place: ScannedContent.Place) -> Bool {
+    let name = place.name.lowercased()
+    if name.hasSuffix("model_config.yaml") { return bytes.index(of: Array("target".utf8)) != nil }
+    let isYAML = [".yaml", ".yml"].contains(where: name.hasSuffix)
+    var isOutermost = false
+    if isYAML {
+      for range in YAMLText.lines(of: bytes, holding: [Array("target".utf8)]) {
+        let word = bytes[range].drop { "\"'{".utf8.contains($0) }
+        isOutermost = isOutermost || word.starts(with: "target".utf8)
+      }
+    }
+    return isOutermost
+      || has("target", in: bytes) { _ in true }
+        && has("params", in: bytes) { $0 != UInt8(ascii: "[") }
   }
 
   /// True for a JSON text that is taken apart by its name, or for a key whose values are text; the same words are in every
@@ -36,17 +54,22 @@ extension ContentWalk {
     if ["modules.json", "model_index.json", "mlmodel"].contains(where: name.hasSuffix) {
       return true
     }
-    return has("\"target\"", before: UInt8(ascii: "\""), in: bytes)
-      || has("\"types\"", before: UInt8(ascii: "{"), in: bytes)
+    return has("\"target\"", in: bytes) { $0 == UInt8(ascii: "\"") }
+      || has("\"types\"", in: bytes) { $0 == UInt8(ascii: "{") }
   }
 
-  private static func has(_ key: String, before start: UInt8, in bytes: [UInt8]) -> Bool {
+  /// True where a key is followed by a value whose first character is as it should be.
+  private static func has(
+    _ key: String, in bytes: [UInt8], before isStart: (UInt8?) -> Bool
+  ) -> Bool {
     let key = Array(key.utf8)
     var position = 0
     while let found = bytes.index(of: key, from: position) {
       position = found + key.count
-      let value = bytes[position...].drop { " \t\r\n:".utf8.contains($0) }
-      if value.first == start { return true }
+      // A key of YAML may stand in quotes, which are no part of it here.
+      let behind = bytes[position...].drop { "\"'".utf8.contains($0) }
+      let value = behind.drop { " \t\r\n:".utf8.contains($0) }
+      if isStart(value.first) { return true }
     }
     return false
   }
@@ -169,7 +192,11 @@ extension ContentWalk {
       report(
         code: "the pipeline \(quoted(names.joined(separator: "."))) of its own",
         (.unknown, "is Python code that Diffusers runs"), at: place)
-    case "target": if let value, object["params"] != nil { examineName(value, ofKey: key, place) }
+    case "target":
+      // A list of them is data: they are arguments with names.
+      if let value, let params = object["params"], params.elements == nil {
+        examineName(value, ofKey: key, place)
+      }
     case "class_path":
       if let value, object["init_args"] != nil || object["dict_kwargs"] != nil {
         examineName(value, ofKey: key, place)
