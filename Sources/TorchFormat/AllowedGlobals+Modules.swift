@@ -143,7 +143,7 @@ extension AllowedGlobals {
       [
         Group($0 + ".utilities.parsing", "AttributeDict", .attributes),
         // Old versions key the states of callbacks by their classes.
-        Group($0 + ".callbacks.model_checkpoint", "ModelCheckpoint", .attributes),
+        Group($0 + ".callbacks.model_checkpoint", "ModelCheckpoint", .attributesAlone),
         Group($0 + ".callbacks.early_stopping", "EarlyStopping", .attributes),
       ]
     } + [
@@ -154,9 +154,10 @@ extension AllowedGlobals {
         "omegaconf.nodes",
         "AnyNode StringNode IntegerNode FloatNode BooleanNode BytesNode PathNode EnumNode",
         .attributes),
-      Group("transformers.training_args", "TrainingArguments OptimizerNames", .attributes),
+      Group("transformers.training_args", "OptimizerNames", .attributes),
+      Group("transformers.training_args", "TrainingArguments", .attributesAlone),
       Group(
-        "transformers.training_args_seq2seq", "Seq2SeqTrainingArguments", .attributes),
+        "transformers.training_args_seq2seq", "Seq2SeqTrainingArguments", .attributesAlone),
       Group(
         "transformers.trainer_utils",
         "IntervalStrategy SchedulerType HubStrategy SaveStrategy EvaluationStrategy FSDPOption",
@@ -167,7 +168,7 @@ extension AllowedGlobals {
       Group("transformers.models.bert.configuration_bert", "BertConfig", .attributes),
       Group("transformers.models.gpt2.configuration_gpt2", "GPT2Config", .attributes),
       Group("transformers.models.roberta.configuration_roberta", "RobertaConfig", .attributes),
-      Group("accelerate.state", "PartialState AcceleratorState", .attributes),
+      Group("accelerate.state", "PartialState AcceleratorState", .attributesAlone),
       Group("accelerate.utils.dataclasses", "DistributedType", .attributes),
     ]
 }

@@ -21,6 +21,9 @@ enum GlobalRole: Sendable {
   case numpy(NumpyPart)
   /// A class that is kept as its name, arguments, items and attributes.
   case attributes
+  /// The same of a class whose initialiser opens files or connections, or changes the process: an instance that is made without it
+  /// and given its attributes is data, one that is made by a call is not.
+  case attributesAlone
 
   /// The functions that put tensors together (`torch/_utils.py` and `torch/_tensor.py`, torch 2.13).
   enum Rebuild: Sendable {

@@ -38,6 +38,9 @@ package struct GlobalVerdict: Sendable, Hashable {
       } else {
         self.init(.unknown, "is data as a name, and no loader knows what calling it does")
       }
+    case .attributesAlone? where finding.callsInitialiser:
+      self.init(
+        .unknown, "is data by its attributes, but opens files or connections once it is called")
     case .some: self.init(.safe, "is decoded by its structure")
     case nil:
       if AllowedGlobals.isScriptClass(global) {
@@ -66,5 +69,12 @@ package struct GlobalVerdict: Sendable, Hashable {
   private init(_ level: Level, _ reason: String) {
     self.level = level
     self.reason = reason
+  }
+}
+
+extension PickleScan.Finding {
+  /// True where Python runs `__init__`; `NEWOBJ` and `NEWOBJ_EX` run `__new__` alone.
+  fileprivate var callsInitialiser: Bool {
+    use == .called || use == .instantiated && (opcode == .inst || opcode == .obj)
   }
 }

@@ -220,7 +220,7 @@ struct ObjectResolver {
       return try decode(value, call, object)
     case .numpy(let part): return try numpyObject(part, call, object)
     case .mapping: return try mapping(call, object)
-    case .attributes, .tensorClass:
+    case .attributes, .attributesAlone, .tensorClass:
       return .object(
         ResolvedObject(type: type, arguments: object.arguments, items: object.items))
     }

@@ -235,6 +235,24 @@ struct SoundScanTests {
     #expect(try scan(P.proto(2) ++ other ++ P.stop).verdict == .dangerous)
   }
 
+  @Test("A class whose initialiser opens an address is data as long as no operation calls it")
+  func initialisers() throws {
+    for name in [
+      ("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint"),
+      ("transformers.training_args", "TrainingArguments"),
+    ] {
+      let named = P.proto(2) ++ P.global(name.0, name.1)
+      let state = P.emptyDict ++ P.text("dirpath") ++ P.text("a") ++ P.setItem ++ P.build ++ P.stop
+      #expect(try scan(named ++ P.stop).verdict == .safe)
+      #expect(try scan(named ++ P.emptyTuple ++ P.newObj ++ state).verdict == .safe)
+      let called = named ++ P.text("http://a/b") ++ P.tuple1 ++ P.reduce
+      #expect(try scan(called ++ P.stop).verdict == .unknown)
+      #expect(try scan(called ++ state).verdict == .unknown)
+      let made = P.mark ++ P.text("http://a/b") ++ Array("i\(name.0)\n\(name.1)\n.".utf8)
+      #expect(try scan(P.proto(2) ++ made).verdict == .unknown)
+    }
+  }
+
   /// Loaded by Python, the first of these writes `/tmp/x` over, without naming anything but data.
   @Test("What is handed to a function that calls it is called")
   func calledByOthers() throws {
