@@ -334,6 +334,12 @@ struct ConfiguredCodeTests {
       ("a/data.pkl", pickle), ("a/constants.pkl", pickle), ("a/code/__torch__.py", compiled),
     ]
     #expect(try scan(storedArchive(script)).verdict == .safe)
+    for name in ["a/x.cpp", "a/x.cu", "a/x.h"] {
+      #expect(try scan(storedArchive([(name, source)])).verdict == .unknown)
+    }
+    // torch.export's loader compiles it.
+    let wrapper = "m/data/aotinductor/model/x.wrapper.cpp"
+    #expect(try scan(storedArchive([(wrapper, source)]), as: "m.pt2").verdict == .dangerous)
     let package = script + [("a/.data/extern_modules", Array("os\n".utf8))]
     #expect(try scan(storedArchive(package)).verdict == .unknown)
   }

@@ -59,6 +59,7 @@ extension ContentWalk {
     }
     for member in archive.members {
       examinePath(member.name.string, content.place)
+      examineCompiled(member.name.string, content.place)
       guard member.isLink, let target = try? archive.bytes(of: member, limit: 4_096) else {
         continue
       }
@@ -229,6 +230,18 @@ extension ContentWalk {
       code: "a member of the name \(quoted(name))",
       (.dangerous, "is written outside of the directory by whoever extracts the archive"),
       at: place)
+  }
+
+  /// A part of a model that torch.export has compiled (AOTInductor): PyTorch loads the libraries in that folder, and compiles the
+  /// sources if there are none (`torch/csrc/inductor/aoti_package/model_package_loader.cpp`, 2.13).
+  private mutating func examineCompiled(_ name: String, _ place: ScannedContent.Place) {
+    let lower = name.lowercased()
+    guard lower.contains("data/aotinductor/"),
+      [".so", ".o", ".cpp", ".cc", ".cu", ".pyd", ".dll", ".dylib"].contains(where: lower.hasSuffix)
+    else { return }
+    report(
+      code: "machine code of AOTInductor, or its source",
+      (.dangerous, "is compiled and run when the model is loaded"), at: place.inside(name))
   }
 
   /// Where a link in an archive leads; a hard link from the root of the archive, a symbolic one from where it lies.

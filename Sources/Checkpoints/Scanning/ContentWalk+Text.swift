@@ -15,7 +15,10 @@ internal import PickleFormat
 /// | `<!ENTITY … SYSTEM`, layers of a library in XML | readers of PMML, OpenVINO |
 extension ContentWalk {
   mutating func examineText(_ bytes: [UInt8], _ content: ScannedContent) {
-    if ContentWalk.isSource(content.name) || bytes.starts(with: "#!".utf8) {
+    let isMember = content.place.member != nil
+    if ContentWalk.isSource(content.name) || bytes.starts(with: "#!".utf8)
+      || isMember && ContentWalk.isCompiledSource(content.name)
+    {
       return report(
         code: "Python source or another program",
         (.unknown, "is run by whatever imports or starts it"), at: content.place)
@@ -39,6 +42,12 @@ extension ContentWalk {
       ".js", ".mjs", ".cjs", ".ts", ".lua", ".rb", ".pl", ".php", ".jl", ".mk", "makefile",
     ]
     .contains { name.hasSuffix($0) }
+  }
+
+  /// True for a source that a compiler takes, which is no part of a checkpoint but beside what loads it.
+  private static func isCompiledSource(_ name: String?) -> Bool {
+    guard let name = name?.lowercased() else { return false }
+    return [".c", ".cc", ".cpp", ".cxx", ".cu", ".h", ".hpp"].contains { name.hasSuffix($0) }
   }
 
   private static func isTemplate(_ name: String?) -> Bool {
