@@ -111,4 +111,23 @@ extension PickleScan.Embedded {
     }
     return padding <= 2 ? bytes : nil
   }
+  /// The bytes that base64 spells to Python's `b64decode`, which passes over what is none of its characters and ends where the
+  /// padding is complete (`binascii.a2b_base64`, not strict).
+  package static func looseBase64(_ text: some Collection<UInt8>) -> [UInt8] {
+    var characters: [UInt8] = []
+    var padding = 0
+    for character in text {
+      switch character {
+      case 0x41...0x5A, 0x61...0x7A, 0x30...0x39, 0x2B, 0x2F:
+        characters.append(character)
+        padding = 0
+      case 0x3D where characters.count % 4 >= 2:
+        padding += 1
+        if characters.count % 4 + padding >= 4 { return base64(characters) ?? [] }
+      default: break
+      }
+    }
+    // Python refuses a text without its padding.
+    return base64(characters.dropLast(characters.count % 4 == 1 ? 1 : 0)) ?? []
+  }
 }

@@ -324,6 +324,22 @@ struct ConfiguredCodeTests {
     #expect(scan.verdict == verdict, "\(json) \(scan.findings) \(scan.problems)")
   }
 
+  /// `os.system('x')` in base64, as `base64.b64encode` writes it, and with what `base64.b64decode` passes over.
+  @Test(
+    "in pickles that Stable-Baselines3 keeps in JSON",
+    arguments: [
+      "Y29zCnN5c3RlbQooVngKdFIu", "Y29zCn!N5c3R-lbQooVngKdFIu====",
+      "Y29zCnN5c3RlbQooVngKdFIuTg==N5c3R",
+    ])
+  func serialized(_ text: String) throws {
+    let json = #"{"policy_class": {":type:": "x", ":serialized:": "\#(text)"}}"#
+    let found = try scan(storedArchive([("data", Array(json.utf8))]), as: "ppo.zip")
+    #expect(
+      found.verdict == .dangerous && found.findings.contains { $0.rendering == "os.system('x')" })
+    let plain = #"{"a": {":type:": "x", ":serialized:": "gAJOLg=="}}"#
+    #expect(try scan(Array(plain.utf8), as: "data").verdict == .safe)
+  }
+
   @Test("in sources of an archive that are Python, and not in those that are TorchScript")
   func sources() throws {
     let source = Array("import os\nos.system('true')\n".utf8)

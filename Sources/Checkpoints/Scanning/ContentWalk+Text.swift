@@ -10,6 +10,7 @@ internal import PickleFormat
 /// | `chat_template` and files of templates | Transformers and others, by Jinja (`JinjaTemplate`) |
 /// | `py/object`, `py/reduce`… | jsonpickle |
 /// | `__module__` with `__loader__` | skops |
+/// | `:serialized:`, a pickle in base64 | Stable-Baselines3 |
 /// | keys that name a class, a module or a repository | many loaders (`ContentWalk+Names.swift`) |
 /// | `!!python/…` | PyYAML's `load` with an unsafe loader |
 /// | `<!ENTITY … SYSTEM`, layers of a library in XML | readers of PMML, OpenVINO |
@@ -174,6 +175,7 @@ extension ContentWalk {
       "parent_library", "expr_str", "guards_code",
       "\"idx\"", "\\u00", "\\/", "attn_implementation", "megatron_core",
       "\"activation_f", "default_activation_function", "tokenizer_class",
+      ":serialized:",
     ].map { Array($0.utf8) } + importingKeys.map { Array($0.utf8) }
 
   /// Looks through a JSON text for code; false if it is no JSON text.
@@ -257,6 +259,12 @@ extension ContentWalk {
       report(
         importOf: GlobalName(String(parts[..<dot]), String(parts[parts.index(after: dot)...])),
         ", as \(member.key.string) of jsonpickle", at: place)
+    case ":serialized:":
+      guard let text = member.value.string else { break }
+      pending.append(
+        ScannedContent(
+          MemoryBytes(PickleScan.Embedded.looseBase64(text.utf8), origin: place.file),
+          at: place.inside("base64 of \(key)"), name: "value.pkl", depth: depth + 1))
     case "expr_str":
       guard let text = member.value.string, let verdict = SymbolicExpression(text).verdict else {
         break
