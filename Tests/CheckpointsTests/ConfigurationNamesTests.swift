@@ -172,6 +172,23 @@ struct ConfigurationNamesTests {
     (
       "README.md", "```yaml\ntrust_remote_code: true\n```\nThe target: a loss below 1.\n", .safe
     ),
+    // Graphs as text, and settings of the same syntax.
+    (
+      "saved_model.pbtxt", "saved_model_schema_version: 1\nmeta_graphs { graph_def { } }\n",
+      .unknown
+    ),
+    ("graph.pbtxt", "node { name: \"w\" op: \"PyFunc\" }\n", .unknown),
+    ("m.onnxtxt", "ir_version: 8\ngraph { node { op_type: \"Foo\" } }\n", .unknown),
+    ("m.textproto", "ir_version: 8\ngraph { node { op_type: \"Foo\" } }\n", .unknown),
+    ("m.onnxjson", #"{"irVersion": "8", "graph": {"node": [{"opType": "Foo"}]}}"#, .unknown),
+    (
+      "net.prototxt",
+      "layer { name: \"x\" type: \"Python\" python_param { module: \"m\" layer: \"L\" } }\n",
+      .unknown
+    ),
+    ("net.prototxt", "layer { name: \"conv1\" type: \"Convolution\" bottom: \"data\" }\n", .safe),
+    ("config.pbtxt", "name: \"m\"\nplatform: \"onnxruntime_onnx\"\nmax_batch_size: 8\n", .safe),
+    ("label_map.pbtxt", "item {\n  id: 1\n  name: 'cat'\n}\n", .safe),
     (
       "conda.yaml",
       "channels: [conda-forge]\ndependencies:\n- python=3.10\n- pip: [torch==2.3]\nname: env\n",

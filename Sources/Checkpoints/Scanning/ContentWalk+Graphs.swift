@@ -6,6 +6,7 @@ internal import CheckpointBytes
 /// |---|---|---|
 /// | ONNX (`onnx.proto`, 1.19) | wholly | operators of domains that are nobody's known, which a library brings; data in other files |
 /// | SavedModel (`saved_model.proto`, TensorFlow 2.20) | its operators | those that read and write files and call Python |
+/// | either as text | its name | that it is there |
 extension ContentWalk {
   /// Looks into a graph; false if the content is none that is known.
   mutating func examineGraph(
@@ -166,5 +167,28 @@ extension ContentWalk {
         "is a TensorFlow SavedModel of \(found.count) kinds of operators; what each may do is not known here"
       ))
     return true
+  }
+  // MARK: Graphs as text
+
+  /// Endings of ONNX's textual forms, which `onnx.load` takes by them (`onnx/serialization.py`, 1.19); the others have more uses.
+  private static let graphTextEndings = [".onnxtxt", ".onnxtext", ".onnxjson"]
+  private static let protobufTextEndings = [".pbtxt", ".prototxt", ".textproto"]
+
+  /// A graph that is written as text. Names of fields have no other spelling there.
+  mutating func examineGraphText(_ bytes: [UInt8], _ place: ScannedContent.Place) {
+    let name = place.name.lowercased()
+    func holds(_ word: String) -> Bool { bytes.index(of: Array(word.utf8)) != nil }
+    let isText = ContentWalk.protobufTextEndings.contains(where: name.hasSuffix)
+    if isText, holds("python_param") || holds("\"Python\"") || holds("'Python'") {
+      report(
+        code: "a layer of Caffe in Python", (.unknown, "is a module of Python that is imported"),
+        at: place)
+    } else if isText && (holds("meta_graphs") || holds("graph_def") || holds("node") && holds("op"))
+      || ContentWalk.graphTextEndings.contains(where: name.hasSuffix)
+    {
+      report(
+        code: "a graph of TensorFlow or ONNX as text",
+        (.unknown, "has operators that are looked at in the binary form only"), at: place)
+    }
   }
 }

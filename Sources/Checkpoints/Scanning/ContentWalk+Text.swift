@@ -25,6 +25,7 @@ extension ContentWalk {
         (.unknown, "is run by whatever imports or starts it"), at: content.place)
     }
     examineNamedText(bytes, content.place)
+    examineGraphText(bytes, content.place)
     if ContentWalk.isTemplate(content.name) {
       examineTemplate(String(decoding: bytes, as: UTF8.self), "a file", content.place)
     }
