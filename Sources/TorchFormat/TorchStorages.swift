@@ -13,6 +13,8 @@ package import ZipFormat
 package struct TorchStorages: Sendable {
   /// The members' names.
   package private(set) var names: Set<ExactName> = []
+  /// Those of them whose numbers a module may unpickle (`isExtraState`).
+  package private(set) var extraStates: Set<ExactName> = []
   /// What torch.export says to be pickles, if only in one place of several; in small letters, because PyTorch looks for members
   /// without regard to case (`caffe2/serialize/inline_container.cc`).
   private var pickles: Set<String> = []
@@ -32,6 +34,12 @@ package struct TorchStorages: Sendable {
       }
     }
     names = names.filter { !pickles.contains($0.string.lowercased()) }
+  }
+
+  /// True for the name of a tensor that a module takes up as it likes (`Module.set_extra_state`): TransformerEngine's unpickle
+  /// its bytes.
+  package static func isExtraState(_ name: String) -> Bool {
+    name.utf8.reversed().starts(with: "_extra_state".utf8.reversed())
   }
 
   private static func ends(_ member: ZipMember, _ ending: String) -> Bool {
@@ -84,14 +92,61 @@ package struct TorchStorages: Sendable {
     let folder = String(name.dropLast(4)) + "/"
     let root = name.prefix { $0 != "/" } + "/.data/"
     for reference in document.references {
-      guard let id = document.persistentID(reference),
-        case .tuple(let parts) = document[id], parts.count >= 5,
-        case .string("storage") = document[parts[0]],
-        let key = TorchStorages.key(parts[2], in: document)
-      else { continue }
-      names.insert(ExactName(folder + key))
-      names.insert(ExactName(root + key + ".storage"))
+      guard let key = TorchStorages.storage(reference, in: document) else { continue }
+      names.formUnion([ExactName(folder + key), ExactName(root + key + ".storage")])
     }
+    // An escape spells any letter.
+    guard ["extra_state", "\\u"].contains(where: { bytes.index(of: Array($0.utf8)) != nil }) else {
+      return
+    }
+    for reference in document.references where !document.isAtom(reference) {
+      for entry in TorchStorages.entries(reference, in: document) {
+        guard case .string(let name) = document[entry.key], TorchStorages.isExtraState(name) else {
+          continue
+        }
+        for key in TorchStorages.storages(of: entry.value, in: document) {
+          extraStates.formUnion([ExactName(folder + key), ExactName(root + key + ".storage")])
+        }
+      }
+    }
+  }
+
+  private static func entries(
+    _ reference: PickleReference, in document: PickleDocument
+  ) -> [PickleValue.Entry] {
+    if let object = document.object(reference) { return object.items }
+    if case .dictionary(let entries) = document[reference] { return entries }
+    return []
+  }
+
+  /// The keys of the storages of a tensor, which is a call of a few arguments, or such a call in another.
+  private static func storages(
+    of tensor: PickleReference, in document: PickleDocument
+  ) -> [String] {
+    var keys: [String] = []
+    var (pending, visits) = ([tensor], 0)
+    while let next = pending.popLast(), visits < 100 {
+      visits += 1
+      if let key = storage(next, in: document) {
+        keys.append(key)
+      } else if let object = document.object(next) {
+        pending += object.arguments
+      } else if case .tuple(let parts) = document[next] {
+        pending += parts
+      }
+    }
+    return keys
+  }
+
+  /// The key of a storage, if a value is one.
+  private static func storage(
+    _ reference: PickleReference, in document: PickleDocument
+  ) -> String? {
+    guard let id = document.persistentID(reference),
+      case .tuple(let parts) = document[id], parts.count >= 5,
+      case .string("storage") = document[parts[0]]
+    else { return nil }
+    return key(parts[2], in: document)
   }
 
   /// Keys are numbers. Others could name a member that another program takes for something else.

@@ -171,6 +171,33 @@ struct SoundScanTests {
     #expect(try scan(archive).verdict == .dangerous)
   }
 
+  @Test("What a module of TransformerEngine unpickles is a pickle, if it can be one")
+  func extraStates() throws {
+    func archive(_ name: String, _ content: [UInt8]) -> [UInt8] {
+      let storage =
+        P.mark ++ P.text("storage") ++ P.global("torch", "ByteStorage") ++ P.text("0")
+        ++ P.text("cpu") ++ P.integer(30) ++ P.tuple ++ P.binPersID
+      let tensor =
+        P.global("torch._utils", "_rebuild_tensor_v2") ++ P.mark ++ storage ++ P.integer(0)
+        ++ P.integer(30) ++ P.tuple1 ++ P.integer(1) ++ P.tuple1 ++ P.tuple ++ P.reduce
+      let pickle = P.proto(2) ++ P.emptyDict ++ P.text(name) ++ tensor ++ P.setItem ++ P.stop
+      return storedArchive([("a/data.pkl", pickle), ("a/data/0", content)])
+    }
+    let numbers: [UInt8] = [1, 2, 3, 200]
+    #expect(try scan(archive("a._extra_state", call(2))).verdict == .dangerous)
+    #expect(try scan(archive("a.weight", call(2))).verdict == .safe)
+    #expect(try scan(archive("a._extra_state", numbers)).verdict == .safe)
+    func safetensors(_ name: String, _ content: [UInt8]) -> [UInt8] {
+      let header = Array(
+        #"{"\#(name)":{"dtype":"U8","shape":[\#(content.count)],"data_offsets":[0,\#(content.count)]}}"#
+          .utf8)
+      return [UInt8](littleEndian: [UInt64(header.count)]) + header + content
+    }
+    #expect(try scan(safetensors("a._extra_state", call(2))).verdict == .dangerous)
+    #expect(try scan(safetensors("a.weight", call(2))).verdict == .safe)
+    #expect(try scan(safetensors("a._extra_state", numbers)).verdict == .safe)
+  }
+
   /// `torch.export.load` gives what a configuration calls a pickle to `torch.load(weights_only=False)`.
   @Test("What torch.export says to be a pickle is no storage, whatever else is said of it")
   func exportedWeights() throws {

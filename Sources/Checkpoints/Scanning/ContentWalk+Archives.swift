@@ -72,13 +72,14 @@ extension ContentWalk {
     var isBroken = false
     for member in archive.members {
       // The numbers of a storage are left alone, unless numpy takes them for a file of its own: the name of the archive chooses the loader.
-      if storages.names.contains(member.name), !isArray(member, of: archive) { continue }
+      let isState = storages.extraStates.contains(member.name)
+      if storages.names.contains(member.name), !isState, !isArray(member, of: archive) { continue }
       if kind.isScriptSource(member.name.string) {
         examineScript(member, of: archive, in: content)
         continue
       }
       do throws(CheckpointError) {
-        try examine(member, of: archive, in: content)
+        try examine(member, of: archive, in: content, isFragment: isState)
         if splitPath(member.name.string).name == "bytecode.pkl" {
           try examineBytecode(member, of: archive, in: content)
         }
@@ -98,7 +99,7 @@ extension ContentWalk {
   }
 
   private mutating func examine(
-    _ member: ZipMember, of archive: ZipArchive, in content: ScannedContent
+    _ member: ZipMember, of archive: ZipArchive, in content: ScannedContent, isFragment: Bool
   ) throws(CheckpointError) {
     guard member.byteCount > 0 else { return }
     let name = member.name.string
@@ -110,12 +111,16 @@ extension ContentWalk {
         return
       }
       pending.append(
-        content.member(name, try FileBytes(range.file, at: range.offset, count: range.count)))
+        content.member(
+          name, try FileBytes(range.file, at: range.offset, count: range.count),
+          isFragment: isFragment))
       return
     }
     let start = try archive.dataOffset(of: member)
     let packed = try FileBytes(archive.file, at: start, count: member.compressedByteCount)
-    pending.append(content.member(name, packed, packing: .deflated(byteCount: member.byteCount)))
+    pending.append(
+      content.member(
+        name, packed, isFragment: isFragment, packing: .deflated(byteCount: member.byteCount)))
   }
 
   /// A content as it is looked at: inflated, if it is a packed member; nil, and a problem, where there is no room for it.

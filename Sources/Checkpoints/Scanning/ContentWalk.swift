@@ -167,6 +167,11 @@ struct ContentWalk {
     try guessBeginning(of: content)
     let header = try SafetensorsHeader(reading: content.file(), limits: limits)
     for (key, value) in header.metadata ?? [] { examineNote(value, key.string, content.place) }
+    for tensor in header.tensors where TorchStorages.isExtraState(tensor.name.string) {
+      let (start, end) = (tensor.range.lowerBound, tensor.range.upperBound)
+      let bytes = try content.part((header.dataOffset + start)..<(header.dataOffset + end)).source
+      pending.append(content.member(tensor.name.string, bytes, isFragment: true))
+    }
   }
 
   /// What no signature tells: text, numbers of a storage that nothing refers to, files of other programs.
