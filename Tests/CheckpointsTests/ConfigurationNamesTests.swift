@@ -172,6 +172,72 @@ struct ConfigurationNamesTests {
     (
       "README.md", "```yaml\ntrust_remote_code: true\n```\nThe target: a loss below 1.\n", .safe
     ),
+    // Ultralytics evaluates it.
+    (
+      "y.yaml",
+      "nc: 2\nactivation: __import__('os').system('x')\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n",
+      .dangerous
+    ),
+    (
+      "y.yaml",
+      "nc: 2\nactivation: nn.SiLU() or f(1)\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n",
+      .dangerous
+    ),
+    (
+      "y.yaml",
+      "nc: 2\nactivation: nn.SiLU()\n  or f(1)\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n",
+      .dangerous
+    ),
+    (
+      "y.yaml", "nc: 2\nactivation: |\n  f(1)\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n",
+      .dangerous
+    ),
+    (
+      "y.yaml",
+      "nc: 2\nactivation: # what\n  f(1)\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n",
+      .dangerous
+    ),
+    (
+      "y.yaml", "nc: 2\nactivation: *a\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n",
+      .dangerous
+    ),
+    (
+      "y.yaml",
+      "nc: 2\nactivation: \"nn.SiLU()\n  or f(1)\"\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n",
+      .dangerous
+    ),
+    (
+      "y.yaml",
+      "nc: 2\nactivation: nn.SiLU(f(1))\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n",
+      .dangerous
+    ),
+    (
+      "y.yaml", "nc: 2\nactivation: nn.SiLU()\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n",
+      .safe
+    ),
+    (
+      "y.yaml",
+      "nc: 2\nactivation: torch.nn.LeakyReLU(0.1, inplace=True) # as in 3.0\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n",
+      .safe
+    ),
+    (
+      "y.yaml",
+      "nc: 2\nactivation: 'nn.ReLU()'\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n", .safe
+    ),
+    (
+      "y.yaml", "nc: 2\nactivation: relu\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n",
+      .safe
+    ),
+    (
+      "y.yaml",
+      "nc: 2\nactivation: \n  type: relu\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n",
+      .safe
+    ),
+    (
+      "y.yaml",
+      "nc: 2\nactivation: [relu, none]\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n", .safe
+    ),
+    ("y.yaml", "activation: f(1)\n", .safe),
     // Graphs as text, and settings of the same syntax.
     (
       "saved_model.pbtxt", "saved_model_schema_version: 1\nmeta_graphs { graph_def { } }\n",

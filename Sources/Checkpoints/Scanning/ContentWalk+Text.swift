@@ -12,6 +12,7 @@ internal import PickleFormat
 /// | `__module__` with `__loader__` | skops |
 /// | `:serialized:`, a pickle in base64 | Stable-Baselines3 |
 /// | keys that name a class, a module or a repository | many loaders (`ContentWalk+Names.swift`) |
+/// | `activation` of a model in YAML | Ultralytics (`ContentWalk+Ultralytics.swift`) |
 /// | `!!python/…` | PyYAML's `load` with an unsafe loader |
 /// | `<!ENTITY … SYSTEM`, layers of a library in XML | readers of PMML, OpenVINO |
 extension ContentWalk {
@@ -111,6 +112,7 @@ extension ContentWalk {
   }
 
   private mutating func examineLines(of bytes: [UInt8], _ place: ScannedContent.Place) {
+    examineActivations(bytes, place)
     let keys = ContentWalk.keys(in: bytes, place)
     let tags = ["!!python/", "tag:yaml.org,2002:python/"]
     // Few lines of a text hold any of these; the others are never made text.
