@@ -238,6 +238,23 @@ struct ConfigurationNamesTests {
       "nc: 2\nactivation: [relu, none]\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n", .safe
     ),
     ("y.yaml", "activation: f(1)\n", .safe),
+    // Spark's DefaultParamsReader imports it.
+    (
+      "part-00000",
+      #"{"class": "os.system", "timestamp": 1, "sparkVersion": "3.5.0", "uid": "x_1", "paramMap": {}}"#,
+      .dangerous
+    ),
+    (
+      "part-00000",
+      #"{"class": "my.Model", "timestamp": 1, "sparkVersion": "3.5.0", "uid": "x_1", "paramMap": {}}"#,
+      .unknown
+    ),
+    (
+      "part-00000",
+      #"{"class": "org.apache.spark.ml.PipelineModel", "timestamp": 1, "sparkVersion": "3.5.0", "uid": "x_1"}"#,
+      .safe
+    ),
+    ("a.json", #"{"class": "os.system", "uid": "x_1"}"#, .safe),
     // Graphs as text, and settings of the same syntax.
     (
       "saved_model.pbtxt", "saved_model_schema_version: 1\nmeta_graphs { graph_def { } }\n",

@@ -348,10 +348,15 @@ struct GraphScanTests {
     [number << 3 | 2, UInt8(bytes.count)] + bytes
   }
 
-  /// An ONNX model of one node, with a tensor in another file perhaps.
-  private func onnx(_ type: String, domain: String = "", location: String? = nil) -> [UInt8] {
+  /// An ONNX model of one node, with a tensor or what was compiled in another file perhaps.
+  private func onnx(
+    _ type: String, domain: String = "", location: String? = nil, context: String? = nil
+  ) -> [UInt8] {
     var node = field(4, Array(type.utf8))
     if !domain.isEmpty { node += field(7, Array(domain.utf8)) }
+    if let context {
+      node += field(5, field(1, Array("ep_cache_context".utf8)) + field(4, Array(context.utf8)))
+    }
     var graph = field(1, node) + field(2, Array("g".utf8))
     if let location {
       let entry = field(1, Array("location".utf8)) + field(2, Array(location.utf8))
@@ -366,6 +371,12 @@ struct GraphScanTests {
     #expect(try scanned(onnx("Add"), as: "a.onnx").findings.map(\.rendering) == ["an ONNX model"])
     #expect(try scanned(onnx("Mine", domain: "my.domain")).verdict == .unknown)
     #expect(try scanned(onnx("PythonOp", domain: "com.microsoft")).verdict == .dangerous)
+    #expect(try scanned(onnx("TritonOp", domain: "com.microsoft")).verdict == .dangerous)
+    #expect(try scanned(onnx("ATen", domain: "org.pytorch.aten")).verdict == .unknown)
+    for (context, verdict) in [("../x.so", CheckpointScan.Verdict.dangerous), ("x.bin", .safe)] {
+      let model = onnx("EPContext", domain: "com.microsoft", context: context)
+      #expect(try scanned(model).verdict == verdict)
+    }
     #expect(try scanned(onnx("Add", location: "weights.bin")).verdict == .safe)
     for path in ["../secret", "/etc/passwd", "a/../../b", "C:\\x"] {
       #expect(try scanned(onnx("Add", location: path)).verdict == .dangerous)

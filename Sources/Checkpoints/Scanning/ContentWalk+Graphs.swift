@@ -31,7 +31,7 @@ extension ContentWalk {
   ]
   /// Operators that call Python (`onnxruntime-training`) or a library.
   private static let pythonOperators: Set<String> = [
-    "PyOp", "PythonOp", "PythonOpGrad", "ExternalOp",
+    "PyOp", "PythonOp", "PythonOpGrad", "ExternalOp", "TritonOp",
   ]
   /// Graphs lie in attributes of operators (`If`, `Loop`); real ones a few deep.
   private static let graphDepth = 32
@@ -77,6 +77,12 @@ extension ContentWalk {
           report(
             code: "the ONNX operator \(quoted(type)) of \(quoted(domain))",
             (.unknown, "is code of a library that has to be loaded"), at: content.place)
+        } else if domain == "org.pytorch.aten", type == "ATen" {
+          report(
+            code: "the ONNX operator \(quoted(type))",
+            (.unknown, "calls an operator of PyTorch by its name"), at: content.place)
+        } else if type == "EPContext" {
+          examineContext(node, content.place)
         }
         for attribute in ProtobufFields.all(5, in: node) {
           // `t` 5, `tensors` 10; `g` 6, `graphs` 11; `sparse_tensor` 22, `sparse_tensors` 23.
@@ -114,6 +120,21 @@ extension ContentWalk {
       report(
         code: "elements of \(quoted(ProtobufFields.text(8, in: tensor) ?? "")) in \(quoted(path))",
         (.dangerous, "are read from a file outside of the model's directory"), at: place)
+    }
+  }
+
+  /// What a provider of ONNX Runtime has compiled: bytes, or a file beside the model, whose name must lead nowhere else.
+  private mutating func examineContext(_ node: ArraySlice<UInt8>, _ place: ScannedContent.Place) {
+    for attribute in ProtobufFields.all(5, in: node)
+    where ProtobufFields.text(1, in: attribute) == "ep_cache_context" {
+      let path = ProtobufFields.text(4, in: attribute) ?? ""
+      // Compiled code lies in the same field.
+      guard path.utf8.count < 4_096, leadsOut(path), ContentWalk.isText(Array(path.utf8)) else {
+        continue
+      }
+      report(
+        code: "a compiled graph in \(quoted(path))",
+        (.dangerous, "is read from a file outside of the model's directory"), at: place)
     }
   }
 

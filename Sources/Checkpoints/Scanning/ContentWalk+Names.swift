@@ -13,6 +13,7 @@ internal import PickleFormat
 /// | `type` in a list of modules, `types` of a router, activation functions | sentence-transformers |
 /// | `loader_module`, `code`, `model_code_path`, `pickle_module_info.txt`, `keras_module.txt` | MLflow |
 /// | `custom_imports` | MMEngine |
+/// | `class` beside `sparkVersion` | Spark MLlib |
 extension ContentWalk {
   /// Keys that name a class or module by themselves, in YAML as in JSON.
   static let importingKeys = [
@@ -80,7 +81,8 @@ extension ContentWalk {
       "auto_map", "custom_pipelines", "parent_library", "type", "types", "attn_implementation",
       "_attn_implementation", "_attn_implementation_internal", "megatron_core",
       "activation_function", "activation_fn",
-      "sbert_ce_default_activation_function", "tokenizer_class", "_class_name",
+      "sbert_ce_default_activation_function", "tokenizer_class", "_class_name", "class",
+      "pythonClass",
     ])
 
   /// `package.module.Class`, imported and called.
@@ -239,6 +241,12 @@ extension ContentWalk {
           (.unknown, "is code of a repository that Transformers loads by the package kernels"),
           at: place)
       }
+    case "class", "pythonClass":
+      // `DefaultParamsReader` imports it (`pyspark/ml/util.py`).
+      guard object["sparkVersion"] != nil, let value,
+        !["org.apache.spark.", "pyspark.ml."].contains(where: value.hasPrefix)
+      else { break }
+      report(path: value, ", as a class of Spark", place)
     case "custom_imports":
       for module in ContentWalk.strings(in: member.value) {
         report(importOf: GlobalName(module, "?"), ", as custom_imports of MMEngine", at: place)

@@ -178,7 +178,7 @@ extension ContentWalk {
       "parent_library", "expr_str", "guards_code",
       "\"idx\"", "\\u00", "\\/", "attn_implementation", "megatron_core",
       "\"activation_f", "default_activation_function", "tokenizer_class",
-      ":serialized:",
+      ":serialized:", "sparkVersion",
     ].map { Array($0.utf8) } + importingKeys.map { Array($0.utf8) }
 
   /// Looks through a JSON text for code; false if it is no JSON text.
