@@ -425,6 +425,7 @@ struct GraphScanTests {
     ("a.yaml", "a: &t _target_\n*t : os.system\n", .unknown),
     ("a.yaml", "? _target_\n: os.system\n", .unknown),
     ("a.yaml", "_target_:\n  os.system\n", .unknown),
+    ("README.md", "The chat_template wraps each turn in `{{ ... }}` placeholders.\n", .safe),
     ("README.md", "The key `_target_` names a class, 100% of the time.\n", .safe),
     (
       "adapter_config.json",

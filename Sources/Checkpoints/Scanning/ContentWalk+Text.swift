@@ -146,7 +146,9 @@ extension ContentWalk {
         break
       }
     }
-    if ["chat_template", "{{"].contains(where: { bytes.index(of: Array($0.utf8)) != nil }) {
+    if !place.isDescription,
+      ["chat_template", "{{"].contains(where: { bytes.index(of: Array($0.utf8)) != nil })
+    {
       examineTemplate(String(decoding: bytes, as: UTF8.self), "in a text", place)
     }
   }
