@@ -157,8 +157,15 @@ private struct PickleRoute {
       cursor = inner.cursor
       arrayOperations = inner.arrayOperations
       let known = Set(inner.walk.findings)
+      // A plain unpickler goes on with the memo of the pickle around the array, in which the module of numpy's types is any other
+      // text. Nothing that runs has that name, whatever the module.
+      let types = Set(known.filter { $0.global == PickleWalk.typeOfNumpy }.map(\.offset))
       walk.take(
-        findings: inner.walk.findings + plain.filter { !known.contains($0) },
+        findings: inner.walk.findings
+          + plain.filter {
+            !known.contains($0)
+              && !(types.contains($0.offset) && $0.global?.name == PickleWalk.typeOfNumpy.name)
+          },
         embedded: inner.walk.embedded)
       walk.arrayWasRead()
       frameFault = frameFault ?? inner.frameFault

@@ -109,7 +109,7 @@ extension PickleWalk {
   /// What joblib puts in place of an array, whose bytes follow in the stream once it has its state
   /// (`joblib/numpy_pickle.py`, `NumpyArrayWrapper`).
   private static let arrayOfJoblib = GlobalName("joblib.numpy_pickle", "NumpyArrayWrapper")
-  private static let typeOfNumpy = GlobalName("numpy", "dtype")
+  static let typeOfNumpy = GlobalName("numpy", "dtype")
 
   /// Puts an array in the place of what stood for it, which has been given its state.
   mutating func arrayWasRead() {

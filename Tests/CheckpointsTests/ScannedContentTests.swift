@@ -151,6 +151,22 @@ struct JoblibScanTests {
     #expect(try scanned(bytes, as: "model.joblib").verdict == .dangerous)
   }
 
+  @Test("reads the types in arrays of objects as joblib does, and other names as both do")
+  func memoOfArray() throws {
+    // The memo of the pickle around has another text in the place of the module; joblib begins a memo of its own.
+    func file(_ outer: String, _ module: String, _ name: String) -> [UInt8] {
+      let global =
+        P.text(module) ++ P.memoize ++ P.pop ++ [0x68, 0] ++ P.text(name) ++ P.stackGlobal
+      let object = global ++ P.text("O8") ++ P.no ++ P.yes ++ P.tuple3 ++ P.reduce
+      return P.proto(4) ++ P.text(outer) ++ P.memoize ++ P.pop
+        ++ wrapped("O8", [1], P.proto(4) ++ object ++ P.stop) ++ P.stop
+    }
+    #expect(try scanned(file("Wrapper", "numpy", "dtype"), as: "a.joblib").verdict == .safe)
+    #expect(try scanned(file("os", "numpy", "system"), as: "a.joblib").verdict == .dangerous)
+    #expect(try scanned(file("numpy", "os", "system"), as: "a.joblib").verdict == .dangerous)
+    #expect(try scanned(file("mine", "numpy", "ndarray"), as: "a.joblib").verdict == .unknown)
+  }
+
   @Test("finds calls in arrays of objects, behind arrays, and in numbers that are operations")
   func calls() throws {
     let objects = P.proto(2) ++ wrapped("O8", [1], call) ++ P.stop
