@@ -399,6 +399,17 @@ struct GraphScanTests {
     }
   }
 
+  @Test("takes a vocabulary of SentencePiece for data, and a graph that begins like one for none")
+  func sentencePiece() throws {
+    let piece = field(1, field(1, Array("<unk>".utf8)) + [0x15, 0, 0, 0, 0, 0x18, 2])
+    let settings = field(2, [0x18, 2])
+    #expect(try scanned(piece + piece + settings, as: "spiece.model").verdict == .safe)
+    #expect(try scanned(piece + settings + [0x38, 1], as: "spiece.model").verdict == .unknown)
+    #expect(try scanned(piece + settings + call, as: "spiece.model").verdict != .safe)
+    let node = field(1, field(1, Array("w".utf8)) + field(2, Array("PyFunc".utf8)))
+    #expect(try scanned(node + settings, as: "graph.pb").verdict == .unknown)
+  }
+
   @Test("names operators of a SavedModel that read and write files")
   func savedModel() throws {
     func model(_ operation: String) -> [UInt8] {

@@ -1,23 +1,56 @@
 internal import CheckpointBytes
 
-/// Graphs of operators as messages of protocol buffers.
+/// Graphs of operators, and vocabularies, as messages of protocol buffers.
 ///
 /// | file | read | what counts |
 /// |---|---|---|
 /// | ONNX (`onnx.proto`, 1.19) | wholly | operators of domains that are nobody's known, which a library brings; data in other files |
 /// | SavedModel (`saved_model.proto`, TensorFlow 2.20) | its operators | those that read and write files and call Python |
 /// | either as text | its name | that it is there |
+/// | SentencePiece (`sentencepiece_model.proto`, 0.2) | its pieces, the kinds of its other fields | nothing: it is data |
 extension ContentWalk {
   /// Looks into a graph; false if the content is none that is known.
   mutating func examineGraph(
     _ content: ScannedContent, _ prefix: [UInt8]
   ) throws(CheckpointError) -> Bool {
-    guard prefix.count >= 3, prefix[0] == 0x08, content.byteCount <= ContentWalk.contentBytes else {
-      return false
-    }
+    guard prefix.count >= 3, prefix[0] == 0x08 || prefix[0] == 0x0A,
+      content.byteCount <= ContentWalk.contentBytes
+    else { return false }
     let bytes = try content.source.bytes(at: 0, count: content.byteCount)
+    if prefix[0] == 0x0A { return ContentWalk.isSentencePieceModel(bytes) }
     if prefix[1] == 1, prefix[2] == 0x12 { return try examineSavedModel(bytes, content) }
     return try examineONNX(bytes, content)
+  }
+
+  // MARK: SentencePiece
+
+  /// `pieces` 1 (`piece` 1, `score` 2, `type` 3), `trainer_spec` 2, `normalizer_spec` 3, `self_test_data` 4, `denormalizer_spec` 5,
+  /// and nothing else.
+  private static func isSentencePieceModel(_ bytes: [UInt8]) -> Bool {
+    var isKnown = true
+    var hasSettings = false
+    let isWhole = ProtobufFields.forEach(bytes[...]) { number, value in
+      guard isKnown else { return }
+      switch (number, value) {
+      case (1, .bytes(let piece)): isKnown = isPiece(piece)
+      case (2...5, .bytes(let message)):
+        isKnown = ProtobufFields.forEach(message) { _, _ in }
+        hasSettings = true
+      default: isKnown = false
+      }
+    }
+    return isWhole && isKnown && hasSettings
+  }
+
+  private static func isPiece(_ message: ArraySlice<UInt8>) -> Bool {
+    var isKnown = true
+    let isWhole = ProtobufFields.forEach(message) { number, value in
+      switch (number, value) {
+      case (1, .bytes), (2, .fixed), (3, .number): break
+      default: isKnown = false
+      }
+    }
+    return isWhole && isKnown
   }
 
   // MARK: ONNX
