@@ -169,6 +169,7 @@ struct ConfigurationNamesTests {
     ("a.yaml", "custom_imports:\n  imports: [my_module]\n", .unknown),
     ("a.yaml", "custom_imports: {imports: [my_module], allow_failed_imports: false}\n", .unknown),
     ("a.yaml", "custom_imports: null\n", .safe),
+    ("README.md", "```yaml\ncustom_imports:\n  imports: [my_module]\n```\n", .safe),
     (
       "README.md", "```yaml\ntrust_remote_code: true\n```\nThe target: a loss below 1.\n", .safe
     ),

@@ -161,7 +161,7 @@ extension ContentWalk {
       YAMLText.forEachValue(of: key, in: line) { value in
         if let value, key != "_target_" || value.contains(".") {
           examineName(value, ofKey: key, place)
-        } else {
+        } else if !place.isDescription {
           report(
             code: "a \(key) that is named elsewhere in the text",
             (.unknown, "is imported and called by whoever builds the model"), at: place)
