@@ -77,10 +77,10 @@ def check_untied(tool, home, made, is_equal):
     for options in ([], ["--layout", "transformers"], ["--format", "pytorch", "--layout", "transformers"]):
         tool.run("convert", home, home / "again", "--force", *options)
         loaded, found = made.from_pretrained(home / "again", output_loading_info=True)
-        require(not found["missing_keys"] and not found["unexpected_keys"], f"{options}: {found}")
+        require((found["missing_keys"], found["unexpected_keys"]), (set(), set()), f"{options}: keys")
         for (name, one), other in zip(model.state_dict().items(), loaded.state_dict().values()):
-            require(torch.equal(one, other), f"{options}: {name}")
-        require(torch.equal(model(tokens).logits, loaded.eval()(tokens).logits), f"{options}: logits")
+            require(torch.equal(one, other), True, f"{options}: {name}")
+        require(torch.equal(model(tokens).logits, loaded.eval()(tokens).logits), True, f"{options}: logits")
 
 
 def conversions(report, tool, home, case):
