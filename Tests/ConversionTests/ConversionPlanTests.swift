@@ -328,6 +328,9 @@ struct ConversionPlanTests {
   @Test("Metadata by the names of Keras's lists is metadata all the same, in every format")
   func namesOfLists() throws {
     var graph = try graph()
+    let written: [ExactName: String] = [
+      "layer_names": "a,b", "layer_names0": "c", "author": "d",
+    ]
     graph.facts.metadata = .entries(["layer_names": "a,b", "layer_names0": "c", "author": "d"])
     for format in CheckpointFormat.allCases {
       let path = directory.file("lists." + SampleGraphs.fileExtension(format))
@@ -335,7 +338,10 @@ struct ConversionPlanTests {
         SampleGraphs.checkpoint(graph, format: .safetensors), named: "memory", to: path,
         options: ConversionOptions()
       ).run()
-      #expect(try Checkpoint.open(path).graph.facts.metadata == graph.facts.metadata)
+      let found = try #require(try Checkpoint.open(path).graph.facts.metadata.entries)
+      // Attributes of an HDF5 file come before what is kept aside.
+      #expect(found.count == 3, "\(format)")
+      for (key, value) in found { #expect(written[key] == value, "\(format), \(key)") }
     }
   }
 
