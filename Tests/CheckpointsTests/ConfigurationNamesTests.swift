@@ -173,7 +173,12 @@ struct ConfigurationNamesTests {
     (
       "README.md", "```yaml\ntrust_remote_code: true\n```\nThe target: a loss below 1.\n", .safe
     ),
-    // Ultralytics evaluates it.
+    // Ultralytics evaluates it. A megabyte takes no longer than others.
+    ("y.yaml", "backbone: 1\n" + String(repeating: "activation: ", count: 90_000), .dangerous),
+    (
+      "y.yaml", "backbone: 1\n" + String(repeating: "# activation: nn.ReLU()\n", count: 500),
+      .dangerous
+    ),
     (
       "y.yaml",
       "nc: 2\nactivation: __import__('os').system('x')\nbackbone:\n  - [-1, 1, Conv, [8, 3, 2]]\nhead: []\n",

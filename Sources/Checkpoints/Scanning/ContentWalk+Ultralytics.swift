@@ -15,17 +15,26 @@ extension ContentWalk {
       if found > 0, Self.isOfName(bytes[found - 1]) { continue }
       let behind = bytes[position...].drop { " \t\r\n\"'".utf8.contains($0) }
       guard behind.first == UInt8(ascii: ":") else { continue }
-      let line = Self.line(behind.dropFirst())
-      guard !Self.isConstructor(line, before: bytes[line.endIndex...]) else { continue }
-      return report(
-        code: "an expression as activation of Ultralytics",
-        (.dangerous, "is evaluated as Python when the model is built"), at: place)
+      // No activation is as long, and time stays in proportion whatever stands there.
+      let near = behind.dropFirst().prefix(Self.longestActivation)
+      let line = Self.line(near)
+      let isWhole = near.endIndex == bytes.endIndex
+      guard isWhole || line.endIndex < near.endIndex,
+        Self.isConstructor(line, before: near[line.endIndex...], isWhole: isWhole)
+      else {
+        return report(
+          code: "an expression as activation of Ultralytics",
+          (.dangerous, "is evaluated as Python when the model is built"), at: place)
+      }
     }
   }
 
+  /// What is looked at of an activation, with the comments behind it, in bytes.
+  private static let longestActivation = 1_024
+
   /// True for a value that calls nothing, or a class of `torch.nn` with numbers and names, and ends where its line does.
   private static func isConstructor(
-    _ line: ArraySlice<UInt8>, before rest: ArraySlice<UInt8>
+    _ line: ArraySlice<UInt8>, before rest: ArraySlice<UInt8>, isWhole: Bool
   ) -> Bool {
     var text = Substring(decoding: line, as: UTF8.self)
     if let comment = text.firstRange(of: " #") { text = text[..<comment.lowerBound] }
@@ -36,7 +45,7 @@ extension ContentWalk {
       text = text.dropFirst().dropLast()
     } else if let first = text.first, "|>*".contains(first) {
       return false
-    } else if !ends(before: rest, isEmpty: text.isEmpty) {
+    } else if !ends(before: rest, isWhole: isWhole, isEmpty: text.isEmpty) {
       return false
     }
     for start in ["nn.", "torch.nn."] where text.hasPrefix(start) {
@@ -48,14 +57,20 @@ extension ContentWalk {
   }
 
   /// True if a value that stands in no quotes does not go on behind its line: the next key follows, or the elements of a list.
-  private static func ends(before rest: ArraySlice<UInt8>, isEmpty: Bool) -> Bool {
+  ///
+  /// - Parameters:
+  ///   - isWhole: True if nothing comes behind the rest.
+  ///   - isEmpty: True if the line has no value.
+  private static func ends(
+    before rest: ArraySlice<UInt8>, isWhole: Bool, isEmpty: Bool
+  ) -> Bool {
     var rest = rest
     while !rest.isEmpty {
       rest = rest.drop { " \t\r\n".utf8.contains($0) }
       guard rest.first == UInt8(ascii: "#") else { break }
       rest = rest[line(rest).endIndex...]
     }
-    guard let first = rest.first else { return true }
+    guard let first = rest.first else { return isWhole }
     if isEmpty, rest.starts(with: "- ".utf8) { return true }
     if "}]".utf8.contains(first) || rest.starts(with: "---".utf8) { return true }
     let word = rest.drop { "\"'".utf8.contains($0) }
