@@ -157,14 +157,14 @@ private struct PickleRoute {
       cursor = inner.cursor
       arrayOperations = inner.arrayOperations
       let known = Set(inner.walk.findings)
-      // A plain unpickler goes on with the memo of the pickle around the array, in which the module of numpy's types is any other
-      // text. Nothing that runs has that name, whatever the module.
+      // A plain unpickler goes on with the memo of the pickle around the array, in which the name of joblib's class stands where
+      // the array's own has the module of numpy's types. Nothing is imported by that name; another text is reported.
       let types = Set(known.filter { $0.global == PickleWalk.typeOfNumpy }.map(\.offset))
       walk.take(
         findings: inner.walk.findings
           + plain.filter {
             !known.contains($0)
-              && !(types.contains($0.offset) && $0.global?.name == PickleWalk.typeOfNumpy.name)
+              && !(types.contains($0.offset) && $0.global == PickleWalk.typeOfNumpyMistaken)
           },
         embedded: inner.walk.embedded)
       walk.arrayWasRead()

@@ -110,6 +110,8 @@ extension PickleWalk {
   /// (`joblib/numpy_pickle.py`, `NumpyArrayWrapper`).
   private static let arrayOfJoblib = GlobalName("joblib.numpy_pickle", "NumpyArrayWrapper")
   static let typeOfNumpy = GlobalName("numpy", "dtype")
+  /// What it is to a plain unpickler within an array of objects of joblib's.
+  static let typeOfNumpyMistaken = GlobalName("NumpyArrayWrapper", "dtype")
 
   /// Puts an array in the place of what stood for it, which has been given its state.
   mutating func arrayWasRead() {

@@ -119,6 +119,9 @@ package struct TorchStorages: Sendable {
     return []
   }
 
+  /// More than the calls that make a tensor have: any number of names may lead to one tuple of any length.
+  private static let mostArguments = 16
+
   /// The keys of the storages of a tensor, which is a call of a few arguments, or such a call in another.
   private static func storages(
     of tensor: PickleReference, in document: PickleDocument
@@ -130,9 +133,9 @@ package struct TorchStorages: Sendable {
       if let key = storage(next, in: document) {
         keys.append(key)
       } else if let object = document.object(next) {
-        pending += object.arguments
+        pending += object.arguments.prefix(mostArguments)
       } else if case .tuple(let parts) = document[next] {
-        pending += parts
+        pending += parts.prefix(mostArguments)
       }
     }
     return keys
