@@ -222,32 +222,6 @@ extension Recognition {
   }
 }
 
-extension BoundModel {
-  /// The weights, those that are one each for itself where the settings say that nothing is tied: a file would have them once, and
-  /// Transformers look for the others in vain.
-  fileprivate func untiedAsStated() throws(CheckpointError) -> WeightGraph {
-    guard configuration?.tiesWordEmbeddings == false else { return graph }
-    let aliases = graph.aliases
-    return try graph.mapWeights { (name, weight) throws(CheckpointError) in
-      aliases[name] == nil ? weight : try weight.apart()
-    }
-  }
-
-  /// The parameters that are what they are tied to. Transformers' files (5.23) hold such a weight under the name that
-  /// others are tied to, and under no other.
-  fileprivate var tied: Set<ExactName> {
-    let absent = Set(report.entries.filter { $0.outcome == .tied }.flatMap(\.parameters))
-    // Where nothing is tied, frameworks that always tie hold it once all the same.
-    if configuration?.tiesWordEmbeddings == false {
-      return model.layout == .transformers ? absent : []
-    }
-    let different = Set(untied.map(\.second))
-    return Set(
-      model.architecture.parameters.filter { $0.tiedTo != nil && !different.contains($0.name) }
-        .map(\.name))
-  }
-}
-
 extension LaidOutWeights {
   /// Refuses what is asked for of a layout where none is written.
   ///
