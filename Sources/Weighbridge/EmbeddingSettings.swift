@@ -1,6 +1,7 @@
 public import CheckpointBytes
+package import LayoutRules
 
-/// How the states of a text's tokens become one vector.
+/// How the states of a text's tokens, or the scores that they give a vocabulary, become one vector.
 public struct EmbeddingSettings: Sendable, Hashable {
   /// A way to make one vector of the tokens' states (`Pooling`, sentence-transformers 6.2).
   public enum Pooling: String, Sendable, Hashable, CaseIterable {
@@ -26,8 +27,23 @@ public struct EmbeddingSettings: Sendable, Hashable {
     case document
   }
 
+  /// How alike two vectors are (`similarity_fn_name`).
+  public enum Similarity: String, Sendable, Hashable, CaseIterable {
+    /// The cosine of the angle between them.
+    case cosine
+    /// The sum of the products of their numbers.
+    case dot
+    /// Their distance, less than 0.
+    case euclidean
+    /// The sum of the differences of their numbers, less than 0.
+    case manhattan
+  }
+
   /// The ways to make a vector of the tokens; the vectors of several are put one after another.
   public var pooling: [Pooling] = [.mean]
+  /// How the scores of a masked language model become a vector over its vocabulary; ``pooling`` does not count then. Nil for vectors of
+  /// states.
+  public var splade: SpladePooling?
   /// What the vector goes through, in this order.
   public var layers: [SentenceLayer] = []
   /// True if vectors get the length 1 in the end.
@@ -44,11 +60,19 @@ public struct EmbeddingSettings: Sendable, Hashable {
   public var prompts: [String: String] = [:]
   /// So many numbers of each vector, the first, before it gets the length 1; nil for all (`truncate_dim`).
   public var dimensions: Int?
+  /// So many numbers of each vector are kept, those farthest from 0, before it gets the length 1; of equal ones the first. Nil for all
+  /// (`max_active_dims`).
+  public var maximumActive: Int?
+  /// How alike vectors are in a search.
+  public var similarity = Similarity.cosine
   /// False if the prompt's tokens are seen by the model, but do not count for the vector.
   public var includesPrompt = true
 
   /// The mean over tokens, as it is.
   public init() {}
+
+  /// The head of the models that it is for.
+  package var head: ModelHead { splade == nil ? .base : .maskedLM }
 }
 
 extension EmbeddingSettings {
@@ -163,6 +187,31 @@ extension EmbeddingSettings.Pooling {
       // Places count from the text's first token, the prompt's included.
       let weights = counted.reduce(0) { $0 + Double($1 + 1) }
       return sum { Double($0 + 1) }.map { Float($0 / weights) }
+    }
+  }
+}
+
+extension EmbeddingSettings.Similarity {
+  /// How alike vectors are, in words.
+  package var description: String {
+    switch self {
+    case .cosine: "cosine similarities"
+    case .dot: "products"
+    case .euclidean: "distances, negative"
+    case .manhattan: "sums of differences, negative"
+    }
+  }
+
+  /// How alike two vectors of one width are: the more, the higher.
+  package func callAsFunction(_ left: [Float], _ right: [Float]) -> Double {
+    func sum(_ term: (Double, Double) -> Double) -> Double {
+      zip(left, right).reduce(0) { $0 + term(Double($1.0), Double($1.1)) }
+    }
+    return switch self {
+    case .cosine: left.cosineSimilarity(to: right)
+    case .dot: sum { $0 * $1 }
+    case .euclidean: -sum { ($0 - $1) * ($0 - $1) }.squareRoot()
+    case .manhattan: -sum { abs($0 - $1) }
     }
   }
 }

@@ -7,7 +7,7 @@ internal import ModelDirectories
 package struct SentenceDirectory {
   /// What the modules make.
   package enum Purpose: Sendable {
-    /// A vector of each text, by a Transformer, a Pooling and what follows them.
+    /// A vector of each text, by a Transformer, a Pooling or SpladePooling, and what follows them.
     case vectors
     /// A number for each pair of texts, by a Transformer alone (`CrossEncoder`).
     case scores
@@ -21,8 +21,10 @@ package struct SentenceDirectory {
   private let purpose: Purpose
   /// True if the checkpoint that is opened as the model is the directory's own, with the weights of the modules.
   private let isWhole: Bool
-  /// The folder of the module that makes one vector of them; nil for scores.
-  private let poolingFolder: String?
+  /// True if it gives states where its settings do not say another task.
+  private let givesStates: Bool
+  /// The module that makes one vector of them, with its folder; nil for scores.
+  private let pooling: (kind: Kind, folder: String)?
   /// What the vector goes through, with the folders.
   private let layers: [(kind: Kind, folder: String)]
 
@@ -49,10 +51,11 @@ package struct SentenceDirectory {
           .unsupported, "[\(place)].type", "a module of type \(quoted(type))",
           remedy: "supported are \(Kind.allCases.map(\.rawValue).joined(separator: ", "))")
       }
-      guard kind.mayStand(at: place, for: purpose) else {
+      guard kind.mayStand(behind: found.map(\.kind), for: purpose) else {
         let expected =
           purpose == .vectors
-          ? "a Transformer and a Pooling come first, once each" : "scores need a Transformer alone"
+          ? "a Transformer and a Pooling or SpladePooling come first, once each; behind the latter none has weights"
+          : "scores need a Transformer alone"
         throw modules.failure(
           .unsupported, "[\(place)].type",
           "a \(kind.rawValue) as module \(place); \(expected)")
@@ -73,14 +76,18 @@ package struct SentenceDirectory {
     modelPath = found[0].folder.isEmpty ? given : Directory.join(path, found[0].folder)
     self.purpose = purpose
     isWhole = found[0].folder.isEmpty && given == path
-    poolingFolder = found.count > 1 ? Directory.join(path, found[1].folder) : nil
+    givesStates = found[0].kind == .transformer
+    pooling = found.count > 1 ? (found[1].kind, Directory.join(path, found[1].folder)) : nil
     layers = found.dropFirst(2).map { ($0.kind, Directory.join(path, $0.folder)) }
   }
 
   /// The modules that are known.
   private enum Kind: String, CaseIterable {
     case transformer = "Transformer"
+    /// A Transformer whose task is to fill masks, as models were saved up to 5.3.
+    case mlmTransformer = "MLMTransformer"
     case pooling = "Pooling"
+    case spladePooling = "SpladePooling"
     case dense = "Dense"
     case layerNorm = "LayerNorm"
     case normalize = "Normalize"
@@ -95,12 +102,15 @@ package struct SentenceDirectory {
       self.init(rawValue: String(name))
     }
 
-    /// The model, the pooling, and then what takes vectors of texts.
-    func mayStand(at place: Int, for purpose: Purpose) -> Bool {
-      switch self {
-      case .transformer: place == 0
-      case .pooling: place == 1 && purpose == .vectors
-      default: place > 1 && purpose == .vectors
+    /// The model, the pooling, and then what takes vectors of texts: of those over a vocabulary what leaves each number its token.
+    func mayStand(behind others: [Kind], for purpose: Purpose) -> Bool {
+      guard purpose == .vectors else { return self == .transformer && others.isEmpty }
+      return switch self {
+      case .transformer, .mlmTransformer: others.isEmpty
+      case .pooling: others == [.transformer]
+      case .spladePooling: others.count == 1
+      case .normalize, .dropout: others.count > 1
+      case .dense, .layerNorm: others.count > 1 && others[1] == .pooling
       }
     }
   }
@@ -126,10 +136,15 @@ package struct SentenceDirectory {
   ///   the weights of a module throws.
   package func settings(isPinned: Bool = false) throws(CheckpointError) -> EmbeddingSettings {
     var settings = EmbeddingSettings()
-    guard let poolingFolder else { throw failure("there is no module Pooling") }
-    let pooling = try SettingsFile(required: "config.json", in: poolingFolder, limits)
-    settings.pooling = try Self.pooling(pooling)
-    settings.includesPrompt = try pooling.reader().boolean("include_prompt", default: true)
+    guard let pooling else { throw failure("there is no module Pooling") }
+    let poolingFile = try SettingsFile(required: "config.json", in: pooling.folder, limits)
+    if pooling.kind == .spladePooling {
+      try setSplade(poolingFile, in: &settings)
+    } else {
+      settings.pooling = try Self.pooling(poolingFile)
+      settings.includesPrompt = try poolingFile.reader().boolean("include_prompt", default: true)
+      settings.dimensions = try ownCount("truncate_dim")
+    }
     for (kind, folder) in layers {
       switch kind {
       case .dense: settings.layers.append(try .dense(in: folder, limits))
@@ -138,7 +153,7 @@ package struct SentenceDirectory {
         try SettingsFile("config.json", in: folder, limits)?.requireSentenceVectors()
         settings.layers.append(.normalize)
       // Nothing is dropped unless a model is trained.
-      case .dropout, .transformer, .pooling: break
+      case .dropout, .transformer, .mlmTransformer, .pooling, .spladePooling: break
       }
     }
     settings.maximumLength = try maximumLength()
@@ -151,10 +166,42 @@ package struct SentenceDirectory {
     settings.roleLengths = try roleLengths()
     settings.prompts = try prompts()
     settings.prompt = try prompt(of: settings.prompts)
-    settings.dimensions = try ownSettings().flatMap { (file) throws(CheckpointError) in
-      try Self.count("truncate_dim", of: file)
-    }
     return settings
+  }
+
+  /// What `SparseEncoder` takes of the files.
+  private func setSplade(
+    _ file: SettingsFile, in settings: inout EmbeddingSettings
+  ) throws(CheckpointError) {
+    let task = try transformerSettings()?.document["transformer_task"]
+    guard !givesStates || task == .string(Self.maskTask) else {
+      throw failure("a SpladePooling needs scores: the Transformer's task is not \(Self.maskTask)")
+    }
+    settings.splade = SpladePooling(
+      try Self.choice("pooling_strategy", of: file) ?? .max,
+      activation: try Self.choice("activation_function", of: file) ?? .relu)
+    settings.maximumActive = try ownCount("max_active_dims")
+    // One that is not known is passed over, as in the reference.
+    let name = try ownSettings()?.document["similarity_fn_name"]?.string
+    settings.similarity = name.flatMap { EmbeddingSettings.Similarity(rawValue: $0) } ?? .dot
+  }
+
+  /// One of several names; nil if there is none.
+  private static func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ key: String, of file: SettingsFile
+  ) throws(CheckpointError) -> Choice? {
+    guard let stated = file.document[ExactName(key)] else { return nil }
+    guard let name = stated.string else { throw file.failure(.malformed, key, "expected a name") }
+    guard let choice = Choice(rawValue: name) else {
+      throw file.failure(
+        .unsupported, key, "there is no \(quoted(name)) here",
+        remedy: "there are \(Choice.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    return choice
+  }
+
+  private func ownCount(_ key: String) throws(CheckpointError) -> Int? {
+    try ownSettings().flatMap { (file) throws(CheckpointError) in try Self.count(key, of: file) }
   }
 
   /// What is said of the whole, if there is such a file.
@@ -194,7 +241,7 @@ package struct SentenceDirectory {
   /// taken.
   private func maximumLength() throws(CheckpointError) -> Int? {
     guard let file = try transformerSettings() else { return nil }
-    for (key, value) in purpose.outputSettings + Self.plainSettings {
+    for (key, value) in outputSettings + Self.plainSettings {
       let stated = file.document[ExactName(key)] ?? .null
       guard stated == .null || stated == value || stated.members?.isEmpty == true else {
         throw file.failure(
@@ -218,6 +265,20 @@ package struct SentenceDirectory {
       lengths[role] = try Self.count("\(role.rawValue)_length", of: file)
     }
     return lengths
+  }
+
+  /// The task of models that fill masks.
+  private static let maskTask = "fill-mask"
+
+  /// Settings of the model's module that say what it gives.
+  private var outputSettings: [(String, JSONValue)] {
+    let (task, output) =
+      switch (purpose, pooling?.kind) {
+      case (.scores, _): ("sequence-classification", "scores")
+      case (.vectors, .spladePooling): (Self.maskTask, "token_embeddings")
+      case (.vectors, _): ("feature-extraction", "token_embeddings")
+      }
+    return [("transformer_task", .string(task)), ("module_output_name", .string(output))]
   }
 
   private static func count(
@@ -326,23 +387,5 @@ extension SentenceDirectory {
       settings.function = try Reranking.function(activation: stated, file.path)
     }
     return settings
-  }
-}
-
-extension SentenceDirectory.Purpose {
-  /// Settings of the model's module that say what it gives.
-  fileprivate var outputSettings: [(String, JSONValue)] {
-    switch self {
-    case .vectors:
-      [
-        ("transformer_task", .string("feature-extraction")),
-        ("module_output_name", .string("token_embeddings")),
-      ]
-    case .scores:
-      [
-        ("transformer_task", .string("sequence-classification")),
-        ("module_output_name", .string("scores")),
-      ]
-    }
   }
 }

@@ -5,7 +5,8 @@ internal import LayoutRules
 internal import TensorEngine
 public import Tokenizers
 
-/// A model that makes one vector of a text, as sentence-transformers (6) does.
+/// A model that makes one vector of a text, as sentence-transformers (6) does: of the states of its tokens, or over its vocabulary
+/// (`SparseEncoder`).
 ///
 ///     let embedder = try SentenceEmbedder.load(from: "models/all-MiniLM-L6-v2")
 ///     let vectors = try embedder.embed(["How heavy is it?", "What does it weigh?"]).vectors
@@ -18,7 +19,7 @@ public struct SentenceEmbedder: Sendable {
     public var cut: [Int] = []
   }
 
-  /// The body: `BertModel`, `RobertaModel` or `GPT2Model`.
+  /// The body, `BertModel`, `RobertaModel` or `GPT2Model`; for vectors over the vocabulary a masked language model.
   public let model: any LanguageModel
   /// The tokenizer, which makes texts lower case if the settings say so.
   public let tokenizer: Tokenizer
@@ -26,8 +27,9 @@ public struct SentenceEmbedder: Sendable {
   public private(set) var settings: EmbeddingSettings
   /// The most tokens of a text.
   public private(set) var maximumLength: Int
-  /// About how many tokens are computed at once. More take more memory, fewer more time; vectors are the same.
-  public var batchTokens = 2048
+  /// About how many tokens are computed at once. More take more memory, fewer more time; vectors are the same. The default is less
+  /// for vectors over the vocabulary; a text is never divided.
+  public var batchTokens: Int
   /// The numbers of a vector.
   package let width: Int
   private let layers: [PackedSentenceLayer]
@@ -36,23 +38,30 @@ public struct SentenceEmbedder: Sendable {
 
   /// Puts an embedder together.
   ///
-  /// - Throws: `unsupported` for a model that does not give `last_hidden_state`, `mismatch` for a layer that does not take
-  ///   the vectors which come in; what encoding the prompt throws.
+  /// - Throws: `unsupported` for a model that does not give `last_hidden_state`, or scores of its vocabulary where the settings want
+  ///   those; `mismatch` for a layer that does not take the vectors which come in; what encoding the prompt throws.
   public init(
     _ model: any LanguageModel, tokenizer: Tokenizer,
     settings: EmbeddingSettings = EmbeddingSettings()
   ) throws(CheckpointError) {
-    guard type(of: model).head == .base else {
+    guard type(of: model).head == settings.head else {
+      let isSparse = settings.splade != nil
       throw CheckpointError(
         .unsupported, CheckpointError.Site(field: "class"),
-        "\(type(of: model).className) gives no hidden state as its result",
-        remedy: "load BertModel, RobertaModel or GPT2Model")
+        "\(type(of: model).className) gives no "
+          + (isSparse ? "scores of masks" : "hidden state as its result"),
+        remedy:
+          "load "
+          + (isSparse ? "BertForMaskedLM or its like" : "BertModel, RobertaModel or GPT2Model"))
     }
     self.model = model
     self.tokenizer = settings.lowercases ? try tokenizer.lowercasing() : tokenizer
     self.settings = settings
+    batchTokens = model.usualBatchTokens
     (maximumLength, firstCounted) = try Self.limits(settings, model, self.tokenizer)
-    var width = model.width * settings.pooling.count
+    let sizes = model.architecture.sizes
+    var width =
+      settings.splade == nil ? sizes.hidden * settings.pooling.count : sizes.vocabulary
     layers = try settings.layers.map { (layer) throws(CheckpointError) in
       try PackedSentenceLayer(layer, width: &width, in: model.context)
     }
@@ -94,10 +103,11 @@ public struct SentenceEmbedder: Sendable {
     let directory = try SentenceDirectory(path, openOptions.limits)
     let source = try ModelSource(
       directory?.modelPath ?? path, options: openOptions, fill: options.fill)
-    let settings = try directory?.settings(isPinned: openOptions.manifest != nil)
+    let settings =
+      try directory?.settings(isPinned: openOptions.manifest != nil) ?? EmbeddingSettings()
     return try SentenceEmbedder(
-      try source.load(try source.modelClass(of: .base).type, options: options),
-      tokenizer: try source.tokenizer(), settings: settings ?? EmbeddingSettings())
+      try source.load(try source.modelClass(of: settings.head).type, options: options),
+      tokenizer: try source.tokenizer(), settings: settings)
   }
 
   /// The vectors of texts.
@@ -167,15 +177,25 @@ public struct SentenceEmbedder: Sendable {
     }
     var options = RunOptions(padding: .skipped)
     let places = encodings.enumerated().flatMap { row, encoding in
-      settings.pooling.compactMap { pooling in
-        pooling.place(in: firstCounted..<encoding.count).map { row * longest + $0 }
-      }
+      self.places(of: encoding).map { row * longest + $0 }
     }
-    // Where single tokens are all that is looked at, no others are computed.
-    let takesPlaces = places.count == encodings.count * settings.pooling.count
+    // Where single tokens are all that is looked at, no others are computed. Padding has no scores.
+    let takesPlaces =
+      settings.splade != nil || places.count == encodings.count * settings.pooling.count
     if takesPlaces { options.scoredTokens = .places(places) }
     let outputs = try model.context.alone { () throws(CheckpointError) in
       try model(inputs, options: options)
+    }
+    if let splade = settings.splade {
+      guard let scores = outputs.logits?.tensor else { return [] }
+      var first = 0
+      var vectors: [[Float]] = []
+      for encoding in encodings {
+        let tokens = first..<(first + encoding.count - firstCounted)
+        vectors += try finished(splade.vector(scores, tokens: tokens), rows: 1)
+        first = tokens.upperBound
+      }
+      return vectors
     }
     guard let states = outputs.lastHiddenState, let width = states.dimensions.last else {
       return []
@@ -191,6 +211,13 @@ public struct SentenceEmbedder: Sendable {
       }
     }
     return try finished(pooled, rows: encodings.count)
+  }
+
+  /// The tokens of a text that are looked at one by one.
+  private func places(of encoding: Encoding) -> [Int] {
+    let counted = firstCounted..<encoding.count
+    return settings.splade == nil
+      ? settings.pooling.compactMap { $0.place(in: counted) } : Array(counted)
   }
 
   /// What the layers make of the vectors.
@@ -209,9 +236,34 @@ public struct SentenceEmbedder: Sendable {
         rows: rows, columns: dimensions,
         (0..<rows).flatMap { values[$0 * vectors.columns..<$0 * vectors.columns + dimensions] })
     }
+    if let count = settings.maximumActive {
+      guard count > 0 else {
+        throw CheckpointError(
+          .inconsistent, CheckpointError.Site(field: "max_active_dims"),
+          "expected more than 0, found \(count)")
+      }
+      vectors = try PackedSentenceLayer.strongest(count, of: vectors)
+    }
     if settings.normalizes { vectors = try PackedSentenceLayer.normalize(vectors, in: context) }
     let values = vectors.values
     return (0..<rows).map { Array(values[($0 * vectors.columns)..<(($0 + 1) * vectors.columns)]) }
+  }
+}
+
+extension SentenceEmbedder {
+  /// The tokens of a vector over the vocabulary with its numbers, the highest first, of equal ones that with the lower id, as
+  /// `SparseEncoder.decode` has them.
+  ///
+  /// - Parameters:
+  ///   - vector: One that this model has made.
+  ///   - top: The most tokens; nil for all.
+  /// - Returns: Tokens as the vocabulary has them (`##ing`), nil for an id that the tokenizer has none for.
+  public func decode(
+    _ vector: SparseVector, top: Int? = nil
+  ) -> [(token: String?, weight: Float)] {
+    largestPlaces(max(0, top ?? .max), of: vector.values).map {
+      (tokenizer.token(withID: vector.indices[$0]), vector.values[$0])
+    }
   }
 }
 
@@ -235,6 +287,4 @@ extension Tokenizer {
 
 extension LanguageModel {
   fileprivate var context: ExecutionContext { info.context }
-  /// The numbers of a token's state.
-  fileprivate var width: Int { info.architecture.sizes.hidden }
 }

@@ -133,6 +133,23 @@ enum PackedSentenceLayer: Sendable {
   }
 }
 
+extension PackedSentenceLayer {
+  /// Each vector with so many of its numbers, those farthest from 0, of equal ones the first; the others become 0
+  /// (`select_max_active_dims`).
+  static func strongest(_ count: Int, of vectors: Tensor) throws(CheckpointError) -> Tensor {
+    let (columns, values) = (vectors.columns, vectors.values)
+    guard count < columns else { return vectors }
+    var kept = [Float](repeating: 0, count: values.count)
+    for row in 0..<vectors.rows {
+      let place = row * columns..<(row + 1) * columns
+      for column in largestPlaces(count, of: values[place].map(\.magnitude)) {
+        kept[place.lowerBound + column] = values[place.lowerBound + column]
+      }
+    }
+    return try Tensor(rows: vectors.rows, columns: columns, kept)
+  }
+}
+
 extension SentenceLayer {
   fileprivate var name: String {
     switch self {

@@ -79,6 +79,15 @@ struct FieldCaseTests {
         rows.map { $0["embedding"]?.elements?.compactMap(\.decimal) ?? [] },
         value.rowsOfNumbers ?? [], tolerance)
     }
+    try compare("sparse") { value in
+      let wanted = value.elements ?? []
+      let (numbers, others) = (rows.map { $0["values"] }, wanted.map { $0["values"] })
+      return rows.map { $0["indices"] } == wanted.map { $0["indices"] }
+        && rows.map { $0["tokens"] } == wanted.map { $0["tokens"] }
+        && Self.isClose(
+          numbers.map { $0?.elements?.compactMap(\.decimal) ?? [] },
+          others.map { $0?.elements?.compactMap(\.decimal) ?? [] }, tolerance)
+    }
     try compare("labels") { value in
       let found = try Self.document(run)["results"]?.elements ?? []
       let wanted = value.elements ?? []

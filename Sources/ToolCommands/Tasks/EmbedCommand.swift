@@ -12,6 +12,9 @@ struct EmbedCommand: TaskCommand {
       the mean over all tokens. Texts that are too long are cut, with a note. For people, the cosine similarities of the \
       texts are printed; lines of a file are answered by lines {"text", "embedding"}.
 
+      Of models that SparseEncoder made (SPLADE) a vector has a number for each token of the vocabulary, most of them 0: the tokens of \
+      the highest are printed, and lines are {"text", "indices", "values", "tokens"}. Files of vectors have all numbers.
+
       --output OUT.jsonl writes such lines, OUT.npy an array [texts, width], OUT.safetensors a tensor `embeddings`, and OUT.arrow \
       (a file), OUT.arrows (a stream) and OUT.parquet columns `id` and `embedding`, a list of fixed size; an id is that of the \
       row, or its place from 0. --precision says what the numbers of such files are; int8 and uint8 are steps of the range that \
@@ -23,6 +26,7 @@ struct EmbedCommand: TaskCommand {
       Examples:
         weighbridge embed model/ 'How heavy is this truck?' 'What does the lorry weigh?'
         weighbridge embed model/ --input texts.txt --output vectors.npy --precision float16
+        weighbridge embed splade/ --input texts.txt --output vectors.jsonl --max-active-dims 128
         weighbridge embed model/ --input part-0.txt --output part-0.npy --precision int8 --ranges r0.safetensors --ranges r1.safetensors
       """)
 
@@ -87,8 +91,19 @@ struct EmbedCommand: TaskCommand {
   private var vectorFormat: VectorFormat? { rows.output.flatMap { VectorFormat(path: $0) } }
 
   func task(_ console: Console) throws -> SentenceEmbedding {
-    SentenceEmbedding(
-      try embedding.embedder(model, computing, console, once: rows.isOne))
+    let embedder = try embedding.embedder(model, computing, console, once: rows.isOne)
+    if let stepsOption, embedder.settings.splade != nil {
+      throw embedder.settings.refused(stepsOption)
+    }
+    return SentenceEmbedding(embedder)
+  }
+
+  /// The option that asks for steps, for their ranges or for bits.
+  private var stepsOption: String? {
+    if let precision = precision?.value, precision != .float32, precision != .float16 {
+      return "--precision"
+    }
+    return writeRanges == nil ? nil : "--write-ranges"
   }
 
   mutating func run(on console: Console) throws -> ToolExit {
@@ -136,7 +151,7 @@ struct EmbedCommand: TaskCommand {
       var writer = JSONWriter()
       let answered = try block.answered(by: task)
       for (row, output) in answered {
-        writer.write(.object(row.echo("text") + task.members(of: output).prefix(1)))
+        writer.write(.object(row.echo("text") + task.vectorMembers(of: output)))
         writer.writeRaw("\n")
       }
       return (answered.map(\.output), writer.bytes)
@@ -160,36 +175,47 @@ struct EmbedCommand: TaskCommand {
     let answers = all.withLock { $0 }
     cuts.count(answers.map(\.output))
     guard rows.json else {
-      return console.write(Self.description(answers, task.embedder.settings))
+      return console.write(Self.description(answers, task.embedder))
     }
-    let vectors = answers.map { JSONValue.array($0.output.vector.map { .double(Double($0)) }) }
+    let vectors = answers.map { task.value(of: $0.output) }
     console.write(
       JSONWriter.text(.object([JSONValue.Member("embeddings", .array(vectors))])) + "\n")
   }
 
   func text(_ output: SentenceEmbedding.Embedding, to row: TaskRow) -> String {
-    Self.description([(row, output)], EmbeddingSettings())
+    Self.description([(row, output)], nil)
   }
 
-  /// The beginning of each vector, and how close each two texts are.
+  /// The beginning of each vector, or its highest numbers with their tokens, and how close each two texts are.
   private static func description(
-    _ answers: [(row: TaskRow, output: SentenceEmbedding.Embedding)], _ settings: EmbeddingSettings
+    _ answers: [(row: TaskRow, output: SentenceEmbedding.Embedding)], _ embedder: SentenceEmbedder?
   ) -> String {
+    let settings = embedder?.settings ?? EmbeddingSettings()
     let vectors = answers.map(\.output.vector)
-    let way = settings.pooling.map(\.description).joined(separator: ", ")
+    let way =
+      settings.splade?.description
+      ?? settings.pooling.map(\.description).joined(separator: ", ")
     let hasUnitLength = settings.normalizes || settings.layers.last == .normalize
     var lines = [
       "\(vectors.first?.count ?? 0) numbers each: \(way)" + (hasUnitLength ? ", of length 1" : "")
     ]
     for (place, (row, output)) in answers.enumerated() {
-      let start = output.vector.prefix(3).map { NumberText.fixed(Double($0), digits: 4) }
+      let tokens = output.sparse.map { embedder?.decode($0, top: 5) ?? [] }
+      let start =
+        tokens?.map { token, weight in
+          singleLine(token ?? "?") + " " + NumberText.fixed(Double(weight), digits: 4)
+        }
+        ?? vectors[place].prefix(3).map { NumberText.fixed(Double($0), digits: 4) }
+      let count = output.sparse.map { "\($0.indices.count) tokens " } ?? ""
+      let isAll = output.sparse?.indices.count == start.count
       lines.append(
-        "\(place)  [\(start.joined(separator: ", ")), …]  \(singleLine(row["text"]?.string ?? ""))")
+        "\(place)  \(count)[\(start.joined(separator: ", "))\(isAll ? "" : ", …")]  "
+          + singleLine(row["text"]?.string ?? ""))
     }
     guard vectors.count > 1 else { return lines.joined(separator: "\n") + "\n" }
-    lines.append("cosine similarities")
+    lines.append(settings.similarity.description)
     for (place, first) in vectors.enumerated() {
-      let row = vectors.map { NumberText.fixed(first.cosineSimilarity(to: $0), digits: 4) }
+      let row = vectors.map { NumberText.fixed(settings.similarity(first, $0), digits: 4) }
       lines.append("\(place)  " + row.joined(separator: "  "))
     }
     return lines.joined(separator: "\n") + "\n"
@@ -246,6 +272,12 @@ struct EmbeddingArguments: ParsableArguments {
       "So many numbers of each vector, the first; before --normalize.", valueName: "width"))
   var truncateDim: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "So many numbers of each vector over the vocabulary, the highest; the others are 0.",
+      valueName: "count"))
+  var maxActiveDims: Int?
+
   /// Ways to make one vector of the tokens', by the names that sentence-transformers gives them.
   struct PoolingNames: ExpressibleByArgument {
     static let allValueStrings = EmbeddingSettings.Pooling.allCases.map(\.rawValue)
@@ -260,6 +292,9 @@ struct EmbeddingArguments: ParsableArguments {
 
   func validate() throws {
     if let truncateDim, truncateDim < 1 { throw ValidationError("--truncate-dim must be above 0.") }
+    if let maxActiveDims, maxActiveDims < 1 {
+      throw ValidationError("--max-active-dims must be above 0.")
+    }
     if prompt != nil, promptName != nil {
       throw ValidationError("Give either --prompt or --prompt-name.")
     }
@@ -285,6 +320,13 @@ struct EmbeddingArguments: ParsableArguments {
       guard pooling != nil, error.kind == .unsupported else { throw error }
       console.writeNote("only --pooling and --normalize count: \(error.toolLine)")
     }
+    let isSparse = settings.splade != nil
+    for (option, isForOthers) in [
+      ("--pooling", pooling != nil && isSparse), ("--truncate-dim", truncateDim != nil && isSparse),
+      ("--max-active-dims", maxActiveDims != nil && !isSparse),
+    ] where isForOthers {
+      throw settings.refused(option)
+    }
     let source = try model.open(console, at: place)
     if let pooling { settings.pooling = pooling.pooling }
     settings.normalizes = settings.normalizes || normalize
@@ -293,11 +335,23 @@ struct EmbeddingArguments: ParsableArguments {
     // What is asked for counts for queries and documents alike.
     if prompt != nil || promptName != nil { settings.prompts = [:] }
     settings.dimensions = truncateDim ?? settings.dimensions
+    settings.maximumActive = maxActiveDims ?? settings.maximumActive
     var embedder = try SentenceEmbedder(
       try model.load(
-        try source.modelClass(of: .base), of: source, console, computing, once: once),
+        try source.modelClass(of: settings.head), of: source, console, computing, once: once),
       tokenizer: try source.tokenizer(), settings: settings)
     if let tokens = computing.batchTokens { embedder.batchTokens = tokens }
     return embedder
+  }
+}
+
+extension EmbeddingSettings {
+  /// What is wrong with an option that is for vectors of another kind.
+  fileprivate func refused(_ option: String) -> CheckpointError {
+    CheckpointError(
+      .unsupported, field: option,
+      splade == nil
+        ? "it is for vectors over a vocabulary, and the model makes vectors of states"
+        : "it is for vectors of states, and the model makes vectors over its vocabulary")
   }
 }

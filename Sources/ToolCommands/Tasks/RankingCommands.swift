@@ -67,8 +67,9 @@ struct SimilarityCommand: TaskCommand {
     abstract: "Finds the texts that are nearest to a query by their vectors.",
     discussion: """
       TEXT is a query; --document and --documents are the texts among which is searched, by the cosine of vectors as embed \
-      makes them. Where the model has prompts for queries and documents, each gets its own, unless --prompt or --prompt-name says \
-      one for all. Lines are {"query": …, "documents": […]}; without documents of their own they get those.
+      makes them; of vectors over a vocabulary by their product, or as the directory says (similarity_fn_name). Where the model \
+      has prompts for queries and documents, each gets its own, unless --prompt or --prompt-name says one for all. Lines are \
+      {"query": …, "documents": […]}; without documents of their own they get those.
 
       Examples:
         weighbridge similarity model/ 'how heavy is it?' --documents passages.txt --top-k 5

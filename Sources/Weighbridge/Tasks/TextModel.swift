@@ -27,9 +27,7 @@ public struct TextModel: Sendable {
     self.tokenizer = tokenizer
     let longest = model.longestInput
     maximumLength = min(tokenizer.maximumLength ?? longest, longest)
-    let scoresVocabulary = [.maskedLM, .causalLM].contains(type(of: model).head)
-    batchTokens =
-      scoresVocabulary ? max(1, (1 << 24) / max(1, model.configuration.vocabularySize)) : 2048
+    batchTokens = model.usualBatchTokens
   }
 
   /// Loads the family's class with a head, and the tokenizer beside it.
@@ -216,7 +214,16 @@ extension [Int] {
   }
 }
 
+/// About how many scores of a vocabulary are in memory at once: 64 MB, more than which makes products no faster.
+private let usualScoreCount = 1 << 24
+
 extension LanguageModel {
+  /// About how many tokens are computed at once where nobody says it: less where each has a score for each token of the vocabulary.
+  var usualBatchTokens: Int {
+    guard [.maskedLM, .causalLM].contains(Self.head) else { return 2048 }
+    return max(1, usualScoreCount / max(1, configuration.vocabularySize))
+  }
+
   /// The most tokens that a sequence may have.
   var longestInput: Int {
     let positions = info.architecture.sizes.positions
