@@ -8,6 +8,7 @@ import torch
 from safetensors.numpy import load_file
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.sentence_transformer.modules import Dropout, LayerNorm, Pooling
+from sentence_transformers.sparse_encoder.modules import MLMTransformer, SpladePooling
 from sentence_transformers.util import quantize_embeddings, semantic_search
 
 from report import Mismatch, require
@@ -34,6 +35,20 @@ def check(report, tool, folder):
             check_files(tool, folder)
         with report.check("steps of the ranges of several runs"):
             check_ranges(tool, folder)
+    with report.group("vectors over a vocabulary as SparseEncoder makes them"):
+        for family in ("bert", "roberta", "distilbert"):
+            for strategy in ("max", "sum"):
+                for activation in ("relu", "log1p_relu"):
+                    with report.check(f"{family}, {strategy}, {activation}"):
+                        check_sparse(tool, folder, family, SpladePooling(strategy, activation_function=activation))
+        for name, (layers, settings) in SPARSE.items():
+            with report.check(name):
+                check_sparse(tool, folder, "bert", SpladePooling("max"), layers, settings, name)
+        with report.check("the module of old versions"):
+            check_sparse(tool, folder, "bert", SpladePooling("max"), name="older", module=MLMTransformer)
+        for similarity in (None, "cosine", "euclidean", "manhattan"):
+            with report.check(f"the nearest texts, {similarity}"):
+                check_sparse_search(tool, folder, similarity)
     with report.group("rankings and similarities"):
         with report.check("the nearest texts"):
             check_similarity(tool, folder)
@@ -65,6 +80,15 @@ SEARCHES = {
     "nulls": ({"query": None, "document": "a model of ", "other": None}, None, {}),
     "short queries": ({"query": "the scale: "}, None, {"query_length": 7}),
     "lengths": ({}, None, {"query_length": 25, "document_length": 6}),
+}
+
+
+# What follows the pooling of a sparse model, and what SparseEncoder keeps beside it.
+SPARSE = {
+    "nine numbers": ([], {"max_active_dims": 9}),
+    "the length 1": ([Normalize()], {}),
+    "seven numbers of a vector of length 1": ([Normalize()], {"max_active_dims": 7}),
+    "a prompt": ([], {"prompts": {"query": "the scale: ", "other": "x "}, "default_prompt_name": "other"}),
 }
 
 
@@ -222,6 +246,61 @@ def check_search(tool, folder, name, prompts, default, more):
             require_vectors(
                 vectors(tool, folder, directory, "--prompt-name", prompt), model.encode(TEXTS, prompt_name=prompt), f"{name}: {prompt}")
     require_vectors(vectors(tool, folder, directory), model.encode(TEXTS), f"{name}: without a kind of text")
+
+
+def sparse_saved(folder, family, pooling, layers=(), settings=None, name="plain", module=Transformer):
+    """A directory as SparseEncoder saves it."""
+    directory = folder / f"sparse-{family}-{name}-{pooling.pooling_strategy}-{pooling.activation_function}"
+    if not directory.exists():
+        # Most scores below 0, as those of models that were trained for it.
+        base = directory_of(folder, family, "MaskedLM", bias=-4)
+        transformer = module(str(base), transformer_task="fill-mask", max_seq_length=20)
+        model = sentence_transformers.SparseEncoder(modules=[transformer, pooling, *layers], device="cpu", **settings or {})
+        model.save(str(directory))
+    return directory
+
+
+def check_sparse(tool, folder, family, pooling, layers=(), settings=None, name="plain", module=Transformer):
+    directory = sparse_saved(folder, family, pooling, layers, settings, name, module)
+    model = sentence_transformers.SparseEncoder(str(directory), device="cpu")
+    for options, more in (((), {}), (("--max-active-dims", "3"), {"max_active_dims": 3})):
+        expected = model.encode(TEXTS, convert_to_sparse_tensor=False, **more)
+        require_sparse(tool, folder, directory, expected, model, options)
+    require_sparse(
+        tool, folder, directory, model.encode(TEXTS, prompt="new: ", convert_to_sparse_tensor=False), model, ("--prompt", "new: "))
+    target = folder / "sparse.npy"
+    tool.expect(0, "embed", directory, "--input", folder / "texts.jsonl", "--output", target)
+    require_vectors(numpy.load(target), model.encode(TEXTS, convert_to_sparse_tensor=False).numpy(), "a file")
+
+
+def require_sparse(tool, folder, directory, expected, model, options):
+    path = folder / "texts.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS), encoding="utf-8")
+    outcome = tool.expect(0, "embed", directory, "--input", path, *options)
+    found = numpy.zeros(tuple(expected.shape), numpy.float32)
+    for row, line in enumerate(outcome.output.splitlines()):
+        answer = json.loads(line)
+        require(answer["indices"], sorted(answer["indices"]), "indices ascend")
+        require(answer["tokens"], model.tokenizer.convert_ids_to_tokens(answer["indices"]), "tokens")
+        found[row, answer["indices"]] = answer["values"]
+    require_vectors(found, expected.numpy(), f"{directory.name} {options}")
+
+
+def check_sparse_search(tool, folder, similarity):
+    directory = sparse_saved(
+        folder, "bert", SpladePooling("max"), settings={"similarity_fn_name": similarity, "prompts": {"query": "the scale: "}},
+        name=f"search-{similarity}")
+    model = sentence_transformers.SparseEncoder(str(directory), device="cpu")
+    rows = folder / "search.jsonl"
+    rows.write_text("".join(json.dumps({"query": text, "documents": TEXTS}) + "\n" for text in TEXTS), encoding="utf-8")
+    outcome = tool.expect(0, "similarity", directory, "--input", rows, "--top-k", len(TEXTS), "--json")
+    expected = model.similarity(model.encode_query(TEXTS), model.encode_document(TEXTS))
+    for line, wanted in zip(outcome.output.splitlines(), expected.tolist(), strict=True):
+        ranking = json.loads(line)["ranking"]
+        require(sorted(row["index"] for row in ranking), list(range(len(TEXTS))), "documents")
+        for row in ranking:
+            if not abs(row["score"] - wanted[row["index"]]) < 1e-4 * max(1, abs(wanted[row["index"]])):
+                raise Mismatch(f"{similarity}: document {row['index']}: {row['score']}, and {wanted[row['index']]}")
 
 
 def check_ranking(tool, folder, activation):
