@@ -177,6 +177,14 @@ class Texts(Folder):
         self.assertEqual(found, expected)
         self.assertAlmostEqual(math.hypot(*found[0]), 1, places=5)
 
+    def test_vectors_over_a_vocabulary_are_refused(self):
+        directory = FIXTURES / "cases" / "models" / "embed-splade-max"
+        with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+            weighbridge.embed(directory, TEXTS)
+        self.assertEqual((caught.exception.kind, caught.exception.field), ("unsupported", "embedding"))
+        (vector,) = weighbridge.command("embed", str(directory), "a")["embeddings"]
+        self.assertEqual(len(vector["indices"]), len(vector["values"]))
+
     def test_labels_are_the_tool_s(self):
         directory = model(self.folder)
         found = weighbridge.classify(directory, TEXTS)

@@ -9,7 +9,7 @@ from typing import Any, Callable, Mapping, Sequence, TypeVar
 import pyarrow
 
 from .errors import WeighbridgeError
-from .tasks import Option, Path, flags, numbers_of, path_text
+from .tasks import Option, Path, flags, path_text, vector_of
 from .worker import Answer, Worker
 
 Batch = TypeVar("Batch", pyarrow.RecordBatch, pyarrow.Table)
@@ -23,10 +23,9 @@ def _vectors(answers: Sequence[Answer]) -> pyarrow.Array:
     numbers = array.array("f")
     starts: list[int | None] = []
     for answer in answers:
-        vector = answer.get("embedding")
-        starts.append(None if vector is None else len(numbers))
-        if vector is not None:
-            numbers.extend(numbers_of(vector))
+        starts.append(None if "error" in answer else len(numbers))
+        if "error" not in answer:
+            numbers.extend(vector_of(answer))
     starts.append(len(numbers))
     values = pyarrow.Array.from_buffers(pyarrow.float32(), len(numbers), [None, pyarrow.py_buffer(numbers)])
     return pyarrow.ListArray.from_arrays(pyarrow.array(starts, pyarrow.int32()), values)
@@ -95,7 +94,7 @@ class Batches:
     def __call__(self, batch: Batch) -> Batch:
         """The batch with its answers.
 
-        :raises WeighbridgeError: If the model cannot be loaded, or the child has died twice of this batch.
+        :raises WeighbridgeError: If the model cannot be loaded or has no such vectors, or the child has died twice of this batch.
         """
         schema = self.schema(batch.schema)
         columns = [batch.column(column).to_pylist() for column in self._members.values()]

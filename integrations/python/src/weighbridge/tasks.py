@@ -15,7 +15,7 @@ import threading
 from typing import Any, Iterable, Mapping, Sequence, Union
 
 from .errors import WeighbridgeError
-from .worker import Worker, executable
+from .worker import Answer, Worker, executable
 
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Option = Union[Path, int, float, bool, None, Sequence[Union[Path, int, float]]]
@@ -96,8 +96,9 @@ def embed(model: Path, texts: Iterable[str], **options: Option) -> list[list[flo
     """``weighbridge embed MODEL``: a vector for each text.
 
     :raises WeighbridgeError: What is wrong with the model, or with the first text that has no vector; ``field`` names it.
+        ``unsupported`` for a model whose vectors are over its vocabulary (``SparseEncoder``).
     """
-    return [numbers_of(answer["embedding"]) for answer in _answers("embed", model, texts, options)]
+    return [vector_of(answer) for answer in _answers("embed", model, texts, options)]
 
 
 def classify(
@@ -215,6 +216,17 @@ def _row(place: int, text: str | tuple[str, str]) -> dict[str, str]:
         return {"text": text[0], "pair": text[1]}
     raise WeighbridgeError(
         "usage", f"text {place}: expected a text or a pair of texts, found {reprlib.repr(text)}", field=f"text {place}")
+
+
+def vector_of(answer: Answer) -> list[float]:
+    """The vector of an answer of ``embed``.
+
+    :raises WeighbridgeError: ``unsupported`` for one over a vocabulary.
+    """
+    if "embedding" not in answer:
+        raise WeighbridgeError(
+            "unsupported", "the model's vectors are over its vocabulary: command('embed', …) gives their indices and values", field="embedding")
+    return numbers_of(answer["embedding"])
 
 
 def numbers_of(values: list[float | None]) -> list[float]:
