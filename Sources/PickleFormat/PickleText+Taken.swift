@@ -102,10 +102,13 @@ extension PickleText {
     return String(validating: text, as: UTF8.self) != nil
   }
 
-  /// A number without the white space around it; it ends with a NUL for C.
+  /// A number without the white space around it; it ends with a NUL for C. Empty for what begins as no number does, however long it
+  /// is: a search asks for the same line at each place before it.
   private static func number(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
     func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
-    var text = line.prefix { $0 != 0 }.drop(while: isSpace)
+    var text = line.drop(while: isSpace)
+    guard let first = text.first, "0123456789+-.iInN".utf8.contains(first) else { return [] }
+    text = text.prefix { $0 != 0 }
     while let last = text.last, isSpace(last) { text = text.dropLast() }
     return text
   }

@@ -402,6 +402,26 @@ struct GraphScanTests {
     }
   }
 
+  @Test("takes what lies beside an ONNX model for its numbers, where the model says so")
+  func elementsOfONNX() throws {
+    let directory = try TemporaryDirectory()
+    let numbers: [UInt8] = [1, 0xFE, 3, 0xFC]
+    _ = try directory.write(numbers, as: "a.data")
+    _ = try directory.write(onnx("Add", location: "./a.data"), as: "m.onnx")
+    let data = directory.path + "/a.data"
+    #expect(try CheckpointScan(directory.path).verdict == .safe)
+    #expect(try CheckpointScan(data).verdict == .unknown)
+    // Another file there is nobody's.
+    let other = try directory.write(numbers, as: "b.data")
+    #expect(try CheckpointScan(directory.path).problems.map(\.site.file) == [other])
+    _ = try directory.write([], as: "b.data")
+    // What other loaders would find in it stays.
+    _ = try directory.write(Array("cos\nsystem\n(S'a'\ntR.".utf8), as: "a.data")
+    #expect(try CheckpointScan(directory.path).verdict == .dangerous)
+    _ = try directory.write([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C, 0, 4], as: "a.data")
+    #expect(try CheckpointScan(directory.path).verdict == .unknown)
+  }
+
   @Test("takes a vocabulary of SentencePiece for data, and a graph that begins like one for none")
   func sentencePiece() throws {
     let piece = field(1, field(1, Array("<unk>".utf8)) + [0x15, 0, 0, 0, 0, 0x18, 2])

@@ -79,15 +79,20 @@ public struct CheckpointScan: Sendable {
     _ path: String, limits: ReadLimits = ReadLimits()
   ) throws(CheckpointError) {
     let path = try HubCache.located(path)
+    var contents = TreeContents()
     guard try PathKind(path: path) == .directory else {
-      try scan(SourceFile(path: path), limits)
+      try scan(SourceFile(path: path), limits, &contents)
       return
     }
     _ = try Directory.names(in: path)
-    scanTree(path, limits)
+    scanTree(path, limits, &contents)
+    let explained = contents.explained
+    problems.removeAll { explained.contains($0.description) }
   }
 
-  private mutating func scanTree(_ root: String, _ limits: ReadLimits) {
+  private mutating func scanTree(
+    _ root: String, _ limits: ReadLimits, _ contents: inout TreeContents
+  ) {
     var seen: Set<FileIdentity> = []
     var pending = [(path: root, depth: 0)]
     while let (path, depth) = pending.popLast() {
@@ -98,7 +103,7 @@ public struct CheckpointScan: Sendable {
             throw CheckpointError(
               .limitExceeded, file: path, "lies behind \(CheckpointScan.fileLimit) other files")
           }
-          try scan(SourceFile(path: path), limits)
+          try scan(SourceFile(path: path), limits, &contents)
         case .directory:
           guard let identity = Directory.identity(of: path), seen.insert(identity).inserted else {
             continue
@@ -124,17 +129,34 @@ public struct CheckpointScan: Sendable {
     }
   }
 
-  private mutating func scan(_ file: SourceFile, _ limits: ReadLimits) throws(CheckpointError) {
+  private mutating func scan(
+    _ file: SourceFile, _ limits: ReadLimits, _ contents: inout TreeContents
+  ) throws(CheckpointError) {
     files.append(file.path)
     var walk = ContentWalk(limits: limits)
     walk.run(on: try ScannedContent(file))
     findings += walk.findings
     problems += walk.problems
     pickleCount += walk.pickleCount
+    contents.elementFiles.formUnion(walk.elementFiles)
+    if let problem = walk.unknownKind { contents.unknown.append((file.identity, problem)) }
     do throws(CheckpointError) {
       try file.checkUnchanged()
     } catch {
       problems.append(error)
     }
+  }
+}
+
+/// What files of a tree say of others there.
+private struct TreeContents {
+  /// Those that ONNX models have elements in.
+  var elementFiles: Set<FileIdentity> = []
+  /// Those that nothing of their own tells the kind of, with the problem that this is.
+  var unknown: [(file: FileIdentity, problem: CheckpointError)] = []
+
+  /// The problems that are none: numbers, as ONNX reads them. What they hold of other loaders' has been looked at.
+  var explained: Set<String> {
+    Set(unknown.filter { elementFiles.contains($0.file) }.map(\.problem.description))
   }
 }

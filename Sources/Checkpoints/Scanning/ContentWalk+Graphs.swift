@@ -149,7 +149,13 @@ extension ContentWalk {
     for entry in ProtobufFields.all(13, in: tensor)
     where ProtobufFields.text(1, in: entry) == "location" {
       let path = ProtobufFields.text(2, in: entry) ?? ""
-      guard leadsOut(path) || path.contains(":") else { continue }
+      guard leadsOut(path) || path.contains(":") else {
+        if place.member == nil {
+          let file = Directory.join(splitPath(place.file).directory, path)
+          if let identity = Directory.identity(of: file) { elementFiles.insert(identity) }
+        }
+        continue
+      }
       report(
         code: "elements of \(quoted(ProtobufFields.text(8, in: tensor) ?? "")) in \(quoted(path))",
         (.dangerous, "are read from a file outside of the model's directory"), at: place)

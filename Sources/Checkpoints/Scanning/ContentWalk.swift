@@ -36,6 +36,10 @@ struct ContentWalk {
   var findings: [CheckpointScan.Finding] = []
   var problems: [CheckpointError] = []
   var pickleCount = 0
+  /// The files beside this one in which an ONNX model has elements.
+  var elementFiles: Set<FileIdentity> = []
+  /// That nothing tells what the file as a whole is, if so: true as long as no other file says it.
+  private(set) var unknownKind: CheckpointError?
 
   var pending: [ScannedContent] = []
   var inflated = 0
@@ -187,11 +191,12 @@ struct ContentWalk {
     }
     search(bytes, content)
     guard !content.isFragment else { return }
-    add(
-      content.place.problem(
-        .unsupported, field: "content",
-        ForeignContent(prefix: prefix).description
-          + (content.place.base > 0 ? " behind what was read" : "")))
+    let kind = ForeignContent(prefix: prefix)
+    let problem = content.place.problem(
+      .unsupported, field: "content",
+      kind.description + (content.place.base > 0 ? " behind what was read" : ""))
+    if kind == .unknown, content.depth == 0, content.place.base == 0 { unknownKind = problem }
+    add(problem)
   }
 
   /// Words that make a note look like a program.
