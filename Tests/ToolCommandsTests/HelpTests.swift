@@ -122,6 +122,9 @@ struct HelpTests {
       "inspect", Fixtures.path("tiny-bert"), "--include", "bert.*", "--include", "*", "--quiet",
       "--quiet")
     #expect(several.code == 0, "\(several.error)")
+    let renamed = ToolRun("convert", "a.pt", "-o", "b.pt", "--out", "c.pt")
+    #expect(renamed.code == 64)
+    #expect(renamed.error.contains("-o and --out are one option, which takes one value"))
   }
 
   @Test("A file in the place of a command is told how to look into it, quoted for the shell")

@@ -90,31 +90,33 @@ enum Spelling {
 
   /// The error for an option that takes one value and is given twice, since one of them would count for nothing; nil if there is none.
   static func repeatedOption(_ arguments: [String]) -> ValidationError? {
-    var seen: Set<String> = []
-    let repeated = arguments.prefix { $0 != "--" }.filter { $0.hasPrefix("--") }
-      .map { String($0.prefix { $0 != "=" }) }.filter { !seen.insert($0).inserted }
-    guard !repeated.isEmpty, let known = described(arguments) else { return nil }
-    let single = known.filter {
-      $0["kind"]?.string == "option" && $0["isRepeating"] == .boolean(false)
-    }.flatMap(longNames)
-    return repeated.first(where: single.contains).map {
-      ValidationError("\($0) is given twice and takes one value")
+    let words = arguments.prefix { $0 != "--" }.filter { $0.hasPrefix("-") }
+      .map { String($0.prefix { $0 != "=" }) }
+    guard words.count > 1, let known = described(arguments) else { return nil }
+    for option in known
+    where option["kind"]?.string == "option" && option["isRepeating"] == .boolean(false) {
+      let given = words.filter((longNames(option) + shortNames(option)).contains)
+      guard let name = given.first, given.count > 1 else { continue }
+      return ValidationError(
+        given.first { $0 != name }.map { "\(name) and \($0) are one option, which takes one value" }
+          ?? "\(name) is given twice and takes one value")
     }
+    return nil
   }
 
   /// What the command that is named takes, as the parser describes it; nil if there is no such command.
   private static func described(_ arguments: [String]) -> [JSONValue]? {
-    guard
-      let help = try? JSONValue(
-        parsing: Array(WeighbridgeCommand._dumpHelp().utf8), context: "help")
-    else { return nil }
+    var commands = WeighbridgeCommand.configuration.subcommands
+    var described: [JSONValue] = []
     // A worker has the options of its task as well.
-    let words = arguments.prefix(arguments.first == WorkerCommand._commandName ? 2 : 1)
-    let commands = (help["command"]?["subcommands"]?.elements ?? []).filter { command in
-      command["commandName"]?.string.map(words.contains) ?? false
+    for word in arguments.prefix(arguments.first == WorkerCommand._commandName ? 2 : 1) {
+      guard let command = commands.first(where: { $0._commandName == word }),
+        let help = try? JSONValue(parsing: Array(command._dumpHelp().utf8), context: "help")
+      else { return nil }
+      described += help["command"]?["arguments"]?.elements ?? []
+      commands.removeAll { $0 == command }
     }
-    guard commands.count == words.count else { return nil }
-    return commands.flatMap { $0["arguments"]?.elements ?? [] }
+    return described
   }
 
   private static func longNames(_ argument: JSONValue) -> [String] {
