@@ -40,12 +40,13 @@ extension ContentWalk {
     return true
   }
 
-  /// An archive near the end of a file of another format: whatever looks for it from behind takes it for the file.
+  /// An archive near the end of a file of another format: whatever looks for it from behind takes it for the file. It may say that it
+  /// begins where the file does, whose first bytes are another format's, and looked at already.
   mutating func examineTrailingArchive(_ content: ScannedContent) throws(CheckpointError) {
     guard let location = try ZipLocation(in: content.source, before: content.byteCount) else {
       return
     }
-    pending.append(try content.part(location.range))
+    try examineArchive(content.part(location.range))
   }
 
   private mutating func examineArchive(_ content: ScannedContent) throws(CheckpointError) {
