@@ -97,6 +97,24 @@ struct HiddenCallTests {
     #expect(behind.verdict == .dangerous && behind.pickleCount == 6)
   }
 
+  @Test("An archive that begins where the file of another format does is looked at once")
+  func archiveOverFile() throws {
+    func number(_ value: Int) -> [UInt8] {
+      (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+    let front = npy("'<f4'", "(1,)", [0, 0, 128, 63])
+    let archive = storedArchive([("a.pkl", call(2))])
+    let members = archive.dropLast(22 + 51)
+    // Places from the file's beginning on, and bytes in front of the end record: the archive begins nowhere else.
+    var directory = Array(archive[members.endIndex...].dropLast(22))
+    directory.replaceSubrange(42..<46, with: number(front.count))
+    var end = Array(archive.suffix(22))
+    end.replaceSubrange(16..<20, with: number(front.count + members.count))
+    let scan = try scan(front + members + directory + [0, 0, 0, 0] + end, as: "a.npy")
+    #expect(scan.verdict == .dangerous)
+    #expect(scan.pickleCount < 10, "\(scan.pickleCount)")
+  }
+
   @Test(
     "What begins like a tar and has no sound header is looked through once", .timeLimit(.minutes(1))
   )

@@ -29,6 +29,9 @@ struct TableTests {
     #expect(lines.allSatisfy { $0.count <= width }, "\(lines)")
     #expect(lines[1].hasPrefix("bert") && lines[1].hasSuffix("4.10 KB"), "\(lines)")
     #expect(lines[1].contains("…") == (width < 64), "\(lines)")
+    // What stands below a row is broken behind a comma, not cut.
+    let below = lines[3...].map { $0.dropFirst(2) }.joined(separator: " ")
+    #expect(below.contains("mean 0.5, std 0.1"), "\(lines)")
   }
 
   @Test("Colours say what a row says, and change no width")

@@ -64,6 +64,25 @@ extension TextStyle {
     guard let width, line.shownWidth > width else { return line }
     return cutInTheMiddle(line, to: width)
   }
+
+  /// A line, or as many as its room asks for: broken behind commas, the ones that follow as far in as the first. A part that has no room
+  /// alone is cut in the middle.
+  package func folded(_ line: String) -> [String] {
+    guard let width, line.shownWidth > width else { return [line] }
+    let indent = String(line.prefix { $0 == " " })
+    var lines: [String] = []
+    var open = indent
+    for (place, part) in line.dropFirst(indent.count).split(separator: ", ").enumerated() {
+      if place > 0 { open += "," }
+      if place > 0, open.shownWidth + 1 + String(part).shownWidth < width {
+        open += " " + part
+      } else {
+        if place > 0 { lines.append(fitted(open)) }
+        open = indent + part
+      }
+    }
+    return lines + [fitted(open)]
+  }
 }
 
 /// Text of at most so many columns: what is left out is left out of the middle, since both ends of a name or a path tell more.

@@ -50,7 +50,7 @@ package struct TextTable {
     }
     for row in rows {
       lines.append(style.paint(line(row.cells, used, widths), row.role))
-      lines += row.below.map { style.paint(style.fitted($0), .faint) }
+      lines += row.below.flatMap(style.folded).map { style.paint($0, .faint) }
     }
     return lines
   }
