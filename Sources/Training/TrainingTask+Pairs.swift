@@ -32,7 +32,7 @@ extension TrainingTask {
     }
     let encodings = try tokenizer.encodeBatch(
       made.map { TokenizerInput(text($0.first), pair: text($0.second)) },
-      options: EncodingOptions(truncation: Truncation(maximumLength: length, keepsOverflow: false)))
+      options: Self.cut(to: length, tokenizer))
     return zip(made, encodings).map { pair, encoding in
       var example = TrainingExample(
         ids: encoding.ids, typeIDs: takesTypes ? encoding.typeIDs : nil,

@@ -107,7 +107,7 @@ extension TrainingTask {
         question, pair: context,
         options: EncodingOptions(
           truncation: Truncation(
-            maximumLength: length, strategy: .onlySecond,
+            maximumLength: length, strategy: .onlySecond, side: tokenizer.truncationSide,
             stride: stride < left ? stride : left / 2)))
       return [whole] + whole.overflowing
     } catch {

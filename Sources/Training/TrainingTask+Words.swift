@@ -38,7 +38,7 @@ extension TrainingTask {
     }
     return TextExamples(
       rows: data.rows, inputs: sentences.map { TokenizerInput($0.text) }, tokenizer: tokenizer,
-      options: Self.cut(to: length)
+      options: Self.cut(to: length, tokenizer)
     ) { number, encoding in
       let (starts, classes) = (sentences[number].starts, sentences[number].classes)
       var labels = Array(repeating: ignoredLabel, count: encoding.count)

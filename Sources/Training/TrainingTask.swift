@@ -183,15 +183,19 @@ public struct TrainingTask: Sendable {
     }
     let labels = try data.rows.map { (row) throws(CheckpointError) in try label(of: row) }
     return TextExamples(
-      rows: data.rows, inputs: inputs, tokenizer: tokenizer, options: Self.cut(to: length)
+      rows: data.rows, inputs: inputs, tokenizer: tokenizer,
+      options: Self.cut(to: length, tokenizer)
     ) { number, encoding in
       TrainingExample(
         ids: encoding.ids, typeIDs: takesTypes ? encoding.typeIDs : nil, label: labels[number])
     }
   }
 
-  static func cut(to length: Int) -> EncodingOptions {
-    EncodingOptions(truncation: Truncation(maximumLength: length, keepsOverflow: false))
+  /// Cuts to a length, on the tokenizer's own side.
+  static func cut(to length: Int, _ tokenizer: Tokenizer) -> EncodingOptions {
+    EncodingOptions(
+      truncation: Truncation(
+        maximumLength: length, side: tokenizer.truncationSide, keepsOverflow: false))
   }
 
   private func label(of row: DataRow) throws(CheckpointError) -> TrainingExample.Label {
@@ -233,7 +237,8 @@ public struct TrainingTask: Sendable {
       TokenizerInput(try row.text(Self.textKeys))
     }
     return TextExamples(
-      rows: data.rows, inputs: inputs, tokenizer: tokenizer, options: Self.cut(to: length)
+      rows: data.rows, inputs: inputs, tokenizer: tokenizer,
+      options: Self.cut(to: length, tokenizer)
     ) { _, encoding in
       var example = TrainingExample(
         ids: encoding.ids, typeIDs: takesTypes ? encoding.typeIDs : nil, label: .none)

@@ -17,6 +17,16 @@ import Training
   private func tokenizer(_ recorded: JSONValue) throws -> Tokenizer {
     let name = try #require(recorded["tokenizer"]?.string)
     let directory = Fixture("tokenizers/" + name).path
+    if let side = recorded["truncation_side"]?.string, side != "right" {
+      let config = try Fixture("tokenizers/\(name)/tokenizer_config.json").bytes()
+      return try Tokenizer.load(
+        from: directory,
+        contents: [
+          "tokenizer.json": try Fixture("tokenizers/\(name)/tokenizer.json").bytes(),
+          "tokenizer_config.json": Array("{\"truncation_side\": \"\(side)\", ".utf8)
+            + config.dropFirst(),
+        ])
+    }
     guard recorded["add_prefix_space"] == .boolean(true) else {
       return try Tokenizer.load(from: directory)
     }
