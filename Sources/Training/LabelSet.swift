@@ -1,16 +1,17 @@
 internal import CheckpointBytes
 
-/// The labels of a data set, in the order of their classes.
+/// The labels of a data set, in the order of their classes. Two are one if their UTF-8 bytes are, as elsewhere in the field: "é" composed and
+/// decomposed are two.
 public struct LabelSet: Sendable, Hashable {
   /// The names by class.
   public let names: [String]
-  private let classes: [String: Int]
+  private let classes: [ExactName: Int]
 
   /// Labels in the order of their classes.
   public init(_ names: [String]) {
     self.names = names
     classes = Dictionary(
-      names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+      names.enumerated().map { (ExactName($1), $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// All labels that examples have, sorted: numbers by their value, names by their bytes.
@@ -18,15 +19,15 @@ public struct LabelSet: Sendable, Hashable {
   /// - Parameter keys: Where a label stands.
   /// - Throws: What ``DataRow`` throws for examples without one.
   init(of rows: [DataRow], _ keys: [String]) throws(CheckpointError) {
-    var found: Set<String> = []
-    for row in rows { found.formUnion(try Self.labels(of: row, keys)) }
+    var found: Set<ExactName> = []
+    for row in rows { found.formUnion(try Self.labels(of: row, keys).map { ExactName($0) }) }
     // `01` is a name: as a number it would be another label.
-    let numbers = found.compactMap { label in Int(label).flatMap { String($0) == label ? $0 : nil }
+    let numbers = found.compactMap { label in
+      Int(label.string).flatMap { String($0) == label.string ? $0 : nil }
     }
     self.init(
       numbers.count == found.count
-        ? numbers.sorted().map(String.init)
-        : found.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) })
+        ? numbers.sorted().map(String.init) : found.sorted().map(\.string))
   }
 
   /// The number of labels.
@@ -34,7 +35,9 @@ public struct LabelSet: Sendable, Hashable {
 
   /// The class of a label: by its name, which may be `LABEL_3` for 3, or by its number where no name is one. Nil for none of them.
   func index(of label: String) -> Int? {
-    if let known = classes[label] ?? classes[Self.unnamed + label] { return known }
+    if let known = classes[ExactName(label)] ?? classes[ExactName(Self.unnamed + label)] {
+      return known
+    }
     guard let number = Int(label), String(number) == label, names.indices.contains(number),
       !names.contains(where: { Int($0) != nil || $0.hasPrefix(Self.unnamed) })
     else { return nil }

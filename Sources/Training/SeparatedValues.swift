@@ -1,14 +1,15 @@
 internal import CheckpointBytes
 
-/// Rows under a header, their fields separated by commas or tabs, those with separators or line feeds in quotes (RFC 4180).
+/// Rows under a header, their fields separated by commas or tabs, those with separators or ends of lines in quotes (RFC 4180). A line ends
+/// with a line feed, a carriage return, or both, as for Python's `csv`.
 enum SeparatedValues {
   static func rows(_ path: String, separator: Character) throws(CheckpointError) -> [DataRow] {
     let file = try SourceFile(path: path)
     let bytes = try file.bytes(at: 0, count: file.size)
     var parser = Parser(bytes: bytes, separator: separator.asciiValue ?? 0x2C, path: path)
     guard let header = try parser.next() else { return [] }
-    var known: Set<String> = []
-    for name in header.fields where !known.insert(name).inserted {
+    var known: Set<ExactName> = []
+    for name in header.fields where !known.insert(ExactName(name)).inserted {
       throw DataRow(.null, file: path, line: header.line)
         .failure(.malformed, nil, "the column \(quoted(name)) is there twice")
     }
@@ -45,11 +46,9 @@ enum SeparatedValues {
 
     /// The next row that is not empty; nil at the end.
     mutating func next() throws(CheckpointError) -> (fields: [String], line: Int)? {
-      while place < bytes.count,
-        bytes[place] == Self.lineFeed || bytes[place] == Self.carriageReturn
-      {
-        if bytes[place] == Self.lineFeed { line += 1 }
+      while place < bytes.count, endsLine(bytes[place]) {
         place += 1
+        countLine()
       }
       guard place < bytes.count else { return nil }
       let first = line
@@ -66,16 +65,10 @@ enum SeparatedValues {
       let row = DataRow(.null, file: path, line: first)
       guard place < bytes.count, bytes[place] == Self.quote else {
         let start = place
-        while place < bytes.count, bytes[place] != separator, bytes[place] != Self.lineFeed {
+        while place < bytes.count, bytes[place] != separator, !endsLine(bytes[place]) {
           place += 1
         }
-        var end = place
-        if end > start, bytes[end - 1] == Self.carriageReturn,
-          place == bytes.count || bytes[place] == Self.lineFeed
-        {
-          end -= 1
-        }
-        return try TrainingData.string(bytes[start..<end], row)
+        return try TrainingData.string(bytes[start..<place], row)
       }
       place += 1
       var content: [UInt8] = []
@@ -86,7 +79,7 @@ enum SeparatedValues {
         let byte = bytes[place]
         place += 1
         if byte != Self.quote {
-          if byte == Self.lineFeed { line += 1 }
+          countLine()
           content.append(byte)
         } else if place < bytes.count, bytes[place] == Self.quote {
           content.append(byte)
@@ -95,12 +88,24 @@ enum SeparatedValues {
           break
         }
       }
-      if place < bytes.count, bytes[place] == Self.carriageReturn { place += 1 }
-      guard place == bytes.count || bytes[place] == separator || bytes[place] == Self.lineFeed
-      else {
-        throw row.failure(.malformed, nil, "a quote is followed by neither separator nor line feed")
+      guard place == bytes.count || bytes[place] == separator || endsLine(bytes[place]) else {
+        throw row.failure(
+          .malformed, nil, "a quote is followed by neither separator nor end of line")
       }
       return try TrainingData.string(content[...], row)
+    }
+
+    private func endsLine(_ byte: UInt8) -> Bool {
+      byte == Self.lineFeed || byte == Self.carriageReturn
+    }
+
+    /// Counts the line that the byte before the place ends, if it does: of both bytes the second.
+    private mutating func countLine() {
+      let last = bytes[place - 1]
+      guard endsLine(last) else { return }
+      if last == Self.lineFeed || place == bytes.count || bytes[place] != Self.lineFeed {
+        line += 1
+      }
     }
   }
 }

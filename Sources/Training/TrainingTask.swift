@@ -202,7 +202,7 @@ public struct TrainingTask: Sendable {
     let key = Self.labelKeys[0]
     guard problem == .regression else {
       let names = try LabelSet.labels(of: row, Self.labelKeys)
-      guard Set(names).count == names.count else {
+      guard Set(names.map { ExactName($0) }).count == names.count else {
         throw row.failure(
           .inconsistent, key,
           "a label is there twice: a list names the labels that hold, [0, 2] where a vector has [1, 0, 1]"

@@ -33,6 +33,14 @@ import Training
         #"{"text":"","label":""}"#,
       ])
     #expect(comma.rows.map(\.line) == [2, 5, 6])
+    // As Python's csv reads it: a carriage return alone ends a line, and not one in quotes.
+    let returns = try data("a.csv", "text,label\ra,1\r\"b\rc\",2\rd,3")
+    #expect(
+      columns(returns) == [
+        #"{"text":"a","label":"1"}"#, #"{"text":"b\rc","label":"2"}"#,
+        #"{"text":"d","label":"3"}"#,
+      ])
+    #expect(returns.rows.map(\.line) == [2, 3, 5])
     let tab = try data("a.tsv", "text\tlabel\na, b\tx")
     #expect(columns(tab) == [#"{"text":"a, b","label":"x"}"#])
   }
@@ -92,6 +100,12 @@ import Training
     #expect(try TrainingTask(.classification, of: names).labels.names == ["B", "a", "b"])
     let padded = try data("a.csv", "text,label\na,10\nb,01\nc,1")
     #expect(try TrainingTask(.classification, of: padded).labels.names == ["01", "1", "10"])
+    // Two spellings of one letter, which are two texts to Python.
+    let spellings = try data("a.csv", "text,label\na,\u{E9}\nb,e\u{301}\nc,\u{E9}")
+    let spelled = try TrainingTask(.classification, of: spellings).labels
+    #expect(spelled.names.map { Array($0.unicodeScalars).count } == [2, 1])
+    #expect(spelled.index(of: "\u{E9}") == 1 && spelled.index(of: "e\u{301}") == 0)
+    #expect(try columns(data("a.csv", "\u{E9},e\u{301}\n1,2")).count == 1)
     let known = LabelSet(["b", "a", "B", "c"])
     #expect(try TrainingTask(.classification, of: names, known: known).labels == known)
     #expect(
