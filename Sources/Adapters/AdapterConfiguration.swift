@@ -289,16 +289,33 @@ extension AdapterConfiguration {
     }
   }
 
+  /// True for a weight that PEFT trains among those that are stored whole: of a module that `modules_to_save` names, or a bias where
+  /// biases learn. Others lie there since the model's own may be others, such as a table of words beside factors of it.
+  package func learns(_ name: ExactName) -> Bool {
+    saves(name)
+      || name.hasSuffix("bias") && ["all", "lora_only"].contains(document["bias"]?.string)
+  }
+
   /// True for a weight of a module that `modules_to_save` names.
-  func saves(_ name: ExactName) -> Bool {
+  func saves(_ name: ExactName) -> Bool { savedModule(of: name) != nil }
+
+  /// True if two weights lie in one module that is stored whole. It is a copy, in which what is tied stays so.
+  package func copiesTogether(_ first: ExactName, _ second: ExactName) -> Bool {
+    savedModule(of: first).map { $0 == savedModule(of: second) } ?? false
+  }
+
+  /// The outermost module around a weight that `modules_to_save` names.
+  private func savedModule(of name: ExactName) -> ExactName? {
     let module = name.components.dropLast()
-    return savedModules.depths.contains { depth in
-      depth <= module.count
-        && (0...module.count - depth).contains { start in
-          let part = module[start..<start + depth].joined(separator: ".")
-          return savedModules.names.contains(ExactName(part))
+    for end in module.indices.map({ $0 + 1 }) {
+      for depth in savedModules.depths where depth <= end {
+        let part = module[end - depth..<end].joined(separator: ".")
+        if savedModules.names.contains(ExactName(part)) {
+          return ExactName(module[..<end].joined(separator: "."))
         }
+      }
     }
+    return nil
   }
 }
 

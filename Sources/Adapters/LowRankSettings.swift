@@ -10,11 +10,11 @@ public struct LowRankSettings: Sendable, Hashable {
   public var alpha: Double
   /// The share of the inputs of the factors that training leaves out, 0 to 1.
   public var dropout: Double
-  /// The modules of layers that get factors, by their names or the ends of these: `query`, `attention.output.dense`. Nil for the queries and
-  /// values of the attention, as PEFT has it.
+  /// The modules of layers, and the pooler's, that get factors, by their names or the ends of these: `query`, `attention.output.dense`. Nil
+  /// for the queries and values of the attention, as PEFT has it.
   public var targets: [String]?
 
-  /// Instead of names: every linear layer.
+  /// Instead of names: every linear layer of the body.
   public static let everyLayer = "all-linear"
 
   /// Settings.
@@ -45,7 +45,7 @@ public struct LowRankSettings: Sendable, Hashable {
     guard alpha.isFinite, alpha != 0 else {
       throw refusal("alpha", "expected a number other than 0, found \(alpha)")
     }
-    let matrices = architecture.layerMatrices
+    let matrices = architecture.bodyMatrices
     guard dropout >= 0, dropout < 1 else {
       throw refusal("dropout", "expected 0 or more and less than 1, found \(dropout)")
     }

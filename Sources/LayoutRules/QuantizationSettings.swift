@@ -155,6 +155,16 @@ extension ModelArchitecture {
     }
   }
 
+  /// The matrices of all linear layers of the body: ``layerMatrices`` and the pooler's.
+  package var bodyMatrices: [(name: ExactName, outputAxis: Int)] {
+    var values = TemplateValues()
+    values.body = head == .base ? "" : family.bodyPrefix
+    let poolers = family.definition.body.poolerModules.filter(\.kind.isLinear)
+      .flatMap { NameTemplate($0.name + ".weight").names(values) }
+    let known = Set(parameters.map(\.name))
+    return layerMatrices + poolers.filter(known.contains).map { ($0, 0) }
+  }
+
   /// A decoder's output matrix, `[vocabulary, hidden]`, and the word embeddings, which it is unless the model is untied: what is
   /// quantised beside the layers, for each token that is generated reads it whole, and it is a third of GPT-2. Nil where there is none.
   package var outputMatrix: (name: ExactName, words: ExactName)? {

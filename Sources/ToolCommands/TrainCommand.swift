@@ -243,7 +243,7 @@ struct TrainCommand: ToolCommand {
     if checkpoint != nil, let settings = lowRank.settings {
       try trainable.check(targetsOf: settings)
     }
-    for pattern in freeze { try trainable.model.parameters.freeze(NamePattern(pattern)) }
+    for pattern in freeze { try trainable.freeze(NamePattern(pattern)) }
     let trainer = try Trainer(
       trainable.model, tokenizer: tokenizer, task: task, settings: settings)
     if let teacher = try distillation.teacher(

@@ -76,8 +76,7 @@ public final class Trainer {
     }
     collator = try Collator(
       task, tokenizer: tokenizer, padding: model.paddingToken, seed: settings.seed)
-    // As PEFT's models list them: a head that learns comes behind the layers.
-    parameters = Array(model.adapterParameters) + Array(model.parameters)
+    parameters = model.parametersWithFactors
     guard parameters.contains(where: \.requiresGradient) else {
       throw CheckpointError(
         .inconsistent, CheckpointError.Site(field: "parameters"), "none of them learns")

@@ -33,7 +33,17 @@ public struct TrainableModel: Sendable {
   }
 
   /// Everything that learns or does not: the factors of the adapter, and the parameters of the model.
-  public var parameters: [Parameter] { Array(model.adapterParameters) + Array(model.parameters) }
+  public var parameters: [Parameter] { model.parametersWithFactors }
+
+  /// Freezes the parameters whose names match, those of the adapter too; the names of its factors end in `lora_A.weight` and
+  /// `lora_B.weight`.
+  ///
+  /// - Throws: `inconsistent` for a pattern that matches none of either.
+  public func freeze(_ pattern: NamePattern) throws(CheckpointError) {
+    let sets = [model.adapterParameters, model.parameters]
+    let matching = sets.filter { $0.names.contains(where: pattern.matches) }
+    for set in matching.isEmpty ? [model.parameters] : matching { try set.freeze(pattern) }
+  }
 }
 
 extension ModelSource {
@@ -112,7 +122,7 @@ extension ModelSource {
       if let learned {
         try model.check(factors: adapter?.modules.count ?? made.factored)
         try model.parameters.freeze()
-        for name in learned.wholeParameters {
+        for name in learned.learnedParameters {
           model.parameters[name]?.requiresGradient = true
         }
       }
@@ -166,7 +176,7 @@ extension ModelSource {
     var document = configuration.setting("architectures", to: .array([.string(className)]))
     var sizes = found.architecture.sizes
     if let labels = drawn.labels {
-      guard !labels.isEmpty, Set(labels).count == labels.count else {
+      guard !labels.isEmpty, Set(labels.map { ExactName($0) }).count == labels.count else {
         throw CheckpointError(
           .inconsistent, CheckpointError.Site(field: "labels"),
           "expected different ones, found [\(singleLine(labels.joined(separator: ", "), limit: 200))]"
@@ -198,7 +208,7 @@ extension ModelSource {
         weight.shape == parameter.shape || body.contains(parameter.name)
       {
         guard let lowRank, let axis = factored[parameter.name] else {
-          try made.graph.insert(weight, as: parameter.name)
+          try made.graph.insert(twin(of: parameter, in: made.graph) ?? weight, as: parameter.name)
           continue
         }
         let update = try lowRank.drawn(for: parameter, outputAxis: axis, seed: drawn.seed)
@@ -213,6 +223,14 @@ extension ModelSource {
       }
     }
     return made
+  }
+
+  /// The weight that a parameter is tied to in the copy of a module that the adapter stores whole.
+  private func twin(of parameter: ModelParameter, in graph: WeightGraph) -> Weight? {
+    guard let adapter, let target = parameter.tiedTo,
+      adapter.configuration.copiesTogether(parameter.name, target)
+    else { return nil }
+    return graph[target]
   }
 }
 

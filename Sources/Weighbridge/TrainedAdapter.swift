@@ -11,8 +11,10 @@ internal import WeightGraph
 public struct TrainedAdapter: Sendable {
   /// `adapter_config.json`.
   public let document: JSONValue
-  /// The parameters of the model that learn and are stored whole: heads, and what was drawn.
+  /// The parameters of the model that are stored whole: heads, what was drawn, and what the adapter had.
   public let wholeParameters: [String]
+  /// Those of them that learn.
+  let learnedParameters: [String]
 
   /// Saves an adapter as PEFT does, with `config.json` beside it, which has the labels.
   ///
@@ -33,10 +35,11 @@ public struct TrainedAdapter: Sendable {
       try graph.insert(
         try factor.weight, as: ExactName(LowRankAdapter.namePrefix + factor.name))
     }
-    for parameter in wholeParameters.compactMap({ model.parameters[$0] }) {
+    // Of tied ones each name has a place.
+    for name in wholeParameters {
+      guard let parameter = model.parameters[name] else { continue }
       try graph.insert(
-        try parameter.weight,
-        as: LowRankAdapter.storedName(of: ExactName(parameter.name), adapted: adapted))
+        try parameter.weight, as: LowRankAdapter.storedName(of: ExactName(name), adapted: adapted))
     }
     try AdapterFiles(document: document, weights: graph).write(
       to: directory, replacesExisting: replacesExisting)
@@ -60,6 +63,7 @@ extension TrainedAdapter {
   ) throws(CheckpointError) {
     let whole = try architecture.wholeModules(new: new, withHead: true)
     wholeParameters = architecture.parameters(ofModules: whole)
+    learnedParameters = wholeParameters
     document = try settings.document(
       of: architecture, whole: Array(whole), baseModel: baseModel)
   }
@@ -82,12 +86,15 @@ extension TrainedAdapter {
     let known = adapter.configuration.modulesToSave
     let replaced = Set(adapter.replacements.map(\.name))
     let prefix = architecture.head == .base ? "" : architecture.family.bodyPrefix
-    let learned = Set(architecture.parameters(ofModules: new))
+    let drawn = Set(architecture.parameters(ofModules: new))
     wholeParameters = architecture.parameters.map(\.name).filter { name in
       let bare =
         name.hasPrefix(prefix) ? ExactName(String(name.string.dropFirst(prefix.count))) : name
-      return learned.contains(name.string) || replaced.contains(name) || replaced.contains(bare)
+      return drawn.contains(name.string) || replaced.contains(name) || replaced.contains(bare)
     }.map(\.string)
+    learnedParameters = wholeParameters.filter {
+      drawn.contains($0) || adapter.configuration.learns(ExactName($0))
+    }
     let whole = known + new.filter { !known.contains($0) }
     document = adapter.configuration.document.setting(
       "modules_to_save", to: whole.isEmpty ? .null : .array(whole.map { .string($0) }))

@@ -143,6 +143,25 @@ struct LowRankTrainingTests {
     #expect(distance(answers, beside) < 1e-5)
   }
 
+  @Test("Factors are frozen by their names, as the model's parameters are")
+  func freezing() throws {
+    let model = try model()
+    func plan(_ patterns: String...) throws -> Int? {
+      let run = ToolRun(
+        arguments: arguments(model, to: "out", "--lora-rank", "2", "--dry-run", "--json")
+          + patterns.flatMap { ["--freeze", $0] })
+      #expect(run.code == 0, "\(run.error)")
+      return try JSONValue(printed: run.output)["learning_parameters"]?.integer
+    }
+    let all = try #require(try plan())
+    let second = try #require(try plan("*.lora_A.weight"))
+    let head = try #require(try plan("*.lora_*", "bert.embeddings.*"))
+    #expect(all > second && second > head && head > 0)
+    let none = ToolRun(
+      arguments: arguments(model, to: "out", "--lora-rank", "2", "--freeze", "*.lora_C"))
+    #expect(none.code == 65 && none.error.contains("matches no parameter"), "\(none.error)")
+  }
+
   @Test("A run that was stopped goes on with the same bits, dropout and all")
   func resumes() throws {
     let model = try model()

@@ -135,6 +135,23 @@ extension LanguageModel {
   /// The factors of the low-rank adapter that the model runs with, by their names in PEFT's files without `base_model.model.`, in the
   /// order of the weights that they stand beside; none without an adapter. What an adapter merges is no part of them.
   public var adapterParameters: ParameterSet { info.adapterParameters }
+  /// Both, as PEFT's models list them (0.21, `named_parameters`): factors stand behind what else their layer has, and those of a layer
+  /// that has nothing of its own, being tied, at the end.
+  package var parametersWithFactors: [Parameter] {
+    var factors = Dictionary(grouping: adapterParameters) { factor in
+      ExactName(factor.name).layer.layer
+    }
+    var all: [Parameter] = []
+    var open: ExactName?
+    for parameter in parameters {
+      let layer = ExactName(parameter.name).layer
+      if let last = open, last != layer { all += factors.removeValue(forKey: last) ?? [] }
+      open = layer
+      all.append(parameter)
+    }
+    if let open { all += factors.removeValue(forKey: open) ?? [] }
+    return all + adapterParameters.filter { factors[ExactName($0.name).layer.layer] != nil }
+  }
   /// What is odd about the settings, a sentence each; see ``ModelInfo/remarks``.
   public var remarks: [String] { info.remarks }
 
@@ -157,5 +174,14 @@ extension TokenBatch {
         "\(name) takes \(rank == 3 ? "[batch, choices, sequence]" : "[batch, sequence]"), "
           + "found extents \(dimensions)")
     }
+  }
+}
+
+extension ExactName {
+  /// What stands before the last dot: of a parameter its layer's name.
+  fileprivate var layer: ExactName {
+    let bytes = string.utf8
+    return ExactName(
+      String(Substring(bytes[..<(bytes.lastIndex(of: UInt8(ascii: ".")) ?? bytes.startIndex)])))
   }
 }
