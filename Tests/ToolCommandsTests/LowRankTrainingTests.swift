@@ -276,16 +276,23 @@ struct LowRankTrainingTests {
       try Checkpoint.open(model.file("model.safetensors"))
         .graph["bert.encoder.layer.0.attention.self.query.bias"])
     try graph.insert(own, as: name)
-    try model.write(
-      try Fixture("adapters/training/start/adapter_config.json").bytes(),
-      as: "start/adapter_config.json")
+    let settings = try JSONValue(
+      parsing: Fixture("adapters/training/start/adapter_config.json").bytes(), context: "settings")
+    try Directory.makeAll(model.file("start"))
     _ = try graph.write(to: model.file("start/adapter_model.safetensors"))
-    let run = ToolRun(
-      arguments: arguments(model, to: "out", "--adapter", model.file("start"), "--steps", "3"))
-    #expect(run.code == 0, "\(run.error)")
-    let found = try Checkpoint.open(model.file("out/adapter_model.safetensors")).graph
-    #expect(Set(found.weights.keys) == Set(graph.weights.keys))
-    #expect(try found.weights[name]?.floats() != own.floats())
+    // What the settings do not say learns is stored and stays.
+    for (setting, learns) in [("lora_only", true), ("none", false)] {
+      try model.write(
+        JSONWriter.text(settings.setting("bias", to: .string(setting))),
+        as: "start/adapter_config.json")
+      let run = ToolRun(
+        arguments: arguments(
+          model, to: setting, "--adapter", model.file("start"), "--steps", "3"))
+      #expect(run.code == 0, "\(run.error)")
+      let found = try Checkpoint.open(model.file(setting + "/adapter_model.safetensors")).graph
+      #expect(Set(found.weights.keys) == Set(graph.weights.keys))
+      #expect(try (found.weights[name]?.floats() != own.floats()) == learns, "\(setting)")
+    }
   }
 
   @Test("Only factors and the head learn")

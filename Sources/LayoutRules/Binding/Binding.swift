@@ -118,7 +118,7 @@ struct Binding {
   }
 
   private mutating func bindRepeats(of placement: Placement, _ entry: LoadReport.Entry) {
-    for name in placement.repeats.joined() {
+    for name in (placement.repeats + placement.echoes).joined() {
       guard let name = find(name), let weight = checkpoint.weights[name],
         used.insert(name).inserted
       else { continue }
@@ -220,7 +220,7 @@ extension RecognizedModel {
       let parameters = architecture.family.definition.ownParameters(head)
       let texts = Set(parameters.map(\.name.text))
       for rule in table.rules where rule.canonical.contains(where: { texts.contains($0.text) }) {
-        for name in (rule.foreign + rule.repeats).flatMap({ $0.names(values) }) {
+        for name in rule.places.flatMap({ $0.names(values) }) {
           found[name, default: []].append(head)
         }
       }
@@ -244,7 +244,7 @@ private struct Drops {
 
   init(_ model: RecognizedModel) {
     for drop in model.table.drops { take(drop, model.values, model.architecture.sizes.layers) }
-    let ofTasks = model.table.rules.flatMap { $0.foreign + $0.repeats }.filter {
+    let ofTasks = model.table.rules.flatMap(\.places).filter {
       $0.around("task", model.values) != nil
     }
     for task in model.otherTasks {

@@ -8,6 +8,8 @@ package struct LayoutRule: Sendable {
   let operation: LayoutOperation
   /// Further places at which the layout repeats the weight; reading checks that they agree, writing fills them.
   var repeats: [NameTemplate] = []
+  /// Places at which some files hold the weight once more; reading checks that they agree, writing leaves them out.
+  var echoes: [NameTemplate] = []
 
   package init(
     _ canonical: [String], _ foreign: [String], _ operation: LayoutOperation = .same,
@@ -31,6 +33,18 @@ package struct LayoutRule: Sendable {
     rule.repeats = foreign.map { NameTemplate(place($0.text)) }
     return rule
   }
+
+  /// The rule with places at which some files hold the weight once more.
+  ///
+  /// - Parameter place: Of each name in the layout the other.
+  package func echoed(at place: (String) -> String) -> LayoutRule {
+    var rule = self
+    rule.echoes = foreign.map { NameTemplate(place($0.text)) }
+    return rule
+  }
+
+  /// Every name that the layout may hold its weights under.
+  var places: [NameTemplate] { foreign + repeats + echoes }
 
   /// The rule as a person writes it.
   package var text: String {

@@ -25,7 +25,7 @@ extension LayoutTable {
       if !counts.contains(1) || !counts.allSatisfy({ $0 == 1 || $0 == 3 }) {
         faults.append("rule \(rule.text): one weight is one, or query, key and value")
       }
-      let names = rule.canonical + rule.foreign + rule.repeats
+      let names = rule.canonical + rule.places
       if names.contains(where: { $0.isPerLayer != rule.isPerLayer }) {
         faults.append("rule \(rule.text): the layer is on one side only")
       }

@@ -11,6 +11,7 @@ struct Placement {
   /// The shape of each foreign weight.
   let shape: Shape
   let repeats: [[ExactName]]
+  let echoes: [[ExactName]]
   /// The number of the layer; 0 for what belongs to none.
   let layer: Int
 }
@@ -69,7 +70,8 @@ extension LayoutTable {
         let placement = Placement(
           rule: rule, canonical: rule.canonical.compactMap { parameters[$0.names(own)[0]] },
           foreign: rule.foreign.map { $0.names(foreign) }, shape: shape,
-          repeats: rule.repeats.map { $0.names(foreign) }, layer: layer)
+          repeats: rule.repeats.map { $0.names(foreign) },
+          echoes: rule.echoes.map { $0.names(foreign) }, layer: layer)
         guard placement.canonical.count == rule.canonical.count else {
           throw refusal(rule, "it fits no parameter of the model")
         }

@@ -19,11 +19,17 @@ struct RecognitionCandidate {
     _ families: FamilyList, in shapes: OrderedDictionary<ExactName, Shape>
   ) throws(CheckpointError) -> [RecognitionCandidate] {
     let found = try fitting(families, shapes)
-    if !found.isEmpty { return found }
-    let variants = try fitting(families.variants, shapes)
-    if variants.isEmpty { throw withoutAnchor(families, shapes) }
-    return variants
+    if found.contains(where: \.explainsLayer) { return found }
+    // A variant's layers may be called otherwise where its embeddings are not.
+    let most = found.map(\.score).max() ?? 0
+    let variants = try fitting(families.variants, shapes).filter { $0.score > most }
+    if !variants.isEmpty { return variants }
+    if found.isEmpty { throw withoutAnchor(families, shapes) }
+    return found
   }
+
+  /// True if so many names are found that a layer's are among them.
+  private var explainsLayer: Bool { score >= table.rules.count(where: \.isPerLayer) }
 
   private static func fitting(
     _ families: FamilyList, _ shapes: OrderedDictionary<ExactName, Shape>
@@ -38,12 +44,13 @@ struct RecognitionCandidate {
       }
       if !fitting.isEmpty { anchors.insert(name) }
       found += fitting
-      // Of two one may repeat the other; three are more than one model.
-      if anchors.count > 2 { break }
+      // One may be repeated in two places; more are more than one model.
+      if anchors.count > 3 { break }
     }
     let repeats = Set(
       found.flatMap { candidate in
-        candidate.table.rules[0].repeats.flatMap { $0.names(candidate.values) }
+        let rule = candidate.table.rules[0]
+        return (rule.repeats + rule.echoes).flatMap { $0.names(candidate.values) }
       })
     found.removeAll { repeats.contains($0.anchor) }
     if let first = found.first, let other = found.first(where: { $0.anchor != first.anchor }) {

@@ -67,6 +67,9 @@ extension LayoutTable {
       var own = rules.count
       rules += tensorFlowRules(
         module, path, embedding: isWord ? names.wordEmbeddings : "(embeddings|weight)")
+      if form == .file, isWord {
+        rules[own] = rules[own].echoed { echo(of: $0, form.front(of: body)) }
+      }
       guard form == .file, let head = names.languageHead, module.isOfEmbeddings else { continue }
       // Again under the head, which is what refers to the embeddings last.
       let layer = form.front(of: head) + body + "/"
@@ -77,8 +80,10 @@ extension LayoutTable {
     }
     for module in family.foreignHeadModules {
       let path = renamed(module.name, by: names.heads)
-      let layer = path.prefix { $0 != "/" }
-      rules += tensorFlowRules(module, form.front(of: String(layer)) + path, embedding: "")
+      let front = form.front(of: String(path.prefix { $0 != "/" }))
+      let own = tensorFlowRules(module, front + path, embedding: "")
+      rules +=
+        form == .file && module.isOfVocabulary ? own.map { $0.echoed { echo(of: $0, front) } } : own
     }
     return LayoutTable(
       layout: .tensorFlow, rules: rules, heads: family.tensorFlowHeads,
@@ -86,6 +91,12 @@ extension LayoutTable {
         KnownExtra(front + "pooler/dense/(kernel|bias):0", "this head does not use the pooler")
       ],
       hasScopes: form == .file, wrapperEnd: UInt8(ascii: "/"))
+  }
+
+  /// Where Keras lists the weight once more that `resize_token_embeddings` has made, since it is the model's own attribute as well
+  /// (`modeling_tf_utils.py`, 4.41, `_get_resized_embeddings`; `keras/src/saving/legacy/hdf5_format.py`, 2.15).
+  private static func echo(of name: String, _ front: String) -> String {
+    "top_level_model_weights/{scope}" + name.dropFirst(front.count)
   }
 
   /// A name of the body as a path below it.
@@ -222,6 +233,14 @@ extension FamilyDescription {
 extension ModuleTemplate {
   /// True for what stands below the module `embeddings` of the body.
   fileprivate var isOfEmbeddings: Bool { name.hasPrefix("{body}embeddings.") }
+
+  /// True for what of a head is as long as the vocabulary, and no matrix of its own.
+  fileprivate var isOfVocabulary: Bool {
+    switch kind {
+    case .vector(.vocabulary), .scores(_, .own): true
+    default: false
+    }
+  }
 
   fileprivate var lastPart: String { name.split(separator: ".").last.map { String($0) } ?? "" }
 
