@@ -20,6 +20,8 @@ public struct TextModel: Sendable {
   /// About how many tokens are computed at once. More take more memory, fewer more time. The default is less for models that
   /// give a score for each token of the vocabulary.
   public var batchTokens: Int
+  /// False for a task whose reference gives the model ids and a mask alone, whatever the tokenizer gives.
+  var givesTokenTypes = true
 
   /// Puts both together.
   public init(_ model: any LanguageModel, tokenizer: Tokenizer) {
@@ -180,7 +182,7 @@ extension TextModel {
     if encodings.contains(where: { $0.count < longest || $0.attentionMask.contains(0) }) {
       inputs.attentionMask = try padded(\.attentionMask, 0)
     }
-    if model.takesTokenTypes(given: tokenizer.givesTokenTypes) {
+    if givesTokenTypes, model.takesTokenTypes(given: tokenizer.givesTokenTypes) {
       inputs.tokenTypeIDs = try padded(\.typeIDs, 0)
     }
     var options = RunOptions(padding: .skipped)

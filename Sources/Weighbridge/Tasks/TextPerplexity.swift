@@ -20,7 +20,7 @@ public struct TextPerplexity: TextTask {
     public var perplexity: Double { exp(-logProbability / Double(tokenCount)) }
   }
 
-  private let model: TextModel
+  private var model: TextModel
   /// If texts that are too long are read in parts: how many tokens each part goes on by; what comes before them in a part is
   /// read without being counted again, and parts have no special tokens but those of the whole text. Nil if such texts are an
   /// error, or cut.
@@ -37,6 +37,7 @@ public struct TextPerplexity: TextTask {
         remedy: "set is_decoder to true")
     }
     self.model = model
+    self.model.givesTokenTypes = false
   }
 
   /// `text`.
