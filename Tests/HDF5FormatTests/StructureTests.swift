@@ -104,6 +104,16 @@ import Testing
     ("types.h5", 873, 3), ("keras2.h5", 10_297, 1),
   ]
 
+  @Test func `A link whose name is no UTF-8 is told by itself, and the others are read`() throws {
+    let refusals = try changed("unknown-filter.h5", 771, 0xE9) {
+      (file: Described) throws -> [HDF5Refusal] in
+      #expect(file.description.datasets.map(\.path) == ["left out", "without chunks"])
+      return file.description.refusals
+    }
+    #expect(refusals.map(\.path) == ["bes\u{FFFD}de it", "gone through"])
+    #expect(refusals.first?.reason.problem == "the link's name is not UTF-8")
+  }
+
   @Test func `What libhdf5 refuses is refused, though its elements could be found`() throws {
     for (name, place, value) in Self.refused {
       let isWhole: Bool

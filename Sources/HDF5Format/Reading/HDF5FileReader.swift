@@ -60,6 +60,8 @@ final class HDF5FileReader {
   /// A link under its name as text.
   private struct NamedLink {
     let name: ExactName
+    /// True for a name that is no UTF-8, of which the text is what can be shown.
+    let isGarbled: Bool
     let target: Link.Target
   }
 
@@ -187,13 +189,16 @@ final class HDF5FileReader {
       guard links.count < limit else {
         throw ParseFailure(.limitExceeded, "links", "more than \(limit) links")
       }
-      guard !link.name.isEmpty, !link.name.contains(0), let name = String(utf8: link.name[...])
-      else {
+      guard !link.name.isEmpty, !link.name.contains(0) else {
         throw ParseFailure(
           .malformed, at: Int(clamping: header.address), "link name",
-          "a link has a name that is empty or not UTF-8, or has a NUL in it")
+          "a link has a name that is empty or has a NUL in it")
       }
-      links.append(NamedLink(name: ExactName(name), target: link.target))
+      let name = String(utf8: link.name[...])
+      links.append(
+        NamedLink(
+          name: ExactName(name ?? String(decoding: link.name, as: UTF8.self)),
+          isGarbled: name == nil, target: link.target))
     }
     if let message = header[.symbolTable] {
       try SymbolTable(message, bytes.form).forEachLink(in: bytes, add)
@@ -201,7 +206,8 @@ final class HDF5FileReader {
       try header.forEachLink(message, in: bytes, add)
     }
     links.sort { $0.name < $1.name }
-    for (link, next) in zip(links, links.dropFirst()) where link.name == next.name {
+    for (link, next) in zip(links, links.dropFirst())
+    where link.name == next.name && !link.isGarbled && !next.isGarbled {
       throw ParseFailure(
         .malformed, at: Int(clamping: header.address), "link name",
         "two links are called \(quoted(link.name.string))")
@@ -212,6 +218,9 @@ final class HDF5FileReader {
   /// Only hard links with a name of one component are followed.
   private func hardAddress(of link: NamedLink) throws(ParseFailure) -> UInt64 {
     let name = link.name.string
+    guard !link.isGarbled else {
+      throw ParseFailure(.unsupported, "link name", "the link's name is not UTF-8")
+    }
     guard name != ".", !name.utf8.contains(UInt8(ascii: "/")) else {
       throw ParseFailure(
         .malformed, "link name", "the link name \(quoted(name)) is a path")

@@ -95,6 +95,8 @@ final class LibraryReader {
 
   private struct Link {
     let name: String
+    /// True for a name that is no UTF-8, of which the text is what can be shown.
+    let isGarbled: Bool
     let type: H5L_type_t
     /// The address of what a hard link leads to.
     let address: UInt64
@@ -223,12 +225,12 @@ final class LibraryReader {
             )
             return 1
           }
-          guard let name = unsafe String(validatingCString: name) else {
-            unsafe collected.pointee.problem = (.malformed, "has a link whose name is not UTF-8")
-            return 1
-          }
+          let text = unsafe String(validatingCString: name)
           unsafe collected.pointee.links.append(
-            Link(name: name, type: H5L_type_t(type), address: address))
+            Link(
+              name: unsafe text ?? String(cString: name), isGarbled: text == nil,
+              type: H5L_type_t(type),
+              address: address))
           return 0
         }, pointer)
     }
@@ -249,6 +251,9 @@ final class LibraryReader {
   private func refusal(
     of link: Link, path: ExactName, in group: HDF5Handle
   ) -> CheckpointError? {
+    guard !link.isGarbled else {
+      return failure(.unsupported, path, "link name", "the link's name is not UTF-8")
+    }
     guard !link.name.isEmpty, link.name != ".", !link.name.utf8.contains(UInt8(ascii: "/")) else {
       return failure(.malformed, path, "link name", "the link name \(quoted(link.name)) is a path")
     }
