@@ -70,6 +70,29 @@ import Testing
     }
   }
 
+  @Test(
+    "An activation that KerasHub's classifier applies to its scores is a loss",
+    arguments: [
+      (#""softmax""#, "softmax"), ("null", nil), (#""linear""#, nil),
+      (#"{"module": "keras.layers", "class_name": "Softmax", "config": {"axis": -1}}"#, "Softmax"),
+    ])
+  func scoreActivation(_ stated: String, _ expected: String?) throws {
+    let presets = try #require(try JSONFixture.value("configurations/keras-hub.json").elements)
+    let item = try #require(presets.first { $0["class"]?.string == "BertTextClassifier" })
+    let task = try #require(item["files"]?["task.json"]?.string)
+    let parts = task.split(
+      separator: "\"activation\": \"linear\"", omittingEmptySubsequences: false)
+    #expect(parts.count == 2)
+    let preset = try ModelConfiguration(
+      parsing: Array(try #require(item["files"]?["config.json"]?.string).utf8), file: "config.json",
+      task: (Array(parts.joined(separator: "\"activation\": \(stated)").utf8), "task.json"))
+    #expect(preset.scoreActivation == expected)
+    let model = try ModelArchitecture(
+      family: preset.family, head: preset.heads[0], sizes: preset.sizes)
+    let losses = ConfigurationDocument.transformers(for: model, from: preset).losses
+    #expect(losses.map(\.key) == (expected == nil ? [] : ["activation"]))
+  }
+
   @Test("A preset's files are what KerasHub writes")
   func preset() throws {
     for item in try #require(try JSONFixture.value("configurations/keras-hub.json").elements) {

@@ -75,6 +75,12 @@ extension ConfigurationDocument {
             + "\(configuration.normalizationEpsilon)"
         ))
     }
+    if let activation = configuration.scoreActivation {
+      document.losses.append(
+        SettingLoss(
+          setting: "activation \(singleLine(activation, limit: 100)) of the classifier",
+          key: "activation", reason: "Transformers' classes give the scores that it is applied to"))
+    }
     document.setTransformers(
       family, head, sizes, epsilon: configuration.normalizationEpsilon,
       activation: configuration.activation, vocabulary)

@@ -44,12 +44,18 @@ extension ModelConfiguration {
     var classNames = [name]
     var heads = [ModelHead.base]
     var labels = 2
+    var scoreActivation: String?
     if let task {
       let taskName = try task.optionalString("class_name") ?? ""
       classNames = [taskName]
       heads = family.heads.filter { $0.kerasHubTask(in: family) == taskName }
       if heads.contains(where: \.hasLabels) {
-        labels = try task.object("config").count("num_classes")
+        let settings = try task.object("config")
+        labels = try settings.count("num_classes")
+        // A name, or an object of a layer or a function.
+        let applied = settings.value("activation") ?? .null
+        let name = applied.string ?? applied["class_name"]?.string ?? JSONWriter.text(applied)
+        if applied != .null, name != "linear" { scoreActivation = name }
       }
       let inner = try task.object("config").object("backbone")
       guard try inner.optionalString("class_name") == name else {
@@ -75,6 +81,7 @@ extension ModelConfiguration {
     tiesWordEmbeddings = true
     normalizationEpsilon = keras.epsilon
     activation = keras.activation
+    self.scoreActivation = scoreActivation
   }
 }
 

@@ -22,6 +22,7 @@ extension ModelConfiguration {
     tiesWordEmbeddings = settings.tiesWordEmbeddings
     normalizationEpsilon = settings.epsilon
     activation = settings.activation
+    scoreActivation = nil
   }
 
   /// `model_type` decides; the very first files have none, and then the class names do, or whoever knows the weights. Where the

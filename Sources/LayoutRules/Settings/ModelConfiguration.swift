@@ -35,6 +35,8 @@ public struct ModelConfiguration: Sendable {
   public let normalizationEpsilon: Double
   /// The activation of the feed-forward part, as Transformers names it.
   public let activation: String
+  /// What KerasHub's classifier applies to its scores; nil for nothing, and in Transformers' form.
+  public let scoreActivation: String?
 
   /// Reads a configuration in either form.
   ///
