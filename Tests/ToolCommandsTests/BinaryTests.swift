@@ -222,6 +222,30 @@ struct BinaryTests {
     return String(decoding: text, as: UTF8.self).split(separator: "\n").map(String.init)
   }
 
+  @Test("A file of Arrow through a pipe is the only one there")
+  func filesThroughPipe() throws {
+    let model = try ModelFixture(task: "gpt2", tokenizer: "gpt2")
+    let file = try Fixture("arrow/rows.arrow").bytes()
+    for (more, isWhole) in [([], true), (file, false), (Array(file.dropFirst(8)), false)] {
+      let process = Process()
+      process.executableURL = Self.tool
+      process.arguments = ["worker", "tokenize", model.path]
+      let (given, output, error) = (Pipe(), Pipe(), Pipe())
+      process.standardInput = given
+      process.standardOutput = output
+      process.standardError = error
+      try process.run()
+      given.fileHandleForWriting.write(Data(file + more))
+      try given.fileHandleForWriting.close()
+      let lines = output.fileHandleForReading.readDataToEndOfFile().split(separator: 0x0A)
+      let text = String(decoding: error.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      process.waitUntilExit()
+      #expect(lines.count == 11)
+      #expect(process.terminationStatus == (isWhole ? 0 : 65), "\(text)")
+      #expect(isWhole || text.contains("each has to be a stream"), "\(text)")
+    }
+  }
+
   @Test("A worker answers every row by one line, in order, whatever is wrong with it")
   func worker() throws {
     let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")

@@ -127,6 +127,14 @@ struct HelpTests {
     #expect(renamed.error.contains("-o and --out are one option, which takes one value"))
   }
 
+  @Test("A worker's task has its own help there", arguments: ["embed", "convert"])
+  func helpOfTask(_ task: String) {
+    let (worker, own) = (ToolRun("worker", task, "--help"), ToolRun(task, "--help"))
+    #expect(worker.code == 0 && worker.output == own.output && !own.output.isEmpty)
+    let both = ToolRun("similarity", "model", "--input", "-", "--documents", "-")
+    #expect(both.code == 64 && both.error.contains("where the queries come from"), "\(both.error)")
+  }
+
   @Test("A file in the place of a command is told how to look into it, quoted for the shell")
   func fileAsCommand() throws {
     let directory = try TemporaryDirectory()

@@ -123,10 +123,14 @@ struct DocumentArguments: ParsableArguments {
       valueName: "file"))
   var file: String?
 
-  /// Refuses queries that are arguments, and have nothing to be compared with.
+  /// Refuses queries that are arguments, and have nothing to be compared with, and documents from where the queries come from.
   func requireSome(for rows: TextArguments) throws {
     guard rows.file != nil || !given.isEmpty || file != nil else {
       throw ValidationError("Give --document or --documents, the texts that are compared.")
+    }
+    guard file != "-" || rows.file != "-" else {
+      throw ValidationError(
+        "--documents -: standard input is where the queries come from; name a file.")
     }
   }
 

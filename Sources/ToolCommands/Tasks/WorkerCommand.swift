@@ -34,10 +34,14 @@ struct WorkerCommand: ToolCommand {
   var arguments: [String] = []
 
   mutating func run(on console: Console) throws -> ToolExit {
+    if (Self.tasks + CheckpointWorker.commands).contains(task),
+      let help = arguments.prefix(while: { $0 != "--" }).first(where: ["--help", "-h"].contains)
+    {
+      // It prints through its own error.
+      var command = try WeighbridgeCommand.parseAsRoot([task, help])
+      try command.run()
+    }
     if CheckpointWorker.commands.contains(task) {
-      if let help = ["--help", "-h"].first(where: arguments.contains) {
-        _ = try WeighbridgeCommand.parseAsRoot([task, help])
-      }
       try CheckpointWorker(command: task, options: arguments).run(on: console)
       return .done
     }
@@ -45,7 +49,7 @@ struct WorkerCommand: ToolCommand {
       let names = (Self.tasks + CheckpointWorker.commands).joined(separator: ", ")
       throw ValidationError("\(task) is no task of a worker; there are \(names).")
     }
-    // Its help, too. What is asked of rows goes for --json: they are answered by it.
+    // What is asked of rows goes for --json: they are answered by it.
     let command = try WeighbridgeCommand.parseAsRoot([task, "--json", "--input", "-"] + arguments)
     guard let command = command as? any TaskCommand else {
       throw ValidationError("\(task) is no task of a worker.")

@@ -10,6 +10,8 @@ struct ArrowColumn: Sendable {
     case float(byteCount: Int)
     /// UTF-8; places are numbers of 64 bits where it is large.
     case text(isLarge: Bool)
+    /// UTF-8 that lies in its row's sixteen bytes, or where these say.
+    case textView
     case list(isLarge: Bool, of: Kind)
   }
 
@@ -56,6 +58,7 @@ struct ArrowColumn: Sendable {
     case 5: return .text(isLarge: false)
     case 6: return .boolean
     case 20: return .text(isLarge: true)
+    case 24: return .textView
     case 12 where !isItem, 21 where !isItem:
       let items = try field.tables(5, atMost: 1, place)
       guard let item = items.first else {
@@ -93,6 +96,8 @@ struct ArrowValues: Sendable {
   /// Where texts and lists end, one number more than there are.
   private var offsets = 0..<0
   private var values = 0..<0
+  /// What views of texts lead to.
+  private var buffers: [Range<Int>] = []
   private var items: [ArrowValues] = []
 
   /// Takes the next parts of a batch for a column.
@@ -125,6 +130,13 @@ struct ArrowValues: Sendable {
       offsets = try batch.nextBuffer()
       values = try batch.nextBuffer()
       try checkOffsets(isLarge, below: values.count, batch)
+    case .textView:
+      values = try batch.nextBuffer()
+      guard values.count / Self.viewByteCount >= count else {
+        throw batch.tooShort("of views", values, count)
+      }
+      for _ in 0..<(try batch.nextBufferCount()) { buffers.append(try batch.nextBuffer()) }
+      try checkViews(batch)
     case .list(let isLarge, let item):
       offsets = try batch.nextBuffer()
       let parts = try ArrowValues(item, &batch)
@@ -154,6 +166,45 @@ struct ArrowValues: Sendable {
     }
   }
 
+  /// A view has four bytes of length, and the text if that is twelve at most, or else its first four bytes, the number of a buffer and a
+  /// place there. Texts may share bytes, so that what all of them come to is bounded.
+  private func checkViews(_ batch: ArrowBatchParts) throws(ParseFailure) {
+    var total = 0
+    for row in 0..<count {
+      if let validity, !bit(row, of: validity) { continue }
+      guard let range = view(row) else {
+        throw ParseFailure(
+          .malformed, at: batch.base + values.lowerBound + row * Self.viewByteCount,
+          "buffer of views", "the text of row \(row) lies outside of the column's buffers")
+      }
+      total += range.count
+      guard total <= ArrowReader.greatestBody else {
+        throw ParseFailure(
+          .limitExceeded, at: batch.base + values.lowerBound, "buffer of views",
+          "the texts come to more than \(ArrowReader.greatestBody) bytes",
+          remedy: "send smaller record batches")
+      }
+    }
+  }
+
+  /// Where the text of a row lies in the body; nil for a place that there is not.
+  private func view(_ row: Int) -> Range<Int>? {
+    let start = values.lowerBound + row * Self.viewByteCount
+    func number(_ place: Int) -> Int { Int(Int32(truncatingIfNeeded: bits(at: start + place, 4))) }
+    let length = number(0)
+    guard length > Self.viewByteCount - 4 else {
+      return length < 0 ? nil : start + 4..<start + 4 + length
+    }
+    let (buffer, place) = (number(8), number(12))
+    guard buffers.indices.contains(buffer), place >= 0, place <= buffers[buffer].count,
+      length <= buffers[buffer].count - place
+    else { return nil }
+    let first = buffers[buffer].lowerBound + place
+    return first..<first + length
+  }
+
+  private static let viewByteCount = 16
+
   /// The value of a row; nil if it has none, or a number that is not finite.
   ///
   /// - Throws: `malformed` for a text that is not UTF-8.
@@ -176,11 +227,8 @@ struct ArrowValues: Sendable {
       return number.isFinite ? .double(number) : nil
     case .text(let isLarge):
       let start = values.lowerBound + offset(row, isLarge)
-      let end = values.lowerBound + offset(row + 1, isLarge)
-      guard let text = String(validating: body[start..<end], as: UTF8.self) else {
-        throw ParseFailure(.malformed, "text", "is not UTF-8")
-      }
-      return .string(text)
+      return try text(start..<values.lowerBound + offset(row + 1, isLarge))
+    case .textView: return try view(row).map(text)
     case .list(let isLarge, _):
       var elements: [JSONValue] = []
       for item in offset(row, isLarge)..<offset(row + 1, isLarge) {
@@ -188,6 +236,13 @@ struct ArrowValues: Sendable {
       }
       return .array(elements)
     }
+  }
+
+  private func text(_ range: Range<Int>) throws(ParseFailure) -> JSONValue {
+    guard let text = String(validating: body[range], as: UTF8.self) else {
+      throw ParseFailure(.malformed, "text", "is not UTF-8")
+    }
+    return .string(text)
   }
 
   private func offset(_ place: Int, _ isLarge: Bool) -> Int {
@@ -217,6 +272,8 @@ struct ArrowBatchParts {
   let base: Int
   private var nodes: ArraySlice<(Int64, Int64)>
   private var buffers: ArraySlice<(Int64, Int64)>
+  /// How many buffers the columns have whose texts are views.
+  private var viewBuffers: ArraySlice<Int64>
   /// What buffers may still have of the body.
   private var left: Int
 
@@ -239,6 +296,7 @@ struct ArrowBatchParts {
     left = body.count
     nodes = try batch.pairs(1, "nodes")[...]
     buffers = try batch.pairs(2, "buffers")[...]
+    viewBuffers = try batch.numbers(4, "variadicBufferCounts")[...]
   }
 
   /// How many values the next column, or its items, have, and how many of them are missing.
@@ -253,6 +311,15 @@ struct ArrowBatchParts {
         .malformed, at: base, "nodes", "\(node.1) of \(node.0) values are said to be missing")
     }
     return (count, nulls)
+  }
+
+  /// How many buffers the next column of views has.
+  mutating func nextBufferCount() throws(ParseFailure) -> Int {
+    guard let count = viewBuffers.popFirst(), count >= 0, count <= buffers.count else {
+      throw ParseFailure(
+        .malformed, at: base, "variadicBufferCounts", "they are no numbers of the buffers")
+    }
+    return Int(count)
   }
 
   /// The next buffer's place in the body.

@@ -128,7 +128,11 @@ package struct ArrowReader: Sendable {
     let marker = try bytes(4, "message", isEndAllowed: !isFile)
     if marker.isEmpty { return false }
     guard marker == Self.streamMarker else {
-      throw failure(.malformed, place, "message", "expected the bytes FF FF FF FF")
+      throw failure(
+        .malformed, place, "message", "expected the bytes FF FF FF FF",
+        remedy: isFile && input.size == nil
+          ? "polars puts none into files: give the file by its name, or a stream (write_ipc_stream)"
+          : nil)
     }
     let size = Self.number(try bytes(4, "size of a message", isEndAllowed: false))
     if size == 0 {
@@ -178,6 +182,7 @@ package struct ArrowReader: Sendable {
       guard let schema = try table.table(1, "schema") else {
         throw ParseFailure(.malformed, at: start, "footer", "it has no schema")
       }
+      let columns = try Self.columns(of: schema, at: start)
       guard try table.blocks(2, "dictionaries").isEmpty else {
         throw ParseFailure(.malformed, at: start, "footer", "dictionaries for no column")
       }
@@ -193,7 +198,7 @@ package struct ArrowReader: Sendable {
         end = block.upperBound
         blocks.append(block)
       }
-      return (try Self.columns(of: schema, at: start), blocks[...])
+      return (columns, blocks[...])
     }
   }
 
@@ -210,6 +215,14 @@ package struct ArrowReader: Sendable {
     guard end.count == Self.endByteCount, Array(end[4...]) == Self.fileMarker,
       (1...max(1, count - end.count)).contains(Self.number(Array(end[..<4])))
     else { throw Self.cut(input.name, offset) }
+    // The footer may be padded in front, and no more.
+    let others = count - end.count - Self.number(Array(end[..<4]))
+    guard others < 8 else {
+      throw failure(
+        .unsupported, offset - count, "footer",
+        "\(others) bytes stand where the file's last \(count - others) do",
+        remedy: "of several inputs in a pipe each has to be a stream, not a file")
+    }
   }
 
   /// What follows a footer: its size, and the marker.

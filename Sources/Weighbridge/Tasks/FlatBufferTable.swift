@@ -105,6 +105,18 @@ struct FlatBufferTable {
     return pairs
   }
 
+  /// The 64-bit numbers in a slot; none if it is left out.
+  func numbers(_ slot: Int, _ name: String) throws(ParseFailure) -> [Int64] {
+    guard var vector = try vector(slot, name) else { return [] }
+    let count = try vector.read(UInt32.self, .little, name)
+    guard UInt64(count) * 8 <= UInt64(vector.remaining) else {
+      throw ParseFailure(.truncated, at: vector.offset, name, "there are not \(count) of them")
+    }
+    var numbers: [Int64] = []
+    for _ in 0..<count { numbers.append(try vector.read(Int64.self, .little, name)) }
+    return numbers
+  }
+
   /// The places in a slot where messages with their bodies lie, each a structure of 24 bytes; none if it is left out.
   func blocks(_ slot: Int, _ name: String) throws(ParseFailure) -> [Range<Int>] {
     guard var vector = try vector(slot, name) else { return [] }
