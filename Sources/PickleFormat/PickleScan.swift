@@ -286,7 +286,8 @@ extension PickleScan {
         operations -= 1 + before.lineCost / 256
         return error.kind == .truncated ? .cut : .broken
       }
-      operations -= 1 + (cursor.position - before.position) / 256
+      // What names a global takes the time of several others.
+      operations -= (instruction.opcode.acts ? 4 : 1) + (cursor.position - before.position) / 256
       if begun == nil { begun = PickleWalk(before, isGuess: true) }
       guard let goesOn = try? begun?.step(instruction), begun?.fault == nil else { return .broken }
       if let last = begun?.findings.last {
