@@ -104,6 +104,15 @@ import Testing
     ("types.h5", 873, 3), ("keras2.h5", 10_297, 1),
   ]
 
+  @Test func `Booleans are enumerations over a byte, with a sign or without`() throws {
+    let types = try Described("types.h5").description.datasets.map(\.elementType)
+    #expect(types.contains(.number(.bool, .little)))
+    let unsigned = try changed("types.h5", 881, 0) { (file: Described) in
+      file.description.datasets.map(\.elementType)
+    }
+    #expect(unsigned == types)
+  }
+
   @Test func `A link whose name is no UTF-8 is told by itself, and the others are read`() throws {
     let refusals = try changed("unknown-filter.h5", 771, 0xE9) {
       (file: Described) throws -> [HDF5Refusal] in

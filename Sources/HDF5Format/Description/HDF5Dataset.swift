@@ -43,7 +43,7 @@ public struct HDF5Dataset: Sendable, Hashable {
 
 /// What an element is.
 public enum HDF5ElementType: Sendable, Hashable {
-  /// A number in the given byte order. Booleans are h5py's enumeration (FALSE 0, TRUE 1, over one byte); complex numbers
+  /// A number in the given byte order. Booleans are h5py's enumeration (FALSE 0, TRUE 1, over one byte with a sign or without); complex numbers
   /// its compound (`r`, `i`); other enumerations are their integers.
   case number(DType, ByteOrder)
   /// Bytes without a meaning that this package knows.

@@ -99,8 +99,8 @@ extension Datatype {
     let integer = try base.integer()
     guard case .number(let dtype, let order) = integer else { return integer }
     let members = try members(dtype, order)
-    guard dtype == .i8, members.count == 2 else { return integer }
-    // As h5py writes numpy's bool.
+    guard dtype == .i8 || dtype == .u8, members.count == 2 else { return integer }
+    // As h5py writes numpy's bool, and takes for one with a sign or without.
     let boolean: Set = [HDF5AttributeType.Member("FALSE", 0), HDF5AttributeType.Member("TRUE", 1)]
     return Set(members) == boolean ? .number(.bool, order) : integer
   }

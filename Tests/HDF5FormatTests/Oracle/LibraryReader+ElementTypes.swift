@@ -114,10 +114,12 @@ extension HDF5ElementType {
     else { return .unsupported("enumeration") }
     guard HDF5IntegerBits(base.identifier) == nil else { return .unsupported("enumeration") }
     let integer = integer(base.identifier, H5Tget_size(base.identifier))
-    guard case .number(.i8, let order) = integer, H5Tget_nmembers(type) == 2 else { return integer }
-    // As h5py writes numpy's bool.
+    guard case .number(let dtype, let order) = integer, dtype == .i8 || dtype == .u8,
+      H5Tget_nmembers(type) == 2
+    else { return integer }
+    // As h5py writes numpy's bool, and takes for one with a sign or without.
     let boolean: Set = [HDF5AttributeType.Member("FALSE", 0), HDF5AttributeType.Member("TRUE", 1)]
-    return members(type, .i8, order).map(Set.init) == boolean ? .number(.bool, order) : integer
+    return members(type, dtype, order).map(Set.init) == boolean ? .number(.bool, order) : integer
   }
 
   /// The names of an enumeration over integers of a type; nil if they cannot be had.
