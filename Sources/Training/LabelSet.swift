@@ -1,4 +1,5 @@
 internal import CheckpointBytes
+internal import TensorEngine
 
 /// The labels of a data set, in the order of their classes. Two are one if their UTF-8 bytes are, as elsewhere in the field: "é" composed and
 /// decomposed are two.
@@ -44,6 +45,11 @@ public struct LabelSet: Sendable, Hashable {
     return number
   }
 
+  /// The names for messages, each in quotes: one may be empty.
+  package var listed: String {
+    singleLine(names.map { quoted($0) }.joined(separator: ", "), limit: 200)
+  }
+
   /// What a model calls a class without a name, before its number.
   private static let unnamed = "LABEL_"
 
@@ -54,8 +60,7 @@ public struct LabelSet: Sendable, Hashable {
     if let known = index(of: label) { return known }
     throw row.failure(
       .inconsistent, key,
-      "the label \(quoted(label)) is none of \(singleLine(names.joined(separator: ", "), limit: 200))"
-    )
+      "the label \(quoted(label)) is none of \(listed)")
   }
 
   /// The labels of an example as texts: one, or a list.
@@ -76,8 +81,15 @@ public struct LabelSet: Sendable, Hashable {
   private static func text(
     of value: JSONValue, _ row: DataRow, _ key: String
   ) throws(CheckpointError) -> String {
-    if let text = value.string { return text }
-    if let number = value.integer { return String(number) }
+    if let text = value.string ?? value.integer.map({ String($0) }) {
+      guard text != String(ignoredLabel) else {
+        throw row.failure(
+          .inconsistent, key,
+          "the label \(ignoredLabel) is no class: torch leaves it out of a loss",
+          remedy: "leave out what has no label")
+      }
+      return text
+    }
     if case .boolean(let value) = value { return value ? "1" : "0" }
     throw row.failure(
       .malformed, key,

@@ -125,7 +125,7 @@ public struct TrainingTask: Sendable {
         throw row.failure(
           .inconsistent, keys[0],
           "the label \(quoted(label)) is none of the model's, which knows others of these examples: "
-            + singleLine(known.names.joined(separator: ", "), limit: 200))
+            + known.listed)
       }
     }
     return found

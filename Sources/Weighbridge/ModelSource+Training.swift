@@ -179,8 +179,7 @@ extension ModelSource {
       guard !labels.isEmpty, Set(labels.map { ExactName($0) }).count == labels.count else {
         throw CheckpointError(
           .inconsistent, CheckpointError.Site(field: "labels"),
-          "expected different ones, found [\(singleLine(labels.joined(separator: ", "), limit: 200))]"
-        )
+          "expected different ones, found [\(LabelSet(labels).listed)]")
       }
       sizes.labels = labels.count
       document = document.labelled(labels)

@@ -2,6 +2,7 @@ import CheckpointBytes
 import LanguageModels
 import TestSupport
 import Testing
+import Tokenizers
 import Training
 
 /// Examples as they stand in files, and what is wrong with them.
@@ -120,6 +121,12 @@ import Training
     #expect(throws: CheckpointError.self) {
       try TrainingTask(.classification, of: zero, known: LabelSet(["1", "2", "3"]))
     }
+    #expect(LabelSet(["\u{E9}"]) != LabelSet(["e\u{301}"]))
+    let both = try data("a.jsonl", "{\"text\":\"a\",\"label\":[\"\u{E9}\",\"e\u{301}\"]}")
+    let tokenizer = try Tokenizer.load(from: Fixture("tokenizers/bert-uncased").path)
+    let examples = try TrainingTask(.classification, of: both)
+      .examples(both, tokenizer, length: 8, takesTypes: false)
+    #expect(examples.map(\.label) == [.numbers([1, 1])])
     let several = try data("a.jsonl", "{\"text\":\"a\",\"label\":[\"x\",\"y\"]}")
     #expect(
       try TrainingTask(.classification, of: several).problem == .multiLabelClassification)
@@ -143,6 +150,37 @@ import Training
       }
       #expect(error.kind == .notFound && error.site.field == "line 2, label", "\(error)")
     }
+  }
+
+  @Test("What torch ignores is no class, and labels are listed so that an empty one shows")
+  func labelsThatAreNone() throws {
+    for (name, text, kind) in [
+      ("a.csv", "text,label\na,-100\nb,1", .classification),
+      ("a.jsonl", "{\"text\":\"a\",\"label\":-100}", .classification),
+      ("a.jsonl", "{\"text\":\"a\",\"label\":[1,-100]}", .classification),
+      ("a.jsonl", "{\"tokens\":[\"a\"],\"ner_tags\":[-100]}", .tokenClassification),
+    ] as [(String, String, TrainingTask.Kind)] {
+      let error = try #require(throws: CheckpointError.self) {
+        try TrainingTask(kind, of: data(name, text))
+      }
+      #expect(
+        error.kind == .inconsistent
+          && error.site.field?.contains(kind == .classification ? "label" : "ner_tags") ?? false
+          && error.problem == "the label -100 is no class: torch leaves it out of a loss",
+        "\(error)")
+    }
+    // Of numbers to be learned it is one.
+    let numbers = try data("a.csv", "text,label\na,-100\nb,1.5")
+    #expect(try TrainingTask(.classification, of: numbers).problem == .regression)
+    let error = try #require(throws: CheckpointError.self) {
+      try TrainingTask(
+        .classification,
+        of: data("a.jsonl", "{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\"a\",\"label\":\"z\"}"),
+        known: LabelSet(["", "x"]))
+    }
+    #expect(
+      error.problem
+        == "the label 'z' is none of the model's, which knows others of these examples: '', 'x'")
   }
 
   @Test("A directory of a label has texts in it", arguments: ["pos/sub/a.txt", "pos/a.TXT"])

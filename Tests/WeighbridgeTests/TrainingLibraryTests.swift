@@ -97,7 +97,7 @@ struct TrainingLibraryTests {
       try Trainer(model, tokenizer: tokenizer).run(training: .textFolder(folder + "/train"))
     }
     #expect(unknown.kind == .inconsistent && unknown.site.file == folder + "/train/neg/0_1.txt")
-    #expect(unknown.problem == "the label 'neg' is none of negative, positive")
+    #expect(unknown.problem == "the label 'neg' is none of 'negative', 'positive'")
   }
 
   @Test("A run goes on with the task, the parameters and the teacher that it was begun with")
