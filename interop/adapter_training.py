@@ -35,6 +35,16 @@ MASKED = {
 }
 
 
+# Models, tasks and PEFT's words for these. Of heads for tokens and answers PEFT has factors and stores them whole, which it then refuses.
+LINEAR_CASES = [
+    ("bert-classifier", "bert-uncased", "classification", transformers.AutoModelForSequenceClassification, "SEQ_CLS"),
+    ("bert-masked", "bert-uncased", "mlm", transformers.AutoModelForMaskedLM, None),
+    ("roberta-masked", "roberta", "mlm", transformers.AutoModelForMaskedLM, None),
+    ("gpt2", "gpt2", "lm", transformers.AutoModelForCausalLM, "CAUSAL_LM"),
+    ("gpt2", "gpt2", "classification", transformers.AutoModelForSequenceClassification, "SEQ_CLS"),
+]
+
+
 def check(report, tool, folder):
     with report.group("adapters trained beside PEFT"):
         for number, (name, settings) in enumerate(CASES.items()):
@@ -51,6 +61,10 @@ def check(report, tool, folder):
         for number, (name, settings) in enumerate(MASKED.items()):
             with report.check(name):
                 masked(tool, folder / f"masked-{number}", settings)
+    with report.group("all linear modules as PEFT has them"):
+        for number, (model, tokenizer, task, kind, peft_task) in enumerate(LINEAR_CASES):
+            with report.check(f"{model}, {task}"):
+                linear(tool, folder / f"linear-{number}", model, tokenizer, task, kind, peft_task)
     with report.group("new adapters, loaded by PEFT"):
         for name, options in {
             "queries and values": [], "every linear layer": ["--lora-target", "all-linear", "--lora-alpha", "16"]}.items():
@@ -151,6 +165,19 @@ def masked(tool, folder, settings):
     groups = torch.load(folder / "ours" / "checkpoint-3" / "optimizer.pt", weights_only=True)["param_groups"]
     require(sum(len(group["params"]) for group in groups), len(learning), "parameters of the optimizer")
     peft.PeftModel.from_pretrained(transformers.AutoModelForMaskedLM.from_pretrained(path), folder / "ours")
+
+
+def linear(tool, folder, model, tokenizer, task, kind, peft_task):
+    path = task_model(folder / "model", model, tokenizer)
+    (folder / "train.jsonl").write_text(
+        "".join(json.dumps({"text": line, "label": number % 3}) + "\n" for number, line in enumerate(LINES)))
+    tool.expect(
+        0, "train", path, "--task", task, "--train", folder / "train.jsonl", "--output", folder / "ours", "--steps", 1, "--max-length", 16,
+        "--lora-rank", 2, "--lora-target", "all-linear")
+    theirs = peft.get_peft_model(kind.from_pretrained(path), peft.LoraConfig(r=2, target_modules="all-linear", task_type=peft_task))
+    wanted = [name.replace(".default", "") for name, _ in theirs.named_parameters() if "lora_" in name]
+    found = [name for name in load_file(folder / "ours" / "adapter_model.safetensors") if "lora_" in name]
+    require(sorted(found), sorted(wanted), "factors")
 
 
 def fresh(tool, folder, options):

@@ -10,11 +10,11 @@ public struct LowRankSettings: Sendable, Hashable {
   public var alpha: Double
   /// The share of the inputs of the factors that training leaves out, 0 to 1.
   public var dropout: Double
-  /// The modules of layers, and the pooler's, that get factors, by their names or the ends of these: `query`, `attention.output.dense`. Nil
-  /// for the queries and values of the attention, as PEFT has it.
+  /// The linear modules that get factors, by their names or the ends of these: `query`, `attention.output.dense`. Nil for the queries and
+  /// values of the attention, as PEFT has it.
   public var targets: [String]?
 
-  /// Instead of names: every linear layer of the body.
+  /// Instead of names: every linear module but a language model's scores, and what is stored whole, as PEFT has it.
   public static let everyLayer = "all-linear"
 
   /// Settings.
@@ -32,9 +32,12 @@ public struct LowRankSettings: Sendable, Hashable {
 
   /// The matrices of a model that get factors, with the dimension along which their outputs lie, in the model's order.
   ///
+  /// - Parameters:
+  ///   - architecture: The model.
+  ///   - whole: The modules that learn whole, a component of a name each: in these nothing gets factors.
   /// - Throws: `inconsistent` for a rank or α that is no such number, and for a name that none of the layers has.
   package func matrices(
-    of architecture: ModelArchitecture
+    of architecture: ModelArchitecture, whole: some Sequence<String>
   ) throws(CheckpointError) -> OrderedDictionary<ExactName, Int> {
     func refusal(_ field: String, _ problem: String) -> CheckpointError {
       CheckpointError(.inconsistent, CheckpointError.Site(field: field), problem)
@@ -45,7 +48,8 @@ public struct LowRankSettings: Sendable, Hashable {
     guard alpha.isFinite, alpha != 0 else {
       throw refusal("alpha", "expected a number other than 0, found \(alpha)")
     }
-    let matrices = architecture.bodyMatrices
+    let whole = whole.map { ExactName($0) }
+    let matrices = architecture.linearMatrices.filter { !$0.name.hasComponent(among: whole) }
     guard dropout >= 0, dropout < 1 else {
       throw refusal("dropout", "expected 0 or more and less than 1, found \(dropout)")
     }
@@ -77,7 +81,7 @@ public struct LowRankSettings: Sendable, Hashable {
   package func document(
     of architecture: ModelArchitecture, whole: [String], baseModel: String
   ) throws(CheckpointError) -> JSONValue {
-    let matrices = try matrices(of: architecture)
+    let matrices = try matrices(of: architecture, whole: whole)
     let names = targets ?? architecture.family.definition.body.adaptedModules
     // The names as they were given, if they are of no other module's: PEFT looks at all that there are.
     let isExact = architecture.parameters.allSatisfy { parameter in

@@ -155,14 +155,19 @@ extension ModelArchitecture {
     }
   }
 
-  /// The matrices of all linear layers of the body: ``layerMatrices`` and the pooler's.
-  package var bodyMatrices: [(name: ExactName, outputAxis: Int)] {
+  /// The matrices of all linear layers but a language model's scores: ``layerMatrices``, the pooler's and the head's.
+  package var linearMatrices: [(name: ExactName, outputAxis: Int)] {
     var values = TemplateValues()
     values.body = head == .base ? "" : family.bodyPrefix
-    let poolers = family.definition.body.poolerModules.filter(\.kind.isLinear)
-      .flatMap { NameTemplate($0.name + ".weight").names(values) }
+    let definition = family.definition
     let known = Set(parameters.map(\.name))
-    return layerMatrices + poolers.filter(known.contains).map { ($0, 0) }
+    let others = (definition.body.poolerModules + definition.headModules(head)).compactMap {
+      (module) -> (ExactName, Int)? in
+      let name = NameTemplate(module.name + ".weight").names(values)[0]
+      guard known.contains(name), let axis = module.kind.outputAxis else { return nil }
+      return (name, axis)
+    }
+    return layerMatrices + others
   }
 
   /// A decoder's output matrix, `[vocabulary, hidden]`, and the word embeddings, which it is unless the model is untied: what is

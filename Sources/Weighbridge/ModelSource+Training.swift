@@ -199,11 +199,19 @@ extension ModelSource {
     let body = Set(
       try ModelArchitecture(family: family, head: .base, sizes: sizes, hasPooler: false)
         .parameters.map { ExactName(family.bodyPrefix + $0.name.string) })
-    let factored = try lowRank?.matrices(of: architecture) ?? [:]
+    let new = architecture.parameters.filter {
+      $0.tiedTo == nil && !body.contains($0.name) && stored.weights[$0.name]?.shape != $0.shape
+    }.map(\.name)
+    let factored =
+      try lowRank?.matrices(
+        of: architecture, whole: architecture.learnedModules(new: new, withHead: true)) ?? [:]
     var made = DrawnWeights(
       document: document, architecture: architecture, head: drawn, factored: factored.count)
+    made.head.names = new.map(\.string)
     for parameter in architecture.parameters {
-      if let weight = stored.weights[parameter.name],
+      if new.contains(parameter.name) {
+        try made.graph.insert(parameter.drawn(seed: drawn.seed, range: range), as: parameter.name)
+      } else if let weight = stored.weights[parameter.name],
         weight.shape == parameter.shape || body.contains(parameter.name)
       {
         guard let lowRank, let axis = factored[parameter.name] else {
@@ -216,9 +224,6 @@ extension ModelSource {
         } catch {
           throw error.about(parameter.name)
         }
-      } else if parameter.tiedTo == nil, !body.contains(parameter.name) {
-        try made.graph.insert(parameter.drawn(seed: drawn.seed, range: range), as: parameter.name)
-        made.head.names.append(parameter.name.string)
       }
     }
     return made

@@ -106,7 +106,9 @@ extension TrainableModel {
   ///
   /// - Throws: `mismatch` with the first one that only one of both has.
   package func check(targetsOf settings: LowRankSettings) throws(CheckpointError) {
-    let wanted = Set(try settings.matrices(of: model.architecture).keys)
+    let whole = adapter?.wholeParameters.map { ExactName($0) } ?? []
+    let wanted = Set(try settings.matrices(of: model.architecture, whole: []).keys)
+      .subtracting(whole)
     let own = Set(
       model.adapterParameters.compactMap { factor in
         factor.name.hasSuffix(".lora_A.weight")
@@ -123,11 +125,7 @@ extension TrainableModel {
 
 extension ModelArchitecture {
   /// The modules that learn whole: what is new, and the head if it is one for labels or answers and is asked for.
-  ///
-  /// - Throws: `unsupported` if one of them has a matrix that is the word embeddings.
-  fileprivate func wholeModules(
-    new: [ExactName], withHead: Bool
-  ) throws(CheckpointError) -> OrderedSet<String> {
+  func learnedModules(new: [ExactName], withHead: Bool) -> OrderedSet<String> {
     var whole: OrderedSet<String> = []
     for parameter in parameters {
       let isOfHead =
@@ -136,6 +134,16 @@ extension ModelArchitecture {
           .contains(head)
       if isOfHead || new.contains(parameter.name) { whole.append(module(of: parameter.name)) }
     }
+    return whole
+  }
+
+  /// The same, stored.
+  ///
+  /// - Throws: `unsupported` if one of them has a matrix that is the word embeddings.
+  fileprivate func wholeModules(
+    new: [ExactName], withHead: Bool
+  ) throws(CheckpointError) -> OrderedSet<String> {
+    let whole = learnedModules(new: new, withHead: withHead)
     let tied = parameters.first { $0.tiedTo != nil && whole.contains(module(of: $0.name)) }
     if tied != nil, let name = new.first {
       throw CheckpointError(

@@ -162,6 +162,38 @@ struct LowRankTrainingTests {
     #expect(none.code == 65 && none.error.contains("matches no parameter"), "\(none.error)")
   }
 
+  @Test("All linear modules are a head's too, but what is stored whole, drawn or a model's scores")
+  func everyLayer() throws {
+    let model = try ModelFixture(task: "bert-masked", tokenizer: "bert-uncased")
+    let lines = texts.map { #"{"text": "\#($0)", "label": "\#($0.count % 2)"}"# + "\n" }
+    try model.write(lines.joined(), as: "train.jsonl")
+    // The model has no pooler: the classifier's is drawn.
+    for (task, beside, whole) in [
+      ("mlm", ["cls.predictions.transform.dense"], nil),
+      ("classification", [], ["pooler", "classifier"]),
+    ] as [(String, [String], [String]?)] {
+      let run = ToolRun(
+        arguments: [
+          "train", model.path, "--task", task, "--train", model.file("train.jsonl"), "--output",
+          model.file(task), "--steps", "2", "--lora-rank", "2", "--lora-target", "all-linear",
+        ])
+      #expect(run.code == 0, "\(run.error)")
+      let settings = try JSONValue(
+        parsing: model.bytes(task + "/adapter_config.json"), context: "settings")
+      let targets = (settings["target_modules"]?.elements ?? []).compactMap(\.string)
+      #expect(targets.filter { !$0.hasPrefix("bert.encoder.layer.") } == beside)
+      #expect(settings["modules_to_save"]?.elements?.compactMap(\.string) == whole)
+      // Goes on with the factors that are asked for.
+      let on = ToolRun(
+        arguments: [
+          "train", model.path, "--task", task, "--train", model.file("train.jsonl"), "--output",
+          model.file(task), "--steps", "2", "--lora-rank", "2", "--lora-target", "all-linear",
+          "--resume",
+        ])
+      #expect(on.code == 0, "\(on.error)")
+    }
+  }
+
   @Test("A run that was stopped goes on with the same bits, dropout and all")
   func resumes() throws {
     let model = try model()
