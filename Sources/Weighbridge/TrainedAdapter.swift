@@ -41,12 +41,9 @@ public struct TrainedAdapter: Sendable {
       try graph.insert(
         try parameter.weight, as: LowRankAdapter.storedName(of: ExactName(name), adapted: adapted))
     }
-    try AdapterFiles(document: document, weights: graph).write(
-      to: directory, replacesExisting: replacesExisting)
-    let file = try OutputFile(path: Directory.join(directory, LowRankAdapter.modelSettingsName))
-    try file.write(
-      Array((JSONWriter.text(try model.savedSettings(), style: .indented) + "\n").utf8), at: 0)
-    try file.commit()
+    try AdapterFiles(
+      document: document, weights: graph, modelSettings: try model.savedSettings()
+    ).write(to: directory, replacesExisting: replacesExisting)
   }
 }
 

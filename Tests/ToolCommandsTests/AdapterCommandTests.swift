@@ -372,8 +372,12 @@ struct AdapterCommandTests {
       name.hasPrefix("bert.") ? ExactName(String(name.string.dropFirst(5))) : nil
     }
     try Directory.makeAll(directory.file("body"))
-    _ = try directory.write(
-      try Fixture("adapters/bert/config.json").bytes(), as: "body/config.json")
+    // Of the body alone: it knows of no labels, and two are the default.
+    let settings = try ["id2label", "label2id"].reduce(
+      JSONValue(parsing: Fixture("adapters/bert/config.json").bytes(), context: "settings")
+        .setting("architectures", to: .array([.string("BertModel")]))
+    ) { $0.setting(ExactName($1), to: nil) }
+    _ = try directory.write(Array(JSONWriter.text(settings).utf8), as: "body/config.json")
     _ = try body.write(to: directory.file("body/model.safetensors"))
     let again = directory.file("again")
     let run = ToolRun("extract", directory.file("body"), merged, again, "--rank", "4")
@@ -389,6 +393,23 @@ struct AdapterCommandTests {
     #expect(
       try distance(output, "logits", from: Fixtures.path("adapters/expected/layers.safetensors"))
         < 3e-6)
+    // What is for three labels says so where it is put into weights.
+    let third = ToolRun(
+      "convert", directory.file("body"), directory.file("whole") + "/", "--adapter", again)
+    #expect(third.code == 0, "\(third.error)")
+    for key in ["architectures", "id2label"] as [ExactName] {
+      let found = try [merged, directory.file("whole")].map {
+        try SourceFile(path: $0 + "/config.json").document()[key]
+      }
+      #expect(found[0] != nil && found[0] == found[1], "\(found)")
+    }
+    // Settings that are there are not replaced unasked.
+    let place = directory.file("place")
+    try Directory.makeAll(place)
+    _ = try directory.write(Array("{}".utf8), as: "place/config.json")
+    let refused = ToolRun("extract", directory.file("body"), merged, place)
+    #expect(refused.error.contains("config.json: exists already"), "\(refused.error)")
+    #expect(try Directory.names(in: place) == ["config.json"])
   }
 
   @Test("Checkpoints that have nothing in common, and what is of no module, make no adapter")

@@ -8,8 +8,9 @@ struct ExtractCommand: TalkingCommand {
     abstract: "Writes the LoRA adapter that makes one checkpoint of another.",
     discussion: """
       For each matrix of a layer that changed, the best factors of a rank are computed; everything else that changed, such as norms, \
-      biases, embeddings and heads, is stored whole. How much of each change the factors have is said. PEFT loads the \
-      result, where Transformers names the model's modules as its files do; convert --adapter and run --adapter put it on a model.
+      biases, embeddings and heads, is stored whole. How much of each change the factors have is said. The fine-tuned model's config.json goes beside \
+      it, for the labels. PEFT loads the result, where Transformers names the model's modules as its files do; convert --adapter \
+      and run --adapter put it on a model.
 
       Examples:
         weighbridge extract bert-base fine-tuned adapter --rank 16
@@ -52,7 +53,9 @@ struct ExtractCommand: TalkingCommand {
     let extraction = try AdapterExtraction(
       from: try Checkpoint.open(base, options: options).graph,
       to: try Checkpoint.open(tuned, options: options).graph, rank: rank, baseName: base)
-    try extraction.write(to: output, replacesExisting: force)
+    let settings = try DirectoryCompanions(tuned, limits: options.limits, followsLinks: true)
+      .settings()
+    try extraction.write(to: output, settings: settings, replacesExisting: force)
     if json {
       console.write(JSONWriter.text(extraction.json) + "\n")
     } else if !console.style.isQuiet {
