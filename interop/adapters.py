@@ -210,7 +210,7 @@ def check_body(tool, folder, body, name):
     """An adapter that brings the head is put on a body alone, whose names have no prefix."""
     folder.mkdir()
     model_of(body, 11).save_pretrained(folder / "base")
-    model = getattr(transformers, name).from_pretrained(folder / "base")
+    model = getattr(transformers, name).from_pretrained(folder / "base", num_labels=3)
     kind = peft.TaskType.SEQ_CLS if "Sequence" in name else peft.TaskType.TOKEN_CLS
     target = "c_attn" if "GPT2" in name else "query"
     wrapped = peft.get_peft_model(model, peft.LoraConfig(target_modules=[target], r=2, task_type=kind, fan_in_fan_out="GPT2" in name))
@@ -221,7 +221,10 @@ def check_body(tool, folder, body, name):
     wrapped.save_pretrained(folder / "adapter")
     tool.expect(0, "convert", folder / "base", folder / "merged", "--to", "safetensors", "--adapter", folder / "adapter")
     ours = load_file(folder / "merged" / "model.safetensors")
-    theirs = wrapped.merge_and_unload().state_dict()
+    merged = wrapped.merge_and_unload()
+    opened = type(merged).from_pretrained(folder / "merged")
+    demand(opened.config.id2label == merged.config.id2label, f"labels {opened.config.id2label}")
+    theirs = merged.state_dict()
     demand({key for key in theirs if "pooler" not in key} <= ours.keys(), f"missing: {theirs.keys() - ours.keys()}")
     compare(ours, {key: theirs[key] for key in theirs if key in ours}, FLOAT32)
 

@@ -43,6 +43,7 @@ extension ConversionPlan {
           options.attentionHeads,
           configuration: try? companions.configuration(family: model.family))
       }
+      companions = try companions.taking(labelsOf: options.adapter, in: architecture)
       plan = try companions.plan(
         for: layout, of: architecture, attentionHeads: options.attentionHeads, dtype: dtype)
     } catch {

@@ -1,6 +1,7 @@
 package import Adapters
 package import CheckpointBytes
 internal import Checkpoints
+package import LayoutRules
 package import ModelDirectories
 
 extension DirectoryCompanions {
@@ -23,6 +24,22 @@ extension DirectoryCompanions {
     ]
     let document = keys.reduce(own) { $0.setting($1, to: stated[$1] ?? $0[$1]) }
     return replacing(settings: document)
+  }
+
+  /// The companions of a model whose classifier an adapter brought: settings with another number of labels are those of another one, and
+  /// have as many as it from here on.
+  ///
+  /// - Throws: What reading `config.json` throws.
+  package func taking(
+    labelsOf adapter: LowRankAdapter?, in model: ModelArchitecture?
+  ) throws(CheckpointError) -> DirectoryCompanions {
+    guard let adapter, let model, model.head.hasLabels, let own = try settings(),
+      own["model_type"] != nil, try ClassLabels(own, file: nil).count != model.sizes.labels
+    else { return self }
+    let head = Set(
+      model.parameters.map(\.name).filter { !$0.hasPrefix(model.family.bodyPrefix) })
+    guard adapter.replacements.contains(where: { head.contains($0.name) }) else { return self }
+    return replacing(settings: own.labelled((0..<model.sizes.labels).map(String.init)))
   }
 
   /// The companions of a model whose output matrix is not that of its word embeddings any more; loaders would make them one again.

@@ -114,6 +114,7 @@ extension ModelSource {
     guard let layout = receipt.layout else { return settings }
     var plan = try DirectoryCompanions(path, weights: checkpoint.files, limits: limits)
       .taking(headOf: options.adapter)
+      .taking(labelsOf: options.adapter, in: layout.model.architecture)
       .plan(
         for: layout.to, of: layout.model.architecture, attentionHeads: options.attentionHeads,
         dtype: options.dtype)

@@ -281,18 +281,6 @@ extension FamilyDescription {
   }
 }
 
-extension JSONValue {
-  /// Settings with other labels. Those that are the numbers of their classes have Transformers' names.
-  fileprivate func labelled(_ labels: [String]) -> JSONValue {
-    let areClasses = labels.enumerated().allSatisfy { "\($0)" == $1 }
-    let names = areClasses ? labels.map { "LABEL_\($0)" } : labels
-    let byClass = names.enumerated().map { JSONValue.Member(ExactName(String($0)), .string($1)) }
-    let byName = names.enumerated().map { JSONValue.Member(ExactName($1), .integer($0)) }
-    return setting("id2label", to: .object(byClass)).setting("label2id", to: .object(byName))
-      .setting("num_labels", to: nil)
-  }
-}
-
 extension ModelParameter {
   /// Numbers as `_init_weights` draws them.
   fileprivate func drawn(seed: UInt64, range: Double) throws(CheckpointError) -> Weight {

@@ -403,6 +403,14 @@ struct AdapterCommandTests {
       }
       #expect(found[0] != nil && found[0] == found[1], "\(found)")
     }
+    // As PEFT leaves an adapter, without settings: the labels are as many as the head has.
+    try Directory.removeFile(again + "/config.json")
+    let bare = ToolRun(
+      "convert", directory.file("body"), directory.file("bare") + "/", "--adapter", again)
+    #expect(bare.code == 0, "\(bare.error)")
+    let labels = try SourceFile(path: directory.file("bare/config.json")).document()["id2label"]
+    #expect(
+      labels == .object((0..<3).map { .init(ExactName("\($0)"), .string("LABEL_\($0)")) }))
     // Settings that are there are not replaced unasked.
     let place = directory.file("place")
     try Directory.makeAll(place)
