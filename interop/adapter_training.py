@@ -57,6 +57,8 @@ def check(report, tool, folder):
             for resumes in (False, True):
                 with report.check(name + ", on from a checkpoint of Trainer" * resumes):
                     compare_blocks(tool, folder / f"blocks-{number}-{resumes:d}", settings, resumes)
+            with report.check(name + ", where Trainer goes on with it"):
+                go_on_blocks(tool, folder / f"blocks-{number}-on", settings)
     with report.group("adapters that fill masks"):
         for number, (name, settings) in enumerate(MASKED.items()):
             with report.check(name):
@@ -111,37 +113,75 @@ def started(kind, path, folder, settings):
     return peft.PeftModel.from_pretrained(kind.from_pretrained(path), folder / "start", is_trainable=True)
 
 
-def compare_blocks(tool, folder, settings, resumes):
+def prepared_blocks(folder):
+    """A model, its tokenizer, blocks of tokens as Trainer takes them, and the command that trains on the same ones."""
     path = task_model(folder / "model", "gpt2", "gpt2", embd_pdrop=0.0, attn_pdrop=0.0, resid_pdrop=0.0)
     tokenizer = transformers.AutoTokenizer.from_pretrained(path)
     (folder / "train.jsonl").write_text("".join(json.dumps({"text": line}) + "\n" for line in LINES))
     ids = [token for line in LINES for token in [*tokenizer(line)["input_ids"], tokenizer.eos_token_id]]
     # Nothing is asked for the first token of a block, but Trainer divides by all labels that it finds.
     rows = [{"input_ids": ids[start:start + 8], "labels": [-100, *ids[start + 1:start + 8]]} for start in range(0, len(ids) - 7, 8)]
-    model = started(transformers.AutoModelForCausalLM, path, folder, settings)
+    run = [
+        "train", path, "--task", "lm", "--train", folder / "train.jsonl", "--output", folder / "ours", "--steps", STEPS, "--batch-size", 2,
+        "--sampling", "sequential", "--log-every", 1, "--learning-rate", RATE, "--weight-decay", "0.01", "--max-length", 8]
+    return path, tokenizer, rows, run
+
+
+def trained_blocks(model, rows, tokenizer, folder, checkpoint=None):
+    """The model after Trainer's steps, and its log by step; from a checkpoint on, if one is given."""
     arguments = transformers.TrainingArguments(
-        output_dir=str(folder / "theirs"), max_steps=STEPS, save_steps=SAVED, logging_steps=1, per_device_train_batch_size=2,
+        output_dir=str(folder), max_steps=STEPS, save_steps=SAVED, logging_steps=1, per_device_train_batch_size=2,
         learning_rate=RATE, weight_decay=0.01, train_sampling_strategy="sequential", report_to=[], use_cpu=True, disable_tqdm=True)
     trainer = transformers.Trainer(
         model, arguments, train_dataset=rows, processing_class=tokenizer, data_collator=transformers.default_data_collator)
     trainer.remove_callback(transformers.PrinterCallback)
-    trainer.train()
-    run = [
-        "train", path, "--task", "lm", "--train", folder / "train.jsonl", "--output", folder / "ours", "--steps", STEPS, "--batch-size", 2,
-        "--sampling", "sequential", "--log-every", 1, "--learning-rate", RATE, "--weight-decay", "0.01", "--max-length", 8]
+    trainer.train(resume_from_checkpoint=checkpoint)
+    return trainer.model, {entry["step"]: entry for entry in trainer.state.log_history if "loss" in entry}
+
+
+def stored(model, folder):
+    """What PEFT saves, without what it has again with all biases trained."""
+    model.save_pretrained(folder)
+    weights = load_file(folder / "adapter_model.safetensors")
+    return {name: value for name, value in weights.items() if "modules_to_save" not in name and "original_module" not in name}
+
+
+def require_close(found, wanted):
+    require(sorted(found), sorted(wanted), "the adapter's tensors")
+    for name, value in wanted.items():
+        difference = (found[name] - value).abs().max().item()
+        # Keys' biases have gradients of rounding alone, which Adam divides by their own size.
+        require(difference < (RATE * STEPS if "c_attn" in name and name.endswith("bias") else 1e-5), True, f"{name}: error {difference:.3g}")
+
+
+def compare_blocks(tool, folder, settings, resumes):
+    path, tokenizer, rows, run = prepared_blocks(folder)
+    model = started(transformers.AutoModelForCausalLM, path, folder, settings)
+    model, theirs = trained_blocks(model, rows, tokenizer, folder / "theirs")
     if resumes:
         shutil.copytree(folder / "theirs" / f"checkpoint-{SAVED}", folder / "ours" / f"checkpoint-{SAVED}")
         tool.expect(0, *run, "--resume")
     else:
         tool.expect(0, *run, "--adapter", folder / "start")
-    resumed.require_log(folder, {entry["step"]: entry for entry in trainer.state.log_history if "loss" in entry})
-    trainer.model.save_pretrained(folder / "end")
-    wanted, found = (load_file(place / "adapter_model.safetensors") for place in (folder / "end", folder / "ours"))
-    wanted = {name: value for name, value in wanted.items() if "modules_to_save" not in name and "original_module" not in name}
-    require(sorted(found), sorted(wanted), "the adapter's tensors")
-    for name, value in wanted.items():
-        difference = (found[name] - value).abs().max().item()
-        require(difference < (RATE * STEPS if "c_attn" in name and name.endswith("bias") else 1e-5), True, f"{name}: error {difference:.3g}")
+    resumed.require_log(folder, theirs)
+    require_close(load_file(folder / "ours" / "adapter_model.safetensors"), stored(model, folder / "end"))
+
+
+def go_on_blocks(tool, folder, settings):
+    """Trainer goes on with a run of ours, and ends where it ends alone."""
+    path, tokenizer, rows, run = prepared_blocks(folder)
+    model, wanted = trained_blocks(
+        started(transformers.AutoModelForCausalLM, path, folder, settings), rows, tokenizer, folder / "theirs")
+    tool.expect(0, *run, "--adapter", folder / "start", "--save-every", SAVED, "--optimizer-pt")
+    again, found = trained_blocks(
+        started(transformers.AutoModelForCausalLM, path, folder, settings), rows, tokenizer, folder / "rest",
+        str(folder / "ours" / f"checkpoint-{SAVED}"))
+    require(sorted(found), list(range(1, STEPS + 1)), "the steps of the log")
+    for step, entry in found.items():
+        for key in ("loss", "grad_norm", "learning_rate"):
+            difference = abs(entry[key] - wanted[step][key])
+            require(difference <= 2e-5 * max(1, abs(wanted[step][key])), True, f"step {step}: {key} {entry[key]}, alone {wanted[step][key]}")
+    require_close(stored(again, folder / "again"), stored(model, folder / "end"))
 
 
 def masked(tool, folder, settings):
