@@ -249,6 +249,22 @@ class Streams(unittest.TestCase):
         self.assertEqual((answers[0]["exit"], "error" in answers[1]), (0, True))
         self.assertTrue((self.folder / "out.pt").exists())
 
+    def test_columns_that_are_no_texts_are_refused_before_a_row_is_asked(self):
+        import pyarrow
+
+        from weighbridge.batches import Batches
+
+        batches = Batches("classify", self.folder / "none")
+        self.addCleanup(batches.close)
+        text, data = pyarrow.array(["a"]), pyarrow.array([b"a"])
+        for columns, names, kind in (
+            ([text, text], ["text", "text"], "inconsistent"), ([data], ["text"], "usage"),
+            ([data.cast(pyarrow.large_binary())], ["text"], "usage"), ([text], ["body"], "notFound"),
+        ):
+            with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+                batches(pyarrow.record_batch(columns, names=names))
+            self.assertEqual((caught.exception.kind, caught.exception.field), (kind, "text"))
+
     def test_models_of_a_batch_are_verified(self):
         import pyarrow
 

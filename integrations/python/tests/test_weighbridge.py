@@ -8,6 +8,7 @@ import math
 import os
 import pathlib
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -147,6 +148,33 @@ class Checkpoints(Folder):
             with self.assertRaises(weighbridge.WeighbridgeError) as caught:
                 ask(b"a\xff.pt")
             self.assertEqual((caught.exception.kind, caught.exception.message), ("usage", "the path b'a\\xff.pt' is no UTF-8"))
+
+    def test_a_path_that_begins_with_a_hyphen_is_no_option(self):
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        shutil.copy(CHECKPOINT, "-model.safetensors")
+        self.assertTrue(weighbridge.inspect("-model.safetensors")["tensors"])
+        model(self.folder).rename("--json")
+        self.assertEqual(len(weighbridge.embed("--json", TEXTS)), len(TEXTS))
+
+    def test_what_no_process_can_be_given_is_told_by_the_package(self):
+        def failure(call, *arguments, **options):
+            with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+                call(*arguments, **options)
+            return caught.exception
+
+        for call in (weighbridge.inspect, lambda source, **options: weighbridge.embed(source, TEXTS, **options)):
+            for option in ("version", "help"):
+                error = failure(call, CHECKPOINT, **{option: True})
+                self.assertEqual((error.kind, error.field), ("usage", "--" + option))
+            self.assertIn("expected a path, found 3.5", failure(call, 3.5).message)
+        self.assertIn("null byte", failure(weighbridge.embed, "a\0b", TEXTS).message)
+        self.assertIn("null byte", failure(weighbridge.command, "inspect", "a\0b").message)
+        self.assertIn("0.1.0", failure(weighbridge.command, "inspect", "--version").message)
+        with weighbridge.Worker("embed", str(model(self.folder)), "--version") as worker:
+            self.assertIn("0.1.0", failure(worker.ask, {"text": "a"}).message)
+            error = failure(worker.ask_all, [{"text": "a"}, {"text": b"a"}])
+            self.assertEqual((error.kind, error.field), ("usage", "row 1"))
 
     def test_a_command_may_print_several_documents_or_none(self):
         found = weighbridge.command("inspect", str(CHECKPOINT), str(CHECKPOINT))

@@ -55,6 +55,10 @@ _COLUMNS |= {
 }
 
 
+def _is_bytes(type: pyarrow.DataType) -> bool:
+    return pyarrow.types.is_binary(type) or pyarrow.types.is_large_binary(type) or pyarrow.types.is_fixed_size_binary(type)
+
+
 class Batches:
     """Adds a task's columns, and ``error``, to batches: each row has one answer, and ``error`` is null where it has a result.
 
@@ -79,11 +83,16 @@ class Batches:
     def schema(self, batch: pyarrow.Schema) -> pyarrow.Schema:
         """The columns of an answered batch.
 
-        :raises WeighbridgeError: ``notFound`` if a column is missing, ``inconsistent`` if one that is added is there already.
+        :raises WeighbridgeError: ``notFound`` if a column is missing, ``inconsistent`` if it is there twice or one that is added is there
+            already, ``usage`` if it has bytes, which are no text.
         """
         for member, column in self._members.items():
             if column not in batch.names:
                 raise WeighbridgeError("notFound", f"there is no column {column!r} for {member!r}", field=column)
+            if batch.names.count(column) > 1:
+                raise WeighbridgeError("inconsistent", f"there are several columns {column!r} for {member!r}", field=column)
+            if _is_bytes(found := batch.field(column).type):
+                raise WeighbridgeError("usage", f"column {column!r} for {member!r} is {found}, expected string", field=column)
         added: list[pyarrow.Field] = [pyarrow.field(name, type) for name, type, _ in _COLUMNS[self._task]]
         added.append(pyarrow.field("error", pyarrow.string()))
         for each in added:

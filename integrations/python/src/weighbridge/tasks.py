@@ -15,7 +15,7 @@ import threading
 from typing import Any, Iterable, Mapping, Sequence, Union
 
 from .errors import WeighbridgeError
-from .worker import Answer, Worker, executable
+from .worker import Answer, Worker, executable, starting
 
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Option = Union[Path, int, float, bool, None, Sequence[Union[Path, int, float]]]
@@ -122,13 +122,15 @@ def command(name: str, *arguments: str) -> Any:
 
     :raises WeighbridgeError: What the command says instead.
     """
-    done = subprocess.run([executable(), name, *arguments, "--json"], capture_output=True)
+    line = [executable(), name, *arguments, "--json"]
+    with starting(line):
+        done = subprocess.run(line, capture_output=True)
     try:
         documents = _documents(done.stdout)
     except ValueError:
         documents = []
     if not documents and (done.stdout or done.returncode):
-        said = done.stderr.decode(errors="replace").strip()
+        said = (done.stderr or done.stdout).decode(errors="replace").strip()
         raise WeighbridgeError("died", f"weighbridge {name} ended with exit code {done.returncode}: {said}")
     for document in documents:
         if done.returncode > 1 and "error" in document:
@@ -239,11 +241,13 @@ def numbers_of(values: list[float | None]) -> list[float]:
 def flags(options: Mapping[str, Option]) -> list[str]:
     """Options as the command line has them: underscores are hyphens, True is a flag, a list repeats one.
 
-    :raises WeighbridgeError: ``usage`` for a value that is no text, number or path, nor a list of them.
+    :raises WeighbridgeError: ``usage`` for a value that is no text, number or path, nor a list of them, and for what asks for no work.
     """
     found: list[str] = []
     for name, value in options.items():
         flag = "--" + name.replace("_", "-")
+        if flag in ("--help", "--version"):
+            raise WeighbridgeError("usage", f"{flag}: prints something for people, and is no option of a task", field=flag)
         if value is True:
             found.append(flag)
         elif value is not None and value is not False:
@@ -269,11 +273,14 @@ def _text(flag: str, value: Any) -> str:
 
 
 def path_text(path: Path) -> str:
-    """A path as the tool is given it.
+    """A path as the tool is given it: ``./`` stands before one that would be taken for an option.
 
-    :raises WeighbridgeError: ``usage`` for one that is no UTF-8, which the tool does not take.
+    :raises WeighbridgeError: ``usage`` for what is no path, or one that is no UTF-8, which the tool does not take.
     """
-    text = os.fsdecode(path)
+    try:
+        text = os.fsdecode(path)
+    except TypeError as error:
+        raise WeighbridgeError("usage", f"expected a path, found {reprlib.repr(path)}") from error
     if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
         raise WeighbridgeError("usage", f"the path {os.fsencode(path)!r} is no UTF-8")
-    return text
+    return f"./{text}" if text.startswith("-") else text

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import copy
 import json
 import os
+import reprlib
 import shutil
 import subprocess
 import sysconfig
@@ -32,6 +34,20 @@ def executable() -> str:
     return found
 
 
+@contextlib.contextmanager
+def starting(command: list[str]) -> Iterator[None]:
+    """Tells what keeps a process from starting.
+
+    :raises WeighbridgeError: ``missing`` if the tool cannot be started, ``usage`` for an argument that no program can be given.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise WeighbridgeError("missing", f"{command[0]}: {error.strerror}", file=command[0]) from error
+    except (TypeError, ValueError) as error:
+        raise WeighbridgeError("usage", f"{reprlib.repr(command[1:])} cannot be arguments: {error}") from error
+
+
 class _Batch:
     """Rows that have been sent, and the lines that have come back."""
 
@@ -49,11 +65,13 @@ class _Child:
         # A file, so that nobody need read it in time.
         self._messages: IO[bytes] = tempfile.TemporaryFile()
         try:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages,
-                env=None if environment is None else {**os.environ, **environment})
-        except OSError as error:
-            raise WeighbridgeError("missing", f"{command[0]}: {error.strerror}", file=command[0]) from error
+            with starting(command):
+                self.process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages,
+                    env=None if environment is None else {**os.environ, **environment})
+        except WeighbridgeError:
+            self._messages.close()
+            raise
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._waiting: collections.deque[_Batch] = collections.deque()
@@ -102,8 +120,8 @@ class _Child:
         for line in self.process.stdout:
             with self._lock:
                 batch = self._waiting[0] if self._waiting else None
-            # A child that cannot begin says why instead of an answer.
-            if batch is None or (not line.startswith(b'{"id":') and b'"error"' in line):
+            # A child that cannot begin says why instead of an answer; one that is asked for its version says that.
+            if batch is None or not line.startswith(b'{"id":'):
                 unexpected = line
                 continue
             batch.lines.append(line)
@@ -125,6 +143,7 @@ class _Child:
             failure = WeighbridgeError.from_json(json.loads(line or b"")["error"])
         except (ValueError, KeyError, TypeError):
             way = f"by signal {-status}" if status < 0 else f"with exit code {status}"
+            said = said or (line or b"").decode(errors="replace").strip()
             failure = WeighbridgeError("died", f"the worker ended {way}" + (f": {said.splitlines()[-1]}" if said else ""))
         with self._lock:
             self.failure = failure
@@ -259,7 +278,7 @@ class Worker:
             child.leave()
 
     def _send(self, rows: list[Row]) -> _Batch:
-        lines = [json.dumps(row, ensure_ascii=True).encode() + b"\n" for row in rows]
+        lines = [_line(place, row) for place, row in enumerate(rows)]
         if not lines:
             empty = _Batch(0)
             empty.done.set()
@@ -283,6 +302,13 @@ class Worker:
         if batch.failure:
             raise copy.copy(batch.failure)
         return [json.loads(line) for line in batch.lines]
+
+
+def _line(place: int, row: Row) -> bytes:
+    try:
+        return json.dumps(row, ensure_ascii=True).encode() + b"\n"
+    except (TypeError, ValueError, RecursionError) as error:
+        raise WeighbridgeError("usage", f"row {place} cannot be written as JSON: {error}", field=f"row {place}") from error
 
 
 _workers: weakref.WeakSet[Worker] = weakref.WeakSet()
