@@ -23,7 +23,8 @@ package final class SourceFile: Sendable {
 
   /// Opens a file. A file that stands for another (a temporary one) can be shown under that one's path.
   ///
-  /// - Throws: `inputOutput` if nothing is there, the system refuses, or it is no regular file.
+  /// - Throws: `inputOutput` if nothing is there, the system refuses, or it is no regular file; `inconsistent` if it is one of the
+  ///   process's ``ReplacedFiles``.
   package init(path location: String, shownAs shown: String? = nil) throws(CheckpointError) {
     let path = shown ?? location
     let descriptor: CInt
@@ -56,10 +57,17 @@ package final class SourceFile: Sendable {
         status.isDirectory ? "is a directory, expected a file" : "is not a regular file",
         remedy: status.isDirectory ? nil : "write what comes out of it to a file first")
     }
+    let identity = FileIdentity(device: status.device, inode: status.inode)
+    guard !ReplacedFiles.shared.holds(identity) else {
+      SystemCalls.close(descriptor)
+      throw CheckpointError(
+        .inconsistent, file: path, "is read, and would be replaced by what is written",
+        remedy: "write to another file")
+    }
     self.path = path
     self.location = location
     self.size = status.size
-    self.identity = FileIdentity(device: status.device, inode: status.inode)
+    self.identity = identity
     self.descriptor = descriptor
     modified = status.modified
     base = 0

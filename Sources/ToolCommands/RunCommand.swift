@@ -41,10 +41,9 @@ struct RunCommand: ModelCommand {
     if let format = CheckpointFormat(fileName: output), format != .safetensors {
       throw ValidationError("--output is a safetensors file, \(quoted(output)) has another's name")
     }
-    guard output != inputs else {
-      throw ValidationError("--output is the file of the inputs, which would be lost")
-    }
   }
+
+  var replacedFiles: [String] { [output] + reports.replacedFiles }
 
   mutating func run(on console: Console) throws -> ToolExit {
     let source = try model.open(console)

@@ -50,7 +50,9 @@ public enum Tool {
       if var command = command as? any ToolCommand {
         running = type(of: command)
         let options = (command as? any TalkingCommand)?.consoleOptions
-        return try command.run(on: options?.applied(to: console) ?? console).rawValue
+        return try ReplacedFiles.shared.whileReplacing(command.replacedFiles) {
+          try command.run(on: options?.applied(to: console) ?? console).rawValue
+        }
       }
       // `help` and the bare root command print through their own errors.
       var other = command
@@ -144,9 +146,14 @@ enum ToolExit: Int32 {
 /// A subcommand: prints on a console, and says how it ended.
 protocol ToolCommand: ParsableCommand {
   mutating func run(on console: Console) throws -> ToolExit
+  /// The paths of files that the results replace, whatever they hold. None of them can be read.
+  var replacedFiles: [String] { get }
 }
 
 extension ToolCommand {
+  /// None.
+  var replacedFiles: [String] { [] }
+
   /// Runs on the process's own console; ``Tool`` calls ``run(on:)`` instead.
   mutating func run() throws {
     let code = try run(on: .process)

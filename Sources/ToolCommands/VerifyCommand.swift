@@ -115,6 +115,8 @@ struct VerifyCommand: TalkingCommand {
     return options.first { $0.1 }?.0
   }
 
+  var replacedFiles: [String] { output.replacedFiles }
+
   mutating func run(on console: Console) throws -> ToolExit {
     let openOptions = options.sourceOptions.openOptions
     let record = try GoldenRecord(opening: golden, inputs: inputs, options: openOptions)

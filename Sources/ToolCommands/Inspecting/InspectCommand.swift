@@ -72,6 +72,8 @@ struct InspectCommand: TalkingCommand {
     }
   }
 
+  var replacedFiles: [String] { output.replacedFiles }
+
   mutating func run(on console: Console) throws -> ToolExit {
     let sources = try Self.expanded(source)
     try output.checkPage(ofSources: sources.count)

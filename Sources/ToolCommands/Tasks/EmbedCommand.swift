@@ -88,6 +88,8 @@ struct EmbedCommand: TaskCommand {
     }
   }
 
+  var replacedFiles: [String] { [rows.output, writeRanges].compactMap { $0 } }
+
   private var vectorFormat: VectorFormat? { rows.output.flatMap { VectorFormat(path: $0) } }
 
   func task(_ console: Console) throws -> SentenceEmbedding {

@@ -86,6 +86,8 @@ struct ExplainCommand: TaskCommand {
     return task
   }
 
+  var replacedFiles: [String] { [rows.output, report].compactMap { $0 } }
+
   mutating func run(on console: Console) throws -> ToolExit {
     let task = try task(console)
     guard let report else {

@@ -23,6 +23,7 @@ protocol TaskCommand: ToolCommand, Sendable {
 extension TaskCommand {
   static var textKey: ExactName { "text" }
   var defaults: [JSONValue.Member] { [] }
+  var replacedFiles: [String] { rows.output.map { [$0] } ?? [] }
   func document(_ answers: [(row: TaskRow, output: Task.Output)], of task: Task) -> JSONValue? {
     nil
   }

@@ -24,6 +24,9 @@ struct ReportOptions: ParsableArguments {
 
   func validate() throws { try requirePage(report) }
 
+  /// The page, for a command that reads what it is given and not whatever lies in a directory, where an earlier page may be.
+  var replacedFiles: [String] { report.map { [$0] } ?? [] }
+
   /// Prints a report, and writes its page where one is asked for.
   ///
   /// - Parameter isResult: False for what only says that something was done, which nobody hears who wants quiet.
