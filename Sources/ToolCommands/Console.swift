@@ -67,7 +67,7 @@ public struct Console: Sendable {
 }
 
 /// Writes a whole text to a descriptor, and gives the number of the error if that is not possible. A pipe that nobody reads
-/// any more ends the process, as it ends all tools (SIGPIPE).
+/// any more ends the process, as it ends all tools (``Signals``).
 private func writeAll(_ text: String, to descriptor: CInt) -> CInt? {
   var text = text
   return text.withUTF8 { buffer in
@@ -75,8 +75,10 @@ private func writeAll(_ text: String, to descriptor: CInt) -> CInt? {
     while done < buffer.count, let start = buffer.baseAddress {
       let put = unsafe writeBytes(descriptor, start + done, buffer.count - done)
       if put < 0 {
-        if errno == EINTR { continue }
-        return errno
+        let error = errno
+        if error == EINTR { continue }
+        if error == EPIPE { Signals.endByBrokenPipe() }
+        return error
       }
       done += put
     }

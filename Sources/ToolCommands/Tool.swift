@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Dispatch
 internal import Weighbridge
 
 #if canImport(Glibc)
@@ -25,7 +24,7 @@ public enum Tool {
       exit(ToolExit.usage.rawValue)
     }
     keepHeap()
-    let sources = removeTemporaryFilesOnSignals()
+    let signals = Signals()
     var code = run(Array(arguments.dropFirst()), console: .process)
     do throws(CheckpointError) {
       try Console.checkOutput()
@@ -33,7 +32,7 @@ public enum Tool {
       code = ToolExit(error.kind).rawValue
       Console.process.writeError("weighbridge: \(error.toolLine)\n")
     }
-    withExtendedLifetime(sources) {}
+    withExtendedLifetime(signals) {}
     exit(code)
   }
 
@@ -109,22 +108,6 @@ public enum Tool {
       }
     }
     return lines.joined(separator: "\n")
-  }
-
-  /// Told to stop, the tool leaves no temporary files behind. A file that may not grow is an error of writing, and not the end.
-  private static func removeTemporaryFilesOnSignals() -> [any DispatchSourceSignal] {
-    _ = signal(SIGXFSZ, SIG_IGN)
-    return [SIGINT, SIGTERM, SIGHUP].map { number in
-      _ = signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler {
-        if Interruption.take() { return }
-        TemporaryFiles.shared.removeAll()
-        _exit(128 + number)
-      }
-      source.resume()
-      return source
-    }
   }
 }
 

@@ -145,6 +145,66 @@ struct BinaryTests {
     #expect(other.error.contains("hf download acme/tiny --revision v2 does"))
   }
 
+  @Test(
+    "Told to stop, the tool leaves no temporary file, and what it was started without it ignores")
+  func signals() throws {
+    let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
+    let directory = try TemporaryDirectory()
+    // Waits for texts, with a temporary file beside its answers, until it is sent a signal; then it is given one, and the end.
+    func shell(_ signal: String, ignoring ignored: String = "") throws -> String {
+      let process = Process()
+      process.executableURL = URL(filePath: "/bin/sh")
+      process.arguments = [
+        "-c",
+        """
+        rm -f texts out.jsonl; mkfifo texts
+        \(ignored.isEmpty ? "" : "trap '' \(ignored);") "$1" classify "$2" --input - --output out.jsonl <texts &
+        exec 3>texts; trap '' PIPE
+        while ! ls -A | grep -q part && kill -0 $!; do sleep 0.01; done
+        kill -\(signal) $!; sleep 0.2; echo the scale >&3 2>/dev/null; exec 3>&-
+        wait $!; echo $?; rm -f texts; ls -A
+        """, "sh", Self.tool.path, model.path,
+      ]
+      process.currentDirectoryURL = URL(filePath: directory.path)
+      let printed = Pipe()
+      process.standardOutput = printed
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      let text = String(decoding: printed.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      process.waitUntilExit()
+      return text
+    }
+    for (signal, number) in [
+      ("TERM", SIGTERM), ("HUP", SIGHUP), ("QUIT", SIGQUIT), ("XCPU", SIGXCPU),
+      ("ALRM", SIGALRM), ("USR1", SIGUSR1), ("USR2", SIGUSR2),
+    ] {
+      // Such a shell lets what runs in the background ignore SIGINT and SIGQUIT.
+      let expected = signal == "QUIT" ? "0\nout.jsonl\n" : "\(128 + number)\n"
+      #expect(try shell(signal) == expected, "\(signal)")
+      #expect(try shell(signal, ignoring: signal) == "0\nout.jsonl\n", "\(signal)")
+    }
+    #expect(try shell("PIPE") == "0\nout.jsonl\n")
+  }
+
+  @Test("A pipe that nobody reads any more ends the tool as it ends all tools")
+  func brokenPipe() throws {
+    let directory = try TemporaryDirectory()
+    for (trap, code) in [("", "141"), ("trap '' PIPE;", "74")] {
+      let process = Process()
+      process.executableURL = URL(filePath: "/bin/sh")
+      process.arguments = [
+        "-c",
+        #"{ sleep 0.3; \#(trap) "$1" inspect "$2" 2>/dev/null; echo $? >code; } | true; sleep 1"#,
+        "sh", Self.tool.path, Fixtures.path("tiny-bert/model.safetensors"),
+      ]
+      process.currentDirectoryURL = URL(filePath: directory.path)
+      try process.run()
+      process.waitUntilExit()
+      let found = try String(contentsOfFile: directory.file("code"), encoding: .utf8)
+      #expect(found == code + "\n")
+    }
+  }
+
   @Test("Training that is interrupted, or killed, goes on to the bits of a run that was not")
   func stoppedTraining() throws {
     let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
