@@ -47,13 +47,14 @@ public struct Console: Sendable {
     error: { _ = writeAll($0, to: 2) },
     showsProgress: isatty(2) == 1, style: .process)
 
-  /// The first number of an error in writing to the process's standard output; 0 if all is written.
+  /// The first number of an error in writing to the process's standard output; 0 if all is written, -1 once the error was thrown.
   private static let outputError = Atomic<CInt>(0)
 
-  /// Throws if a result did not get to the process's standard output: a full disk must not look like success.
+  /// Throws if a result did not get to the process's standard output: a full disk must not look like success. It is said once.
   static func checkOutput() throws(CheckpointError) {
     let error = outputError.load(ordering: .relaxed)
-    guard error != 0 else { return }
+    guard error > 0 else { return }
+    outputError.store(-1, ordering: .relaxed)
     let reason = unsafe strerror(error).map { unsafe String(cString: $0) } ?? "error \(error)"
     throw CheckpointError(
       .inputOutput, CheckpointError.Site(field: "standard output"), "cannot be written: \(reason)")

@@ -460,19 +460,26 @@ struct BinaryTests {
   #if os(Linux)
     @Test("A result that cannot be written is no success")
     func fullDisk() throws {
-      let process = Process()
-      process.executableURL = Self.tool
-      process.arguments = ["inspect", Fixtures.path("tiny-bert/model.safetensors")]
-      process.standardOutput = FileHandle(forWritingAtPath: "/dev/full")
-      let error = Pipe()
-      process.standardError = error
-      try process.run()
-      let problem = error.fileHandleForReading.readDataToEndOfFile()
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 74)
-      #expect(
-        String(decoding: problem, as: UTF8.self)
-          .hasPrefix("weighbridge: standard output: cannot be written: "))
+      let source = Fixtures.path("tiny-bert/model.safetensors")
+      for arguments in [["inspect", source], ["worker", "inspect"]] {
+        let process = Process()
+        process.executableURL = Self.tool
+        process.arguments = arguments
+        process.standardOutput = FileHandle(forWritingAtPath: "/dev/full")
+        let (input, error) = (Pipe(), Pipe())
+        process.standardInput = input
+        process.standardError = error
+        try process.run()
+        input.fileHandleForWriting.write(Data("{\"source\":\"\(source)\"}\n".utf8))
+        try input.fileHandleForWriting.close()
+        let problem = error.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 74)
+        let lines = String(decoding: problem, as: UTF8.self).split(separator: "\n")
+        #expect(
+          lines.count == 1
+            && lines[0].hasPrefix("weighbridge: standard output: cannot be written: "), "\(lines)")
+      }
     }
   #endif
 
