@@ -7,8 +7,10 @@ public import WeightGraph
 
 extension CheckpointDifference {
   /// Compares two graphs by name, worst first. Reads all data, in bounded memory.
+  ///
+  /// - Parameter tolerance: How near values are equal, of whatever types; 0 for the same values, nil for the same bytes.
   public init(
-    _ first: WeightGraph, _ second: WeightGraph, tolerance: Tolerance = Tolerance(),
+    _ first: WeightGraph, _ second: WeightGraph, tolerance: Tolerance? = nil,
     progress: ProgressHandler? = nil
   ) throws(CheckpointError) {
     self.tolerance = tolerance
@@ -26,7 +28,7 @@ extension CheckpointDifference {
       let index = order[position]
       let name = common[index]
       guard let left = first.weights[name], let right = second.weights[name] else { return }
-      let comparison = WeightComparison(left, right, tolerance: tolerance)
+      let comparison = WeightComparison(left, right, tolerance: tolerance ?? Tolerance())
       do throws(CheckpointError) {
         let (isIdentical, values) = try comparison.run(meter, buffers)
         let entry = Entry(name: name, left, right, isIdentical: isIdentical, values: values)

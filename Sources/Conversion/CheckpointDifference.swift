@@ -47,8 +47,8 @@ public struct CheckpointDifference: Sendable {
   /// What is no tensor that can be read, of either: sparse, quantised, nested ones, texts. Nobody has compared it, so that two
   /// checkpoints with it are not called equal. Of a comparison of structure, what the other has not, by name and description.
   public var notCompared: [ExactName] = []
-  /// What counts as equal; if it is exact, types must agree too.
-  public var tolerance = Tolerance()
+  /// What counts as equal: values of whatever type that lie so near each other, or, if it is nil, the same bytes of the same type.
+  public var tolerance: Tolerance?
   /// True if only names, types and shapes were compared.
   public private(set) var isOfStructure = false
 
@@ -71,8 +71,7 @@ public struct CheckpointDifference: Sendable {
   public func isDifferent(_ entry: Entry) -> Bool {
     if entry.isIdentical { return false }
     if entry.hasOtherShape { return true }
-    if tolerance.isExact { return true }
-    guard let values = entry.values else { return true }
+    guard tolerance != nil, let values = entry.values else { return true }
     return values.beyondTolerance > 0
   }
 

@@ -20,8 +20,7 @@ struct SuspectParameters {
     let names = try CommonNames(
       try Checkpoint.open(path, options: options).graph,
       try Checkpoint.open(good, options: options).graph)
-    let difference = try CheckpointDifference(
-      names.first, names.second, tolerance: Tolerance())
+    let difference = try CheckpointDifference(names.first, names.second)
     missing = difference.missing + difference.extra
     suspects = difference.entries.filter(difference.isDifferent).map { entry in
       let text: String

@@ -52,6 +52,25 @@ struct DiffCommandTests {
     #expect(ToolRun("diff", first, second, "--rtol", "-1").code == 64)
   }
 
+  @Test("A tolerance of 0 asks for the same values, of whatever type, and not for the same bytes")
+  func noTolerance() throws {
+    let directory = try TemporaryDirectory()
+    let first = try directory.write(safetensors([("w", [2], [0, 100])]), as: "a.safetensors")
+    let same = try directory.write(safetensors([("w", [2], [-0.0, 100])]), as: "b.safetensors")
+    let half = directory.file("half.safetensors")
+    #expect(ToolRun("convert", first, half, "--dtype", "float16").code == 0)
+    let near = try directory.write(safetensors([("w", [2], [0, 100.05])]), as: "c.safetensors")
+    for option in ["--atol", "--rtol"] {
+      for other in [same, half] {
+        #expect(ToolRun("diff", first, other).code == 1)
+        #expect(ToolRun("diff", first, other, option, "0").code == 0)
+      }
+      let run = ToolRun("diff", first, near, option, "0")
+      #expect(run.code == 1 && run.output.contains("1 beyond the tolerance"), "\(run.output)")
+      #expect(ToolRun("diff", first, near, option, "0", "--structure").code == 64)
+    }
+  }
+
   @Test("What is no dense tensor is not compared, and never called equal but of the same bytes")
   func notCompared() throws {
     let directory = try TemporaryDirectory()

@@ -80,7 +80,7 @@ struct PrintingTests {
     #expect(
       ToolRun("convert", all, half, "--dtype", "fp16", "--exclude", "*LayerNorm*").code == 0)
     let (first, second) = (try Checkpoint.open(all).graph, try Checkpoint.open(half).graph)
-    let difference = try CheckpointDifference(first, second, tolerance: Tolerance())
+    let difference = try CheckpointDifference(first, second)
     #expect(
       difference.described(first: all, second: half) == printed("diff", all, half, code: 1))
     #expect("\(difference)".hasPrefix("only in the first:\n  bert."), "\(difference)")

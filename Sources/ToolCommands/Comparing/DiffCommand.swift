@@ -7,7 +7,7 @@ struct DiffCommand: TalkingCommand {
     commandName: "diff",
     abstract: "Compares two checkpoints, across formats and layouts; the worst comes first.",
     discussion: """
-      Without tolerances, weights are equal if their types, shapes and bytes are. With --rtol or --atol, values count as \
+      Without tolerances, weights are equal if their types, shapes and bytes are. With --rtol or --atol, 0 too, values count as \
       equal where |a - b| <= atol + rtol · |b|, also of types of another width: integers, floating-point numbers; of complex numbers each part. What is no dense tensor (sparse, quantised, nested, text) is not compared, and \
       counts as different but in files of the same bytes. If names differ and both are models of one family, they are compared under Transformers' \
       names. Two directories that are no checkpoints themselves, or of which one holds several, are compared file by file, files of different formats by \
@@ -28,10 +28,10 @@ struct DiffCommand: TalkingCommand {
 
   @Option(
     help: ArgumentHelp("How much values may differ, relative to the second.", valueName: "number"))
-  var rtol: Double = 0
+  var rtol: Double?
 
   @Option(help: ArgumentHelp("How much values may differ absolutely.", valueName: "number"))
-  var atol: Double = 0
+  var atol: Double?
 
   @Flag(help: "Compare names, types and shapes only; no data is read.")
   var structure = false
@@ -49,12 +49,17 @@ struct DiffCommand: TalkingCommand {
 
   mutating func validate() throws {
     try refuseStandardStreams([first, second])
-    guard rtol >= 0, atol >= 0, rtol.isFinite, atol.isFinite else {
+    guard [rtol, atol].allSatisfy({ $0.map { $0 >= 0 && $0.isFinite } ?? true }) else {
       throw ValidationError("tolerances are finite numbers of at least 0")
     }
-    if structure, rtol > 0 || atol > 0 {
+    if structure, tolerance != nil {
       throw ValidationError("--structure compares no values: leave out --rtol and --atol")
     }
+  }
+
+  /// How near values are equal; nil if bytes are compared.
+  private var tolerance: Tolerance? {
+    rtol == nil && atol == nil ? nil : Tolerance(absolute: atol ?? 0, relative: rtol ?? 0)
   }
 
   mutating func run(on console: Console) throws -> ToolExit {
@@ -154,8 +159,7 @@ struct DiffCommand: TalkingCommand {
       structure
       ? CheckpointDifference(structureOf: graphs.0, graphs.1)
       : try CheckpointDifference(
-        graphs.0, graphs.1, tolerance: Tolerance(absolute: atol, relative: rtol),
-        progress: bar.handler)
+        graphs.0, graphs.1, tolerance: tolerance, progress: bar.handler)
     // Of the same bytes nothing has to be understood.
     if !difference.notCompared.isEmpty, try FilePairs.areEqual(left.files, right.files) {
       difference.notCompared = []

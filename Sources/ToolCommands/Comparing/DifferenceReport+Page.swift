@@ -11,12 +11,9 @@ extension DifferenceReport {
         ("first is", models.first.description), ("second is", models.second.description),
       ]
     }
-    if !difference.tolerance.isExact {
+    if let tolerance = difference.tolerance {
       page.facts.append(
-        (
-          "tolerance",
-          "\(difference.tolerance.absolute) + \(difference.tolerance.relative) · |second|"
-        ))
+        ("tolerance", "\(tolerance.absolute) + \(tolerance.relative) · |second|"))
     }
     page.addList("Only in the first", difference.missing.map(\.string))
     page.addList("Only in the second", difference.extra.map(\.string))

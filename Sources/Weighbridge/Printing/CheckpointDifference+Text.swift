@@ -113,7 +113,7 @@ extension CheckpointDifference {
         "worst at \(place(values, in: entry)): \(NumberText.significant(values.worstValues.0)) / "
           + "\(NumberText.significant(values.worstValues.1)); "
           + "\(values.differing) of \(numbers(in: entry)) differ"
-          + (tolerance.isExact ? "" : ", \(values.beyondTolerance) beyond the tolerance"))
+          + (tolerance == nil ? "" : ", \(values.beyondTolerance) beyond the tolerance"))
     }
     for (kind, counts) in [("NaN", values.nanCounts), ("infinite", values.infinityCounts)]
     where counts != (0, 0) {
