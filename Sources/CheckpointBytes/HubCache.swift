@@ -12,7 +12,8 @@ public struct HubCache: Sendable {
   }
 
   /// The cache that the environment says: `HF_HUB_CACHE` or its old name `HUGGINGFACE_HUB_CACHE`, or else `hub` in `HF_HOME`, or else in `huggingface` in
-  /// `XDG_CACHE_HOME`, or else in `~/.cache`. Nil where not even a home is known.
+  /// `XDG_CACHE_HOME`, or else in `~/.cache`. A `~` in them, and variables, are what the environment says, as for `huggingface_hub` 2.4
+  /// (`constants.py`). Nil where not even a home is known.
   public static var standard: HubCache? {
     func stated(_ name: String) -> String? {
       SystemCalls.environment(name).flatMap { $0.isEmpty ? nil : expanded($0) }
@@ -25,9 +26,38 @@ public struct HubCache: Sendable {
     return HubCache(Directory.join(caches, "huggingface/hub"))
   }
 
+  /// A path with a home for `~`, and values for `$NAME` and `${NAME}`, as Python's `expandvars(expanduser(path))` has it: what is
+  /// not known stays as it is. Nil for `~` where no home is known.
   private static func expanded(_ path: String) -> String? {
-    guard path == "~" || path.hasPrefix("~/") else { return path }
-    return SystemCalls.environment("HOME").map { $0 + path.dropFirst() }
+    var path = path
+    if path == "~" || path.hasPrefix("~/") {
+      guard let home = SystemCalls.environment("HOME") else { return nil }
+      path = (home.hasSuffix("/") ? String(home.dropLast()) : home) + path.dropFirst()
+    }
+    return expandingVariables(path[...])
+  }
+
+  private static func isInName(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+      true
+    default: false
+    }
+  }
+
+  private static func expandingVariables(_ path: Substring) -> String {
+    guard let sign = path.utf8.firstIndex(of: UInt8(ascii: "$")) else { return String(path) }
+    let rest = path[path.utf8.index(after: sign)...]
+    var name = Substring(rest.utf8.prefix(while: isInName))
+    var end = name.endIndex
+    if rest.utf8.first == UInt8(ascii: "{"), let close = rest.utf8.firstIndex(of: UInt8(ascii: "}"))
+    {
+      name = Substring(rest.utf8[..<close].dropFirst())
+      end = rest.utf8.index(after: close)
+    }
+    let value = SystemCalls.environment(String(name)) ?? String(path[sign..<end])
+    return String(path[..<sign]) + value + expandingVariables(path[end...])
   }
 }
 

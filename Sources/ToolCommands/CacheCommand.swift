@@ -41,7 +41,7 @@ struct CacheCommand: TalkingCommand {
         table.add([
           singleLine(model.name),
           snapshot.references.map { singleLine($0) }.joined(separator: ", "),
-          singleLine(String(snapshot.commit.prefix(12))),
+          singleLine(snapshot.commit),
         ])
       }
     }

@@ -106,13 +106,14 @@ struct BinaryTests {
   )
   func hubCache() throws {
     let directory = try TemporaryDirectory()
-    let snapshot = directory.path + "/hub/models--acme--tiny/snapshots/c0ffee"
+    let commit = "c0ffee" + String(repeating: "0", count: 34)
+    let snapshot = directory.path + "/hub/models--acme--tiny/snapshots/" + commit
     let references = directory.path + "/hub/models--acme--tiny/refs"
     let blobs = directory.path + "/hub/models--acme--tiny/blobs"
     for folder in [snapshot, references, blobs] {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     }
-    try "c0ffee".write(toFile: references + "/main", atomically: true, encoding: .utf8)
+    try commit.write(toFile: references + "/main", atomically: true, encoding: .utf8)
     for name in ["model.safetensors", "config.json"] {
       try FileManager.default.copyItem(
         atPath: Fixtures.path("tiny-bert/" + name), toPath: blobs + "/" + name)
@@ -133,7 +134,9 @@ struct BinaryTests {
     for environment in [environment, old] {
       let listed = try run("cache", environment: environment)
       #expect(listed.output.contains("acme/tiny") && listed.output.contains("main"))
+      #expect(listed.output.contains("  " + commit + "\n"), "\(listed.output)")
     }
+    #expect(try run("inspect", "acme/tiny@" + commit, environment: environment).code == 0)
     let absent = try run("inspect", "acme/other", environment: environment)
     #expect(absent.code == 65)
     #expect(absent.error.contains("\(directory.path)/hub"))
@@ -143,6 +146,27 @@ struct BinaryTests {
     #expect(
       other.error.contains("does not have revision 'v2' of the model; there is acme/tiny@main"))
     #expect(other.error.contains("hf download acme/tiny --revision v2 does"))
+  }
+
+  @Test(
+    "Homes and variables in the cache's place are what huggingface_hub 2.4 makes of them",
+    arguments: [
+      ("HF_HUB_CACHE", "~", "/h"), ("HF_HUB_CACHE", "~/a", "/h/a"),
+      ("HF_HUB_CACHE", "$WB_A/b", "q r/b"), ("HF_HUB_CACHE", "${WB_A}b", "q rb"),
+      ("HF_HUB_CACHE", "$WB_NONE/c", "$WB_NONE/c"), ("HF_HUB_CACHE", "x$WB_A$WB_A", "xq rq r"),
+      ("HF_HUB_CACHE", "${WB_A", "${WB_A"), ("HF_HUB_CACHE", "/$", "/$"),
+      ("HF_HUB_CACHE", "$WB_A_b", "$WB_A_b"), ("HF_HUB_CACHE", "~/$WB_A", "/h/q r"),
+      ("HF_HUB_CACHE", "a$(WB_A)", "a$(WB_A)"), ("HF_HUB_CACHE", "/$WB_B/c", "/$WB_A/c"),
+      ("HF_HUB_CACHE", "${}x", "${}x"), ("HF_HUB_CACHE", "~ä/$WB_Aä", "~ä/q rä"),
+      ("XDG_CACHE_HOME", "$WB_A/x", "q r/x/huggingface/hub"),
+      ("HF_HOME", "~/$WB_A", "/h/q r/hub"), ("HUGGINGFACE_HUB_CACHE", "~/${WB_A}", "/h/q r"),
+    ])
+  func hubCachePlace(_ variable: String, _ value: String, _ place: String) throws {
+    let names = ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"]
+    var environment = ["HOME": "/h", "WB_A": "q r", "WB_B": "$WB_A"]
+    for name in names { environment[name] = name == variable ? value : "" }
+    let listed = try run("cache", environment: environment, in: "/")
+    #expect(listed.output == "\(place): 0 models\n", "\(listed)")
   }
 
   @Test(
