@@ -115,6 +115,14 @@ struct TokenizeCommandTests {
     let ids = ToolRun(
       "tokenize", model, "2,3", "--from", "ids", "--json", "--fields", "ids,decoded")
     #expect(ids.code == 0 && ids.output.hasPrefix(#"{"ids":[2,3],"decoded":"#))
+    // tokenizers takes 32 bits: "number too small to fit in target type", "… too large …".
+    for wrong in [-1, 1 << 32] {
+      let run = ToolRun("tokenize", model, "2,\(wrong)", "--from", "ids", "--json")
+      #expect(run.code == 65)
+      #expect(
+        run.error.contains("ids: expected whole numbers from 0 to 4294967295, found \(wrong)"),
+        "\(run.error)")
+    }
     for arguments in [
       ["2,3", "--from", "ids", "--json", "--fields", "tokens"], ["a", "--fields", "ids"],
     ] {

@@ -74,10 +74,17 @@ public struct Tokenization: TextTask {
           try tokenizer.encode(input.text, pair: input.pair, options: options)
         case .words(let words, let pair):
           try tokenizer.encode(words: words, pair: pair, options: options)
-        case .ids(let ids): Encoding(ids: ids)
+        case .ids(let ids): Encoding(ids: try Self.checked(ids))
         }
       }
     }
+  }
+
+  /// Ids that tokens can have: the reference refuses others too, and has nothing for those that no token has.
+  private static func checked(_ ids: [Int]) throws(CheckpointError) -> [Int] {
+    guard let wrong = ids.first(where: { UInt32(exactly: $0) == nil }) else { return ids }
+    throw CheckpointError(
+      .malformed, field: "ids", "expected whole numbers from 0 to \(UInt32.max), found \(wrong)")
   }
 
   /// The fields that are asked for; of ids that were given, these and what they are decoded to.
