@@ -398,6 +398,11 @@ struct BinaryTests {
     #expect(found[0].contains("\"verified\":{\"equal\":true"))
     #expect(found[1].hasPrefix("{\"id\":\"b\",\"error\":{\"kind\":\"inputOutput\""))
     #expect(found[2].hasSuffix("\"unchanged\":true}"))
+    for option in ["--version", "--help"] {
+      let asked = row.replacing("}", with: ",\"options\":[\"\(option)\"]}")
+      let refused = try answers(asked, "worker", "convert")
+      #expect(refused[0].contains("ask for what is printed for people"), "\(refused)")
+    }
     // The file that is there has the source's weights, and not the type that is asked for now.
     let cast = row.replacing("}", with: ",\"options\":[\"--dtype\",\"BF16\",\"--force\"]}")
     let again = try answers(cast, "worker", "convert")

@@ -117,7 +117,7 @@ struct CheckpointWorker {
   private func parsed(_ arguments: [String]) throws(CheckpointError) -> any ToolCommand {
     do {
       guard let command = try WeighbridgeCommand.parseAsRoot(arguments) as? any ToolCommand else {
-        throw ValidationError("they ask for help, and not for work")
+        throw CleanExit.helpRequest()
       }
       return command
     } catch {
@@ -150,6 +150,10 @@ struct CheckpointWorker {
 
   /// What the parser of commands says to options.
   private static func misuse(_ error: any Error) -> CheckpointError {
-    CheckpointError(.malformed, field: "options", WeighbridgeCommand.message(for: error))
+    CheckpointError(
+      .malformed, field: "options",
+      WeighbridgeCommand.exitCode(for: error) == .success
+        ? "they ask for what is printed for people, and not for work"
+        : WeighbridgeCommand.message(for: error))
   }
 }
