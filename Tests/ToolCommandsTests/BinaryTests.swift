@@ -398,11 +398,6 @@ struct BinaryTests {
     #expect(found[0].contains("\"verified\":{\"equal\":true"))
     #expect(found[1].hasPrefix("{\"id\":\"b\",\"error\":{\"kind\":\"inputOutput\""))
     #expect(found[2].hasSuffix("\"unchanged\":true}"))
-    for option in ["--version", "--help"] {
-      let asked = row.replacing("}", with: ",\"options\":[\"\(option)\"]}")
-      let refused = try answers(asked, "worker", "convert")
-      #expect(refused[0].contains("ask for what is printed for people"), "\(refused)")
-    }
     // The file that is there has the source's weights, and not the type that is asked for now.
     let cast = row.replacing("}", with: ",\"options\":[\"--dtype\",\"BF16\",\"--force\"]}")
     let again = try answers(cast, "worker", "convert")
@@ -418,10 +413,13 @@ struct BinaryTests {
       row.replacing("out.bin", with: "dry.bin"), "worker", "convert", "--dry-run")
     #expect(tried[0].contains("\"dry_run\":true") && !tried[0].contains("digest"), "\(tried)")
     #expect(try PathKind(path: directory.file("dry.bin")) == .nothing)
-    let help = try answers(
-      row.replacing("}", with: ",\"options\":[\"--help\"]}"), "worker", "convert")
-    #expect(
-      help[0].contains("\"field\":\"options\"") && help[0].contains("ask for help"), "\(help)")
+    for option in ["--help", "--version"] {
+      let help = try answers(
+        row.replacing("}", with: ",\"options\":[\"\(option)\"]}"), "worker", "convert")
+      #expect(
+        help[0].contains("\"field\":\"options\"")
+          && help[0].contains("they ask for help or the version, and not for work"), "\(help)")
+    }
     // Rows of a conversion are looked at by other commands as well.
     for command in ["scan", "inspect"] {
       #expect(try answers(row, "worker", command)[0].contains("\"exit\":0"), "\(command)")

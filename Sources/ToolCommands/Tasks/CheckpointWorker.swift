@@ -153,7 +153,7 @@ struct CheckpointWorker {
     CheckpointError(
       .malformed, field: "options",
       WeighbridgeCommand.exitCode(for: error) == .success
-        ? "they ask for what is printed for people, and not for work"
+        ? "they ask for help or the version, and not for work"
         : WeighbridgeCommand.message(for: error))
   }
 }
