@@ -28,7 +28,7 @@ struct ReplacedFilesTests {
   func texts() throws {
     let model = try ModelFixture(task: "bert-classifier", tokenizer: "bert-uncased")
     let directory = try TemporaryDirectory()
-    let texts = try directory.write(Array("the scale\n".utf8), as: "a.jsonl")
+    let texts = try directory.write(Array("{\"text\":\"the scale\"}\n".utf8), as: "a.jsonl")
     let link = try directory.link(to: "a.jsonl", as: "link.jsonl")
     try expectRefusal(of: texts, "classify", model.path, "--input", texts, "--output", texts)
     try expectRefusal(
