@@ -48,15 +48,23 @@ struct AdapterFiles {
           remedy: "use \(remedy: .replaceExisting) to replace it")
       }
     }
-    try Directory.makeUnlessThere(directory)
     var options = ConversionOptions()
     options.replacesExisting = replacesExisting
-    try weights.write(
-      to: Directory.join(directory, LowRankAdapter.weightNames[0]), options: options)
-    for (path, document) in documents {
-      let file = try OutputFile(path: path)
-      try file.write(Array((JSONWriter.text(document, style: .indented) + "\n").utf8), at: 0)
-      try file.commit()
+    let isNew = try PathKind(path: directory) == .nothing
+    try Directory.makeUnlessThere(directory)
+    do throws(CheckpointError) {
+      // Written before the weights are in place: an adapter is all files.
+      let files = try documents.map { (path, document) throws(CheckpointError) in
+        let file = try OutputFile(path: path)
+        try file.write(Array((JSONWriter.text(document, style: .indented) + "\n").utf8), at: 0)
+        return file
+      }
+      try weights.write(
+        to: Directory.join(directory, LowRankAdapter.weightNames[0]), options: options)
+      for file in files { try file.commit() }
+    } catch {
+      if isNew { Directory.removeIfEmpty(directory) }
+      throw error
     }
   }
 }

@@ -77,6 +77,12 @@ struct BinaryTests {
     #expect(full.code == 74 && full.error.contains("large.pt: cannot be written"), "\(full)")
     let named = try shell(#""$1" convert "$2" "$(printf 'q\377.pt')""#)
     #expect(named.code == 64 && named.error.contains("argument 3, 'q"), "\(named)")
+    // A directory that was made for what could not be written goes again.
+    let adapter = try shell(
+      #""$1" convert "$2" tuned.pt --dtype bfloat16; ulimit -f 1; "$1" extract "$2" tuned.pt adapter"#
+    )
+    #expect(adapter.code == 74 && adapter.error.contains("adapter/"), "\(adapter)")
+    try Directory.removeFile(directory.file("tuned.pt"))
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).isEmpty)
   }
 
