@@ -62,9 +62,9 @@ extension WeightGraph {
     return try? Weight.scaled(steps, by: scales.asMatrixOfScales)
   }
 
-  /// True if a name is one of scales of blocks.
+  /// True if 8-bit floats have scales of blocks beside them, by their names.
   package var mayHaveScaledBlocks: Bool {
-    weights.keys.contains { $0.hasSuffix(ExactName.blockScaleEnd) }
+    weights.contains { $1.dtype == .f8E4M3 && weights[$0.ofBlockScales] != nil }
   }
 
   /// The graph in which 8-bit floats and the scales of their blocks are one weight. Where the two do not fit they stay what they are.
@@ -72,7 +72,7 @@ extension WeightGraph {
     var joined: [ExactName: Weight] = [:]
     var scaleNames: Set<ExactName> = []
     for (name, steps) in weights where steps.dtype == .f8E4M3 {
-      let scaleName = ExactName(name.string + ExactName.blockScaleEnd)
+      let scaleName = name.ofBlockScales
       guard let scales = weights[scaleName]?.asMatrixOfScales else { continue }
       let block = scales.shape.elementCount == 1 ? .whole : block
       guard let weight = try? Weight.scaled(steps, by: scales, of: block) else { continue }
@@ -84,8 +84,8 @@ extension WeightGraph {
     }
   }
 
-  /// Refuses matrices of 8-bit floats beside which scales of theirs stand, after those that are understood were joined: without them
-  /// the values are others.
+  /// Refuses matrices of 8-bit floats and int8 beside which scales of theirs stand, after those that are understood were joined: without
+  /// them the values are others.
   ///
   /// - Throws: `unsupported`, naming both, without a remedy.
   package func checkNoScalesAreLeft() throws(CheckpointError) {
@@ -94,7 +94,7 @@ extension WeightGraph {
       if let stem = name.stemOfScales, scales[stem] == nil { scales[stem] = name }
     }
     guard !scales.isEmpty else { return }
-    for (name, weight) in weights where weight.dtype.isEightBitFloat && weight.shape.rank > 1 {
+    for (name, weight) in weights where weight.dtype.mayBeSteps && weight.shape.rank > 1 {
       guard let found = name.stemsOfItsScales.lazy.compactMap({ scales[$0] }).first,
         let own = weights[found]
       else { continue }
@@ -115,24 +115,27 @@ extension Weight {
 }
 
 extension DType {
-  /// True for numbers; a type of scales is none.
-  fileprivate var isEightBitFloat: Bool {
-    bitWidth == 8 && category == .real && self != .f8E8M0
+  /// True for int8 and 8-bit floats; a type of scales is none.
+  fileprivate var mayBeSteps: Bool {
+    self == .i8 || bitWidth == 8 && category == .real && self != .f8E8M0
   }
 }
 
 extension ExactName {
   private static let scaleEnd = "_scale"
-  /// Of the names of blocks' scales. They are multiplied with, whatever the name says.
-  fileprivate static let blockScaleEnd = "_scale_inv"
+  /// The name of the scales of blocks of a matrix of this name. They are multiplied with, whatever the name says.
+  fileprivate var ofBlockScales: ExactName { ExactName(string + "_scale_inv") }
+
+  /// What scales are called: `SCB` by bitsandbytes (Transformers 5.23, `quantizer_bnb_8bit.py`).
+  private static let wordsOfScales = ["scale", "SCB"].map { Array($0.utf8) }
 
   /// Of a name of scales, in whatever convention, what stands before the word: `X.weight_` of `X.weight_scale_2`, `X.` of `X.scale`; nil
   /// of others.
   fileprivate var stemOfScales: ExactName? {
     let bytes = Array(string.utf8)
-    let word = Array("scale".utf8)
     let start = (bytes.lastIndex { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/") } ?? -1) + 1
-    for place in bytes[start...].indices where bytes[place...].starts(with: word) {
+    for place in bytes[start...].indices
+    where Self.wordsOfScales.contains(where: bytes[place...].starts) {
       return ExactName(String(decoding: bytes[..<place], as: UTF8.self))
     }
     return nil

@@ -294,6 +294,44 @@ struct QuantizedModelTests {
     }
   }
 
+  @Test(
+    "int8 is not cast without scales that stand beside it and are not understood",
+    arguments: ["*.weight_scale=>*.SCB", "*.weight_scale=>*.scales", "*_scale=>*.scale"])
+  func unknownScalesOfIntegers(_ rule: String) throws {
+    let directory = try TemporaryDirectory()
+    let source = directory.file("model.safetensors")
+    let renaming = ToolRun("convert", bert, source, "--rename", rule, "--layout", "flat")
+    #expect(renaming.code == 0, "\(renaming.error)")
+    let run = ToolRun(
+      "convert", source, directory.file("out.safetensors"), "--dtype", "float16", "--layout",
+      "flat")
+    #expect(run.code == 65)
+    #expect(
+      run.error.contains("I8 [") && run.error.contains("are steps of scales, '")
+        && run.error.contains("leave out --dtype F16, which keeps them as they are"),
+      "\(run.error)")
+    #expect(
+      ToolRun("convert", source, directory.file("same.pt"), "--layout", "flat").code == 0)
+  }
+
+  @Test("Where settings would not help, nobody is told to put them there")
+  func otherFloats() throws {
+    let directory = try TemporaryDirectory()
+    let header =
+      #"{"w.weight":{"dtype":"F8_E5M2","shape":[2,2],"data_offsets":[0,4]},"#
+      + #""w.weight_scale_inv":{"dtype":"F32","shape":[1,1],"data_offsets":[4,8]}}"#
+    let count = unsafe withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) {
+      unsafe Array($0)
+    }
+    let source = try directory.write(
+      count + header.utf8 + [UInt8](repeating: 0, count: 8), as: "model.safetensors")
+    let run = ToolRun(
+      "convert", source, directory.file("out.safetensors"), "--dtype", "float32", "--layout",
+      "flat")
+    #expect(run.code == 65 && run.error.contains("F8_E5M2 [2, 2] are steps"), "\(run.error)")
+    #expect(!run.error.contains("config.json"), "\(run.error)")
+  }
+
   @Test("The digest of a model of int8 is not that of its numbers, which compute something else")
   func digests() throws {
     let directory = try TemporaryDirectory()
