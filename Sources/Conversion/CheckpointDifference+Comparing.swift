@@ -8,7 +8,11 @@ public import WeightGraph
 extension CheckpointDifference {
   /// Compares two graphs by name, worst first. Reads all data, in bounded memory.
   ///
-  /// - Parameter tolerance: How near values are equal, of whatever types; 0 for the same values, nil for the same bytes.
+  /// - Parameters:
+  ///   - first: The one.
+  ///   - second: The other.
+  ///   - tolerance: How near values are equal, of whatever types; 0 for the same values, nil for the same bytes.
+  ///   - progress: Is told how far it is.
   public init(
     _ first: WeightGraph, _ second: WeightGraph, tolerance: Tolerance? = nil,
     progress: ProgressHandler? = nil
