@@ -77,6 +77,16 @@ package enum Directory {
     guard let status = try? SystemCalls.status(path: path) else { return nil }
     return FileIdentity(device: status.device, inode: status.inode)
   }
+
+  /// The size of the file that a path leads to, in bytes. Nothing is opened.
+  ///
+  /// - Throws: `inputOutput` if there is none.
+  package static func fileSize(_ path: String) throws(CheckpointError) -> Int {
+    guard let status = try? SystemCalls.status(path: path) else {
+      throw CheckpointError(.inputOutput, file: path, "cannot be found")
+    }
+    return status.size
+  }
 }
 
 extension Directory {

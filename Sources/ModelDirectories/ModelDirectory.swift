@@ -108,7 +108,7 @@ struct ModelDirectory: Sendable {
       throw CheckpointError(
         .limitExceeded, file: path, "more than \(Self.mostFiles) files lie beside the weights")
     }
-    let size = try SourceFile(path: location).size
+    let size = try Directory.fileSize(location)
     guard size <= Self.largestFile else {
       omit(relative, "\(size) bytes, more than the \(Self.largestFile) that are taken along")
       return
