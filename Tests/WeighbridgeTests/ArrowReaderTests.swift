@@ -39,7 +39,7 @@ struct ArrowReaderTests {
     "Rows are what pyarrow reads",
     arguments: [
       "rows.arrows", "version-4.arrows", "rows.arrow", "large.arrows", "empty.arrows",
-      "views.arrows",
+      "empty.arrow", "views.arrows",
     ])
   func read(_ name: String) throws {
     let text = try Fixture("arrow/expected.json").bytes()
@@ -140,6 +140,19 @@ struct ArrowReaderTests {
     for place in try #require(batches.dropFirst().first) + 4..<batches[1] + 8 { ended[place] = 0 }
     let error = try #require(try error(of: ended))
     #expect(error.kind == .malformed && error.problem.contains("as the footer says"), "\(error)")
+  }
+
+  @Test("Of files behind one another no row is lost: they are refused")
+  func filesInARow() throws {
+    let (rows, empty) = (
+      try Fixture("arrow/rows.arrow").bytes(), try Fixture("arrow/empty.arrow").bytes()
+    )
+    #expect(try self.rows(of: empty).isEmpty)
+    // The last footer's places are told from its own file's beginning: they lead to the first file's batches, or to none.
+    for several in [rows + rows, rows + empty, empty + empty, rows + empty + empty] {
+      let error = try #require(try error(of: several))
+      #expect(error.kind == .unsupported && error.site.field == "footer", "\(error)")
+    }
   }
 
   @Test(

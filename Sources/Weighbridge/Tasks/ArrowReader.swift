@@ -198,6 +198,9 @@ package struct ArrowReader: Sendable {
         end = block.upperBound
         blocks.append(block)
       }
+      // Behind the last batch is the end of the stream; without one there is the schema, which the footer has, too.
+      let others = start - end - (blocks.isEmpty ? count : 0)
+      guard others <= Self.greatestGap else { throw Self.several(at: end, others) }
       return (columns, blocks[...])
     }
   }
@@ -215,18 +218,25 @@ package struct ArrowReader: Sendable {
     guard end.count == Self.endByteCount, Array(end[4...]) == Self.fileMarker,
       (1...max(1, count - end.count)).contains(Self.number(Array(end[..<4])))
     else { throw Self.cut(input.name, offset) }
-    // The footer may be padded in front, and no more.
     let others = count - end.count - Self.number(Array(end[..<4]))
-    guard others < 8 else {
-      throw failure(
-        .unsupported, offset - count, "footer",
-        "\(others) bytes stand where the file's last \(count - others) do",
-        remedy: "of several inputs in a pipe each has to be a stream, not a file")
+    guard others <= Self.greatestGap else {
+      throw Self.several(at: offset - count, others).located(file: input.name)
     }
+  }
+
+  /// What a file has before its footer, so that another one's rows would be passed over.
+  private static func several(at place: Int, _ others: Int) -> ParseFailure {
+    ParseFailure(
+      .unsupported, at: place, "footer",
+      "\(others) bytes before it are none of its record batches: more than one file is here",
+      remedy: "of several inputs behind one another each has to be a stream, not a file")
   }
 
   /// What follows a footer: its size, and the marker.
   private static let endByteCount = 4 + fileMarker.count
+  /// The most bytes before a footer that are of no batch: an end of stream (8 bytes), and what pads the marker and the schema to 64, the
+  /// greatest alignment that Arrow recommends. A file that stands there has more: a marker, a schema, a footer and a marker again.
+  private static let greatestGap = 128
 
   private static func cut(_ file: String, _ size: Int) -> CheckpointError {
     CheckpointError(
