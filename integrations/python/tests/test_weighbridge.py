@@ -118,6 +118,46 @@ class Checkpoints(Folder):
         self.assertNotEqual(worker.process_id, first)
 
 
+    def test_what_is_sent_while_a_child_ends_is_answered_by_an_error(self):
+        weighbridge.inspect(CHECKPOINT)
+        child = weighbridge.worker("inspect")._child
+
+        class Ending:
+            """The child's lock; when it is given back for the first time, the child ends before anything else is done."""
+
+            def __init__(self, lock):
+                self.lock = lock
+                self.is_ending = False
+
+            def __enter__(self):
+                self.lock.acquire()
+
+            def __exit__(self, *_):
+                self.lock.release()
+                if not self.is_ending:
+                    self.is_ending = True
+                    child.process.kill()
+                    child._reader.join(timeout=2)
+
+        child._lock = Ending(child._lock)
+        pool = concurrent.futures.ThreadPoolExecutor()
+        self.addCleanup(pool.shutdown, wait=False)
+        with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+            pool.submit(weighbridge.inspect, CHECKPOINT).result(timeout=30)
+        self.assertEqual(caught.exception.kind, "died")
+
+    def test_a_child_that_is_being_closed_gets_no_rows(self):
+        weighbridge.inspect(CHECKPOINT)
+        child = weighbridge.worker("inspect")._child
+        os.kill(child.process.pid, signal.SIGSTOP)
+        self.addCleanup(child.close)
+        self.addCleanup(os.kill, child.process.pid, signal.SIGCONT)
+        # As another thread does it that asks many other models, between two steps of this one.
+        child.abandon()
+        pool = concurrent.futures.ThreadPoolExecutor()
+        self.addCleanup(pool.shutdown, wait=False)
+        self.assertIn("tensors", pool.submit(weighbridge.inspect, CHECKPOINT).result(timeout=30))
+
     def test_an_interrupt_while_rows_are_sent_mixes_no_answers(self):
         worker = weighbridge.Worker("inspect")
         self.addCleanup(worker.close)

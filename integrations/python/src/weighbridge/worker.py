@@ -76,23 +76,32 @@ class _Child:
         self._writing = threading.Lock()
         self._waiting: collections.deque[_Batch] = collections.deque()
         self.failure: WeighbridgeError | None = None
+        #: True if its input has ended, or is about to.
+        self.is_left = False
         self._reader = threading.Thread(target=self._read, name="weighbridge", daemon=True)
         self._reader.start()
 
     def send(self, rows: list[bytes]) -> _Batch:
+        """Sends rows.
+
+        :raises WeighbridgeError: If it takes no more, and has got none of these.
+        """
         batch = _Batch(len(rows))
         # Whoever is first in the queue is first in the pipe.
         with self._writing:
-            with self._lock:
-                failure = self.failure
-            if failure:
-                # Each thread's own, as each adds to its traceback.
-                raise copy.copy(failure)
             try:
+                # At once: when the child ends, what waits fails, and nothing that comes to it afterwards.
                 with self._lock:
+                    if self.failure:
+                        # Each thread's own, as each adds to its traceback.
+                        raise copy.copy(self.failure)
+                    if self.is_left:
+                        raise WeighbridgeError("died", "the worker is being closed")
                     self._waiting.append(batch)
                 self._input.write(b"".join(rows))
                 self._input.flush()
+            except WeighbridgeError:
+                raise
             except (OSError, ValueError):
                 # It has ended; the reader says how to all who wait.
                 pass
@@ -153,13 +162,21 @@ class _Child:
             batch.failure = failure
             batch.done.set()
 
-    def abandon(self) -> None:
-        """Lets the child end by itself, behind what it has to answer."""
+    def abandon(self, patience: float = -1) -> None:
+        """Lets the child end by itself, behind what it has to answer.
+
+        :param patience: The seconds for which a thread that sends is waited for; -1 for as long as it takes.
+        """
+        self.is_left = True
+        if not self._writing.acquire(timeout=patience):
+            return
         try:
             self._input.close()
         except OSError:
             # What was to be sent when it ended.
             pass
+        finally:
+            self._writing.release()
 
     def leave(self) -> None:
         """In a process that was forked: the child is another's, whose pipes are not to be held open here."""
@@ -175,7 +192,7 @@ class _Child:
             batch.done.set()
 
     def close(self, patience: float = 5) -> None:
-        self.abandon()
+        self.abandon(patience)
         try:
             self.process.wait(patience)
         except subprocess.TimeoutExpired:
@@ -268,7 +285,8 @@ class Worker:
 
     def __del__(self) -> None:
         if self._child:
-            self._child.abandon()
+            # Nobody sends any more; but garbage may be collected while the child's own thread does this.
+            self._child.abandon(0)
 
     def _leave(self) -> None:
         # Another thread may have had the lock when this process was forked.
@@ -283,13 +301,20 @@ class Worker:
             empty = _Batch(0)
             empty.done.set()
             return empty
+        child = self._running()
+        try:
+            return child.send(lines)
+        except WeighbridgeError:
+            # It has ended since, or another thread has closed it.
+            return self._running().send(lines)
+
+    def _running(self) -> _Child:
         with self._lock:
-            if self._child is None or self._child.failure:
+            if self._child is None or self._child.failure or self._child.is_left:
                 # With --json, what keeps a child from beginning comes as JSON.
                 self._child = _Child(
                     [executable(), "worker", self.task, *self.arguments, *self._json], self._environment)
-            child = self._child
-        return child.send(lines)
+            return self._child
 
     @property
     def _json(self) -> list[str]:
