@@ -57,7 +57,13 @@ def check(report, tool, folder):
         with report.check("bert: states"):
             check_features(tool, folder)
         with report.check("gpt2: perplexities"):
-            check_perplexity(tool, folder)
+            check_perplexity(tool, folder, directory_of(folder, "gpt2", "LMHeadModel"))
+        with report.check("gpt2: perplexities, token types in the tokenizer"):
+            directory = directory_of(folder, "gpt2", "LMHeadModel", seed=9)
+            path = directory / "tokenizer_config.json"
+            names = ["input_ids", "token_type_ids", "attention_mask"]
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"model_input_names": names}))
+            check_perplexity(tool, folder, directory)
         # A tokenizer that puts special tokens around a text puts them there once, however it is read.
         for family, changes in (("gpt2", {}), ("bert", {"is_decoder": True})):
             for stride in (7, 31, 63):
@@ -167,8 +173,7 @@ def check_features(tool, folder):
         require(answer["tokens"], pipeline.tokenizer(text).tokens(), text)
 
 
-def check_perplexity(tool, folder):
-    directory = directory_of(folder, "gpt2", "LMHeadModel")
+def check_perplexity(tool, folder, directory):
     tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
     model = transformers.AutoModelForCausalLM.from_pretrained(directory).eval()
     texts = [text for text in TEXTS if len(tokenizer(text).input_ids) > 1]
