@@ -418,6 +418,9 @@ struct BinaryTests {
     let tried = try answers(
       row.replacing("out.bin", with: "dry.bin"), "worker", "convert", "--dry-run")
     #expect(tried[0].contains("\"dry_run\":true") && !tried[0].contains("digest"), "\(tried)")
+    let alone = try answers("{\"source\":\"\(source)\"}\n", "worker", "diff")
+    #expect(alone[0].contains("\"kind\":\"notFound\""), "\(alone)")
+    #expect(alone[0].contains("\"field\":\"destination\""), "\(alone)")
     #expect(try PathKind(path: directory.file("dry.bin")) == .nothing)
     for option in ["--help", "--version"] {
       let help = try answers(

@@ -6,8 +6,6 @@ internal import Weighbridge
 struct CheckpointWorker {
   /// The commands, each with `--json`.
   static let commands = ["convert", "inspect", "diff", "verify", "scan"]
-  /// Those of them that are about two checkpoints.
-  private static let commandsOfTwo = ["convert", "diff"]
 
   /// One of these.
   let command: String
@@ -30,8 +28,13 @@ struct CheckpointWorker {
 
   private func members(of row: TaskRow) throws(CheckpointError) -> [JSONValue.Member] {
     let source = try row.text("source")
-    let destination =
-      Self.commandsOfTwo.contains(command) ? try row.optionalText("destination") : nil
+    let destination: String? =
+      switch command {
+      // With options it writes nothing, or goes elsewhere.
+      case "convert": try row.optionalText("destination")
+      case "diff": try row.text("destination")
+      default: nil
+      }
     let own = try row.texts("options") ?? []
     let paths = [source] + (destination.map { [$0] } ?? [])
     var parsed = try parsed([command] + options + own + ["--json", "--"] + paths)

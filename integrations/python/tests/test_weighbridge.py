@@ -276,9 +276,10 @@ class Texts(Folder):
 
     def test_one_text_is_no_list_of_texts(self):
         for ask in (weighbridge.embed, weighbridge.classify):
-            with self.assertRaises(weighbridge.WeighbridgeError) as caught:
-                ask(self.folder, "a text")
-            self.assertEqual((caught.exception.kind, caught.exception.field), ("usage", "texts"))
+            for wrong in ("a text", b"a text", None, 5):
+                with self.assertRaises(weighbridge.WeighbridgeError) as caught:
+                    ask(self.folder, wrong)
+                self.assertEqual((caught.exception.kind, caught.exception.field), ("usage", "texts"))
 
     def test_a_row_is_a_text_or_a_pair(self):
         directory = model(self.folder)

@@ -201,6 +201,8 @@ def _answers(
     if isinstance(texts, (str, bytes)):
         # Each of its letters would be taken for a text.
         raise WeighbridgeError("usage", f"one text where a list of texts is expected: [{texts!r}]", field="texts")
+    if not isinstance(texts, Iterable):
+        raise WeighbridgeError("usage", f"expected a list of texts, found {reprlib.repr(texts)}", field="texts")
     child = worker(task, path_text(model), *flags(options))
     rows = (_row(place, text) for place, text in enumerate(texts))
     for place, answer in enumerate(child.answers(rows)):
