@@ -191,7 +191,7 @@ struct BinaryTests {
         \(ignored.isEmpty ? "" : "trap '' \(ignored);") "$1" classify "$2" --input - --output out.jsonl <texts &
         exec 3>texts; trap '' PIPE
         while ! ls -A | grep -q part && kill -0 $!; do sleep 0.01; done
-        kill -\(signal) $!; sleep 0.2; echo the scale >&3 2>/dev/null; exec 3>&-
+        kill -\(signal) $!; sleep \(ignored.isEmpty ? "1" : "0.2"); echo the scale >&3 2>/dev/null; exec 3>&-
         wait $!; echo $?; rm -f texts; ls -A
         """, "sh", Self.tool.path, model.path,
       ]
