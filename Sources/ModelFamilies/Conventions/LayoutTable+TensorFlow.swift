@@ -137,6 +137,8 @@ extension LayoutTable {
   /// by their classes (`keras/src/saving/saving_lib.py`, `_walk_trackable`, `_save_container_state`). So `mlm` and `roberta` are
   /// found by their own names, `bert` and `classifier` as `layers/tf_bert_main_layer` and `layers/dense`, and BERT's
   /// embeddings in a language model inside its head. A weight is its number in the order in which the layer made it.
+  ///
+  /// The model's own weights are those that `resize_token_embeddings` has made, in its order: words, then the bias over them.
   private static func kerasObjects(
     _ family: FamilyDescription, _ names: KerasObjectNames
   ) -> LayoutTable {
@@ -146,7 +148,8 @@ extension LayoutTable {
     for module in family.foreignBodyModules.sorted(by: { $0.buildOrder < $1.buildOrder }) {
       if let embeddings = names.embeddings, module.isOfEmbeddings {
         if case .embedding = module.kind {
-          rules.append(LayoutRule(module.name + ".weight", embeddings + "vars/\(number)"))
+          let rule = LayoutRule(module.name + ".weight", embeddings + "vars/\(number)")
+          rules.append(number == 0 ? rule.echoed { _ in "vars/0" } : rule)
           number += 1
         } else {
           rules += objectRules(module, embeddings + module.lastPart)
@@ -159,7 +162,8 @@ extension LayoutTable {
       }
     }
     for module in family.foreignHeadModules {
-      rules += objectRules(module, renamed(module.name, by: names.parts))
+      let own = objectRules(module, renamed(module.name, by: names.parts))
+      rules += module.isOfVocabulary ? own.map { $0.echoed { _ in "vars/1" } } : own
     }
     return LayoutTable(
       layout: .tensorFlow, rules: rules, heads: family.tensorFlowHeads,
