@@ -7,8 +7,8 @@ public import WeightGraph
 
 /// Two checkpoints under names that can be compared.
 ///
-/// If the names differ and both checkpoints are models of one family, Transformers' names are used for both, so that a
-/// `model.safetensors` can be held against a `tf_model.h5`.
+/// If the names differ and both checkpoints are models of one family, or of variants of one, Transformers' names are used
+/// for both, so that a `model.safetensors` can be held against a `tf_model.h5`.
 public struct CommonNames: Sendable {
   /// The first checkpoint's weights.
   public let first: WeightGraph
@@ -34,7 +34,7 @@ public struct CommonNames: Sendable {
       let (left, right) = try? (Recognition(first), Recognition(second)),
       let left = try? left.model(configuration: configurations.first(left)),
       let right = try? right.model(configuration: configurations.second(right)),
-      left.architecture.family == right.architecture.family
+      left.architecture.family.hasWeights(of: right.architecture.family)
     else {
       self.first = first
       self.second = second

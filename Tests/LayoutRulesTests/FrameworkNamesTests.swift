@@ -41,36 +41,31 @@ import WeightGraph
     "What Keras 2.15 writes of TensorFlow's classes is known: paths of objects, and weights that are listed once more"
   )
   func kerasForms() throws {
-    let text = String(decoding: try Fixture("layouts/keras_forms.txt").bytes(), as: UTF8.self)
-    let lines = text.split(separator: "\n")
-    #expect(lines.count == 42)
-    for line in lines {
-      let words = line.split(separator: " ").map { String($0) }
-      let what = words[0] + " " + words[1]
+    let files = try ListedFile.all(in: "layouts/keras_forms.txt")
+    #expect(files.count == 42)
+    for file in files {
+      let what = file.form + " " + file.className
       let family = try #require(
         FamilyList.all.families.first { family in
-          family.heads.contains { $0.className(in: family) == words[1] }
+          family.heads.contains { $0.className(in: family) == file.className }
         })
-      let head = try #require(family.heads.first { $0.className(in: family) == words[1] })
+      let head = try #require(family.heads.first { $0.className(in: family) == file.className })
       var graph = WeightGraph()
-      for word in words.dropFirst(2) {
-        let place = try #require(word.lastIndex(of: "["))
-        let sizes = word[place...].dropFirst().dropLast().split(separator: ",")
-        let shape = try #require(Shape(sizes.compactMap { Int($0) }))
+      for (name, shape) in file.shapes {
         // What is stored once more is the same.
         let zeros = MemoryBytes(Array(repeating: 0, count: shape.elementCount), origin: what)
         let tensor = try StoredTensor(
           source: zeros, dtype: .u8, layout: StridedLayout(packed: shape))
-        try graph.insert(Weight(tensor), as: ExactName(String(word[..<place])))
+        try graph.insert(Weight(tensor), as: ExactName(name))
       }
       let model = try Recognition(graph).model(head: head)
       #expect(model.layout == .tensorFlow, "\(what)")
       // Scopes of files do not tell a variant, its own objects do.
-      let known = words[0] == "resized" ? family.definition.variantOf ?? family.name : family.name
+      let known = file.form == "resized" ? family.definition.variantOf ?? family.name : family.name
       #expect(model.architecture.family.name == known, "\(what)")
       let bound = try BoundModel(graph, as: model)
       #expect(bound.report.problems.isEmpty, "\(what): \(bound.report.problemLines)")
-      let vocabulary = words[0] == "objects" ? 61 : 67
+      let vocabulary = file.form == "objects" ? 61 : 67
       #expect(model.architecture.sizes.vocabulary == vocabulary, "\(what)")
     }
   }

@@ -23,6 +23,11 @@ public struct ModelFamily: Sendable {
   /// What stands before the names of the body in Transformers' models with a head (`base_model_prefix`, 5.23).
   public var bodyPrefix: String { definition.bodyPrefix }
 
+  /// True if the weights of one are the other's, name for name: of one family, or of variants of one.
+  package func hasWeights(of other: ModelFamily) -> Bool {
+    (definition.variantOf ?? name) == (other.definition.variantOf ?? other.name)
+  }
+
   /// The heads that Transformers has for this family, the body alone first.
   public var heads: [ModelHead] {
     ModelHead.allCases.filter { definition.heads[$0] != nil }
