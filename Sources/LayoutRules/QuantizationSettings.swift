@@ -155,13 +155,13 @@ extension ModelArchitecture {
     }
   }
 
-  /// The matrices of all linear layers but a language model's scores: ``layerMatrices``, the pooler's and the head's.
+  /// The matrices of all linear layers but a language model's scores: ``layerMatrices``, the rest of the body's and the head's.
   package var linearMatrices: [(name: ExactName, outputAxis: Int)] {
     var values = TemplateValues()
     values.body = head == .base ? "" : family.bodyPrefix
     let definition = family.definition
     let known = Set(parameters.map(\.name))
-    let others = (definition.body.poolerModules + definition.headModules(head)).compactMap {
+    let others = (definition.body.modulesBesideLayers + definition.headModules(head)).compactMap {
       (module) -> (ExactName, Int)? in
       let name = NameTemplate(module.name + ".weight").names(values)[0]
       guard known.contains(name), let axis = module.kind.outputAxis else { return nil }
@@ -185,7 +185,7 @@ extension ModelArchitecture {
     let prefix = head == .base ? "" : family.bodyPrefix
     let definition = family.definition
     let others =
-      definition.body.poolerModules + family.heads.flatMap { definition.headModules($0) }
+      definition.body.modulesBesideLayers + family.heads.flatMap { definition.headModules($0) }
     var names: [String] = []
     func add(_ name: String, _ bare: String) {
       guard !quantized.contains(ExactName(name + ".weight")), !names.contains(bare) else { return }
@@ -205,11 +205,18 @@ extension ModelArchitecture {
   }
 }
 
+extension BodyDescription {
+  /// The modules that belong to no layer, a pooler included.
+  fileprivate var modulesBesideLayers: [ModuleTemplate] {
+    modules.filter { !NameTemplate($0.name).isPerLayer } + poolerModules
+  }
+}
+
 extension ModuleTemplate.Kind {
   /// The dimension of its matrix along which outputs lie; nil if it is no product of rows with a matrix of its own.
   fileprivate var outputAxis: Int? {
     switch self {
-    case .linear: 0
+    case .linear, .projection: 0
     case .convolution: 1
     case .embedding, .norm, .vector, .scores: nil
     }
@@ -218,7 +225,7 @@ extension ModuleTemplate.Kind {
   /// True if Transformers makes it of `torch.nn.Linear`.
   fileprivate var isLinear: Bool {
     switch self {
-    case .linear, .scores: true
+    case .linear, .projection, .scores: true
     case .convolution, .embedding, .norm, .vector: false
     }
   }

@@ -7,5 +7,6 @@ extension FamilyList {
 
   static let known: [any DescribedFamily.Type] = [
     Bert.self, DistilBert.self, GPT2.self, Roberta.self, XLMRoberta.self, Camembert.self,
+    Electra.self,
   ]
 }

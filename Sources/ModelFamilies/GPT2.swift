@@ -27,6 +27,8 @@ public enum GPT2: DescribedFamily {
     settings.eosTokenIDs = [50256]
     settings.dropout = ("resid_pdrop", "attn_pdrop", "classifier_dropout")
     settings.countsSpansAsLabels = false
+    settings.summary = SettingsTable.Summary(
+      type: "cls_index", activation: nil, projectsToLabels: true)
     settings.hasDecoderSettings = true
     let logits = HeadOutput("logits", of: .tokens, [.scores("lm_head")])
     return FamilyDescription(
@@ -39,7 +41,7 @@ public enum GPT2: DescribedFamily {
           [
             logits,
             HeadOutput(
-              "mc_logits", of: .summary,
+              "mc_logits", of: .summaryAlongSecond,
               [
                 .dropout(DropoutSetting("summary_first_dropout")),
                 .linear("multiple_choice_head.summary", .fixed(1), .summary),

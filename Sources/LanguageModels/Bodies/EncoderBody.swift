@@ -14,6 +14,8 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
   /// Nil if the family has no token types.
   private let tokenTypes: Parameter?
   private let norm: LayerNormWeights
+  /// Nil if embeddings are as wide as the model.
+  private let projection: LinearWeights?
   private let layers: [EncoderLayer]
   /// Nil if the head does without, or a body's checkpoint holds none.
   private let pooler: LinearWeights?
@@ -38,6 +40,10 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
     }
     embeddingDropout = try configuration.rate(of: names.embeddingDropout)
     norm = try body[names.norm].norm(epsilon: configuration.layerNormEpsilon)
+    projection =
+      sizes.embedding == sizes.hidden
+      ? nil
+      : try names.projection.map { (name) throws(CheckpointError) in try body[name].linear() }
     layers = try (0..<sizes.layers).map { (number) throws(CheckpointError) in
       try EncoderLayer(
         body[names.layers][number], names, configuration, isLast: number == sizes.layers - 1)
@@ -89,6 +95,7 @@ struct EncoderBody<Family: DescribedFamily>: ModelBody {
     terms.append(try EmbeddingLookup(positions, pass.positions, unlearned: padded))
     var hidden = try embeddingSum(terms, in: context)
     hidden = try pass.drop(try layerNorm(hidden, norm, in: context), embeddingDropout)
+    if let projection { hidden = try pass.linear(hidden, projection) }
     pass.record(hidden)
     for (number, layer) in layers.enumerated() {
       let rows = number == layers.count - 1 ? pass.lastRows : nil

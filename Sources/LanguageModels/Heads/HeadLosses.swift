@@ -9,6 +9,8 @@ struct HeadLosses {
     case tokens([Int])
     /// One class for each row.
     case rows([Int], name: String)
+    /// A number for each token; those that the mask hides are ignored.
+    case marks(LabelArray)
     case numbers(LabelArray)
     case severalClasses(LabelArray)
     /// Places of starts and ends, by sequence.
@@ -24,9 +26,18 @@ struct HeadLosses {
   /// The places whose rows count.
   var places: [Int] {
     losses.flatMap { entry -> [Int] in
-      guard case .tokens(let classes) = entry.loss else { return [] }
-      return Self.counted(classes)
+      switch entry.loss {
+      case .tokens(let classes): Self.counted(classes)
+      case .marks: seenPlaces
+      default: []
+      }
     }
+  }
+
+  /// The places that the mask does not hide.
+  private var seenPlaces: [Int] {
+    let all = tokens.ids.indices
+    return tokens.isSeen.map { isSeen in all.filter { isSeen[$0] } } ?? Array(all)
   }
 
   /// The places whose rows of an output count; nil if it has no row for each token, or no labels.
@@ -97,6 +108,15 @@ struct HeadLosses {
         rest.labels = nil
         rest.nextSentence = nil
       }
+    case .replacedTokenDetection:
+      if let labels = given.labels {
+        guard labels.dimensions == tokens.dimensions else {
+          throw inputFailure(
+            .mismatch, "labels", "extents \(labels.dimensions), expected \(tokens.dimensions)")
+        }
+        losses.append((0, "loss", .marks(labels)))
+      }
+      rest.labels = nil
     case .nextSentence:
       if let found = try classes(given.labels, "labels", [texts]) {
         losses.append((0, "loss", .rows(found, name: "labels")))
@@ -205,6 +225,12 @@ extension HeadLosses {
         scored == .labelled
         ? result : try gatherRows(result, counted.compactMap(pass.row), in: context)
       return try entropy(rows, counted.map { classes[$0] }, "labels", context)
+    case .marks(let labels):
+      let places = seenPlaces
+      let rows = try gatherRows(result, places.compactMap(pass.row), in: context)
+      let wanted = try Tensor(
+        rows: places.count, columns: 1, places.map { Float(labels.elements[$0]) })
+      return try binaryCrossEntropy(logits: rows, wanted, in: context)
     case .rows(let classes, let name): return try entropy(result, classes, name, context)
     case .choices(let choices, let count):
       let batch = try RaggedBatch(count: choices.count, length: count)

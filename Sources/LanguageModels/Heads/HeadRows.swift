@@ -33,7 +33,13 @@ struct HeadRows {
       sets = [try Self.lastPlaces(in: tokens, padding: configuration.padTokenID)]
       extents = sequences
     case .summary:
-      (sets, extents) = try Self.summary(of: tokens, configuration.summaryType, chosen)
+      sets = try Self.summary(
+        of: tokens, [tokens.sequenceCount, tokens.length], configuration.summaryType, nil
+      ).0
+      extents = sequences
+    case .summaryAlongSecond:
+      (sets, extents) = try Self.summary(
+        of: tokens, tokens.dimensions, configuration.summaryType, chosen)
     }
   }
 
@@ -42,7 +48,7 @@ struct HeadRows {
     switch source {
     case .tokens: return result.hidden
     case .pooler: return try body.pooled(result)
-    case .firstToken, .lastToken, .summary:
+    case .firstToken, .lastToken, .summary, .summaryAlongSecond:
       var sum = try result.pass.rows(at: sets[0], of: result.hidden)
       for places in sets.dropFirst() {
         sum = try add(
@@ -73,10 +79,11 @@ struct HeadRows {
 
   /// The places whose mean stands for a sequence (`SequenceSummary`, `modeling_gpt2.py`, Transformers 5.23). All types but
   /// `cls_index` look along the second extent, whatever it is.
+  ///
+  /// - Parameter extents: Those of the tokens, as the reference has them.
   private static func summary(
-    of tokens: TokenBatch, _ type: SummaryType, _ stated: TokenArray?
+    of tokens: TokenBatch, _ extents: [Int], _ type: SummaryType, _ stated: TokenArray?
   ) throws(CheckpointError) -> ([[Int]], [Int]) {
-    let extents = tokens.dimensions
     if type == .classIndex {
       let sequences = Array(extents.dropLast())
       guard let stated else { return ([tokens.lastPlaces], sequences) }

@@ -21,7 +21,7 @@ struct HeadSteps: Sendable {
       case .linear(let name, _, let function, _):
         steps.append(
           .linear(try parameters[name].linear(), try configuration.activation(of: function)))
-      case .norm(let name):
+      case .norm(let name, _):
         steps.append(.norm(try parameters[name].norm(epsilon: configuration.layerNormEpsilon)))
       case .scores(let name, _):
         steps.append(.linear(try parameters[name].linear(), .identity))

@@ -41,6 +41,12 @@ public enum PreTrainingHead: DescribedHead {
   public static var head: ModelHead { .preTraining }
 }
 
+/// A number for each token: above zero if it was replaced.
+public enum ReplacedTokenDetectionHead: DescribedHead {
+  /// `replacedTokenDetection`.
+  public static var head: ModelHead { .replacedTokenDetection }
+}
+
 /// Scores of the next token, and a number for the choice.
 public enum DoubleHeadsHead: DescribedHead {
   /// `doubleHeads`.
@@ -88,6 +94,7 @@ extension DescribedFamily {
     case .maskedLM: PretrainedModel<Self, MaskedLMHead>.self
     case .causalLM: PretrainedModel<Self, CausalLMHead>.self
     case .preTraining: PretrainedModel<Self, PreTrainingHead>.self
+    case .replacedTokenDetection: PretrainedModel<Self, ReplacedTokenDetectionHead>.self
     case .doubleHeads: PretrainedModel<Self, DoubleHeadsHead>.self
     case .nextSentence: PretrainedModel<Self, NextSentenceHead>.self
     case .sequenceClassification: PretrainedModel<Self, SequenceClassificationHead>.self

@@ -28,6 +28,8 @@ public protocol ModelConfig: Sendable, Hashable {
   var headCount: Int { get }
   /// The width of the model.
   var hiddenSize: Int { get }
+  /// The width of the embeddings, which may be another.
+  var embeddingSize: Int { get }
   /// The number of layers.
   var layerCount: Int { get }
   /// The number of rows of the word embeddings.

@@ -21,10 +21,12 @@ extension PretrainedConfig {
       (table.heads, headCount), (table.intermediate, intermediateSize),
       (table.positions, positionCount),
     ] { settings += Self.values(of: setting, count) }
+    if let width = table.embedding { settings += Self.values(of: width, embeddingSize) }
     if let types = table.tokenTypes { settings += Self.values(of: types, tokenTypeCount) }
     if let key = table.epsilonKey { settings.append((key, .double(layerNormEpsilon))) }
     if case .stated(let key) = table.causality { settings.append((key, .boolean(isDecoder))) }
-    return settings + labelSettings + (table.hasDecoderSettings ? decoderSettings : [])
+    return settings + labelSettings + (table.summary.map(summarySettings) ?? [])
+      + (table.hasDecoderSettings ? decoderSettings : [])
   }
 
   /// The first key; others that mean the same are taken out, for they would count.
@@ -60,15 +62,24 @@ extension PretrainedConfig {
     ]
   }
 
+  private func summarySettings(
+    _ table: SettingsTable.Summary
+  ) -> [(key: String, value: JSONValue?)] {
+    // Null is no activation where it is the default; everywhere an empty name is.
+    let without = table.activation == nil ? JSONValue.null : .string("")
+    return [
+      ("summary_type", .string(summaryType.rawValue)),
+      ("summary_use_proj", .boolean(projectsSummary)),
+      ("summary_activation", summaryActivation.map { .string($0) } ?? without),
+      ("summary_proj_to_labels", .boolean(projectsSummaryToLabels)),
+    ]
+  }
+
   private var decoderSettings: [(key: String, value: JSONValue?)] {
     [
       ("scale_attn_weights", .boolean(scalesAttention)),
       ("scale_attn_by_inverse_layer_idx", .boolean(scalesAttentionByLayer)),
       ("reorder_and_upcast_attn", .boolean(upcastsAttention)),
-      ("summary_type", .string(summaryType.rawValue)),
-      ("summary_use_proj", .boolean(projectsSummary)),
-      ("summary_activation", summaryActivation.map { .string($0) } ?? .null),
-      ("summary_proj_to_labels", .boolean(projectsSummaryToLabels)),
       ("tie_last_hidden_states", .boolean(normsLastHiddenState)),
       ("use_cache", .boolean(usesCache)),
     ]

@@ -12,6 +12,8 @@ public struct PretrainedConfig<Family: DescribedFamily>: ModelConfig {
   public var vocabularySize: Int
   /// The width of the model.
   public var hiddenSize: Int
+  /// The width of the embeddings: the model's, where the family has no other (`embedding_size`).
+  public var embeddingSize: Int
   /// The number of layers.
   public var layerCount: Int
   /// The number of attention heads.
@@ -44,7 +46,7 @@ public struct PretrainedConfig<Family: DescribedFamily>: ModelConfig {
   /// `problem_type`.
   public var problemType: ProblemType?
 
-  // What only decoders have; elsewhere the values at which it changes nothing.
+  // What only some families have; elsewhere the values at which it changes nothing.
 
   /// `scale_attn_weights`: scores are divided by the square root of a head's width.
   public var scalesAttention = true
@@ -58,7 +60,7 @@ public struct PretrainedConfig<Family: DescribedFamily>: ModelConfig {
   public var projectsSummary = true
   /// `summary_activation`, by the name that Transformers' `ACT2FN` gives it; none if null or empty.
   public var summaryActivation: String?
-  /// `summary_proj_to_labels`: the projection has one row, and not as many as the model is wide.
+  /// `summary_proj_to_labels`: the projection has as many rows as there are labels, and not as many as the model is wide.
   public var projectsSummaryToLabels = true
   /// `tie_last_hidden_states`: the last of the hidden states is what the norm behind the layers gives; otherwise what goes
   /// into it.
@@ -107,6 +109,7 @@ public struct PretrainedConfig<Family: DescribedFamily>: ModelConfig {
     architectures = settings.architectures
     vocabularySize = settings.sizes.vocabulary
     hiddenSize = settings.sizes.hidden
+    embeddingSize = settings.sizes.embedding
     layerCount = settings.sizes.layers
     headCount = settings.sizes.heads ?? 0
     intermediateSize = settings.sizes.intermediate
@@ -123,7 +126,31 @@ public struct PretrainedConfig<Family: DescribedFamily>: ModelConfig {
     blindRows = try reader.blindRows()
     labels = settings.labels
     problemType = try reader.problemType()
-    if Family.family.definition.settings.hasDecoderSettings { try readDecoderSettings(reader) }
+    let table = Family.family.definition.settings
+    if let summary = table.summary { try read(summary, reader) }
+    if table.hasDecoderSettings { try readDecoderSettings(reader) }
+  }
+
+  private mutating func read(
+    _ summary: SettingsTable.Summary, _ reader: SettingsReader
+  ) throws(CheckpointError) {
+    let name = try reader.string("summary_type", default: summary.type)
+    guard let type = SummaryType(rawValue: name) else {
+      throw reader.failure(
+        .unsupported, "summary_type", "found \(quoted(name))",
+        remedy: "supported are \(SummaryType.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    summaryType = type
+    projectsSummary = try reader.boolean("summary_use_proj", default: true)
+    // Null is a value where it is the default.
+    if let standard = summary.activation {
+      summaryActivation = try reader.string("summary_activation", default: standard)
+    } else {
+      summaryActivation = try reader.optionalString("summary_activation")
+    }
+    if summaryActivation == "" { summaryActivation = nil }
+    projectsSummaryToLabels = try reader.boolean(
+      "summary_proj_to_labels", default: summary.projectsToLabels)
   }
 
   private mutating func readDecoderSettings(
@@ -132,17 +159,6 @@ public struct PretrainedConfig<Family: DescribedFamily>: ModelConfig {
     scalesAttention = try reader.boolean("scale_attn_weights", default: true)
     scalesAttentionByLayer = try reader.boolean("scale_attn_by_inverse_layer_idx", default: false)
     upcastsAttention = try reader.boolean("reorder_and_upcast_attn", default: false)
-    let summary = try reader.string("summary_type", default: SummaryType.classIndex.rawValue)
-    guard let type = SummaryType(rawValue: summary) else {
-      throw reader.failure(
-        .unsupported, "summary_type", "found \(quoted(summary))",
-        remedy: "supported are \(SummaryType.allCases.map(\.rawValue).joined(separator: ", "))")
-    }
-    summaryType = type
-    projectsSummary = try reader.boolean("summary_use_proj", default: true)
-    summaryActivation = try reader.optionalString("summary_activation")
-    if summaryActivation == "" { summaryActivation = nil }
-    projectsSummaryToLabels = try reader.boolean("summary_proj_to_labels", default: true)
     normsLastHiddenState = try reader.optionalBoolean("tie_last_hidden_states") ?? true
     usesCache = try reader.boolean("use_cache", default: true)
   }

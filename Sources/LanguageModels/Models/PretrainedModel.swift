@@ -50,7 +50,7 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
   ) throws(CheckpointError) -> ModelOutputs {
     var inputs = inputs
     var chosen: TokenArray?
-    if outputs.contains(where: { $0.described.source == .summary }) {
+    if outputs.contains(where: { $0.described.source == .summaryAlongSecond }) {
       chosen = inputs.choiceTokenIDs
       inputs.choiceTokenIDs = nil
     }
@@ -90,11 +90,13 @@ public struct PretrainedModel<Family: DescribedFamily, Head: DescribedHead>: Lan
         results.append(columns)
         let name = output.described.name
         if let counted {
-          found.append(name, [counted.count, columns.columns], [columns])
+          let isFlat = output.described.form == .numbers
+          found.append(name, [counted.count] + (isFlat ? [] : [columns.columns]), [columns])
           continue
         }
         switch (output.described.form, rows.extents) {
         case (.spans, _): try result.appendSpans(columns, to: &found)
+        case (.numbers, _): try result.append(name, columns, isFlat: true, to: &found)
         case (.columns, nil): try result.append(name, columns, to: &found)
         case (.columns, let extents?):
           found.append(name, extents + [columns.columns], [columns])
@@ -124,12 +126,17 @@ extension PretrainedModel: CausalLanguageModel where Head: GeneratingHead {
 extension PretrainedConfig {
   /// Refuses settings with which a head gives something else.
   fileprivate func check(_ head: HeadDescription) throws(CheckpointError) {
-    guard head.outputs.contains(where: { $0.source == .summary }) else { return }
-    for (key, isSet) in [
-      ("summary_use_proj", projectsSummary), ("summary_proj_to_labels", projectsSummaryToLabels),
-    ] where !isSet {
+    let summaries: [HeadOutput.Source] = [.summary, .summaryAlongSecond]
+    guard let summary = Family.family.definition.settings.summary,
+      head.outputs.contains(where: { summaries.contains($0.source) })
+    else { return }
+    for (key, isSet, supported) in [
+      ("summary_use_proj", projectsSummary, true),
+      ("summary_proj_to_labels", projectsSummaryToLabels, summary.projectsToLabels),
+    ] where isSet != supported {
       throw inputFailure(
-        .unsupported, key, "false: the choice would be no number", remedy: "supported is true")
+        .unsupported, key, "\(isSet): the choice would be made otherwise",
+        remedy: "supported is \(supported)")
     }
   }
 }

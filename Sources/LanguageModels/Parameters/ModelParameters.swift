@@ -124,6 +124,7 @@ extension ModelConfig {
   fileprivate func check(_ sizes: ModelSizes, report: LoadReport) throws(CheckpointError) {
     for (key, stated, found) in [
       ("hidden_size", hiddenSize, sizes.hidden),
+      ("embedding_size", embeddingSize, sizes.embedding),
       // Fewer layers than there are: a request for the first ones, as in the reference.
       ("num_hidden_layers", layerCount, min(layerCount, sizes.layers)),
       ("vocab_size", vocabularySize, sizes.vocabulary),

@@ -90,7 +90,8 @@ struct BoundExtents {
   func sizes() -> ModelSizes {
     func value(_ extent: Extent) -> Int { values[extent]?.value ?? 0 }
     return ModelSizes(
-      hidden: value(.hidden), layers: layers, intermediate: value(.intermediate),
+      hidden: value(.hidden), embedding: values[.embedding]?.value, layers: layers,
+      intermediate: value(.intermediate),
       vocabulary: value(.vocabulary), positions: value(.positions),
       tokenTypes: value(.tokenTypes), labels: value(.labels), heads: values[.heads]?.value)
   }

@@ -87,6 +87,13 @@ public struct SavePlan: Sendable {
       }
       unplaced.subtract(names)
     }
+    for extra in table.surplus {
+      try graph.insert(extra, values, architecture.sizes, &entries)
+      losses.append(
+        LayoutLoss(
+          name: ExactName(extra.name), rows: nil, reason: extra.reason, isNothingIfZero: false,
+          isSurplus: true))
+    }
     var pairs: [EqualPair] = []
     let absent = table.absentParameters(of: architecture)
     for parameter in architecture.parameters where missing.contains(parameter.name) {
@@ -113,6 +120,12 @@ public struct SavePlan: Sendable {
     }
     let refused = losses.filter { loss in !mayLose.contains { $0.matches(loss.name) } }
     if let loss = refused.first(where: { !$0.isNothingIfZero }) {
+      guard !loss.isSurplus else {
+        throw CheckpointError(
+          .unsupported, tensor: loss.name.string,
+          "layout \(layout.rawValue) needs it, and the model has none: \(loss.reason)",
+          remedy: "\(remedy: .acceptLoss(loss.name.string)) accepts that")
+      }
       let part = loss.rows.map { "its rows \($0.lowerBound)…\($0.upperBound - 1)" } ?? "it"
       throw CheckpointError(
         .unsupported, tensor: loss.name.string,
@@ -168,6 +181,22 @@ public struct SavePlan: Sendable {
       throw refusal(.inconsistent, other, "it is no parameter of the model")
     }
     return missing
+  }
+}
+
+extension WeightGraph {
+  /// Inserts zeros of the type of the first weight.
+  fileprivate mutating func insert(
+    _ extra: SurplusWeight, _ values: TemplateValues, _ sizes: ModelSizes,
+    _ entries: inout [LoadReport.Entry]
+  ) throws(CheckpointError) {
+    let dimensions = extra.shape.compactMap(sizes.value)
+    guard let dtype = weights.values.first?.dtype, let shape = Shape(dimensions),
+      let name = extra.foreign.names(values).first(where: { weights[$0] == nil })
+    else { throw refusal(.inconsistent, ExactName(extra.name), "the layout has no place for it") }
+    try insert(try Weight.zeros(dtype, shape), as: name)
+    entries.append(
+      LoadReport.Entry(outcome: .filled, stored: [name], parameters: [], detail: extra.reason))
   }
 }
 

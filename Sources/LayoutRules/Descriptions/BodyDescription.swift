@@ -80,6 +80,8 @@ package struct EncoderDescription: Sendable {
   /// Nil if there are none.
   package var tokenTypes: String? = "embeddings.token_type_embeddings"
   package var norm = "embeddings.LayerNorm"
+  /// What takes embeddings of a width of their own to that of the model, where the two differ; nil if they never do.
+  package var projection: String?
   /// True if the model makes its positions after the other embeddings.
   package var makesPositionsLast = false
   package var positionRule = BodyDescription.PositionRule.zero
@@ -106,25 +108,30 @@ package struct EncoderDescription: Sendable {
 
   package init() {}
 
+  /// The width of the embeddings.
+  var embeddingWidth: Extent { projection == nil ? .hidden : .embedding }
+
   var modules: [ModuleTemplate] {
     func part(_ name: String, _ kind: ModuleTemplate.Kind) -> ModuleTemplate {
       ModuleTemplate("{body}" + name, kind)
     }
-    let positions = part(positions, .embedding(.positions))
-    var modules = [part(words, .embedding(.vocabulary))]
+    let width = embeddingWidth
+    let positions = part(positions, .embedding(.positions, width: width))
+    var modules = [part(words, .embedding(.vocabulary, width: width))]
     if !makesPositionsLast { modules.append(positions) }
-    if let tokenTypes { modules.append(part(tokenTypes, .embedding(.tokenTypes))) }
-    modules.append(part(norm, .norm))
+    if let tokenTypes { modules.append(part(tokenTypes, .embedding(.tokenTypes, width: width))) }
+    modules.append(part(norm, .norm(width)))
     if makesPositionsLast { modules.append(positions) }
+    if let projection { modules.append(part(projection, .projection(out: .hidden, in: width))) }
     func layer(_ name: String, _ kind: ModuleTemplate.Kind) -> ModuleTemplate {
       part(layers + ".{layer}." + name, kind)
     }
     let square = ModuleTemplate.Kind.linear(out: .hidden, in: .hidden, hasBias: true)
     return modules + [query, key, value, attentionDense].map { layer($0, square) } + [
-      layer(attentionNorm, .norm),
+      layer(attentionNorm, .norm(.hidden)),
       layer(intermediate, .linear(out: .intermediate, in: .hidden, hasBias: true)),
       layer(output, .linear(out: .hidden, in: .intermediate, hasBias: true)),
-      layer(outputNorm, .norm),
+      layer(outputNorm, .norm(.hidden)),
     ]
   }
 }
@@ -160,14 +167,15 @@ package struct DecoderDescription: Sendable {
       part(layers + ".{layer}." + name, kind)
     }
     return [
-      part(words, .embedding(.vocabulary)), part(positions, .embedding(.positions)),
-      layer(attentionNorm, .norm),
+      part(words, .embedding(.vocabulary, width: .hidden)),
+      part(positions, .embedding(.positions, width: .hidden)),
+      layer(attentionNorm, .norm(.hidden)),
       layer(queryKeyValue, .convolution(in: .hidden, out: .tripleHidden)),
       layer(attentionDense, .convolution(in: .hidden, out: .hidden)),
-      layer(outputNorm, .norm),
+      layer(outputNorm, .norm(.hidden)),
       layer(intermediate, .convolution(in: .hidden, out: .intermediate)),
       layer(output, .convolution(in: .intermediate, out: .hidden)),
-      part(finalNorm, .norm),
+      part(finalNorm, .norm(.hidden)),
     ]
   }
 }

@@ -76,17 +76,19 @@ extension FamilyDescription {
 package struct ModuleTemplate: Sendable {
   package enum Kind: Sendable {
     /// A table of rows.
-    case embedding(Extent)
+    case embedding(Extent, width: Extent)
     /// PyTorch's `Linear`, `[out, in]`.
     case linear(out: Extent, in: Extent, hasBias: Bool)
+    /// The same with a bias, where the two differ; where they are equal there is none.
+    case projection(out: Extent, in: Extent)
     /// Transformers' `Conv1D`, `[in, out]`.
     case convolution(in: Extent, out: Extent)
-    /// A layer norm over the width of the model.
-    case norm
+    /// A layer norm over so many numbers.
+    case norm(Extent)
     /// A vector that is a parameter by itself.
     case vector(Extent)
     /// The matrix of a language model: the word embeddings again, with a bias of its own or that of another name.
-    case scores(words: String, bias: ScoreBias)
+    case scores(words: String, width: Extent, bias: ScoreBias)
   }
 
   /// The bias of a language model's scores.
@@ -109,22 +111,26 @@ package struct ModuleTemplate: Sendable {
   /// Its parameters, in the order of `state_dict`.
   var parameters: [ParameterTemplate] {
     switch kind {
-    case .embedding(let rows): [ParameterTemplate(name + ".weight", [rows, .hidden])]
+    case .embedding(let rows, let width): [ParameterTemplate(name + ".weight", [rows, width])]
     case .linear(let out, let input, let hasBias):
       [ParameterTemplate(name + ".weight", [out, input])]
         + (hasBias ? [ParameterTemplate(name + ".bias", [out])] : [])
+    case .projection(let out, let input):
+      [
+        ParameterTemplate(name + ".weight", [out, input], between: (input, out)),
+        ParameterTemplate(name + ".bias", [out], between: (input, out)),
+      ]
     case .convolution(let input, let out):
       [
         ParameterTemplate(name + ".weight", [input, out]), ParameterTemplate(name + ".bias", [out]),
       ]
-    case .norm:
+    case .norm(let width):
       [
-        ParameterTemplate(name + ".weight", [.hidden]),
-        ParameterTemplate(name + ".bias", [.hidden]),
+        ParameterTemplate(name + ".weight", [width]), ParameterTemplate(name + ".bias", [width]),
       ]
     case .vector(let extent): [ParameterTemplate(name, [extent])]
-    case .scores(let words, let bias):
-      [ParameterTemplate(name + ".weight", [.vocabulary, .hidden], tiedTo: words)]
+    case .scores(let words, let width, let bias):
+      [ParameterTemplate(name + ".weight", [.vocabulary, width], tiedTo: words)]
         + Self.parameters(of: bias, name)
     }
   }

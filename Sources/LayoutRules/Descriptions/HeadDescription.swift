@@ -30,22 +30,31 @@ package struct HeadDescription: Sendable {
   /// - Parameter words: The body's word embeddings.
   func modules(words: String) -> [ModuleTemplate] {
     outputs.flatMap { output in
-      // A bias that the scores only refer to is a parameter of the head, made before all others.
-      let biases = output.steps.compactMap { step -> ModuleTemplate? in
-        guard case .scores(_, .tied(let bias)) = step else { return nil }
-        return ModuleTemplate(bias, .vector(.vocabulary))
-      }
-      return biases
-        + output.steps.compactMap { step in
-          switch step {
-          case .dropout: nil
-          case .linear(let name, let out, _, let hasBias):
-            ModuleTemplate(name, .linear(out: out, in: .hidden, hasBias: hasBias))
-          case .norm(let name): ModuleTemplate(name, .norm)
-          case .scores(let name, let bias):
-            ModuleTemplate(name, .scores(words: "{body}" + words + ".weight", bias: bias))
+      var modules: [ModuleTemplate] = []
+      // Each step takes as many numbers as the one before it gives.
+      var width = Extent.hidden
+      for step in output.steps {
+        switch step {
+        case .dropout: break
+        case .linear(let name, let out, _, let hasBias):
+          modules.append(
+            ModuleTemplate(name, .linear(out: out, in: width, hasBias: hasBias)))
+          width = out
+        case .norm(let name, let isMadeFirst):
+          modules.insert(
+            ModuleTemplate(name, .norm(width)),
+            at: isMadeFirst ? modules.startIndex : modules.endIndex)
+        case .scores(let name, let bias):
+          // A bias that the scores only refer to is a parameter of the head, made before all others.
+          if case .tied(let other) = bias {
+            modules.insert(ModuleTemplate(other, .vector(.vocabulary)), at: 0)
           }
+          modules.append(
+            ModuleTemplate(
+              name, .scores(words: "{body}" + words + ".weight", width: width, bias: bias)))
         }
+      }
+      return modules
     }
   }
 }
@@ -62,8 +71,10 @@ package struct HeadOutput: Sendable {
     case pooler
     /// The state of the last token that is no padding.
     case lastToken
-    /// The row that `summary_type` says, or the mean of several.
+    /// The row of each sequence that `summary_type` says, or the mean of all.
     case summary
+    /// The same along the second extent, whatever it is, or at places that are stated.
+    case summaryAlongSecond
   }
 
   /// How its numbers are laid out.
@@ -74,6 +85,8 @@ package struct HeadOutput: Sendable {
     case spans
     /// One number for each sequence, which are choices of one text.
     case choices
+    /// One number for each token.
+    case numbers
   }
 
   /// The name in Transformers' outputs.
@@ -107,10 +120,10 @@ package enum HeadStep: Sendable {
     case summary
   }
 
-  /// A linear map of the model's width.
+  /// A linear map to so many numbers.
   case linear(String, Extent, Function = .none, hasBias: Bool = true)
-  /// A layer norm.
-  case norm(String)
+  /// A layer norm. If it is made first, it stands before the other parameters of the output.
+  case norm(String, isMadeFirst: Bool = false)
   /// The scores of all tokens.
   case scores(String, ModuleTemplate.ScoreBias = .none)
   /// Numbers that are left out in training.

@@ -18,6 +18,9 @@ package struct KerasHubFamily: Sendable {
   package let activation: String
   package let epsilon: Double
   package let tokenTypes: TokenTypes
+  /// The key of the number of tokens, and that of the width of embeddings; nil if they are as wide as the model.
+  package let vocabulary: String
+  package let embedding: String?
   /// The kinds of task that take the backbone, as `KerasPresetSaver._save_metadata` lists them.
   package let tasks: [String]
   /// True if a classifier has a layer of its own before the last, whose width is a setting.
@@ -30,7 +33,8 @@ package struct KerasHubFamily: Sendable {
 
   package init(
     backbone: String, package: String, tokenizer: String, activation: String, epsilon: Double,
-    tokenTypes: TokenTypes, tasks: [String], hasHiddenClassifier: Bool = false,
+    tokenTypes: TokenTypes, vocabulary: String = "vocabulary_size", embedding: String? = nil,
+    tasks: [String], hasHiddenClassifier: Bool = false,
     classifierDropout: Double = 0.1, hasHeadOfItsOwn: Bool = false
   ) {
     self.backbone = backbone
@@ -39,6 +43,8 @@ package struct KerasHubFamily: Sendable {
     self.activation = activation
     self.epsilon = epsilon
     self.tokenTypes = tokenTypes
+    self.vocabulary = vocabulary
+    self.embedding = embedding
     self.tasks = tasks
     self.hasHiddenClassifier = hasHiddenClassifier
     self.classifierDropout = classifierDropout

@@ -37,7 +37,9 @@ public struct ModelArchitecture: Sendable, Hashable {
     var values = TemplateValues()
     values.body = head == .base ? "" : family.bodyPrefix
     var parameters: [ModelParameter] = []
-    let templates = family.definition.parameters(head, hasPooler: self.hasPooler)
+    let templates = family.definition.parameters(head, hasPooler: self.hasPooler).filter {
+      $0.exists(in: sizes)
+    }
     for run in ParameterTemplate.runs(of: templates) {
       for layer in 0..<(run[0].name.isPerLayer ? sizes.layers : 1) {
         values.layer = layer

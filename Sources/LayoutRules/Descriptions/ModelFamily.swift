@@ -120,6 +120,7 @@ public enum ModelHead: String, Sendable, Hashable, CaseIterable {
   case maskedLM
   case causalLM
   case preTraining
+  case replacedTokenDetection
   case doubleHeads
   case nextSentence
   case sequenceClassification

@@ -2,6 +2,8 @@
 public struct ModelSizes: Sendable, Hashable {
   /// The width of the model.
   public var hidden: Int
+  /// The width of the embeddings: the model's, unless a linear map leads from one to the other.
+  public var embedding: Int
   /// The number of layers.
   public var layers: Int
   /// The width between the two matrices of a layer's feed-forward part.
@@ -17,12 +19,13 @@ public struct ModelSizes: Sendable, Hashable {
   /// The number of attention heads, where it is known: only KerasHub's shapes show it.
   public var heads: Int?
 
-  /// Makes sizes of their numbers.
+  /// Makes sizes of their numbers; embeddings are as wide as the model unless their width is stated.
   public init(
-    hidden: Int, layers: Int, intermediate: Int, vocabulary: Int, positions: Int,
-    tokenTypes: Int = 0, labels: Int = 0, heads: Int? = nil
+    hidden: Int, embedding: Int? = nil, layers: Int, intermediate: Int, vocabulary: Int,
+    positions: Int, tokenTypes: Int = 0, labels: Int = 0, heads: Int? = nil
   ) {
     self.hidden = hidden
+    self.embedding = embedding ?? hidden
     self.layers = layers
     self.intermediate = intermediate
     self.vocabulary = vocabulary
@@ -36,6 +39,8 @@ public struct ModelSizes: Sendable, Hashable {
 /// One extent of a shape, by what it means.
 package enum Extent: Hashable, Sendable {
   case hidden
+  /// The width of the embeddings, where it may be another.
+  case embedding
   /// Query, key and value beside each other.
   case tripleHidden
   case intermediate
@@ -59,6 +64,7 @@ extension ModelSizes {
   func value(of extent: Extent) -> Int? {
     switch extent {
     case .hidden: return hidden
+    case .embedding: return embedding
     case .tripleHidden:
       let (product, overflow) = hidden.multipliedReportingOverflow(by: 3)
       return overflow ? nil : product

@@ -10,4 +10,6 @@ public struct LayoutLoss: Sendable, Hashable {
   public let reason: String
   /// True if nothing is lost as long as all the elements are zeros: reading fills in zeros.
   public let isNothingIfZero: Bool
+  /// True if it is the other way round: the layout has the parameter and the model has not, and zeros are written.
+  public var isSurplus = false
 }

@@ -109,6 +109,23 @@ package struct KnownExtra: Sendable {
   }
 }
 
+/// A weight that a layout's own reader asks for and that is no parameter of the family: zeros are written.
+package struct SurplusWeight: Sendable {
+  /// What it would be called in Transformers.
+  let name: String
+  /// Its names in the layout, of which the first that no parameter has is its own.
+  let foreign: NameTemplate
+  let shape: [Extent]
+  let reason: String
+
+  package init(_ name: String, _ foreign: String, _ shape: [Extent], _ reason: String) {
+    self.name = name
+    self.foreign = NameTemplate(foreign)
+    self.shape = shape
+    self.reason = reason
+  }
+}
+
 /// Parameters that a layout does not hold, with the reason.
 package struct AbsentParameter: Sendable {
   let name: NameTemplate

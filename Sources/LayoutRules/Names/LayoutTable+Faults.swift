@@ -5,7 +5,7 @@ extension LayoutTable {
   package func withRules(_ change: ([LayoutRule]) -> [LayoutRule]) -> LayoutTable {
     LayoutTable(
       layout: layout, rules: change(rules), heads: heads, taskHeads: taskHeads,
-      needsPooler: needsPooler, absent: absent, drops: drops, bodies: bodies,
+      needsPooler: needsPooler, absent: absent, drops: drops, surplus: surplus, bodies: bodies,
       isHeadedByBody: isHeadedByBody, hasScopes: hasScopes, wrapperEnd: wrapperEnd)
   }
 

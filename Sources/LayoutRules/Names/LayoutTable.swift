@@ -31,6 +31,8 @@ package final class LayoutTable: Sendable {
   let absent: [AbsentParameter]
   /// What is known to lie beside the parameters.
   let drops: [KnownExtra]
+  /// What is to lie beside the parameters.
+  let surplus: [SurplusWeight]
   /// What stands for `{body}` with a head on top, and without.
   let bodies: (headed: String, bare: String)
   /// True if the names of the body alone say whether there is a head.
@@ -43,7 +45,8 @@ package final class LayoutTable: Sendable {
   package init(
     layout: Layout, rules: [LayoutRule], heads: Set<ModelHead>? = nil,
     taskHeads: Set<ModelHead> = [], needsPooler: Bool = false, absent: [AbsentParameter] = [],
-    drops: [KnownExtra] = [], bodies: (headed: String, bare: String) = ("", ""),
+    drops: [KnownExtra] = [], surplus: [SurplusWeight] = [],
+    bodies: (headed: String, bare: String) = ("", ""),
     isHeadedByBody: Bool = false, hasScopes: Bool = false, wrapperEnd: UInt8 = UInt8(ascii: ".")
   ) {
     self.layout = layout
@@ -53,6 +56,7 @@ package final class LayoutTable: Sendable {
     self.needsPooler = needsPooler
     self.absent = absent
     self.drops = drops
+    self.surplus = surplus
     self.bodies = bodies
     self.isHeadedByBody = isHeadedByBody
     self.hasScopes = hasScopes

@@ -51,9 +51,9 @@ extension LayoutTable {
       architecture.parameters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     let definition = architecture.family.definition
     let templates = Dictionary(
-      definition.parameters(architecture.head, hasPooler: architecture.hasPooler).map {
-        ($0.name.text, $0.extents)
-      }, uniquingKeysWith: { first, _ in first })
+      definition.parameters(architecture.head, hasPooler: architecture.hasPooler)
+        .filter { $0.exists(in: architecture.sizes) }.map { ($0.name.text, $0.extents) },
+      uniquingKeysWith: { first, _ in first })
     var own = TemplateValues()
     own.body = architecture.head == .base ? "" : definition.bodyPrefix
     var foreign = foreignValues

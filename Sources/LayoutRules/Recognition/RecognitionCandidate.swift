@@ -9,7 +9,7 @@ struct RecognitionCandidate {
   let values: TemplateValues
   /// The name of the word embeddings.
   let anchor: ExactName
-  /// How many of the table's rules find their names, of layers the first only.
+  /// How many names the table's rules find, of layers those of the first only.
   let score: Int
 
   /// Every table that fits the one place at which word embeddings lie.
@@ -70,25 +70,38 @@ struct RecognitionCandidate {
     of candidates: [RecognitionCandidate], stated: ModelFamily?,
     _ shapes: OrderedDictionary<ExactName, Shape>
   ) -> (RecognitionCandidate, rival: ModelFamily?) {
-    let fitting = candidates.filter { stated == nil || $0.family == stated }
+    var fitting = candidates.filter { stated == nil || $0.family == stated }
+    if Set(fitting.map(\.family)).count > 1 {
+      // Where shapes contradict a family, they are another's.
+      let agreeing = fitting.filter { (try? $0.sizes(in: shapes)) != nil }
+      if !agreeing.isEmpty { fitting = agreeing }
+    }
     guard let top = fitting.max(by: { $0.score < $1.score }) else { return (candidates[0], nil) }
     let equals = fitting.filter { $0.score == top.score }
     guard let other = equals.first(where: { $0.family != top.family }) else {
       return (top, nil)
     }
     for candidate in equals {
-      let definition = candidate.family.definition
-      guard !definition.usualSizes.isEmpty else { continue }
-      var sizes = BoundExtents()
-      try? sizes.bind(definition.bodyParameters, candidate.table, candidate.values, shapes)
-      sizes.assumeAbsent(of: candidate.table)
-      let found = sizes.sizes()
-      if definition.usualSizes.allSatisfy({ found.value(of: $0.key) == $0.value }) {
+      let usualSizes = candidate.family.definition.usualSizes
+      guard !usualSizes.isEmpty, let found = try? candidate.sizes(in: shapes) else { continue }
+      if usualSizes.allSatisfy({ found.value(of: $0.key) == $0.value }) {
         return (candidate, equals.first { $0.family != candidate.family }?.family)
       }
     }
     let plain = equals.first { $0.family.definition.usualSizes.isEmpty } ?? top
     return (plain, plain.family == other.family ? top.family : other.family)
+  }
+
+  /// The sizes that the body's shapes show, of layers those of the first.
+  ///
+  /// - Throws: `mismatch` if they contradict each other.
+  private func sizes(
+    in shapes: OrderedDictionary<ExactName, Shape>
+  ) throws(CheckpointError) -> ModelSizes {
+    var sizes = BoundExtents()
+    try sizes.bind(family.definition.bodyParameters, table, values, shapes)
+    sizes.assumeAbsent(of: table)
+    return sizes.sizes()
   }
 
   private static func candidates(
@@ -115,12 +128,15 @@ struct RecognitionCandidate {
         if isBody && body.isEmpty && table.layout == .transformers { continue }
         if table.hasScopes && !wrapper.isEmpty { continue }
         values.wrapper = wrapper
-        let score = table.rules.count { rule in
-          rule.foreign.allSatisfy { $0.names(values).contains { shapes[$0] != nil } }
-        }
+        // A name counts once, however many heads have it.
+        let names = Set(
+          table.rules.flatMap { rule -> [ExactName] in
+            let names = rule.foreign.compactMap { $0.names(values).first { shapes[$0] != nil } }
+            return names.count == rule.foreign.count ? names : []
+          })
         found.append(
           RecognitionCandidate(
-            family: family, table: table, values: values, anchor: name, score: score))
+            family: family, table: table, values: values, anchor: name, score: names.count))
       }
     }
     return found

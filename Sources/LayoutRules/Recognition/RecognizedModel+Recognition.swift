@@ -84,7 +84,9 @@ extension RecognizedModel {
     }
     var reasons: [String] = []
     if let rival {
-      let isSeen = !table.absent.contains { $0.zeros != nil }
+      let isSeen =
+        !table.absent.contains { $0.zeros != nil }
+        && [family, rival].contains { !$0.definition.usualSizes.isEmpty }
       reasons.append(
         "the names are those of \(rival) too"
           + (isSeen ? "; the number of token types decided" : ", and nothing tells them apart"))

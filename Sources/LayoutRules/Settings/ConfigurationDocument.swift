@@ -136,6 +136,7 @@ extension ConfigurationDocument {
       (table.intermediate.key, .integer(sizes.intermediate)),
       (table.positions.key, .integer(sizes.positions)),
     ]
+    if let width = table.embedding { members.append((width.key, .integer(sizes.embedding))) }
     if let types = table.tokenTypes { members.append((types.key, .integer(sizes.tokenTypes))) }
     members.append((table.activation.key, .string(activation)))
     if let key = table.epsilonKey { members.append((key, .double(epsilon))) }

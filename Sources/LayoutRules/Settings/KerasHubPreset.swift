@@ -129,11 +129,12 @@ public struct KerasHubPreset: Sendable {
     let name = keras.backbone
     var members: [(String, JSONValue)] = [
       ("name", .string(name.kerasName)), ("trainable", .boolean(true)), ("dtype", policy),
-      ("vocabulary_size", .integer(sizes.vocabulary)), ("num_layers", .integer(sizes.layers)),
+      (keras.vocabulary, .integer(sizes.vocabulary)), ("num_layers", .integer(sizes.layers)),
       ("num_heads", .integer(sizes.heads ?? 0)), ("hidden_dim", .integer(sizes.hidden)),
       ("intermediate_dim", .integer(sizes.intermediate)), ("dropout", dropout),
       ("max_sequence_length", .integer(maximumLength)),
     ]
+    if let key = keras.embedding { members.append((key, .integer(sizes.embedding))) }
     if keras.tokenTypes == .stated {
       members.append(("num_segments", .integer(sizes.tokenTypes)))
     }

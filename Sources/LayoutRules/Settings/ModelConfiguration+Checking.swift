@@ -22,6 +22,7 @@ extension ModelConfiguration {
     let found = architecture.sizes
     compare(keys.layers, sizes.layers, found.layers, "layers")
     compare(keys.hidden, sizes.hidden, found.hidden, "as their width")
+    compare(keys.embedding, sizes.embedding, found.embedding, "as the width of embeddings")
     compare(keys.intermediate, sizes.intermediate, found.intermediate, "between the matrices")
     compare(keys.vocabulary, sizes.vocabulary, found.vocabulary, "word embeddings")
     compare(
@@ -111,21 +112,25 @@ extension ModelConfiguration {
   /// What the sizes are called in the file.
   private var keys:
     (
-      family: String, classes: String, layers: String, hidden: String, intermediate: String,
-      vocabulary: String, positions: String, tokenTypes: String, heads: String, labels: String
+      family: String, classes: String, layers: String, hidden: String, embedding: String,
+      intermediate: String, vocabulary: String, positions: String, tokenTypes: String,
+      heads: String, labels: String
     )
   {
     switch convention {
     case .kerasHub:
       return (
-        "class_name", "class_name", "num_layers", "hidden_dim", "intermediate_dim",
-        "vocabulary_size", "max_sequence_length", "num_segments", "num_heads", "num_classes"
+        "class_name", "class_name", "num_layers", "hidden_dim",
+        family.kerasHub?.embedding ?? "hidden_dim", "intermediate_dim",
+        family.kerasHub?.vocabulary ?? "vocabulary_size", "max_sequence_length", "num_segments",
+        "num_heads", "num_classes"
       )
     case .transformers:
       let table = family.definition.settings
       return (
-        "model_type", "architectures", table.layers.key, table.hidden.key, table.intermediate.key,
-        table.vocabulary.key, table.positions.key, table.tokenTypes?.key ?? "type_vocab_size",
+        "model_type", "architectures", table.layers.key, table.hidden.key,
+        (table.embedding ?? table.hidden).key, table.intermediate.key, table.vocabulary.key,
+        table.positions.key, table.tokenTypes?.key ?? "type_vocab_size",
         table.heads.key, "num_labels"
       )
     }

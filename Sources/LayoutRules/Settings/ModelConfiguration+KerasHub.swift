@@ -32,9 +32,13 @@ extension ModelConfiguration {
         .inconsistent, "max_sequence_length", "\(positions) is more than can be counted")
     }
     var sizes = ModelSizes(
-      hidden: try backbone.count("hidden_dim"), layers: try backbone.count("num_layers"),
+      hidden: try backbone.count("hidden_dim"),
+      embedding: try keras.embedding.map { (key) throws(CheckpointError) in
+        try backbone.count(ExactName(key))
+      },
+      layers: try backbone.count("num_layers"),
       intermediate: try backbone.count("intermediate_dim"),
-      vocabulary: try backbone.count("vocabulary_size"), positions: rows,
+      vocabulary: try backbone.count(ExactName(keras.vocabulary)), positions: rows,
       heads: try backbone.count("num_heads"))
     switch keras.tokenTypes {
     case .stated:

@@ -24,6 +24,20 @@ package struct SettingsTable: Sendable {
     case constant(Double)
   }
 
+  /// The defaults of `summary_type`, `summary_activation` and `summary_proj_to_labels`. Of the last one no other value gives what the
+  /// heads that sum up are for.
+  package struct Summary: Sendable {
+    package let type: String
+    package let activation: String?
+    package let projectsToLabels: Bool
+
+    package init(type: String, activation: String?, projectsToLabels: Bool) {
+      self.type = type
+      self.activation = activation
+      self.projectsToLabels = projectsToLabels
+    }
+  }
+
   /// Whether a token sees only itself and those before it.
   package enum Causality: Sendable, Hashable {
     /// By this key.
@@ -34,6 +48,8 @@ package struct SettingsTable: Sendable {
 
   package var vocabulary: Count
   package var hidden = Count("hidden_size", default: 768)
+  /// The width of the embeddings; nil where it is the model's.
+  package var embedding: Count?
   package var layers = Count("num_hidden_layers", default: 12)
   package var heads = Count("num_attention_heads", default: 12)
   /// Where null is no error, it is four times the width, as it is by default.
@@ -57,7 +73,9 @@ package struct SettingsTable: Sendable {
   package var countsSpansAsLabels = true
   /// The epsilon of the published models.
   package var publishedEpsilon = 1e-12
-  /// True for GPT-2's further settings: how attention is scaled and a sequence summed up.
+  /// How a sequence is summed up in one row; nil if no head does.
+  package var summary: Summary?
+  /// True for GPT-2's further settings: how attention is scaled, and what the last of the hidden states is.
   package var hasDecoderSettings = false
 
   package init(vocabulary: Int) {
@@ -98,7 +116,9 @@ package struct ModelSettings: Sendable, Hashable {
     let hidden = try reader.count(table.hidden)
     let heads = try reader.count(table.heads)
     sizes = ModelSizes(
-      hidden: hidden, layers: try reader.count(table.layers),
+      hidden: hidden,
+      embedding: try table.embedding.map { (key) throws(CheckpointError) in try reader.count(key) },
+      layers: try reader.count(table.layers),
       intermediate: try reader.intermediate(table, hidden: hidden),
       vocabulary: try reader.count(table.vocabulary),
       positions: try reader.count(table.positions), heads: heads)

@@ -11,8 +11,10 @@ struct KerasHubEncoder {
   var embeddings: String?
   /// True if the backbone has a pooler always.
   var hasPooler = false
+  /// Why the backbone's pooler is none of the family's; nil if it is, or there is none.
+  var poolerIsSurplus: String?
   /// The parameters of a classifier, in the order of their layers.
-  var classifier: [String]
+  var classifier: [String] = []
   /// What Transformers has and this not.
   var absent: [AbsentParameter] = []
 }
@@ -40,6 +42,9 @@ extension LayoutTable {
       rules.append(LayoutRule(body + types + ".weight", body + "layers/embedding/vars/0"))
     }
     rules += layers(of: encoder)
+    if let projection = encoder.projection {
+      rules += dense(body + projection, body + "layers/dense")
+    }
     if form.hasPooler, let pooler = encoder.pooler {
       rules += dense(body + pooler, body + "layers/dense")
     }
@@ -49,11 +54,23 @@ extension LayoutTable {
     }
     var heads = Set(family.heads.filter { $0.value.kerasHubTask != nil }.keys).union([.base])
     if heads.contains(.maskedLM), family.heads[.preTraining] != nil { heads.insert(.preTraining) }
+    // Layers of one class are numbered, and the map of the embeddings is made before the pooler.
+    let pooler = body + "layers/" + (encoder.projection == nil ? "dense" : "(dense|dense_1)")
+    let reason = form.hasPooler ? "this head does not use the pooler" : form.poolerIsSurplus
     return LayoutTable(
       layout: .kerasHub, rules: rules, heads: heads, needsPooler: form.hasPooler,
       absent: form.absent,
-      drops: form.hasPooler
-        ? [KnownExtra("{body}layers/dense/vars/(0|1)", "this head does not use the pooler")] : [],
+      drops: reason.map { [KnownExtra(pooler + "/vars/(0|1)", $0)] } ?? [],
+      surplus: form.poolerIsSurplus.map { reason in
+        [
+          SurplusWeight(
+            "pooler.dense.weight", pooler + "/vars/0", [.hidden, .hidden],
+            reason + ": zeros are written, and pooled_output is zeros"),
+          SurplusWeight(
+            "pooler.dense.bias", pooler + "/vars/1", [.hidden],
+            reason + ": zeros are written, and pooled_output is zeros"),
+        ]
+      } ?? [],
       bodies: ("layers/\(form.backbone)/", ""), isHeadedByBody: true)
   }
 
@@ -147,7 +164,7 @@ extension LayoutTable {
     return family.headModules(.maskedLM).flatMap { module -> [LayoutRule] in
       switch module.kind {
       case .vector: [LayoutRule(module.name, head + "vars/0")]
-      case .scores(_, .own): [LayoutRule(module.name + ".bias", head + "vars/0")]
+      case .scores(_, _, .own): [LayoutRule(module.name + ".bias", head + "vars/0")]
       case .linear: dense(module.name, head + "_intermediate_dense")
       case .norm: pair(module.name, head + "_intermediate_layer_norm")
       default: []

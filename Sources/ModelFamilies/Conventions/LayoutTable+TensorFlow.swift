@@ -117,7 +117,7 @@ extension LayoutTable {
   ) -> [LayoutRule] {
     switch module.kind {
     case .embedding: [LayoutRule(module.name + ".weight", path + "/" + embedding + ":0")]
-    case .linear(_, _, true):
+    case .linear(_, _, true), .projection:
       LayoutRule.dense(module.name, path + "/kernel:0", path + "/bias:0")
     case .linear(_, _, false):
       [LayoutRule(module.name + ".weight", path + "/kernel:0", .transposed)]
@@ -125,7 +125,7 @@ extension LayoutTable {
       LayoutRule.row(module.name, path + "/weight:0", path + "/bias:0", out)
     case .norm: LayoutRule.pair(module.name, path + "/gamma:0", path + "/beta:0")
     case .vector: [LayoutRule(module.name, path + ":0")]
-    case .scores(_, .own): [LayoutRule(module.name + ".bias", path + "/bias:0")]
+    case .scores(_, _, .own): [LayoutRule(module.name + ".bias", path + "/bias:0")]
     case .scores: []
     }
   }
@@ -178,13 +178,13 @@ extension LayoutTable {
     let (first, second) = (path + "/vars/0", path + "/vars/1")
     return switch module.kind {
     case .embedding: [LayoutRule(module.name + ".weight", first)]
-    case .linear(_, _, true): LayoutRule.dense(module.name, first, second)
+    case .linear(_, _, true), .projection: LayoutRule.dense(module.name, first, second)
     case .linear(_, _, false): [LayoutRule(module.name + ".weight", first, .transposed)]
     case .convolution(_, let out): LayoutRule.row(module.name, first, second, out)
     case .norm: LayoutRule.pair(module.name, first, second)
     // The layer's own weight.
     case .vector: [LayoutRule(module.name, String(path.dropLast("/bias".utf8.count)) + "/vars/0")]
-    case .scores(_, .own): [LayoutRule(module.name + ".bias", first)]
+    case .scores(_, _, .own): [LayoutRule(module.name + ".bias", first)]
     case .scores: []
     }
   }
@@ -241,7 +241,7 @@ extension ModuleTemplate {
   /// True for what of a head is as long as the vocabulary, and no matrix of its own.
   fileprivate var isOfVocabulary: Bool {
     switch kind {
-    case .vector(.vocabulary), .scores(_, .own): true
+    case .vector(.vocabulary), .scores(_, _, .own): true
     default: false
     }
   }
@@ -251,8 +251,8 @@ extension ModuleTemplate {
   /// Token types are made before positions; everything else stays where it is.
   fileprivate var buildOrder: Int {
     switch kind {
-    case .embedding(.vocabulary): 0
-    case .embedding(.tokenTypes): 1
+    case .embedding(.vocabulary, _): 0
+    case .embedding(.tokenTypes, _): 1
     case .embedding: 2
     default: 3
     }

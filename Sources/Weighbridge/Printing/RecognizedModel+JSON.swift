@@ -20,7 +20,9 @@ extension RecognizedModel {
       value > 0 ? JSONValue.Member(name, .integer(value)) : nil
     }
     let numbers = [
-      member("hidden", sizes.hidden), member("layers", sizes.layers),
+      member("hidden", sizes.hidden),
+      sizes.embedding == sizes.hidden ? nil : member("embedding", sizes.embedding),
+      member("layers", sizes.layers),
       member("intermediate", sizes.intermediate), member("vocabulary", sizes.vocabulary),
       member("positions", sizes.positions), member("token_types", sizes.tokenTypes),
       member("labels", sizes.labels), sizes.heads.flatMap { member("heads", $0) },
