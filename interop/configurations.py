@@ -126,8 +126,8 @@ def compare_scores(found, expected):
 # MARK: No family and no class
 
 COMMANDS = {
-    "classify": ("BertForSequenceClassification", "RobertaForSequenceClassification", "GPT2ForSequenceClassification"),
-    "fill-mask": ("BertForMaskedLM", "RobertaForMaskedLM"), "embed": ("BertModel", "RobertaModel", "GPT2Model"),
+    "classify": ("BertForSequenceClassification", "ElectraForSequenceClassification", "RobertaForSequenceClassification", "GPT2ForSequenceClassification"),
+    "fill-mask": ("BertForMaskedLM", "ElectraForMaskedLM", "RobertaForMaskedLM"), "embed": ("BertModel", "ElectraModel", "RobertaModel", "GPT2Model"),
     "run": ("BertForTokenClassification", "RobertaForQuestionAnswering", "GPT2LMHeadModel", "BertModel"),
 }
 # The body of a BERT and that of a RoBERTa are the same names and shapes; the two classifiers differ in a pooler that may be missing.

@@ -21,12 +21,16 @@ BERT = dict(
     max_position_embeddings=40)
 GPT2 = dict(vocab_size=97, n_embd=48, n_layer=3, n_head=4, n_inner=80, n_positions=40, pad_token_id=96)
 DISTILBERT = dict(vocab_size=97, dim=48, n_layers=3, n_heads=4, hidden_dim=80, max_position_embeddings=40)
+ELECTRA = BERT | dict(embedding_size=20)
 CLASSES = {
     "DistilBertModel": {}, "DistilBertForMaskedLM": {}, "DistilBertForSequenceClassification": LABELS,
     "DistilBertForTokenClassification": LABELS, "DistilBertForQuestionAnswering": {}, "DistilBertForMultipleChoice": {},
     "BertModel": {}, "BertForPreTraining": {}, "BertForMaskedLM": {}, "BertLMHeadModel": {"is_decoder": True},
     "BertForNextSentencePrediction": {}, "BertForSequenceClassification": LABELS, "BertForTokenClassification": LABELS,
     "BertForQuestionAnswering": {}, "BertForMultipleChoice": {},
+    "ElectraModel": {}, "ElectraForMaskedLM": {}, "ElectraForCausalLM": {"is_decoder": True}, "ElectraForPreTraining": {},
+    "ElectraForSequenceClassification": LABELS, "ElectraForTokenClassification": LABELS, "ElectraForQuestionAnswering": {},
+    "ElectraForMultipleChoice": {},
     "RobertaModel": {}, "RobertaForMaskedLM": {}, "RobertaForCausalLM": {"is_decoder": True},
     "RobertaForSequenceClassification": LABELS, "RobertaForTokenClassification": LABELS,
     "RobertaForQuestionAnswering": {}, "RobertaForMultipleChoice": {},
@@ -78,6 +82,8 @@ def save(name, changes, directory):
         config = transformers.GPT2Config(**GPT2 | changes)
     elif name.startswith("DistilBert"):
         config = transformers.DistilBertConfig(**DISTILBERT | changes)
+    elif name.startswith("Electra"):
+        config = transformers.ElectraConfig(**ELECTRA | changes)
     elif name.startswith("Roberta"):
         config = transformers.RobertaConfig(**BERT | {"type_vocab_size": 1} | changes)
     else:

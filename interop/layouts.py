@@ -26,12 +26,13 @@ from frameworks import Frameworks  # noqa: E402
 LOSSES = {
     "bert": ["--allow-loss=cls.seq_relationship.*", "--allow-loss=masked_lm_head"],
     "distilbert": ["--allow-loss=masked_lm_head"],
+    "electra": ["--allow-loss=pooler.*"],
     "gpt2": [],
     "roberta": ["--allow-loss=*position_embeddings.weight", "--allow-loss=*pooler.*"],
 }
-FILLED = {"bert": [], "distilbert": [], "gpt2": [], "roberta": ["--fill-zeros=*position_embeddings.weight"]}
+FILLED = {"bert": [], "distilbert": [], "electra": [], "gpt2": [], "roberta": ["--fill-zeros=*position_embeddings.weight"]}
 NOT_HELD = {"BertForPreTraining": ("cls.seq_relationship", "bert.pooler"), "RobertaModel": ("pooler",)}
-UNUSED_POSITIONS = {"bert": 0, "distilbert": 0, "gpt2": 0, "roberta": 2}
+UNUSED_POSITIONS = {"bert": 0, "distilbert": 0, "electra": 0, "gpt2": 0, "roberta": 2}
 
 
 def check(report, tool, folder):

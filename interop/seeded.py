@@ -16,6 +16,9 @@ CLASSES = {
     "BertForQuestionAnswering": {}, "BertForMultipleChoice": {},
     "DistilBertModel": {}, "DistilBertForMaskedLM": {}, "DistilBertForSequenceClassification": LABELLED,
     "DistilBertForTokenClassification": LABELLED, "DistilBertForQuestionAnswering": {}, "DistilBertForMultipleChoice": {},
+    "ElectraModel": {}, "ElectraForMaskedLM": {}, "ElectraForCausalLM": DECODER, "ElectraForPreTraining": {},
+    "ElectraForSequenceClassification": LABELLED, "ElectraForTokenClassification": LABELLED, "ElectraForQuestionAnswering": {},
+    "ElectraForMultipleChoice": {},
     "GPT2Model": {}, "GPT2LMHeadModel": {}, "GPT2DoubleHeadsModel": {}, "GPT2ForSequenceClassification": LABELLED,
     "GPT2ForTokenClassification": LABELLED, "GPT2ForQuestionAnswering": {},
     "RobertaModel": {}, "RobertaForMaskedLM": {}, "RobertaForCausalLM": DECODER, "RobertaForSequenceClassification": LABELLED,
@@ -39,6 +42,8 @@ def configuration(name, width, layers, heads, positions, **changes):
         intermediate_size=4 * width, max_position_embeddings=positions, type_vocab_size=2) | CLASSES[name]
     if name.startswith("Bert"):
         return transformers.BertConfig(**fields | changes)
+    if name.startswith("Electra"):
+        return transformers.ElectraConfig(**fields | {"embedding_size": width // 2} | changes)
     # Its positions begin behind the padding token.
     fields |= dict(max_position_embeddings=positions + 2, layer_norm_eps=1e-5)
     kinds = {"XLMRoberta": transformers.XLMRobertaConfig, "Camembert": transformers.CamembertConfig}
@@ -74,7 +79,7 @@ def inputs_of(model, seed, batch=8, length=24, side="right"):
         mask = mask[..., ::-1].copy()
     ids = rng.integers(3, VOCABULARY, (*shape, length))
     inputs = {"input_ids": numpy.where(mask == 1, ids, config.pad_token_id), "attention_mask": mask}
-    if config.model_type == "bert":
+    if config.model_type in ("bert", "electra"):
         inputs["token_type_ids"] = rng.integers(0, 2, ids.shape)
     # The reference's class with choices does not take them for each choice.
     if config.model_type == "gpt2" and side == "left" and len(shape) == 1:

@@ -17,7 +17,8 @@ from report import Mismatch
 from seeded import inputs_of, model_of
 
 TOLERANCE = 1e-5
-CLASSES = ("BertForMaskedLM", "GPT2DoubleHeadsModel", "GPT2ForSequenceClassification", "RobertaForSequenceClassification")
+CLASSES = ("BertForMaskedLM", "GPT2DoubleHeadsModel", "GPT2ForSequenceClassification", "RobertaForSequenceClassification",
+           "ElectraForPreTraining", "ElectraForMultipleChoice")
 FLAG = (True, False, None)
 SETTINGS = {
     "is_causal": FLAG, "is_decoder": FLAG, "use_cache": FLAG, "tie_last_hidden_states": FLAG, "scale_attn_weights": FLAG,
@@ -31,6 +32,7 @@ SETTINGS = {
     "chunk_size_feed_forward": (0, 1, 3), "position_embedding_type": ("absolute", "relative_key", None),
     "summary_type": ("last", "first", "mean", "cls_index", "attn"), "summary_activation": ("tanh", "relu", "", None),
     "summary_use_proj": FLAG, "summary_proj_to_labels": FLAG,
+    "summary_first_dropout": (0.5,), "summary_last_dropout": (0.5,), "embedding_size": (48, 32),
     "problem_type": ("regression", "multi_label_classification", None), "id2label": ({"0": "a"},), "num_labels": (2,),
     "dtype": ("float32", "float16", None), "_attn_implementation_autoset": FLAG, "pruned_heads": ({}, {"0": [0]}),
     "fusion_config": ({}, None), "per_layer_config": ({}, {"0": {"hidden_act": "relu"}}), "quantization_config": (None,),

@@ -46,7 +46,7 @@ struct ModelPair {
 
 extension WeightGraph {
   /// The weights by the names that Transformers has beside a head, and the model that they are, where it is a known one: under
-  /// `electra.` there is another one, of the same parts.
+  /// `ernie.` there is another one, of the same parts.
   fileprivate func byTransformersNames() throws(CheckpointError) -> (WeightGraph, RecognizedModel?)
   {
     let graph = try joiningScales()

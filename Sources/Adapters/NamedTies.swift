@@ -27,9 +27,6 @@ private struct TiedHead {
     TiedHead(
       evidence: "predictions.dense.weight", matrix: "predictions.decoder.weight",
       bias: ("predictions.decoder.bias", "predictions.bias")),
-    // ELECTRA
-    TiedHead(
-      evidence: "generator_predictions.dense.weight", matrix: "generator_lm_head.weight"),
     // Whisper
     TiedHead(
       evidence: "model.encoder.conv1.weight", matrix: "proj_out.weight",

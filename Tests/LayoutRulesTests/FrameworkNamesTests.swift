@@ -12,7 +12,7 @@ import WeightGraph
   func written() throws {
     let text = String(decoding: try Fixture("layouts/frameworks.txt").bytes(), as: UTF8.self)
     let lines = text.split(separator: "\n")
-    #expect(lines.count == 14)
+    #expect(lines.count == 18)
     for line in lines {
       let words = line.split(separator: " ").map { String($0) }
       let layout: Layout = words[0] == "tensorflow" ? .tensorFlow : .kerasHub
@@ -23,7 +23,8 @@ import WeightGraph
       let head = try #require(family.heads.first { $0.className(in: family) == words[1] })
       // interop/reference/cases.py
       let sizes = ModelSizes(
-        hidden: 24, layers: 2, intermediate: 40, vocabulary: 61,
+        hidden: 24, embedding: embedding(of: family, 16), layers: 2, intermediate: 40,
+        vocabulary: 61,
         positions: family == .roberta ? 22 : 20,
         tokenTypes: tokenTypes(of: family),
         labels: words[1].contains("Classification") ? 5 : 0, heads: 3)
@@ -42,7 +43,7 @@ import WeightGraph
   )
   func kerasForms() throws {
     let files = try ListedFile.all(in: "layouts/keras_forms.txt")
-    #expect(files.count == 42)
+    #expect(files.count == 50)
     for file in files {
       let what = file.form + " " + file.className
       let family = try #require(

@@ -8,7 +8,7 @@ import Testing
   @Test("Every attribute is what Transformers' own class reads, absent keys included")
   func transformers() throws {
     let cases = try #require(try JSONFixture.value("configurations/transformers.json").elements)
-    #expect(cases.count == 16)
+    #expect(cases.count == 20)
     for item in cases {
       let name = try #require(item["name"]?.string)
       let expected = try #require(item["expected"])
@@ -19,6 +19,7 @@ import Testing
         found.classNames == expected["architectures"]?.elements?.compactMap(\.string), "\(name)")
       #expect(found.heads.count == found.classNames.count, "\(name)")
       #expect(found.sizes.hidden == expected["hidden"]?.integer, "\(name)")
+      #expect(found.sizes.embedding == expected["embedding"]?.integer, "\(name)")
       #expect(found.sizes.layers == expected["layers"]?.integer, "\(name)")
       #expect(found.sizes.heads == expected["heads"]?.integer, "\(name)")
       #expect(found.sizes.vocabulary == expected["vocabulary"]?.integer, "\(name)")
@@ -40,9 +41,11 @@ import Testing
       let found = try ModelConfiguration(presetFixture: item)
       #expect(found.convention == .kerasHub)
       #expect(found.classNames == [name])
-      #expect(
-        found.family == (name.hasPrefix("Bert") ? .bert : name.hasPrefix("GPT2") ? .gpt2 : .roberta)
-      )
+      let families = [
+        "Bert": ModelFamily.bert, "Electra": .electra, "GPT2": .gpt2, "Roberta": .roberta,
+      ]
+      #expect(families.first { name.hasPrefix($0.key) }?.value == found.family)
+      #expect(found.sizes.embedding == (found.family == .electra ? 16 : 24))
       #expect(found.heads == [name.hasSuffix("Backbone") ? .base : found.heads[0]])
       #expect(found.sizes.hidden == 24 && found.sizes.layers == 2 && found.sizes.heads == 3)
       #expect(found.sizes.intermediate == 40 && found.sizes.vocabulary == 61)
@@ -63,7 +66,7 @@ import Testing
       (#"{"model_type": "bert", "architectures": "BertModel"}"#, .malformed, "architectures"),
       (#"{"model_type": "bert", "tie_word_embeddings": 1}"#, .malformed, "tie_word_embeddings"),
       (#"{"model_type": "bert", "layer_norm_eps": 1e999}"#, .malformed, "layer_norm_eps"),
-      (#"{"model_type": "electra"}"#, .unsupported, "model_type"),
+      (#"{"model_type": "albert"}"#, .unsupported, "model_type"),
       (#"{"hidden_size": 64}"#, .notFound, "model_type"),
       (
         #"{"model_type": "bert", "architectures": ["RobertaModel"]}"#, .inconsistent,

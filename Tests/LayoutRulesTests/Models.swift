@@ -48,7 +48,8 @@ func architecture(
   hasPooler: Bool? = nil
 ) throws -> ModelArchitecture {
   let sizes = ModelSizes(
-    hidden: 6, layers: layers, intermediate: isSquare ? 6 : 10, vocabulary: 11, positions: 7,
+    hidden: 6, embedding: embedding(of: family), layers: layers, intermediate: isSquare ? 6 : 10,
+    vocabulary: 11, positions: 7,
     tokenTypes: tokenTypes(of: family), labels: 4, heads: 3)
   return try ModelArchitecture(family: family, head: head, sizes: sizes, hasPooler: hasPooler)
 }
@@ -60,6 +61,11 @@ let ownFamilies = FamilyList.all.families.filter { $0.definition.variantOf == ni
 func tokenTypes(of family: ModelFamily) -> Int {
   guard family.definition.body.hasTokenTypes else { return 0 }
   return family.definition.usualSizes[.tokenTypes] ?? 2
+}
+
+/// A width of embeddings that is not the model's, where it may be another.
+func embedding(of family: ModelFamily, _ width: Int = 4) -> Int? {
+  family.definition.settings.embedding == nil ? nil : width
 }
 
 /// Everything.

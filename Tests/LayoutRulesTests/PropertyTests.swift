@@ -24,6 +24,7 @@ import WeightGraph
       let types = lacksPooler(layout, family) ? 1...1 : 1...3
       let sizes = ModelSizes(
         hidden: heads * Int.random(in: 1...3, using: &generator),
+        embedding: embedding(of: family, Int.random(in: 1...15, using: &generator)),
         layers: Int.random(in: 1...3, using: &generator),
         intermediate: Int.random(in: 1...13, using: &generator),
         vocabulary: Int.random(in: 3...13, using: &generator),

@@ -180,8 +180,8 @@ import WeightGraph
     #expect(
       isLikely(
         try certainty(try checkpoint(.bert, .sequenceClassification)), "the pooler only"))
-    let electra = try checkpoint(.bert, .base).renamed { ExactName("electra." + $0.string) }
-    #expect(isLikely(try certainty(electra, family: .bert), "electra."))
+    let ernie = try checkpoint(.bert, .base).renamed { ExactName("ernie." + $0.string) }
+    #expect(isLikely(try certainty(ernie, family: .bert), "ernie."))
   }
 
   @Test("GPT-2's class follows from its output or its prefix; where neither tells, both are named")

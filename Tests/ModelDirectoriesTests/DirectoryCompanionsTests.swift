@@ -252,7 +252,7 @@ import Testing
     } catch let error as CheckpointError {
       #expect(error.kind == .notFound && error.site.field == "attention heads")
     }
-    _ = try empty.write(Array(#"{"model_type": "electra"}"#.utf8), as: "config.json")
+    _ = try empty.write(Array(#"{"model_type": "albert"}"#.utf8), as: "config.json")
     let unread = try DirectoryCompanions(empty.path).plan(for: .transformers, of: model("roberta"))
     #expect(unread.files.map(\.path) == ["config.json"] && unread.notes.count == 1)
     do {

@@ -338,17 +338,17 @@ struct LayoutCommandTests {
   func unasked() throws {
     let model = try SmallModel()
     var file = TensorFile()
-    file.tensors = model.file.tensors.map { .init("electra." + $0.name, $0.shape, $0.bytes) }
+    file.tensors = model.file.tensors.map { .init("ernie." + $0.name, $0.shape, $0.bytes) }
     let directory = try TemporaryDirectory()
     let source = try directory.write(file)
     let run = ToolRun("convert", source, directory.file("a.h5"), "--json")
     #expect(run.code == 0)
     let receipt = try JSONValue(parsing: Array(run.output.utf8), context: "output")
     #expect(receipt["layout"] == .null)
-    let note = "they stand under 'electra.', which is no usual wrapper"
+    let note = "they stand under 'ernie.', which is no usual wrapper"
     #expect(run.output.contains(note + "; --layout tf takes it off"), "\(run.output)")
     // Of another kind of model nothing takes it off.
-    let settings = model.configuration().replacing("\"bert\"", with: "\"electra\"")
+    let settings = model.configuration().replacing("\"bert\"", with: "\"ernie\"")
     try directory.write(file, configuration: settings)
     let kept = ToolRun("convert", source, directory.file("b.h5"))
     #expect(kept.code == 0, "\(kept.error)")

@@ -17,7 +17,8 @@ struct SmallModel {
     isUntied: Bool = false, zerosWhereUnused: Bool = false, hasPooler: Bool? = nil
   ) throws {
     let sizes = ModelSizes(
-      hidden: 6, layers: layers, intermediate: 10, vocabulary: 11, positions: 7,
+      hidden: 6, embedding: family.definition.settings.embedding == nil ? nil : 4, layers: layers,
+      intermediate: 10, vocabulary: 11, positions: 7,
       tokenTypes: tokenTypes(of: family), labels: 4, heads: 3)
     architecture = try ModelArchitecture(
       family: family, head: head, sizes: sizes, hasPooler: hasPooler)

@@ -59,12 +59,6 @@ struct TiedModelTests {
           ("lm_head.decoder.bias", "lm_head.bias"),
         ]),
       Model(
-        "ELECTRA",
-        [
-          ("electra.embeddings.word_embeddings.weight", [11, 6]),
-          ("generator_predictions.dense.weight", [6, 6]), ("generator_lm_head.bias", [11]),
-        ], [("generator_lm_head.weight", "electra.embeddings.word_embeddings.weight")]),
-      Model(
         "Whisper",
         [
           ("model.decoder.embed_tokens.weight", [11, 6]),
@@ -150,7 +144,7 @@ struct TiedModelTests {
 
   @Test(
     "The names of an adapter are those of the model's own class, whatever its parts are like",
-    arguments: ["electra.", "ernie.", "data2vec_text.", "layoutlm."])
+    arguments: ["convbert.", "ernie.", "data2vec_text.", "layoutlm."])
   func wrapped(front: String) throws {
     let directory = try TemporaryDirectory()
     func model(_ change: UInt8) throws -> TensorFile {

@@ -9,9 +9,9 @@ import zlib
 
 import numpy
 
-VOCABULARY, HIDDEN, HEADS, INNER, LAYERS, POSITIONS, LABELS = 61, 24, 3, 40, 2, 20, 5
+VOCABULARY, HIDDEN, HEADS, INNER, LAYERS, POSITIONS, LABELS, EMBEDDING = 61, 24, 3, 40, 2, 20, 5, 16
 BATCH, CHOICES, LENGTH = 2, 3, 7
-PADDING = {"bert": 0, "distilbert": 0, "roberta": 1, "gpt2": 60}
+PADDING = {"bert": 0, "distilbert": 0, "electra": 0, "roberta": 1, "gpt2": 60}
 
 SEQUENCE = ("logits",)
 HEADS_OF = {
@@ -34,6 +34,16 @@ HEADS_OF = {
         "DistilBertForQuestionAnswering": ("start_logits", "end_logits"),
         "DistilBertForMultipleChoice": SEQUENCE,
     },
+    "electra": {
+        "ElectraModel": ("last_hidden_state",),
+        "ElectraForMaskedLM": SEQUENCE,
+        "ElectraForCausalLM": SEQUENCE,
+        "ElectraForPreTraining": SEQUENCE,
+        "ElectraForSequenceClassification": SEQUENCE,
+        "ElectraForTokenClassification": SEQUENCE,
+        "ElectraForQuestionAnswering": ("start_logits", "end_logits"),
+        "ElectraForMultipleChoice": SEQUENCE,
+    },
     "gpt2": {
         "GPT2Model": ("last_hidden_state",),
         "GPT2LMHeadModel": SEQUENCE,
@@ -53,8 +63,8 @@ HEADS_OF = {
     },
 }
 
-# Transformers 4.41 has no TensorFlow class for these two.
-WITHOUT_TENSORFLOW = {"GPT2ForTokenClassification", "GPT2ForQuestionAnswering"}
+# Transformers 4.41 has no TensorFlow class for these.
+WITHOUT_TENSORFLOW = {"ElectraForCausalLM", "GPT2ForTokenClassification", "GPT2ForQuestionAnswering"}
 
 # KerasHub's class for the same computation. Its BERT has the pooler always, so it takes the classes that have one; its
 # RoBERTa has none. BertForPreTraining holds both what BertMaskedLM's backbone (pooler) and its head need.
@@ -65,6 +75,7 @@ KERAS_HUB = {
     "DistilBertModel": "DistilBertBackbone",
     "DistilBertForMaskedLM": "DistilBertMaskedLM",
     "DistilBertForSequenceClassification": "DistilBertTextClassifier",
+    "ElectraModel": "ElectraBackbone",
     "RobertaModel": "RobertaBackbone",
     "RobertaForMaskedLM": "RobertaMaskedLM",
     "RobertaForSequenceClassification": "RobertaTextClassifier",
@@ -104,13 +115,15 @@ class Case:
                 "vocab_size": VOCABULARY, "dim": HIDDEN, "n_heads": HEADS, "hidden_dim": INNER, "n_layers": LAYERS,
                 "max_position_embeddings": POSITIONS, "pad_token_id": PADDING["distilbert"],
             }
-        decoder = {"is_decoder": True} if self.name in ("BertLMHeadModel", "RobertaForCausalLM") else {}
+        decoder = {"is_decoder": True} if self.name in ("BertLMHeadModel", "ElectraForCausalLM", "RobertaForCausalLM") else {}
         family = (
             {"type_vocab_size": 2, "layer_norm_eps": 1e-12, "max_position_embeddings": POSITIONS}
-            if self.family == "bert"
+            if self.family in ("bert", "electra")
             else {"type_vocab_size": 1, "layer_norm_eps": 1e-5, "max_position_embeddings": POSITIONS + 2,
                   "bos_token_id": 0, "eos_token_id": 2}
         )
+        if self.family == "electra":
+            family |= {"embedding_size": EMBEDDING}
         return labels | decoder | family | {
             "vocab_size": VOCABULARY, "hidden_size": HIDDEN, "num_attention_heads": HEADS, "intermediate_size": INNER,
             "num_hidden_layers": LAYERS, "pad_token_id": PADDING[self.family],
@@ -124,7 +137,7 @@ class Case:
         mask = numpy.ones(shape, dtype=numpy.int64)
         mask[1, ..., LENGTH - 2:] = 0
         inputs = {"input_ids": numpy.where(mask == 1, ids, PADDING[self.family]), "attention_mask": mask}
-        if self.family == "bert":
+        if self.family in ("bert", "electra"):
             inputs["token_type_ids"] = (numpy.arange(LENGTH) >= 3).astype(numpy.int64) * mask
         if self.name == "GPT2DoubleHeadsModel":
             inputs["mc_token_ids"] = mask.sum(axis=-1) - 1

@@ -22,7 +22,7 @@ A row of a table: Transformers' module, the other side's, and the kind of the mo
 
 import numpy
 
-from cases import HEADS, LAYERS
+from cases import HEADS, HIDDEN, LAYERS
 
 BLOCK = [
     ("attention.self.query", "attention/self/query", "dense"),
@@ -44,6 +44,7 @@ ENCODER = ENCODER_EMBEDDINGS + [
     (f"encoder.layer.{n}.{ours}", f"encoder/layer_._{n}/{theirs}", kind)
     for n in range(LAYERS) for ours, theirs, kind in BLOCK
 ] + [("pooler.dense", "pooler/dense", "dense")]
+ELECTRA = ENCODER[:4] + [("embeddings_project", "embeddings_project", "dense")] + ENCODER[4:-1]
 DISTILBERT = [
     (ours, theirs, kind) for ours, theirs, kind in ENCODER_EMBEDDINGS if "token_type" not in ours
 ] + [
@@ -69,8 +70,8 @@ DECODER = [
         ("mlp.c_proj", "mlp/c_proj", "conv1d"),
     ]
 ]
-TENSORFLOW_BODY = {"bert": ENCODER, "distilbert": DISTILBERT, "roberta": ENCODER, "gpt2": DECODER}
-PREFIX = {"bert": "bert", "distilbert": "distilbert", "roberta": "roberta", "gpt2": "transformer"}
+TENSORFLOW_BODY = {"bert": ENCODER, "distilbert": DISTILBERT, "electra": ELECTRA, "roberta": ENCODER, "gpt2": DECODER}
+PREFIX = {"bert": "bert", "distilbert": "distilbert", "electra": "electra", "roberta": "roberta", "gpt2": "transformer"}
 
 # The group of the file that the row goes to is the first component of the other side's name.
 TENSORFLOW_HEADS = [
@@ -89,11 +90,17 @@ TENSORFLOW_HEADS = [
     ("lm_head.dense", "lm_head/dense", "dense"),
     ("lm_head.layer_norm", "lm_head/layer_norm", "norm"),
     ("lm_head", "lm_head", "bias"),
+    ("generator_predictions.LayerNorm", "generator_predictions/LayerNorm", "norm"),
+    ("generator_predictions.dense", "generator_predictions/dense", "dense"),
+    ("generator_lm_head", "generator_lm_head", "bias"),
+    ("discriminator_predictions.dense", "discriminator_predictions/dense", "dense"),
+    ("discriminator_predictions.dense_prediction", "discriminator_predictions/dense_prediction", "dense"),
+    ("sequence_summary.summary", "sequence_summary/summary", "dense"),
     ("score", "score", "dense"),
     ("multiple_choice_head.summary", "multiple_choice_head/summary", "dense"),
 ]
 # These classes hold the embeddings of the body as a part of their own head, and so their files repeat them.
-REPEATED = {"mlm___cls", "lm_head", "vocab_projector"}
+REPEATED = {"mlm___cls", "lm_head", "vocab_projector", "generator_lm_head"}
 
 
 def tensorflow_scope(case):
@@ -104,7 +111,7 @@ def tensorflow_scope(case):
         "GPT2ForSequenceClassification": "tfgpt2_for_sequence_classification",
         "BertLMHeadModel": "tf_bert_lm_head_model", "BertForMaskedLM": "tf_bert_for_masked_lm",
         "RobertaForMaskedLM": "tf_roberta_for_masked_lm", "RobertaForCausalLM": "tf_roberta_for_causal_lm",
-        "DistilBertForMaskedLM": "tf_distil_bert_for_masked_lm",
+        "DistilBertForMaskedLM": "tf_distil_bert_for_masked_lm", "ElectraForMaskedLM": "tf_electra_for_masked_lm",
     }
     if case.name in special:
         return special[case.name]
@@ -138,7 +145,8 @@ def tensorflow(case, tensors):
     for row in TENSORFLOW_HEADS:
         place(*row)
     for tied in ("cls.predictions.decoder.weight", "cls.predictions.decoder.bias", "lm_head.decoder.weight",
-                 "lm_head.decoder.bias", "lm_head.weight", "vocab_projector.weight"):
+                 "lm_head.decoder.bias", "lm_head.weight", "vocab_projector.weight",
+                 "generator_lm_head.weight"):
         left.pop(tied, None)
     assert not left, (case.name, sorted(left))
     for group in REPEATED & set(groups):
@@ -202,6 +210,15 @@ KERAS_HUB_BODY = {
         ("embeddings.position_embeddings", "token_and_position_embedding/position_embedding", "embedding"),
         ("embeddings.LayerNorm", "layer_normalization", "norm"),
     ] + blocks("transformer.layer", "transformer_encoder", DISTILBERT_BLOCK),
+    "electra": [
+        ("embeddings.word_embeddings", "reversible_embedding", "embedding"),
+        ("embeddings.position_embeddings", "position_embedding", "embedding"),
+        ("embeddings.token_type_embeddings", "embedding", "embedding"),
+        ("embeddings.LayerNorm", "layer_normalization", "norm"),
+        ("embeddings_project", "dense", "dense"),
+        # Transformers has no such thing.
+        ("pooler.dense", "dense_1", "zeros"),
+    ] + blocks("encoder.layer", "transformer_encoder", ENCODER_BLOCK),
     "roberta": [
         ("embeddings.word_embeddings", "token_and_position_embedding/token_embedding", "embedding"),
         ("embeddings.position_embeddings", "token_and_position_embedding/position_embedding", "positions"),
@@ -233,7 +250,8 @@ KERAS_HUB_HEADS = {
     "BertTextClassifier": [("classifier", "dense", "dense")],
     "RobertaTextClassifier": [("classifier.dense", "dense", "dense"), ("classifier.out_proj", "dense_1", "dense")],
 }
-BACKBONE = {"bert": "bert_backbone", "distilbert": "distil_bert_backbone", "roberta": "roberta_backbone", "gpt2": "gpt2_backbone"}
+BACKBONE = {"bert": "bert_backbone", "distilbert": "distil_bert_backbone", "electra": "electra_backbone",
+            "roberta": "roberta_backbone", "gpt2": "gpt2_backbone"}
 
 
 def keras_hub_rows(case):
@@ -267,6 +285,8 @@ def keras_hub(case, tensors):
                 found[f"{theirs}/vars/0"] = weight[2:]
             case "bias":
                 found[f"{theirs}/vars/0"] = bias
+            case "zeros":
+                found |= {f"{theirs}/vars/0": numpy.zeros((HIDDEN, HIDDEN), "float32"), f"{theirs}/vars/1": numpy.zeros(HIDDEN, "float32")}
             case "norm" | "conv1d":
                 found |= {f"{theirs}/vars/0": weight, f"{theirs}/vars/1": bias}
             case "dense":
@@ -284,7 +304,7 @@ def keras_hub(case, tensors):
                               f"{theirs}/{part}_dense/vars/1": vector.reshape(HEADS, -1)}
     # What KerasHub has no place for. The token type of RoBERTa is added to every position, so it must be zero.
     assert case.family != "roberta" or not left.pop("embeddings.token_type_embeddings.weight").any()
-    dropped = {"bert": ("cls.seq_relationship",), "distilbert": (), "roberta": ("pooler.dense",), "gpt2": ()}[case.family]
+    dropped = {"bert": ("cls.seq_relationship",), "distilbert": (), "electra": (), "roberta": ("pooler.dense",), "gpt2": ()}[case.family]
     left = {name: array for name, array in left.items() if name.rpartition(".")[0] not in dropped}
     assert not left, (case.name, sorted(left))
     return found

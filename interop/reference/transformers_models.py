@@ -15,7 +15,8 @@ from cases import CASES, weight
 
 
 def model_of(case, **changes):
-    classes = {"bert": "BertConfig", "distilbert": "DistilBertConfig", "gpt2": "GPT2Config", "roberta": "RobertaConfig"}
+    classes = {"bert": "BertConfig", "distilbert": "DistilBertConfig", "electra": "ElectraConfig", "gpt2": "GPT2Config",
+               "roberta": "RobertaConfig"}
     configuration = getattr(transformers, classes[case.family])(**case.configuration() | changes)
     model = getattr(transformers, case.name)(configuration).eval()
     with torch.no_grad():
@@ -54,7 +55,7 @@ def write(folder):
         model.save_pretrained(home / "transformers")
         save_file(outputs_of(case, model), home / "outputs.safetensors")
         if case.keras_hub:
-            changed = model_of(case, **{"hidden_act": "gelu_new"} if case.family == "bert" else {})
+            changed = model_of(case, **{"hidden_act": "gelu_new"} if case.family in ("bert", "electra") else {})
             as_keras_hub_computes(case, changed)
             changed.save_pretrained(home / "transformers.keras-hub")
             save_file(outputs_of(case, changed), home / "outputs.keras-hub.safetensors")
