@@ -102,7 +102,9 @@ def runs(name, case, draw):
         labels = rng.integers(0, classes, mask.shape)
         return numpy.where((mask == 1) & (rng.random(mask.shape) < kept), labels, -100)
 
-    if name.endswith("PreTraining"):
+    if name == "ElectraForPreTraining":
+        yield "marks", inputs | {"labels": rng.integers(0, 2, mask.shape)}
+    elif name.endswith("PreTraining"):
         yield "both", inputs | {"labels": tokens(VOCABULARY, 0.6), "next_sentence_label": numpy.array([1, 0])}
     elif name == "GPT2DoubleHeadsModel":
         # The reference returns a loss for each head; what is walked is their sum.

@@ -65,7 +65,7 @@ import Testing
       #expect(found.sizes == preset.sizes)
       #expect(found.heads == preset.heads)
       #expect(found.activation == (preset.family == .roberta ? "gelu" : "gelu_new"))
-      #expect(found.normalizationEpsilon == (preset.family == .bert ? 1e-12 : 1e-5))
+      #expect(found.normalizationEpsilon == preset.family.definition.settings.publishedEpsilon)
       #expect(written.losses.isEmpty == (item["class"]?.string != "BertMaskedLM"))
     }
   }

@@ -39,7 +39,9 @@ import WeightGraph
   private func heads(of family: ModelFamily, in layout: Layout) -> [ModelHead] {
     switch (layout, family) {
     case (.tensorFlow, .gpt2): [.base, .causalLM, .doubleHeads, .sequenceClassification]
+    case (.tensorFlow, .electra): family.heads.filter { $0 != .causalLM }
     case (.transformers, _), (.tensorFlow, _): family.heads
+    case (.kerasHub, .electra): [.base]
     case (.kerasHub, .bert): [.base, .sequenceClassification]
     case (.kerasHub, .roberta), (.kerasHub, .distilBert):
       [.base, .maskedLM, .sequenceClassification]

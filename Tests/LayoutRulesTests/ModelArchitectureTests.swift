@@ -25,6 +25,26 @@ import Testing
     }
   }
 
+  @Test("Embeddings have a map to the model's width only where they have another")
+  func projection() throws {
+    let narrow = try architecture(.electra, .maskedLM)
+    var sizes = narrow.sizes
+    sizes.embedding = sizes.hidden
+    let wide = try ModelArchitecture(family: .electra, head: .maskedLM, sizes: sizes)
+    let map: [ExactName] = [
+      "electra.embeddings_project.weight", "electra.embeddings_project.bias",
+    ]
+    #expect(
+      narrow.parameters.map(\.name).filter { !map.contains($0) } == wide.parameters.map(\.name))
+    #expect(
+      narrow.parameters.filter { map.contains($0.name) }.map(\.shape) == [
+        Shape([6, 4]), Shape([6]),
+      ])
+    let scores = wide.parameters.first { $0.name == "generator_lm_head.weight" }
+    #expect(scores?.shape == Shape([11, 6]))
+    #expect(scores?.tiedTo == "electra.embeddings.word_embeddings.weight")
+  }
+
   @Test("Sizes that cannot be are refused")
   func sizes() throws {
     for hidden in [0, -1, .max] {

@@ -131,10 +131,12 @@ public struct KerasHubPreset: Sendable {
       ("name", .string(name.kerasName)), ("trainable", .boolean(true)), ("dtype", policy),
       (keras.vocabulary, .integer(sizes.vocabulary)), ("num_layers", .integer(sizes.layers)),
       ("num_heads", .integer(sizes.heads ?? 0)), ("hidden_dim", .integer(sizes.hidden)),
+    ]
+    if let key = keras.embedding { members.append((key, .integer(sizes.embedding))) }
+    members += [
       ("intermediate_dim", .integer(sizes.intermediate)), ("dropout", dropout),
       ("max_sequence_length", .integer(maximumLength)),
     ]
-    if let key = keras.embedding { members.append((key, .integer(sizes.embedding))) }
     if keras.tokenTypes == .stated {
       members.append(("num_segments", .integer(sizes.tokenTypes)))
     }
