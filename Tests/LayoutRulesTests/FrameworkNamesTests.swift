@@ -43,7 +43,7 @@ import WeightGraph
   )
   func kerasForms() throws {
     let files = try ListedFile.all(in: "layouts/keras_forms.txt")
-    #expect(files.count == 50)
+    #expect(files.count == 54)
     for file in files {
       let what = file.form + " " + file.className
       let family = try #require(
