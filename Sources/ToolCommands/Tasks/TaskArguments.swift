@@ -31,6 +31,11 @@ struct TextArguments: ParsableArguments {
 
   /// Refuses to take texts from two places, or from none.
   func requireTexts() throws {
+    if input == "-", let text = texts.first {
+      throw ValidationError(
+        "Texts come from standard input, by --input - as to a worker: \(quoted(text)) is one beside them."
+      )
+    }
     guard (input == nil) != texts.isEmpty else {
       throw ValidationError("Give either TEXT or --input.")
     }
