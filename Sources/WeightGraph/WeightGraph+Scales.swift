@@ -84,8 +84,8 @@ extension WeightGraph {
     }
   }
 
-  /// Refuses matrices of 8-bit floats and int8 beside which scales of theirs stand, after those that are understood were joined: without
-  /// them the values are others.
+  /// Refuses matrices of small floats and of integers, packed ones too, beside which scales of theirs stand, after those that are understood
+  /// were joined: without them the values are others, and scales of another type make others of packed ones as well.
   ///
   /// - Throws: `unsupported`, naming both, without a remedy.
   package func checkNoScalesAreLeft() throws(CheckpointError) {
@@ -115,9 +115,13 @@ extension Weight {
 }
 
 extension DType {
-  /// True for int8 and 8-bit floats; a type of scales is none.
+  /// True for int8, floats of at most 8 bits, and what steps of fewer bits are packed into; a type of scales is none.
   fileprivate var mayBeSteps: Bool {
-    self == .i8 || bitWidth == 8 && category == .real && self != .f8E8M0
+    switch self {
+    case .i8, .u8, .i16, .i32: true
+    case .f8E8M0: false
+    default: category == .real && bitWidth <= 8
+    }
   }
 }
 
@@ -126,8 +130,8 @@ extension ExactName {
   /// The name of the scales of blocks of a matrix of this name. They are multiplied with, whatever the name says.
   fileprivate var ofBlockScales: ExactName { ExactName(string + "_scale_inv") }
 
-  /// What scales are called: `SCB` by bitsandbytes (Transformers 5.23, `quantizer_bnb_8bit.py`).
-  private static let wordsOfScales = ["scale", "SCB"].map { Array($0.utf8) }
+  /// What scales are called: `SCB` and `absmax` by bitsandbytes (Transformers 5.23, `quantizer_bnb_8bit.py`, `quantizer_bnb_4bit.py`).
+  private static let wordsOfScales = ["scale", "SCB", "absmax"].map { Array($0.utf8) }
 
   /// Of a name of scales, in whatever convention, what stands before the word: `X.weight_` of `X.weight_scale_2`, `X.` of `X.scale`; nil
   /// of others.
@@ -141,11 +145,17 @@ extension ExactName {
     return nil
   }
 
-  /// What may stand before the word in the names of its scales: `X.weight_`, `X.weight.`, `X.`; of the parts of quanto's and torchao's
-  /// tensors, `X.weight._data` and `X._weight_qdata`, `X.weight._` and `X._weight_`.
+  /// What the names of steps end with, of which scales have the rest: `X.weight` and `X.scale`; the parts of quanto's and torchao's
+  /// tensors, `X.weight._data` and `X._weight_qdata`; `X.qweight` of GPTQ and AWQ, `X.weight_packed` of compressed-tensors, `X.W_q` of HQQ,
+  /// `X_blocks` of MXFP4 (Transformers 5.23, `integrations/`).
+  private static let endsOfSteps = [
+    "weight", "qdata", "data", "qweight", "packed", "W_q", "blocks",
+  ]
+
+  /// What may stand before the word in the names of its scales: `X.weight_`, `X.weight.`, and the name without what steps end with.
   fileprivate var stemsOfItsScales: [ExactName] {
     let bytes = string.utf8
-    let ends = ["weight", "qdata", "data"].filter(hasSuffix)
+    let ends = Self.endsOfSteps.filter(hasSuffix)
     return [ExactName(string + "_"), ExactName(string + ".")]
       + ends.map { ExactName(String(Substring(bytes.dropLast($0.utf8.count)))) }
   }

@@ -314,6 +314,35 @@ struct QuantizedModelTests {
       ToolRun("convert", source, directory.file("same.pt"), "--layout", "flat").code == 0)
   }
 
+  @Test(
+    "Steps of fewer than 8 bits are not cast without their scales, and these not by themselves",
+    arguments: [
+      ("x.qweight", "I32", "x.scales"), ("x.weight", "U8", "x.weight.absmax"),
+      ("x.weight", "U8", "x.weight_scale"), ("x.weight_packed", "I32", "x.weight_scale"),
+      ("x.W_q", "U8", "x.scale"), ("x.y_blocks", "U8", "x.y_scales"),
+      ("x.qweight", "I8", "x.scales"),
+      ("x.weight", "F4", "x.weight_scale"),
+    ])
+  func packed(_ steps: String, _ dtype: String, _ scales: String) throws {
+    let directory = try TemporaryDirectory()
+    let columns = ["I32": 1, "F4": 8][dtype] ?? 4
+    let header =
+      #"{"\#(steps)":{"dtype":"\#(dtype)","shape":[2,\#(columns)],"data_offsets":[0,8]},"#
+      + #""\#(scales)":{"dtype":"F32","shape":[2,1],"data_offsets":[8,16]}}"#
+    let count = unsafe withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) {
+      unsafe Array($0)
+    }
+    let source = try directory.write(
+      count + header.utf8 + [UInt8](repeating: 0, count: 16), as: "model.safetensors")
+    let run = ToolRun("convert", source, directory.file("out.safetensors"), "--dtype", "bfloat16")
+    #expect(run.code == 65)
+    #expect(
+      run.error.contains(
+        "tensor '\(steps)': \(dtype) [2, \(columns)] are steps of scales, '\(scales)' F32 [2, 1]"),
+      "\(run.error)")
+    #expect(ToolRun("convert", source, directory.file("same.safetensors")).code == 0)
+  }
+
   @Test("Where settings would not help, nobody is told to put them there")
   func otherFloats() throws {
     let directory = try TemporaryDirectory()
