@@ -3,8 +3,7 @@ internal import PickleFormat
 /// What the `.metadata` of a distributed checkpoint names (`torch/distributed/checkpoint/metadata.py` and `filesystem.py`,
 /// torch 2.13; `torch/distributed/_shard` before 2.3): data classes of names, sizes and offsets, and one enumeration.
 ///
-/// They are known as data, but not to the reader, which has no use for them. Everything else in `torch.distributed` stays
-/// what it is.
+/// They are known as data, but not to the reader, which has no use for them.
 enum DistributedMetadata {
   private static let names: Set<GlobalName> = Set(
     [

@@ -160,7 +160,7 @@ struct SoundScanTests {
     "dtypes.pt", "dtypes-legacy.pth", "views.pt", "nested-2.pt", "nested-3.pt", "nested-4.pt",
     "nested-5.pt", "nested-legacy-5.pth", "numpy.pt", "numpy-5.pt", "module.pt",
     "module-legacy.pth", "parameters.pt", "special.pt", "script.pt", "plain.pt", "deflated.pt",
-    "big-endian.pt", "old.tar",
+    "big-endian.pt", "old.tar", "distributed.pt",
   ]
 
   @Test("What PyTorch wrote is all known as data", arguments: fixtures)
@@ -285,6 +285,7 @@ struct SoundScanTests {
     for name in [
       ("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint"),
       ("transformers.training_args", "TrainingArguments"),
+      ("torch.distributed.device_mesh", "DeviceMesh"),
     ] {
       let named = P.proto(2) ++ P.global(name.0, name.1)
       let state = P.emptyDict ++ P.text("dirpath") ++ P.text("a") ++ P.setItem ++ P.build ++ P.stop

@@ -44,7 +44,8 @@ struct TorchCheckpointTests {
     ("nested-3.pt", .zip), ("nested-4.pt", .zip), ("nested-5.pt", .zip),
     ("nested-legacy-5.pth", .legacyStream), ("conjugate.pt", .zip), ("numpy.pt", .zip),
     ("numpy-5.pt", .zip), ("module.pt", .zip), ("module-legacy.pth", .legacyStream),
-    ("parameters.pt", .zip), ("special.pt", .zip), ("script.pt", .torchScript),
+    ("parameters.pt", .zip), ("special.pt", .zip), ("distributed.pt", .zip),
+    ("script.pt", .torchScript),
     ("script-attributes.pt", .torchScript), ("script-traced.pt", .torchScript), ("plain.pt", .zip),
     ("deflated.pt", .zip), ("big-endian.pt", .zip), ("old.tar", .tar),
   ]
@@ -114,6 +115,15 @@ struct TorchCheckpointTests {
     #expect(found["csr"] == "sparse_csr float32 [3, 3], 3 values")
     #expect(found["meta"] == "meta float32 [2, 3], no data")
     #expect(found["bits"] == "bits8 [3]")
+  }
+
+  @Test("A tensor of which one process has a part is told for that, and is nothing dangerous")
+  func distributedTensors() throws {
+    let file = try SourceFile(path: fixture("distributed.pt"))
+    let found = try TorchCheckpoint(reading: file).specialTensors.map(\.description)
+    #expect(
+      found == Array(repeating: "wrapper torch.distributed.tensor.DTensor float32 [8, 3]", count: 3)
+    )
   }
 
   @Test("Everything else is kept as values")
