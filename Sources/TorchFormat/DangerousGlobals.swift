@@ -123,8 +123,11 @@ enum DangerousGlobals {
   private static let harmless: Set<GlobalName> = [
     GlobalName("joblib.numpy_pickle", "NumpyArrayWrapper")
   ]
-  /// Those of which no more is said than of any class.
-  private static let plain: Set<GlobalName> = [GlobalName("torch.utils.hooks", "RemovableHandle")]
+  /// Those of which no more is said than of any class: bytes in memory, as Transformer Engine's `_extra_state` has them, open no file.
+  private static let plain: Set<GlobalName> = [
+    GlobalName("torch.utils.hooks", "RemovableHandle"), GlobalName("_io", "BytesIO"),
+    GlobalName("_io", "StringIO"), GlobalName("io", "BytesIO"), GlobalName("io", "StringIO"),
+  ]
 
   /// True for a part of a dangerous module that runs nothing.
   static func isHarmless(_ global: GlobalName) -> Bool { harmless.contains(global) }

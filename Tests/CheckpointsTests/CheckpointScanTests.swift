@@ -276,6 +276,13 @@ struct SoundScanTests {
     let metadata = P.global("torch.distributed.checkpoint.metadata", "Metadata")
     #expect(
       try scan(P.proto(2) ++ metadata ++ P.emptyTuple ++ P.newObj ++ P.stop).verdict == .safe)
+    // What lies in it may be a pickle, for others to load: that it is data nobody knows, that it opens files is not so.
+    let memory = P.global("_io", "BytesIO")
+    #expect(
+      try scan(P.proto(2) ++ memory ++ P.emptyTuple ++ P.newObj ++ P.stop).verdict == .unknown)
+    let file = P.global("_io", "FileIO")
+    #expect(
+      try scan(P.proto(2) ++ file ++ P.emptyTuple ++ P.newObj ++ P.stop).verdict == .dangerous)
     let other = P.global("torch.distributed.rpc", "rpc_sync")
     #expect(try scan(P.proto(2) ++ other ++ P.stop).verdict == .dangerous)
   }
