@@ -219,7 +219,9 @@ extension WeightGraph {
         }
         return cast
       } catch {
-        throw error.about(name).inFile(file)
+        var refusal = error.about(name).inFile(file)
+        refusal.remedy = "\(remedy: .leaveOut([name.string])) leaves it out"
+        throw refusal
       }
     }
     if widened.isEmpty { return (ConversionStep(graph: graph, changes: changes), dtype) }

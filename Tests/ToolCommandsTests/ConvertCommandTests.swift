@@ -137,6 +137,33 @@ struct ConvertCommandTests {
     #expect(ToolRun("diff", model, destination, "--rtol", "0.01", "--atol", "1e-3").code == 0)
   }
 
+  @Test(
+    "A cast says which values no longer are what they were, and what cannot be cast how to leave it"
+  )
+  func overflow() throws {
+    let directory = try TemporaryDirectory()
+    let source = try directory.write(
+      SafetensorsBytes.of([("w", [4], [1e10, .infinity, .nan, 1])]), as: "a.safetensors")
+    for (dtype, words) in [
+      // PyTorch saturates in E4M3, infinities too; in E5M2 one of the numbers becomes infinite.
+      ("F8_E4M3", "1 value became infinite or NaN, or did not stay infinite"),
+      ("F8_E5M2", "1 value became infinite or NaN, or did not stay infinite"),
+      ("F8_E4M3FNUZ", "2 values became infinite or NaN, or did not stay infinite"),
+    ] {
+      let run = ToolRun(
+        "convert", source, directory.file("\(dtype).safetensors"), "--dtype", dtype)
+      #expect(run.output.contains("; \(words)\n"), "\(run.output)")
+    }
+    let packed = try directory.write(
+      SafetensorsBytes.of([("w", [2, 8], [0, 0])], dtype: "F4"), as: "b.safetensors")
+    let run = ToolRun("convert", packed, directory.file("c.safetensors"), "--dtype", "F32")
+    #expect(run.code == 65)
+    #expect(
+      run.error.hasSuffix(
+        "tensor 'w': F4 cannot be cast to F32 (unsupported); --exclude 'w' leaves it out\n"),
+      "\(run.error)")
+  }
+
   @Test("Shards are written with an index, and read back as one")
   func shards() throws {
     let directory = try TemporaryDirectory()

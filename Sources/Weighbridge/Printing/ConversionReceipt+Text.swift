@@ -153,7 +153,8 @@ extension ConversionReceipt {
         }
       }
       if kind.overflowed > 0 {
-        line += "; \(kind.overflowed) values became infinite or NaN, or were infinite"
+        line +=
+          "; \(counted(kind.overflowed, "value")) became infinite or NaN, or did not stay infinite"
       }
       return line
     }
