@@ -36,6 +36,7 @@ extension WeightGraph {
       case .flat: return LaidOutWeights(graph: self)
       case .layout(let layout):
         try layout.check(destination)
+        try joiningScales().checkScales(options)
         let model = try recognition().get()
           .bound(options, file: file, for: destination, companions: companions)
         return try laidOut(model, in: layout, of: destination.format, options)
@@ -49,6 +50,7 @@ extension WeightGraph {
           recognition(), options, from: format, for: destination,
           takes: { (try? laidOut($0)) != nil })
         guard let layout else { return kept(note) }
+        try joiningScales().checkScales(options)
         do throws(CheckpointError) {
           return try laidOut(layout)
         } catch {

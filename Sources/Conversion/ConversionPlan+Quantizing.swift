@@ -37,6 +37,33 @@ extension WeightGraph {
   }
 }
 
+extension WeightGraph {
+  /// Refuses steps whose scales are not understood, where others than what is stored are to be written.
+  ///
+  /// - Parameters:
+  ///   - options: What is asked for.
+  ///   - kept: What leaves them as they are, where the caller does not say it.
+  func checkScales(
+    _ options: ConversionOptions, otherwise kept: Wording? = nil
+  ) throws(CheckpointError) {
+    do throws(CheckpointError) {
+      try checkNoScalesAreLeft()
+    } catch {
+      var refusal = error
+      let numbers: Wording? =
+        if !mayHaveScaledBlocks {
+          nil
+        } else if options.dtype?.category == .real {
+          "have config.json beside the weights, whose quantization_config says how large blocks are"
+        } else {
+          "\(remedy: .cast(to: DType.f32.rawValue)) makes numbers of them"
+        }
+      refusal.remedy = numbers.map { way in kept.map { "\(way); or \($0)" } ?? way } ?? kept
+      throw refusal
+    }
+  }
+}
+
 extension LaidOutWeights {
   /// The weights with the matrices of the model's layers, and a decoder's output matrix, as int8, if that is asked for; else with what is stored as steps and scales in
   /// the form that the destination has for it: the same again in Transformers' names, numbers in others, and where a type of
@@ -48,16 +75,11 @@ extension LaidOutWeights {
     if let dtype = options.dtype, dtype.category == .real {
       let joined = try graph.joiningScales()
       do throws(CheckpointError) {
-        try joined.checkNoScalesAreLeft()
+        try joined.checkScales(
+          options,
+          otherwise: "leave out \(remedy: .cast(to: dtype.rawValue)), which keeps them as they are")
       } catch {
-        var refusal = error.inFile(file)
-        let kept: Wording =
-          "leave out \(remedy: .cast(to: dtype.rawValue)), which keeps them as they are"
-        refusal.remedy =
-          joined.mayHaveScaledBlocks
-          ? "have config.json beside the weights, whose quantization_config says how large blocks are; or \(kept)"
-          : kept
-        throw refusal
+        throw error.inFile(file)
       }
       return Self.widened(joined, to: dtype)
     }

@@ -312,6 +312,16 @@ struct QuantizedModelTests {
       "\(run.error)")
     #expect(
       ToolRun("convert", source, directory.file("same.pt"), "--layout", "flat").code == 0)
+    // Nor is another layout written of them, for which scales would be something to leave out.
+    for arguments in [[], ["--layout", "tf"], ["--dtype", "float32"]] {
+      let run = ToolRun(
+        arguments: ["convert", source, directory.file("tf_model.h5")] + arguments)
+      #expect(run.code == 65)
+      #expect(
+        run.error.contains("are steps of scales, '") && !run.error.contains("--exclude")
+          && run.error.contains("; --layout flat keeps names and shapes as they are\n"),
+        "\(run.error)")
+    }
   }
 
   @Test(
