@@ -41,6 +41,20 @@ struct ManifestTests {
     #expect(digests.contains("model sha256 \(made.sha256)"))
   }
 
+  @Test("Where something has no digest, there is none of the whole")
+  func undigested() throws {
+    let path = Fixtures.path("torch-checkpoints/special.pt")
+    let text = ToolRun("inspect", path, "--digests").output
+    #expect(
+      text.contains("\nno digest of all tensors: 'quantized' is quantized qint8 [2, 3], "),
+      "\(text)")
+    #expect(text.contains("  sha256 ") && !text.contains("all tensors sha256"), "\(text)")
+    let run = ToolRun("inspect", path, "--digests", "--json")
+    let json = try JSONValue(parsing: Array(run.output.utf8), context: "output")
+    #expect(run.code == 0 && json["tensors"] != nil && json["model_sha256"] == nil)
+    #expect(ToolRun("manifest", path).code == 65)
+  }
+
   @Test("A manifest replaces another one, and nothing that is none")
   func replaced() throws {
     let directory = try TemporaryDirectory()

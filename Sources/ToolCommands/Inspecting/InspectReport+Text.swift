@@ -114,6 +114,11 @@ extension InspectReport: Report {
     if let bindingFailure {
       lines.append("no digest of the model: " + singleLine(bindingFailure, limit: 400))
     }
+    if let undigested {
+      lines.append(
+        "no digest of all tensors: \(quoted(undigested.name.string)) is \(undigested.description), of which there is none"
+      )
+    }
     lines += configurationNotes.map { "configuration: " + singleLine($0, limit: 400) }
     if let recognitionFailure {
       lines.append("no model recognised: " + singleLine(recognitionFailure, limit: 400))

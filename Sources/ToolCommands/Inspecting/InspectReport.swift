@@ -53,8 +53,10 @@ struct InspectReport {
   let configurationNotes: [String]
   /// What became of the names; nil without a model.
   let bound: BoundModel?
-  /// The digest of the model, or of all weights, where digests were asked for.
+  /// The digest of the model, or of all weights, where digests were asked for; nil if there is one of neither (``undigested``).
   let modelDigest: ModelDigest?
+  /// What is in the state and has no digest, where all weights were to have one: with another in its place theirs would be the same.
+  let undigested: OtherObject?
   /// Why that is the digest of all weights, though they are a model; nil if it is the model's.
   let bindingFailure: String?
 
@@ -118,8 +120,11 @@ struct InspectReport {
       }
     }
     bindingFailure = failure
+    undigested =
+      options.digests && whole == nil
+      ? checkpoint.graph.facts.others.first { !$0.isOutsideState } : nil
     modelDigest =
-      options.digests
+      options.digests && undigested == nil
       ? try ModelDigest(
         whole, of: checkpoint.graph, known: digestOfName, progress: progress) : nil
     var aliases: [ExactName: ExactName] = [:]
