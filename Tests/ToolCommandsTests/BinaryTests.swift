@@ -378,7 +378,10 @@ struct BinaryTests {
       (["train", model.path], "train is no task"),
       (["classify", model.path, "--output", "x.jsonl"], "--output is not for a worker"),
       (["classify", model.path, "--input=x.jsonl"], "--input is not for a worker"),
-      (["classify", model.path, "a text"], "Texts come from standard input, by --input - as to a worker: 'a text'"),
+      (
+        ["classify", model.path, "a text"],
+        "Texts come from standard input, by --input - as to a worker: 'a text'"
+      ),
       (["embed", model.path, "--output", "x.npy"], "--output is not for a worker"),
     ] {
       let refused = ToolRun(arguments: ["worker"] + arguments)
