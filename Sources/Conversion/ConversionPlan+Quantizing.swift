@@ -42,12 +42,14 @@ extension WeightGraph {
   ///
   /// - Parameters:
   ///   - options: What is asked for.
+  ///   - types: True for the types of steps that become others.
   ///   - kept: What leaves them as they are, where the caller does not say it.
   func checkScales(
-    _ options: ConversionOptions, otherwise kept: Wording? = nil
+    _ options: ConversionOptions, beside types: (DType) -> Bool = { _ in true },
+    otherwise kept: Wording? = nil
   ) throws(CheckpointError) {
     do throws(CheckpointError) {
-      try checkNoScalesAreLeft()
+      try checkNoScalesAreLeft(beside: types)
     } catch {
       var refusal = error
       let numbers: Wording? =
@@ -72,16 +74,19 @@ extension LaidOutWeights {
     _ options: ConversionOptions, file: String
   ) throws(CheckpointError) -> QuantizedWeights {
     if options.quantizes(graph) { return try quantizing(file: file) }
-    if let dtype = options.dtype, dtype.category == .real {
+    if let dtype = options.dtype {
       let joined = try graph.joiningScales()
       do throws(CheckpointError) {
+        // Scales are numbers, and change with them; of integers those alone are cast that are of another type.
         try joined.checkScales(
           options,
-          otherwise: "leave out \(remedy: .cast(to: dtype.rawValue)), which keeps them as they are")
+          beside: { dtype.category == .real || $0.category == dtype.category && $0 != dtype },
+          otherwise:
+            "leave out \(remedy: .cast(to: dtype.rawValue)), which keeps them as they are")
       } catch {
         throw error.inFile(file)
       }
-      return Self.widened(joined, to: dtype)
+      if dtype.category == .real { return Self.widened(joined, to: dtype) }
     }
     let names = graph.namesOfScaled
     guard !names.isEmpty else { return QuantizedWeights(step: ConversionStep(graph: graph)) }

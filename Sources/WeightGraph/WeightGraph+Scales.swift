@@ -1,6 +1,6 @@
 package import CheckpointBytes
 internal import OrderedCollections
-internal import TensorValues
+package import TensorValues
 
 // How the compressed-tensors package (0.20, formats int-quantized and float-quantized) stores a matrix of 8 bits:
 //
@@ -87,14 +87,18 @@ extension WeightGraph {
   /// Refuses matrices of small floats and of integers, packed ones too, beside which scales of theirs stand, after those that are understood
   /// were joined: without them the values are others, and scales of another type make others of packed ones as well.
   ///
+  /// - Parameter types: True for the types of steps that are asked about.
   /// - Throws: `unsupported`, naming both, without a remedy.
-  package func checkNoScalesAreLeft() throws(CheckpointError) {
+  package func checkNoScalesAreLeft(
+    beside types: (DType) -> Bool = { _ in true }
+  ) throws(CheckpointError) {
     var scales: [ExactName: ExactName] = [:]
     for name in weights.keys {
       if let stem = name.stemOfScales, scales[stem] == nil { scales[stem] = name }
     }
     guard !scales.isEmpty else { return }
-    for (name, weight) in weights where weight.dtype.mayBeSteps && weight.shape.rank > 1 {
+    for (name, weight) in weights
+    where weight.dtype.mayBeSteps && weight.shape.rank > 1 && types(weight.dtype) {
       guard let found = name.stemsOfItsScales.lazy.compactMap({ scales[$0] }).first,
         let own = weights[found]
       else { continue }
