@@ -1,12 +1,14 @@
 """--dtype must give the bits that torch's `Tensor.to` gives."""
 
+import itertools
+
 import torch
 
 import safetensors_cases
 from report import Mismatch, require
 from weights import TORCH_DTYPES, of_tensor
 
-REAL = ["F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"]
+REAL = ["F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E8M0"]
 
 
 def every_half(dtype):
@@ -53,8 +55,9 @@ def check(report, tool, folder):
                 if destination != source:
                     with report.check(f"{source} → {destination}"):
                         check_cast(tool, tensor, path, destination)
-        with report.check("C64 → C32"):
-            check_complex(tool, folder)
+        for source, destination in itertools.permutations(("C32", "C64", "C128"), 2):
+            with report.check(f"{source} → {destination}"):
+                check_complex(tool, folder, source, destination)
         with report.check("integers that fit, and one that does not"):
             check_integers(tool, folder)
         with report.check("other categories are left alone"):
@@ -78,12 +81,12 @@ def check_cast(tool, tensor, path, destination):
             f"found {float(found[at]).hex()}")
 
 
-def check_complex(tool, folder):
-    tensor = torch.complex(torch.randn(500), torch.randn(500) * 1e4)
-    torch.save({"values": tensor}, folder / "complex.pt")
-    tool.convert(folder / "complex.pt", folder / "complex-32.pt", "--dtype", "C32")
-    found = torch.load(folder / "complex-32.pt")["values"]
-    require(of_tensor(found), of_tensor(tensor.to(torch.complex32)), "values")
+def check_complex(tool, folder, source, destination):
+    tensor = torch.complex(torch.randn(500), torch.randn(500) * 1e4).to(TORCH_DTYPES[source])
+    torch.save({"values": tensor}, folder / f"{source}.pt")
+    tool.convert(folder / f"{source}.pt", folder / f"{source}-{destination}.pt", "--dtype", destination)
+    found = torch.load(folder / f"{source}-{destination}.pt")["values"]
+    require(of_tensor(found), of_tensor(tensor.to(TORCH_DTYPES[destination])), "values")
 
 
 def check_integers(tool, folder):
