@@ -31,15 +31,20 @@ extension AllowedGlobals {
       Group("torch.nested._internal.nested_tensor", "NestedTensor", .tensorClass),
       Group("torch._dynamo.decorators", "_DimRange", .attributes),
       // One process's part of a tensor, and where the others lie, as FSDP2's state dicts have it: what `torch.load` takes as data too
-      // (`torch/distributed/tensor/__init__.py`, `device_mesh.py`).
+      // (`torch/distributed/tensor/__init__.py`, `device_mesh.py`), and its names until torch 2.4 (`torch/distributed/_tensor/`).
       Group("torch.distributed.tensor", "DTensor", .tensorClass),
+      Group("torch.distributed._tensor.api", "DTensor", .tensorClass),
       Group(
         "torch.distributed.tensor._dtensor_spec", "DTensorSpec TensorMeta ShardOrderEntry",
         .attributes),
       Group(
         "torch.distributed.tensor.placement_types", "Partial Replicate Shard _StridedShard",
         .attributes),
+      Group(
+        "torch.distributed._tensor.placement_types",
+        "DTensorSpec TensorMeta Partial _Partial Replicate Shard", .attributes),
       Group("torch.distributed._mesh_layout", "_FlatLayout _MeshLayout", .attributes),
+      Group("torch.distributed._tensor.device_mesh", "DeviceMesh", .attributesAlone),
       Group("torch.distributed.device_mesh", "DeviceMesh", .attributesAlone),
       Group("torch", "Size", .value(.size)),
       Group("torch", "device", .value(.device)),

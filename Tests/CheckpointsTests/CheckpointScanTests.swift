@@ -276,6 +276,17 @@ struct SoundScanTests {
     let metadata = P.global("torch.distributed.checkpoint.metadata", "Metadata")
     #expect(
       try scan(P.proto(2) ++ metadata ++ P.emptyTuple ++ P.newObj ++ P.stop).verdict == .safe)
+    // The names that distributed tensors had until torch 2.4.
+    for (module, name) in [
+      ("api", "DTensor"), ("placement_types", "DTensorSpec"), ("placement_types", "TensorMeta"),
+      ("placement_types", "Shard"), ("placement_types", "Replicate"),
+      ("placement_types", "Partial"), ("placement_types", "_Partial"),
+      ("device_mesh", "DeviceMesh"),
+    ] {
+      let old = P.global("torch.distributed._tensor.\(module)", name)
+      #expect(
+        try scan(P.proto(2) ++ old ++ P.emptyTuple ++ P.newObj ++ P.stop).verdict == .safe)
+    }
     // What lies in it may be a pickle, for others to load: that it is data nobody knows, that it opens files is not so.
     let memory = P.global("_io", "BytesIO")
     #expect(
