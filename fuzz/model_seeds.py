@@ -9,7 +9,7 @@ import struct
 import sys
 
 MODELS = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "models"
-PREFIXES = {"bert": "bert.", "roberta": "roberta.", "gpt2": "transformer.", "distilbert": "distilbert."}
+PREFIXES = {"bert": "bert.", "roberta": "roberta.", "gpt2": "transformer.", "distilbert": "distilbert.", "electra": "electra."}
 
 
 def tensors(family):
